@@ -1,0 +1,116 @@
+"""Retry schedules, timeouts and circuit breakers as plain data.
+
+There is one schedule of attempts for a call. A pause that is short is waited for in the process, a long one
+(or an open circuit) through the store, with the execution released. Because both tiers walk the same
+schedule, they can't multiply.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
+from ..state.quantities import Duration, seconds
+
+FINAL_ERRORS: tuple[type[BaseException], ...] = (
+    Final,
+    InvalidInput,
+    OperationError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    NameError,
+    NotImplementedError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+"""Errors that another attempt would only repeat. TimedOut and CircuitOpen are tried again all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """When to try again. Pauses grow from ``first`` by ``factor`` up to ``most``, each between half and whole
+    (jitter). ``attempts`` counts the first one. ``final`` errors are not tried again; ``retry`` errors are,
+    though they are final by default. A pause up to ``in_process`` is waited for in the process."""
+
+    attempts: int = 5
+    first: Duration = "200ms"
+    factor: float = 4.0
+    most: Duration = "10m"
+    jitter: bool = True
+    final: tuple[type[BaseException], ...] = FINAL_ERRORS
+    retry: tuple[type[BaseException], ...] = ()
+    in_process: Duration = "2s"
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1:
+            raise ValueError("attempts counts the first one: it must be at least 1")
+        for duration in (self.first, self.most, self.in_process):
+            seconds(duration)
+
+    def again(self, error: BaseException) -> bool:
+        """Whether an attempt that failed with ``error`` may be followed by another."""
+        if isinstance(error, (Retryable, TimeoutError, CircuitOpen, *self.retry)):
+            return True
+        return isinstance(error, Exception) and not isinstance(error, self.final)
+
+    def pause(self, failed: int, error: BaseException, draw: random.Random) -> float:
+        """Seconds to wait after ``failed`` attempts. What the error asks for (``retry_after``) is a minimum."""
+        pause: float = min(seconds(self.most), seconds(self.first) * self.factor ** (failed - 1))
+        if self.jitter:
+            pause *= draw.uniform(0.5, 1.0)
+        asked = retry_after(error)
+        return pause if asked is None else max(pause, asked)
+
+
+ONCE = Retry(attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """Open after ``failures`` failed attempts in a row on one target; one trial call after ``reset``."""
+
+    failures: int = 10
+    reset: Duration = "30s"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How one call is made. ``timeout`` bounds one attempt. ``breaker`` None: none."""
+
+    retry: Retry = field(default_factory=Retry)
+    timeout: Duration | None = None
+    breaker: Breaker | None = None
+    at_most_once: bool = False  # record the beginning of each attempt before it begins
+
+
+DEFAULT = Policy()
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Seconds an error asks to wait: its ``retry_after``, or a Retry-After header of its ``response``."""
+    asked: Any = getattr(error, "retry_after", None)
+    if asked is None:
+        headers: Any = getattr(getattr(error, "response", None), "headers", None)
+        asked = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
+    if asked is None:
+        return None
+    try:
+        return max(0.0, float(asked))
+    except (TypeError, ValueError):
+        return _http_date(str(asked))
+
+
+def _http_date(text: str) -> float | None:
+    import time
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,198 @@
+"""Every error overwinter raises, one tree on the ground floor so that any room may raise and catch it.
+
+    OverwinterError
+    ├── InvalidInput                 the caller must change something; never retried
+    │   ├── InvalidEvent             a CloudEvent that breaks the specification
+    │   ├── UnknownFunction          no agent, tool or workflow of that name is served here
+    │   ├── UnknownExecution         no execution under that id
+    │   ├── AlreadyExists            the id is taken by an execution of another function or input
+    │   ├── AlreadyFinished          the execution has ended; nothing more can be sent to it
+    │   └── PayloadTooLarge          a value over the limit; terminal, never retried
+    ├── StoreError                   the store could not do what was asked
+    │   ├── StoreUnavailable         locked, unreachable or slow; trying again may help
+    │   ├── StoreReadOnly · StoreFull · StoreCorrupt · SchemaMismatch
+    │   ├── Conflict                 another owner moved the execution on; stop and publish nothing
+    │   └── EtagMismatch             a key-value write lost against a newer one
+    ├── ExecutionError               how an execution ended, when it did not complete
+    │   ├── ExecutionFailed · ExecutionCancelled · ExecutionTerminated
+    │   └── ExecutionStuck           the code no longer matches the journal; resumable after a fix
+    └── OperationError               how one durable operation ended; a workflow may catch it
+        ├── StepFailed               the function raised an error whose class is not known here
+        ├── TimedOut                 the operation's timeout passed
+        ├── InDoubt                  an at-most-once call began and its outcome is unknown
+        ├── Denied                   an approval was denied or expired
+        ├── CallbackFailed           the outside system completed a callback with an error
+        ├── CompletionFailed         a map or parallel missed its completion rule
+        ├── CircuitOpen              the circuit breaker of the target is open
+        └── LimitExceeded            an agent ran out of iterations, tokens, cost or time
+
+``Retryable`` may be raised by user code inside a step to say when to try again, ``Final`` to say never.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class OverwinterError(Exception):
+    """Root of all errors of this package. ``str(error)`` says what happened and what to do."""
+
+
+class InvalidInput(OverwinterError):
+    """The caller must change something; trying the same again can't help."""
+
+
+class InvalidEvent(InvalidInput):
+    """The CloudEvent breaks the specification. ``attribute`` names the culprit, ``status`` the HTTP answer."""
+
+    def __init__(self, message: str, *, attribute: str = "", status: int = 400) -> None:
+        super().__init__(message)
+        self.attribute = attribute
+        self.status = status
+
+
+class UnknownFunction(InvalidInput):
+    """No agent, tool or workflow of that name is served here."""
+
+
+class UnknownExecution(InvalidInput):
+    """No execution is stored under that id."""
+
+
+class AlreadyExists(InvalidInput):
+    """The id belongs to an execution of another function, or one started with another input."""
+
+
+class AlreadyFinished(InvalidInput):
+    """The execution has ended; nothing more can be sent to it."""
+
+
+class PayloadTooLarge(InvalidInput):
+    """A value exceeds the limit. Store it elsewhere and pass a reference."""
+
+
+class StoreError(OverwinterError):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailable(StoreError):
+    """The store is locked, unreachable or too slow. Trying again may help."""
+
+
+class StoreReadOnly(StoreError):
+    """The store may be read but not written. Check the file's and folder's permissions."""
+
+
+class StoreFull(StoreError):
+    """The disk or the store's quota is full. Free space; nothing acknowledged is lost."""
+
+
+class StoreCorrupt(StoreError):
+    """The store's data can't be read as what it should be."""
+
+
+class SchemaMismatch(StoreError):
+    """The store was written by a newer release. Upgrade this process; nothing was changed."""
+
+
+class Conflict(StoreError):
+    """Another owner has moved the execution on. Stop, publish nothing: that owner goes on with it."""
+
+
+class EtagMismatch(StoreError):
+    """The key was changed by somebody else since it was read. Read it again."""
+
+
+class ExecutionError(OverwinterError):
+    """An execution did not complete. ``execution`` is its id, ``cause`` the recorded error, if any."""
+
+    def __init__(self, message: str, *, execution: str = "", cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.execution = execution
+        self.cause = cause
+
+
+class ExecutionFailed(ExecutionError):
+    """The execution ended with an error. ``overwinter retry ID`` runs it again from the failed step."""
+
+
+class ExecutionCancelled(ExecutionError):
+    """The execution was cancelled and has cleaned up."""
+
+
+class ExecutionTerminated(ExecutionError):
+    """The execution was ended at once, without clean-up."""
+
+
+class ExecutionStuck(ExecutionError):
+    """The code asks for other operations than the journal holds. Fix the code, then resume."""
+
+
+class OperationError(OverwinterError):
+    """One durable operation did not succeed. A workflow may catch it and go on."""
+
+
+class StepFailed(OperationError):
+    """A function failed with an error whose class can't be found here. ``kind`` is the recorded class name."""
+
+    def __init__(self, message: str, *, kind: str = "", data: Any = None) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.data = data
+
+
+class TimedOut(OperationError, TimeoutError):
+    """The operation's timeout passed before it had a result."""
+
+
+class InDoubt(OperationError):
+    """An at-most-once call began, the process died, and nobody knows whether it took effect."""
+
+
+class Denied(OperationError):
+    """An approval was denied or has expired. ``reason`` is what the approver wrote."""
+
+    def __init__(self, message: str, *, reason: str = "", by: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.by = by
+
+
+class CallbackFailed(OperationError):
+    """The outside system completed the callback with an error."""
+
+
+class CompletionFailed(OperationError):
+    """A map or parallel missed its completion rule. ``results`` holds what was reached, in order."""
+
+    def __init__(self, message: str, *, results: Any = None) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class CircuitOpen(OperationError):
+    """Too many calls in a row failed; the target is left alone for ``retry_after`` seconds."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LimitExceeded(OperationError):
+    """An agent reached a limit. ``limit`` is iterations, tokens, cost or time."""
+
+    def __init__(self, message: str, *, limit: str = "") -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class Retryable(OverwinterError):
+    """Raised by user code: try this call again, not before ``retry_after`` seconds (default: the policy's)."""
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Final(OverwinterError):
+    """Raised by user code: do not try this call again."""

@@ -1,0 +1,78 @@
+"""Durations, sizes and money as people write them: "250ms", "5m", "3d", "256KB", "0.50".
+
+Numbers are taken as seconds, bytes and currency units. Everything else is a ValueError that shows the form.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+
+Duration = str | int | float | timedelta
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SIZES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)\s*", re.IGNORECASE)
+
+
+def seconds(duration: Duration) -> float:
+    """Seconds of "1h30m", "250ms", 90, or a timedelta. Never negative."""
+    if isinstance(duration, timedelta):
+        value = duration.total_seconds()
+    elif isinstance(duration, (int, float)):
+        value = float(duration)
+    else:
+        value, rest = 0.0, duration
+        while match := _PART.match(rest):
+            value += float(match[1]) * _UNITS[match[2]]
+            rest = rest[match.end() :]
+        if rest.strip() or not duration.strip():
+            raise ValueError(f'{duration!r} is not a duration; write it like "250ms", "30s", "5m", "1h30m" or "3d"')
+    if not 0 <= value < 1e11:
+        raise ValueError(f"a duration must be between 0 and 3000 years, not {duration!r}")
+    return value
+
+
+def milliseconds(duration: Duration) -> int:
+    """Whole milliseconds of a duration, rounded up so that a timer never fires early."""
+    return -int(-seconds(duration) * 1000 // 1)
+
+
+def size(text: str | int) -> int:
+    """Bytes of "256KB" (1 KB = 1024 bytes) or of a plain number."""
+    if isinstance(text, int):
+        return text
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        raise ValueError(f'{text!r} is not a size; write it like "256KB" or "16MB"')
+    return int(float(match[1]) * _SIZES[match[2].upper()])
+
+
+def money(amount: str | int | float | Decimal) -> Decimal:
+    """An amount of money in the currency's unit; write it as text to keep it exact."""
+    try:
+        value = Decimal(str(amount))
+    except InvalidOperation:
+        raise ValueError(f'{amount!r} is not an amount of money; write it like "0.50"') from None
+    if not value.is_finite() or value < 0:
+        raise ValueError(f'{amount!r} is not an amount of money; write it like "0.50"')
+    return value
+
+
+def span(ms: int | float) -> str:
+    """A duration in milliseconds for people: "12ms", "3.4s", "2m05s", "3h10m", "4d2h"."""
+    if ms < 1000:
+        return f"{ms:.0f}ms"
+    total = ms / 1000
+    if total < 60:
+        return f"{total:.1f}s"
+    minutes, secs = divmod(int(total), 60)
+    if minutes < 60:
+        return f"{minutes}m{secs:02d}s"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours}h{minutes:02d}m"
+    days, hours = divmod(hours, 24)
+    return f"{days}d{hours}h"

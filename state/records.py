@@ -1,0 +1,154 @@
+"""The records that pass between an engine and a store. Times are integer milliseconds since the epoch.
+
+A store never looks into the JSON texts (``Mail.body``, journal entries, ``Head.state``): their meaning
+belongs to the orchestrator. It does know the columns listed here, because it indexes or fences by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
+"""Statuses after which an execution takes no more mail (a failed one may be reopened by ``retry``)."""
+
+STATUSES = ("pending", "running", "waiting", "idle", "paused", "stuck", *sorted(FINAL))
+"""pending: accepted, not begun · running: leased · waiting: for a timer, an event, an approval, a child ·
+idle: a session between messages · paused: by a person · stuck: code and journal disagree."""
+
+
+class Answer(Enum):
+    """What ``accept`` found. In every case but MISSING and FINISHED the event is durable when it returns."""
+
+    GRANTED = "granted"  # the lease is yours; everything needed to go on is in the answer
+    QUEUED = "queued"  # no lease was asked for; the execution is due now
+    BUSY = "busy"  # somebody holds a live lease and will see the mail
+    DUPLICATE = "duplicate"  # this event was accepted before, within the window
+    FINISHED = "finished"  # the execution has ended
+    MISSING = "missing"  # no such execution and nothing to create it from
+
+
+class Head(NamedTuple):
+    """The small current record of an execution, the one source of its status."""
+
+    id: str
+    function: str  # name of the workflow or agent
+    kind: str  # "workflow" or "agent"
+    status: str  # one of STATUSES
+    version: int  # grows by one with every append; the fence
+    length: int  # sequence number of the last journal entry; entries are numbered from 1
+    base: int  # first journal entry that is needed to go on
+    arrivals: int  # how many mails ever arrived; an owner compares it with what it was given
+    owner: str | None  # process incarnation that holds the lease
+    wake: int | None  # when it must next be looked at
+    parent: str | None  # id of the execution that waits for this one
+    created: int
+    updated: int
+    awaits: str  # short text for people: what it waits for ("approval refund", "timer until …")
+    note: str  # the status line set by the code
+    state: str  # JSON of the decider's small state (aggregates; never the conversation)
+
+
+class Mail(NamedTuple):
+    """An event accepted and not yet consumed."""
+
+    seq: int  # order of arrival within the execution
+    lane: int  # 0 control (cancel, decision, child result), read before 1 (start, messages, events)
+    at: int  # when it was accepted
+    body: str  # JSON
+
+
+class NewMail(NamedTuple):
+    """An event to accept. ``key`` identifies it for deduplication (source+id); empty: never a duplicate."""
+
+    key: str
+    lane: int
+    at: int
+    body: str
+    blobs: Mapping[str, bytes] = {}
+
+
+class NewExecution(NamedTuple):
+    """What to create when the execution does not exist."""
+
+    function: str
+    kind: str
+    parent: str | None = None
+
+
+class Accepted(NamedTuple):
+    """Answer of ``accept``. ``head`` is the head after accepting (None when MISSING).
+
+    When GRANTED: ``entries`` are the journal's texts from ``head.base`` to ``head.length``, or None when
+    the caller's ``known`` version is current; ``mail`` is the mailbox, lane 0 first, at most MAIL_BATCH.
+    """
+
+    answer: Answer
+    head: Head | None
+    entries: Sequence[str] | None = None
+    mail: Sequence[Mail] = ()
+
+
+class Change(NamedTuple):
+    """One transition to commit, fenced by ``version`` and ``owner``."""
+
+    id: str
+    owner: str
+    version: int  # expected current version
+    at: int
+    entries: Sequence[str]  # appended after Head.length
+    consumed: Sequence[int]  # Mail.seq of consumed mails
+    arrivals: int  # Head.arrivals as this owner knows it; -1 to read the mailbox in any case
+    status: str
+    wake: int | None
+    release: bool  # give the lease back, unless unseen mail has arrived
+    base: int
+    awaits: str
+    note: str
+    state: str
+    blobs: Mapping[str, bytes] = {}
+
+
+class Appended(NamedTuple):
+    """Answer of ``append``. The version is now ``Change.version + 1``.
+
+    ``mail`` is the whole mailbox (at most MAIL_BATCH) when mail has arrived that the owner has not been
+    given, else None. ``released`` is False when a release was asked for and unseen mail kept the lease.
+    """
+
+    arrivals: int
+    mail: Sequence[Mail] | None
+    released: bool
+
+
+class Filter(NamedTuple):
+    """Which executions a query means; empty fields match all. ``prefix`` matches the start of the id."""
+
+    status: Sequence[str] = ()
+    function: str = ""
+    prefix: str = ""
+    parent: str = ""
+    awaits: str = ""  # start of Head.awaits
+
+
+class Page(NamedTuple):
+    """One page of executions, newest first. ``cursor`` is given back to read on; None at the end."""
+
+    heads: Sequence[Head]
+    cursor: str | None
+
+
+class Value(NamedTuple):
+    """A key-value entry. ``etag`` changes with every write."""
+
+    value: str  # JSON
+    etag: str
+
+
+MAIL_BATCH = 100
+"""How many mails one answer carries at the most; the rest is read when these are consumed."""
+
+DEDUPLICATION_WINDOW_MS = 7 * 24 * 3600 * 1000
+BLOB_THRESHOLD = 256 * 1024
+"""A JSON text above this many bytes goes to a blob, its digest into the journal."""
