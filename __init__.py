@@ -1,3 +1,68 @@
-"""overwinter: an agent sleeps at zero and wakes where it left off."""
+"""overwinter: an agent sleeps at zero and wakes where it left off.
+
+The public face. Names are loaded when they are first used, so that a cold start pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .functions.agent import Agent, Limits
+    from .functions.tool import tool
+    from .functions.workflow import workflow
+    from .orchestrator.engine import Settings
+    from .orchestrator.performing import current_call
+    from .orchestrator.resilience import Breaker, Retry
+    from .orchestrator.runtime import Runtime, run
+    from .orchestrator.workflow import Completion, Context
+    from .state.errors import Final, OverwinterError, Retryable
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Agent": "functions.agent",
+    "Breaker": "orchestrator.resilience",
+    "Completion": "orchestrator.workflow",
+    "Context": "orchestrator.workflow",
+    "Final": "state.errors",
+    "Limits": "functions.agent",
+    "OverwinterError": "state.errors",
+    "Retry": "orchestrator.resilience",
+    "Retryable": "state.errors",
+    "Runtime": "orchestrator.runtime",
+    "Settings": "orchestrator.engine",
+    "current_call": "orchestrator.performing",
+    "run": "orchestrator.runtime",
+    "tool": "functions.tool",
+    "workflow": "functions.workflow",
+}
+
+__all__ = [
+    "Agent",
+    "Breaker",
+    "Completion",
+    "Context",
+    "Final",
+    "Limits",
+    "OverwinterError",
+    "Retry",
+    "Retryable",
+    "Runtime",
+    "Settings",
+    "current_call",
+    "run",
+    "tool",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value

@@ -82,7 +82,19 @@ Effect = Invoke | Spawn | Post | Access
 class Decision:
     """What a decider wants after the facts it was offered."""
 
-    __slots__ = ("abandon", "awaits", "base", "entries", "error", "immediate", "note", "perform", "state", "status", "wake")
+    __slots__ = (
+        "abandon",
+        "awaits",
+        "base",
+        "entries",
+        "error",
+        "immediate",
+        "note",
+        "perform",
+        "state",
+        "status",
+        "wake",
+    )
 
     def __init__(self) -> None:
         self.entries: list[Fact] = []  # own entries, journaled after the taken facts

@@ -49,6 +49,11 @@ def decode(failure: Failure) -> Exception:
     return error
 
 
+def interrupted() -> StepFailed:
+    """The outcome of a call that cancelled itself (raised CancelledError without being cancelled)."""
+    return StepFailed("the call raised CancelledError by itself", kind="asyncio.CancelledError")
+
+
 def mark(error: BaseException, op: str) -> None:
     """Remember which operation an error came from, so that ``retry`` knows where to start again."""
     error._overwinter_op = op  # type: ignore[attr-defined]

@@ -24,7 +24,8 @@
         ├── CallbackFailed           the outside system completed a callback with an error
         ├── CompletionFailed         a map or parallel missed its completion rule
         ├── CircuitOpen              the circuit breaker of the target is open
-        └── LimitExceeded            an agent ran out of iterations, tokens, cost or time
+        ├── LimitExceeded            an agent ran out of iterations, tokens, cost or time
+        └── Refused                  the model declined to give an answer of the required type
 
 ``Retryable`` may be raised by user code inside a step to say when to try again, ``Final`` to say never.
 """
@@ -184,6 +185,10 @@ class LimitExceeded(OperationError):
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class Refused(OperationError):
+    """The model declined twice to give an answer of the required type; the message is what it said."""
 
 
 class Retryable(OverwinterError):

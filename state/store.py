@@ -55,6 +55,7 @@ class Store(ABC):
         - ``owner`` given and no live lease: GRANTED, ``Head.owner`` = owner; a status pending, waiting or
           idle becomes running, any other stays. Version and wake do not change.
           A lease is live while its owner is (see ``beat``). The own lease counts as live: BUSY.
+        - BUSY carries the mail just accepted in ``mail``, so that an owner in the same process sees it at once.
         - ``known``: the version whose state the caller still holds; when current, entries are not read.
         """
 
@@ -96,7 +97,9 @@ class Store(ABC):
     async def head(self, id: str) -> Head | None: ...
 
     @abstractmethod
-    async def executions(self, where: Filter = Filter(), cursor: str | None = None, limit: int = 50) -> Page:
+    async def executions(
+        self, where: Filter = Filter(), cursor: str | None = None, limit: int = 50
+    ) -> Page:
         """Newest first (by creation). The cursor stays valid while executions come and go."""
 
     @abstractmethod

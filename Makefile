@@ -1,0 +1,59 @@
+# Everything a contributor runs. Needs make and Python 3.11 or newer (with venv), nothing else.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+# A first start with an empty bytecode cache is several times slower, so nothing here may run without one.
+unexport PYTHONDONTWRITEBYTECODE
+
+# The first interpreter that is new enough and can make a virtual environment; make PYTHON=… overrides.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ARGS ?=
+
+help: ## list what can be done
+	@echo "overwinter: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-8s %s\n", $$1, $$2 }'
+
+setup: .venv/.dev ## make .venv with everything that development needs
+
+demo: .venv/.core ## 200 conversations, the server killed in the middle, nothing lost
+	@$(BIN)/python examples/demo.py $(ARGS)
+
+test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev ## lint, format and types, as strict as it gets
+	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
+	@echo "mypy" && $(BIN)/mypy -p overwinter
+	@echo "pyright" && $(BIN)/pyright
+
+bench: .venv/.dev ## measure W1 to W6 beside raw floors, write benchmarks/latest.json
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+clean: ## remove what the targets above have made
+	rm -rf .venv .dev build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .overwinter
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "overwinter needs Python 3.11 or newer with the venv module. Install it" \
+		"(Debian, Ubuntu: apt install python3-venv; macOS: brew install python) or name it: make PYTHON=/path/to/python3.11"; exit 1; } >&2
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+.venv/.core: pyproject.toml | .venv/bin/python
+	@echo "Installing overwinter and its libraries into .venv"
+	@$(PIP) --editable .
+	@$(BIN)/python -m compileall -q -x '/\.' .
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/python
+	@echo "Installing overwinter and the tools of its development into .venv (a minute or two)"
+	@$(PIP) --editable '.[dev]'
+	@$(BIN)/python -m compileall -q -x '/\.' .
+	@mkdir -p .dev && ln -sfn .. .dev/overwinter
+	@touch .venv/.core $@

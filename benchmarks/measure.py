@@ -1,0 +1,173 @@
+"""What every workload shares: results, medians, interleaved rounds, a scratch folder, child processes.
+
+A workload is a file with ``measure(run)``; it is run in an interpreter of its own and talks to ``run.py`` in JSON
+lines: ``{"progress": text}`` and ``{"result": {...}}``. Alone, it prints the same lines for people to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+Floor = TypeVar("Floor")
+Product = TypeVar("Product")
+
+
+class Result(NamedTuple):
+    """One figure beside the floor measured in the same run (None: there is none)."""
+
+    id: str
+    value: float
+    unit: str
+    floor: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.value / self.floor if self.floor else None
+
+
+class Run:
+    """How a workload is run: where, how long, and whom to tell."""
+
+    def __init__(self, scratch: Path, quick: bool) -> None:
+        self.scratch = scratch
+        self.quick = quick
+
+    def progress(self, text: str) -> None:
+        _say({"progress": text})
+
+    def report(self, id: str, value: float, unit: str, floor: float | None = None) -> None:
+        result = Result(id, value, unit, floor)
+        _say({"result": {**result._asdict(), "ratio": result.ratio}})
+
+    def path(self, name: str) -> Path:
+        """A file that does not exist yet, in a folder that does."""
+        path = self.scratch / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        return path
+
+
+def main(measure: Callable[[Run], None]) -> None:
+    """Entry point of a workload's file."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes; for a first look")
+    parser.add_argument("--scratch", type=Path, help="folder for the databases, on the disk to be measured")
+    arguments = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="overwinter-bench-", dir=arguments.scratch))
+    try:
+        measure(Run(scratch, arguments.quick))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _say(line: dict[str, object]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+def interleave(
+    rounds: int, floor: Callable[[], Floor], product: Callable[[], Product]
+) -> tuple[list[Floor], list[Product]]:
+    """Both sides by turns, each round in the other order, so that a noisy machine is noisy for both."""
+    floors: list[Floor] = []
+    products: list[Product] = []
+    for number in range(rounds):
+        if number % 2:
+            products.append(product())
+            floors.append(floor())
+        else:
+            floors.append(floor())
+            products.append(product())
+    return floors, products
+
+
+def median(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least ``share`` percent of the values don't exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share / 100 * len(ordered)) - 1)]
+
+
+def compile_bytecode() -> None:
+    """Fill the bytecode caches of the library and of this folder; a cold start with empty ones says nothing."""
+    import compileall
+    import re
+
+    import overwinter
+
+    root = Path(str(overwinter.__file__)).parent
+    compileall.compile_dir(str(root), quiet=2, rx=re.compile(r"[/\\]\."))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a child: as a user's, with the bytecode cache on."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, **more}
+
+
+PROGRAMS = Path(__file__).parent / "programs"
+
+
+def program(name: str, *arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a program of this folder; it talks in lines."""
+    return subprocess.Popen(
+        [sys.executable, str(PROGRAMS / name), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def read_line(process: subprocess.Popen[str]) -> str:
+    """The next line a program prints; an error when it ended instead."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"{process.args!r} ended with exit code {process.wait()} before it answered")
+    return line.strip()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Let a program end by itself (its input closes), and wait for it."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    process.wait(30)
+    process.stdout.close()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()
+
+
+def peak_rss_mb(pid: int) -> float:
+    """The most memory a living process has held, in MB (where there is no /proc: what it holds now)."""
+    status = Path(f"/proc/{pid}/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+    return int(shown.stdout) / 1024
+
+
+def size_mb(path: Path) -> float:
+    """Bytes of a database and its companion files, in MB of a million."""
+    return sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) / 1e6

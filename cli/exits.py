@@ -1,0 +1,59 @@
+"""Exit codes and the one place where an expected error becomes a sentence, advice and a code.
+
+    0 done · 1 the execution or the check failed · 2 usage or invalid input · 3 not found ·
+    4 the store or the server is unavailable · 5 still running when the timeout passed · 130 interrupted
+"""
+
+from __future__ import annotations
+
+from ..state.errors import (
+    ExecutionCancelled,
+    ExecutionFailed,
+    ExecutionStuck,
+    InvalidInput,
+    OverwinterError,
+    StoreError,
+    TimedOut,
+    UnknownExecution,
+    UnknownFunction,
+)
+
+OK, FAILED, USAGE, NOT_FOUND, UNAVAILABLE, RUNNING, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 5, 130, 141
+
+
+class Exit(OverwinterError):
+    """An expected end of a command: a sentence, advice on what to do next, and the exit code."""
+
+    def __init__(self, message: str, *, code: int = FAILED, advice: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.advice = advice
+
+
+def code(error: OverwinterError) -> int:
+    """The exit code of an error."""
+    if isinstance(error, Exit):
+        return error.code
+    if isinstance(error, (UnknownExecution, UnknownFunction)):
+        return NOT_FOUND
+    if isinstance(error, InvalidInput):
+        return USAGE
+    if isinstance(error, StoreError):
+        return UNAVAILABLE
+    return RUNNING if isinstance(error, TimedOut) else FAILED
+
+
+def advice(error: OverwinterError) -> str:
+    """What to do next, when the error's own sentence does not say it."""
+    if isinstance(error, Exit):
+        return error.advice
+    execution = getattr(error, "execution", "") or "ID"
+    if isinstance(error, UnknownExecution):
+        return "overwinter ps --all lists what there is; --store or OVERWINTER_STATE chooses another store."
+    if isinstance(error, ExecutionFailed):
+        return f"overwinter show {execution} tells why; overwinter retry {execution} goes on from the failed step."
+    if isinstance(error, ExecutionStuck):
+        return f"Fix the code, then: overwinter resume {execution}"
+    if isinstance(error, ExecutionCancelled):
+        return f"overwinter show {execution} tells by whom and why."
+    return ""

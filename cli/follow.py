@@ -1,0 +1,41 @@
+"""Following an execution as it goes on, by reading its journal and head in turn; used by ``watch`` and ``run``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..state.records import FINAL, Head
+from . import reach
+
+if TYPE_CHECKING:
+    from ..state.store import Store
+
+FASTEST, SLOWEST = 0.05, 0.5  # seconds between two looks: close while something happens, calmer when not
+
+
+class News(NamedTuple):
+    """What is new since the last look: numbered entries, and the head as it is now."""
+
+    entries: list[tuple[int, dict[str, Any]]]
+    head: Head
+    ended: bool
+
+
+async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News]:
+    """Looks until the execution has ended or is stuck; the last news has ``ended`` set.
+
+    Raises UnknownExecution when it does not exist or is deleted meanwhile.
+    """
+    pause = FASTEST
+    while True:
+        head = await reach.known(store, id)
+        fresh = [found async for found in reach.entries(store, id, after=after)]
+        after = fresh[-1][0] if fresh else after
+        ended = (head.status in FINAL or head.status == "stuck") and after >= head.length
+        yield News(fresh, head, ended)
+        if ended:
+            return
+        pause = FASTEST if fresh else min(pause * 1.5, SLOWEST)
+        await asyncio.sleep(pause)

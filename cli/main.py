@@ -1,0 +1,153 @@
+"""The ``overwinter`` command. Commands are imported when they are used, so that ``--help`` and ``ps`` start
+fast. Every expected error ends here: one sentence and advice on stderr, an exit code that means something
+(see ``exits``), a traceback only with ``--debug``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from ..state.errors import OverwinterError
+from . import exits
+from .options import AS_JSON, DEBUG, debug_option
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Run": {
+        "new": ("new", "Write a small project that runs."),
+        "dev": ("dev", "Serve a file's functions; reload on change."),
+        "serve": ("dev", "Serve a file's functions, without reload."),
+        "run": ("run", "Run one function to its end, in this process."),
+        "invoke": ("invoke", "Call a function of a running server."),
+    },
+    "Look": {
+        "ps": ("ps", "List executions."),
+        "show": ("show", "What an execution did and waits for."),
+        "watch": ("watch", "Follow an execution until it ends."),
+        "approvals": ("decide", "What waits for a person."),
+        "doctor": ("doctor", "Check the set-up and the store."),
+    },
+    "Steer": {
+        "signal": ("signals", "Send an event to an execution."),
+        "approve": ("decide", "Approve what waits for a person."),
+        "deny": ("decide", "Deny what waits for a person."),
+        "pause": ("steer", "Hold an execution where it is."),
+        "resume": ("steer", "Go on with a paused or stuck execution."),
+        "retry": ("steer", "Go on with a failed execution, from the failed step."),
+        "cancel": ("steer", "Ask an execution to clean up and end."),
+        "terminate": ("steer", "End an execution at once, without clean-up."),
+    },
+    "Set up": {"completion": ("completion", "Print a shell's completion script.")},
+}
+COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
+
+
+class Commands(click.Group):
+    """The group that imports a command when it is named, and the outer edge for errors."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command = getattr(module, f"{cmd_name}_command")
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{cmd_name} is no command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            if args and args[0] not in COMMANDS and (near := get_close_matches(args[0], COMMANDS, 1)):
+                raise click.UsageError(f"no command {args[0]!r}; did you mean {near[0]!r}?", ctx) from None
+            raise error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(10), line) for name, (_, line) in commands.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except OverwinterError as error:
+            if ctx.meta.get(DEBUG):
+                import traceback
+
+                traceback.print_exception(error)
+            complain(error, as_json=bool(ctx.meta.get(AS_JSON)))
+            ctx.exit(exits.code(error))
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("interrupted", err=True)
+            ctx.exit(exits.INTERRUPTED)
+        except BrokenPipeError:
+            _drop_stdout()
+            ctx.exit(exits.BROKEN_PIPE)
+        return result
+
+
+def complain(error: OverwinterError, *, as_json: bool) -> None:
+    """The error on stderr: a sentence and advice, or ``{"error": {kind, message, advice, code}}``."""
+    from .view.text import clean_lines, json_text
+
+    message, advice = str(error) or type(error).__name__, exits.advice(error)
+    if as_json:
+        kind = "Error" if isinstance(error, exits.Exit) else type(error).__name__
+        shape = {"kind": kind, "message": message, "advice": advice, "code": exits.code(error)}
+        click.echo(json_text({"error": shape}), err=True)
+        return
+    click.echo(click.style("error: ", fg="red", bold=True) + clean_lines(message), err=True)
+    if advice:
+        click.echo(clean_lines(advice), err=True)
+
+
+def _drop_stdout() -> None:
+    """Whoever read our output has gone: let the interpreter's last flush go nowhere."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass  # not a real file: there is nothing to redirect
+
+
+def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        from .. import __version__
+
+        click.echo(f"overwinter {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@debug_option
+def cli() -> None:
+    """A serverless runtime for AI agents: an agent sleeps at zero and wakes where it left off.
+
+    overwinter new shop · cd shop · overwinter dev shop.py
+    """
+
+
+def main() -> None:
+    """Entry point. Output that the terminal's encoding can't show is replaced, never a crash."""
+    import io
+
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    cli(prog_name="overwinter")
+
+
+if __name__ == "__main__":
+    main()

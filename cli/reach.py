@@ -1,0 +1,122 @@
+"""How commands reach a store: opened for one command, and never created by a command that only reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..state.errors import OverwinterError, UnknownExecution
+from ..state.records import FINAL, Filter, Head
+from .exits import UNAVAILABLE, Exit
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from ..orchestrator.runtime import Control
+    from ..state.store import Store
+
+T = TypeVar("T")
+
+PAGE = 1000
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one command's coroutine to its end."""
+    return asyncio.run(work)
+
+
+def sqlite_path(dsn: str) -> Path | None:
+    """The file of a SQLite DSN (``sqlite:///relative``, ``sqlite:////absolute``); None for any other store."""
+    if not dsn.startswith("sqlite:///"):
+        return None
+    name = dsn.removeprefix("sqlite:///").split("?", 1)[0]
+    return None if name in ("", ":memory:") else Path(name)
+
+
+@asynccontextmanager
+async def opened(dsn: str, *, create: bool = False) -> AsyncIterator[Store]:
+    """An open store. Without ``create`` a SQLite file that does not exist stays absent and is an error."""
+    path = sqlite_path(dsn)
+    if path is not None and not create and not path.exists():
+        raise Exit(
+            f"there is no store at {path}",
+            code=UNAVAILABLE,
+            advice="overwinter dev FILE makes one; --store or OVERWINTER_STATE chooses another.",
+        )
+    from ..state.opening import open_store
+
+    store = open_store(dsn)
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def control(dsn: str) -> AsyncIterator[Control]:
+    """A Control over an existing store: what it queues, a serving process picks up at once."""
+    from ..orchestrator.runtime import Control
+
+    async with opened(dsn) as store:
+        yield Control(store)
+
+
+async def known(store: Store, id: str) -> Head:
+    """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
+    head = await store.head(id)
+    if head is not None:
+        return head
+    page = await store.executions(Filter(prefix=id), limit=3)
+    alike = ", ".join(other.id for other in page.heads)
+    raise UnknownExecution(f"no execution {id!r} in this store" + (f"; did you mean {alike}?" if alike else ""))
+
+
+async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
+    """Journal entries with their numbers, page by page."""
+    import json
+
+    while texts := await store.history(id, after, PAGE):
+        for text in texts:
+            after += 1
+            yield after, json.loads(text)
+        if len(texts) < PAGE:
+            return
+
+
+def head_json(head: Head) -> dict[str, Any]:
+    """The stable shape of an execution for programs. Times are milliseconds since the epoch."""
+    return {
+        "id": head.id,
+        "function": head.function,
+        "kind": head.kind,
+        "status": head.status,
+        "ended": head.status in FINAL,
+        "version": head.version,
+        "entries": head.length,
+        "created": head.created,
+        "updated": head.updated,
+        "wake": head.wake,
+        "awaits": head.awaits,
+        "note": head.note,
+        "parent": head.parent,
+        "owner": head.owner,
+    }
+
+
+def ids(dsn: str, prefix: str) -> list[CompletionItem]:
+    """Up to 50 ids for shell completion; an unreadable store completes nothing."""
+    from click.shell_completion import CompletionItem
+
+    async def read() -> list[CompletionItem]:
+        async with opened(dsn) as store:
+            page = await store.executions(Filter(prefix=prefix), limit=50)
+            return [CompletionItem(head.id, help=f"{head.function} {head.status}") for head in page.heads]
+
+    try:
+        return run(read())
+    except (OverwinterError, OSError, ImportError):
+        return []

@@ -1,0 +1,210 @@
+"""One row of a timeline as one line of a terminal: when, what, how long, at what cost, with what result.
+Columns exist only where some row has something to say, so that 80 characters suffice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.text import Text
+
+from ...state.quantities import span
+from .condense import Gap
+from .moments import clock, coarse, offset
+from .text import clean, cost, counted, excerpt, json_text, tokens
+from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Entry, Row
+
+STYLES = {
+    "step": "cyan",
+    "tool": "yellow",
+    "model": "magenta",
+    "child": "blue",
+    "approval": "bold yellow",
+    "callback": "bold yellow",
+    "event": "green",
+    "reply": "green",
+    "completed": "bold green",
+    "failed": "bold red",
+    "cancelled": "bold red",
+    "terminated": "bold red",
+}
+MARKS = {"done": ("✓", "green"), FAILED: ("✗", "red"), OPEN: ("○", "yellow"), INFO: ("·", "dim"), DROPPED: ("–", "dim")}
+BLOCKS = " ▏▎▍▌▋▊▉█"
+RESULT_LEAST = 16
+
+
+class Columns(NamedTuple):
+    """Widths in cells; 0: the column is not there. ``longest`` is the duration that fills a bar, in ms."""
+
+    width: int
+    op: int
+    name: int
+    bar: int
+    attempts: int
+    tokens: int
+    cost: int
+    longest: int
+
+
+def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Columns:
+    """Columns fit for these rows on a terminal of ``width``."""
+    real = [row for row in rows if isinstance(row, Row)]
+    op = min(max((len(row.op) for row in real), default=0), 9)
+    name = min(max((cell_len(clean(row.name)) for row in real), default=0), 18 if width < 100 else 30)
+    longest = max((row.ms or 0 for row in real if row.kind in WORK), default=0)
+    attempts = max((len(f"×{row.attempts}") for row in real if row.attempts > 1), default=0)
+    used = any(row.usage for row in real)
+    wide = width >= 100
+    bar = (10 if wide else 5) if bars and longest and width >= 70 else 0
+    return Columns(width, op, name, bar, attempts, 6 if used else 0, 8 if used and wide else 0, longest)
+
+
+def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
+    """The line of a row; ``origin`` is the moment from which offsets count."""
+    if isinstance(row, Gap):
+        return _gap(row, shape)
+    mark, mark_style = MARKS[row.state]
+    faint = row.state in (INFO, DROPPED)
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(_right(offset(row.at - origin), 8), "dim")
+    text.append(f" {mark} ", mark_style)
+    if shape.op:
+        text.append(_left(row.op, shape.op) + " ", "dim")
+    text.append(_left(row.kind, 9) + " ", STYLES.get(row.kind, "dim" if faint else ""))
+    if shape.name:
+        text.append(_left(clean(row.name), shape.name) + " ", "dim" if faint else "bold")
+    text.append(_right(_took(row, now), 6) + " ", "dim" if row.kind not in WORK else "")
+    if shape.bar:
+        text.append(_bar(row, shape) + " ", STYLES.get(row.kind, "dim"))
+    if shape.attempts:
+        text.append(_left(f"×{row.attempts}" if row.attempts > 1 else "", shape.attempts) + " ", "yellow")
+    if shape.tokens:
+        text.append(_right(tokens(row.usage.tokens) if row.usage else "", shape.tokens - 1) + " ", "dim")
+    if shape.cost:
+        text.append(_right(cost(row.usage.cost) if row.usage else "", shape.cost - 1) + " ", "dim")
+    text.append_text(outcome(row, max(shape.width - text.cell_len, 0), now=now))
+    text.rstrip()
+    return text
+
+
+def outcome(row: Row, room: int, *, now: int) -> Text:
+    """What came of it, in one line of at most ``room`` cells."""
+    if row.state == OPEN:
+        said, style = _open(row, now), "yellow"
+    elif row.error is not None:
+        said, style = complaint(row.error), "red"
+    elif row.kind == "approval":
+        said, style = _decision(row), "red" if row.state == FAILED else "green"
+    elif row.state == DROPPED:
+        said, style = "not needed any more", "dim"
+    else:
+        said, style = _value(row), ""
+    return Text(_cut(said, room), style)
+
+
+def complaint(error: Entry) -> str:
+    """ "ValueError: no such order", on one line."""
+    kind = str(error.get("kind", "")).rpartition(".")[2]
+    return excerpt(f"{kind}: {error.get('message', '')}")
+
+
+def details(row: Row) -> list[Text]:
+    """Everything recorded, as indented JSON under a row (``--full``)."""
+    found: list[Text] = []
+    facts = {key: value for key, value in row.facts.items() if value is not None}
+    for title, value in (("value", row.value), ("error", row.error), ("about", facts or None)):
+        if value is None:
+            continue
+        lines = json_text(value, indent=2).splitlines()
+        if len(lines) == 1:
+            found.append(Text(f"{'':9}{title}  {lines[0]}", "dim"))
+        else:
+            found.append(Text(f"{'':9}{title}", "dim"))
+            found.extend(Text(f"{'':11}{part}", "dim") for part in lines)
+    return found
+
+
+def _took(row: Row, now: int) -> str:
+    if row.ms is not None:
+        return span(row.ms)
+    return coarse(now - row.at) + "…" if row.state == OPEN and now > row.at else ""
+
+
+def _bar(row: Row, shape: Columns) -> str:
+    if row.kind not in WORK:
+        return " " * shape.bar
+    eighths = round((row.ms or 0) / max(shape.longest, 1) * shape.bar * 8)
+    full, rest = divmod(max(eighths, 1 if row.ms is not None else 0), 8)
+    return (BLOCKS[8] * full + (BLOCKS[rest] if rest else "")).ljust(shape.bar)
+
+
+def _open(row: Row, now: int) -> str:
+    if row.kind in WORK:
+        if row.error is not None:
+            again = f"again {_when(row.until, now)}" if row.until else "again"
+            return f"{counted(row.attempts - 1, 'attempt')} failed, {again}: {complaint(row.error)}"
+        return "has begun" if row.facts.get("begun") else "runs"
+    if row.kind == "child":
+        return f"runs as {clean(str(row.facts.get('id', '')))}"
+    until = f" until {_when(row.until, now)}" if row.until else ""
+    return f"waits for {_whom(row)}{until}" + (f" · {excerpt(row.facts['what'])}" if row.facts.get("what") else "")
+
+
+def _whom(row: Row) -> str:
+    if row.kind != "approval":
+        return "an outside system"
+    role = row.facts.get("role")
+    return clean(str(role)) if role else "a person"
+
+
+def _when(at: int | None, now: int) -> str:
+    if at is None:
+        return ""
+    return f"{clock(at, now)} (in {coarse(at - now)})" if at > now else f"{clock(at, now)} (overdue)"
+
+
+def _decision(row: Row) -> str:
+    if row.facts.get("late"):
+        return "nobody decided in time"
+    said = "approved" if row.facts.get("approved") else "denied"
+    by, reason = row.facts.get("by"), row.facts.get("reason")
+    return said + (f" by {clean(str(by))}" if by else "") + (f": {excerpt(reason)}" if reason else "")
+
+
+def _value(row: Row) -> str:
+    said = [excerpt(row.value)] if row.value is not None else []
+    if row.kind not in ("child", "message"):
+        by, reason = row.facts.get("by"), row.facts.get("reason")
+        said += [f"by {clean(str(by))}"] if by else []
+        said += [excerpt(reason)] if reason else []
+    elif row.kind == "child" and not said and row.facts.get("id"):
+        said = [clean(str(row.facts["id"]))]
+    if row.facts.get("late"):
+        said = ["too late"]
+    return " · ".join(said)
+
+
+def _gap(gap: Gap, shape: Columns) -> Text:
+    plural = gap.kind if gap.kind.endswith("s") else {"reply": "replies", "child": "children"}.get(gap.kind, gap.kind + "s")
+    lead = " " * (12 + (shape.op + 1 if shape.op else 0))
+    between = span(gap.shortest) if gap.shortest == gap.longest else f"{span(gap.shortest)} to {span(gap.longest)}"
+    return Text(f"{lead}… {counted(gap.count, 'more ' + gap.kind, 'more ' + plural)}, {between} each", "dim")
+
+
+def _left(text: str, width: int) -> str:
+    return set_cell_size(text if cell_len(text) <= width else _cut(text, width), width)
+
+
+def _right(text: str, width: int) -> str:
+    return " " * max(width - cell_len(text), 0) + text
+
+
+def _cut(text: str, room: int) -> str:
+    """At most ``room`` cells, with an ellipsis when something was cut."""
+    if cell_len(text) <= room:
+        return text
+    return set_cell_size(text, max(room - 1, 0)).rstrip() + "…" if room > 0 else ""
+
+

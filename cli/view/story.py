@@ -1,0 +1,244 @@
+"""The whole of ``show``: who it is, what happened, what it cost, what it waits for, and what to type next."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from rich.text import Text
+
+from ...state.quantities import span
+from ...state.records import FINAL, Head
+from .condense import Gap, condense
+from .lines import STYLES, Columns, columns, complaint, details, line
+from .moments import ago, clock
+from .text import clean, clean_lines, cost, counted, excerpt, tokens
+from .timeline import WORK, Row, Timeline, Totals, Turn
+
+STATUS_STYLES = {
+    "pending": "cyan",
+    "running": "bold cyan",
+    "waiting": "yellow",
+    "idle": "green",
+    "paused": "yellow",
+    "stuck": "bold red",
+    "completed": "green",
+    "failed": "bold red",
+    "cancelled": "red",
+    "terminated": "red",
+}
+ERROR_LINES = 12
+
+
+class Story(NamedTuple):
+    """What ``show`` tells. ``earlier`` entries were not read, ``mail`` waits in the mailbox."""
+
+    head: Head
+    timeline: Timeline
+    children: Sequence[Head] = ()
+    mail: int = 0
+    earlier: int = 0
+    problem: str = ""  # of a stuck execution: what disagrees, and where
+    now: int = 0
+
+
+def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: bool = True) -> Iterator[Text]:
+    """The lines, top to bottom; ``last`` turns of a session are shown unless ``full``."""
+    yield from heading(story)
+    turns = story.timeline.turns
+    hidden = 0 if full else max(len(turns) - last, 0)
+    shown = [(turn, list(turn.rows) if full else condense(turn.rows)) for turn in turns[hidden:]]
+    everything = [row for turn, rows in shown for row in ([turn.message] if turn.message else []) + rows]
+    shape = columns(everything, width, bars=bars)
+    yield Text()
+    if hidden or story.earlier:
+        yield _earlier(hidden, story.earlier)
+    for turn, rows in shown:
+        yield from turn_lines(turn, rows, shape, story, full=full)
+    yield from ending(story, width)
+
+
+def turn_lines(
+    turn: Turn, rows: Sequence[Row | Gap], shape: Columns, story: Story, *, full: bool = False
+) -> Iterator[Text]:
+    """A turn: the message as its title, then its rows, with offsets from the message."""
+    origin = story.timeline.started or story.head.created
+    if turn.message is not None:
+        origin = turn.message.at
+        yield title(turn.message, shape.width, story.now)
+    for row in rows:
+        yield line(row, shape, origin, now=story.now)
+        if full and isinstance(row, Row):
+            yield from details(row)
+
+
+def title(message: Row, width: int, now: int) -> Text:
+    """The line that opens a turn of a session: when, from whom, what was said."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append("▌", "green")
+    text.append(f" {clock(message.at, now)} ", "dim")
+    if message.name:
+        text.append(clean(message.name) + " ", "bold")
+    text.append(excerpt(message.value, max(width * 2, 80)))
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def heading(story: Story) -> Iterator[Text]:
+    head, now = story.head, story.now
+    text = Text()
+    text.append(clean(head.id), "bold")
+    text.append(f" · {head.kind} ", "dim")
+    text.append(clean(head.function))
+    text.append(" · ", "dim")
+    text.append(f"● {head.status}", STATUS_STYLES.get(head.status, ""))
+    yield text
+    parts = [f"began {clock(head.created, now)} ({ago(head.created, now)})"]
+    if head.status in FINAL:
+        parts.append(f"ended after {span(head.updated - head.created)}")
+    elif head.updated != head.created:
+        parts.append(f"last change {ago(head.updated, now)}")
+    parts.append(counted(head.length, "entry", "entries"))
+    if head.parent:
+        parts.append(f"called by {clean(head.parent)}")
+    yield Text(" · ".join(parts), "dim")
+    if head.note:
+        yield Text.assemble(("note  ", "dim"), (excerpt(head.note), "italic"))
+
+
+def ending(story: Story, width: int) -> Iterator[Text]:
+    """Totals, children, the error, what it waits for, and the next command."""
+    yield Text()
+    summed = summary(story.timeline.totals)
+    if summed:
+        yield Text(summed, "dim")
+    yield from _children(story)
+    yield from _errors(story)
+    yield from _waits(story)
+    for command in next_commands(story):
+        yield Text.assemble(("  → ", "dim"), (command, "bold"))
+
+
+def summary(totals: Totals) -> str:
+    """ "3 steps · 2 model calls · 4.1k tokens · 0.0123 · 1 retry · worked 3.4s"."""
+    parts = [
+        counted(count, noun, plural)
+        for count, noun, plural in (
+            (totals.steps, "step", ""),
+            (totals.models, "model call", ""),
+            (totals.tools, "tool call", ""),
+            (totals.replies, "reply", "replies"),
+        )
+        if count
+    ]
+    if totals.tokens:
+        parts.append(f"{tokens(totals.tokens)} tokens")
+    if totals.cost:
+        parts.append(f"cost {cost(totals.cost)}")
+    if totals.retries:
+        parts.append(counted(totals.retries, "retry", "retries"))
+    if totals.failed:
+        parts.append(f"{totals.failed} failed")
+    if totals.worked:
+        parts.append(f"worked {span(totals.worked)}")
+    return " · ".join(parts)
+
+
+def next_commands(story: Story) -> list[str]:
+    """What one would type now."""
+    head = story.head
+    id = quoted(head.id)
+    open_rows = story.timeline.waiting.values()
+    approvals = [row for row in open_rows if row.kind == "approval"]
+    if head.status == "failed":
+        return [f"overwinter retry {id}"]
+    if head.status in ("stuck", "paused"):
+        return [f"overwinter resume {id}"]
+    if head.status in FINAL:
+        return []
+    if approvals:
+        some = approvals[:3]
+        only = len(approvals) == 1
+        commands = [f"overwinter approve {id}" + ("" if only else f" {quoted(row.op)}") for row in some]
+        return [*commands, f"overwinter deny {id}" + ("" if only else f" {quoted(some[0].op)}") + " --reason '…'"]
+    if head.awaits.startswith("event "):
+        name = head.awaits.removeprefix("event ").split(",", 1)[0].strip()
+        return [f"overwinter signal {id} {quoted(name)} '{{}}'"]
+    if head.kind == "agent" and head.status == "idle" and "/" in head.id:
+        agent, _, key = head.id.partition("/")
+        return [f"overwinter invoke {quoted(agent)} --session {quoted(key)} '…'"]
+    return [f"overwinter watch {id}"] if head.status in ("running", "pending", "waiting") else []
+
+
+def quoted(text: str) -> str:
+    """A shell word that names it, safe to show and to paste."""
+    return shlex.quote(clean(text))
+
+
+def _earlier(turns: int, entries: int) -> Text:
+    parts = [counted(turns, "earlier turn")] if turns else []
+    parts += [counted(entries, "earlier entry", "earlier entries") + " not read"] if entries else []
+    return Text(f"  … {' and '.join(parts)} (--full shows all)", "dim")
+
+
+def _children(story: Story) -> Iterator[Text]:
+    for head in story.children[:10]:
+        text = Text("  ↳ ", "dim")
+        text.append(clean(head.id), STYLES["child"])
+        text.append(f" {clean(head.function)} ", "dim")
+        text.append(head.status, STATUS_STYLES.get(head.status, ""))
+        if head.note or head.awaits:
+            text.append(f" · {excerpt(head.note or head.awaits, 80)}", "dim")
+        yield text
+    if len(story.children) > 10:
+        yield Text(f"  ↳ … {len(story.children) - 10} more (overwinter ps --parent {quoted(story.head.id)})", "dim")
+
+
+def _errors(story: Story) -> Iterator[Text]:
+    if story.head.status == "stuck":
+        yield Text("stuck: the code no longer asks for what the journal holds", "bold red")
+        yield from (Text("  " + part, "red") for part in clean_lines(story.problem).splitlines()[:ERROR_LINES])
+    if story.head.status != "failed":
+        return
+    ended = [row for row in story.timeline.rows() if row.kind == "failed"]
+    if ended and ended[-1].error is not None:
+        error = ended[-1].error
+        at = f" in operation {clean(str(error['op']))}" if error.get("op") else ""
+        yield Text(f"failed{at}: {complaint(error)}", "bold red")
+
+
+def _waits(story: Story) -> Iterator[Text]:
+    head, now = story.head, story.now
+    if head.status in FINAL:
+        return
+    for row in story.timeline.waiting.values():
+        if row.kind in WORK and row.until is None:
+            continue
+        until = f" until {clock(row.until, now)} ({ago(row.until, now)})" if row.until else ""
+        yield Text.assemble(("waiting for ", "yellow"), (_thing(row), "bold yellow"), (until, "yellow"))
+    if not story.timeline.waiting and head.awaits:
+        until = f" until {clock(head.wake, now)} ({ago(head.wake, now)})" if head.wake else ""
+        yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until, "yellow"))
+    if story.mail:
+        yield Text(f"{counted(story.mail, 'mail')} in the mailbox", "yellow")
+    if head.owner is None and head.wake is not None and head.wake < now - 10_000 and head.status != "paused":
+        yield Text(
+            f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red"
+        )
+
+
+def _thing(row: Row) -> str:
+    name = clean(row.name) or row.kind
+    if row.kind == "approval":
+        role = row.facts.get("role")
+        what = row.facts.get("what")
+        about = f" ({excerpt(what, 80)})" if what and what != row.name else ""
+        return f"approval {name!r}{about}" + (f" by {clean(str(role))}" if role else "")
+    if row.kind in WORK:
+        return f"another attempt of {name}"
+    if row.kind == "child":
+        return f"child {clean(str(row.facts.get('id', name)))}"
+    return f"{row.kind} {name!r}"
+
+

@@ -1,0 +1,284 @@
+"""A journal folded into what a person wants to see: one row per thing that ran or is waited for, grouped into
+turns for an agent session. Incremental: ``Timeline.add`` takes one entry and answers the rows it settled, so
+that ``show`` (all at once) and ``watch`` (as it happens) tell the same story. Unknown entry types are shown,
+not dropped: a newer process may have written them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .usage import Usage, usage
+
+Entry = dict[str, Any]
+
+OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
+WORK = frozenset({"step", "model", "tool"})
+"""Kinds of rows in which something was computed; the others wait or tell."""
+
+
+class Row:
+    """One thing. ``at`` is when it began, ``ms`` how long it took (None: open, or a mere moment)."""
+
+    __slots__ = ("at", "attempts", "error", "facts", "kind", "ms", "name", "number", "op", "state", "until", "usage", "value")
+
+    def __init__(self, number: int, kind: str, at: int, *, op: str = "", name: str = "", state: str = INFO) -> None:
+        self.number = number  # of the journal entry that told of it last
+        self.kind = kind
+        self.at = at
+        self.op = op
+        self.name = name
+        self.state = state
+        self.ms: int | None = None
+        self.attempts = 1
+        self.until: int | None = None
+        self.usage: Usage | None = None
+        self.value: Any = None
+        self.error: Entry | None = None
+        self.facts: Entry = {}  # what else is worth telling: role, digest, by, reason, child id
+
+
+class Turn(NamedTuple):
+    """Rows that belong together: a message to a session with all that followed, or a whole workflow."""
+
+    message: Row | None
+    rows: list[Row]
+
+
+class Totals:
+    """Sums over a timeline."""
+
+    __slots__ = ("cost", "failed", "models", "replies", "retries", "steps", "tokens", "tools", "worked")
+
+    def __init__(self) -> None:
+        self.steps = self.models = self.tools = self.replies = self.retries = self.failed = 0
+        self.worked = 0  # ms, of steps, models and tools; concurrent ones count each
+        self.tokens = 0
+        self.cost = 0.0
+
+    def count(self, row: Row) -> None:
+        if row.kind == "step":
+            self.steps += 1
+        elif row.kind == "model":
+            self.models += 1
+        elif row.kind == "tool":
+            self.tools += 1
+        elif row.kind == "reply":
+            self.replies += 1
+        if row.kind in WORK:
+            self.worked += row.ms or 0
+            self.retries += row.attempts - 1
+            self.failed += row.state == FAILED
+        if row.usage is not None:
+            self.tokens += row.usage.tokens
+            self.cost += row.usage.cost
+
+    def json(self) -> dict[str, int | float]:
+        return {
+            "steps": self.steps,
+            "model_calls": self.models,
+            "tool_calls": self.tools,
+            "replies": self.replies,
+            "retries": self.retries,
+            "failed": self.failed,
+            "worked_ms": self.worked,
+            "tokens": self.tokens,
+            "cost": round(self.cost, 9),
+        }
+
+
+class Timeline:
+    """``turns`` in order, ``waiting`` the open rows by operation, ``totals`` the sums."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+        self.waiting: dict[str, Row] = {}
+        self.totals = Totals()
+        self.started: int | None = None
+
+    def add(self, number: int, entry: Entry) -> list[Row]:
+        """Take entry ``number``; answer the rows that are complete now, in the order to print them."""
+        fold = self._folds.get(str(entry.get("type")), Timeline._other)
+        if self.started is None:
+            self.started = int(entry.get("at", 0))
+        settled = fold(self, number, entry)
+        for row in settled:
+            self.totals.count(row)
+        return settled
+
+    def rows(self) -> list[Row]:
+        return [row for turn in self.turns for row in ([turn.message] if turn.message else []) + turn.rows]
+
+    # -- the folds ----------------------------------------------------------------------------------
+
+    def _append(self, row: Row) -> Row:
+        if not self.turns:
+            self.turns.append(Turn(None, []))
+        self.turns[-1].rows.append(row)
+        return row
+
+    def _info(self, number: int, entry: Entry, *, value: Any = None, name: str = "") -> list[Row]:
+        row = Row(number, str(entry.get("type")), _at(entry), op=str(entry.get("op", "")), name=name)
+        row.value = value
+        row.facts = {key: entry[key] for key in ("by", "reason", "source") if entry.get(key)}
+        return [self._append(row)]
+
+    def _start(self, number: int, entry: Entry) -> list[Row]:
+        return self._info(number, entry, value=entry.get("input"))
+
+    def _message(self, number: int, entry: Entry) -> list[Row]:
+        row = Row(number, "message", _at(entry), name=str(entry.get("by") or ""))
+        row.value = entry.get("content")
+        row.facts = {"id": entry.get("id")}
+        self.turns.append(Turn(row, []))
+        return [row]
+
+    def _event(self, number: int, entry: Entry) -> list[Row]:
+        return self._info(number, entry, value=entry.get("data"), name=str(entry.get("name", "")))
+
+    def _note(self, number: int, entry: Entry) -> list[Row]:
+        return self._info(number, entry)
+
+    def _checkpoint(self, number: int, entry: Entry) -> list[Row]:
+        return self._info(number, entry, value=entry.get("input"))
+
+    def _nothing(self, number: int, entry: Entry) -> list[Row]:
+        return []
+
+    def _work(self, number: int, entry: Entry) -> list[Row]:
+        """step, model, tool: the end of a call; it began ``ms`` before, or when its first attempt did."""
+        op, ms = str(entry.get("op", "")), int(entry.get("ms", 0))
+        row = self.waiting.pop(op, None)
+        if row is None:
+            row = self._append(Row(number, "", _at(entry) - ms, op=op))
+        row.kind = str(entry["type"])
+        row.number, row.name = number, str(entry.get("name", ""))
+        row.ms = _at(entry) - row.at
+        row.attempts = max(int(entry.get("n", 1)), row.attempts)
+        _close(row, entry)
+        if row.kind == "model":
+            row.usage = usage(row.value)
+        return [row]
+
+    def _begun(self, number: int, entry: Entry) -> list[Row]:
+        op = str(entry.get("op", ""))
+        row = self.waiting.get(op) or self._open(number, "step", entry)
+        row.attempts = max(row.attempts, int(entry.get("n", 1)))
+        row.facts["begun"] = True
+        return []
+
+    def _retrying(self, number: int, entry: Entry) -> list[Row]:
+        row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
+        failed = int(entry.get("n", 1))
+        row.attempts, row.until, row.error = failed + 1, entry.get("until"), entry.get("error")
+        row.facts.pop("begun", None)
+        return []
+
+    def _ordered(self, number: int, entry: Entry) -> list[Row]:
+        row = self._open(number, str(entry.get("kind", "ordered")), entry)
+        row.until = entry.get("until")
+        row.facts = {key: entry[key] for key in ("what", "role", "digest", "id", "detached", "data") if key in entry}
+        if entry.get("detached"):
+            row.state = INFO
+            del self.waiting[row.op]
+            return [row]
+        return []
+
+    def _decided(self, number: int, entry: Entry) -> list[Row]:
+        row = self._settle(number, "approval", entry)
+        row.state = DONE if entry.get("approved") else FAILED
+        row.facts.update(approved=bool(entry.get("approved")), by=entry.get("by"), reason=entry.get("reason"))
+        return [row]
+
+    def _callback(self, number: int, entry: Entry) -> list[Row]:
+        return [self._settle(number, "callback", entry)]
+
+    def _child(self, number: int, entry: Entry) -> list[Row]:
+        row = self._settle(number, "child", entry)
+        row.facts.setdefault("id", entry.get("id"))
+        return [row]
+
+    def _timer(self, number: int, entry: Entry) -> list[Row]:
+        row = self.waiting.get(str(entry.get("op", "")))
+        if row is None or row.kind in WORK:
+            return self._info(number, entry)
+        self._settle(number, row.kind, entry)
+        row.state, row.facts["late"] = FAILED, True
+        return [row]
+
+    def _reply(self, number: int, entry: Entry) -> list[Row]:
+        message = self.turns[-1].message if self.turns else None
+        row = self._append(Row(number, "reply", _at(entry)))
+        if message is not None and message.facts.get("id") in (entry.get("to"), None):
+            row.ms = _at(entry) - message.at
+        _close(row, entry)
+        return [row]
+
+    def _end(self, number: int, entry: Entry) -> list[Row]:
+        """completed, failed, cancelled, terminated: what was still open will not end any more."""
+        dropped = list(self.waiting.values())
+        for open_row in dropped:
+            open_row.state, open_row.ms = DROPPED, _at(entry) - open_row.at
+        self.waiting.clear()
+        row = self._append(Row(number, str(entry["type"]), _at(entry)))
+        if self.started is not None:
+            row.ms = _at(entry) - self.started
+        _close(row, entry)
+        if entry["type"] != "completed":
+            row.state = FAILED
+        row.facts = {key: entry[key] for key in ("by", "reason") if entry.get(key)}
+        return [*dropped, row]
+
+    def _other(self, number: int, entry: Entry) -> list[Row]:
+        rest = {key: value for key, value in entry.items() if key not in ("type", "at", "op", "name")}
+        return self._info(number, entry, value=rest or None, name=str(entry.get("name", "")))
+
+    def _open(self, number: int, kind: str, entry: Entry) -> Row:
+        op = str(entry.get("op", ""))
+        row = self._append(Row(number, kind, _at(entry), op=op, name=str(entry.get("name", "")), state=OPEN))
+        self.waiting[op] = row
+        return row
+
+    def _settle(self, number: int, kind: str, entry: Entry) -> Row:
+        """Close what was open under the entry's operation; a late answer becomes a row of its own."""
+        op = str(entry.get("op", ""))
+        row = self.waiting.pop(op, None)
+        if row is None:
+            row = self._append(Row(number, kind, _at(entry), op=op))
+        else:
+            row.ms = _at(entry) - row.at
+        row.number = number
+        _close(row, entry)
+        return row
+
+    _folds: dict[str, Callable[[Timeline, int, Entry], list[Row]]] = {
+        "start": _start,
+        "message": _message,
+        "event": _event,
+        "decided": _decided,
+        "callback": _callback,
+        "beat": _nothing,
+        "child": _child,
+        "sent": _nothing,
+        "step": _work,
+        "model": _work,
+        "tool": _work,
+        "begun": _begun,
+        "retrying": _retrying,
+        "timer": _timer,
+        "ordered": _ordered,
+        "checkpoint": _checkpoint,
+        "reply": _reply,
+        **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
+        **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
+    }
+
+
+def _at(entry: Entry) -> int:
+    return int(entry.get("at", 0))
+
+
+def _close(row: Row, entry: Entry) -> None:
+    row.value, row.error, row.until = entry.get("value"), entry.get("error"), None
+    row.state = FAILED if row.error is not None else DONE

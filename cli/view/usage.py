@@ -1,0 +1,32 @@
+"""What a model call cost, read out of the recorded answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+
+class Usage(NamedTuple):
+    """``tokens`` in and out together, ``cost`` in the model's currency."""
+
+    tokens: int
+    cost: float
+
+
+def usage(answer: Any) -> Usage | None:
+    """The usage recorded with a model's answer; None when there is none (a failed call)."""
+    if not isinstance(answer, Mapping):
+        return None
+    fields = cast("Mapping[str, Any]", answer)
+    used = fields.get("usage")
+    counts = cast("Mapping[str, Any]", used) if isinstance(used, Mapping) else {}
+    total = sum(int(_number(counts.get(key))) for key in ("input", "output"))
+    cost = _number(fields.get("cost", counts.get("cost")))
+    return Usage(total, cost) if counts or cost else None
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 0.0

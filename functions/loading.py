@@ -1,0 +1,166 @@
+"""A user's file or module, and the functions in it. There is no registry: what a module holds is served.
+
+A file is run under a module name that is the same at every start, because the journal names error classes
+by it, and that shadows nothing: the file's stem, or ``overwinter_file_<stem>`` when the stem is the name of
+an importable module. What can't be loaded is an InvalidInput that says what to change.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..state.errors import InvalidInput
+from .target import served
+
+PREFIX = "overwinter_file_"
+
+
+def load(path_or_module: str | Path) -> ModuleType:
+    """The module of a file (``shop.py``, ``apps/shop.py``) or of a dotted name (``shop.desk``).
+
+    A file is run anew each time; its folder is put at the end of ``sys.path`` so that it finds its
+    neighbours. Raises InvalidInput.
+    """
+    text = str(path_or_module)
+    if isinstance(path_or_module, Path) or text.endswith(".py") or "/" in text or Path(text).exists():
+        return _load_file(Path(text))
+    return _load_module(text)
+
+
+def functions_of(module: ModuleType) -> dict[str, Any]:
+    """The agents, tools and workflows that a module holds, by name, and those they reach.
+
+    Raises InvalidInput when there are none, or when two different ones have the same name.
+    """
+    found = reachable(vars(module).values())
+    if not found:
+        raise InvalidInput(
+            f"{_origin(module)} holds no function; decorate one with @tool or @workflow, or make an Agent(…)"
+        )
+    return found
+
+
+def reachable(things: Iterable[object]) -> dict[str, Any]:
+    """Agents, tools and workflows among ``things``, and the tools and agents that agents name, by name."""
+    found: dict[str, Any] = {}
+    queue = list(things)
+    while queue:
+        function: Any = served(queue.pop(0))
+        if kind_of(function) is None:
+            continue
+        known = found.get(function.name)
+        if known is function:
+            continue
+        if known is not None:
+            raise InvalidInput(
+                f"two functions are named {function.name!r}: {_described(known)} and {_described(function)}; "
+                "give one of them another name"
+            )
+        found[function.name] = function
+        tools: Iterable[object] = getattr(function, "tools", ())
+        queue.extend(tools.values() if isinstance(tools, Mapping) else tools)
+    return found
+
+
+def kind_of(thing: object) -> str | None:
+    """ "agent", "tool" or "workflow"; None for anything else."""
+    if isinstance(thing, type):
+        return None
+    kind = getattr(thing, "kind", None)
+    return kind if kind in ("agent", "tool", "workflow") and isinstance(_name(thing), str) else None
+
+
+def _name(thing: object) -> object:
+    return getattr(thing, "name", None)
+
+
+def _described(function: object) -> str:
+    original = getattr(function, "function", None) or getattr(function, "original", None) or function
+    where = getattr(original, "__module__", type(function).__module__)
+    return f"the {kind_of(function)} in {where}"
+
+
+def _origin(module: ModuleType) -> str:
+    return str(getattr(module, "__file__", None) or module.__name__)
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.exists():
+        raise InvalidInput(f"there is no file {path}; check the path, or give the dotted name of a module")
+    if path.is_dir() or path.suffix != ".py":
+        raise InvalidInput(f"{path} is not a Python file; give a file that ends with .py")
+    path = path.resolve()
+    name = module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidInput(f"{path} can't be loaded as a Python module; give a file that ends with .py")
+    module = importlib.util.module_from_spec(spec)
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))
+    before = sys.modules.get(name)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        if before is None:
+            del sys.modules[name]
+        else:
+            sys.modules[name] = before
+        if isinstance(error, (Exception, SystemExit)):
+            raise _broken(path, error) from error
+        raise
+    return module
+
+
+def module_name(path: Path) -> str:
+    """The name that the file at ``path`` is run under; the same at every start."""
+    stem = path.stem if path.stem.isidentifier() else "".join(c if c.isalnum() else "_" for c in path.stem)
+    if stem in sys.builtin_module_names or stem in sys.stdlib_module_names or stem == "overwinter":
+        return PREFIX + stem
+    present = sys.modules.get(stem)
+    if present is not None and _is(present, path):
+        return stem
+    if present is None:
+        try:
+            spec = importlib.util.find_spec(stem)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or spec.origin == str(path) or spec.origin is None:
+            return stem
+    return PREFIX + stem
+
+
+def _is(module: ModuleType, path: Path) -> bool:
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and Path(file).resolve() == path
+
+
+def _load_module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+            raise InvalidInput(f"{name} needs the module {error.name}, which is not installed") from error
+        raise InvalidInput(
+            f"there is no file or module {name}; give the path of a file, like ./{name.replace('.', '/')}.py"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise _broken(Path(name), error) from error
+
+
+def _broken(path: Path, error: BaseException) -> InvalidInput:
+    if isinstance(error, SyntaxError) and error.filename:
+        return InvalidInput(f"{error.filename}, line {error.lineno}: {error.msg}; correct it and try again")
+    line = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == str(path):
+            line = f", line {frame.lineno}"
+    if isinstance(error, ModuleNotFoundError):
+        return InvalidInput(f"{path}{line} needs the module {error.name}, which is not installed")
+    return InvalidInput(f"{path}{line} fails when it is loaded: {type(error).__name__}: {error}")

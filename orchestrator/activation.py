@@ -1,0 +1,383 @@
+"""One rehydrated execution under a lease: facts in, one commit at a time out, effects after the commit.
+
+Everything here runs in plain callbacks of the engine's loop, never inside a task, so a turn is atomic.
+A turn offers what has come to the decider, appends the outcome as one transition, and when that is durable
+performs what was decided. Facts that arrive while a commit is under way share the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..state.errors import Conflict, OverwinterError, StoreError
+from ..state.records import FINAL, Appended, Change, Head, Mail
+from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
+from .entries import decode
+from .transition import Transition, merge
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+log = logging.getLogger("overwinter")
+
+VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
+"""Mail that means the execution as a whole; the decider never sees it."""
+
+
+class Commit(NamedTuple):
+    """One append under way."""
+
+    change: Change
+    decision: Decision
+    carried: Transition
+    durable: list[asyncio.Future[None]]
+
+
+class Activation:
+    """The live state of one execution in this process. Made by the engine when a lease is granted."""
+
+    def __init__(self, engine: Engine, head: Head, decider: Decider) -> None:
+        self.engine = engine
+        self.id = head.id
+        self.function = head.function
+        self.parent = head.parent
+        self.decider = decider
+        self.version = head.version
+        self.base = head.base
+        self.arrivals = head.arrivals
+        self.status = head.status
+        self.awaits = head.awaits
+        self.note = head.note
+        self.state = head.state
+        self.paused = head.status == "paused"
+        self.last_at = head.updated
+        self.mailbox: dict[int, tuple[Mail, Fact]] = {}
+        self.facts: list[Fact] = []
+        self.running: dict[str, asyncio.Task[None]] = {}
+        self.withheld: list[Effect] = []  # effects decided while paused
+        self.pending = Transition()  # taken and not yet handed to the store
+        self.durable: list[tuple[Fact, asyncio.Future[None]]] = []  # who waits for the commit of a fact
+        self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
+        self.replayed = False  # a journal was replayed and its decision not yet taken
+        self.loading = True
+        self.committing = False
+        self.scheduled = False
+        self.nudged = False  # mail is known to wait in the store
+        self.stale = False  # the decider can't be used for another activation
+        self.over = False  # dropped or released: nothing more happens here
+        self.timer: asyncio.TimerHandle | None = None
+
+    # -- what comes in -------------------------------------------------------------------------------
+
+    def now(self) -> int:
+        """The time of the next entry; never before that of the last one."""
+        self.last_at = max(self.last_at, self.engine.clock())
+        return self.last_at
+
+    def receive(self, mail: Sequence[Mail], arrivals: int) -> None:
+        """Mail handed over by the store."""
+        self.arrivals = max(self.arrivals, arrivals)
+        for item in mail:
+            if item.seq not in self.mailbox and item.seq not in self.pending.consumed:
+                fact = decode(item.body)
+                self.mailbox[item.seq] = (item, fact)
+                if "blob" in fact:
+                    op = f"blob {item.seq}"
+                    self.running[op] = self.engine.loop.create_task(self.engine.fetch(self, op, fact))
+        self.schedule()
+
+    def report(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self.schedule()
+
+    async def record(self, fact: Fact) -> None:
+        done: asyncio.Future[None] = self.engine.loop.create_future()
+        self.durable.append((fact, done))
+        self.report(fact)
+        await done
+
+    def nudge(self) -> None:
+        """Mail waits in the store that only a commit brings here."""
+        self.nudged = True
+        self.schedule()
+
+    def schedule(self) -> None:
+        if not self.scheduled and not self.over:
+            self.scheduled = True
+            self.engine.loop.call_soon(self.turn)
+
+    # -- a turn --------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        self.scheduled = False
+        if self.over or self.committing or self.loading:
+            return  # what ends these schedules the next turn
+        try:
+            decision = self._decide()
+        except OverwinterError as error:
+            decision = self._stuck(f"{type(error).__name__}: {error}")
+        except Exception as error:  # noqa: BLE001  # the edge to deciders: a defect there must not lose the execution
+            log.exception("execution %s: the decider failed", self.id)
+            decision = self._stuck(f"the decider failed with {type(error).__name__}: {error}")
+        self._settle(decision)
+
+    def _decide(self) -> Decision:
+        """Offer everything that has come, in order; the decisions of all rounds as one."""
+        facts, self.facts = self.facts, []
+        for fact in facts:
+            if self._is_for_decider(fact) and self.decider.offer(fact) is Verdict.TAKEN:
+                self.pending.take(fact)
+        if self.status in FINAL:
+            return self._after_the_end()
+        merged: Decision | None = None
+        clean = not facts  # nothing but durable mail led here
+        if self.replayed:
+            self.replayed = False
+            merged = self.decider.decide()
+            self.pending.add(merged)
+        while merged is None or merged.status not in FINAL:
+            before = len(self.pending.consumed)
+            verb = self._offer_mail(stuck=merged is not None and merged.status == "stuck")
+            if verb is not None:
+                return verb
+            if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
+                return merged
+            clean = clean and (merged is None or not merged.perform)
+            decision = self.decider.decide()
+            decision.immediate = decision.immediate and clean
+            clean = clean and not decision.entries
+            self.pending.add(decision)
+            merged = decision if merged is None else merge(merged, decision)
+        return merged
+
+    def _is_for_decider(self, fact: Fact) -> bool:
+        """Note the end of a running effect."""
+        if fact["type"] not in ("begun", "timer"):
+            self.running.pop(fact["op"], None)
+        if fact["type"] == "fetched":
+            return False
+        if self.settling is not None:
+            self.settling = [post for post in self.settling if post.op != fact["op"]]
+            return False
+        return True
+
+    def _offer_mail(self, *, stuck: bool) -> Decision | None:
+        """Offer the mailbox, control lane first. A decision when a verb decides instead of the decider."""
+        for seq in sorted(self.mailbox, key=lambda seq: (self.mailbox[seq][0].lane, seq)):
+            mail, fact = self.mailbox[seq]
+            if "blob" in fact:
+                break  # being fetched; what came later waits its turn
+            if fact["type"] in VERBS:
+                del self.mailbox[seq]
+                decision = self._apply(mail, fact)
+                if decision is not None:
+                    return decision
+            elif not (self.paused or stuck):
+                verdict = self.decider.offer(fact)
+                if verdict is not Verdict.LATER:
+                    del self.mailbox[seq]
+                    self.pending.consume(mail, journal=verdict is Verdict.TAKEN)
+        return None
+
+    def _apply(self, mail: Mail, fact: Fact) -> Decision | None:
+        kind = fact["type"]
+        if kind == "terminated":
+            self.pending.consume(mail, journal=True)
+            self.pending.notable.append(fact)
+            decision = Decision()
+            decision.status = "terminated"
+            return decision
+        changes = kind == "resumed" or (kind == "paused" and not self.paused)
+        self.pending.consume(mail, journal=changes)
+        if kind == "paused":
+            self.paused = True
+        elif kind == "resumed":
+            self.paused = False
+        return None
+
+    def _after_the_end(self) -> Decision:
+        """The execution has ended: late mail is dropped, posts are confirmed; `retry` opens a failed one again."""
+        decision = Decision()
+        decision.status = self.status
+        for seq, (mail, fact) in list(self.mailbox.items()):
+            reopens = fact["type"] == "retry" and self.status == "failed" and not self.settling
+            del self.mailbox[seq]
+            self.pending.consume(mail, journal=reopens)
+            if reopens:
+                decision.status, decision.wake = "pending", self.now()
+                self.stale, self.settling = True, None
+        return decision
+
+    def give_up(self, message: str) -> None:
+        """The journal can't be loaded: the execution is stuck until somebody mends it."""
+        self._settle(self._stuck(message))
+
+    def _stuck(self, message: str) -> Decision:
+        decision = Decision()
+        decision.status, decision.error = "stuck", message
+        return decision
+
+    # -- the commit ----------------------------------------------------------------------------------
+
+    def _settle(self, decision: Decision) -> None:
+        """Turn a decision into a commit, or go straight on when there is nothing to commit yet."""
+        self._cancel(decision.abandon)
+        if decision.status == "stuck":
+            self._get_stuck(decision)
+        elif decision.status in FINAL:
+            if self.settling is None:
+                self._begin_end(decision)
+        elif self.paused:
+            self.withheld += decision.perform
+            decision.perform, decision.status, decision.wake, decision.immediate = [], "paused", None, False
+        elif self.withheld:
+            decision.perform, self.withheld = self.withheld + decision.perform, []
+        waits = bool(self.running or decision.perform or self.settling)
+        if waits and not self.nudged and (decision.immediate or self.pending.empty()):
+            self._watch(decision)  # an immediate effect's cause is committed together with its result
+            self._perform(decision.perform)
+        else:
+            self._commit(decision, release=not waits)
+
+    def _get_stuck(self, decision: Decision) -> None:
+        self._cancel(list(self.running))
+        self.stale = True
+        if self.status != "stuck" or self.awaits != decision.error:
+            fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
+            self.pending.take(fact)
+            self.pending.notable.append(fact)
+        decision.awaits, decision.wake, decision.perform, decision.entries = decision.error, None, [], []
+
+    def _begin_end(self, decision: Decision) -> None:
+        """Nothing runs on, and children and parent are told before the lease goes."""
+        self._cancel(list(self.running))
+        self.paused = False
+        self.stale = True
+        decision.wake, decision.awaits, decision.immediate = None, "", False
+        self.settling = [effect for effect in decision.perform if isinstance(effect, Post)]
+        if self.parent is not None:
+            self.settling.append(child_post(self.id, self.parent, self.pending.ending()))
+        decision.perform = list(self.settling)
+        if decision.status == "terminated":
+            self.running["children"] = self.engine.loop.create_task(self.engine.end_children(self))
+
+    def _commit(self, decision: Decision, *, release: bool) -> None:
+        carried, self.pending = self.pending, Transition()
+        status = decision.status if release or decision.status in FINAL else "running"
+        change = Change(
+            id=self.id,
+            owner=self.engine.owner,
+            version=self.version,
+            at=self.now(),
+            entries=carried.entries,
+            consumed=carried.consumed,
+            arrivals=-1 if self.nudged else self.arrivals,
+            status="paused" if self.paused else status,
+            wake=decision.wake,
+            release=release,
+            base=self.base if decision.base is None else decision.base,
+            awaits=decision.awaits,
+            note=decision.note or self.note,
+            state=decision.state or self.state,
+            blobs=carried.blobs,
+        )
+        durable = [done for fact, done in self.durable if not any(fact is waiting for waiting in self.facts)]
+        self.durable = [(fact, done) for fact, done in self.durable if done not in durable]
+        self.nudged = False
+        self.committing = True
+        self._submit(Commit(change, decision, carried, durable), 0)
+
+    def _submit(self, commit: Commit, tries: int) -> None:
+        if not self.over:
+            append = asyncio.ensure_future(self.engine.store.append(commit.change))
+            append.add_done_callback(lambda done: self._committed(done, commit, tries))
+
+    def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int) -> None:
+        if done.cancelled() or self.over:
+            return
+        error = done.exception()
+        if error is None:
+            self._advance(commit, done.result())
+        elif isinstance(error, StoreError) and not isinstance(error, Conflict):
+            pause = min(5.0, 0.05 * 2**tries)
+            log.warning("execution %s: the store refused a commit (%s); again in %.2f s", self.id, error, pause)
+            self.engine.loop.call_later(pause, self._submit, commit, tries + 1)
+        else:
+            if not isinstance(error, Conflict):
+                log.error("execution %s: the commit failed", self.id, exc_info=error)
+            self.engine.lost(self)
+
+    def _advance(self, commit: Commit, answer: Appended) -> None:
+        change = commit.change
+        self.committing = False
+        self.version += 1
+        self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
+        self.status = change.status
+        for done in commit.durable:
+            if not done.done():
+                done.set_result(None)
+        self.engine.announce(self, commit.carried.notable)
+        if answer.released:
+            self.engine.released(self, change)
+            return
+        if answer.mail is not None:
+            self.receive(answer.mail, answer.arrivals)
+        self._watch(commit.decision)
+        self._perform(commit.decision.perform)
+        if self.facts or self.nudged or change.release:
+            self.schedule()
+
+    # -- effects -------------------------------------------------------------------------------------
+
+    def _perform(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Invoke):
+                work = self.engine.performer.invoke(self.id, effect, self)
+            else:
+                work = self.engine.deliver(self, effect)
+            self.running[effect.op] = self.engine.loop.create_task(work)
+
+    def _cancel(self, ops: Sequence[str]) -> None:
+        for op in ops:
+            task = self.running.pop(op, None)
+            if task is not None:
+                task.cancel()
+
+    def _watch(self, decision: Decision) -> None:
+        """While the lease is held, deadlines are this process's own to watch."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if decision.wake is not None:
+            delay = max(0, decision.wake - self.engine.clock()) / 1000
+            self.timer = self.engine.loop.call_later(delay, self.expire)
+
+    def expire(self) -> None:
+        """A deadline has come, while the lease is held or at the beginning of an activation."""
+        self.timer = None
+        if not self.over and not self.paused and self.status not in FINAL:
+            self.facts += self.decider.expire(self.now())
+            self.schedule()
+
+    def stop(self) -> None:
+        """Leave this process without another commit: effects are cancelled, the decider is dropped."""
+        self.over = True
+        if self.timer is not None:
+            self.timer.cancel()
+        self._cancel(list(self.running))
+        for _, waiter in self.durable:
+            waiter.cancel()
+        self.decider.close()
+
+
+def child_post(child: str, parent: str, ending: Fact) -> Post:
+    """What a parent is told when a child has ended."""
+    status = ending["type"]
+    fact: Fact = {"type": "child", "at": ending["at"], "id": child, "status": status}
+    for field in ("value", "error", "reason"):
+        if field in ending:
+            fact[field] = ending[field]
+    return Post("parent", parent, f"child:{child}", fact)

@@ -1,0 +1,124 @@
+"""A recorded model answer, read without trust: whatever the JSON holds, this gives a Reading and never raises.
+
+The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output"}, "cost",
+"model", "finish", "refusal"?}``. ``finish`` is stop, tool_calls, length or content_filter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple, cast
+
+from ...state.codec import dumps, loads
+from .conversation import ToolCall
+from .usage import ZERO, Usage
+
+MOST_CALLS = 32
+"""Tool calls of one answer that are made; the model is told that the others were not."""
+
+_SMALLEST = Decimal("1e-12")
+_UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+
+
+class Asked(NamedTuple):
+    """A tool call that the model asked for. ``arguments`` is None when they are no JSON object."""
+
+    call: ToolCall
+    arguments: dict[str, Any] | None
+    problem: str  # why there are no arguments
+
+
+class Reading(NamedTuple):
+    """What a model answer says. ``cut`` when it ended at the length limit; its calls are dropped then."""
+
+    text: str
+    calls: tuple[Asked, ...]
+    surplus: int  # calls beyond MOST_CALLS
+    cut: bool
+    refusal: str
+    usage: Usage
+
+
+def read(value: Any, op: str) -> Reading:
+    """Read the ``value`` of a model fact. Call ids are made unique; an exact repetition of a call is dropped."""
+    answer: Mapping[str, Any] = value if isinstance(value, dict) else {"text": value}
+    text = _text(answer.get("text"))
+    finish = answer.get("finish")
+    refusal = _text(answer.get("refusal"))
+    if finish == "content_filter" and not refusal:
+        refusal = text or "The provider's content filter withheld the answer."
+    cut = finish == "length"
+    asked = [] if cut or refusal else _calls(answer.get("tool_calls"), op)
+    return Reading(
+        text, tuple(asked[:MOST_CALLS]), max(0, len(asked) - MOST_CALLS), cut, refusal, _usage(answer)
+    )
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _calls(value: Any, op: str) -> list[Asked]:
+    asked: list[Asked] = []
+    seen: dict[str, tuple[str, str]] = {}
+    for index, item in enumerate(cast("list[Any]", value) if isinstance(value, list) else []):
+        if not isinstance(item, dict):
+            item = {}
+        record = cast("dict[str, Any]", item)
+        name = _text(record.get("name"))
+        arguments = record.get("arguments")
+        raw = arguments if isinstance(arguments, str) else "" if arguments is None else dumps(arguments)
+        id = _text(record.get("id"))
+        if id and seen.get(id) == (name, raw):
+            continue
+        if not id or id in seen:
+            id = f"call_{op.replace('.', '_')}_{index}"
+        seen[id] = (name, raw)
+        asked.append(_asked(id, name, raw))
+    return asked
+
+
+def _asked(id: str, name: str, raw: str) -> Asked:
+    call = ToolCall(id, name, raw)
+    if not raw.strip():
+        return Asked(call, {}, "")
+    try:
+        arguments = loads(raw)
+    except ValueError as error:
+        return Asked(call, None, f"the arguments are not valid JSON ({error})")
+    if not isinstance(arguments, dict):
+        return Asked(call, None, "the arguments must be a JSON object")
+    return Asked(call, cast("dict[str, Any]", arguments), "")
+
+
+def shown(asked: Asked) -> ToolCall:
+    """The call as later requests repeat it: with a name and arguments that every provider accepts back."""
+    name = _UNFIT.sub("_", asked.call.name)[:64] or "unnamed"
+    return ToolCall(asked.call.id, name, "{}" if not asked.arguments else asked.call.arguments)
+
+
+def _usage(answer: Mapping[str, Any]) -> Usage:
+    usage = answer.get("usage")
+    counts: Mapping[str, Any] = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
+    cost = _cost(answer.get("cost"))
+    return Usage(
+        1, _count(counts.get("input")), _count(counts.get("output")), cost or ZERO, 1 if cost is None else 0
+    )
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 2**53 else 0
+
+
+def _cost(value: Any) -> Decimal | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        cost = Decimal(value)
+    except InvalidOperation:
+        return None
+    if not cost.is_finite() or not 0 <= cost < 10**12:
+        return None
+    return cost if len(value) < 20 and "e" not in value.lower() else cost.quantize(_SMALLEST).normalize()

@@ -1,0 +1,101 @@
+"""The conversation as the model sees it: messages, and the window of past turns that is kept.
+
+Nothing here is stored. The journal is the conversation; this is what it reads like. Past turns leave the
+window whole, oldest first, so a tool's result never stands without the call that asked for it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import chain
+from typing import NamedTuple
+
+from .usage import Usage
+
+
+class ToolCall(NamedTuple):
+    """A call the model asked for. ``arguments`` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(NamedTuple):
+    """One message. ``role`` is system, user, assistant or tool; a tool's message names the call it answers."""
+
+    role: str
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+class Window(NamedTuple):
+    """How much of the past is kept for the model. The turn before the current one is always kept."""
+
+    messages: int = 200
+    characters: int = 64 * 1024
+
+
+class Past(NamedTuple):
+    """A turn that is over."""
+
+    first: int  # sequence number of the entry it began with
+    id: str  # of the message it answered
+    messages: tuple[Message, ...]
+    size: int  # characters
+    usage: Usage
+
+
+def size_of(message: Message) -> int:
+    """Characters of a message, arguments of its calls included."""
+    size = len(message.content)
+    for call in message.tool_calls:
+        size += len(call.name) + len(call.arguments)
+    return size
+
+
+class Thread:
+    """The past turns within the window, and the sums over those that have left it."""
+
+    __slots__ = ("_count", "_past", "_size", "_window", "before", "dropped")
+
+    def __init__(self, window: Window, dropped: int = 0, before: Usage = Usage()) -> None:  # noqa: B008  # immutable
+        self._window = window
+        self._past: deque[Past] = deque()
+        self._count = 0
+        self._size = 0
+        self.dropped = dropped  # number of turns before the window
+        self.before = before  # what they used
+
+    def close(self, past: Past) -> None:
+        """A turn is over; drop what no longer fits."""
+        self._past.append(past)
+        self._count += len(past.messages)
+        self._size += past.size
+        while len(self._past) > 1 and (
+            self._count > self._window.messages or self._size > self._window.characters
+        ):
+            oldest = self._past.popleft()
+            self._count -= len(oldest.messages)
+            self._size -= oldest.size
+            self.dropped += 1
+            self.before = self.before.plus(oldest.usage)
+
+    def oldest(self) -> Past | None:
+        return self._past[0] if self._past else None
+
+    def answered(self, id: str) -> bool:
+        """Whether a turn in the window answered this message."""
+        return bool(id) and any(past.id == id for past in self._past)
+
+    def used(self) -> Usage:
+        """What all past turns used, those outside of the window included."""
+        total = self.before
+        for past in self._past:
+            total = total.plus(past.usage)
+        return total
+
+    def messages(self, current: list[Message]) -> tuple[Message, ...]:
+        """What the model reads: the window and the current turn."""
+        return (*chain.from_iterable(past.messages for past in self._past), *current)

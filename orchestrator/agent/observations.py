@@ -1,0 +1,85 @@
+"""What the model is told when something did not go as it wanted. Written for a model: what happened, and
+what to do now. These texts become part of the conversation through ``observed`` entries and tool results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...state.codec import dumps
+from ...state.errors import Denied, InDoubt
+from ..decider import Fact
+from .answer import MOST_CALLS
+
+OBSERVATION_LIMIT = 64 * 1024
+"""Characters of one tool result that the model reads; the journal keeps all of it."""
+
+EMPTY = "Your answer was empty. Answer the user, or call a tool."
+CUT = (
+    "Your answer was cut off at the length limit, and nothing of it was carried out. "
+    "Answer again, shorter; call fewer tools at once."
+)
+DECLINED = "You declined to answer. If you can answer at all, do it in the required form."
+IN_DOUBT = (
+    "The outcome of this call is unknown: it began, and it may or may not have taken effect. It must not be "
+    "repeated. Find out by other means, or tell the user that it needs to be looked into."
+)
+REPEATED = "This same call was made before and its outcome is unknown. It was not repeated."
+UNFINISHED = "The turn ended before this call had a result. If it changes anything, it may have taken effect."
+UNDECIDED = "The turn ended before anybody approved this call. It was not carried out."
+
+
+def text_of(value: Any) -> str:
+    """A result as the model reads it: text as it is, everything else as JSON, cut at OBSERVATION_LIMIT."""
+    text = value if isinstance(value, str) else dumps(value)
+    if len(text) <= OBSERVATION_LIMIT:
+        return text
+    return f"{text[:OBSERVATION_LIMIT]}… [{len(text) - OBSERVATION_LIMIT:,} more characters were left out]"
+
+
+def outcome(fact: Fact) -> str:
+    """The result of a tool, or its error as something the model can react to."""
+    error = fact.get("error")
+    if error is None:
+        return text_of(fact.get("value"))
+    if is_in_doubt(fact):
+        return IN_DOUBT
+    kind = str(error.get("kind", "")) if isinstance(error, dict) else ""
+    message = error.get("message", "") if isinstance(error, dict) else error
+    return text_of(f"Error: {kind.rpartition('.')[2] or 'failed'}: {message}")
+
+
+def is_in_doubt(fact: Fact) -> bool:
+    error = fact.get("error")
+    return isinstance(error, dict) and error.get("kind") == f"{InDoubt.__module__}.{InDoubt.__qualname__}"
+
+
+def denied(fact: Fact) -> str:
+    by = f" by {fact['by']}" if fact.get("by") else ""
+    reason = f": {fact['reason']}" if fact.get("reason") else ""
+    return f"Error: {Denied.__name__}: the call was denied{by}{reason}. It was not carried out."
+
+
+EXPIRED = f"Error: {Denied.__name__}: nobody approved the call in time. It was not carried out."
+
+
+def unknown_tool(name: str, names: Sequence[str]) -> str:
+    known = f"The tools are: {', '.join(names)}." if names else "There are no tools; answer in words."
+    return f"Error: there is no tool named {name[:100]!r}. {known}"
+
+
+def unfit(problem: str, raw: str) -> str:
+    sent = f" You sent: {raw[:500]}" if raw else ""
+    return f"Error: {problem}. Correct the arguments and call the tool again.{sent}"
+
+
+def surplus(count: int) -> str:
+    return (
+        f"Only the first {MOST_CALLS} of your {MOST_CALLS + count} tool calls were made. "
+        f"Ask for the others again, at most {MOST_CALLS} at once."
+    )
+
+
+def misfit(problem: str) -> str:
+    return f"Your answer does not have the required form: {problem}. Answer again with nothing but the corrected JSON."

@@ -1,0 +1,335 @@
+"""The state of an agent's execution as its journal tells it: a fold over entries, and nothing but that.
+
+Facts and the loop's own entries go through the same ``apply``, live and on replay, so both give the same
+state. What follows from the state is the decider's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Any
+
+from ...state.codec import dumps, loads
+from ...state.records import FINAL
+from ..calls import OpenCalls
+from ..decider import Effect, Fact, Post, Spawn
+from . import observations
+from .conversation import Thread, Window
+from .turn import Call, Phase, Stage, Turn
+from .usage import Usage, recorded
+
+
+class Mode(Enum):
+    """What kind of execution this is; its first fact tells."""
+
+    NEW = "new"
+    ONCE = "once"  # one run, from start to completed or failed
+    SESSION = "session"  # lives on, a turn for each message
+
+
+class Run:
+    """State of one execution. ``sequence`` is the number of the last entry known to be in the journal."""
+
+    def __init__(self, id: str, window: Window, state: str = "", first: int = 1) -> None:
+        saved: dict[str, Any] = loads(state) if state else {}
+        before = saved.get("before")
+        self.id = id
+        self.mode = Mode(saved.get("mode", "new")) if before else Mode.NEW
+        self.thread = Thread(
+            window, before["turn"] if before else 0, recorded(before) if before else Usage()
+        )
+        self.turns = self.thread.dropped
+        self.turn: Turn | None = None
+        self.calls = OpenCalls()
+        self.outbox: dict[str, Effect] = {}  # what goes to other executions and is not confirmed
+        self.unsent: dict[str, None] = {}  # of these, what was not handed out
+        self.abandoned: list[str] = []
+        self.final = ""  # the final status
+        self.cancelling: Fact | None = None
+        self.at = 0  # time of the last fact
+        self.clock = 0  # the latest time known
+        self.sequence = first - 1
+        self._skip = before.get("to") if before else None  # the window begins with this message
+        self._since = (saved.get("turn", 0), saved.get("since", 0))
+
+    def apply(self, entry: Fact) -> bool:
+        """Take in a fact or an own entry. False when it changes nothing."""
+        change = _CHANGES.get(entry["type"])
+        if change is None:
+            return False
+        at = entry.get("at", 0)
+        if self.final and entry["type"] not in ("retry", "sent"):
+            return False
+        if entry["type"] not in _OWN and at > self.at:
+            self.at = at
+            self.clock = max(self.clock, at)
+        return change(self, entry)
+
+    def state(self) -> str:
+        """The small state for the head: sums for people, and where a replay begins."""
+        turn = self.turn
+        used = self.thread.used()
+        if turn is not None:
+            used = used.plus(turn.usage)
+        state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
+        if turn is not None:
+            state["since"] = turn.since
+        before = self.thread.before.record()
+        before["turn"] = self.thread.dropped
+        oldest = self.thread.oldest()
+        if oldest is not None:
+            before["to"] = oldest.id
+        state["before"] = before
+        return dumps(state)
+
+    def base(self) -> int | None:
+        """The first entry that a replay needs; None while that is not known."""
+        oldest = self.thread.oldest()
+        if oldest is not None:
+            return oldest.first
+        return None
+
+    # -- beginnings ----------------------------------------------------------------------------------
+
+    def _start(self, entry: Fact) -> bool:
+        if self.mode is not Mode.NEW:
+            return False
+        self.mode = Mode.ONCE
+        self._begin("", entry.get("input"))
+        return True
+
+    def _message(self, entry: Fact) -> bool:
+        id = str(entry.get("id", ""))
+        if self.mode is Mode.ONCE or self.turn is not None:
+            return False
+        if self._skip is not None and self._skip != id:
+            return False
+        if self.thread.answered(id):
+            return False
+        self._skip = None
+        self.mode = Mode.SESSION
+        self._begin(id, entry.get("content"))
+        return True
+
+    def _begin(self, id: str, content: Any) -> None:
+        self.turns += 1
+        number, since = self._since
+        began = since if number == self.turns and since else self.clock
+        self.turn = Turn(self.turns, self.sequence + 1, id, content, began)
+
+    # -- outcomes ------------------------------------------------------------------------------------
+
+    def _model(self, entry: Fact) -> bool:
+        turn = self.turn
+        op = entry.get("op", "")
+        if turn is None or turn.phase is not Phase.THINK or op != turn.thinking():
+            return False
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+        if "error" in entry:
+            turn.phase = Phase.BROKEN
+            turn.error = {**entry["error"], "op": op}
+        else:
+            turn.answered(op, entry.get("value"))
+        return True
+
+    def _tool(self, entry: Fact) -> bool:
+        call = self._call(entry)
+        if call is None or call.stage not in (Stage.ASKED, Stage.READY, Stage.OPEN):
+            return False
+        self.calls.close(call.op)
+        assert self.turn is not None
+        if observations.is_in_doubt(entry):
+            self.turn.doubtful.add(identity(call))
+        self.turn.settle(call, observations.outcome(entry), self.at)
+        return True
+
+    def _mark(self, entry: Fact) -> bool:
+        turn = self.turn
+        op = entry.get("op", "")
+        if turn is None:
+            return False
+        call = turn.calls.get(op)
+        thinks = turn.phase is Phase.THINK and op == turn.thinking()
+        if not thinks and (call is None or call.stage is Stage.DONE):
+            return False
+        turn.marks[op] = entry
+        self.calls.fact(entry)
+        return True
+
+    def _child(self, entry: Fact) -> bool:
+        id = entry.get("id")
+        turn = self.turn
+        if turn is None:
+            return False
+        for call in turn.calls.values():
+            if call.stage is Stage.CHILD and call.child == id:
+                self._confirm(call.op)
+                turn.settle(call, observations.outcome(entry), self.at)
+                return True
+        return False
+
+    def _decided(self, entry: Fact) -> bool:
+        call = self._call(entry)
+        if call is None or call.stage is not Stage.APPROVAL:
+            return False
+        if entry.get("digest") not in (None, "", digest(call)):
+            return False
+        assert self.turn is not None
+        if entry.get("approved") is True:
+            call.stage, call.approved, call.until = Stage.READY, True, None
+            self.turn.tick(self.at)
+        else:
+            self.turn.settle(call, observations.denied(entry), self.at)
+        return True
+
+    def _timer(self, entry: Fact) -> bool:
+        turn = self.turn
+        if turn is None:
+            return False
+        if entry.get("op") == turn.timer():
+            turn.timed_out = True
+            return True
+        call = self._call(entry)
+        if call is None or call.stage is not Stage.APPROVAL:
+            return False
+        turn.settle(call, observations.EXPIRED, self.at)
+        return True
+
+    def _sent(self, entry: Fact) -> bool:
+        return self._confirm(entry.get("op", ""))
+
+    def _cancel(self, entry: Fact) -> bool:
+        if self.cancelling is not None:
+            return False
+        self.cancelling = entry
+        return True
+
+    def _retry(self, entry: Fact) -> bool:
+        if self.final != "failed" or self.turn is None:
+            return False
+        self.final = ""
+        number, since = self._since
+        self.turn.reopen(since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
+        return True
+
+    # -- own entries ---------------------------------------------------------------------------------
+
+    def _ordered(self, entry: Fact) -> bool:
+        call = self._call(entry)
+        if call is None:
+            return False
+        assert self.turn is not None
+        if entry["kind"] == "approval":
+            call.stage, call.until = Stage.APPROVAL, entry.get("until")
+            call.arguments = entry["what"]["arguments"]
+            self.turn.tick(self.at)
+        else:
+            call.stage, call.child = Stage.CHILD, entry["id"]
+            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False))
+        return True
+
+    def _observed(self, entry: Fact) -> bool:
+        turn = self.turn
+        if turn is None:
+            return False
+        if "call" in entry:
+            call = self._call(entry)
+            if call is None:
+                return False
+            turn.settle(call, entry["text"], self.at)
+        else:
+            turn.observed(entry["text"])
+        return True
+
+    def _reply(self, entry: Fact) -> bool:
+        turn = self.turn
+        if turn is None:
+            return False
+        self._drop(turn)
+        self.thread.close(turn.past())
+        self.turn = None
+        return True
+
+    def _end(self, entry: Fact) -> bool:
+        if self.turn is not None:
+            self._drop(self.turn)
+        self.final = entry["type"]
+        return True
+
+    def _terminated(self, entry: Fact) -> bool:
+        return self._end(entry)
+
+    # -- parts ---------------------------------------------------------------------------------------
+
+    def _call(self, entry: Fact) -> Call | None:
+        """The unfinished call that an entry is about."""
+        if self.turn is None:
+            return None
+        call = self.turn.calls.get(entry.get("op", ""))
+        return None if call is None or call.stage is Stage.DONE else call
+
+    def _drop(self, turn: Turn) -> None:
+        """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
+        for op in (turn.thinking(), *turn.calls):
+            if self.calls.close(op):
+                self.abandoned.append(op)
+        for call in list(turn.unfinished()):
+            if call.stage is Stage.CHILD:
+                self._confirm(call.op)
+                fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
+                op = f"{call.op}.cancel"
+                self._post(Post(op, call.child, f"{self.id}/{op}", fact))
+                turn.settle(call, observations.UNFINISHED, self.at)
+
+    def _post(self, effect: Spawn | Post) -> None:
+        self.outbox[effect.op] = effect
+        self.unsent[effect.op] = None
+
+    def _confirm(self, op: str) -> bool:
+        self.unsent.pop(op, None)
+        return self.outbox.pop(op, None) is not None
+
+
+def identity(call: Call) -> tuple[str, str]:
+    """What makes two calls the same: the tool and the exact arguments."""
+    import json
+
+    return (call.name, json.dumps(call.arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+
+
+def digest(call: Call) -> str:
+    """``sha256:…`` of the tool's name and the exact arguments; what an approval is bound to."""
+    import hashlib
+
+    return "sha256:" + hashlib.sha256("\0".join(identity(call)).encode()).hexdigest()
+
+
+def ended(status: str) -> bool:
+    return status in FINAL
+
+
+_OWN = frozenset({"ordered", "observed", "reply", "completed", "failed", "cancelled"})
+
+_CHANGES: Mapping[str, Callable[[Run, Fact], bool]] = {
+    "start": Run._start,
+    "message": Run._message,
+    "model": Run._model,
+    "tool": Run._tool,
+    "begun": Run._mark,
+    "retrying": Run._mark,
+    "child": Run._child,
+    "decided": Run._decided,
+    "timer": Run._timer,
+    "sent": Run._sent,
+    "cancel": Run._cancel,
+    "retry": Run._retry,
+    "ordered": Run._ordered,
+    "observed": Run._observed,
+    "reply": Run._reply,
+    "completed": Run._end,
+    "failed": Run._end,
+    "cancelled": Run._end,
+    "terminated": Run._end,
+}

@@ -1,0 +1,87 @@
+"""What the agent loop asks of an agent, without knowing where agents come from.
+
+Everything here but ``think``'s and ``invoke``'s results is pure: asked twice, it answers the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ..resilience import Policy
+from .conversation import Message, Window
+from .usage import Allowance
+
+
+class ToolSpec(Protocol):
+    """One tool as the loop sees it. Arguments are plain JSON objects."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """A plain function: it runs in a thread."""
+        ...
+
+    @property
+    def child(self) -> str:
+        """Name of the agent or workflow that is started as a child execution; "" for a function."""
+        ...
+
+    @property
+    def approval_within(self) -> int:
+        """Milliseconds after which an approval that nobody decided counts as denied."""
+        ...
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises InvalidInput that says which parameter is wrong and how."""
+        ...
+
+    def role(self, arguments: dict[str, Any]) -> str | None:
+        """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    def input(self, arguments: dict[str, Any]) -> Any:
+        """The input of the child execution, as plain JSON."""
+        ...
+
+    def invoke(self, arguments: dict[str, Any]) -> Any:
+        """Call the function; its result or an awaitable of it."""
+        ...
+
+
+class AgentSpec(Protocol):
+    """An agent as the loop sees it."""
+
+    @property
+    def model_name(self) -> str: ...
+
+    @property
+    def model_policy(self) -> Policy: ...
+
+    @property
+    def limits(self) -> Allowance: ...
+
+    @property
+    def window(self) -> Window: ...
+
+    @property
+    def typed(self) -> bool:
+        """Whether the final answer must fit an output type."""
+        ...
+
+    def find(self, tool: str) -> ToolSpec | None: ...
+
+    def tool_names(self) -> Sequence[str]: ...
+
+    def think(self, messages: Sequence[Message]) -> Callable[[], Any]:
+        """A function that asks the model; its awaitable gives the answer's JSON (see ``answer``)."""
+        ...
+
+    def parse(self, text: str) -> Any:
+        """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong."""
+        ...

@@ -1,0 +1,208 @@
+"""One turn: from a message (or the start of a run) to its answer. What the model asked for and how far it is.
+
+A turn is data that entries change; what follows from it is decided elsewhere (``decider``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from ..decider import Fact
+from ..failures import Failure
+from . import observations
+from .answer import Reading, read, shown
+from .conversation import Message, Past, size_of
+from .usage import Usage
+
+
+class Phase(Enum):
+    """What comes next in a turn."""
+
+    THINK = "think"  # the model is to be asked, or is being asked
+    JUDGE = "judge"  # it has answered without calling tools
+    ACT = "act"  # tools are at work
+    BROKEN = "broken"  # the model can't be asked: its call failed for good
+
+
+class Stage(Enum):
+    """How far a tool call is."""
+
+    ASKED = "asked"
+    APPROVAL = "approval"  # waits for a person
+    READY = "ready"  # to be invoked
+    OPEN = "open"  # invoked
+    CHILD = "child"  # a child execution works on it
+    DONE = "done"
+
+
+class Call:
+    """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
+
+    __slots__ = ("approved", "arguments", "child", "content", "id", "name", "op", "problem", "raw", "stage", "until")
+
+    def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
+        self.op = op
+        self.id = id
+        self.name = name
+        self.raw = raw
+        self.arguments = arguments
+        self.problem = problem
+        self.stage = Stage.ASKED
+        self.approved = False
+        self.child = ""  # id of the child execution
+        self.until: int | None = None  # when an open approval expires
+        self.content = ""
+
+    def end(self, content: str) -> None:
+        self.stage = Stage.DONE
+        self.content = content
+
+
+class Turn:
+    """The turn under way. ``since`` is when work on it began, ``allowed`` what was used before its allowance
+    began (more than nothing only after a ``retry``)."""
+
+    __slots__ = (
+        "allowed",
+        "asked",
+        "calls",
+        "declined",
+        "doubtful",
+        "error",
+        "first",
+        "id",
+        "marks",
+        "messages",
+        "notes",
+        "number",
+        "phase",
+        "reading",
+        "since",
+        "stopped",
+        "stopped_at",
+        "surplus",
+        "timed_out",
+        "usage",
+    )
+
+    def __init__(self, number: int, first: int, id: str, content: Any, since: int) -> None:
+        self.number = number
+        self.first = first
+        self.id = id
+        self.since = since
+        self.messages = [Message("user", observations.text_of(content))]
+        self.phase = Phase.THINK
+        self.asked = 0  # answers of the model so far
+        self.usage = Usage()
+        self.allowed = Usage()
+        self.reading: Reading | None = None  # the last answer
+        self.calls: dict[str, Call] = {}  # of the last answer, by op
+        self.surplus = 0
+        self.notes: list[str] = []  # observations to stand after the tools' results
+        self.declined = 0
+        self.error: Failure | None = None
+        self.timed_out = False
+        self.stopped = 0  # milliseconds that don't count, because a person had to decide
+        self.stopped_at: int | None = None
+        self.marks: dict[str, Fact] = {}  # the last begun or retrying fact of calls without outcome
+        self.doubtful: set[tuple[str, str]] = set()  # calls whose outcome is unknown
+
+    def thinking(self) -> str:
+        """Op of the model call that is due."""
+        return f"t{self.number}.m{self.asked + 1}"
+
+    def timer(self) -> str:
+        """Op of the turn's time limit."""
+        return f"t{self.number}.time"
+
+    def unfinished(self) -> Iterator[Call]:
+        return (call for call in self.calls.values() if call.stage is not Stage.DONE)
+
+    def approvals(self) -> Iterator[Call]:
+        return (call for call in self.calls.values() if call.stage is Stage.APPROVAL)
+
+    def deadline(self, limit: int | None) -> int | None:
+        """When the time is over; None while a person has to decide."""
+        if limit is None or self.stopped_at is not None or self.timed_out:
+            return None
+        return self.since + limit + self.stopped
+
+    def answered(self, op: str, value: Any) -> None:
+        """The model has answered."""
+        self.asked += 1
+        reading = self.reading = read(value, op)
+        self.usage = self.usage.plus(reading.usage)
+        self.declined += bool(reading.refusal)
+        calls = tuple(shown(asked) for asked in reading.calls)
+        text = reading.refusal or reading.text
+        if text or calls:
+            self.messages.append(Message("assistant", text, calls))
+        self.surplus = reading.surplus
+        self.calls = {}
+        for index, asked in enumerate(reading.calls):
+            call_op = f"{op}.{index}"
+            self.calls[call_op] = Call(
+                call_op, asked.call.id, asked.call.name, asked.call.arguments, asked.arguments, asked.problem
+            )
+        self.phase = Phase.ACT if self.calls else Phase.JUDGE
+
+    def observed(self, text: str) -> None:
+        """The model is told something about its answer as a whole."""
+        self.notes.append(text)
+        if self.phase is Phase.ACT:
+            self.surplus = 0
+        else:
+            self._reflect()
+
+    def settle(self, call: Call, content: str, at: int) -> None:
+        """A call has its outcome. When it was the last one, the model is next."""
+        call.end(content)
+        self.marks.pop(call.op, None)
+        self.tick(at)
+        if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
+            self._reflect()
+
+    def tick(self, at: int) -> None:
+        """Stop the turn's clock while a person has to decide, and let it go on after."""
+        waiting = any(True for _ in self.approvals())
+        if waiting and self.stopped_at is None:
+            self.stopped_at = at
+        elif not waiting and self.stopped_at is not None:
+            self.stopped += max(0, at - self.stopped_at)
+            self.stopped_at = None
+
+    def reopen(self, at: int) -> None:
+        """A person wants the failed turn tried again, with a fresh allowance."""
+        self.allowed = self.usage
+        self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
+        self.error = None
+        self.declined = 0
+        self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] == "begun"}
+        for call in self.calls.values():
+            if call.stage is Stage.OPEN:
+                call.stage = Stage.READY
+        if self.phase in (Phase.BROKEN, Phase.JUDGE):
+            self.phase = Phase.THINK
+
+    def past(self) -> Past:
+        """The turn as later ones remember it: every call with an answer."""
+        for call in self.unfinished():
+            waits = call.stage is Stage.APPROVAL
+            call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
+        if self.phase is Phase.ACT:
+            self._reflect()
+        return Past(
+            self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage
+        )
+
+    def _reflect(self) -> None:
+        """The outcomes of all calls, in the order asked for, then what else there is to say."""
+        self.messages += [
+            Message("tool", call.content, tool_call_id=call.id) for call in self.calls.values()
+        ]
+        self.messages += [Message("user", note) for note in self.notes]
+        self.notes = []
+        self.calls = {}
+        self.phase = Phase.THINK

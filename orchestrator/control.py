@@ -1,0 +1,198 @@
+"""Everything a person or another system may do to executions, over an opened store and without running any.
+
+Mail that is queued here is taken up by whichever process serves the execution's function; ``Runtime`` adds
+an engine and takes it up itself. Errors: UnknownExecution, AlreadyFinished, InvalidInput, StoreError.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+from ..state.codec import plain
+from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, UnknownExecution
+from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
+from ..state.store import Store
+from . import failures, tokens
+from .decider import Fact
+from .delivery import mail_of
+from .entries import decode, resolve
+
+ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
+_FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
+
+
+class Control:
+    """Signals, decisions and verbs for executions in ``store``."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def clock(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
+        return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
+
+    # -- events --------------------------------------------------------------------------------------
+
+    async def signal(
+        self, id: str, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
+    ) -> bool:
+        """Send the event ``name`` for ``wait_for``. The same source and event id are taken once within the
+        deduplication window: False when it had arrived before."""
+        if not name:
+            raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
+        fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
+        fact |= {"data": plain(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
+        key = f"{source} {event_id}" if event_id else ""
+        accepted = await self._send(id, mail_of(fact, key, lane=1))
+        return accepted.answer is not Answer.DUPLICATE
+
+    async def callback(self, token: str, *, value: Any = None, error: str | BaseException | None = None) -> None:
+        """Complete the callback of ``token`` with a value, or fail it. A second completion changes nothing."""
+        id, op, secret = tokens.parse(token)
+        fact: Fact = {"type": "callback", "at": self.clock(), "op": op, "secret": secret}
+        if error is None:
+            fact["value"] = plain(value)
+        elif isinstance(error, BaseException):
+            fact["error"] = failures.encode(error)
+        else:
+            fact["error"] = {"kind": "", "message": error}
+        await self._send(id, mail_of(fact, "", lane=0))
+
+    async def heartbeat(self, token: str) -> None:
+        """Say that the outside system is still at work on the callback of ``token``."""
+        id, op, secret = tokens.parse(token)
+        await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, "", lane=0))
+
+    # -- approvals -----------------------------------------------------------------------------------
+
+    async def approvals(self, id: str) -> list[Fact]:
+        """Open approvals: the ``ordered`` entries (op, what, role, digest, until, at, data) not yet decided."""
+        head = await self._head(id)
+        if head.status in FINAL:
+            return []
+        opened: dict[str, Fact] = {}
+        async for fact in self.entries(id, head.base - 1):
+            if fact["type"] == "ordered" and fact.get("kind") == "approval":
+                opened[fact["op"]] = fact
+            elif fact["type"] in ("decided", "checkpoint"):
+                opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
+        now = self.clock()
+        return [fact for fact in opened.values() if (fact.get("until") or now + 1) > now]
+
+    async def decide(
+        self, id: str, op: str | None, approved: bool, *, by: str = "", reason: str = "", digest: str = ""
+    ) -> str:
+        """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
+        must be that of the proposal: what is approved is then exactly what was read."""
+        waiting = await self.approvals(id)
+        names = ", ".join(f"{fact['op']} ({fact.get('what', '')})" for fact in waiting) or "none"
+        if op is None:
+            if len(waiting) != 1:
+                raise InvalidInput(f"{id} waits for {len(waiting)} approvals; say which: {names}")
+            op = str(waiting[0]["op"])
+        chosen = next((fact for fact in waiting if fact["op"] == op), None)
+        if chosen is None:
+            raise InvalidInput(f"{id} has no open approval {op!r}; open are: {names}")
+        if digest and digest != chosen.get("digest"):
+            raise InvalidInput(f"the proposal {op!r} of {id} is not the one with digest {digest}; read it again")
+        fact: Fact = {"type": "decided", "at": self.clock(), "op": op, "approved": approved, "by": by, "reason": reason}
+        fact["digest"] = chosen.get("digest", "")
+        await self._send(id, mail_of(fact, "", lane=0))
+        return op
+
+    # -- verbs ---------------------------------------------------------------------------------------
+
+    async def cancel(self, id: str, *, by: str = "", reason: str = "") -> None:
+        """Ask the execution to clean up and end; its children are cancelled with it."""
+        await self.act("cancel", id, by=by, reason=reason)
+
+    async def terminate(self, id: str, *, by: str = "", reason: str = "") -> None:
+        """End the execution and its children at once, without clean-up."""
+        await self.act("terminate", id, by=by, reason=reason)
+
+    async def pause(self, id: str, *, by: str = "", reason: str = "") -> None:
+        """Start nothing more until it is resumed; calls that are running end and are recorded."""
+        await self.act("pause", id, by=by, reason=reason)
+
+    async def resume(self, id: str, *, by: str = "", reason: str = "") -> None:
+        """Go on after a pause, or try a stuck execution again with the code as it is now."""
+        await self.act("resume", id, by=by, reason=reason)
+
+    async def retry(self, id: str, *, by: str = "", reason: str = "") -> None:
+        """Open a failed execution again, from the operation that failed."""
+        await self.act("retry", id, by=by, reason=reason)
+
+    async def act(self, action: str, id: str, *, by: str = "", reason: str = "") -> None:
+        """One of ACTIONS by name."""
+        if action not in ACTIONS:
+            raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
+        fact: Fact = {"type": _FACT_OF[action], "at": self.clock(), "by": by, "reason": reason}
+        if action == "retry":
+            head = await self._head(id)
+            if head.status != "failed":
+                raise InvalidInput(f"only a failed execution can be retried; {id} is {head.status}")
+            op = (await self.ending(head)).get("error", {}).get("op")
+            fact |= {"op": op} if op else {}
+        await self._send(id, mail_of(fact, "", lane=0), reopen=action == "retry")
+
+    async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:
+        """The action for all executions of the filter that can take it. Returns how many."""
+        done, cursor = 0, None
+        while True:
+            page = await self.store.executions(where, cursor, 200)
+            for head in page.heads:
+                if (head.status == "failed") if action == "retry" else (head.status not in FINAL):
+                    try:
+                        await self.act(action, head.id, by=by, reason=reason)
+                    except InvalidInput:
+                        continue  # it has ended since the page was read
+                    done += 1
+            cursor = page.cursor
+            if cursor is None:
+                return done
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    async def entries(self, id: str, after: int = 0) -> AsyncIterator[Fact]:
+        """The journal from ``after`` on, blobs in place."""
+        while True:
+            texts = await self.store.history(id, after, 500)
+            facts = [decode(text) for text in texts]
+            await resolve(self.store, facts)
+            for fact in facts:
+                yield fact
+            after += len(texts)
+            if len(texts) < 500:
+                return
+
+    async def ending(self, head: Head) -> Fact:
+        """The final entry of an ended execution."""
+        facts = [decode(text) for text in await self.store.history(head.id, head.length - 1, 1)]
+        await resolve(self.store, facts)
+        return facts[0]
+
+    async def _head(self, id: str) -> Head:
+        head = await self.store.head(id)
+        if head is None:
+            raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
+        return head
+
+    async def _send(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
+        accepted = await self._post(id, mail, reopen=reopen)
+        if accepted.answer is Answer.MISSING:
+            raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
+        if accepted.answer is Answer.FINISHED:
+            status = accepted.head.status if accepted.head is not None else "over"
+            raise AlreadyFinished(f"{id} is {status}; nothing more can be sent to it")
+        return accepted
+
+
+def error_of(fact: Fact) -> Exception:
+    """The exception of an entry that carries an error."""
+    failure = fact.get("error")
+    return failures.decode(failure) if failure else OverwinterError(f"{fact['type']}: {fact.get('reason', '')}")

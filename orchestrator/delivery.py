@@ -1,0 +1,165 @@
+"""What leaves an execution for other executions and for the key-value store, and comes back as a fact.
+
+Everything here may be repeated: starts and posts carry keys that make them arrive once, so what is not
+confirmed is simply sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..state.codec import dumps, loads
+from ..state.errors import AlreadyExists, InvalidInput, OverwinterError, StoreUnavailable
+from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
+from . import failures
+from .activation import Activation, child_post
+from .decider import Access, Fact, Post, Spawn
+from .entries import decode, encode
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+log = logging.getLogger("overwinter")
+T = TypeVar("T")
+
+
+def start_mail(at: int, value: Any, *, parent: str | None = None, by: str = "") -> NewMail:
+    """The first mail of an execution; its constant key makes starting idempotent."""
+    fact: Fact = {"type": "start", "at": at, "input": value, "seed": secrets.token_hex(16)}
+    if parent is not None:
+        fact["parent"] = parent
+    if by:
+        fact["by"] = by
+    return mail_of(fact, "start", lane=1)
+
+
+def mail_of(fact: Fact, key: str, *, lane: int) -> NewMail:
+    text, blobs = encode(fact)
+    return NewMail(key, lane, fact["at"], text, blobs)
+
+
+class Delivery:
+    """Sends for the activations of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def deliver(self, activation: Activation, effect: Spawn | Post | Access) -> None:
+        if isinstance(effect, Spawn):
+            await self._spawn(activation, effect)
+        elif isinstance(effect, Post):
+            await self._post(activation, effect)
+        else:
+            await self._access(activation, effect)
+
+    async def _spawn(self, activation: Activation, effect: Spawn) -> None:
+        engine, parent = self._engine, None if effect.detached else activation.id
+        try:
+            function = engine.function(effect.function)
+            mail = start_mail(engine.clock(), function.check(effect.input), parent=activation.id)
+            create = NewExecution(function.name, function.kind, parent)
+            accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
+            head = accepted.head
+            if head is not None and (head.function != function.name or head.parent != parent):
+                raise AlreadyExists(
+                    f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
+                )
+        except InvalidInput as error:
+            failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
+            activation.report(failed | {"status": "failed", "error": failures.encode(error)})
+            return
+        activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
+        if accepted.answer is Answer.FINISHED and parent is not None and head is not None:
+            ending = await self.patiently(partial(self.ending, head), activation.id)
+            activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
+
+    async def _post(self, activation: Activation, effect: Post) -> None:
+        mail = mail_of(effect.fact, effect.key, lane=0)
+        await self.patiently(partial(self._engine.post, effect.id, mail), activation.id)
+        activation.report({"type": "sent", "op": effect.op, "at": self._engine.clock()})
+
+    async def _access(self, activation: Activation, effect: Access) -> None:
+        started = self._engine.clock()
+        fact: Fact = {"type": "step", "op": effect.op, "name": effect.name}
+        try:
+            fact["value"] = await self.patiently(partial(self._key_value, effect), activation.id)
+        except OverwinterError as error:
+            fact["error"] = failures.encode(error)
+        now = self._engine.clock()
+        activation.report(fact | {"at": now, "ms": now - started})
+
+    async def _key_value(self, effect: Access) -> Any:
+        store = self._engine.store
+        if effect.action == "get":
+            found = await store.get(effect.scope, effect.key)
+            return None if found is None else {"value": loads(found.value), "etag": found.etag}
+        if effect.action == "put":
+            return await store.put(effect.scope, effect.key, dumps(effect.value), etag=effect.etag)
+        if effect.action == "remove":
+            return await store.remove(effect.scope, effect.key, etag=effect.etag)
+        return list(await store.keys(effect.scope, effect.key))
+
+    async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
+        """Repeat while the store is out of reach: what was decided is sent, however long that takes."""
+        tries = 0
+        while True:
+            try:
+                return await work()
+            except StoreUnavailable as error:
+                pause = min(5.0, 0.05 * 2**tries)
+                tries += 1
+                log.warning("execution %s: %s; again in %.2f s", execution, error, pause)
+                await asyncio.sleep(pause)
+
+    # -- ends ----------------------------------------------------------------------------------------
+
+    async def ending(self, head: Head) -> Fact:
+        """The final entry of an ended execution, its blob in place."""
+        texts = await self._engine.store.history(head.id, head.length - 1, 1)
+        fact = decode(texts[-1])
+        await self._engine.fill([fact])
+        return fact
+
+    async def finish_outbox(self, activation: Activation, head: Head) -> None:
+        """An execution ended and the process died before children and parent were told: tell them again.
+
+        A failed one that is being opened again is not an outbox; then there is nothing to tell.
+        """
+        activation.settling = []
+        if activation.parent is not None and not activation.mailbox:
+            ending = await self.ending(head)
+            activation.settling.append(child_post(activation.id, activation.parent, ending))
+        posts = list(activation.settling)
+        verb = "terminated" if head.status == "terminated" else "cancel"
+        for child in await self.open_children(activation.id):
+            await self._stop_child(child, activation.id, verb)
+        for post in posts:
+            await self._post(activation, post)
+        activation.schedule()
+
+    async def end_children(self, activation: Activation) -> None:
+        """Terminate what an execution that was terminated has left running."""
+        for child in await self.open_children(activation.id):
+            await self._stop_child(child, activation.id, "terminated")
+        activation.report({"type": "sent", "op": "children", "at": self._engine.clock()})
+
+    async def _stop_child(self, child: str, parent: str, verb: str) -> None:
+        fact: Fact = {"type": verb, "at": self._engine.clock(), "reason": f"{parent} has ended", "by": parent}
+        mail = mail_of(fact, f"{verb}:{parent}", lane=0)
+        await self.patiently(partial(self._engine.post, child, mail), parent)
+
+    async def open_children(self, parent: str) -> list[str]:
+        """Ids of attached children that have not ended."""
+        found: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = await self._engine.store.executions(Filter(parent=parent), cursor, 200)
+            found += [head.id for head in page.heads if head.status not in FINAL]
+            cursor = page.cursor
+            if cursor is None:
+                return found

@@ -1,0 +1,409 @@
+"""Many executions in one asyncio process: takes events in, holds the leases, sweeps what is due.
+
+The engine never trusts its memory: an execution that it has not leased may be moved by any other process,
+and everything that must happen later stands in the store. At most ``max_active`` executions are active; the
+rest wait in the store and are taken from the one due index as places become free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import random
+import socket
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..state.errors import StoreCorrupt, StoreError, UnknownFunction
+from ..state.quantities import Duration, milliseconds, seconds
+from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution, NewMail
+from ..state.store import Store
+from .activation import Activation
+from .decider import Effect, Fact, Function, Invoke
+from .delivery import Delivery
+from .entries import decode, resolve
+from .performing import Performer
+
+log = logging.getLogger("overwinter")
+
+
+def wall_clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one process runs executions."""
+
+    max_active: int = 1000  # executions active at once
+    cache: int = 256  # rehydrated executions kept after their release
+    threads: int = 32  # for plain `def` functions
+    lease: Duration = "2s"  # a dead process on another machine is noticed after this
+    poll: Duration = "250ms"  # how often the due index is looked at for what other processes queued
+    grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
+
+
+class Engine:
+    """Runs the executions of ``functions`` that are stored in ``store`` (opened by the caller)."""
+
+    def __init__(
+        self,
+        store: Store,
+        functions: Mapping[str, Function],
+        settings: Settings = Settings(),
+        *,
+        clock: Callable[[], int] = wall_clock,
+        draw: random.Random | None = None,
+        owner: str = "",
+    ) -> None:
+        self.store = store
+        self.functions = functions
+        self.settings = settings
+        self.clock = clock
+        self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.performer = Performer(clock, draw or random.Random(), settings.threads)
+        self.delivery = Delivery(self)
+        self.active: dict[str, Activation] = {}
+        self.loop: asyncio.AbstractEventLoop
+        self._cache: OrderedDict[str, Activation] = OrderedDict()
+        self._foreign: dict[str, int] = {}  # executions of functions not served here, until when they are skipped
+        self._ends: dict[str, set[asyncio.Future[Fact]]] = {}
+        self._replies: dict[tuple[str, str], set[asyncio.Future[Fact]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._swept = asyncio.Event()
+        self._sweep_at = 0
+        self._beaten = 0
+        self._draining = False
+        self._empty = asyncio.Event()
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Register this process and begin to take what is due."""
+        self.loop = asyncio.get_running_loop()
+        await self._beat()
+        for work in (self._keep_alive(), self._keep_sweeping()):
+            self._spawn(work)
+
+    async def close(self, grace: Duration | None = None) -> None:
+        """Hand over: take nothing more, let running calls end within the grace period, release the rest so
+        that the next process goes on at once."""
+        self._draining = True
+        self.performer.impatient = True
+        deadline = self.loop.time() + seconds(self.settings.grace if grace is None else grace)
+        while self.active and self.loop.time() < deadline:
+            self._empty.clear()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._empty.wait()
+            except TimeoutError:
+                break
+        for activation in list(self.active.values()):
+            activation.stop()
+        self.active.clear()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for cached in self._cache.values():
+            cached.decider.close()
+        self._cache.clear()
+        self.performer.close()
+        for waiters in (*self._ends.values(), *self._replies.values()):
+            for waiter in waiters:
+                waiter.cancel()
+        await self.store.retire(self.owner)
+
+    def _spawn(self, work: Any) -> None:
+        task: asyncio.Task[None] = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- events in -----------------------------------------------------------------------------------
+
+    async def post(
+        self, id: str, mail: NewMail | None, *, create: NewExecution | None = None, reopen: bool = False
+    ) -> Accepted:
+        """Make an event durable and run the execution here when it is free and there is room.
+
+        Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
+        """
+        owner = self.owner if self._has_room(id) else None
+        if owner is not None and self.clock() - self._beaten > milliseconds(self.settings.lease) // 2:
+            await self._beat()
+        cached = self._cache.get(id)
+        known = cached.version if cached is not None else None
+        accept = asyncio.ensure_future(
+            self.store.accept(id, mail, now=self.clock(), owner=owner, create=create, known=known, reopen=reopen)
+        )
+        # The lease must not get lost when the caller is cancelled while the store answers.
+        accept.add_done_callback(partial(self._accepted, id))
+        return await asyncio.shield(accept)
+
+    def _has_room(self, id: str) -> bool:
+        return not self._draining and (len(self.active) < self.settings.max_active or id in self.active)
+
+    def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        accepted = done.result()
+        head = accepted.head
+        if accepted.answer is Answer.GRANTED and head is not None:
+            self._activate(accepted, head)
+        elif accepted.answer is Answer.BUSY and head is not None and head.owner == self.owner:
+            activation = self.active.get(id)
+            if activation is None:
+                return
+            if accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
+                activation.receive(accepted.mail, head.arrivals)
+            elif head.arrivals > activation.arrivals:
+                activation.nudge()
+        elif accepted.answer is Answer.QUEUED:
+            self._swept.set()
+
+    def _activate(self, accepted: Accepted, head: Head) -> None:
+        cached = self._cache.pop(head.id, None)
+        if cached is not None and accepted.entries is None:
+            self.active[head.id] = cached
+            cached.over = False
+            cached.status = head.status
+            cached.receive(accepted.mail, head.arrivals)
+            cached.expire()
+            return
+        if cached is not None:
+            cached.decider.close()
+        function = self.functions.get(head.function)
+        if function is None or self._draining:
+            self._foreign[head.id] = self.clock() + 30_000
+            self._spawn(self._hand_back(head))
+            return
+        activation = Activation(self, head, function.decider(head.id))
+        self.active[head.id] = activation
+        activation.receive(accepted.mail, head.arrivals)
+        entries = accepted.entries or ()
+        if head.status in FINAL or any('"blob":' in text for text in entries):
+            self._spawn(self._load_slowly(activation, head, entries))
+        else:
+            self._load(activation, head, [decode(text) for text in entries])
+
+    def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
+        activation.decider.replay(head.state, head.base, entries, activation.now())
+        activation.replayed = bool(entries)
+        activation.loading = False
+        if entries:
+            activation.expire()
+        activation.schedule()
+
+    async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
+        """Loading that needs the store again: blobs, or the unfinished outbox of an ended execution."""
+        try:
+            entries = [decode(text) for text in texts]
+            await resolve(self.store, entries)
+            if head.status in FINAL:
+                activation.loading = False
+                await self.delivery.finish_outbox(activation, head)
+            else:
+                self._load(activation, head, entries)
+        except StoreCorrupt as error:
+            activation.loading = False
+            activation.give_up(str(error))
+        except StoreError as error:
+            log.warning("execution %s: loading failed (%s)", head.id, error)
+            self.lost(activation)
+            await self._hand_back(head)
+
+    async def _hand_back(self, head: Head) -> None:
+        """Release a lease that this process can't use; the execution stays as it was."""
+        change = Change(
+            id=head.id,
+            owner=self.owner,
+            version=head.version,
+            at=self.clock(),
+            entries=(),
+            consumed=(),
+            arrivals=head.arrivals,
+            status="pending" if head.status == "running" else head.status,
+            wake=self.clock() + 1000,
+            release=True,
+            base=head.base,
+            awaits=head.awaits,
+            note=head.note,
+            state=head.state,
+        )
+        try:
+            answer = await self.store.append(change)
+            if not answer.released:
+                await self.store.append(change._replace(version=head.version + 1, arrivals=answer.arrivals))
+        except StoreError as error:
+            log.warning("execution %s: its lease could not be handed back (%s)", head.id, error)
+
+    # -- what activations tell -----------------------------------------------------------------------
+
+    async def deliver(self, activation: Activation, effect: Effect) -> None:
+        assert not isinstance(effect, Invoke)
+        await self.delivery.deliver(activation, effect)
+
+    async def end_children(self, activation: Activation) -> None:
+        await self.delivery.end_children(activation)
+
+    async def fetch(self, activation: Activation, op: str, fact: Fact) -> None:
+        """Bring the blob of a mailed fact."""
+        await self.delivery.patiently(partial(self.fill, [fact]), activation.id)
+        activation.report({"type": "fetched", "op": op})
+
+    async def fill(self, facts: list[Fact]) -> None:
+        """Put blobs in place."""
+        await resolve(self.store, facts)
+
+    def released(self, activation: Activation, change: Change) -> None:
+        """The lease is given back; the decider may be used again if nobody else moves the execution."""
+        del self.active[activation.id]
+        if activation.timer is not None:
+            activation.timer.cancel()
+            activation.timer = None
+        activation.over = True
+        if activation.stale or self.settings.cache == 0:
+            activation.decider.close()
+        else:
+            self._cache[activation.id] = activation
+            if len(self._cache) > self.settings.cache:
+                self._cache.popitem(last=False)[1].decider.close()
+        if change.wake is not None:
+            self.wake_at(change.wake)
+        self._made_room()
+
+    def lost(self, activation: Activation) -> None:
+        """Somebody else owns the execution now."""
+        if self.active.get(activation.id) is activation:
+            del self.active[activation.id]
+        activation.stop()
+        self._made_room()
+
+    def _made_room(self) -> None:
+        if not self.active:
+            self._empty.set()
+        if len(self.active) == self.settings.max_active - 1:
+            self._swept.set()
+
+    def announce(self, activation: Activation, notable: list[Fact]) -> None:
+        """Tell who waits in this process for a reply or the end."""
+        for fact in notable:
+            if fact["type"] == "reply":
+                waiters = self._replies.pop((activation.id, fact["to"]), ())
+            else:
+                waiters = self._ends.pop(activation.id, ())
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(fact)
+
+    def watch_end(self, id: str) -> asyncio.Future[Fact]:
+        """A future of the final entry, if the execution ends in this process."""
+        return self._watch(self._ends, id)
+
+    def watch_reply(self, id: str, message: str) -> asyncio.Future[Fact]:
+        return self._watch(self._replies, (id, message))
+
+    def _watch(self, waiters: dict[Any, set[asyncio.Future[Fact]]], key: Any) -> asyncio.Future[Fact]:
+        waiter: asyncio.Future[Fact] = self.loop.create_future()
+        waiters.setdefault(key, set()).add(waiter)
+
+        def forget(done: asyncio.Future[Fact]) -> None:
+            left = waiters.get(key)
+            if left is not None:
+                left.discard(done)
+                if not left:
+                    del waiters[key]
+
+        waiter.add_done_callback(forget)
+        return waiter
+
+    # -- the due index -------------------------------------------------------------------------------
+
+    def wake_at(self, wake: int) -> None:
+        """This process knows of something due then."""
+        if not self._sweep_at or wake < self._sweep_at:
+            self._sweep_at = wake
+            if wake <= self.clock() + milliseconds(self.settings.poll):
+                self.loop.call_later(max(0, wake - self.clock()) / 1000, self._swept.set)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            self._swept.clear()
+            try:
+                await self.sweep()
+            except StoreError as error:
+                log.warning("the due index can't be read: %s", error)
+            try:
+                async with asyncio.timeout(seconds(self.settings.poll)):
+                    await self._swept.wait()
+            except TimeoutError:
+                continue
+
+    async def sweep(self) -> int:
+        """Take what is due, as far as there is room. Returns how many executions were taken."""
+        now = self.clock()
+        self._sweep_at = 0
+        self._foreign = {id: until for id, until in self._foreign.items() if until > now}
+        room = self.settings.max_active - len(self.active)
+        if self._draining or room <= 0:
+            return 0
+        due = await self.store.due(now, limit=min(room, 200) + len(self._foreign))
+        mine = [id for id in due if id not in self._foreign and id not in self.active]
+        taken = await asyncio.gather(*(self._take(id) for id in mine))
+        if len(mine) >= min(room, 200):
+            self._swept.set()
+        wake = await self.store.next_wake()
+        if wake is not None and wake > now:
+            self.wake_at(wake)
+        return sum(taken)
+
+    async def _take(self, id: str) -> bool:
+        if id not in self._cache:
+            head = await self.store.head(id)
+            if head is None:
+                return False
+            if head.function not in self.functions:
+                self._foreign[id] = self.clock() + 30_000
+                return False
+        return (await self.post(id, None)).answer is Answer.GRANTED
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        now = self.clock()
+        mailed = await self.store.beat(self.owner, now, milliseconds(self.settings.lease))
+        self._beaten = now
+        for id, arrivals in mailed:
+            activation = self.active.get(id)
+            if activation is not None and arrivals > activation.arrivals:
+                activation.nudge()
+
+    async def _keep_alive(self) -> None:
+        """Renew the leases while there are any. A process that holds none writes nothing."""
+        while True:
+            await asyncio.sleep(seconds(self.settings.lease) / 4)
+            if self.active:
+                try:
+                    await self._beat()
+                except StoreError as error:
+                    log.warning("the leases could not be renewed: %s", error)
+
+    # -- functions -----------------------------------------------------------------------------------
+
+    def function(self, name: str) -> Function:
+        """The served function of that name. Raises UnknownFunction."""
+        function = self.functions.get(name)
+        if function is None:
+            known = ", ".join(sorted(self.functions)) or "none"
+            raise UnknownFunction(f"no agent or workflow {name!r} is served here; these are: {known}")
+        return function
+
+    def idle(self) -> bool:
+        """Nothing is active in this process."""
+        return not self.active

@@ -1,0 +1,74 @@
+"""Facts to journal texts and back, with big fields moved to blobs.
+
+A text above BLOB_THRESHOLD bytes loses its largest field to a blob; the entry says so outside of user data:
+``"blob": {"field": "value", "digest": "sha256:…", "size": …}``. One value above ``limit`` bytes is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..state.codec import dumps, loads
+from ..state.errors import PayloadTooLarge, StoreCorrupt
+from ..state.quantities import size
+from ..state.records import BLOB_THRESHOLD
+from ..state.store import Store
+from .decider import Fact
+
+PAYLOAD_LIMIT = size("16MB")
+_FIELDS = ("value", "input", "data", "content", "error", "events")
+
+
+class Encoded(NamedTuple):
+    """A journal text and the blobs it refers to."""
+
+    text: str
+    blobs: dict[str, bytes]
+
+
+def encode(fact: Fact, limit: int = PAYLOAD_LIMIT) -> Encoded:
+    """The journal text of a fact. Raises PayloadTooLarge, InvalidInput (a value without a JSON form)."""
+    text = dumps(fact)
+    if len(text) <= BLOB_THRESHOLD // 4 or len(text.encode()) <= BLOB_THRESHOLD:
+        return Encoded(text, {})
+    field = max((name for name in _FIELDS if name in fact), key=lambda name: len(dumps(fact[name])), default="")
+    if not field:
+        raise PayloadTooLarge(f"a {fact['type']} fact of {len(text)} bytes has no field that can go to a blob")
+    body = dumps(fact[field]).encode()
+    check_size(len(body), f"the {field} of a {fact['type']}", limit)
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    small = {key: value for key, value in fact.items() if key != field}
+    small["blob"] = {"field": field, "digest": digest, "size": len(body)}
+    return Encoded(dumps(small), {digest: body})
+
+
+def check_size(bytes_: int, what: str, limit: int = PAYLOAD_LIMIT) -> None:
+    """Refuse a value over the limit, by name."""
+    if bytes_ > limit:
+        raise PayloadTooLarge(
+            f"{what} has {bytes_:,} bytes, the limit is {limit:,}; store it elsewhere and pass a reference to it"
+        )
+
+
+def decode(text: str) -> Fact:
+    """The fact of a journal or mail text, its blob not yet read. Raises StoreCorrupt."""
+    try:
+        fact = loads(text)
+    except ValueError as error:
+        raise StoreCorrupt(f"a journal entry is not JSON ({error}): {text[:80]!r}") from None
+    if not isinstance(fact, dict) or "type" not in fact:
+        raise StoreCorrupt(f"a journal entry is no object with a type: {text[:80]!r}")
+    return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
+
+
+async def resolve(store: Store, facts: Sequence[Fact]) -> None:
+    """Put the fields that lie in blobs back in place. Raises StoreCorrupt when a blob is missing."""
+    for fact in facts:
+        if "blob" in fact:
+            reference = fact.pop("blob")
+            body = await store.blob(reference["digest"])
+            if body is None:
+                raise StoreCorrupt(f"blob {reference['digest']} of a {fact['type']} entry is missing in {store.dsn}")
+            fact[reference["field"]] = loads(body)

@@ -1,0 +1,224 @@
+"""Effects on the world: function calls with retries, timeouts and breakers in this process, children, posts
+and key-value access. Each effect ends in one fact, handed to ``report``.
+
+A pause that the policy wants and that is longer than its ``in_process`` is not waited for here: it becomes
+a ``retrying`` fact, and the store waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+from ..state.codec import dumps, loads
+from ..state.errors import CircuitOpen, InDoubt, TimedOut
+from ..state.quantities import seconds, span
+from . import failures
+from .decider import Fact, Invoke
+from .entries import PAYLOAD_LIMIT, check_size
+from .resilience import Breaker, Policy
+
+Clock = Callable[[], int]
+
+
+class Sink(Protocol):
+    """Where facts go."""
+
+    def report(self, fact: Fact) -> None:
+        """Hand over an outcome; it is committed soon."""
+        ...
+
+    async def record(self, fact: Fact) -> None:
+        """Hand over a fact and wait until it is durable."""
+        ...
+
+
+class CallInfo(NamedTuple):
+    """Which durable call is running. ``idempotency_key`` is stable over retries and restarts: pass it on."""
+
+    execution: str
+    operation: str
+    attempt: int
+    idempotency_key: str
+
+
+_current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
+
+
+def current_call() -> CallInfo:
+    """The durable call that this code runs in. Raises LookupError outside of one."""
+    return _current.get()
+
+
+class Circuit:
+    """Breaker state of one target in this process."""
+
+    __slots__ = ("failed", "open_until")
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self.open_until = 0
+
+    def check(self, name: str, now: int) -> None:
+        if now < self.open_until:
+            wait = (self.open_until - now) / 1000
+            raise CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
+
+    def note(self, breaker: Breaker, error: BaseException | None, now: int) -> None:
+        if error is None:
+            self.failed = 0
+            return
+        self.failed += 1
+        if self.failed >= breaker.failures:
+            self.open_until = now + int(seconds(breaker.reset) * 1000)
+            self.failed = breaker.failures - 1  # one trial call after the pause
+
+
+class Performer:
+    """Makes calls for all executions of an engine."""
+
+    def __init__(self, clock: Clock, draw: random.Random, threads: int, limit: int = PAYLOAD_LIMIT) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._limit = limit
+        self._circuits: dict[str, Circuit] = {}
+        self._threads = threads
+        self._executor: ThreadPoolExecutor | None = None
+        self.impatient = False  # shutting down: no pause is waited for in the process
+
+    def close(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
+        """Attempt the call until it has an outcome or its next attempt is far away; report that."""
+        attempt = call.attempt
+        if call.begun:
+            doubt = InDoubt(
+                f"attempt {attempt + 1} of {call.name!r} began and the process died; it may have taken effect"
+            )
+            pause = self._pause(call.policy, attempt + 1, doubt)
+            sink.report(self._ended(call, attempt + 1, self._clock(), pause, doubt))
+            return
+        while True:
+            attempt += 1
+            if call.policy.at_most_once:
+                await sink.record(
+                    {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
+                )
+            started = self._clock()
+            failed: BaseException
+            try:
+                value = await self._attempt(execution, call, attempt)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is not None and task.cancelling():
+                    raise
+                failed = failures.interrupted()
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
+                failed = error
+            else:
+                sink.report(self._outcome(call, attempt, started, {"value": value}))
+                return
+            if isinstance(failed, CircuitOpen):
+                attempt -= 1  # nothing was tried
+            pause = self._pause(call.policy, attempt, failed)
+            if pause is None or self._far(call.policy, pause):
+                sink.report(self._ended(call, attempt, started, pause, failed))
+                return
+            await asyncio.sleep(pause)
+
+    def _far(self, policy: Policy, pause: float) -> bool:
+        """Whether a pause is waited for in the store rather than here."""
+        return policy.at_most_once or self.impatient or pause > seconds(policy.retry.in_process)
+
+    def _pause(self, policy: Policy, attempt: int, error: BaseException) -> float | None:
+        """Seconds until the next attempt; None when this outcome is final."""
+        if isinstance(error, CircuitOpen):
+            return error.retry_after
+        if attempt >= policy.retry.attempts or not policy.retry.again(error):
+            return None
+        return policy.retry.pause(attempt, error, self._draw)
+
+    def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:
+        """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
+        if pause is None:
+            return self._outcome(call, attempt, started, {"error": failures.encode(error)})
+        now = self._clock()
+        return {
+            "type": "retrying",
+            "op": call.op,
+            "name": call.name,
+            "at": now,
+            "n": attempt,
+            "until": now + int(pause * 1000) + 1,
+            "error": failures.encode(error),
+        }
+
+    def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
+        now = self._clock()
+        fact: Fact = {
+            "type": call.report,
+            "op": call.op,
+            "name": call.name,
+            "at": now,
+            "ms": max(0, now - started),
+        }
+        if attempt > 1:
+            fact["n"] = attempt
+        if call.extra:
+            fact.update(call.extra)
+        fact.update(result)
+        return fact
+
+    async def _attempt(self, execution: str, call: Invoke, attempt: int) -> Any:
+        """One attempt; the value as plain JSON. Raises what the function raises, TimedOut, CircuitOpen."""
+        policy = call.policy
+        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}"))
+        if policy.timeout is None and policy.breaker is None:
+            return self._plain(call, await self._run(call))
+        circuit = self._circuits.setdefault(call.name, Circuit())
+        if policy.breaker is not None:
+            circuit.check(call.name, self._clock())
+        failed: BaseException | None = None
+        try:
+            return self._plain(call, await self._bounded(call, policy))
+        except BaseException as error:
+            failed = error
+            raise
+        finally:
+            if policy.breaker is not None and not isinstance(failed, asyncio.CancelledError):
+                circuit.note(policy.breaker, failed, self._clock())
+
+    async def _bounded(self, call: Invoke, policy: Policy) -> Any:
+        if policy.timeout is None:
+            return await self._run(call)
+        scope = asyncio.timeout(seconds(policy.timeout))
+        try:
+            async with scope:
+                return await self._run(call)
+        except TimeoutError:
+            if scope.expired():
+                raise TimedOut(f"{call.name!r} took longer than {policy.timeout}") from None
+            raise
+
+    async def _run(self, call: Invoke) -> Any:
+        if call.threaded:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="overwinter-call")
+            context = contextvars.copy_context()
+            return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, call.call)
+        value = call.call()
+        return await value if isinstance(value, Awaitable) else value
+
+    def _plain(self, call: Invoke, value: Any) -> Any:
+        if value is None or value is True or value is False or type(value) is int:
+            return value
+        text = dumps(value)
+        if len(text) * 4 > self._limit:
+            check_size(len(text.encode()), f"the result of {call.name!r}", self._limit)
+        return value if type(value) is str else loads(text)

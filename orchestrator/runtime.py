@@ -1,0 +1,317 @@
+"""The in-process face: functions, a store and an engine in one object. HTTP and the command line stand on it.
+
+async with Runtime([ticket, support], store="sqlite:///shop.db") as runtime:
+    handle = await runtime.start(ticket, {"question": "…"}, id="ticket-7")
+    answer = await handle.result()
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import uuid
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, NamedTuple, TypeVar, cast
+
+from ..state.codec import decoder, plain
+from ..state.errors import (
+    AlreadyExists,
+    AlreadyFinished,
+    ExecutionCancelled,
+    ExecutionFailed,
+    ExecutionStuck,
+    ExecutionTerminated,
+    InvalidInput,
+    UnknownFunction,
+)
+from ..state.opening import open_store
+from ..state.quantities import Duration, seconds
+from ..state.records import FINAL, Accepted, Answer, Head, NewExecution, NewMail
+from ..state.store import Store
+from .control import Control, error_of
+from .decider import Fact, Function
+from .delivery import mail_of, start_mail
+from .engine import Engine, Settings, wall_clock
+from .entries import decode
+
+T = TypeVar("T")
+REMEMBERED = 4096
+
+
+class Handle(NamedTuple):
+    """A started execution. ``created`` is False when the id had been started before."""
+
+    runtime: Runtime
+    id: str
+    created: bool
+
+    async def result(self, timeout: Duration | None = None) -> Any:
+        return await self.runtime.result(self.id, timeout)
+
+
+class Sent(NamedTuple):
+    """A message that is durable in a session's mailbox."""
+
+    runtime: Runtime
+    execution: str
+    id: str
+    duplicate: bool
+
+    async def reply(self, timeout: Duration | None = None) -> Any:
+        return await self.runtime.reply(self.execution, self.id, timeout)
+
+
+class Runtime(Control):
+    """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
+    (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``)."""
+
+    def __init__(
+        self,
+        functions: Iterable[object] | Mapping[str, object] = (),
+        store: str | Store | None = None,
+        settings: Settings = Settings(),
+        *,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        super().__init__(store if isinstance(store, Store) else open_store(store))
+        self.functions = _by_name(functions.values() if isinstance(functions, Mapping) else functions)
+        durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
+        self.engine = Engine(self.store, durable, settings, clock=clock)
+        self._clock = clock
+        self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
+        self.ready = False
+
+    async def __aenter__(self) -> Runtime:
+        await self.store.open()
+        await self.engine.open()
+        self.ready = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self, grace: Duration | None = None) -> None:
+        """Hand running executions over within the grace period and close the store."""
+        self.ready = False
+        for waiter in self._awaited.values():
+            waiter.cancel()
+        await self.engine.close(grace)
+        await self.store.close()
+
+    def clock(self) -> int:
+        return self._clock()
+
+    async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
+        return await self.engine.post(id, mail, reopen=reopen)
+
+    # -- starting ------------------------------------------------------------------------------------
+
+    async def start(self, function: object, input: Any = None, *, id: str | None = None, by: str = "") -> Handle:
+        """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
+        same input again is the same start. Raises UnknownFunction, InvalidInput, AlreadyExists."""
+        served = self._durable(function)
+        value = served.check(input)
+        id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
+        mail = start_mail(self.clock(), value, by=by)
+        waiter = self._remember((id,), self.engine.watch_end(id))
+        try:
+            accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
+        except BaseException:
+            waiter.cancel()
+            raise
+        head = cast("Head", accepted.head)
+        created = accepted.answer not in (Answer.DUPLICATE, Answer.FINISHED) and head.arrivals == 1
+        if not created:
+            await self._check_same(head, served, value)
+        return Handle(self, id, created)
+
+    async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:
+        """Put a message into an agent session, which is created by its first message. ``id`` makes it
+        arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished."""
+        served = self._durable(agent)
+        if served.kind != "agent":
+            raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
+        execution = f"{served.name}/{check_id(session)}"
+        message = id or uuid.uuid4().hex
+        fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
+        fact |= {"by": by} if by else {}
+        waiter = self._remember((execution, message), self.engine.watch_reply(execution, message))
+        create = NewExecution(served.name, served.kind)
+        try:
+            mail = mail_of(fact, f"message {id}" if id else "", lane=1)
+            accepted = await self.engine.post(execution, mail, create=create)
+        except BaseException:
+            waiter.cancel()
+            raise
+        if accepted.answer is Answer.FINISHED:
+            raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
+        return Sent(self, execution, message, accepted.answer is Answer.DUPLICATE)
+
+    async def invoke(self, tool: object, arguments: Any = None) -> Any:
+        """Call a tool once, without an execution around it. Raises what the tool raises."""
+        served = self._served(tool)
+        call = getattr(served, "invoke", None)
+        if call is None:
+            raise InvalidInput(f"{getattr(served, 'name', served)!r} is no tool; start it instead")
+        if getattr(served, "threaded", False):
+            return plain(await asyncio.to_thread(call, arguments or {}))
+        value = call(arguments or {})
+        return plain(await value if isinstance(value, Awaitable) else value)
+
+    # -- waiting -------------------------------------------------------------------------------------
+
+    async def result(self, id: str, timeout: Duration | None = None) -> Any:
+        """The output of an execution, typed by its function's annotation. Raises ExecutionFailed,
+        ExecutionCancelled, ExecutionTerminated, ExecutionStuck, or TimeoutError when it is still going on."""
+        async with asyncio.timeout(None if timeout is None else seconds(timeout)):
+            ending = await self._wait((id,), lambda: self._look_for_end(id))
+        function = self.functions.get((await self._head(id)).function) if ending["type"] == "completed" else None
+        if ending["type"] == "completed":
+            return _typed(ending.get("value"), function)
+        raise _end_error(id, ending)
+
+    async def reply(self, execution: str, message: str, timeout: Duration | None = None) -> Any:
+        """The reply to a message, typed by the agent's output. Raises the reply's error, or TimeoutError."""
+        async with asyncio.timeout(None if timeout is None else seconds(timeout)):
+            reply = await self._wait((execution, message), lambda: self._look_for_reply(execution, message))
+        if reply["type"] != "reply":
+            raise _end_error(execution, reply)
+        if "error" in reply:
+            raise error_of(reply)
+        return _typed(reply.get("value"), self.functions.get(execution.partition("/")[0]))
+
+    async def _wait(self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact:
+        """What another process may also bring about: listen here, and look into the store now and then."""
+        waiter = self._awaited.pop(key, None)
+        fresh = waiter is not None
+        if waiter is None or waiter.cancelled():
+            waiter = self._watch(key)
+        pause = 0.05
+        try:
+            while True:
+                if not fresh:
+                    found = await look()
+                    if found is not None:
+                        return found
+                fresh = False
+                done, _ = await asyncio.wait([waiter], timeout=1.0 if key[0] in self.engine.active else pause)
+                if done:
+                    return waiter.result()
+                pause = min(1.0, pause * 1.5)
+        finally:
+            waiter.cancel()
+
+    def _watch(self, key: tuple[str, ...]) -> asyncio.Future[Fact]:
+        return self.engine.watch_end(key[0]) if len(key) == 1 else self.engine.watch_reply(key[0], key[1])
+
+    def _remember(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> asyncio.Future[Fact]:
+        """Keep a waiter that was set up before its cause, so that a quick answer is not missed."""
+        replaced = self._awaited.pop(key, None)
+        if replaced is not None:
+            replaced.cancel()
+        self._awaited[key] = waiter
+        if len(self._awaited) > REMEMBERED:
+            self._awaited.popitem(last=False)[1].cancel()
+        return waiter
+
+    async def _look_for_end(self, id: str) -> Fact | None:
+        head = await self._head(id)
+        if head.status in FINAL:
+            return await self.ending(head)
+        return {"type": "stuck", "error": head.awaits} if head.status == "stuck" else None
+
+    async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
+        """Read the journal backwards to the reply, or to the message without one."""
+        head = await self._head(execution)
+        upto = head.length
+        while upto > 0:
+            first = max(0, upto - 200)
+            facts = [decode(text) for text in await self.store.history(execution, first, upto - first)]
+            for fact in reversed(facts):
+                if fact["type"] == "reply" and fact["to"] == message:
+                    await self.engine.fill([fact])
+                    return fact
+                if fact["type"] == "message" and fact["id"] == message:
+                    return await self._look_for_end(execution)
+            upto = first
+        return await self._look_for_end(execution)
+
+    # -- functions -----------------------------------------------------------------------------------
+
+    def _served(self, function: object) -> object:
+        if isinstance(function, str):
+            found = self.functions.get(function)
+            if found is None:
+                known = ", ".join(sorted(self.functions)) or "none"
+                raise UnknownFunction(f"no function {function!r} is served here; these are: {known}")
+            return found
+        return getattr(function, "__overwinter__", function)
+
+    def _durable(self, function: object) -> Function:
+        served = self._served(function)
+        if not hasattr(served, "decider"):
+            raise InvalidInput(f"{getattr(served, 'name', served)!r} is a tool; invoke it instead of starting it")
+        return self.engine.function(cast("Function", served).name)
+
+    async def _check_same(self, head: Head, function: Function, value: Any) -> None:
+        if head.function != function.name:
+            raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
+        texts = await self.store.history(head.id, 0, 1) or (await self.store.mailbox(head.id, 1))[1]
+        facts = [decode(text) for text in texts]
+        await self.engine.fill(facts)
+        if facts and facts[0]["type"] == "start" and facts[0].get("input") != value:
+            raise AlreadyExists(f"{head.id!r} was started with another input; choose another id or the same input")
+
+
+def run(function: object, input: Any = None, *, id: str | None = None, store: str | Store | None = None) -> Any:
+    """Run a workflow or an agent to its end and return its output: the synchronous entry for scripts.
+
+    With an ``id``, running the script again after a crash goes on where it stopped.
+    """
+
+    async def main() -> Any:
+        async with Runtime([function], store) as runtime:
+            return await (await runtime.start(function, input, id=id)).result()
+
+    return asyncio.run(main())
+
+
+def check_id(id: str) -> str:
+    """An execution id or session key: 1 to 200 printable characters. Raises InvalidInput."""
+    if not 0 < len(id) <= 200 or not id.isprintable() or id != id.strip():
+        raise InvalidInput(f"{id[:80]!r} can't be an id; use 1 to 200 printable characters without outer spaces")
+    return id
+
+
+def _by_name(things: Iterable[object]) -> dict[str, object]:
+    """Functions by name, with those that agents use as tools."""
+    found: dict[str, object] = {}
+    queue = list(things)
+    while queue:
+        served = getattr(thing := queue.pop(0), "__overwinter__", thing)
+        name = getattr(served, "name", None)
+        if not isinstance(name, str):
+            raise InvalidInput(f"{thing!r} is no agent, workflow or tool; decorate it with @workflow or @tool")
+        if found.setdefault(name, served) is not served:
+            raise InvalidInput(f"two functions are named {name!r}; give one of them another name")
+        queue += [tool for tool in getattr(served, "tools", ()) if getattr(tool, "__overwinter__", tool) is not served]
+    return found
+
+
+def _typed(value: Any, function: object | None) -> Any:
+    decode_value = decoder(getattr(function, "output", Any))
+    return value if decode_value is None else decode_value(value)
+
+
+def _end_error(id: str, ending: Fact) -> Exception:
+    kind = ending["type"]
+    if kind == "failed":
+        cause = error_of(ending)
+        error: Exception = ExecutionFailed(f"{id} failed: {type(cause).__name__}: {cause}", execution=id, cause=cause)
+        error.__cause__ = cause
+        return error
+    if kind == "stuck":
+        return ExecutionStuck(f"{id} is stuck: {ending['error']}", execution=id)
+    ended = ExecutionCancelled if kind == "cancelled" else ExecutionTerminated
+    return ended(f"{id} was {kind}: {ending.get('reason') or 'no reason given'}", execution=id)

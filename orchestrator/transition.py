@@ -1,0 +1,66 @@
+"""What one commit will carry, gathered while facts are taken and decisions made."""
+
+from __future__ import annotations
+
+from ..state.errors import PayloadTooLarge
+from ..state.records import Mail
+from . import failures
+from .decider import Decision, Fact
+from .entries import encode
+
+_NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})
+
+
+class Transition:
+    """Journal texts, consumed mail and blobs of the next append."""
+
+    __slots__ = ("blobs", "consumed", "entries", "notable")
+
+    def __init__(self) -> None:
+        self.entries: list[str] = []
+        self.consumed: list[int] = []
+        self.blobs: dict[str, bytes] = {}
+        self.notable: list[Fact] = []  # entries that somebody may be waiting for
+
+    def empty(self) -> bool:
+        return not self.entries and not self.consumed
+
+    def take(self, fact: Fact) -> None:
+        text, blobs = encode(fact)
+        self.entries.append(text)
+        if blobs:
+            self.blobs.update(blobs)
+
+    def consume(self, mail: Mail, *, journal: bool) -> None:
+        """The mail is dealt with; its text becomes an entry as it is."""
+        self.consumed.append(mail.seq)
+        if journal:
+            self.entries.append(mail.body)
+
+    def add(self, decision: Decision) -> None:
+        """The decider's own entries. A result over the limit fails the execution, by name."""
+        entries, decision.entries = decision.entries, []
+        for fact in entries:
+            try:
+                self.take(fact)
+            except PayloadTooLarge as error:
+                if fact["type"] != "completed":
+                    raise
+                fact = {"type": "failed", "at": fact["at"], "error": failures.encode(error)}
+                decision.status = "failed"
+                self.take(fact)
+            if fact["type"] in _NOTABLE:
+                self.notable.append(fact)
+
+    def ending(self) -> Fact:
+        """The final entry that this transition carries."""
+        return self.notable[-1]
+
+
+def merge(first: Decision, second: Decision) -> Decision:
+    """Two decisions of one turn as one; the later one knows the state."""
+    second.perform = first.perform + second.perform
+    second.abandon = first.abandon + second.abandon
+    second.base = first.base if second.base is None else second.base
+    second.immediate = second.immediate and not first.perform
+    return second

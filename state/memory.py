@@ -1,0 +1,345 @@
+"""The store in plain dicts (``memory://``): for tests, the simulator and programs that need no durability.
+
+It promises the whole contract within one process and one event loop, and determinism: no threads, no clock
+but the ``now`` and ``at`` it is given, no randomness. ``accept`` and ``append`` take effect when they are
+called, not when they are awaited. Closing it keeps the data; several owners may share one object.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from .errors import Conflict, EtagMismatch, InvalidInput, StoreError
+from .records import (
+    DEDUPLICATION_WINDOW_MS,
+    FINAL,
+    MAIL_BATCH,
+    Accepted,
+    Answer,
+    Appended,
+    Change,
+    Filter,
+    Head,
+    Mail,
+    NewExecution,
+    NewMail,
+    Page,
+    Value,
+)
+from .store import Store
+
+Result = TypeVar("Result")
+
+
+class _Execution:
+    """One execution: its head, its journal, its mailbox by sequence number, and the keys it has seen."""
+
+    __slots__ = ("head", "journal", "mail", "no", "seen")
+
+    def __init__(self, no: int, head: Head) -> None:
+        self.no = no
+        self.head = head
+        self.journal: list[str] = []
+        self.mail: dict[int, Mail] = {}
+        self.seen: dict[str, int] = {}  # deduplication key -> when it was accepted, oldest first
+
+    def batch(self) -> list[Mail]:
+        return sorted(self.mail.values(), key=lambda mail: (mail.lane, mail.seq))[:MAIL_BATCH]
+
+
+class MemoryStore(Store):
+    """All state in this object. ``window`` is the deduplication window in ms."""
+
+    def __init__(self, dsn: str = "memory://", *, window: int = DEDUPLICATION_WINDOW_MS) -> None:
+        self.dsn = dsn
+        self._window = window
+        self._now = 0  # the latest time this store was told
+        self._created = 0
+        self._writes = 0
+        self._executions: dict[str, _Execution] = {}
+        self._owners: dict[str, int] = {}  # live incarnation -> when its lease expires
+        self._values: dict[tuple[str, str], Value] = {}
+        self._blobs: dict[str, bytes] = {}
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    # -- the three primitives ------------------------------------------------------------------------
+
+    def accept(
+        self,
+        id: str,
+        mail: NewMail | None,
+        *,
+        now: int,
+        owner: str | None = None,
+        create: NewExecution | None = None,
+        known: int | None = None,
+        reopen: bool = False,
+    ) -> Awaitable[Accepted]:
+        return _answered(lambda: self._accept(id, mail, now, owner, create, known, reopen))
+
+    def append(self, change: Change) -> Awaitable[Appended]:
+        return _answered(lambda: self._append(change))
+
+    def _accept(
+        self,
+        id: str,
+        mail: NewMail | None,
+        now: int,
+        owner: str | None,
+        create: NewExecution | None,
+        known: int | None,
+        reopen: bool,
+    ) -> Accepted:
+        self._now = max(self._now, now)
+        execution = self._executions.get(id)
+        if execution is None:
+            if create is None:
+                return Accepted(Answer.MISSING, None)
+            execution = self._create(id, create, now)
+        head = execution.head
+        arrived: tuple[Mail, ...] = ()
+        if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
+            return Accepted(Answer.FINISHED, head)
+        if mail is not None:
+            if not self._first_time(execution, mail.key, now):
+                return Accepted(Answer.DUPLICATE, head)
+            head = head._replace(arrivals=head.arrivals + 1)
+            arrived = (Mail(head.arrivals, mail.lane, mail.at, mail.body),)
+            execution.mail[head.arrivals] = arrived[0]
+            self._blobs.update(mail.blobs)
+        if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
+            execution.head = head._replace(updated=now) if mail is not None else head
+            return Accepted(Answer.BUSY, execution.head, mail=arrived)
+        if owner is None:
+            wake = now if head.wake is None else min(head.wake, now)
+            execution.head = head._replace(wake=wake, updated=now)
+            return Accepted(Answer.QUEUED, execution.head)
+        status = "running" if head.status in ("pending", "waiting", "idle") else head.status
+        execution.head = head = head._replace(owner=owner, status=status, updated=now)
+        entries = None if known == head.version else execution.journal[head.base - 1 :]
+        return Accepted(Answer.GRANTED, head, entries, execution.batch())
+
+    def _create(self, id: str, create: NewExecution, now: int) -> _Execution:
+        self._created += 1
+        head = Head(
+            id=id,
+            function=create.function,
+            kind=create.kind,
+            status="pending",
+            version=0,
+            length=0,
+            base=1,
+            arrivals=0,
+            owner=None,
+            wake=None,
+            parent=create.parent,
+            created=now,
+            updated=now,
+            awaits="",
+            note="",
+            state="",
+        )
+        execution = self._executions[id] = _Execution(self._created, head)
+        return execution
+
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        if reopen and head.status != "completed":
+            return True
+        if mail is not None:
+            return False
+        return head.wake is not None or (head.owner is not None and not self._alive(head.owner, now))
+
+    def _first_time(self, execution: _Execution, key: str, now: int) -> bool:
+        if not key:
+            return True
+        seen = execution.seen
+        for old in list(_expired(seen, now - self._window)):
+            del seen[old]
+        if key in seen:
+            return False
+        seen[key] = now
+        return True
+
+    def _alive(self, owner: str, now: int) -> bool:
+        return self._owners.get(owner, now) > now
+
+    def _append(self, change: Change) -> Appended:
+        self._now = max(self._now, change.at)
+        execution = self._executions.get(change.id)
+        if execution is None or not _held(execution.head, change):
+            raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
+        head = execution.head
+        unseen = head.arrivals != change.arrivals
+        execution.journal.extend(change.entries)
+        for seq in change.consumed:
+            execution.mail.pop(seq, None)
+        self._blobs.update(change.blobs)
+        execution.head = head._replace(
+            status=change.status,
+            version=head.version + 1,
+            length=len(execution.journal),
+            base=change.base,
+            owner=None if change.release and not unseen else head.owner,
+            wake=change.wake,
+            updated=change.at,
+            awaits=change.awaits,
+            note=change.note,
+            state=change.state,
+        )
+        return Appended(head.arrivals, execution.batch() if unseen else None, change.release and not unseen)
+
+    async def due(self, now: int, limit: int = 100) -> Sequence[str]:
+        self._now = max(self._now, now)
+        found: list[tuple[int, int, str]] = []
+        for execution in self._executions.values():
+            head = execution.head
+            if head.owner is not None:
+                if not self._alive(head.owner, now):
+                    found.append((head.wake or 0, execution.no, head.id))
+            elif head.wake is not None and head.wake <= now:
+                found.append((head.wake, execution.no, head.id))
+        return [id for _, _, id in sorted(found)[:limit]]
+
+    async def next_wake(self) -> int | None:
+        heads = (execution.head for execution in self._executions.values())
+        return min(
+            (head.wake for head in heads if head.owner is None and head.wake is not None), default=None
+        )
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
+        self._now = max(self._now, now)
+        self._owners[owner] = now + ttl
+        return [
+            (execution.head.id, execution.head.arrivals)
+            for execution in self._executions.values()
+            if execution.head.owner == owner and execution.mail
+        ]
+
+    async def retire(self, owner: str) -> None:
+        self._owners.pop(owner, None)
+
+    # -- for people ----------------------------------------------------------------------------------
+
+    async def head(self, id: str) -> Head | None:
+        execution = self._executions.get(id)
+        return None if execution is None else execution.head
+
+    async def executions(
+        self, where: Filter = Filter(), cursor: str | None = None, limit: int = 50
+    ) -> Page:
+        before = _position(cursor)
+        heads: list[Head] = []
+        last = 0
+        for execution in reversed(self._executions.values()):
+            if execution.no >= before or not _matches(execution.head, where):
+                continue
+            if len(heads) == limit:
+                return Page(heads, str(last))
+            heads.append(execution.head)
+            last = execution.no
+        return Page(heads, None)
+
+    async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
+        execution = self._executions.get(id)
+        return [] if execution is None else execution.journal[after : after + limit]
+
+    async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
+        execution = self._executions.get(id)
+        if execution is None:
+            return 0, []
+        mails = sorted(execution.mail.values(), key=lambda mail: (mail.lane, mail.seq))
+        return len(mails), [mail.body for mail in mails[:limit]]
+
+    async def counts(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for execution in self._executions.values():
+            counts[execution.head.status] = counts.get(execution.head.status, 0) + 1
+        return counts
+
+    async def delete(self, id: str) -> bool:
+        execution = self._executions.get(id)
+        if execution is None:
+            return False
+        head = execution.head
+        if head.owner is not None and self._alive(head.owner, self._now):
+            raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
+        if head.status not in FINAL and head.status != "idle":
+            raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
+        del self._executions[id]
+        for scoped in [scoped for scoped in self._values if scoped[0] == id]:
+            del self._values[scoped]
+        return True
+
+    # -- key-value and blobs -------------------------------------------------------------------------
+
+    async def get(self, scope: str, key: str) -> Value | None:
+        return self._values.get((scope, key))
+
+    async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
+        self._check_etag(scope, key, etag)
+        self._writes += 1
+        self._values[scope, key] = Value(value, str(self._writes))
+        return str(self._writes)
+
+    async def remove(self, scope: str, key: str, *, etag: str | None = None) -> bool:
+        self._check_etag(scope, key, etag)
+        return self._values.pop((scope, key), None) is not None
+
+    def _check_etag(self, scope: str, key: str, etag: str | None) -> None:
+        stored = self._values.get((scope, key))
+        if etag is not None and etag != ("" if stored is None else stored.etag):
+            raise EtagMismatch(f"{scope}/{key} was changed by somebody else; read it again")
+
+    async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
+        return sorted(key for held, key in self._values if held == scope and key.startswith(prefix))[:limit]
+
+    async def blob(self, digest: str) -> bytes | None:
+        return self._blobs.get(digest)
+
+
+def _answered(work: Callable[[], Result]) -> Awaitable[Result]:
+    """A future that already holds what ``work`` returned or raised."""
+    future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    try:
+        future.set_result(work())
+    except StoreError as error:
+        future.set_exception(error)
+    return future
+
+
+def _expired(seen: dict[str, int], before: int) -> Iterator[str]:
+    for key, at in seen.items():
+        if at > before:
+            return
+        yield key
+
+
+def _position(cursor: str | None) -> float:
+    if cursor is None:
+        return float("inf")
+    if not cursor.isdecimal():
+        raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
+    return int(cursor)
+
+
+def _matches(head: Head, where: Filter) -> bool:
+    return (
+        (not where.status or head.status in where.status)
+        and (not where.function or head.function == where.function)
+        and head.id.startswith(where.prefix)
+        and (not where.parent or head.parent == where.parent)
+        and head.awaits.startswith(where.awaits)
+    )
+
+
+def _held(head: Head, change: Change) -> bool:
+    return head.version == change.version and head.owner == change.owner

@@ -1,0 +1,281 @@
+"""What changes the file, one method for each change, run by the writer's thread inside its transaction.
+
+A method that raises an error of overwinter's own (Conflict, EtagMismatch …) has changed nothing, so the
+others in the transaction go on; any other exception makes the writer undo the transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import Conflict, EtagMismatch
+from ..records import FINAL, MAIL_BATCH, Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail
+from . import schema
+from .leases import Leases, Owner
+from .statements import SQL
+
+SHIFT = 28
+"""Journal and mail rows are numbered ``no << SHIFT | seq``; statements.sql masks with the same width."""
+
+_LAST = (1 << SHIFT) - 1
+_BUCKET = 24 * 3600 * 1000
+_FORGET_EVERY, _FORGET_MOST = 1000, 4000  # forgets faster than mail comes in, a little at a time
+_HEAD = len(Head._fields)
+_ADVANCE, _MOVE, _WRITE = SQL["advance"], SQL["move"], SQL["write"]
+
+
+class Commands:
+    """The writer's connection and all that is done with it. ``window`` is the deduplication window in ms."""
+
+    def __init__(self, path: Path, leases: Leases, window: int, patience: float) -> None:
+        self.path = path
+        self.patience = patience
+        self._leases = leases
+        self._window = window
+        self._buckets = -(-window // _BUCKET)
+        self._accepted = 0
+        self._registered: set[str] = set()
+
+    def connect(self) -> None:
+        self.connection = schema.open_writer(self.path, self.patience)
+        self._execute = self.connection.execute
+
+    def begin(self) -> None:
+        schema.patiently(lambda: self._execute("BEGIN IMMEDIATE"), self.patience)
+
+    def commit(self) -> None:
+        self._execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self.connection.in_transaction:
+            self._execute("ROLLBACK")
+
+    def checkpoint(self) -> None:
+        self._execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # -- accept --------------------------------------------------------------------------------------
+
+    def accept(
+        self,
+        id: str,
+        mail: NewMail | None,
+        now: int,
+        owner: str | None,
+        create: NewExecution | None,
+        known: int | None,
+        reopen: bool,
+    ) -> Accepted:
+        row = self._execute(SQL["find"], (id,)).fetchone()
+        if row is None:
+            if create is None:
+                return Accepted(Answer.MISSING, None)
+            return self._create(id, mail, now, owner, create, known)
+        head, no, waiting = Head._make(row[:_HEAD]), row[_HEAD], row[_HEAD + 1]
+        if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
+            return Accepted(Answer.FINISHED, head)
+        if mail is not None:
+            if mail.key and not self._first_time(no, mail.key, now, head.created):
+                return Accepted(Answer.DUPLICATE, head)
+            waiting += 1
+            head = head._replace(arrivals=head.arrivals + 1, updated=now)
+            self._deliver(no, head.arrivals, mail)
+        if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
+            if mail is not None:
+                self._execute(SQL["arrive"], (now, no))
+            return Accepted(Answer.BUSY, head)
+        if owner is None:
+            head = head._replace(wake=now if head.wake is None else min(head.wake, now), updated=now)
+            self._execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
+            return Accepted(Answer.QUEUED, head)
+        status = "running" if head.status in ("pending", "waiting", "idle") else head.status
+        head = head._replace(owner=owner, status=status, updated=now)
+        self._execute(SQL["lease"], (head.arrivals, waiting, owner, status, now, no))
+        entries = None if known == head.version else self._entries(no, head)
+        return Accepted(Answer.GRANTED, head, entries, self._mailbox(no) if waiting else ())
+
+    def _create(
+        self,
+        id: str,
+        mail: NewMail | None,
+        now: int,
+        owner: str | None,
+        create: NewExecution,
+        known: int | None,
+    ) -> Accepted:
+        arrivals = 0 if mail is None else 1
+        status = "pending" if owner is None else "running"
+        wake = now if owner is None else None
+        values = (id, create.function, create.kind, create.parent, now, status, owner, wake, arrivals)
+        no = self._execute(SQL["create"], values).lastrowid
+        assert no is not None
+        if mail is not None:
+            if mail.key:
+                self._see(now // _BUCKET, no, _digest(mail.key))
+            self._deliver(no, 1, mail)
+        head = Head(
+            id=id,
+            function=create.function,
+            kind=create.kind,
+            status=status,
+            version=0,
+            length=0,
+            base=1,
+            arrivals=arrivals,
+            owner=owner,
+            wake=wake,
+            parent=create.parent,
+            created=now,
+            updated=now,
+            awaits="",
+            note="",
+            state="",
+        )
+        if owner is None:
+            return Accepted(Answer.QUEUED, head)
+        given = () if mail is None else (Mail(1, mail.lane, mail.at, mail.body),)
+        return Accepted(Answer.GRANTED, head, None if known == 0 else (), given)
+
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        if reopen and head.status != "completed":
+            return True
+        if mail is not None:
+            return False
+        return head.wake is not None or (head.owner is not None and not self._alive(head.owner, now))
+
+    def _first_time(self, no: int, key: str, now: int, created: int) -> bool:
+        bucket, digest = now // _BUCKET, _digest(key)
+        oldest = max(bucket - self._buckets, created // _BUCKET - 1)
+        for earlier in (bucket + 1, *range(oldest, bucket)):  # + 1: another machine's clock may be ahead
+            if self._execute(SQL["saw"], (earlier, no, digest)).fetchone() is not None:
+                return False
+        return self._see(bucket, no, digest)
+
+    def _see(self, bucket: int, no: int, digest: bytes) -> bool:
+        self._accepted += 1
+        if self._accepted % _FORGET_EVERY == 0:
+            self._execute(SQL["forget"], (bucket - self._buckets, _FORGET_MOST))
+        return self._execute(SQL["see"], (bucket, no, digest)).rowcount > 0
+
+    def _deliver(self, no: int, seq: int, mail: NewMail) -> None:
+        self._execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
+        if mail.blobs:
+            self._keep(mail.blobs)
+
+    def _entries(self, no: int, head: Head) -> list[str]:
+        if head.length < head.base:
+            return []
+        first, last = no << SHIFT | head.base, no << SHIFT | head.length
+        return [body for (body,) in self._execute(SQL["read"], (first, last, -1)).fetchall()]
+
+    def _mailbox(self, no: int) -> list[Mail]:
+        rows = self._execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))
+        return [Mail._make(row) for row in rows.fetchall()]
+
+    def _keep(self, blobs: Mapping[str, bytes]) -> None:
+        for digest, content in blobs.items():
+            self._execute(SQL["keep"], (digest, content))
+
+    # -- append --------------------------------------------------------------------------------------
+
+    def append(self, change: Change) -> Appended:
+        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base, *texts, blobs) = change
+        values = (len(entries), len(consumed), base, *texts, at, id, version, owner, status, wake)
+        row = None if release else self._execute(_ADVANCE, values).fetchone()
+        if row is None:
+            row = self._execute(_MOVE, (*values, release, arrivals)).fetchone()
+            if row is None:
+                raise Conflict(f"{id} was moved on by another owner after version {version}")
+        no, length, arrived, waiting, holder = row
+        seq = (no << SHIFT) + length - len(entries)
+        for body in entries:
+            seq += 1
+            self._execute(_WRITE, (seq, body))
+        if consumed:
+            waiting = self._consume(no, consumed, waiting)
+        if blobs:
+            self._keep(blobs)
+        if arrived == arrivals:
+            return Appended(arrived, None, holder is None)
+        return Appended(arrived, self._mailbox(no) if waiting else [], False)
+
+    def _consume(self, no: int, consumed: Iterable[int], waiting: int) -> int:
+        missing = 0
+        for seq in consumed:
+            missing += 1 - self._execute(SQL["consume"], (no << SHIFT | seq,)).rowcount
+        if missing:
+            self._execute(SQL["recount"], (no, no << SHIFT, no << SHIFT | _LAST))
+        return waiting + missing
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
+        if owner not in self._registered:
+            self._bury(now)
+            self._registered.add(owner)
+        lock = self._leases.hold(owner)
+        self._execute(SQL["beat"], (owner, self._leases.machine, lock, now + ttl))
+        return self._execute(SQL["informed"], (owner,)).fetchall()
+
+    def retire(self, owner: str) -> None:
+        self._registered.discard(owner)
+        self._execute(SQL["retire"], (owner,))
+        self._leases.drop(owner)
+
+    def _bury(self, now: int) -> None:
+        for owner, *rest in self._execute(SQL["owners"]).fetchall():
+            if not self._leases.alive(Owner._make(rest), now):
+                self._execute(SQL["retire"], (owner,))
+                self._leases.drop(owner)
+
+    def _alive(self, owner: str, now: int) -> bool:
+        row = self._execute(SQL["owner"], (owner,)).fetchone()
+        return row is not None and self._leases.alive(Owner._make(row), now)
+
+    # -- for people ----------------------------------------------------------------------------------
+
+    def delete(self, id: str) -> bool:
+        row = self._execute(SQL["find"], (id,)).fetchone()
+        if row is None:
+            return False
+        head, no = Head._make(row[:_HEAD]), row[_HEAD]
+        if head.owner is not None and self._alive(head.owner, time.time_ns() // 1_000_000):
+            raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
+        if head.status not in FINAL and head.status != "idle":
+            raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
+        everything = (no << SHIFT, no << SHIFT | _LAST)
+        self._execute(SQL["drop_journal"], everything)
+        self._execute(SQL["drop_mail"], everything)
+        self._execute(SQL["drop_seen"], (no,))
+        self._execute(SQL["drop_values"], (id,))
+        self._execute(SQL["drop_execution"], (no,))
+        return True
+
+    # -- key-value -----------------------------------------------------------------------------------
+
+    def put(self, scope: str, key: str, value: str, etag: str | None) -> str:
+        self._check_etag(scope, key, etag)
+        stored: str = self._execute(SQL["put"], (scope, key, value)).fetchone()[0]
+        return stored
+
+    def remove(self, scope: str, key: str, etag: str | None) -> bool:
+        self._check_etag(scope, key, etag)
+        return self._execute(SQL["remove"], (scope, key)).rowcount > 0
+
+    def _check_etag(self, scope: str, key: str, etag: str | None) -> None:
+        if etag is None:
+            return
+        row: Any = self._execute(SQL["get"], (scope, key)).fetchone()
+        if etag != ("" if row is None else row[1]):
+            raise EtagMismatch(f"{scope}/{key} was changed by somebody else; read it again")
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()[:16]

@@ -1,0 +1,3 @@
+-- What makes a file of an older version into one of the next. A section is named after the version it
+-- leads to; opening a file runs those above its own version, all in one transaction. schema.sql is always
+-- the newest version, whole.

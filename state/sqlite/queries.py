@@ -1,0 +1,144 @@
+"""What is only read, on a connection and a thread of its own, so that a long listing holds up no commit.
+The same thread moves what was committed from the write-ahead log into the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidInput
+from ..records import STATUSES, Filter, Head, Page, Value
+from . import schema
+from .commands import SHIFT
+from .leases import Leases, Owner
+from .statements import SQL
+
+_LAST = (1 << SHIFT) - 1
+_HEAD = len(Head._fields)
+_LIST = SQL["find"].partition("WHERE")[0]
+
+
+class Queries:
+    """The reader's connection, made at the first question."""
+
+    def __init__(self, path: Path, leases: Leases, patience: float) -> None:
+        self._path = path
+        self._leases = leases
+        self._patience = patience
+        self._connection: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def checkpoint(self) -> None:
+        """Copy the log into the file as far as no reader needs it; whoever commits is not held up."""
+        self._rows("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        if self._connection is None:
+            self._connection = schema.open_reader(self._path, self._patience)
+        return self._connection.execute(statement, values).fetchall()
+
+    # -- what is due ---------------------------------------------------------------------------------
+
+    def due(self, now: int, limit: int) -> list[str]:
+        found: list[tuple[int, int, str]] = self._rows(SQL["due"], (now, limit))
+        for owner, machine, lock, expires in self._rows(SQL["holders"]):
+            if machine is None or not self._leases.alive(Owner(machine, lock, expires), now):
+                found.extend(self._rows(SQL["orphans"], (owner, limit)))
+        return [id for _, _, id in sorted(found)[: max(limit, 0)]]
+
+    def next_wake(self) -> int | None:
+        wake: int | None = self._rows(SQL["next"])[0][0]
+        return wake
+
+    # -- for people ----------------------------------------------------------------------------------
+
+    def head(self, id: str) -> Head | None:
+        rows = self._rows(SQL["find"], (id,))
+        return Head._make(rows[0][:_HEAD]) if rows else None
+
+    def executions(self, where: Filter, cursor: str | None, limit: int) -> Page:
+        conditions, values = _conditions(where)
+        if cursor is not None:
+            conditions.append("no < ?")
+            values.append(_position(cursor))
+        limit = max(limit, 1)
+        rows = self._rows(
+            f"{_LIST} WHERE {' AND '.join(conditions) or 'TRUE'} ORDER BY no DESC LIMIT ?", (*values, limit + 1)
+        )
+        heads = [Head._make(row[:_HEAD]) for row in rows[:limit]]
+        return Page(heads, str(rows[limit - 1][_HEAD]) if len(rows) > limit else None)
+
+    def history(self, id: str, after: int, limit: int) -> list[str]:
+        rows = self._rows(SQL["number"], (id,))
+        if not rows:
+            return []
+        no: int = rows[0][0]
+        first, last = no << SHIFT | max(after, 0) + 1, no << SHIFT | _LAST
+        return [body for (body,) in self._rows(SQL["read"], (first, last, max(limit, 0)))]
+
+    def mailbox(self, id: str, limit: int) -> tuple[int, list[str]]:
+        rows = self._rows(SQL["number"], (id,))
+        if not rows:
+            return 0, []
+        no, waiting = rows[0]
+        mails = self._rows(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, max(limit, 0)))
+        return waiting, [mail[3] for mail in mails]
+
+    def counts(self) -> dict[str, int]:
+        return dict(self._rows(SQL["counts"]))
+
+    # -- key-value and blobs -------------------------------------------------------------------------
+
+    def get(self, scope: str, key: str) -> Value | None:
+        rows = self._rows(SQL["get"], (scope, key))
+        return Value._make(rows[0]) if rows else None
+
+    def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
+        return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
+
+    def blob(self, digest: str) -> bytes | None:
+        rows = self._rows(SQL["blob"], (digest,))
+        content: bytes | None = rows[0][0] if rows else None
+        return content
+
+
+def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
+    conditions: list[str] = []
+    values: list[Any] = []
+    if where.status:
+        # Written out, not bound: only so can SQLite see that the index of rare statuses covers them.
+        known = ", ".join(f"'{status}'" for status in STATUSES if status in where.status)
+        conditions.append(f"status IN ({known})")
+    for column, value in (("function", where.function), ("parent", where.parent)):
+        if value:
+            conditions.append(f"{column} = ?")
+            values.append(value)
+    for column, prefix in (("id", where.prefix), ("awaits", where.awaits)):
+        if prefix:
+            conditions.append(f"{column} >= ?")
+            values.append(prefix)
+        if _after(prefix):
+            conditions.append(f"{column} < ?")
+            values.append(_after(prefix))
+    return conditions, values
+
+
+def _after(prefix: str) -> str:
+    """The least text that sorts after all texts with this prefix; empty when there is none."""
+    while prefix:
+        last = ord(prefix[-1]) + 1
+        if last <= 0x10FFFF:
+            return prefix[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else last)
+        prefix = prefix[:-1]
+    return ""
+
+
+def _position(cursor: str) -> int:
+    if not cursor.isdecimal():
+        raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
+    return int(cursor)

@@ -1,0 +1,160 @@
+-- Every statement of the SqliteStore, by name. The columns mean what schema.sql says; parameters are
+-- numbered in the order in which commands.py and queries.py give them.
+
+-- Heads: the columns of records.Head in its order, then no and waiting.
+
+-- name: find
+SELECT id, function, kind, status, version, length, base, arrivals, owner, wake, parent, created, updated,
+       awaits, note, state, no, waiting
+FROM execution WHERE id = ?
+
+-- name: create
+INSERT INTO execution (id, function, kind, parent, created, updated, status, owner, wake, arrivals, waiting,
+                       version, length, base, awaits, note, state)
+VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?9, 0, 0, 1, '', '', '')
+
+-- name: arrive
+UPDATE execution SET arrivals = arrivals + 1, waiting = waiting + 1, updated = ? WHERE no = ?
+
+-- name: queue
+UPDATE execution SET arrivals = ?, waiting = ?, wake = ?, updated = ? WHERE no = ?
+
+-- name: lease
+UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated = ? WHERE no = ?
+
+-- The fence. This form touches no indexed column, so it costs the fewest pages; it matches when status and
+-- wake time stay as they are and the lease is kept.
+
+-- name: advance
+UPDATE execution
+SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
+    state = ?6, updated = ?7
+WHERE id = ?8 AND version = ?9 AND owner = ?10 AND status = ?11 AND wake IS ?12
+RETURNING no, length, arrivals, waiting, owner
+
+-- name: move
+UPDATE execution
+SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
+    state = ?6, updated = ?7, status = ?11, wake = ?12,
+    owner = CASE WHEN ?13 AND arrivals = ?14 THEN NULL ELSE owner END
+WHERE id = ?8 AND version = ?9 AND owner = ?10
+RETURNING no, length, arrivals, waiting, owner
+
+-- name: recount
+UPDATE execution SET waiting = (SELECT count(*) FROM mail WHERE mail.id BETWEEN ?2 AND ?3) WHERE no = ?1
+
+-- Journal and mailbox.
+
+-- name: write
+INSERT INTO journal (id, body) VALUES (?, ?)
+
+-- name: read
+SELECT body FROM journal WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
+
+-- name: deliver
+INSERT INTO mail (id, lane, at, body) VALUES (?, ?, ?, ?)
+
+-- name: consume
+DELETE FROM mail WHERE id = ?
+
+-- name: mailbox
+SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? ORDER BY lane, id LIMIT ?
+
+-- Deduplication.
+
+-- name: see
+INSERT OR IGNORE INTO seen (bucket, no, key) VALUES (?, ?, ?)
+
+-- name: saw
+SELECT 1 FROM seen WHERE bucket = ? AND no = ? AND key = ?
+
+-- name: forget
+DELETE FROM seen WHERE (bucket, no, key) IN (SELECT bucket, no, key FROM seen WHERE bucket < ? LIMIT ?)
+
+-- Owners.
+
+-- name: beat
+INSERT INTO owner (id, machine, lock, expires) VALUES (?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET machine = excluded.machine, lock = excluded.lock, expires = excluded.expires
+
+-- name: informed
+SELECT id, arrivals FROM execution WHERE owner = ? AND waiting > 0
+
+-- name: owner
+SELECT machine, lock, expires FROM owner WHERE id = ?
+
+-- name: owners
+SELECT id, machine, lock, expires FROM owner
+
+-- name: retire
+DELETE FROM owner WHERE id = ?
+
+-- What is due. Owners that hold leases are found one seek each, however many leases they hold.
+
+-- name: due
+SELECT wake, no, id FROM execution WHERE owner IS NULL AND wake IS NOT NULL AND wake <= ? ORDER BY wake, no LIMIT ?
+
+-- name: holders
+WITH RECURSIVE holder (id) AS (
+    SELECT min(owner) FROM execution WHERE owner IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(owner) FROM execution WHERE owner > holder.id) FROM holder WHERE holder.id IS NOT NULL
+)
+SELECT holder.id, owner.machine, owner.lock, owner.expires
+FROM holder LEFT JOIN owner USING (id) WHERE holder.id IS NOT NULL
+
+-- name: orphans
+SELECT coalesce(wake, 0), no, id FROM execution WHERE owner = ? ORDER BY 1, 2 LIMIT ?
+
+-- name: next
+SELECT min(wake) FROM execution WHERE owner IS NULL AND wake IS NOT NULL
+
+-- For people.
+
+-- name: counts
+SELECT status, count(*) FROM execution GROUP BY status
+
+-- name: number
+SELECT no, waiting FROM execution WHERE id = ?
+
+-- name: drop_execution
+DELETE FROM execution WHERE no = ?
+
+-- name: drop_journal
+DELETE FROM journal WHERE id BETWEEN ? AND ?
+
+-- name: drop_mail
+DELETE FROM mail WHERE id BETWEEN ? AND ?
+
+-- name: drop_seen
+WITH RECURSIVE held (bucket) AS (
+    SELECT min(bucket) FROM seen
+    UNION ALL
+    SELECT (SELECT min(bucket) FROM seen WHERE bucket > held.bucket) FROM held WHERE held.bucket IS NOT NULL
+)
+DELETE FROM seen WHERE no = ? AND bucket IN (SELECT bucket FROM held WHERE bucket IS NOT NULL)
+
+-- name: drop_values
+DELETE FROM value WHERE scope = ?
+
+-- Key-value and blobs.
+
+-- name: get
+SELECT value, etag FROM value WHERE scope = ? AND key = ?
+
+-- name: put
+INSERT INTO value (scope, key, value, etag) VALUES (?, ?, ?, lower(hex(randomblob(8))))
+ON CONFLICT (scope, key) DO UPDATE SET value = excluded.value, etag = excluded.etag
+RETURNING etag
+
+-- name: remove
+DELETE FROM value WHERE scope = ? AND key = ?
+
+-- name: keys
+SELECT key FROM value WHERE scope = ?1 AND key >= ?2 AND (?3 = '' OR key < ?3) ORDER BY key LIMIT ?4
+
+-- name: keep
+INSERT OR IGNORE INTO blob (digest, bytes) VALUES (?, ?)
+
+-- name: blob
+SELECT bytes FROM blob WHERE digest = ?

@@ -1,0 +1,195 @@
+"""The house keeps its shape: arrows point down, files and functions stay small, no error is swallowed.
+
+Everything here is read from the source by ``ast``; nothing is imported.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+
+# A room may import from rooms below it and from itself. ``root`` is the package's own __init__.py.
+ROOMS = {"cli": 5, "patterns": 4, "testing": 4, "root": 3, "functions": 2, "orchestrator": 1, "state": 0}
+LOWEST = ("__version__",)  # the one name that rooms below the public face may take from it
+
+FILE_LIMIT = 400
+FUNCTION_LIMIT = 60
+VAGUE = {"utils", "util", "helpers", "helper", "common", "types", "manager", "misc", "core", "base"}
+
+# The outer edges: the only places that may catch every error, and why.
+EDGES: dict[str, str] = {}
+
+
+class Source(NamedTuple):
+    path: Path  # relative to the repository
+    lines: int
+    tree: ast.Module
+
+    @property
+    def room(self) -> str:
+        return self.path.parts[0] if len(self.path.parts) > 1 else "root"
+
+
+def sources(*folders: str) -> list[Source]:
+    found: list[Source] = []
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            text = path.read_text("utf-8")
+            found.append(Source(path.relative_to(ROOT), text.count("\n"), ast.parse(text)))
+    return found
+
+
+def library() -> list[Source]:
+    init = ROOT / "__init__.py"
+    text = init.read_text("utf-8")
+    rooms = sources(*(room for room in ROOMS if room != "root"))
+    return [Source(Path("__init__.py"), text.count("\n"), ast.parse(text)), *rooms]
+
+
+class Import(NamedTuple):
+    line: int
+    level: int  # leading dots
+    module: str
+    names: tuple[str, ...]
+
+
+def imports(tree: ast.Module) -> Iterator[Import]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = tuple(alias.name for alias in node.names)
+            yield Import(node.lineno, node.level, node.module or "", names)
+        elif isinstance(node, ast.Import):
+            for alias in node.names:
+                yield Import(node.lineno, 0, alias.name, ())
+
+
+def targets(source: Source, found: Import) -> list[str]:
+    """Dotted paths inside the package that a relative import reaches; ``""`` is the root itself."""
+    package = list(source.path.parts[:-1])
+    up = found.level - 1
+    if up > len(package):
+        return ["<outside>"]
+    base = package[: len(package) - up] + (found.module.split(".") if found.module else [])
+    if base:
+        return [".".join(base)]
+    return [name if name in ROOMS else "" for name in found.names]
+
+
+def test_a_room_imports_only_from_rooms_below() -> None:
+    wrong: list[str] = []
+    for source in library():
+        for found in imports(source.tree):
+            if not found.level:
+                continue
+            for target in targets(source, found):
+                room = target.split(".")[0] or "root"
+                if room == source.room:
+                    continue
+                if room == "root" and set(found.names) <= set(LOWEST):
+                    continue
+                if ROOMS.get(room, 99) >= ROOMS[source.room]:
+                    wrong.append(
+                        f"{source.path}:{found.line} {source.room} imports {target or 'the public face'}"
+                    )
+    assert not wrong, wrong
+
+
+def test_the_library_imports_itself_relatively() -> None:
+    rooms = {*ROOMS, "overwinter"}
+    wrong = [
+        f"{source.path}:{found.line} imports {found.module}"
+        for source in library()
+        for found in imports(source.tree)
+        if not found.level and found.module.split(".")[0] in rooms
+    ]
+    assert not wrong, wrong
+
+
+def test_tests_and_examples_import_as_a_user_would() -> None:
+    neighbours = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isidentifier()}
+    wrong: list[str] = []
+    for source in sources("tests", "examples", "benchmarks"):
+        siblings = {path.stem for path in (ROOT / source.path).parent.glob("*.py")}
+        for found in imports(source.tree):
+            top = found.module.split(".")[0]
+            if found.level or (top in neighbours - siblings):
+                wrong.append(f"{source.path}:{found.line} imports {'.' * found.level}{found.module}")
+    assert not wrong, wrong
+
+
+def test_patterns_are_built_from_the_public_face_alone() -> None:
+    wrong = [
+        f"{source.path}:{found.line} imports {target}"
+        for source in sources("patterns")
+        for found in imports(source.tree)
+        if found.level
+        for target in targets(source, found)
+        if target.split(".")[0] not in ("", "patterns")
+    ]
+    assert not wrong, wrong
+
+
+def test_files_and_functions_stay_small() -> None:
+    long: list[str] = []
+    for source in library():
+        if source.lines > FILE_LIMIT:
+            long.append(f"{source.path} has {source.lines} lines")
+        for node in ast.walk(source.tree):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                size = (node.end_lineno or node.lineno) - node.lineno + 1
+                if size > FUNCTION_LIMIT:
+                    long.append(f"{source.path}:{node.lineno} {node.name} has {size} lines")
+    assert not long, long
+
+
+def test_every_file_opens_with_its_contract() -> None:
+    silent = [
+        str(source.path)
+        for source in [*library(), *sources("tests", "examples", "benchmarks")]
+        if source.tree.body and not ast.get_docstring(source.tree)
+    ]
+    assert not silent, silent
+
+
+def test_modules_have_names_that_say_something() -> None:
+    vague = [str(source.path) for source in library() if VAGUE & set(source.path.with_suffix("").parts)]
+    assert not vague, vague
+
+
+def test_the_root_holds_one_module() -> None:
+    assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
+    assert (ROOT / "__init__.py").read_text("utf-8").count("\n") <= 60
+
+
+def swallows(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches every error and does not always pass it on."""
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = {kind.id for kind in kinds if isinstance(kind, ast.Name)}
+    broad = handler.type is None or bool(names & {"Exception", "BaseException"})
+    last = handler.body[-1]
+    passes_on = isinstance(last, ast.Raise) and last.exc is None
+    return broad and not passes_on
+
+
+def test_only_the_outer_edges_catch_every_error() -> None:
+    wide = [
+        f"{source.path}:{node.lineno}"
+        for source in library()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler) and swallows(node) and source.path.as_posix() not in EDGES
+    ]
+    assert not wide, wide
+
+
+def test_every_edge_is_still_one() -> None:
+    used = {
+        source.path.as_posix()
+        for source in library()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ExceptHandler) and swallows(node)
+    }
+    assert set(EDGES) <= used, set(EDGES) - used
