@@ -7,6 +7,7 @@ lines: ``{"progress": text}`` and ``{"result": {...}}``. Alone, it prints the sa
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -94,6 +95,10 @@ def interleave(
 
 def median(values: Sequence[float]) -> float:
     return statistics.median(values)
+
+
+def flat(rounds: Sequence[Sequence[float]]) -> list[float]:
+    return list(itertools.chain.from_iterable(rounds))
 
 
 def percentile(values: Sequence[float], share: float) -> float:

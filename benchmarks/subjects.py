@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from overwinter import Agent, Context, workflow
+from overwinter.functions.model.port import Message, ToolSchema
+from overwinter.functions.model.scripted import Scripted
 
 
 async def increment(value: int) -> int:
@@ -24,3 +27,11 @@ async def sequence(ctx: Context, length: int) -> int:
 async def fanout(ctx: Context, width: int) -> int:
     """``width`` trivial steps at once, joined."""
     return sum(await asyncio.gather(*(ctx.step(increment, value) for value in range(width))))
+
+
+def backwards(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
+    """The last message backwards: an answer as long as what was said."""
+    return messages[-1].content[::-1]
+
+
+talker = Agent("talker", model=Scripted(backwards), instructions="You say it backwards.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from overwinter import Runtime
 from overwinter.benchmarks import floors
-from overwinter.benchmarks.measure import Run, interleave, main, median
+from overwinter.benchmarks.measure import Run, flat, interleave, main, median
 from overwinter.benchmarks.subjects import fanout
 
 WIDTH = 100
@@ -36,7 +36,7 @@ def measure(run: Run) -> None:
         lambda: [floors.steps(raw, 1, WIDTH) for _ in range(times)],
         lambda: asyncio.run(joined(path, times)),
     )
-    run.report("w2.sqlite.ms", median(sum(product, [])) * 1000, "ms", median(sum(floor, [])) * 1000)
+    run.report("w2.sqlite.ms", median(flat(product)) * 1000, "ms", median(flat(floor)) * 1000)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from overwinter.benchmarks import floors
 from overwinter.benchmarks.measure import (
     Run,
     end,
+    flat,
     interleave,
     kill,
     main,
@@ -73,7 +74,7 @@ def measure_lengths(run: Run) -> None:
             lambda length=length, times=times: [asyncio.run(workflow_of(path, length)) for _ in range(times)],
         )
         scale = 1000 / length
-        value, least = median(sum(product, [])) * scale, median(sum(floor, [])) * scale
+        value, least = median(flat(product)) * scale, median(flat(floor)) * scale
         run.report(f"w3.sqlite.ms_per_step.{length}", value, "ms", least)
 
 

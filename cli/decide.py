@@ -1,8 +1,8 @@
 """``overwinter approvals | approve | deny``: what waits for a person, and the person's answer. A decision is bound
 to the digest of what was shown, so nobody approves something that changed in between.
 
-``approvals --json``: ``{"approvals": [{execution, function, op, what, role, data, digest, until, at}…]}``;
-``approve``/``deny --json``: ``{"execution", "op", "approved", "what", "digest", "by", "reason"}``.
+``approvals --json``: ``{"approvals": [{execution, function, op, name, what, role, data, digest, until, at}…]}``;
+``approve``/``deny --json``: ``{"execution", "op", "name", "what", "approved", "digest", "by", "reason"}``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .exits import NOT_FOUND, USAGE, Exit
 from .options import by_default, complete_id, id_argument, json_option, store_option
 
 if TYPE_CHECKING:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
     from ..state.store import Store
 
 Approval = Mapping[str, Any]
@@ -70,19 +70,21 @@ def _decide(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: 
     if as_json:
         from .view.terminal import emit
 
-        kept = {key: approval.get(key) for key in ("op", "what", "digest")}
+        kept = {key: approval.get(key) for key in ("op", "name", "what", "digest")}
         emit({"execution": id, "approved": approved, "by": by, "reason": reason, **kept})
         return
+    from .view.lines import proposal
     from .view.terminal import say
-    from .view.text import excerpt
+    from .view.text import shorten
 
     verb = "approved" if approved else "denied"
-    about = f": {excerpt(approval['data'], 200)}" if approval.get("data") is not None else ""
-    say(f"{verb} {approval.get('what')!s} of {id} (op {approval.get('op')}){about}")
+    name = str(approval.get("name") or "the request")
+    about = proposal(dict(approval), name)
+    say(f"{verb} {name} of {id} (operation {approval['op']})" + (f": {shorten(about, 200)}" if about else ""))
 
 
 async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: str) -> Approval:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         head = await reach.known(store, id)
@@ -103,14 +105,14 @@ def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approv
         advice = f"overwinter show {head.id} tells what it does."
         raise Exit(f"{head.id} does not wait for {which}: {state}", code=NOT_FOUND, advice=advice)
     if len(open_ones) > 1:
-        choices = ", ".join(f"{approval['op']} ({approval['what']})" for approval in open_ones)
+        choices = ", ".join(f"{approval['op']} ({approval.get('name')})" for approval in open_ones)
         advice = f"Name one: overwinter approve {head.id} {open_ones[0]['op']}"
         raise Exit(f"{head.id} waits for {len(open_ones)} decisions: {choices}", code=USAGE, advice=advice)
     return open_ones[0]
 
 
 async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list[tuple[Head, Approval]]:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         control = Control(store)
@@ -136,12 +138,13 @@ async def _waiting(store: Store, function: str) -> list[Head]:
 
 
 def _shape(head: Head, approval: Approval) -> dict[str, Any]:
-    keys = ("op", "what", "role", "data", "digest", "until", "at")
+    keys = ("op", "name", "what", "role", "data", "digest", "until", "at")
     return {"execution": head.id, "function": head.function, **{key: approval.get(key) for key in keys}}
 
 
 def _print(found: Sequence[tuple[Head, Approval]]) -> None:
     from .view.heads import table
+    from .view.lines import proposal
     from .view.moments import ago, now
     from .view.story import quoted
     from .view.terminal import console, say
@@ -155,16 +158,16 @@ def _print(found: Sequence[tuple[Head, Approval]]) -> None:
         [
             (clean(head.id), "bold"),
             (clean(str(approval["op"])), "dim"),
-            (excerpt(approval.get("what"), 40), "yellow"),
+            (excerpt(approval.get("name") or approval.get("what"), 40), "yellow"),
             (clean(str(approval.get("role") or "anybody")), ""),
             (ago(int(approval.get("at") or today), today), "dim"),
             (ago(int(approval["until"]), today) if approval.get("until") else "never", "dim"),
-            (excerpt(approval.get("data")) if approval.get("data") is not None else "", ""),
+            (proposal(dict(approval), str(approval.get("name", ""))), ""),
         ]
         for head, approval in found
     ]
     out = console()
-    for line in table(["ID", "OP", "WHAT", "WHO", "SINCE", "EXPIRES", "DATA"], rows, out.width):
+    for line in table(["ID", "OP", "WHAT", "WHO", "SINCE", "EXPIRES", "ABOUT"], rows, out.width):
         out.print(line)
     head, approval = found[0]
     say(f"→ overwinter approve {quoted(head.id)} {quoted(str(approval['op']))}", style="dim")

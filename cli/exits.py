@@ -1,7 +1,7 @@
 """Exit codes and the one place where an expected error becomes a sentence, advice and a code.
 
-    0 done · 1 the execution or the check failed · 2 usage or invalid input · 3 not found ·
-    4 the store or the server is unavailable · 5 still running when the timeout passed · 130 interrupted
+0 done · 1 the execution or the check failed · 2 usage or invalid input · 3 not found ·
+4 the store or the server is unavailable · 5 still running when the timeout passed · 130 interrupted
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ fast. Every expected error ends here: one sentence and advice on stderr, an exit
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -115,10 +116,8 @@ def complain(error: OverwinterError, *, as_json: bool) -> None:
 
 def _drop_stdout() -> None:
     """Whoever read our output has gone: let the interpreter's last flush go nowhere."""
-    try:
+    with contextlib.suppress(OSError, ValueError):  # not a real file: there is nothing to redirect
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass  # not a real file: there is nothing to redirect
 
 
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
@@ -130,7 +129,9 @@ def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 @debug_option
 def cli() -> None:
     """A serverless runtime for AI agents: an agent sleeps at zero and wakes where it left off.

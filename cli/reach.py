@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..state.errors import OverwinterError, UnknownExecution
-from ..state.records import FINAL, Filter, Head
+from ..state.records import Filter, Head
 from .exits import UNAVAILABLE, Exit
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ..orchestrator.runtime import Control
     from ..state.store import Store
 
 T = TypeVar("T")
@@ -37,7 +36,7 @@ def sqlite_path(dsn: str) -> Path | None:
 
 
 @asynccontextmanager
-async def opened(dsn: str, *, create: bool = False) -> AsyncIterator[Store]:
+async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
     """An open store. Without ``create`` a SQLite file that does not exist stays absent and is an error."""
     path = sqlite_path(dsn)
     if path is not None and not create and not path.exists():
@@ -56,15 +55,6 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncIterator[Store]:
         await store.close()
 
 
-@asynccontextmanager
-async def control(dsn: str) -> AsyncIterator[Control]:
-    """A Control over an existing store: what it queues, a serving process picks up at once."""
-    from ..orchestrator.runtime import Control
-
-    async with opened(dsn) as store:
-        yield Control(store)
-
-
 async def known(store: Store, id: str) -> Head:
     """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
     head = await store.head(id)
@@ -76,27 +66,30 @@ async def known(store: Store, id: str) -> Head:
 
 
 async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Journal entries with their numbers, page by page."""
+    """Journal entries with their numbers, page by page. A field that lies in a blob reads ``{"$blob", "size"}``."""
     import json
 
     while texts := await store.history(id, after, PAGE):
         for text in texts:
             after += 1
-            yield after, json.loads(text)
+            entry: dict[str, Any] = json.loads(text)
+            if "blob" in entry:
+                there = entry["blob"]
+                entry[there["field"]] = {"$blob": there["digest"], "size": there["size"]}
+            yield after, entry
         if len(texts) < PAGE:
             return
 
 
 def head_json(head: Head) -> dict[str, Any]:
-    """The stable shape of an execution for programs. Times are milliseconds since the epoch."""
+    """An execution for programs, in the same shape as over HTTP. Times are milliseconds since the epoch."""
     return {
         "id": head.id,
         "function": head.function,
         "kind": head.kind,
         "status": head.status,
-        "ended": head.status in FINAL,
         "version": head.version,
-        "entries": head.length,
+        "length": head.length,
         "created": head.created,
         "updated": head.updated,
         "wake": head.wake,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .view.story import Story
     from .view.timeline import Row
 
-WINDOW = 5000
+WINDOW = 20_000
 """How many of the last entries are read without ``--full``."""
 
 
@@ -43,7 +43,7 @@ def show_command(id: str, full: bool, last: int, store: str, as_json: bool) -> N
     story = reach.run(_story(store, id, full=full))
     out = console()
     for line in tell(story, out.width, full=full, last=last, bars=out.is_terminal):
-        out.print(line, soft_wrap=full or not line.no_wrap, overflow="ellipsis")
+        out.print(line)
 
 
 async def _story(dsn: str, id: str, *, full: bool) -> Story:
@@ -106,13 +106,11 @@ async def _children(store: Store, head: Head) -> list[Head]:
 
 
 async def _whole(store: Store, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry with values that lie in blobs put back."""
+    """The entry with the field that lies in a blob put back, as far as the blob is there."""
     import json
 
-    whole = dict(entry)
-    for key, value in entry.items():
-        if isinstance(value, dict) and "$blob" in value:
-            data = await store.blob(str(value["$blob"]))  # pyright: ignore[reportUnknownArgumentType]  (plain JSON)
-            if data is not None:
-                whole[key] = json.loads(data)
-    return whole
+    if "blob" not in entry:
+        return entry
+    there = entry["blob"]
+    data = await store.blob(there["digest"])
+    return entry if data is None else {**entry, there["field"]: json.loads(data)}

@@ -44,7 +44,7 @@ def signal_command(
 
 
 async def _send(dsn: str, id: str, name: str, data: object, event_id: str, by: str) -> None:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         await reach.known(store, id)

@@ -17,7 +17,6 @@ from .exits import USAGE, Exit
 from .options import by_default, complete_id, json_option, store_option
 
 if TYPE_CHECKING:
-    from ..orchestrator.runtime import Control
     from ..state.store import Store
 
 LIVE = tuple(status for status in STATUSES if status not in FINAL)
@@ -95,30 +94,19 @@ def selection(where: Sequence[str], statuses: Sequence[str]) -> Filter:
 
 
 async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str) -> int:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         control = Control(store)
         for id in ids:
             await reach.known(store, id)
         for id in ids:
-            await _act(control, action, id, by, reason)
+            await control.act(action, id, by=by, reason=reason)
     return len(ids)
 
 
-async def _act(control: Control, action: str, id: str, by: str, reason: str) -> None:
-    verbs = {
-        "pause": control.pause,
-        "resume": control.resume,
-        "retry": control.retry,
-        "cancel": control.cancel,
-        "terminate": control.terminate,
-    }
-    await verbs[action](id, by=by, reason=reason)
-
-
 async def _bulk(dsn: str, action: str, where: Filter, by: str, reason: str, *, ask: bool) -> int:
-    from ..orchestrator.runtime import Control
+    from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         count = await _count(store, where)

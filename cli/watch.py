@@ -31,7 +31,7 @@ def watch_command(
     ctx: click.Context, id: str, timeout: str | None, idle: bool, new: bool, store: str, as_json: bool
 ) -> None:
     """Follow an execution until it ends. Exit code 0 when it completed, 1 when not."""
-    limit = _seconds(timeout)
+    limit = duration(timeout)
     head = reach.run(_watch(store, id, limit, idle=idle, new=new, as_json=as_json))
     if head is None:
         from .view.terminal import say
@@ -41,7 +41,8 @@ def watch_command(
     ctx.exit(OK if head.status in ("completed", "idle") else FAILED)
 
 
-def _seconds(timeout: str | None) -> float | None:
+def duration(timeout: str | None) -> float | None:
+    """Seconds of ``--timeout``; None when there is no limit. Raises BadParameter."""
     from ..state.quantities import seconds
 
     try:
@@ -50,9 +51,7 @@ def _seconds(timeout: str | None) -> float | None:
         raise click.BadParameter(str(error), param_hint="--timeout") from None
 
 
-async def _watch(
-    dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool
-) -> Head | None:
+async def _watch(dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool) -> Head | None:
     """The head at the end; None when the time ran out."""
     async with reach.opened(dsn) as store:
         head = await reach.known(store, id)

@@ -79,9 +79,7 @@ class CloudEvent:
         _set(
             self,
             "extensions",
-            _NONE
-            if not extensions
-            else MappingProxyType({k: extension(k, v) for k, v in extensions.items()}),
+            _NONE if not extensions else MappingProxyType({k: extension(k, v) for k, v in extensions.items()}),
         )
 
     def __setattr__(self, name: str, value: object) -> Never:
@@ -156,9 +154,7 @@ class CloudEvent:
             if (value := self._text(name)) is not None:
                 extensions[name] = value
         now = datetime.now(UTC)
-        return CloudEvent(
-            id=id, source=source, type=type, subject=subject, time=now, data=data, extensions=extensions
-        )
+        return CloudEvent(id=id, source=source, type=type, subject=subject, time=now, data=data, extensions=extensions)
 
 
 _NONE: Mapping[str, Extension] = MappingProxyType({})

@@ -27,15 +27,11 @@ _NAMECHAR = r"(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 _AUTHORITY = rf"(?:(?:{_NAMECHAR}|:)*@)?(?:\[[0-9A-Fa-f:.v]+\]|{_NAMECHAR}*)(?::[0-9]*)?"
 _TAIL = rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:#(?:{_PCHAR}|[/?])*)?"
 _PATH = rf"(?://{_AUTHORITY}(?:/{_PCHAR}*)*|/(?:{_PCHAR}+(?:/{_PCHAR}*)*)?|{{}})"
-_URI = re.compile(
-    r"[A-Za-z][A-Za-z0-9+.-]*:" + _PATH.replace("{}", rf"(?:{_PCHAR}+(?:/{_PCHAR}*)*)?") + _TAIL
-)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:" + _PATH.replace("{}", rf"(?:{_PCHAR}+(?:/{_PCHAR}*)*)?") + _TAIL)
 _RELATIVE = re.compile(
     _PATH.replace("{}", rf"(?:(?:(?!:){_PCHAR})+(?:/{_PCHAR}*)*)?") + _TAIL
 )  # the first segment of a relative reference holds no colon
-TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
-)
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII)
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _ORDINARY = re.compile(r"[A-Za-z0-9._~/-]*")  # what nearly all references are made of
 
@@ -133,9 +129,7 @@ def extension(name: object, value: object) -> Extension:
         return value
     if isinstance(value, int):
         if not -(2**31) <= value < 2**31:
-            raise InvalidEvent(
-                f"{name} {value} does not fit into 32 bits; write it as a string", attribute=name
-            )
+            raise InvalidEvent(f"{name} {value} does not fit into 32 bits; write it as a string", attribute=name)
         return value
     return text(name, value)
 

@@ -89,8 +89,7 @@ def parse_all(headers: Headers, body: bytes, *, limit: int | None = None) -> lis
 
 
 _UNKNOWN_FORM = (
-    "this is no CloudEvent: send ce-specversion and the other ce- headers, "
-    f"or Content-Type {STRUCTURED} or {BATCHED}"
+    f"this is no CloudEvent: send ce-specversion and the other ce- headers, or Content-Type {STRUCTURED} or {BATCHED}"
 )
 
 
@@ -135,9 +134,7 @@ def _check_size(body: bytes, limit: int | None) -> None:
 
 
 def _binary(content_type: str | None, headers: dict[str, str], body: bytes) -> CloudEvent:
-    attributes = {
-        name: value if _PLAIN.fullmatch(value) else decoded(name, value) for name, value in headers.items()
-    }
+    attributes = {name: value if _PLAIN.fullmatch(value) else decoded(name, value) for name, value in headers.items()}
     if "datacontenttype" in attributes:
         raise InvalidEvent(
             "the header ce-datacontenttype must not be sent; Content-Type carries it",
@@ -162,15 +159,11 @@ def decoded(name: str, value: str) -> str:
     if _PERCENT.search(value):
         raise InvalidEvent(f"the header ce-{name} has a % without two hexadecimal digits", attribute=name)
     head, *rest = value.split("%")
-    encoded = head.encode("ascii") + b"".join(
-        bytes((int(part[:2], 16),)) + part[2:].encode("ascii") for part in rest
-    )
+    encoded = head.encode("ascii") + b"".join(bytes((int(part[:2], 16),)) + part[2:].encode("ascii") for part in rest)
     try:
         return encoded.decode("utf-8")
     except UnicodeDecodeError:
-        raise InvalidEvent(
-            f"the header ce-{name} is not valid UTF-8 when percent-decoded", attribute=name
-        ) from None
+        raise InvalidEvent(f"the header ce-{name} is not valid UTF-8 when percent-decoded", attribute=name) from None
 
 
 def _payload(content_type: str | None, body: bytes) -> Any:
@@ -205,17 +198,10 @@ def from_json(item: Any) -> CloudEvent:
         raise InvalidEvent("datacontenttype must be a string", attribute="datacontenttype", status=415)
     if encoded is not None:
         if data is not None:
-            raise InvalidEvent(
-                "data and data_base64 exclude each other; send one of them", attribute="data_base64"
-            )
+            raise InvalidEvent("data and data_base64 exclude each other; send one of them", attribute="data_base64")
         body = _base64(encoded)
         data = _payload(content_type, body) if body else None
-    elif (
-        isinstance(data, str)
-        and content_type is not None
-        and not is_json(content_type)
-        and not is_text(content_type)
-    ):
+    elif isinstance(data, str) and content_type is not None and not is_json(content_type) and not is_text(content_type):
         data = data.encode()
     return _event(attributes, content_type, data)
 
@@ -232,11 +218,7 @@ def _base64(text: Any) -> bytes:
 def _event(attributes: dict[str, Any], content_type: str | None, data: Any) -> CloudEvent:
     version = attributes.pop("specversion", None)
     if version != SPECVERSION:
-        what = (
-            "specversion is missing"
-            if version is None
-            else f"specversion {str(version)[:20]!r} is not supported"
-        )
+        what = "specversion is missing" if version is None else f"specversion {str(version)[:20]!r} is not supported"
         raise InvalidEvent(f"{what}; send {SPECVERSION}", attribute="specversion")
     pop = attributes.pop
     try:

@@ -1,23 +1,45 @@
 """Decorated functions stay plain functions: callable in tests as they were written, and loadable by platforms
 that insist on ``types.FunctionType``. The durable object behind one hangs on it as ``__overwinter__``.
+
+Functions Framework calls its target with one request object. Such a call is served over HTTP and CloudEvents
+(``framework``); every other call is the original's.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
+import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_REQUESTS = (("werkzeug.wrappers", "Request"), ("starlette.requests", "Request"))
+
 
 def target(original: Callable[P, R], served: object) -> Callable[P, R]:
-    """A plain function that behaves as ``original`` and carries ``served`` (a Tool or a Workflow)."""
+    """A plain function that behaves as ``original`` and carries ``served`` (a Tool or a Workflow).
 
-    @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return original(*args, **kwargs)
+    An ``async def`` stays one. Only in a process of Functions Framework it becomes a plain function that
+    returns the awaitable, because the framework's Flask side can't call coroutine functions.
+    """
+    if inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules:
+
+        @functools.wraps(original)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            if len(args) == 1 and not kwargs and is_request(args[0]):
+                return _respond(served, original, args[0])
+            return await original(*args, **kwargs)
+
+    else:
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if len(args) == 1 and not kwargs and is_request(args[0]):
+                return _respond(served, original, args[0])
+            return original(*args, **kwargs)
 
     call.__overwinter__ = served  # type: ignore[attr-defined]
     return cast("Callable[P, R]", call)
@@ -26,3 +48,18 @@ def target(original: Callable[P, R], served: object) -> Callable[P, R]:
 def served(thing: object) -> object:
     """The Tool, Workflow or Agent behind a decorated function or object; the thing itself otherwise."""
     return getattr(thing, "__overwinter__", thing)
+
+
+def is_request(thing: object) -> bool:
+    """Whether a framework hands in its request: Flask's (or a proxy of it) or Starlette's."""
+    for module, name in _REQUESTS:
+        loaded = sys.modules.get(module)
+        if loaded is not None and isinstance(thing, getattr(loaded, name)):
+            return True
+    return False
+
+
+def _respond(served: object, original: object, request: Any) -> Any:
+    from .framework import respond
+
+    return respond(served, getattr(original, "__module__", ""), request)

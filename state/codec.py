@@ -29,7 +29,8 @@ def dumps(value: Any) -> str:
         return to_json(value, bytes_mode="base64", inf_nan_mode="strings").decode()
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(
-            f"a {type(value).__name__} can't be stored as JSON ({error}); return plain data, a pydantic model or a dataclass"
+            f"a {type(value).__name__} can't be stored as JSON ({error}); "
+            "return plain data, a pydantic model or a dataclass"
         ) from None
 
 

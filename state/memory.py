@@ -14,6 +14,7 @@ from typing import TypeVar
 from .errors import Conflict, EtagMismatch, InvalidInput, StoreError
 from .records import (
     DEDUPLICATION_WINDOW_MS,
+    EVERYTHING,
     FINAL,
     MAIL_BATCH,
     Accepted,
@@ -176,7 +177,8 @@ class MemoryStore(Store):
         if execution is None or not _held(execution.head, change):
             raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
         head = execution.head
-        unseen = head.arrivals != change.arrivals
+        crowded = bool(change.consumed) and len(execution.mail) > MAIL_BATCH
+        unseen = head.arrivals != change.arrivals or crowded
         execution.journal.extend(change.entries)
         for seq in change.consumed:
             execution.mail.pop(seq, None)
@@ -209,9 +211,7 @@ class MemoryStore(Store):
 
     async def next_wake(self) -> int | None:
         heads = (execution.head for execution in self._executions.values())
-        return min(
-            (head.wake for head in heads if head.owner is None and head.wake is not None), default=None
-        )
+        return min((head.wake for head in heads if head.owner is None and head.wake is not None), default=None)
 
     # -- leases --------------------------------------------------------------------------------------
 
@@ -233,9 +233,7 @@ class MemoryStore(Store):
         execution = self._executions.get(id)
         return None if execution is None else execution.head
 
-    async def executions(
-        self, where: Filter = Filter(), cursor: str | None = None, limit: int = 50
-    ) -> Page:
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         before = _position(cursor)
         heads: list[Head] = []
         last = 0

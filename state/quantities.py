@@ -29,9 +29,7 @@ def seconds(duration: Duration) -> float:
             value += float(match[1]) * _UNITS[match[2]]
             rest = rest[match.end() :]
         if rest.strip() or not duration.strip():
-            raise ValueError(
-                f'{duration!r} is not a duration; write it like "250ms", "30s", "5m", "1h30m" or "3d"'
-            )
+            raise ValueError(f'{duration!r} is not a duration; write it like "250ms", "30s", "5m", "1h30m" or "3d"')
     if not 0 <= value < 1e11:
         raise ValueError(f"a duration must be between 0 and 3000 years, not {duration!r}")
     return value

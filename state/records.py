@@ -132,6 +132,10 @@ class Filter(NamedTuple):
     awaits: str = ""  # start of Head.awaits
 
 
+EVERYTHING = Filter()
+"""The filter that matches every execution."""
+
+
 class Page(NamedTuple):
     """One page of executions, newest first. ``cursor`` is given back to read on; None at the end."""
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Sequence
 
-from .records import Accepted, Appended, Change, Filter, Head, NewExecution, NewMail, Page, Value
+from .records import EVERYTHING, Accepted, Appended, Change, Filter, Head, NewExecution, NewMail, Page, Value
 
 
 class Store(ABC):
@@ -49,12 +49,14 @@ class Store(ABC):
         - finished (status in FINAL): FINISHED and nothing changed, unless ``reopen`` is set and the status
           is not completed (then the mail is taken as usual), or ``mail`` is None and a wake time or a dead
           owner's lease stands (an unfinished outbox; then the lease is granted, the status stays).
-        - ``mail.key`` seen for this execution within the deduplication window: DUPLICATE. The cost of the
-          check stays bounded for an execution that lives for years.
+        - ``mail.key`` seen for this execution within the deduplication window: DUPLICATE and nothing changed.
+          A store may remember it up to a day longer. The cost of the check stays bounded for an execution
+          that lives for years.
         - ``owner`` None: QUEUED with ``wake`` = min(wake, now); BUSY when a live lease stands.
         - ``owner`` given and no live lease: GRANTED, ``Head.owner`` = owner; a status pending, waiting or
           idle becomes running, any other stays. Version and wake do not change.
-          A lease is live while its owner is (see ``beat``). The own lease counts as live: BUSY.
+          A lease is live while its owner is (see ``beat``); an owner that never beat is dead. The own lease
+          counts as live: BUSY.
         - BUSY carries the mail just accepted in ``mail``, so that an owner in the same process sees it at once.
         - ``known``: the version whose state the caller still holds; when current, entries are not read.
         """
@@ -64,8 +66,10 @@ class Store(ABC):
         """Commit one transition: entries, head, consumed mail, lease, blobs. All or nothing.
 
         Raises Conflict when version or owner differ from the stored ones; nothing is changed then.
-        With ``release`` the lease is given back and ``wake`` stands; when unseen mail has arrived
-        (stored arrivals differ from ``change.arrivals``) the lease is kept, released is False.
+        With ``release`` the lease is given back and ``wake`` stands. When there is mail that the owner has not
+        been given, the lease is kept, released is False and the answer carries the mailbox: stored arrivals
+        differ from ``change.arrivals`` (so -1 never releases), or mail was consumed from a mailbox of more
+        than MAIL_BATCH.
         """
 
     @abstractmethod
@@ -97,9 +101,7 @@ class Store(ABC):
     async def head(self, id: str) -> Head | None: ...
 
     @abstractmethod
-    async def executions(
-        self, where: Filter = Filter(), cursor: str | None = None, limit: int = 50
-    ) -> Page:
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         """Newest first (by creation). The cursor stays valid while executions come and go."""
 
     @abstractmethod

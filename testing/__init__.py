@@ -1,0 +1,36 @@
+"""For users' tests: durable code run in virtual time, with the process dying at every point.
+
+    from overwinter.testing import crash_everywhere
+
+    def test_ticket_survives():
+        crash_everywhere(ticket, {"question": "…"})
+"""
+
+from .clock import Deadlock, VirtualLoop, run_virtual
+from .crash import CrashFailure, Outcome, Report, crash_everywhere
+from .faults import Disturbed, Faults, KillAt, Moment, StoreOfOneProcess, Weather
+from .ledger import Ledger
+from .process import Died, Process
+from .world import Message, Run, World
+
+__all__ = [
+    "CrashFailure",
+    "Deadlock",
+    "Died",
+    "Disturbed",
+    "Faults",
+    "KillAt",
+    "Ledger",
+    "Message",
+    "Moment",
+    "Outcome",
+    "Process",
+    "Report",
+    "Run",
+    "StoreOfOneProcess",
+    "VirtualLoop",
+    "Weather",
+    "World",
+    "crash_everywhere",
+    "run_virtual",
+]

@@ -19,7 +19,7 @@ class Gap(NamedTuple):
     """Rows that are not shown, all of one kind."""
 
     kind: str
-    count: int
+    hidden: int  # how many
     shortest: int  # ms
     longest: int
 

@@ -5,7 +5,7 @@ Columns exist only where some row has something to say, so that 80 characters su
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -13,7 +13,7 @@ from rich.text import Text
 from ...state.quantities import span
 from .condense import Gap
 from .moments import clock, coarse, offset
-from .text import clean, cost, counted, excerpt, json_text, tokens
+from .text import clean, cost, counted, excerpt, json_text, shorten, tokens
 from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Entry, Row
 
 STYLES = {
@@ -56,9 +56,10 @@ def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Colu
     longest = max((row.ms or 0 for row in real if row.kind in WORK), default=0)
     attempts = max((len(f"×{row.attempts}") for row in real if row.attempts > 1), default=0)
     used = any(row.usage for row in real)
+    priced = any(row.usage.cost for row in real if row.usage)
     wide = width >= 100
     bar = (10 if wide else 5) if bars and longest and width >= 70 else 0
-    return Columns(width, op, name, bar, attempts, 6 if used else 0, 8 if used and wide else 0, longest)
+    return Columns(width, op, name, bar, attempts, 6 if used else 0, 8 if priced and wide else 0, longest)
 
 
 def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
@@ -107,7 +108,7 @@ def outcome(row: Row, room: int, *, now: int) -> Text:
 def complaint(error: Entry) -> str:
     """ "ValueError: no such order", on one line."""
     kind = str(error.get("kind", "")).rpartition(".")[2]
-    return excerpt(f"{kind}: {error.get('message', '')}")
+    return excerpt(f"{kind}: {error.get('message', '')}" if kind else error.get("message", ""))
 
 
 def details(row: Row) -> list[Text]:
@@ -149,7 +150,17 @@ def _open(row: Row, now: int) -> str:
     if row.kind == "child":
         return f"runs as {clean(str(row.facts.get('id', '')))}"
     until = f" until {_when(row.until, now)}" if row.until else ""
-    return f"waits for {_whom(row)}{until}" + (f" · {excerpt(row.facts['what'])}" if row.facts.get("what") else "")
+    return f"waits for {_whom(row)}{until}" + (f" · {about}" if (about := proposal(row.facts, row.name)) else "")
+
+
+def proposal(facts: Entry, name: str) -> str:
+    """What a person is asked to decide: a tool call of an agent, or what a workflow shows with its question."""
+    what, data = facts.get("what"), facts.get("data")
+    if isinstance(what, dict):
+        call = cast("Entry", what)
+        return clean(f"{call.get('tool', name)}({_arguments(call.get('arguments'))})")
+    parts = [excerpt(what)] if what and what != name else []
+    return " · ".join([*parts, excerpt(data)] if data is not None else parts)
 
 
 def _whom(row: Row) -> str:
@@ -173,7 +184,29 @@ def _decision(row: Row) -> str:
     return said + (f" by {clean(str(by))}" if by else "") + (f": {excerpt(reason)}" if reason else "")
 
 
+def _answer(value: Any) -> str:
+    """A model's answer: what it said, and which tools it asked for."""
+    if not isinstance(value, dict) or not ("text" in value or "tool_calls" in value):
+        return excerpt(value)
+    answer = cast("Entry", value)
+    said = [excerpt(answer["text"])] if answer.get("text") else []
+    calls = answer.get("tool_calls")
+    asked_for = cast("Sequence[Any]", calls) if isinstance(calls, list) else ()
+    for call in asked_for:
+        asked = cast("Entry", call) if isinstance(call, dict) else {}
+        said.append(clean(f"→ {asked.get('name')}({_arguments(asked.get('arguments'))})"))
+    if answer.get("refusal"):
+        said.append(f"refused: {excerpt(answer['refusal'])}")
+    return " ".join(said) or "an empty answer"
+
+
+def _arguments(value: Any) -> str:
+    return shorten(value if isinstance(value, str) else json_text(value), 120) if value else ""
+
+
 def _value(row: Row) -> str:
+    if row.kind == "model":
+        return _answer(row.value)
     said = [excerpt(row.value)] if row.value is not None else []
     if row.kind not in ("child", "message"):
         by, reason = row.facts.get("by"), row.facts.get("reason")
@@ -187,10 +220,12 @@ def _value(row: Row) -> str:
 
 
 def _gap(gap: Gap, shape: Columns) -> Text:
-    plural = gap.kind if gap.kind.endswith("s") else {"reply": "replies", "child": "children"}.get(gap.kind, gap.kind + "s")
+    plural = (
+        gap.kind if gap.kind.endswith("s") else {"reply": "replies", "child": "children"}.get(gap.kind, gap.kind + "s")
+    )
     lead = " " * (12 + (shape.op + 1 if shape.op else 0))
     between = span(gap.shortest) if gap.shortest == gap.longest else f"{span(gap.shortest)} to {span(gap.longest)}"
-    return Text(f"{lead}… {counted(gap.count, 'more ' + gap.kind, 'more ' + plural)}, {between} each", "dim")
+    return Text(f"{lead}… {counted(gap.hidden, 'more ' + gap.kind, 'more ' + plural)}, {between} each", "dim")
 
 
 def _left(text: str, width: int) -> str:
@@ -206,5 +241,3 @@ def _cut(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
     return set_cell_size(text, max(room - 1, 0)).rstrip() + "…" if room > 0 else ""
-
-

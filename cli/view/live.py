@@ -15,7 +15,7 @@ from rich.text import Text
 from ...state.records import Head
 from .lines import Columns, line
 from .moments import coarse, now
-from .story import STATUS_STYLES, summary, title
+from .story import STATUS_STYLES, quoted, summary, title
 from .text import clean, excerpt
 from .timeline import Entry, Row, Timeline
 
@@ -23,18 +23,20 @@ from .timeline import Entry, Row, Timeline
 class Display(AbstractContextManager["Display"]):
     """``take`` news while the context is open. Columns are fixed, since the rows to come are unknown."""
 
-    def __init__(self, out: Console) -> None:
+    def __init__(self, out: Console, *, quiet: bool = False) -> None:
         self.timeline = Timeline()
         self._out = out
+        self._quiet = quiet
+        self._announced: set[str] = set()
         self._origin: int | None = None
         wide = out.width >= 100
         bar = (8 if wide else 5) if out.is_terminal and out.width >= 70 else 0
-        self._shape = Columns(out.width, 4, 26 if wide else 16, bar, 3, 6, 0, 1)
+        self._shape = Columns(out.width, 7, 26 if wide else 16, bar, 3, 6, 0, 1)
         self._spinner = Spinner("dots", Text(""))
         self._live = Live(self._spinner, console=out, transient=True, refresh_per_second=10)
 
     def __enter__(self) -> Display:
-        if self._out.is_terminal:
+        if self._out.is_terminal and not self._quiet:
             self._live.start()
         return self
 
@@ -48,9 +50,22 @@ class Display(AbstractContextManager["Display"]):
         for number, entry in entries:
             for row in self.timeline.add(number, entry):
                 self._print(row)
+        self._announce(head)
         self._spinner.update(text=self._status(head))
 
+    def _announce(self, head: Head) -> None:
+        """Say once how to decide what waits for a person."""
+        for row in list(self.timeline.waiting.values()):
+            if row.kind == "approval" and row.op not in self._announced:
+                self._announced.add(row.op)
+                self._print(row)
+                if not self._quiet:
+                    command = f"overwinter approve {quoted(head.id)} {quoted(row.op)}"
+                    self._out.print(Text.assemble(("  → ", "dim"), (command, "bold")))
+
     def _print(self, row: Row) -> None:
+        if self._quiet:
+            return
         if self._origin is None or row.kind == "message":
             self._origin = row.at
         if row.kind == "message":
@@ -58,7 +73,7 @@ class Display(AbstractContextManager["Display"]):
             return
         if row.ms is not None and row.kind in ("step", "model", "tool"):
             self._shape = self._shape._replace(longest=max(self._shape.longest, row.ms))
-        self._out.print(line(row, self._shape, self._origin, now=now()), overflow="ellipsis")
+        self._out.print(line(row, self._shape, self._origin, now=now()))
 
     def _status(self, head: Head) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")

@@ -11,9 +11,9 @@ from rich.text import Text
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from .condense import Gap, condense
-from .lines import STYLES, Columns, columns, complaint, details, line
+from .lines import STYLES, Columns, columns, complaint, details, line, proposal
 from .moments import ago, clock
-from .text import clean, clean_lines, cost, counted, excerpt, tokens
+from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
 from .timeline import WORK, Row, Timeline, Totals, Turn
 
 STATUS_STYLES = {
@@ -63,7 +63,7 @@ def turn_lines(
     turn: Turn, rows: Sequence[Row | Gap], shape: Columns, story: Story, *, full: bool = False
 ) -> Iterator[Text]:
     """A turn: the message as its title, then its rows, with offsets from the message."""
-    origin = story.timeline.started or story.head.created
+    origin = story.head.created if story.earlier else story.timeline.started or story.head.created
     if turn.message is not None:
         origin = turn.message.at
         yield title(turn.message, shape.width, story.now)
@@ -112,7 +112,7 @@ def ending(story: Story, width: int) -> Iterator[Text]:
     yield Text()
     summed = summary(story.timeline.totals)
     if summed:
-        yield Text(summed, "dim")
+        yield Text(f"of the entries read: {summed}" if story.earlier else summed, "dim")
     yield from _children(story)
     yield from _errors(story)
     yield from _waits(story)
@@ -223,22 +223,21 @@ def _waits(story: Story) -> Iterator[Text]:
     if story.mail:
         yield Text(f"{counted(story.mail, 'mail')} in the mailbox", "yellow")
     if head.owner is None and head.wake is not None and head.wake < now - 10_000 and head.status != "paused":
-        yield Text(
-            f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red"
-        )
+        yield Text(f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red")
 
 
 def _thing(row: Row) -> str:
     name = clean(row.name) or row.kind
     if row.kind == "approval":
         role = row.facts.get("role")
-        what = row.facts.get("what")
-        about = f" ({excerpt(what, 80)})" if what and what != row.name else ""
-        return f"approval {name!r}{about}" + (f" by {clean(str(role))}" if role else "")
+        about = proposal(row.facts, row.name)
+        return (
+            f"approval {name!r}"
+            + (f" by {clean(str(role))}" if role else "")
+            + (f": {shorten(about, 120)}" if about else "")
+        )
     if row.kind in WORK:
         return f"another attempt of {name}"
     if row.kind == "child":
         return f"child {clean(str(row.facts.get('id', name)))}"
     return f"{row.kind} {name!r}"
-
-

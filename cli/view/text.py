@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 JSON = Any  # a plain JSON value, as the journal holds it
 
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]")
-_JSON_UNSAFE = re.compile("[\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]")
+_HARMFUL = "\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb"
+_UNSAFE = re.compile(f"[\x00-\x1f{_HARMFUL}]")
+_JSON_UNSAFE = re.compile(f"[{_HARMFUL}]")
 _JOINER = "\u200d"  # holds emoji together; it can't do harm
 
 
@@ -64,7 +65,7 @@ def _gist(value: JSON, room: int, *, top: bool = False) -> str:
     if isinstance(value, Mapping):
         return _mapping(cast("Mapping[str, JSON]", value), room, top=top)
     if isinstance(value, list):
-        return _sequence(cast("list[JSON]", value), room)
+        return _sequence(cast("Sequence[JSON]", value), room)
     return str(value)
 
 
@@ -83,7 +84,7 @@ def _mapping(value: Mapping[str, JSON], room: int, *, top: bool) -> str:
     return inner if top and parts else "{" + inner + "}"
 
 
-def _sequence(value: list[JSON], room: int) -> str:
+def _sequence(value: Sequence[JSON], room: int) -> str:
     parts: list[str] = []
     used = 0
     for item in value:

@@ -7,7 +7,7 @@ not dropped: a newer process may have written them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .usage import Usage, usage
 
@@ -21,7 +21,21 @@ WORK = frozenset({"step", "model", "tool"})
 class Row:
     """One thing. ``at`` is when it began, ``ms`` how long it took (None: open, or a mere moment)."""
 
-    __slots__ = ("at", "attempts", "error", "facts", "kind", "ms", "name", "number", "op", "state", "until", "usage", "value")
+    __slots__ = (
+        "at",
+        "attempts",
+        "error",
+        "facts",
+        "kind",
+        "ms",
+        "name",
+        "number",
+        "op",
+        "state",
+        "until",
+        "usage",
+        "value",
+    )
 
     def __init__(self, number: int, kind: str, at: int, *, op: str = "", name: str = "", state: str = INFO) -> None:
         self.number = number  # of the journal entry that told of it last
@@ -140,6 +154,11 @@ class Timeline:
     def _note(self, number: int, entry: Entry) -> list[Row]:
         return self._info(number, entry)
 
+    def _stuck(self, number: int, entry: Entry) -> list[Row]:
+        (row,) = self._info(number, entry)
+        row.state, row.error = FAILED, _error(entry.get("error"))
+        return [row]
+
     def _checkpoint(self, number: int, entry: Entry) -> list[Row]:
         return self._info(number, entry, value=entry.get("input"))
 
@@ -171,7 +190,7 @@ class Timeline:
     def _retrying(self, number: int, entry: Entry) -> list[Row]:
         row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
         failed = int(entry.get("n", 1))
-        row.attempts, row.until, row.error = failed + 1, entry.get("until"), entry.get("error")
+        row.attempts, row.until, row.error = failed + 1, entry.get("until"), _error(entry.get("error"))
         row.facts.pop("begun", None)
         return []
 
@@ -269,6 +288,7 @@ class Timeline:
         "timer": _timer,
         "ordered": _ordered,
         "checkpoint": _checkpoint,
+        "stuck": _stuck,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
@@ -279,6 +299,11 @@ def _at(entry: Entry) -> int:
     return int(entry.get("at", 0))
 
 
+def _error(error: Any) -> Entry | None:
+    """A recorded error; one that is only text gets the shape of the others."""
+    return cast("Entry", error) if error is None or isinstance(error, dict) else {"kind": "", "message": str(error)}
+
+
 def _close(row: Row, entry: Entry) -> None:
-    row.value, row.error, row.until = entry.get("value"), entry.get("error"), None
+    row.value, row.error, row.until = entry.get("value"), _error(entry.get("error")), None
     row.state = FAILED if row.error is not None else DONE

@@ -19,9 +19,9 @@ def usage(answer: Any) -> Usage | None:
         return None
     fields = cast("Mapping[str, Any]", answer)
     used = fields.get("usage")
-    counts = cast("Mapping[str, Any]", used) if isinstance(used, Mapping) else {}
+    counts: Mapping[str, Any] = cast("Mapping[str, Any]", used) if isinstance(used, Mapping) else {}
     total = sum(int(_number(counts.get(key))) for key in ("input", "output"))
-    cost = _number(fields.get("cost", counts.get("cost")))
+    cost = _number(fields.get("cost"))
     return Usage(total, cost) if counts or cost else None
 
 

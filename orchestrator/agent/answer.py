@@ -7,7 +7,7 @@ The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
@@ -43,7 +43,7 @@ class Reading(NamedTuple):
 
 def read(value: Any, op: str) -> Reading:
     """Read the ``value`` of a model fact. Call ids are made unique; an exact repetition of a call is dropped."""
-    answer: Mapping[str, Any] = value if isinstance(value, dict) else {"text": value}
+    answer = cast("dict[str, Any]", value if isinstance(value, dict) else {"text": value})
     text = _text(answer.get("text"))
     finish = answer.get("finish")
     refusal = _text(answer.get("refusal"))
@@ -51,9 +51,7 @@ def read(value: Any, op: str) -> Reading:
         refusal = text or "The provider's content filter withheld the answer."
     cut = finish == "length"
     asked = [] if cut or refusal else _calls(answer.get("tool_calls"), op)
-    return Reading(
-        text, tuple(asked[:MOST_CALLS]), max(0, len(asked) - MOST_CALLS), cut, refusal, _usage(answer)
-    )
+    return Reading(text, tuple(asked[:MOST_CALLS]), max(0, len(asked) - MOST_CALLS), cut, refusal, _usage(answer))
 
 
 def _text(value: Any) -> str:
@@ -63,10 +61,9 @@ def _text(value: Any) -> str:
 def _calls(value: Any, op: str) -> list[Asked]:
     asked: list[Asked] = []
     seen: dict[str, tuple[str, str]] = {}
-    for index, item in enumerate(cast("list[Any]", value) if isinstance(value, list) else []):
-        if not isinstance(item, dict):
-            item = {}
-        record = cast("dict[str, Any]", item)
+    items = cast("Sequence[Any]", value if isinstance(value, list) else ())
+    for index, item in enumerate(items):
+        record = cast("dict[str, Any]", item if isinstance(item, dict) else {})
         name = _text(record.get("name"))
         arguments = record.get("arguments")
         raw = arguments if isinstance(arguments, str) else "" if arguments is None else dumps(arguments)
@@ -103,9 +100,7 @@ def _usage(answer: Mapping[str, Any]) -> Usage:
     usage = answer.get("usage")
     counts: Mapping[str, Any] = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
     cost = _cost(answer.get("cost"))
-    return Usage(
-        1, _count(counts.get("input")), _count(counts.get("output")), cost or ZERO, 1 if cost is None else 0
-    )
+    return Usage(1, _count(counts.get("input")), _count(counts.get("output")), cost or ZERO, 1 if cost is None else 0)
 
 
 def _count(value: Any) -> int:

@@ -73,9 +73,7 @@ class Thread:
         self._past.append(past)
         self._count += len(past.messages)
         self._size += past.size
-        while len(self._past) > 1 and (
-            self._count > self._window.messages or self._size > self._window.characters
-        ):
+        while len(self._past) > 1 and (self._count > self._window.messages or self._size > self._window.characters):
             oldest = self._past.popleft()
             self._count -= len(oldest.messages)
             self._size -= oldest.size

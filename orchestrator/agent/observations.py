@@ -10,6 +10,7 @@ from typing import Any
 from ...state.codec import dumps
 from ...state.errors import Denied, InDoubt
 from ..decider import Fact
+from ..failures import Failure
 from .answer import MOST_CALLS
 
 OBSERVATION_LIMIT = 64 * 1024
@@ -40,19 +41,18 @@ def text_of(value: Any) -> str:
 
 def outcome(fact: Fact) -> str:
     """The result of a tool, or its error as something the model can react to."""
-    error = fact.get("error")
+    error: Failure | None = fact.get("error")
     if error is None:
         return text_of(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
-    kind = str(error.get("kind", "")) if isinstance(error, dict) else ""
-    message = error.get("message", "") if isinstance(error, dict) else error
-    return text_of(f"Error: {kind.rpartition('.')[2] or 'failed'}: {message}")
+    kind = str(error.get("kind", "")).rpartition(".")[2]
+    return text_of(f"Error: {kind or 'failed'}: {error.get('message', '')}")
 
 
 def is_in_doubt(fact: Fact) -> bool:
-    error = fact.get("error")
-    return isinstance(error, dict) and error.get("kind") == f"{InDoubt.__module__}.{InDoubt.__qualname__}"
+    error: Failure | None = fact.get("error")
+    return error is not None and error.get("kind") == f"{InDoubt.__module__}.{InDoubt.__qualname__}"
 
 
 def denied(fact: Fact) -> str:

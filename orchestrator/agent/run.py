@@ -6,18 +6,27 @@ state. What follows from the state is the decider's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+import json
 from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
-from ...state.records import FINAL
 from ..calls import OpenCalls
 from ..decider import Effect, Fact, Post, Spawn
 from . import observations
 from .conversation import Thread, Window
 from .turn import Call, Phase, Stage, Turn
 from .usage import Usage, recorded
+
+_FACTS = frozenset(
+    {"start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel"}
+    | {"retry"}
+)
+"""What comes from outside. The loop's own entries don't move its clock."""
+
+_INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
+"""Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
 
 
 class Mode(Enum):
@@ -35,10 +44,8 @@ class Run:
         saved: dict[str, Any] = loads(state) if state else {}
         before = saved.get("before")
         self.id = id
-        self.mode = Mode(saved.get("mode", "new")) if before else Mode.NEW
-        self.thread = Thread(
-            window, before["turn"] if before else 0, recorded(before) if before else Usage()
-        )
+        self.mode = Mode.SESSION if saved.get("mode") == "session" else Mode.NEW
+        self.thread = Thread(window, before["turn"] if before else 0, recorded(before) if before else Usage())
         self.turns = self.thread.dropped
         self.turn: Turn | None = None
         self.calls = OpenCalls()
@@ -50,21 +57,18 @@ class Run:
         self.at = 0  # time of the last fact
         self.clock = 0  # the latest time known
         self.sequence = first - 1
-        self._skip = before.get("to") if before else None  # the window begins with this message
+        self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
 
     def apply(self, entry: Fact) -> bool:
         """Take in a fact or an own entry. False when it changes nothing."""
-        change = _CHANGES.get(entry["type"])
-        if change is None:
+        kind, at = entry["type"], entry.get("at", 0)
+        if self.final and kind not in ("retry", "sent"):
             return False
-        at = entry.get("at", 0)
-        if self.final and entry["type"] not in ("retry", "sent"):
-            return False
-        if entry["type"] not in _OWN and at > self.at:
+        if kind in _FACTS and at > self.at:
             self.at = at
             self.clock = max(self.clock, at)
-        return change(self, entry)
+        return self._change(kind, entry)
 
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
@@ -73,7 +77,7 @@ class Run:
         if turn is not None:
             used = used.plus(turn.usage)
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
-        if turn is not None:
+        if turn is not None and not self.final:
             state["since"] = turn.since
         before = self.thread.before.record()
         before["turn"] = self.thread.dropped
@@ -84,11 +88,49 @@ class Run:
         return dumps(state)
 
     def base(self) -> int | None:
-        """The first entry that a replay needs; None while that is not known."""
+        """The first entry that a replay needs; None while all are."""
         oldest = self.thread.oldest()
-        if oldest is not None:
-            return oldest.first
-        return None
+        return None if oldest is None else oldest.first
+
+    def replayed(self) -> None:
+        """The journal has been read; what comes now is live."""
+        self._skip = None
+        self.abandoned.clear()
+
+    def _change(self, kind: str, entry: Fact) -> bool:
+        match kind:
+            case "start":
+                return self._start(entry)
+            case "message":
+                return self._message(entry)
+            case "model":
+                return self._model(entry)
+            case "tool":
+                return self._tool(entry)
+            case "child":
+                return self._child(entry)
+            case "decided":
+                return self._decided(entry)
+            case "timer":
+                return self._timer(entry)
+            case "sent":
+                return self._sent(entry)
+            case "cancel":
+                return self._cancel(entry)
+            case "retry":
+                return self._retry(entry)
+            case "ordered":
+                return self._ordered(entry)
+            case "observed":
+                return self._observed(entry)
+            case "reply":
+                return self._reply(entry)
+            case "begun" | "retrying":
+                return self._mark(entry)
+            case "completed" | "failed" | "cancelled" | "terminated":
+                return self._end(entry)
+            case _:
+                return False
 
     # -- beginnings ----------------------------------------------------------------------------------
 
@@ -135,14 +177,14 @@ class Run:
         return True
 
     def _tool(self, entry: Fact) -> bool:
-        call = self._call(entry)
-        if call is None or call.stage not in (Stage.ASKED, Stage.READY, Stage.OPEN):
+        found = self._on(entry, *_INVOKED)
+        if found is None:
             return False
+        turn, call = found
         self.calls.close(call.op)
-        assert self.turn is not None
         if observations.is_in_doubt(entry):
-            self.turn.doubtful.add(identity(call))
-        self.turn.settle(call, observations.outcome(entry), self.at)
+            turn.doubtful.add(identity(call))
+        turn.settle(call, observations.outcome(entry), self.at)
         return True
 
     def _mark(self, entry: Fact) -> bool:
@@ -165,35 +207,33 @@ class Run:
             return False
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
-                self._confirm(call.op)
+                self._withdraw(call.op)
                 turn.settle(call, observations.outcome(entry), self.at)
                 return True
         return False
 
     def _decided(self, entry: Fact) -> bool:
-        call = self._call(entry)
-        if call is None or call.stage is not Stage.APPROVAL:
+        found = self._on(entry, Stage.APPROVAL)
+        if found is None:
             return False
+        turn, call = found
         if entry.get("digest") not in (None, "", digest(call)):
             return False
-        assert self.turn is not None
         if entry.get("approved") is True:
             call.stage, call.approved, call.until = Stage.READY, True, None
-            self.turn.tick(self.at)
+            turn.tick(self.at)
         else:
-            self.turn.settle(call, observations.denied(entry), self.at)
+            turn.settle(call, observations.denied(entry), self.at)
         return True
 
     def _timer(self, entry: Fact) -> bool:
-        turn = self.turn
-        if turn is None:
-            return False
-        if entry.get("op") == turn.timer():
-            turn.timed_out = True
+        if self.turn is not None and entry.get("op") == self.turn.timer():
+            self.turn.timed_out = True
             return True
-        call = self._call(entry)
-        if call is None or call.stage is not Stage.APPROVAL:
+        found = self._on(entry, Stage.APPROVAL)
+        if found is None:
             return False
+        turn, call = found
         turn.settle(call, observations.EXPIRED, self.at)
         return True
 
@@ -217,30 +257,30 @@ class Run:
     # -- own entries ---------------------------------------------------------------------------------
 
     def _ordered(self, entry: Fact) -> bool:
-        call = self._call(entry)
-        if call is None:
+        found = self._on(entry, *_INVOKED)
+        if found is None:
             return False
-        assert self.turn is not None
+        turn, call = found
         if entry["kind"] == "approval":
             call.stage, call.until = Stage.APPROVAL, entry.get("until")
             call.arguments = entry["what"]["arguments"]
-            self.turn.tick(self.at)
+            turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
             self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False))
         return True
 
     def _observed(self, entry: Fact) -> bool:
-        turn = self.turn
-        if turn is None:
+        if self.turn is None:
             return False
-        if "call" in entry:
-            call = self._call(entry)
-            if call is None:
-                return False
-            turn.settle(call, entry["text"], self.at)
-        else:
-            turn.observed(entry["text"])
+        if "call" not in entry:
+            self.turn.observed(entry["text"])
+            return True
+        found = self._on(entry, *_INVOKED)
+        if found is None:
+            return False
+        turn, call = found
+        turn.settle(call, entry["text"], self.at)
         return True
 
     def _reply(self, entry: Fact) -> bool:
@@ -258,17 +298,14 @@ class Run:
         self.final = entry["type"]
         return True
 
-    def _terminated(self, entry: Fact) -> bool:
-        return self._end(entry)
-
     # -- parts ---------------------------------------------------------------------------------------
 
-    def _call(self, entry: Fact) -> Call | None:
-        """The unfinished call that an entry is about."""
-        if self.turn is None:
+    def _on(self, entry: Fact, *stages: Stage) -> tuple[Turn, Call] | None:
+        """The turn and the call that an entry is about, when the call is at one of the stages."""
+        call = self.turn.calls.get(entry.get("op", "")) if self.turn is not None else None
+        if self.turn is None or call is None or call.stage not in stages:
             return None
-        call = self.turn.calls.get(entry.get("op", ""))
-        return None if call is None or call.stage is Stage.DONE else call
+        return self.turn, call
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
@@ -277,7 +314,7 @@ class Run:
                 self.abandoned.append(op)
         for call in list(turn.unfinished()):
             if call.stage is Stage.CHILD:
-                self._confirm(call.op)
+                self._withdraw(call.op)
                 fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
                 op = f"{call.op}.cancel"
                 self._post(Post(op, call.child, f"{self.id}/{op}", fact))
@@ -287,6 +324,12 @@ class Run:
         self.outbox[effect.op] = effect
         self.unsent[effect.op] = None
 
+    def _withdraw(self, op: str) -> None:
+        """A start that is not confirmed need not be any more."""
+        if op not in self.unsent and op in self.outbox:
+            self.abandoned.append(op)
+        self._confirm(op)
+
     def _confirm(self, op: str) -> bool:
         self.unsent.pop(op, None)
         return self.outbox.pop(op, None) is not None
@@ -294,42 +337,9 @@ class Run:
 
 def identity(call: Call) -> tuple[str, str]:
     """What makes two calls the same: the tool and the exact arguments."""
-    import json
-
     return (call.name, json.dumps(call.arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
 
 
 def digest(call: Call) -> str:
     """``sha256:…`` of the tool's name and the exact arguments; what an approval is bound to."""
-    import hashlib
-
     return "sha256:" + hashlib.sha256("\0".join(identity(call)).encode()).hexdigest()
-
-
-def ended(status: str) -> bool:
-    return status in FINAL
-
-
-_OWN = frozenset({"ordered", "observed", "reply", "completed", "failed", "cancelled"})
-
-_CHANGES: Mapping[str, Callable[[Run, Fact], bool]] = {
-    "start": Run._start,
-    "message": Run._message,
-    "model": Run._model,
-    "tool": Run._tool,
-    "begun": Run._mark,
-    "retrying": Run._mark,
-    "child": Run._child,
-    "decided": Run._decided,
-    "timer": Run._timer,
-    "sent": Run._sent,
-    "cancel": Run._cancel,
-    "retry": Run._retry,
-    "ordered": Run._ordered,
-    "observed": Run._observed,
-    "reply": Run._reply,
-    "completed": Run._end,
-    "failed": Run._end,
-    "cancelled": Run._end,
-    "terminated": Run._end,
-}

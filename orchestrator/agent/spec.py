@@ -78,8 +78,9 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
-    def think(self, messages: Sequence[Message]) -> Callable[[], Any]:
-        """A function that asks the model; its awaitable gives the answer's JSON (see ``answer``)."""
+    def think(self, messages: Sequence[Message], content: Any) -> Callable[[], Any]:
+        """A function that asks the model; its awaitable gives the answer's JSON (see ``answer``).
+        ``content`` is the input or message that the current turn is about, as plain JSON."""
         ...
 
     def parse(self, text: str) -> Any:

@@ -68,6 +68,7 @@ class Turn:
         "allowed",
         "asked",
         "calls",
+        "content",
         "declined",
         "doubtful",
         "error",
@@ -91,6 +92,7 @@ class Turn:
         self.number = number
         self.first = first
         self.id = id
+        self.content = content
         self.since = since
         self.messages = [Message("user", observations.text_of(content))]
         self.phase = Phase.THINK
@@ -193,15 +195,11 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        return Past(
-            self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage
-        )
+        return Past(self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage)
 
     def _reflect(self) -> None:
         """The outcomes of all calls, in the order asked for, then what else there is to say."""
-        self.messages += [
-            Message("tool", call.content, tool_call_id=call.id) for call in self.calls.values()
-        ]
+        self.messages += [Message("tool", call.content, tool_call_id=call.id) for call in self.calls.values()]
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}

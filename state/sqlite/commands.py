@@ -7,7 +7,6 @@ others in the transaction go on; any other exception makes the writer undo the t
 from __future__ import annotations
 
 import hashlib
-
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -37,7 +36,6 @@ class Commands:
         self.patience = patience
         self._leases = leases
         self._window = window
-        self._buckets = -(-window // _BUCKET)
         self._accepted = 0
         self._registered: set[str] = set()
 
@@ -90,7 +88,8 @@ class Commands:
         if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
             if mail is not None:
                 self._execute(SQL["arrive"], (now, no))
-            return Accepted(Answer.BUSY, head)
+            news = () if mail is None else (Mail(head.arrivals, mail.lane, mail.at, mail.body),)
+            return Accepted(Answer.BUSY, head, None, news)
         if owner is None:
             head = head._replace(wake=now if head.wake is None else min(head.wake, now), updated=now)
             self._execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
@@ -118,7 +117,7 @@ class Commands:
         assert no is not None
         if mail is not None:
             if mail.key:
-                self._see(now // _BUCKET, no, _digest(mail.key))
+                self._see(no, _digest(mail.key), now)
             self._deliver(no, 1, mail)
         head = Head(
             id=id,
@@ -151,18 +150,19 @@ class Commands:
         return head.wake is not None or (head.owner is not None and not self._alive(head.owner, now))
 
     def _first_time(self, no: int, key: str, now: int, created: int) -> bool:
-        bucket, digest = now // _BUCKET, _digest(key)
-        oldest = max(bucket - self._buckets, created // _BUCKET - 1)
-        for earlier in (bucket + 1, *range(oldest, bucket)):  # + 1: another machine's clock may be ahead
-            if self._execute(SQL["saw"], (earlier, no, digest)).fetchone() is not None:
-                return False
-        return self._see(bucket, no, digest)
+        digest = _digest(key)
+        oldest = max((now - self._window) // _BUCKET, created // _BUCKET - 1)
+        newest = now // _BUCKET + 1  # + 1: the clock of another process may have been ahead
+        if self._execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None:
+            return False
+        self._see(no, digest, now)
+        return True
 
-    def _see(self, bucket: int, no: int, digest: bytes) -> bool:
+    def _see(self, no: int, digest: bytes, now: int) -> None:
+        self._execute(SQL["see"], (now // _BUCKET, no, digest))
         self._accepted += 1
         if self._accepted % _FORGET_EVERY == 0:
-            self._execute(SQL["forget"], (bucket - self._buckets, _FORGET_MOST))
-        return self._execute(SQL["see"], (bucket, no, digest)).rowcount > 0
+            self._execute(SQL["forget"], ((now - self._window) // _BUCKET, _FORGET_MOST))
 
     def _deliver(self, no: int, seq: int, mail: NewMail) -> None:
         self._execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
@@ -190,7 +190,7 @@ class Commands:
         values = (len(entries), len(consumed), base, *texts, at, id, version, owner, status, wake)
         row = None if release else self._execute(_ADVANCE, values).fetchone()
         if row is None:
-            row = self._execute(_MOVE, (*values, release, arrivals)).fetchone()
+            row = self._execute(_MOVE, (*values, release, arrivals, MAIL_BATCH)).fetchone()
             if row is None:
                 raise Conflict(f"{id} was moved on by another owner after version {version}")
         no, length, arrived, waiting, holder = row
@@ -202,7 +202,8 @@ class Commands:
             waiting = self._consume(no, consumed, waiting)
         if blobs:
             self._keep(blobs)
-        if arrived == arrivals:
+        more = bool(consumed) and waiting + len(consumed) > MAIL_BATCH
+        if arrived == arrivals and not more:
             return Appended(arrived, None, holder is None)
         return Appended(arrived, self._mailbox(no) if waiting else [], False)
 

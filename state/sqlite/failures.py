@@ -53,9 +53,7 @@ def _translate_sqlite(error: sqlite3.Error, path: Path) -> OverwinterError:
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return StoreReadOnly(f"{path} can't be written. Check the permissions of the file and its folder")
     if code == sqlite3.SQLITE_FULL:
-        return StoreFull(
-            f"{path}: the disk is full. Free space and try again; nothing that was acknowledged is lost"
-        )
+        return StoreFull(f"{path}: the disk is full. Free space and try again; nothing that was acknowledged is lost")
     if code == sqlite3.SQLITE_NOTADB:
         return StoreCorrupt(f"{path} is not an SQLite database. Choose another path or move the file away")
     if code == sqlite3.SQLITE_CORRUPT:

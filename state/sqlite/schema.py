@@ -87,9 +87,7 @@ def prepare(
     patiently(lambda: _check(connection, path, version), patience)
     mode = patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0], patience)
     if mode != "wal":
-        raise StoreError(
-            f"{path} is on a file system without shared memory (journal mode {mode}); use a local disk"
-        )
+        raise StoreError(f"{path} is on a file system without shared memory (journal mode {mode}); use a local disk")
     patiently(lambda: connection.execute("BEGIN IMMEDIATE"), patience)
     try:
         found = _check(connection, path, version)  # again: another process may have been first

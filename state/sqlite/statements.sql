@@ -23,7 +23,8 @@ UPDATE execution SET arrivals = ?, waiting = ?, wake = ?, updated = ? WHERE no =
 UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated = ? WHERE no = ?
 
 -- The fence. This form touches no indexed column, so it costs the fewest pages; it matches when status and
--- wake time stay as they are and the lease is kept.
+-- wake time stay as they are and the lease is kept. The other form gives the lease back if asked, unless mail
+-- has arrived that the owner does not know of or that did not fit into one answer.
 
 -- name: advance
 UPDATE execution
@@ -36,7 +37,7 @@ RETURNING no, length, arrivals, waiting, owner
 UPDATE execution
 SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
     state = ?6, updated = ?7, status = ?11, wake = ?12,
-    owner = CASE WHEN ?13 AND arrivals = ?14 THEN NULL ELSE owner END
+    owner = CASE WHEN ?13 AND arrivals = ?14 AND (?2 = 0 OR waiting <= ?15) THEN NULL ELSE owner END
 WHERE id = ?8 AND version = ?9 AND owner = ?10
 RETURNING no, length, arrivals, waiting, owner
 
@@ -63,10 +64,11 @@ SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? ORDER B
 -- Deduplication.
 
 -- name: see
-INSERT OR IGNORE INTO seen (bucket, no, key) VALUES (?, ?, ?)
+INSERT INTO seen (bucket, no, key) VALUES (?, ?, ?)
 
 -- name: saw
-SELECT 1 FROM seen WHERE bucket = ? AND no = ? AND key = ?
+WITH RECURSIVE searched (bucket) AS (VALUES (?1) UNION ALL SELECT bucket + 1 FROM searched WHERE bucket < ?2)
+SELECT 1 FROM searched CROSS JOIN seen USING (bucket) WHERE seen.no = ?3 AND seen.key = ?4 LIMIT 1
 
 -- name: forget
 DELETE FROM seen WHERE (bucket, no, key) IN (SELECT bucket, no, key FROM seen WHERE bucket < ? LIMIT ?)

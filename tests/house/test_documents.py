@@ -167,9 +167,7 @@ class Page:
         assert done.returncode == command.code, f"{where}exit code {done.returncode}\n{done.stdout}"
         if command.expected:
             shown = "\n".join(command.expected)
-            assert matches(command.expected, done.stdout), (
-                f"{where}shown:\n{shown}\n\nprinted:\n{done.stdout}"
-            )
+            assert matches(command.expected, done.stdout), f"{where}shown:\n{shown}\n\nprinted:\n{done.stdout}"
 
     def background(self, block: Block) -> None:
         (command,) = commands(block)
@@ -189,9 +187,7 @@ class Page:
         deadline = time.monotonic() + PATIENCE
         while block.text not in log.read_text("utf-8"):
             assert process.poll() is None, f"{block.name}: ended early\n{log.read_text('utf-8')}"
-            assert time.monotonic() < deadline, (
-                f"{block.name}: never printed {block.text!r}\n{log.read_text('utf-8')}"
-            )
+            assert time.monotonic() < deadline, f"{block.name}: never printed {block.text!r}\n{log.read_text('utf-8')}"
             time.sleep(0.02)
 
     def close(self) -> None:

@@ -25,11 +25,7 @@ def setuptools_table() -> dict[str, Any]:
 def data_files() -> set[str]:
     """Files of the library that are not Python, as paths inside the wheel."""
     rooms = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
-    kept = [
-        path
-        for path in rooms
-        if path.suffix not in (".py", ".pyc", ".md") and "__pycache__" not in path.parts
-    ]
+    kept = [path for path in rooms if path.suffix not in (".py", ".pyc", ".md") and "__pycache__" not in path.parts]
     return {f"overwinter/{path.relative_to(ROOT).as_posix()}" for path in kept} | {"overwinter/py.typed"}
 
 
@@ -72,9 +68,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     modules = {
-        f"overwinter/{path.relative_to(ROOT).as_posix()}"
-        for room in ROOMS
-        for path in (ROOT / room).rglob("*.py")
+        f"overwinter/{path.relative_to(ROOT).as_posix()}" for room in ROOMS for path in (ROOT / room).rglob("*.py")
     }
     assert names == modules | data_files() | {"overwinter/__init__.py"}
 

@@ -50,9 +50,7 @@ def test_importing_everything_public_loads_nothing_heavy() -> None:
 
 
 def test_a_bare_import_does_not_load_the_rooms() -> None:
-    code = (
-        "import overwinter, sys\nassert not [name for name in sys.modules if name.startswith('overwinter.')]"
-    )
+    code = "import overwinter, sys\nassert not [name for name in sys.modules if name.startswith('overwinter.')]"
     assert "pydantic" not in loaded_after(code)
 
 

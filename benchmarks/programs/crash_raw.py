@@ -1,0 +1,41 @@
+"""W6's floor: Python with asyncio, sqlite3 and pydantic that does what the lines say is still to be done.
+
+Arguments: database, file with the lines, number of workflows. Every step sleeps 20 ms and is committed alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pydantic  # noqa: F401 - the start of a typed program includes it
+
+from overwinter.benchmarks import floors
+
+DATABASE, LINES, COUNT = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+STEPS = 10
+
+
+def last_steps() -> list[int]:
+    begun = [0] * COUNT
+    for line in LINES.read_text().splitlines():
+        number, step = line.split(":")
+        begun[int(number)] = max(begun[int(number)], int(step))
+    return begun
+
+
+async def main() -> None:
+    connection = floors.connect(DATABASE)
+    begun = last_steps()
+
+    async def toil(number: int) -> None:
+        for step in range(begun[number], STEPS):
+            await asyncio.sleep(0.02)
+            floors.transition(connection, f"again-{number}", step - begun[number], str(step))
+
+    await asyncio.gather(*(toil(number) for number in range(COUNT)))
+    print(COUNT, flush=True)
+
+
+asyncio.run(main())

@@ -1,0 +1,84 @@
+"""``overwinter dev FILE`` and ``overwinter serve FILE``: functions, engine and HTTP in one process. ``dev`` watches the
+file's folder and starts a new serving process after a change; ``serve`` (and ``dev --no-reload``) is that process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from . import reach
+from .options import file_argument, store_option
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Place(NamedTuple):
+    """Where and from what to serve. ``fd`` is a socket handed over by a watching parent."""
+
+    file: str
+    host: str
+    port: int
+    store: str
+    token: str
+    fd: int | None = None
+    again: bool = False  # a reload: say less
+
+
+def _address_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token to ask for."
+        ),
+        click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535)),
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback a token is needed."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@file_argument
+@_address_options
+@click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
+@store_option
+def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, store: str) -> None:
+    """Serve the agents, tools and workflows of FILE, and reload when it changes.
+
+    Everything runs in one process: functions, orchestrator, HTTP and CloudEvents.
+    """
+    place = Place(file, host, port, store, token)
+    if no_reload or os.name != "posix":
+        _serve(place)
+    else:
+        from ..functions.http.guard import guard
+        from .reload import supervise
+
+        guard(host, token or None)
+        reach.run(supervise(place, Path(file).resolve().parent))
+
+
+@click.command()
+@file_argument
+@_address_options
+@click.option("--fd", type=int, default=None, hidden=True)
+@click.option("--again", is_flag=True, hidden=True)
+@store_option
+def serve_command(file: str, host: str, port: int, token: str, fd: int | None, again: bool, store: str) -> None:
+    """Serve the agents, tools and workflows of FILE, without watching it.
+
+    SIGTERM and Ctrl-C hand running executions over: what is recorded is never run again.
+    """
+    _serve(Place(file, host, port, store, token, fd, again))
+
+
+def _serve(place: Place) -> None:
+    from .serving import serve
+
+    serve(place)

@@ -1,0 +1,111 @@
+"""Watching for ``overwinter dev``: one serving process at a time, replaced after a change. The listening socket
+stays here, so connections made during a reload wait instead of being refused. A file that does not load shows
+its error and is tried again after the next change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .address import listen
+from .view.terminal import say
+
+if TYPE_CHECKING:
+    from .dev import Place
+
+GRACE = 20.0
+"""Seconds that a serving process gets to hand over before it is killed."""
+
+
+async def supervise(place: Place, folder: Path) -> None:
+    """Serve, watch ``folder`` and replace until SIGTERM or SIGINT."""
+    listening = listen(place.host, place.port)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    changes: asyncio.Queue[str] = asyncio.Queue()
+    watching = asyncio.create_task(_watch(folder, changes, stop))
+    try:
+        again = False
+        while not stop.is_set():
+            await _one(place, listening, changes, stop, again=again)
+            again = True
+    finally:
+        stop.set()
+        await watching
+        listening.close()
+
+
+async def _one(
+    place: Place, listening: socket.socket, changes: asyncio.Queue[str], stop: asyncio.Event, *, again: bool
+) -> None:
+    """One serving process, until it should be replaced or everything should stop."""
+    process = await _start(place, listening, again=again)
+    ended = asyncio.create_task(process.wait())
+    changed = asyncio.create_task(changes.get())
+    stopped = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([ended, changed, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if ended.done() and not stop.is_set() and not changed.done():
+            await _after_end(ended.result(), changed, stopped)
+        if changed.done() and not stop.is_set():
+            say(f"{changed.result()} has changed", style="dim")
+    finally:
+        changed.cancel()
+        stopped.cancel()
+        await _end(process)
+        await ended
+
+
+async def _after_end(code: int, changed: asyncio.Task[str], stopped: asyncio.Task[bool]) -> None:
+    """The serving process ended by itself: after a kill go on at once, after an error wait for a change."""
+    if code < 0:
+        say(f"the serving process was ended by {signal.Signals(-code).name}; starting again", style="yellow")
+        return
+    say("waiting for a change", style="dim")
+    await asyncio.wait([changed, stopped], return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyncio.subprocess.Process:
+    fd = listening.fileno()
+    arguments = ["serve", place.file, "--host", place.host, "--store", place.store, "--fd", str(fd)]
+    environment = {**os.environ, "OVERWINTER_TOKEN": place.token}  # not an argument: those are public
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "overwinter.cli.main",
+        *arguments,
+        *(["--again"] if again else []),
+        pass_fds=[fd],
+        env=environment,
+    )
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Ask it to hand over, and insist after the grace period."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), GRACE)
+    except TimeoutError:
+        say(f"the serving process did not stop within {GRACE:.0f}s and is killed", style="yellow")
+        process.kill()
+
+
+async def _watch(folder: Path, changes: asyncio.Queue[str], stop: asyncio.Event) -> None:
+    """Names of Python files that change in the file's folder and below."""
+    from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]  # trio is optional
+
+    async for batch in awatch(folder, watch_filter=PythonFilter(), stop_event=stop, debounce=200, step=50):
+        names = sorted({Path(path).name for _, path in batch})
+        while not changes.empty():
+            changes.get_nowait()
+        changes.put_nowait(", ".join(names[:3]))

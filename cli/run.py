@@ -1,0 +1,218 @@
+"""``overwinter run FILE FUNCTION [INPUT]``: one function to its end in this process, on the store. Killed and run
+again with the same ``--id``, it goes on where it stopped. Progress goes to stderr, the result to stdout.
+
+``--json``: ``{"id", "function", "status", "created", "value" | "error", "totals"}``; a tool has no execution:
+``{"id": null, "function", "status", "value"}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ..state.errors import ExecutionError, OperationError, TimedOut, UnknownFunction
+from ..state.records import Head
+from . import reach
+from .exits import INTERRUPTED, Exit
+from .follow import follow
+from .inputs import read_value
+from .options import by_default, file_argument, json_option, store_option
+
+if TYPE_CHECKING:
+    from ..orchestrator.runtime import Runtime
+    from .view.timeline import Timeline
+
+INPUT = "INPUT"
+
+
+class Order(NamedTuple):
+    """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on."""
+
+    file: str
+    function: str
+    input: Any
+    given: bool
+    id: str | None
+    session: str | None
+    timeout: str | None
+    as_json: bool
+
+
+@click.command()
+@file_argument
+@click.argument("function")
+@click.argument("input", metavar="[INPUT|-]", required=False)
+@click.option("--id", default=None, help="Id of the execution; the same id goes on after a kill.")
+@click.option("--session", default=None, metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@click.option("--timeout", default=None, metavar="DURATION", help="Stop waiting after this long (exit code 5).")
+@store_option
+@json_option
+def run_command(
+    file: str,
+    function: str,
+    input: str | None,
+    id: str | None,
+    session: str | None,
+    timeout: str | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Run a workflow, an agent or a tool of FILE to its end, in this process.
+
+    INPUT is JSON, or plain text when it is none; "-" reads it from standard input.
+    """
+    if id and session:
+        raise click.UsageError("--id names a run, --session a conversation; give one of them")
+    value = None if input is None else read_value(input, INPUT)
+    order = Order(file, function, value, input is not None, id, session, timeout, as_json)
+    reach.run(_run(order, store))
+
+
+async def _run(order: Order, dsn: str) -> None:
+    from ..functions.loading import functions_of, kind_of, load
+    from ..orchestrator.runtime import Runtime
+
+    functions = functions_of(load(Path(order.file)))
+    if order.function not in functions:
+        names = ", ".join(sorted(functions))
+        raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
+    kind = kind_of(functions[order.function])
+    async with Runtime(functions, dsn) as runtime:
+        if kind == "tool":
+            value = await runtime.invoke(order.function, order.input)
+            _result(order, {"id": None, "function": order.function, "status": "completed"}, value)
+        elif order.session is not None:
+            await _message(runtime, order, order.session)
+        else:
+            await _execution(runtime, order)
+
+
+async def _execution(runtime: Runtime, order: Order) -> None:
+    head = await runtime.store.head(order.id) if order.id else None
+    created = False
+    if head is not None and not order.given:
+        id = head.id
+    else:
+        handle = await runtime.start(order.function, order.input, id=order.id, by=by_default())
+        id, created = handle.id, handle.created
+    if not created:
+        _tell(order, f"{id} was started before; this goes on with it")
+    async with _resumable(order, id):
+        head, timeline = await _progress(runtime, order, id)
+    about: dict[str, Any] = {"id": id, "function": order.function, "status": head.status, "created": created}
+    about["totals"] = timeline.totals.json()
+    try:
+        value = await runtime.result(id, 60)
+    except ExecutionError as error:
+        if order.as_json:
+            _emit({**about, "error": _error(error.cause or error)})
+        raise
+    _result(order, about, value)
+
+
+async def _message(runtime: Runtime, order: Order, session: str) -> None:
+    sent = await runtime.send(order.function, session, order.input, by=by_default())
+    about: dict[str, Any] = {"id": sent.execution, "function": order.function, "message": sent.id}
+    async with _resumable(order, sent.execution):
+        try:
+            value = await sent.reply(order.timeout)
+        except TimeoutError:
+            raise _late(order, sent.execution) from None
+        except OperationError as error:
+            if order.as_json:
+                _emit({**about, "status": "failed", "error": _error(error)})
+            raise
+    _result(order, {**about, "status": "completed"}, value)
+
+
+async def _progress(runtime: Runtime, order: Order, id: str) -> tuple[Head, Timeline]:
+    """Show what happens until it ends. Raises TimedOut."""
+    from ..state.quantities import seconds
+    from .view.live import Display
+    from .view.terminal import console
+
+    with Display(console(stderr=True), quiet=order.as_json) as display:
+        try:
+            async with asyncio.timeout(None if order.timeout is None else seconds(order.timeout)):
+                async for news in follow(runtime.store, id):
+                    display.take(news.entries, news.head)
+                    if news.ended:
+                        return news.head, display.timeline
+        except TimeoutError:
+            raise _late(order, id) from None
+    raise AssertionError("follow ends with the last news")
+
+
+@contextlib.asynccontextmanager
+async def _resumable(order: Order, id: str) -> AsyncGenerator[None]:
+    """A kill by SIGTERM or Ctrl-C hands over cleanly and says how to go on."""
+    task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+    stopped: list[int] = []
+
+    def stop(number: int) -> None:
+        stopped.append(number)
+        if task is not None:
+            task.cancel()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handled: list[signal.Signals] = []
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # not on this platform or not the main thread
+        for number in numbers:
+            loop.add_signal_handler(number, stop, number)
+            handled.append(number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
+        again = f"overwinter run {order.file} {order.function} --id {id}"
+        if order.session is not None:
+            again = f"overwinter show {id}"
+        raise Exit(f"stopped; {id} is kept as far as it came", code=INTERRUPTED, advice=f"Go on: {again}") from None
+    finally:
+        for number in handled:
+            loop.remove_signal_handler(number)
+
+
+def _late(order: Order, id: str) -> TimedOut:
+    go_on = f"overwinter run {order.file} {order.function} --id {id} goes on"
+    if order.session is not None:
+        go_on = f"overwinter show {id} tells what it waits for"
+    return TimedOut(f"{id} is still going on after {order.timeout}; {go_on}")
+
+
+def _error(error: BaseException) -> dict[str, str]:
+    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": str(error)}
+
+
+def _tell(order: Order, sentence: str) -> None:
+    from .view.terminal import say
+
+    if not order.as_json:
+        say(sentence, style="dim")
+
+
+def _emit(shape: dict[str, Any]) -> None:
+    from .view.terminal import emit
+
+    emit(shape)
+
+
+def _result(order: Order, about: dict[str, Any], value: Any) -> None:
+    from ..state.codec import plain
+    from .view.text import clean_lines, json_text
+
+    simple = plain(value)
+    if order.as_json:
+        _emit({**about, "value": simple})
+        return
+    if order.session is None:
+        _tell(order, f"{about['id'] or order.function} {about['status']}")
+    click.echo(clean_lines(simple) if isinstance(simple, str) else json_text(simple, indent=2))

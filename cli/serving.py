@@ -1,0 +1,110 @@
+"""One serving process: load the file, open the store, run the engine, answer HTTP until told to stop.
+
+On SIGTERM or SIGINT it takes no new connection, lets requests and running steps end within the grace period,
+commits, and releases its leases, so that the next process goes on at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from ..functions.http.guard import guard
+from .address import adopt, listen
+
+if TYPE_CHECKING:
+    from .dev import Place
+
+GRACE = 5
+"""Seconds that open requests get to end before they are cut."""
+LOOK_FOR_PARENT = 1.0
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without its own signal handling: it would end the process before the engine has handed over."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+def serve(place: Place) -> None:
+    """Serve until a signal. Raises InvalidInput (the file), StoreError, Exit (the address)."""
+    guard(place.host, place.token or None)
+    server = listen(place.host, place.port) if place.fd is None else adopt(place.fd)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_serve(place, server))
+    finally:
+        server.close()
+
+
+def _loop_factory() -> Any:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(place: Place, listening: socket.socket) -> None:
+    from ..functions.http.app import create_app
+    from ..functions.loading import functions_of, load
+    from ..orchestrator.runtime import Runtime
+    from .view.serving import announce
+
+    functions = functions_of(load(Path(place.file)))
+    async with Runtime(functions, place.store) as runtime:
+        app = create_app(runtime, token=place.token or None)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=GRACE,
+        )
+        server = Server(config)
+        with _stopping(server):
+            announce(functions, place, listening)
+            parent = asyncio.create_task(_outlive_nobody(server, place))
+            await server.serve(sockets=[listening])
+            parent.cancel()
+
+
+@contextlib.contextmanager
+def _stopping(server: uvicorn.Server) -> Generator[None, None, None]:
+    """Signals ask the server to stop; a second one cuts open requests off."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        try:
+            loop.add_signal_handler(number, stop)
+        except NotImplementedError:
+            signal.signal(number, lambda _number, _frame: stop())
+    yield
+
+
+async def _outlive_nobody(server: uvicorn.Server, place: Place) -> None:
+    """Under a watching parent: stop when it is gone, however it went."""
+    if place.fd is None:
+        return
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110  # no event tells of a parent's end
+        await asyncio.sleep(LOOK_FOR_PARENT)
+    server.should_exit = True

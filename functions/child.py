@@ -1,0 +1,72 @@
+"""An agent or a workflow as a tool of another agent: a call of it starts an attached child execution."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..orchestrator.decider import Function
+from ..orchestrator.resilience import DEFAULT
+from ..state.codec import adapter
+from ..state.errors import InvalidInput
+from .docstring import read
+from .parameters import Schema
+from .tool import check_name
+
+
+class ChildTool:
+    """The tool that starts ``function``. When its input type is an object, the object's fields are the
+    parameters; any other input goes into one parameter named ``input``."""
+
+    approval_within = 0
+    threaded = False
+    policy = DEFAULT
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.name = check_name(function.name, function.kind)
+        self.child = function.name
+        self._schema: Schema | None = None
+
+    @property
+    def description(self) -> str:
+        """What the function says of itself: its ``description``, else the docstring behind it."""
+        said: object = getattr(self.function, "description", None)
+        if not said:
+            original: object = getattr(self.function, "function", None) or getattr(self.function, "original", None)
+            said = read(getattr(original, "__doc__", None)).text
+        return str(said) or f"Start the {self.function.kind} {self.name} and wait for its result."
+
+    @property
+    def parameters(self) -> Schema:
+        """JSON schema of the arguments object."""
+        if self._schema is None:
+            schema = adapter(getattr(self.function, "input", Any)).json_schema()
+            self._whole = schema.get("type") == "object" and "properties" in schema
+            if not self._whole:
+                definitions = schema.pop("$defs", None)
+                schema = {"type": "object", "properties": {"input": schema}, "required": ["input"]}
+                if definitions:
+                    schema["$defs"] = definitions
+            self._schema = schema
+        return self._schema
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises InvalidInput that names the fields."""
+        self.input(arguments)
+
+    def role(self, arguments: dict[str, Any]) -> str | None:
+        return None
+
+    def input(self, arguments: dict[str, Any]) -> Any:
+        """The child's input as plain JSON. Raises InvalidInput."""
+        properties = cast("Mapping[str, Any]", self.parameters["properties"])
+        if not self._whole and set(arguments) != {"input"}:
+            raise InvalidInput(f"{self.name} takes one parameter, input")
+        unknown = set(arguments) - set(properties)
+        if unknown and self._schema is not None and self._schema.get("additionalProperties") is False:
+            raise InvalidInput(f"there is no parameter {sorted(unknown)[0]!r}; there are {', '.join(properties)}")
+        return self.function.check(arguments if self._whole else arguments["input"])
+
+    def invoke(self, arguments: dict[str, Any]) -> Any:
+        raise InvalidInput(f"{self.name} is an {self.function.kind}: it is started, not called")

@@ -1,0 +1,182 @@
+"""What an event means to the functions served here, and that it happens once. docs/events.md lists the types.
+
+When ``take`` returns, the event is durable, or its tool has run, or nobody here wants it. An event is known
+by its source and id: taken twice, it changes nothing the second time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
+from .event import CloudEvent
+from .http.message import read_model
+from .http.models import Decision, Reason
+from .loading import kind_of
+
+if TYPE_CHECKING:
+    from ..orchestrator.runtime import Runtime
+
+PREFIX = "io.overwinter."
+CALL = PREFIX + "call."
+RESULT = PREFIX + "result."
+ERROR = PREFIX + "error."
+DECIDE = PREFIX + "decide"
+CALLBACK = PREFIX + "callback"
+HEARTBEAT = PREFIX + "heartbeat"
+CANCEL = PREFIX + "cancel"
+
+
+class Fate(Enum):
+    """What became of an event."""
+
+    ACCEPTED = "accepted"  # durable; the execution goes on
+    DONE = "done"  # a tool has run; its result is in ``value``
+    UNWANTED = "unwanted"  # valid, but nothing here waits for it; it is dropped
+
+
+class Taken(NamedTuple):
+    """How an event was taken. ``message`` is set when it went to a session."""
+
+    fate: Fate
+    function: str = ""
+    execution: str = ""
+    message: str = ""
+    value: Any = None
+
+
+UNWANTED = Taken(Fate.UNWANTED)
+
+
+async def take(runtime: Runtime, event: CloudEvent) -> Taken:
+    """Take in an event by its type: a call of a function, a command, or a signal to the execution that its
+    subject names. Raises InvalidInput when its data does not fit, StoreError when it can't be kept."""
+    if event.type.startswith(CALL):
+        name = event.type[len(CALL) :]
+        return await call(runtime, name, event) if name in runtime.functions else UNWANTED
+    try:
+        if event.type.startswith(PREFIX):
+            return await _command(runtime, event)
+        return await _signal(runtime, event)
+    except (UnknownExecution, AlreadyFinished):
+        return UNWANTED
+
+
+async def take_for(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
+    """Take in an event that was sent to one function: commands, signals to its executions, and any other
+    event is a call. Raises UnknownFunction."""
+    function = runtime.functions.get(name)
+    if function is None:
+        raise UnknownFunction(f"no function {name!r} is served here; these are: {', '.join(runtime.functions)}")
+    if event.type.startswith(PREFIX):
+        return await take(runtime, event)
+    if kind_of(function) == "workflow" and event.subject is not None:
+        head = await runtime.store.head(event.subject)
+        if head is not None and head.function == name:
+            return await take(runtime, event)
+    return await call(runtime, name, event)
+
+
+async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
+    """Call a function with the event's data. The subject is the execution's id, or the session's key."""
+    kind = kind_of(runtime.functions[name])
+    if kind == "tool":
+        return Taken(Fate.DONE, name, value=await invoke(runtime, name, arguments_of(event.data)))
+    if kind == "agent" and event.subject is not None:
+        sent = await runtime.send(name, event.subject, content_of(event.data), id=key_of(event), by=event.source)
+        return Taken(Fate.ACCEPTED, name, sent.execution, sent.id)
+    named = event.subject if event.type.startswith(CALL) else None
+    handle = await runtime.start(name, event.data, id=named or f"{name}-{key_of(event)}", by=event.source)
+    return Taken(Fate.ACCEPTED, name, handle.id)
+
+
+async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:
+    """Call a tool once. Raises what the tool raises, and NeedsApproval for a call that a person must see."""
+    check_approval(runtime.functions[name], arguments)
+    return await runtime.invoke(name, arguments)
+
+
+class NeedsApproval(InvalidInput):
+    """The call must be approved first, which only an agent or a workflow can wait for."""
+
+
+def check_approval(tool: Any, arguments: dict[str, Any]) -> None:
+    """Refuse a direct call of a tool that wants an approval for it. Raises NeedsApproval."""
+    role = tool.role(arguments) if hasattr(tool, "role") else None
+    if role:
+        raise NeedsApproval(
+            f"this call of {tool.name} needs an approval by {role}; let an agent make it, or a workflow"
+        )
+
+
+def key_of(event: CloudEvent) -> str:
+    """The event's identity, its source and id, as 32 hexadecimal digits."""
+    return digest_of(event.source, event.id)
+
+
+def digest_of(*parts: str) -> str:
+    """32 hexadecimal digits that stand for these texts."""
+    return hashlib.sha256("\n".join(f"{len(part)}:{part}" for part in parts).encode()).hexdigest()[:32]
+
+
+def arguments_of(data: Any) -> dict[str, Any]:
+    """A tool's arguments: a JSON object, or nothing for a tool without any."""
+    if data is None:
+        return {}
+    if type(data) is not dict:
+        raise InvalidInput('a tool takes a JSON object of its arguments, like {"order_id": "o-1"}')
+    arguments: dict[str, Any] = data
+    return arguments
+
+
+def content_of(data: Any) -> str | dict[str, Any]:
+    """A message's content: a text or a JSON object."""
+    if isinstance(data, str) or type(data) is dict:
+        content: str | dict[str, Any] = data
+        return content
+    raise InvalidInput('a message to an agent is a text or a JSON object; send data like "Where is my order?"')
+
+
+async def _signal(runtime: Runtime, event: CloudEvent) -> Taken:
+    if event.subject is None:
+        return UNWANTED
+    await runtime.signal(event.subject, event.type, event.data, event_id=event.id, source=event.source)
+    return Taken(Fate.ACCEPTED, execution=event.subject)
+
+
+async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
+    if event.type in (CALLBACK, HEARTBEAT):
+        return await _to_callback(runtime, event)
+    if event.type not in (DECIDE, CANCEL):
+        return UNWANTED
+    if event.subject is None:
+        raise InvalidInput(f"an event of type {event.type} needs the execution's id as its subject")
+    if event.type == CANCEL:
+        reason = read_model(Reason, event.data)
+        await runtime.cancel(event.subject, by=reason.by or event.source, reason=reason.reason)
+    else:
+        made = read_model(Decision, event.data)
+        waiting = {approval["op"] for approval in await runtime.approvals(event.subject)}
+        if not waiting or (made.op is not None and made.op not in waiting):
+            return UNWANTED  # decided already, or expired
+        by = made.by or event.source
+        await runtime.decide(event.subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest)
+    return Taken(Fate.ACCEPTED, execution=event.subject)
+
+
+async def _to_callback(runtime: Runtime, event: CloudEvent) -> Taken:
+    data = arguments_of(event.data)
+    token = data.get("token")
+    allowed = {"token"} if event.type == HEARTBEAT else {"token", "value", "error"}
+    error = data.get("error", "")
+    if not isinstance(token, str) or not isinstance(error, str) or set(data) - allowed:
+        raise InvalidInput(f'{event.type} needs data like {{"token": "…"}}, with "value" or a text as "error"')
+    if event.type == HEARTBEAT:
+        await runtime.heartbeat(token)
+    elif "error" in data:
+        await runtime.callback(token, error=error)
+    else:
+        await runtime.callback(token, value=data.get("value"))
+    return Taken(Fate.ACCEPTED)

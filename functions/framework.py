@@ -1,0 +1,237 @@
+"""Agents, tools and workflows behind Functions Framework: one request in, one answer out.
+
+A CloudEvent is answered with an event, a plain HTTP call with JSON; what is still going on after a while with
+202. The request stays open while this process works for it, because a platform may freeze a process that
+has none. A GET describes the function, so that HTTP probes succeed. docs/functions-framework.md has examples.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import Awaitable
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import parse_qs, quote
+
+from ..state.codec import plain
+from ..state.errors import InvalidInput, UnknownFunction
+from ..state.quantities import seconds, size
+from .event_http import Mode, mode_of, parse
+from .event_intake import PREFIX, Fate, Taken, arguments_of, check_approval, content_of, digest_of, take_for
+from .event_media import essence
+from .http.answer import Answer, Receive, Scope, Send, accepted, json_answer
+from .http.events import event_answer, failed, handshake, taken_in
+from .http.message import RawHeaders, header, preference, read_body, read_json
+from .http.outcome import answer_of, reply_to, result_of
+from .http.problem import Refused, answered, settle, status_of
+from .http.schemas import input_schema
+from .loading import functions_of, kind_of, reachable
+from .process_runtime import ProcessRuntime
+from .target import is_request
+
+if TYPE_CHECKING:
+    from ..orchestrator.runtime import Runtime
+
+MAX_BODY = "4MB"
+KEEP_OPEN = "240s"
+"""How long a request stays open for its execution; OVERWINTER_WAIT sets another time."""
+
+
+class Asked(NamedTuple):
+    """One request, whatever server it came through."""
+
+    method: str
+    query: bytes
+    headers: RawHeaders
+    body: bytes
+
+    def parameter(self, name: str) -> str:
+        try:
+            values = parse_qs(self.query.decode("ascii"), errors="strict").get(name, [""])
+        except ValueError:
+            raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
+        return values[0]
+
+
+class Server:
+    """Serves one function of one module. There is one for each target, made at its first request."""
+
+    def __init__(self, served: Any, module: str) -> None:
+        self.served = served
+        self.name: str = served.name
+        self.kind = kind_of(served)
+        self._module = module
+        self._process = ProcessRuntime(self._functions)
+        self.limit = size(MAX_BODY)
+        self.keep_open = seconds(os.environ.get("OVERWINTER_WAIT", KEEP_OPEN))
+
+    def _functions(self) -> dict[str, Any]:
+        module = sys.modules.get(self._module)
+        functions = {} if module is None else functions_of(module)
+        return functions if functions.get(self.name) is self.served else reachable([self.served])
+
+    def flask(self, request: Any) -> tuple[bytes, int, list[tuple[str, str]]]:
+        """Answer a Flask request, as the tuple that Flask takes."""
+        limit = self.limit
+        body: bytes = b"" if (request.content_length or 0) > limit else request.stream.read(limit + 1)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        asked = Asked(request.method, request.query_string, headers, body)
+        answer = self._process.run(lambda: answered(self._within(asked, request.content_length or len(body))))
+        return answer.body, answer.status, list(answer.headers)
+
+    async def _within(self, asked: Asked, length: int) -> Answer:
+        if max(length, len(asked.body)) > self.limit:
+            raise Refused(413, f"the body is larger than {self.limit} bytes; send a reference to the data")
+        return await self.answer(asked)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request as an ASGI application, which is what Starlette takes as a response."""
+
+        async def work() -> Answer:
+            body = await read_body(scope, receive, self.limit)
+            return await self.answer(Asked(scope["method"], scope["query_string"], scope["headers"], body))
+
+        await (await answered(work()))(scope, receive, send)
+
+    async def answer(self, asked: Asked) -> Answer:
+        if asked.method in ("GET", "HEAD"):
+            return await self._look(asked)
+        if asked.method == "OPTIONS":
+            return handshake(asked.headers)
+        if asked.method != "POST":
+            raise Refused(405, f"{asked.method} is not served; send POST", [("allow", "GET, HEAD, OPTIONS, POST")])
+        mode = mode_of(asked.headers)
+        if mode is not Mode.NONE:
+            return await self._event(asked, mode)
+        if self.kind == "tool":
+            return json_answer(await self._invoke(arguments_of(read_json(asked.headers, asked.body))))
+        return await (self._message(asked) if asked.parameter("session") else self._start(asked))
+
+    # -- plain HTTP ----------------------------------------------------------------------------------
+
+    async def _look(self, asked: Asked) -> Answer:
+        id, message = asked.parameter("result"), asked.parameter("message")
+        if not id or self.kind == "tool":
+            shown = {"function": self.name, "kind": self.kind, "input": input_schema(self.served)}
+            return json_answer(shown)
+        runtime = await self._process.runtime()
+        wait = min(self.keep_open, preference(asked.headers).wait or 0.0)
+        if message:
+            outcome = await reply_to(runtime, id, message, wait)
+        else:
+            outcome = await result_of(runtime, id, wait)
+        return answer_of(outcome, _location(id, message), {"id": id})
+
+    async def _start(self, asked: Asked) -> Answer:
+        runtime = await self._process.runtime()
+        key = header(asked.headers, b"idempotency-key")
+        id = asked.parameter("id") or (f"{self.name}-{digest_of(self.name, key)}" if key else None)
+        handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
+        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked)
+        return answer_of(outcome, _location(handle.id), {"id": handle.id})
+
+    async def _message(self, asked: Asked) -> Answer:
+        runtime = await self._process.runtime()
+        if essence(header(asked.headers, b"content-type")) == "text/plain":
+            content: Any = asked.body.decode("utf-8", "replace")
+        else:
+            content = content_of(read_json(asked.headers, asked.body))
+        key = header(asked.headers, b"idempotency-key")
+        sent = await runtime.send(self.name, asked.parameter("session"), content, id=key or None)
+        taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
+        outcome = await self._outcome(runtime, taken, asked)
+        pending = {"id": sent.execution, "message": sent.id}
+        return answer_of(outcome, _location(sent.execution, sent.id), pending)
+
+    # -- CloudEvents ---------------------------------------------------------------------------------
+
+    async def _event(self, asked: Asked, mode: Mode) -> Answer:
+        event = parse(asked.headers, asked.body)
+        if self.kind == "tool":
+            if event.type.startswith(PREFIX) and event.type != f"{PREFIX}call.{self.name}":
+                return Answer(204)
+            settled = await settle(self._invoke(arguments_of(event.data)))
+            if settled.error is None:
+                outcome = {"status": "completed", "result": settled.value}
+            elif status_of(settled.error) != 422:
+                raise settled.error  # the sender will try again, or keep the event for a person
+            else:
+                outcome = failed(settled.error)
+            return event_answer(event, Taken(Fate.DONE, self.name), outcome, mode)
+        runtime = await self._process.runtime()
+        taken = await taken_in(take_for(runtime, self.name, event))
+        if taken.fate is Fate.UNWANTED:
+            return Answer(204)
+        found = await self._outcome(runtime, taken, asked) if taken.function else None
+        return accepted() if found is None else event_answer(event, taken, found, mode)
+
+    # -- work ----------------------------------------------------------------------------------------
+
+    async def _invoke(self, arguments: dict[str, Any]) -> Any:
+        check_approval(self.served, arguments)
+        if self.served.threaded:
+            return plain(await asyncio.to_thread(self.served.invoke, arguments))
+        value = self.served.invoke(arguments)
+        return plain(await value if isinstance(value, Awaitable) else value)
+
+    async def _outcome(self, runtime: Runtime, taken: Taken, asked: Asked) -> dict[str, Any] | None:
+        """The outcome, when it comes while this process works for it or the sender waits; else None."""
+        wait = preference(asked.headers).wait
+        left = self.keep_open if wait is None else min(self.keep_open, wait)
+        pause = 0.05
+        while left > 0:
+            pause = min(left, 1.0, pause * 2)
+            if taken.message:
+                outcome = await reply_to(runtime, taken.execution, taken.message, pause)
+            else:
+                outcome = await result_of(runtime, taken.execution, pause)
+            if outcome is not None or (wait is None and runtime.engine.idle()):
+                return outcome
+            left -= pause
+        return None
+
+
+def _location(id: str, message: str = "") -> str:
+    return f"?result={quote(id, safe='')}" + (f"&message={quote(message, safe='')}" if message else "")
+
+
+_making = threading.Lock()
+
+
+def respond(served: Any, module: str, request: Any) -> Any:
+    """What a target returns to the framework: a tuple for Flask, an ASGI application for Starlette."""
+    server = server_of(served, module)
+    return server.flask(request) if hasattr(request, "environ") else server
+
+
+def server_of(served: Any, module: str) -> Server:
+    """The server of a function, made once; it hangs on the function."""
+    with _making:
+        server = getattr(served, "_framework_server", None)
+        if server is None:
+            server = Server(served, module)
+            served._framework_server = server
+    return cast("Server", server)
+
+
+def function_for(served: Any, *, module: str = "") -> FunctionType:
+    """A plain function that Functions Framework takes as its target, for an agent.
+
+    ``module`` is the name of the module whose functions the agent may call; by default it reaches its own
+    tools and agents. Raises InvalidInput for what is no agent, tool or workflow.
+    """
+    if kind_of(served) is None:
+        raise InvalidInput(f"{served!r} is no agent, tool or workflow, so it can't be served")
+
+    def serve(request: Any) -> Any:
+        if not is_request(request):
+            raise UnknownFunction(f"{served.name} is served to Functions Framework here; send HTTP requests")
+        return respond(served, module, request)
+
+    serve.__name__ = serve.__qualname__ = str(served.name)
+    serve.__module__ = module or serve.__module__
+    serve.__overwinter__ = served  # type: ignore[attr-defined]  # functions carry what they serve
+    return cast("FunctionType", serve)

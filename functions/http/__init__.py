@@ -1,0 +1,1 @@
+"""The way in over HTTP: one ASGI app. ``app.create_app`` makes it; only this package imports Starlette."""

@@ -1,0 +1,154 @@
+"""The one ASGI app: CloudEvents at ``POST /``, the HTTP API, probes. docs/http.md lists the routes.
+
+The caller opens the runtime and checks the address with ``guard``; the app answers. It never redirects, never
+answers 2xx before the work is durable, and turns every error into a problem document.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ... import __version__
+from ...state.quantities import Duration, seconds, size
+from .. import event_intake
+from . import asking, calling, controlling, openapi
+from .answer import Answer, Receive, Scope, Send, json_answer
+from .events import deliver, handshake, read_events, reply_event, taken_in
+from .guard import Guard
+from .models import ACTIONS
+from .problem import Refused, answered, problem
+from .service import Call, Endpoint, Service
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+
+MAX_BODY = "4MB"
+LONGEST_WAIT: Duration = "60s"
+
+
+def create_app(
+    runtime: Runtime,
+    *,
+    token: str | None,
+    max_body: str | int = MAX_BODY,
+    longest_wait: Duration = LONGEST_WAIT,
+    lifespan: Any = None,
+) -> Starlette:
+    """The app over an opened runtime.
+
+    ``token`` None means no authentication: only for a loopback address (``guard`` refuses others), and then
+    requests from web pages of other sites are refused. ``max_body`` bounds a request in bytes,
+    ``longest_wait`` how long one may wait for an outcome. ``lifespan`` is Starlette's.
+    """
+    service = Service(runtime, size(max_body), seconds(longest_wait), Counter(unwanted=0))
+    return Starlette(
+        routes=list(_routes(service, token)),
+        middleware=[Middleware(Guard, token)],
+        exception_handlers={HTTPException: _refused},
+        lifespan=lifespan,
+    )
+
+
+async def events(call: Call) -> Answer:
+    """POST / and OPTIONS /: CloudEvents, single or in a batch, and the webhook handshake."""
+    if call.scope["method"] == "OPTIONS":
+        return handshake(call.headers)
+    return await _receive(call, None)
+
+
+async def events_for(call: Call) -> Answer:
+    """POST /events/{function}: events of any type, for one function."""
+    if call.scope["method"] == "OPTIONS":
+        return handshake(call.headers)
+    return await _receive(call, call.path("name"))
+
+
+async def _receive(call: Call, name: str | None) -> Answer:
+    mode, arrived = read_events(call.headers, await call.body())
+    if name is not None and name not in call.runtime.functions:
+        raise Refused(404, f"no function {name[:100]!r} is served here; GET /functions lists all")
+    if name is None:
+        taken = await deliver(call.runtime, arrived)
+    else:
+        taken = [await taken_in(event_intake.take_for(call.runtime, name, event)) for event in arrived]
+    counters = call.service.counters
+    for one in taken:
+        counters["events"] += 1
+        counters["unwanted"] += one.fate is event_intake.Fate.UNWANTED
+    if len(arrived) != 1 or len(taken) != 1:
+        return Answer(202 if any(one.fate is event_intake.Fate.ACCEPTED for one in taken) else 204)
+    return await reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
+
+
+def _routes(service: Service, token: str | None) -> Iterator[Route]:
+    @lru_cache(maxsize=1)
+    def described() -> Answer:
+        return json_answer(openapi.document(service.runtime.functions, __version__, token is not None))
+
+    async def description(call: Call) -> Answer:
+        """GET /openapi.json"""
+        return described()
+
+    def route(path: str, method: str, endpoint: Endpoint, *more: str) -> Route:
+        return Route(path, _Endpoint(service, endpoint), methods=[method, *more])
+
+    yield route("/", "POST", events, "OPTIONS")
+    yield route("/sessions/{agent}/{session:path}", "POST", calling.send_message)
+    yield route("/workflows/{name}", "POST", calling.start_workflow)
+    yield route("/agents/{name}", "POST", calling.start_agent)
+    yield route("/tools/{name}", "POST", calling.invoke_tool)
+    yield route("/events/{name}", "POST", events_for, "OPTIONS")
+    yield route("/messages/{id:path}", "GET", calling.reply)
+    yield route("/results/{id:path}", "GET", calling.result)
+    yield route("/executions", "GET", asking.executions)
+    yield route("/executions/{id:path}", "GET", asking.execution)
+    yield route("/history/{id:path}", "GET", asking.history)
+    yield route("/approvals/{id:path}", "GET", asking.approvals)
+    yield route("/counts", "GET", asking.counts)
+    yield route("/functions", "GET", asking.functions)
+    yield route("/stats", "GET", asking.stats)
+    yield route("/signal/{id:path}", "POST", controlling.signal)
+    yield route("/decide/{id:path}", "POST", controlling.decide)
+    yield route("/complete/{token:path}", "POST", controlling.complete)
+    yield route("/fail/{token:path}", "POST", controlling.fail)
+    yield route("/heartbeat/{token:path}", "POST", controlling.heartbeat)
+    yield route("/bulk/{action}", "POST", controlling.bulk)
+    for action in ACTIONS:
+        yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))
+    yield route("/healthz", "GET", asking.health)
+    yield route("/readyz", "GET", asking.readiness)
+    yield route("/openapi.json", "GET", description)
+
+
+class _Endpoint:
+    """An endpoint as the ASGI application that a route wants. The method check is the route's."""
+
+    def __init__(self, service: Service, endpoint: Endpoint) -> None:
+        self._service = service
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(self._service, scope, receive)
+        answer = await answered(self._endpoint(call))
+        if answer.status >= 400:
+            self._service.counters["server errors" if answer.status >= 500 else "refused"] += 1
+        await answer(scope, receive, send)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: no such path (404), no such method (405 with Allow)."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    detail = f"{request.method} {request.url.path[:200]} is not served; GET /openapi.json lists what is"
+    answer = problem(Refused(status, detail, list(headers.items())))
+    return Response(answer.body, answer.status, dict(answer.headers))

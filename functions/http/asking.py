@@ -1,0 +1,109 @@
+"""Endpoints that look: executions, their journals, approvals, counts, functions, and the health of the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...state.codec import loads
+from ...state.errors import InvalidInput, StoreError, UnknownExecution
+from ...state.records import STATUSES, Filter, Head
+from ..loading import kind_of
+from .answer import Answer, json_answer
+from .models import Execution
+from .problem import document, settle
+from .schemas import input_schema
+from .service import Call, number, single
+
+PAGE = 200
+
+
+async def executions(call: Call) -> Answer:
+    """GET /executions: filtered, newest first, by pages."""
+    query = call.query("status", "function", "prefix", "parent", "awaits", "cursor", "limit")
+    status = tuple(query.get("status", ()))
+    for one in status:
+        if one not in STATUSES:
+            raise InvalidInput(f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
+    where = Filter(status, *(single(query, name) for name in ("function", "prefix", "parent", "awaits")))
+    limit = number(query, "limit", 50, PAGE) or 50
+    page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)
+    return json_answer({"executions": [Execution.of(head) for head in page.heads], "cursor": page.cursor})
+
+
+async def execution(call: Call) -> Answer:
+    """GET /executions/{id}: its head."""
+    call.query()
+    return json_answer(Execution.of(await _head(call)))
+
+
+async def history(call: Call) -> Answer:
+    """GET /history/{id}: its journal, by pages."""
+    query = call.query("after", "limit")
+    head = await _head(call)
+    after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000) or 100
+    entries = [loads(text) for text in await call.runtime.store.history(head.id, after, limit)]
+    reached = after + len(entries)
+    return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
+
+
+async def approvals(call: Call) -> Answer:
+    """GET /approvals/{id}: what waits for a decision."""
+    call.query()
+    return json_answer({"approvals": await call.runtime.approvals(call.path("id"))})
+
+
+async def counts(call: Call) -> Answer:
+    """GET /counts: number of executions by status."""
+    call.query()
+    return json_answer(await call.runtime.store.counts())
+
+
+async def functions(call: Call) -> Answer:
+    """GET /functions: what is served here."""
+    call.query()
+    return json_answer({"functions": [described(name, one) for name, one in call.runtime.functions.items()]})
+
+
+def described(name: str, function: Any) -> dict[str, Any]:
+    """A function for people and programs."""
+    description = str(getattr(function, "description", None) or "")
+    return {
+        "name": name,
+        "kind": kind_of(function),
+        "description": description,
+        "input": input_schema(function),
+    }
+
+
+async def health(call: Call) -> Answer:
+    """GET /healthz: the process answers."""
+    return json_answer({"status": "ok"})
+
+
+async def readiness(call: Call) -> Answer:
+    """GET /readyz: the functions are loaded and the store answers."""
+    if not call.runtime.ready or not call.runtime.functions:
+        return _unready("the runtime is starting or stopping")
+    settled = await settle(call.runtime.store.next_wake())
+    if settled.error is not None:
+        reason = str(settled.error) if isinstance(settled.error, StoreError) else type(settled.error).__name__
+        return _unready(f"the store does not answer: {reason}")
+    return json_answer({"status": "ready"})
+
+
+def _unready(detail: str) -> Answer:
+    return document(503, "not-ready", f"{detail}; try again", headers=[("retry-after", "1")])
+
+
+async def stats(call: Call) -> Answer:
+    """GET /stats: what this process has taken in since it started."""
+    call.query()
+    return json_answer(call.service.counters)
+
+
+async def _head(call: Call) -> Head:
+    id = call.path("id")
+    head = await call.runtime.store.head(id)
+    if head is None:
+        raise UnknownExecution(f"there is no execution {id[:200]!r}; GET /executions lists them")
+    return head

@@ -1,0 +1,105 @@
+"""Endpoints that give work to functions: start, message, invoke, and ask for the outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...state.errors import InvalidInput
+from ..event_intake import arguments_of, digest_of, invoke
+from ..event_media import essence
+from .answer import Answer, json_answer
+from .message import read_json, read_model
+from .models import Message
+from .outcome import answer_of, message_url, reply_to, result_of, result_url
+from .problem import Refused
+from .service import Call, single
+
+CONVERSATION = 30.0  # seconds that a message waits for its reply when the sender does not say
+
+
+async def start_workflow(call: Call) -> Answer:
+    """POST /workflows/{name}: the body is the input."""
+    return await _start(call, "workflow")
+
+
+async def start_agent(call: Call) -> Answer:
+    """POST /agents/{name}: one run of an agent, without a session; the body is the input."""
+    return await _start(call, "agent")
+
+
+async def _start(call: Call, kind: str) -> Answer:
+    name = call.path("name")
+    call.function(name, kind)
+    query = call.query("id", "by")
+    id = _id_of(call, name, query)
+    handle = await call.runtime.start(name, await call.json(), id=id, by=single(query, "by"))
+    wait = call.wait(0.0)
+    url = result_url(handle.id)
+    outcome = await result_of(call.runtime, handle.id, wait) if wait else None
+    answer = answer_of(outcome, url, {"id": handle.id})
+    if not handle.created:
+        answer.headers = (*answer.headers, ("idempotent-replay", "true"))
+    return answer
+
+
+def _id_of(call: Call, name: str, query: dict[str, list[str]]) -> str | None:
+    key = call.header("idempotency-key")
+    if "id" in query:
+        if key:
+            raise InvalidInput("send either ?id= or Idempotency-Key, not both")
+        return single(query, "id")
+    return f"{name}-{digest_of(name, key)}" if key else None
+
+
+async def send_message(call: Call) -> Answer:
+    """POST /sessions/{agent}/{session}: a message, JSON or plain text; waits for the reply."""
+    agent, session = call.path("agent"), call.path("session")
+    call.function(agent, "agent")
+    call.query()
+    message = await _message(call)
+    sent = await call.runtime.send(agent, session, message.content, id=message.id, by=message.by)
+    wait = call.wait(CONVERSATION)
+    outcome = await reply_to(call.runtime, sent.execution, sent.id, wait) if wait else None
+    pending = {"id": sent.execution, "message": sent.id}
+    return answer_of(outcome, message_url(sent.execution, sent.id), pending)
+
+
+async def _message(call: Call) -> Message:
+    body = await call.body()
+    if essence(call.header("content-type")) != "text/plain":
+        message = read_model(Message, read_json(call.headers, body))
+    else:
+        try:
+            message = Message(content=body.decode())
+        except UnicodeDecodeError:
+            raise Refused(400, "the text is not valid UTF-8") from None
+    key = call.header("idempotency-key")
+    if message.content in ("", {}):
+        raise InvalidInput("the message is empty; send some content")
+    return message.model_copy(update={"id": digest_of(key)}) if key and message.id is None else message
+
+
+async def result(call: Call) -> Answer:
+    """GET /results/{id}: the outcome of an execution, or 202 while it goes on."""
+    id = call.path("id")
+    call.query()
+    return answer_of(await result_of(call.runtime, id, call.wait(0.0)), result_url(id), {"id": id})
+
+
+async def reply(call: Call) -> Answer:
+    """GET /messages/{execution}?id=MESSAGE: the reply to a message, or 202 while there is none."""
+    execution = call.path("id")
+    message = single(call.query("id"), "id")
+    if not message:
+        raise InvalidInput("say which message by ?id=, as the Location of its acceptance did")
+    outcome = await reply_to(call.runtime, execution, message, call.wait(0.0))
+    return answer_of(outcome, message_url(execution, message), {"id": execution, "message": message})
+
+
+async def invoke_tool(call: Call) -> Answer:
+    """POST /tools/{name}: call a tool once; the body is the object of its arguments, the answer its result."""
+    name = call.path("name")
+    call.function(name, "tool")
+    call.query()
+    arguments: dict[str, Any] = arguments_of(await call.json())
+    return json_answer(await invoke(call.runtime, name, arguments))

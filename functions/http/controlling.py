@@ -1,0 +1,78 @@
+"""Endpoints that steer executions: signals, decisions, callbacks, and the verbs, one by one or in bulk."""
+
+from __future__ import annotations
+
+from ...state.errors import InvalidInput
+from .answer import Answer, accepted, json_answer
+from .models import ACTIONS, Bulk, Decision, Failure, Reason, Signal
+from .outcome import result_url
+from .problem import Refused
+from .service import Call, Endpoint
+
+
+async def signal(call: Call) -> Answer:
+    """POST /signal/{id}: an external event for ``wait_for``."""
+    id = call.path("id")
+    call.query()
+    body = await call.model(Signal)
+    await call.runtime.signal(id, body.name, body.data, event_id=body.id, source=body.source)
+    return accepted()
+
+
+async def decide(call: Call) -> Answer:
+    """POST /decide/{id}: approve or deny."""
+    id = call.path("id")
+    call.query()
+    body = await call.model(Decision)
+    await call.runtime.decide(id, body.op, body.approved, by=body.by, reason=body.reason, digest=body.digest)
+    return accepted()
+
+
+async def complete(call: Call) -> Answer:
+    """POST /complete/{token}: complete a callback; the body is its value."""
+    token = call.path("token")
+    call.query()
+    await call.runtime.callback(token, value=await call.json())
+    return accepted()
+
+
+async def fail(call: Call) -> Answer:
+    """POST /fail/{token}: complete a callback with an error."""
+    token = call.path("token")
+    call.query()
+    await call.runtime.callback(token, error=(await call.model(Failure)).message)
+    return accepted()
+
+
+async def heartbeat(call: Call) -> Answer:
+    """POST /heartbeat/{token}: the outside system is still at work."""
+    token = call.path("token")
+    call.query()
+    await call.runtime.heartbeat(token)
+    return accepted()
+
+
+def verb(action: str) -> Endpoint:
+    """POST /cancel/{id} and its likes."""
+
+    async def endpoint(call: Call) -> Answer:
+        id = call.path("id")
+        call.query()
+        body = await call.model(Reason)
+        await call.runtime.act(action, id, by=body.by, reason=body.reason)
+        return accepted(result_url(id))
+
+    return endpoint
+
+
+async def bulk(call: Call) -> Answer:
+    """POST /bulk/{action}: a verb for all executions of a filter."""
+    action = call.path("action")
+    call.query()
+    if action not in ACTIONS:
+        raise Refused(404, f"there is no action {action[:40]!r}; the actions are: {', '.join(ACTIONS)}")
+    body = await call.model(Bulk)
+    where = body.where.filter()
+    if where == type(where)() and not body.all:
+        raise InvalidInput('an empty "where" means every execution; narrow it, or send "all": true')
+    return json_answer({"count": await call.runtime.bulk(action, where, by=body.by, reason=body.reason)})

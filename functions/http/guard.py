@@ -1,0 +1,116 @@
+"""Who may talk to the server. On loopback nobody needs to say who they are, but web pages in the user's browser
+stay out (DNS rebinding, cross-site requests). On any other address everybody needs the token.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from urllib.parse import parse_qsl, urlsplit
+
+from ...state.errors import InvalidInput
+from .answer import Receive, Scope, Send
+from .message import RawHeaders, header
+from .problem import Refused, problem
+
+OPEN = frozenset({"/healthz", "/readyz"})
+"""Paths without authentication: they tell a probe whether the process works, and nothing else."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, without a port, means this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback
+
+
+def guard(host: str, token: str | None) -> None:
+    """Refuse to start where strangers could reach an unprotected server. Raises InvalidInput."""
+    if token is not None and len(token) < 16:
+        raise InvalidInput(
+            "the token is too short to be a secret; make one with: python -c 'import secrets; "
+            "print(secrets.token_urlsafe(32))'"
+        )
+    if token is None and not is_loopback(host):
+        raise InvalidInput(
+            f"{host or 'every address'} can be reached from other machines, and no token is set; set "
+            "OVERWINTER_TOKEN to a long random text, or listen on 127.0.0.1"
+        )
+
+
+class Guard:
+    """ASGI middleware: 401 without the token, 403 for browsers of other sites, otherwise nothing."""
+
+    def __init__(self, app: object, token: str | None) -> None:
+        self._app = app
+        self._token = None if token is None else token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            refusal = self._refusal(scope)
+            if refusal is not None:
+                await problem(refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)  # type: ignore[operator]  # Starlette types its apps otherwise
+
+    def _refusal(self, scope: Scope) -> Refused | None:
+        headers: RawHeaders = scope["headers"]
+        if self._token is None:
+            return _foreign(headers)
+        if scope["path"] in OPEN or (scope["method"] == "OPTIONS" and scope["path"] == "/"):
+            return None
+        given = _given_token(headers, scope.get("query_string", b""))
+        if given is None:
+            return _unauthorized("send Authorization: Bearer TOKEN", "Bearer")
+        if not hmac.compare_digest(given, self._token):
+            return _unauthorized("the token is wrong", 'Bearer error="invalid_token"')
+        return None
+
+
+def _unauthorized(message: str, challenge: str) -> Refused:
+    return Refused(401, message, [("www-authenticate", challenge), ("cache-control", "no-store")])
+
+
+def _given_token(headers: RawHeaders, query: bytes) -> bytes | None:
+    scheme, _, credentials = header(headers, b"authorization").partition(" ")
+    if scheme:
+        return credentials.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
+    if b"access_token" in query:
+        for name, value in parse_qsl(query.decode("latin-1")):
+            if name == "access_token":
+                return value.encode()
+    return None
+
+
+def _foreign(headers: RawHeaders) -> Refused | None:
+    host = header(headers, b"host")
+    if not is_loopback(_name(host)):
+        return Refused(
+            403,
+            f"the Host {host[:100]!r} is not this machine; call 127.0.0.1 or localhost, or start with a token",
+        )
+    origin = header(headers, b"origin")
+    if origin and urlsplit_host(origin) != host.lower():
+        return Refused(403, "web pages of other origins may not call this server; start it with a token")
+    if header(headers, b"sec-fetch-site") in ("cross-site", "same-site"):
+        return Refused(403, "other web sites may not call this server; start it with a token")
+    return None
+
+
+def urlsplit_host(origin: str) -> str:
+    """Host and port of an origin; "" for an opaque one ("null")."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
+
+
+def _name(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]

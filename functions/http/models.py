@@ -1,0 +1,172 @@
+"""What goes over the HTTP API as JSON, strictly: unknown fields and wrong types are refused. The OpenAPI
+document is made from these models.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...state.records import Filter, Head
+
+ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
+Status = Literal[
+    "pending", "running", "waiting", "idle", "paused", "stuck", "cancelled", "completed", "failed", "terminated"
+]
+
+
+class Asked(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Message(Asked):
+    """A message to a session. ``id`` makes it arrive once, however often it is sent."""
+
+    content: str | dict[str, Any] = Field(description="text, or an object that the agent understands")
+    id: str | None = Field(default=None, min_length=1, max_length=200)
+    by: str = Field(default="", max_length=200, description="who says it")
+
+
+class Signal(Asked):
+    """An external event for ``wait_for``."""
+
+    name: str = Field(min_length=1, max_length=200)
+    data: Any = None
+    id: str = Field(default="", max_length=200, description="makes it arrive once, together with source")
+    source: str = Field(default="", max_length=1000)
+
+
+class Decision(Asked):
+    """A decision on an approval. Without ``op`` there must be exactly one that waits."""
+
+    approved: bool
+    op: str | None = Field(default=None, max_length=200)
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=2000)
+    digest: str = Field(default="", max_length=200, description="of what was shown to the person")
+
+
+class Failure(Asked):
+    """The error that an outside system completes a callback with."""
+
+    message: str = Field(min_length=1, max_length=8000)
+
+
+class Reason(Asked):
+    """Who does it, and why; it goes into the journal."""
+
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=2000)
+
+
+class Where(Asked):
+    """Which executions; what is left out matches all."""
+
+    status: list[Status] = []
+    function: str = Field(default="", max_length=200)
+    prefix: str = Field(default="", max_length=1000, description="start of the id")
+    parent: str = Field(default="", max_length=1000)
+    awaits: str = Field(default="", max_length=1000, description='start of what it waits for, like "approval"')
+
+    def filter(self) -> Filter:
+        return Filter(tuple(self.status), self.function, self.prefix, self.parent, self.awaits)
+
+
+class Bulk(Reason):
+    """An action on many executions. An empty ``where`` needs ``all``."""
+
+    where: Where = Where()
+    all: bool = Field(default=False, description="really every execution")
+
+
+class Count(BaseModel):
+    """How many executions an action has reached."""
+
+    count: int
+
+
+class Outcome(BaseModel):
+    """How far an execution or a message is. ``result`` when completed, ``error`` when it ended otherwise."""
+
+    id: str
+    status: Literal["running", "completed", "failed", "cancelled", "terminated", "stuck"]
+    message: str | None = None
+    result: Any = None
+    error: dict[str, Any] | None = None
+
+
+class Execution(BaseModel):
+    """The head of an execution. Times are milliseconds since the epoch."""
+
+    id: str
+    function: str
+    kind: str
+    status: str
+    version: int
+    length: int
+    created: int
+    updated: int
+    wake: int | None
+    parent: str | None
+    awaits: str
+    note: str
+    owner: str | None
+
+    @staticmethod
+    def of(head: Head) -> dict[str, Any]:
+        return {name: getattr(head, name) for name in Execution.model_fields}
+
+
+class Executions(BaseModel):
+    """One page, newest first. Give ``cursor`` back to read on; null at the end."""
+
+    executions: list[Execution]
+    cursor: str | None
+
+
+class History(BaseModel):
+    """Journal entries (docs/journal.md). ``next`` is the ``after`` to read on with; null at the end."""
+
+    entries: list[dict[str, Any]]
+    next: int | None
+
+
+class Approval(BaseModel):
+    """An approval that waits for a decision. ``digest`` stands for exactly what is proposed."""
+
+    model_config = ConfigDict(extra="allow")
+    op: str
+
+
+class Approvals(BaseModel):
+    """All open approvals of an execution."""
+
+    approvals: list[Approval]
+
+
+class Function(BaseModel):
+    """Something that is served here. ``input`` is the JSON schema of what it takes."""
+
+    name: str
+    kind: Literal["agent", "tool", "workflow"]
+    description: str
+    input: dict[str, Any]
+
+
+class Functions(BaseModel):
+    """All functions that are served here."""
+
+    functions: list[Function]
+
+
+class Problem(BaseModel):
+    """An error, as RFC 9457 writes it. ``detail`` says what to do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    attribute: str | None = None

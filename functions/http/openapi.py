@@ -1,0 +1,212 @@
+"""The OpenAPI 3.1 document of one app: its operations, and the functions with their real input schemas.
+
+Execution ids may hold slashes; in a generated client they are percent-encoded, in a URL written by hand they
+may stand as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from ...state.records import STATUSES
+from ..loading import kind_of
+from . import models
+from .schemas import input_schema, lifted
+
+Json = dict[str, Any]
+
+_MODELS: tuple[type[BaseModel], ...] = (
+    models.Message,
+    models.Signal,
+    models.Decision,
+    models.Failure,
+    models.Reason,
+    models.Bulk,
+    models.Count,
+    models.Outcome,
+    models.Execution,
+    models.Executions,
+    models.History,
+    models.Approvals,
+    models.Functions,
+    models.Problem,
+)
+_ERRORS = {
+    400: "the request can't be read",
+    401: "the token is missing or wrong",
+    403: "refused",
+    404: "there is no such thing",
+    409: "in conflict with what is stored",
+    413: "the body is too large",
+    415: "another content type is needed",
+    422: "a value is wrong; detail says which",
+    500: "the function or the server failed",
+    503: "the store can't take it now; see Retry-After",
+    504: "the function took too long",
+}
+_READ = (400, 401, 403, 404, 422, 500, 503)
+_WRITE = (*_READ, 409, 413, 415)
+_PREFER: Json = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "examples": ["wait=10", "respond-async"]},
+    "description": "how long to wait for the outcome",
+}
+_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+    "description": "makes the request count once",
+}
+
+
+def ref(model: type[BaseModel]) -> Json:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def parameter(name: str, where: str = "path", schema: Json | None = None) -> Json:
+    schema = {"type": "string", "minLength": 1, "maxLength": 200} if schema is None else schema
+    return {"name": name, "in": where, "required": where == "path", "schema": schema}
+
+
+def operation(
+    summary: str,
+    answers: Mapping[int, Json | None],
+    *,
+    body: Json | None = None,
+    body_needed: bool = True,
+    types: tuple[str, ...] = ("application/json",),
+    parameters: tuple[Json, ...] = (),
+    errors: tuple[int, ...] = (),
+) -> Json:
+    """One operation. ``answers`` maps statuses to the schema of their JSON; None: no body."""
+    responses: Json = {}
+    for status, schema in answers.items():
+        content = {} if schema is None else {"content": {"application/json": {"schema": schema}}}
+        responses[str(status)] = {"description": "done" if status < 202 else "accepted", **content}
+    for status in sorted(errors or (_READ if body is None else _WRITE)):
+        content = {"application/problem+json": {"schema": ref(models.Problem)}}
+        responses[str(status)] = {"description": _ERRORS[status], "content": content}
+    made: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
+    if body is not None:
+        made["requestBody"] = {"required": body_needed, "content": {kind: {"schema": body} for kind in types}}
+    return made
+
+
+def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
+    """The whole document, as plain JSON."""
+    _, shared = models_json_schema(
+        [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
+    )
+    schemas: Json = dict(shared["$defs"])
+    paths: Json = {**_fixed_paths()}
+    for name, function in functions.items():
+        schema = lifted(input_schema(function), name, schemas)
+        paths.update(_function_paths(name, str(kind_of(function)), schema))
+    components: Json = {"schemas": schemas}
+    made: Json = {
+        "openapi": "3.1.0",
+        "info": {"title": "overwinter", "version": version, "description": "Durable agents over HTTP."},
+        "paths": paths,
+        "components": components,
+    }
+    if secured:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        made["security"] = [{"token": []}]
+    return made
+
+
+def _function_paths(name: str, kind: str, schema: Json) -> Json:
+    if kind == "tool":
+        answers: dict[int, Json | None] = {200: {}}
+        call = operation(f"Call {name}", answers, body=schema, body_needed=False, errors=(*_WRITE, 504))
+        return {f"/tools/{name}": {"post": call}}
+    outcome: dict[int, Json | None] = {200: ref(models.Outcome), 202: ref(models.Outcome)}
+    asked = (_PREFER, _KEY, parameter("by", "query", {"type": "string", "maxLength": 200}))
+    start = operation(f"Start {name}", outcome, body=schema, body_needed=False, parameters=asked)
+    paths: Json = {f"/{kind}s/{name}": {"post": start}}
+    if kind == "agent":
+        message = operation(
+            f"Send a message to a session of {name}",
+            outcome,
+            body=ref(models.Message),
+            parameters=(parameter("session"), _PREFER, _KEY),
+        )
+        message["requestBody"]["content"]["text/plain"] = {"schema": {"type": "string", "minLength": 1}}
+        paths[f"/sessions/{name}/{{session}}"] = {"post": message}
+    return paths
+
+
+def _fixed_paths() -> Json:
+    id, token = (parameter("id"),), (parameter("token"),)
+    outcome: dict[int, Json | None] = {200: ref(models.Outcome), 202: ref(models.Outcome)}
+    done: dict[int, Json | None] = {202: None}
+    message = parameter("id", "query") | {"required": True}
+    probe = (500, 503)
+    paths: Json = {
+        "/results/{id}": {"get": operation("The outcome of an execution", outcome, parameters=(*id, _PREFER))},
+        "/messages/{execution}": {
+            "get": operation(
+                "The reply to a message",
+                outcome,
+                parameters=(parameter("execution"), message, _PREFER),
+            )
+        },
+        "/executions": {"get": operation("List executions", {200: ref(models.Executions)}, parameters=_listing())},
+        "/executions/{id}": {"get": operation("One execution", {200: ref(models.Execution)}, parameters=id)},
+        "/history/{id}": {
+            "get": operation("Its journal", {200: ref(models.History)}, parameters=(*id, *_paging(1000)))
+        },
+        "/approvals/{id}": {"get": operation("Open approvals", {200: ref(models.Approvals)}, parameters=id)},
+        "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
+        "/stats": {"get": operation("What this process took in", {200: _COUNTS})},
+        "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
+        "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
+        "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
+        "/fail/{token}": _post("Fail a callback", done, models.Failure, token),
+        "/complete/{token}": {
+            "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)
+        },
+        "/heartbeat/{token}": {"post": operation("Keep a callback open", done, parameters=token)},
+        "/healthz": {"get": operation("The process answers", {200: {}}, errors=probe)},
+        "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
+    }
+    for action in models.ACTIONS:
+        paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, models.Reason, id, False)
+        counted: dict[int, Json | None] = {200: ref(models.Count)}
+        paths[f"/bulk/{action}"] = _post(f"{action.capitalize()} many executions", counted, models.Bulk, ())
+    return paths
+
+
+_COUNTS: Json = {"type": "object", "additionalProperties": {"type": "integer"}}
+
+
+def _post(
+    summary: str,
+    answers: Mapping[int, Json | None],
+    model: type[BaseModel],
+    parameters: tuple[Json, ...],
+    needed: bool = True,
+) -> Json:
+    return {"post": operation(summary, answers, body=ref(model), body_needed=needed, parameters=parameters)}
+
+
+def _listing() -> tuple[Json, ...]:
+    texts = (parameter(name, "query", {"type": "string"}) for name in ("function", "prefix", "parent", "awaits"))
+    statuses: Json = {"type": "array", "items": {"enum": list(STATUSES)}}
+    page = (parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200)))
+    return (parameter("status", "query", statuses), *texts, *page)
+
+
+def _paging(most: int) -> tuple[Json, ...]:
+    return (parameter("after", "query", _whole(2**53)), parameter("limit", "query", _whole(most)))
+
+
+def _whole(most: int) -> Json:
+    return {"type": "integer", "minimum": 0, "maximum": most}

@@ -1,0 +1,81 @@
+"""How far an execution or a message is, as an answer: 200 with its outcome, or 202 with where to ask again.
+
+A failed execution is a successful answer about a failed execution: 200, ``status`` "failed".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ...orchestrator.failures import encode
+from ...state.errors import (
+    ExecutionCancelled,
+    ExecutionError,
+    ExecutionStuck,
+    ExecutionTerminated,
+    StoreError,
+    TimedOut,
+    UnknownExecution,
+)
+from .answer import Answer, accepted, json_answer
+from .problem import settle
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+
+LAPSE = 0.1  # seconds that a look without waiting may take
+
+
+def result_url(id: str) -> str:
+    """Where the outcome of an execution is found."""
+    return f"/results/{quote(id, safe='/')}"
+
+
+def message_url(execution: str, message: str) -> str:
+    """Where the reply to a message is found."""
+    return f"/messages/{quote(execution, safe='/')}?id={quote(message, safe='')}"
+
+
+async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | None:
+    """The outcome of an execution; None when it has not ended after ``wait`` seconds."""
+    settled = await settle(runtime.result(id, timeout=max(wait, LAPSE)))
+    error = settled.error
+    if error is None:
+        return {"id": id, "status": "completed", "result": settled.value}
+    if isinstance(error, ExecutionError):
+        cause = error.cause if isinstance(error.cause, Exception) else error
+        return {"id": id, "status": _status(error), "error": encode(cause)}
+    if isinstance(error, TimeoutError):
+        return None
+    raise error
+
+
+async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) -> dict[str, Any] | None:
+    """The outcome of a message; None when there is no reply after ``wait`` seconds."""
+    settled = await settle(runtime.reply(execution, message, timeout=max(wait, LAPSE)))
+    error = settled.error
+    known: dict[str, Any] = {"id": execution, "message": message}
+    if error is None:
+        return {**known, "status": "completed", "result": settled.value}
+    if isinstance(error, TimeoutError) and not isinstance(error, TimedOut):
+        return None
+    if isinstance(error, (StoreError, UnknownExecution)):
+        raise error
+    status = _status(error) if isinstance(error, ExecutionError) else "failed"
+    return {**known, "status": status, "error": encode(error)}
+
+
+def answer_of(outcome: dict[str, Any] | None, url: str, pending: dict[str, Any]) -> Answer:
+    """200 with the outcome; without one 202 that names ``url`` as the place to ask again."""
+    if outcome is not None:
+        return json_answer(outcome)
+    return accepted(url, {**pending, "status": "running"})
+
+
+def _status(error: ExecutionError) -> str:
+    if isinstance(error, ExecutionCancelled):
+        return "cancelled"
+    if isinstance(error, ExecutionTerminated):
+        return "terminated"
+    return "stuck" if isinstance(error, ExecutionStuck) else "failed"

@@ -1,0 +1,147 @@
+"""Errors as problem details (RFC 9457): what happened, and in ``detail`` what to do. The outer edge is here.
+
+``settle`` is the only place of the HTTP and CloudEvents edges that catches every error: what a function
+raised must become an answer, whatever it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Awaitable
+from http import HTTPStatus
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from ...state.codec import dumps
+from ...state.errors import (
+    AlreadyExists,
+    AlreadyFinished,
+    CircuitOpen,
+    Conflict,
+    EtagMismatch,
+    Final,
+    InvalidEvent,
+    InvalidInput,
+    OverwinterError,
+    PayloadTooLarge,
+    Retryable,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+    UnknownExecution,
+    UnknownFunction,
+)
+from .answer import Answer, Headers
+
+log = logging.getLogger("overwinter.http")
+T = TypeVar("T")
+
+CONTENT_TYPE = "application/problem+json"
+
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (UnknownFunction, 404),
+    (UnknownExecution, 404),
+    (AlreadyExists, 409),
+    (AlreadyFinished, 409),
+    (PayloadTooLarge, 413),
+    (InvalidInput, 422),
+    (Final, 422),
+    (EtagMismatch, 409),
+    (Conflict, 503),
+    (StoreUnavailable, 503),
+    (StoreFull, 503),
+    (StoreReadOnly, 503),
+    (CircuitOpen, 503),
+    (Retryable, 503),
+    (TimeoutError, 504),
+)
+_RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30}
+
+
+class Refused(InvalidInput):
+    """The request is refused with a status of HTTP's own; ``headers`` go with the answer."""
+
+    def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = tuple(headers)
+
+
+class Settled(NamedTuple, Generic[T]):
+    """How an awaitable ended: with a value, or with an error."""
+
+    value: T | None
+    error: Exception | None
+
+
+async def settle(work: Awaitable[T]) -> Settled[T]:
+    """Await ``work`` and give back its value or its error, whatever it is."""
+    try:
+        return Settled(await work, None)
+    except Exception as error:  # noqa: BLE001  # the outer edge, see above
+        return Settled(None, error)
+
+
+async def answered(work: Awaitable[Answer]) -> Answer:
+    """The answer that ``work`` gives, or the problem that it ran into."""
+    settled = await settle(work)
+    if settled.error is not None or settled.value is None:
+        return problem(settled.error or TypeError("no answer was made"))
+    return settled.value
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that says what the sender should do: 4xx change it, 503 try again, 500 our fault."""
+    if isinstance(error, (InvalidEvent, Refused)):
+        return error.status
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def problem(error: BaseException) -> Answer:
+    """The answer to a request that ran into ``error``."""
+    status = status_of(error)
+    members: dict[str, Any] = {}
+    headers: list[tuple[str, str]] = []
+    if isinstance(error, Refused):
+        headers.extend(error.headers)
+        kind = HTTPStatus(status).name.lower().replace("_", "-")
+    else:
+        kind = kind_of(error)
+    if isinstance(error, InvalidEvent) and error.attribute:
+        members["attribute"] = error.attribute
+    if status == 503:
+        headers.append(("retry-after", str(_wait(error))))
+    detail = str(error) or type(error).__doc__ or kind
+    if status == 500:
+        log.error("the request failed", exc_info=error)
+        if not isinstance(error, OverwinterError):
+            detail = f"{type(error).__name__}: {detail}; the server's log has the traceback"
+    return document(status, kind, detail, members, headers)
+
+
+def document(
+    status: int, kind: str, detail: str, members: dict[str, Any] | None = None, headers: Headers = ()
+) -> Answer:
+    """A problem document of the given kind ("unknown-execution")."""
+    body: dict[str, Any] = {
+        "type": f"urn:overwinter:problem:{kind}",
+        "title": kind.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        **(members or {}),
+    }
+    return Answer(status, dumps(body).encode(), (("content-type", CONTENT_TYPE), *headers))
+
+
+def kind_of(error: BaseException) -> str:
+    """The class name as a slug; "internal-error" for what is none of ours."""
+    if isinstance(error, OverwinterError):
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    return "timed-out" if isinstance(error, TimeoutError) else "function-failed"
+
+
+def _wait(error: BaseException) -> int:
+    asked = getattr(error, "retry_after", None)
+    if isinstance(asked, (int, float)):
+        return max(1, -int(-asked // 1))
+    return _RETRY_AFTER.get(type(error), 1) if isinstance(error, Exception) else 1

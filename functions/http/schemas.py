@@ -1,0 +1,47 @@
+"""The JSON schema of what a function takes, from its own annotations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...state.codec import adapter
+from ..loading import kind_of
+
+MESSAGE: dict[str, Any] = {
+    "description": "a text, or an object that the agent understands",
+    "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
+}
+
+
+def input_schema(function: Any) -> dict[str, Any]:
+    """JSON schema (2020-12) of a function's input; {} accepts anything."""
+    if kind_of(function) == "tool":
+        parameters: dict[str, Any] = function.parameters
+        return parameters
+    annotation = getattr(function, "input", Any)
+    if kind_of(function) == "agent" and annotation in (Any, None):
+        return MESSAGE
+    return {} if annotation in (Any, object) else adapter(annotation).json_schema()
+
+
+def lifted(schema: dict[str, Any], name: str, shared: dict[str, Any]) -> dict[str, Any]:
+    """The schema with its ``$defs`` moved to ``shared`` (OpenAPI's components) under names of their own."""
+    own = schema.get("$defs", {})
+    renamed = {f"#/$defs/{key}": f"#/components/schemas/{name}.{key}" for key in own}
+    for key, value in own.items():
+        shared[f"{name}.{key}"] = _pointed(value, renamed)
+    pointed: dict[str, Any] = _pointed({k: v for k, v in schema.items() if k != "$defs"}, renamed)
+    return pointed
+
+
+def _pointed(node: Any, renamed: dict[str, str]) -> Any:
+    if type(node) is dict:
+        members: dict[str, Any] = node
+        return {
+            key: renamed.get(value, value) if key == "$ref" and isinstance(value, str) else _pointed(value, renamed)
+            for key, value in members.items()
+        }
+    if type(node) is list:
+        items: list[Any] = node
+        return [_pointed(item, renamed) for item in items]
+    return node

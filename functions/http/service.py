@@ -1,0 +1,121 @@
+"""What all endpoints share, and the path from a request to its answer: every error becomes a problem document.
+
+An endpoint is ``async (Call) -> Answer``. The path parameters, the query and the body come checked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qs
+
+from pydantic import BaseModel
+
+from ...state.errors import InvalidInput, UnknownFunction
+from ..loading import kind_of
+from .answer import Answer, Receive, Scope
+from .message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
+from .problem import Refused
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Service(NamedTuple):
+    """One app's runtime and limits. ``counters`` counts what it has answered."""
+
+    runtime: Runtime
+    max_body: int
+    longest_wait: float
+    counters: Counter[str]
+
+
+class Call(NamedTuple):
+    """One request to an endpoint."""
+
+    service: Service
+    scope: Scope
+    receive: Receive
+
+    @property
+    def runtime(self) -> Runtime:
+        return self.service.runtime
+
+    @property
+    def headers(self) -> RawHeaders:
+        headers: RawHeaders = self.scope["headers"]
+        return headers
+
+    def path(self, name: str) -> str:
+        """A path parameter, never empty."""
+        value: str = self.scope["path_params"][name]
+        if not value:
+            raise Refused(404, f"the path lacks the {name}; GET /openapi.json lists all paths")
+        return value
+
+    def header(self, name: str) -> str:
+        return header(self.headers, name.encode())
+
+    async def body(self) -> bytes:
+        return await read_body(self.scope, self.receive, self.service.max_body)
+
+    async def json(self) -> Any:
+        """The body as plain JSON, None when it is empty."""
+        return read_json(self.headers, await self.body())
+
+    async def model(self, model: type[Model]) -> Model:
+        return read_model(model, await self.json())
+
+    def query(self, *allowed: str) -> dict[str, list[str]]:
+        """The query parameters. An unknown one is refused: a mistyped filter must not match everything."""
+        try:
+            found = parse_qs(self.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+        except ValueError:
+            raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
+        unknown = set(found) - {*allowed, "access_token"}
+        if unknown:
+            names = ", ".join(allowed) or "none"
+            raise InvalidInput(f"unknown query parameter {sorted(unknown)[0][:60]!r}; known are: {names}")
+        return found
+
+    @property
+    def preference(self) -> Preference:
+        return preference(self.headers)
+
+    def wait(self, unsaid: float) -> float:
+        """Seconds that the sender lets us take, within the limit."""
+        asked = self.preference.wait
+        return min(self.service.longest_wait, unsaid if asked is None else asked)
+
+    def function(self, name: str, kind: str) -> Any:
+        """The function of that name. Raises UnknownFunction, also when it is of another kind."""
+        found = self.runtime.functions.get(name)
+        actual = kind_of(found)
+        if actual != kind:
+            what = f"{name!r} is a {actual}: use /{actual}s/{name}" if actual else "GET /functions lists all"
+            raise UnknownFunction(f"no {kind} {name[:100]!r} is served here; {what}")
+        return found
+
+
+Endpoint = Callable[[Call], Awaitable[Answer]]
+
+
+def single(query: dict[str, list[str]], name: str) -> str:
+    """The one value of a query parameter, "" when it is not there."""
+    values = query.get(name, [""])
+    if len(values) > 1:
+        raise InvalidInput(f"the query parameter {name} occurs {len(values)} times; send it once")
+    return values[0]
+
+
+def number(query: dict[str, list[str]], name: str, unsaid: int, most: int) -> int:
+    """A whole number from the query, at least 0 and at most ``most``."""
+    text = single(query, name)
+    if not text and name not in query:
+        return unsaid
+    if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text) <= most):
+        raise InvalidInput(f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
+    return int(text)

@@ -1,0 +1,55 @@
+"""From what a user writes for ``model=`` to a model. Nothing heavy is imported before the first answer.
+
+``"scripted:echo"`` is built in; ``"scripted:module.name"`` is a script (or a Scripted) in a module that can
+be imported; every other text is a litellm model such as ``"openai/gpt-5-mini"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ...state.errors import InvalidInput
+from .litellm import LiteLLM
+from .port import Answer, Model, Request
+from .scripted import Scripted, echo
+
+PREFIX = "scripted:"
+
+
+def choose(model: str | Model) -> Model:
+    """The model that is meant. Raises InvalidInput for what is neither text nor a model."""
+    if not isinstance(model, str):
+        if not hasattr(model, "complete") or not isinstance(getattr(model, "name", None), str):
+            raise InvalidInput(f"{model!r} is no model; give a name or an object with name and complete(request)")
+        return model
+    if not model.strip():
+        raise InvalidInput('the model has no name; write one such as "openai/gpt-5-mini" or "scripted:echo"')
+    if not model.startswith(PREFIX):
+        return LiteLLM(model)
+    name = model.removeprefix(PREFIX)
+    return Scripted(echo, "echo") if name == "echo" else Found(name)
+
+
+class Found:
+    """A script that lies in a module, looked up when it is first asked."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._model: Model | None = None
+        self.name = f"scripted/{path}"
+
+    async def complete(self, request: Request) -> Answer:
+        if self._model is None:
+            self._model = self._find()
+        return await self._model.complete(request)
+
+    def _find(self) -> Model:
+        module, _, name = self._path.rpartition(".")
+        try:
+            found: Any = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise InvalidInput(
+                f"there is no script {self._path!r} ({error}); write scripted:echo or scripted:module.name"
+            ) from None
+        return found if isinstance(found, Scripted) else Scripted(found, self._path)

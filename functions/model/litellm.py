@@ -1,0 +1,175 @@
+"""Models of all providers through litellm, which is imported at the first answer and nowhere else: it takes
+seconds and 200 MB.
+
+One call is one attempt: litellm's own retries are off. Usage and cost are recorded on every answer. Errors
+that another attempt may heal become ModelUnavailable with the provider's ``retry_after``; all others become
+InvalidInput that says what to change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from ...orchestrator.resilience import retry_after
+from ...state.errors import InvalidInput, Retryable
+from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
+
+_PASSING = {408, 409, 425, 429}
+_FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
+           "max_tokens": "length", "content_filter": "content_filter"}  # fmt: skip
+
+
+class ModelUnavailable(Retryable):
+    """The provider is overloaded, rate-limited, broken or out of reach. ``status`` is its HTTP status."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.status = status
+
+
+class LiteLLM:
+    """The litellm model ``name`` (``provider/model``). Keys come from the provider's environment variables."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._library: Any = None  # litellm has no useful types
+
+    def __repr__(self) -> str:
+        return f"LiteLLM({self.name!r})"
+
+    async def complete(self, request: Request) -> Answer:
+        if self._library is None:
+            self._library = await asyncio.to_thread(_load)
+        library = self._library
+        try:
+            response = await library.acompletion(**self._arguments(request))
+        except library.exceptions.BudgetExceededError as error:
+            raise InvalidInput(f"{self.name}: {error}") from error
+        except _openai_error(library) as error:
+            raise _translated(self.name, library, error) from error
+        return _answer(response, self.name)
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        arguments: dict[str, Any] = {
+            "model": self.name,
+            "messages": [_message(message) for message in request.messages],
+            **request.settings,
+            "num_retries": 0,
+            "max_retries": 0,
+        }
+        if request.tools:
+            arguments["tools"] = [_tool(tool) for tool in request.tools]
+        if request.output is not None and self._library.supports_response_schema(model=self.name):
+            name, schema = request.output
+            described = {"name": name, "schema": schema, "strict": False}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": described}
+        return arguments
+
+
+def _load() -> Any:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or it fetches a price list at import
+    try:
+        library: Any = importlib.import_module("litellm")
+    except ImportError as error:
+        raise InvalidInput(f"models of providers need litellm ({error}): pip install 'overwinter[llm]'") from error
+    library.telemetry = False
+    library.suppress_debug_info = True
+    return library
+
+
+def _openai_error(library: Any) -> type[Exception]:
+    """The root of all errors that litellm maps a provider's to."""
+    error: type[Exception] = importlib.import_module("openai").OpenAIError
+    return error
+
+
+def _translated(model: str, library: Any, error: Exception) -> Exception:
+    """A provider's error as what the caller can do about it."""
+    status = getattr(error, "status_code", None)
+    said = f"{model}: {str(error)[:2000]}"
+    known = library.exceptions
+    if isinstance(error, known.ContextWindowExceededError):
+        return InvalidInput(f"{said}. The conversation is too long for this model; make the agent's history shorter")
+    if isinstance(error, known.AuthenticationError) or status in (401, 403):
+        return InvalidInput(f"{said}. Check the provider's API key in the environment, such as OPENAI_API_KEY")
+    if isinstance(error, known.NotFoundError):
+        return InvalidInput(f"{said}. Check the model's name, written as provider/model")
+    if status == 429 and "insufficient_quota" in _code(error):
+        return InvalidInput(f"{said}. The account has no quota left; add credit or choose another model")
+    if status is None or status in _PASSING or status >= 500:
+        return ModelUnavailable(said, retry_after=_wait(error), status=status)
+    return InvalidInput(f"{said}. The provider refuses the request; correct the model's name or the settings")
+
+
+def _code(error: Exception) -> str:
+    body: Any = getattr(error, "body", None)
+    return f"{getattr(error, 'code', '')} {body or ''} {error}"
+
+
+def _wait(error: Exception) -> float | None:
+    """Retry-After: litellm keeps the provider's headers beside the response, not in it."""
+    headers: Any = getattr(error, "litellm_response_headers", None)
+    if headers is None:
+        return retry_after(error)
+    asked = ValueError()
+    asked.retry_after = headers.get("retry-after")  # type: ignore[attr-defined]  # read by retry_after
+    return retry_after(asked)
+
+
+def _message(message: Message) -> dict[str, Any]:
+    shown: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        shown["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+        shown["content"] = message.content or None
+    if message.tool_call_id:
+        shown["tool_call_id"] = message.tool_call_id
+    return shown
+
+
+def _tool(tool: ToolSchema) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}
+
+
+def _answer(response: Any, asked: str) -> Answer:
+    """What litellm answered, read without trust: an answer without choices is an empty one."""
+    usage: Any = getattr(response, "usage", None)
+    counted = Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    choices: Sequence[Any] = getattr(response, "choices", None) or ()
+    answer = Answer(model=asked, usage=counted, cost=_cost(response))
+    if not choices:
+        return answer
+    message: Any = choices[0].message
+    calls = tuple(_call(call) for call in getattr(message, "tool_calls", None) or ())
+    finish = _FINISH.get(str(choices[0].finish_reason), "stop")
+    extra: dict[str, Any] = getattr(message, "provider_specific_fields", None) or {}
+    refusal: Any = getattr(message, "refusal", None) or extra.get("refusal")
+    return answer._replace(text=_text(message.content), tool_calls=calls, finish=finish, refusal=_text(refusal))
+
+
+def _call(call: Any) -> ToolCall:
+    function = call.function
+    return ToolCall(_text(call.id), _text(function.name), _text(function.arguments))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(usage: Any, field: str) -> int:
+    value = getattr(usage, field, None)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _cost(response: Any) -> str | None:
+    """The price litellm reckons; None when it knows none. Some models are free: that is 0."""
+    hidden: dict[str, Any] = getattr(response, "_hidden_params", None) or {}
+    cost: Any = hidden.get("response_cost")
+    return format(cost, ".12f").rstrip("0").rstrip(".") if isinstance(cost, (int, float)) else None

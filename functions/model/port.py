@@ -1,0 +1,86 @@
+"""The model port: what an agent asks of a model, and what a model answers. Any object with ``name`` and
+``complete`` is a model.
+
+``complete`` raises an error with ``retry_after`` or a TimeoutError, ConnectionError or Retryable when trying
+again may help, and InvalidInput when the caller must change something. It makes no attempts of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from ...orchestrator.agent.conversation import Message, ToolCall
+
+__all__ = ["Answer", "Message", "Model", "OutputSchema", "Request", "ToolCall", "ToolSchema", "Usage"]
+
+
+class ToolSchema(NamedTuple):
+    """A tool as the model sees it. ``parameters`` is the JSON schema of the arguments object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+class OutputSchema(NamedTuple):
+    """The type that the final answer must have."""
+
+    name: str
+    schema: Mapping[str, Any]
+
+
+class Request(NamedTuple):
+    """One question to a model. ``settings`` go to the provider as they are (temperature, api_base …)."""
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    output: OutputSchema | None = None
+    settings: Mapping[str, Any] = {}
+
+
+class Usage(NamedTuple):
+    """Tokens, as the provider counted them."""
+
+    input: int = 0
+    output: int = 0
+
+
+class Answer(NamedTuple):
+    """What a model said. ``cost`` is an exact decimal text in US dollars, None when nobody knows the price.
+    ``finish`` is stop, tool_calls, length or content_filter."""
+
+    text: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    usage: Usage = Usage()
+    cost: str | None = None
+    model: str = ""
+    finish: str = "stop"
+    refusal: str = ""
+
+    def record(self) -> dict[str, Any]:
+        """The answer as the journal keeps it; empty fields are left out."""
+        record: dict[str, Any] = {}
+        if self.text:
+            record["text"] = self.text
+        if self.tool_calls:
+            record["tool_calls"] = [call._asdict() for call in self.tool_calls]
+        if self.refusal:
+            record["refusal"] = self.refusal
+        record["finish"] = self.finish
+        record["model"] = self.model
+        record["usage"] = {"input": self.usage.input, "output": self.usage.output}
+        record["cost"] = self.cost
+        return record
+
+
+class Model(Protocol):
+    """A language model. ``name`` shows in every journal entry."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def complete(self, request: Request) -> Answer:
+        """Answer one request, in one attempt."""
+        ...

@@ -1,0 +1,103 @@
+"""A model that follows a script: offline, free, and the same at every run. Its name begins with ``scripted/``
+in every answer, so that nobody takes it for a language model.
+
+An answer depends on the request alone, so a script survives crashes, replays and other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from ...state.codec import dumps
+from ...state.errors import InvalidInput
+from ...state.quantities import Duration, seconds
+from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
+
+Said = str | ToolCall | Sequence[ToolCall] | Answer | BaseException
+"""One scripted answer: text, tool calls (see ``call``), a whole Answer, or an error to raise."""
+
+Script = (
+    Callable[[Sequence[Message], Sequence[ToolSchema]], Said | Awaitable[Said]] | Sequence[Said] | Mapping[str, Said]
+)
+
+
+def call(tool: str, /, **arguments: Any) -> ToolCall:
+    """A tool call for a script: ``call("lookup_order", order_id="A-1")``."""
+    return ToolCall("", tool, dumps(arguments))
+
+
+class Scripted:
+    """A model that answers from ``script``, which is one of
+
+    - a function of (messages, tools) that returns what to say; it must be pure;
+    - a list: the n-th answer of the model in this conversation is the n-th item;
+    - a mapping of regular expressions: the first that is found in the last message gives the answer.
+
+    ``delay`` is how long each answer takes.
+    """
+
+    def __init__(self, script: Script, name: str = "script", *, delay: Duration = 0) -> None:
+        self._script = script
+        self._delay = seconds(delay)
+        self.name = f"scripted/{name}"
+
+    def __repr__(self) -> str:
+        return f"Scripted({self.name!r})"
+
+    async def complete(self, request: Request) -> Answer:
+        if self._delay:
+            await asyncio.sleep(self._delay)
+        said = self._say(request)
+        if inspect.isawaitable(said):
+            said = await said
+        return self._answer(said, request)
+
+    def _say(self, request: Request) -> Said | Awaitable[Said]:
+        script = self._script
+        if callable(script):
+            return script(request.messages, request.tools)
+        if isinstance(script, Mapping):
+            return self._match(script, request.messages[-1].content)
+        index = sum(message.role == "assistant" for message in request.messages)
+        if index >= len(script):
+            raise InvalidInput(
+                f"{self.name} has {len(script)} answers, and answer {index + 1} was asked for; make it longer"
+            )
+        return script[index]
+
+    def _match(self, rules: Mapping[str, Said], text: str) -> Said:
+        for pattern, said in rules.items():
+            if re.search(pattern, text, re.IGNORECASE):
+                return said
+        raise InvalidInput(f'{self.name} has no rule for {text[:200]!r}; add one, or a last rule ".*"')
+
+    def _answer(self, said: Said, request: Request) -> Answer:
+        if isinstance(said, BaseException):
+            raise said
+        if isinstance(said, ToolCall):
+            said = (said,)
+        if isinstance(said, str):
+            said = Answer(text=said)
+        elif not isinstance(said, Answer):
+            said = Answer(tool_calls=tuple(said), finish="tool_calls")
+        turn = len(request.messages)
+        calls = tuple(
+            item if item.id else item._replace(id=f"call_{turn}_{index}") for index, item in enumerate(said.tool_calls)
+        )
+        return said._replace(tool_calls=calls, model=self.name, usage=_usage(request, said), cost="0")
+
+
+def _usage(request: Request, said: Answer) -> Usage:
+    """Words stand in for tokens."""
+    asked = sum(len(message.content.split()) for message in request.messages)
+    answered = len(said.text.split()) + sum(len(item.arguments.split()) + 1 for item in said.tool_calls)
+    return Usage(asked, answered)
+
+
+def echo(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
+    """The script ``scripted:echo``: says what it was told."""
+    return messages[-1].content or "(nothing)"

@@ -1,0 +1,111 @@
+"""A function's parameters as a JSON schema, and plain JSON arguments checked against it.
+
+Built when first used, not at decoration, so that types may be defined later in the module and a cold start
+does not pay for tools that are not called.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NotRequired, Required, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import to_json
+from typing_extensions import TypedDict
+
+from ..orchestrator.resilience import FINAL_ERRORS
+from ..state.codec import dumps, loads
+from ..state.errors import InvalidInput
+
+Schema = dict[str, Any]
+
+_FIT_ONLY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+class Parameters:
+    """The parameters of one function. ``described`` gives descriptions by name."""
+
+    def __init__(self, function: Callable[..., Any], name: str, described: Mapping[str, str]) -> None:
+        self.name = name
+        self._function = function
+        self._described = described
+        self.names: tuple[str, ...] = tuple(inspect.signature(function).parameters)
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind not in _FIT_ONLY:
+                raise InvalidInput(
+                    f"tool {name!r}: parameter {str(parameter)!r} can't be described to a model; "
+                    "give every parameter a name of its own that can be passed by keyword"
+                )
+        self._built: tuple[TypeAdapter[Any], Schema] | None = None
+
+    @property
+    def schema(self) -> Schema:
+        """JSON schema of the arguments object; additional properties are not allowed."""
+        return self._build()[1]
+
+    def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit."""
+        try:
+            values: dict[str, Any] = self._build()[0].validate_json(to_json(arguments))
+        except ValidationError as error:
+            raise InvalidInput(complaint(error, self.names)) from None
+        except FINAL_ERRORS as error:
+            raise InvalidInput(f"the arguments can't be read ({error})") from error
+        return values
+
+    def _build(self) -> tuple[TypeAdapter[Any], Schema]:
+        if self._built is None:
+            self._built = self._made()
+        return self._built
+
+    def _made(self) -> tuple[TypeAdapter[Any], Schema]:
+        hints = get_type_hints(self._function, include_extras=True)
+        fields: dict[str, Any] = {}
+        defaults: dict[str, Any] = {}
+        for name, parameter in inspect.signature(self._function).parameters.items():
+            annotation = hints.get(name, Any)
+            if self._described.get(name):
+                annotation = Annotated[annotation, Field(description=self._described[name])]
+            if parameter.default is parameter.empty:
+                fields[name] = Required[annotation]
+            else:
+                fields[name] = NotRequired[annotation]
+                defaults[name] = parameter.default
+        shape = TypedDict(self.name, fields)  # type: ignore[misc]  # made at run time from a signature
+        shape.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]  # pydantic's place for it
+            extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", title=self.name
+        )
+        adapter: TypeAdapter[Any] = TypeAdapter(shape)
+        schema = adapter.json_schema()
+        schema.pop("title", None)
+        schema.setdefault("properties", {})
+        for name, property in schema["properties"].items():
+            property.pop("title", None)
+            if name in defaults and defaults[name] is not None:
+                _note_default(property, defaults[name])
+        return adapter, schema
+
+
+def _note_default(property: Schema, default: Any) -> None:
+    try:
+        property["default"] = loads(dumps(default))
+    except InvalidInput:
+        return  # a default without a JSON form is the function's own affair
+
+
+def complaint(error: ValidationError, names: tuple[str, ...] = ()) -> str:
+    """A validation error as one readable line: which place, what is wrong, what was given."""
+    parts: list[str] = []
+    for detail in error.errors(include_url=False)[:10]:
+        place = ".".join(str(part) for part in detail["loc"])
+        if detail["type"] == "missing":
+            parts.append(f"{place}: is missing")
+        elif detail["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+            known = f"; there are {', '.join(names)}" if names else ""
+            parts.append(f"{place}: there is no such parameter{known}")
+        else:
+            given = repr(detail["input"])
+            given = given if len(given) <= 80 else f"{given[:77]}…"
+            parts.append(f"{place or 'value'}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, not {given}")
+    return "; ".join(parts)

@@ -1,0 +1,149 @@
+"""``@tool``: a function with a contract that a model can call and the runtime can keep.
+
+The decorated function stays a plain function. The Tool behind it knows its JSON schema (from type hints and
+docstring), what a repetition would do (``effect``), who must approve a call, and how it is retried.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints, overload
+
+from ..orchestrator.resilience import FINAL_ERRORS, ONCE, Breaker, Policy, Retry
+from ..state.errors import InvalidInput
+from ..state.quantities import Duration, milliseconds
+from .docstring import read
+from .parameters import Parameters, Schema
+from .target import target
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Effect = Literal["pure", "idempotent", "reconcilable", "irreversible"]
+"""What calling twice does. pure: nothing at all · idempotent: the same as once · reconcilable: its outcome can
+be looked up · irreversible: it happens twice, so it is begun at most once and never repeated blindly."""
+
+Approval = str | Callable[..., str | None] | None
+"""Who must approve a call before it is made: a role, or a pure function of the arguments that gives one."""
+
+EFFECTS: tuple[str, ...] = get_args(Effect)
+APPROVAL_WITHIN: Duration = "7d"
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+def check_name(name: str, what: str) -> str:
+    """The name, when models and stores accept it. Raises InvalidInput."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput(f"{what} name {name!r} must be 1 to 64 of the characters a-z A-Z 0-9 _ -")
+    return name
+
+
+class Tool:
+    """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
+
+    kind = "tool"
+    child = ""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        effect: Effect = "idempotent",
+        approval: Approval = None,
+        approval_within: Duration = APPROVAL_WITHIN,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        breaker: Breaker | None = None,
+    ) -> None:
+        if effect not in EFFECTS:
+            raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
+        if effect == "irreversible" and retry is not None and retry.attempts > 1:
+            raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
+        documented = read(function.__doc__)
+        self.function = function
+        self.name = check_name(name or str(getattr(function, "__name__", "")), "tool")
+        self.description = description or documented.text or self.name.replace("_", " ")
+        self.effect: Effect = effect
+        self.approval = approval
+        self.approval_within = milliseconds(approval_within)
+        self.threaded = not inspect.iscoroutinefunction(inspect.unwrap(function))
+        once = effect == "irreversible"
+        self.policy = Policy(
+            retry=ONCE if once else retry or Retry(), timeout=timeout, breaker=breaker, at_most_once=once
+        )
+        self._parameters = Parameters(function, self.name, documented.parameters)
+
+    def __repr__(self) -> str:
+        return f"Tool({self.name!r}, effect={self.effect!r})"
+
+    @property
+    def parameters(self) -> Schema:
+        """JSON schema of the arguments object."""
+        return self._parameters.schema
+
+    @property
+    def output(self) -> Any:
+        """The annotation of what it returns; Any when there is none."""
+        return get_type_hints(self.function).get("return", Any)
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises InvalidInput that says which parameter is wrong and how."""
+        self._parameters.read(arguments)
+
+    def role(self, arguments: dict[str, Any]) -> str | None:
+        """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        if not callable(self.approval):
+            return self.approval
+        try:
+            return self.approval(**self._parameters.read(arguments))
+        except FINAL_ERRORS as error:
+            raise InvalidInput(f"whether {self.name!r} needs an approval can't be told ({error})") from error
+
+    def input(self, arguments: dict[str, Any]) -> Any:
+        return arguments
+
+    def invoke(self, arguments: dict[str, Any]) -> Any:
+        """Call the function with plain JSON arguments; its result, or an awaitable of it."""
+        return self.function(**self._parameters.read(arguments))
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    effect: Effect = "idempotent",
+    approval: Approval = None,
+    approval_within: Duration = APPROVAL_WITHIN,
+    retry: Retry | None = None,
+    timeout: Duration | None = None,
+    breaker: Breaker | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a tool.
+
+    - ``name``, ``description``: what the model reads; by default the function's name and docstring. The
+      parameters' descriptions come from the docstring too (Google, numpy or reST style).
+    - ``effect``: what calling it twice does. "irreversible" is never repeated: when nobody knows whether a
+      call took effect, the model is told so.
+    - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
+      role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
+    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+
+    Raises InvalidInput for a name or effect that can't be.
+    """
+
+    def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
+        return target(original, Tool(original, **options))
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,298 @@
+"""The decider of agents: think -> act* -> observe -> … -> done, for one run or for a session that lives on.
+
+A run begins with ``start`` and ends ``completed`` or ``failed``. A session takes one ``message`` at a time, in
+order, and answers each with exactly one ``reply``; between messages it is idle. Whatever a model answers, the
+loop goes on: what can't be carried out becomes an ``observed`` entry that the model reads. Only the agent's
+limits, or a model that can't be reached, end a turn with an error; a session stays usable after that.
+
+An agent's code may change between any two transitions: the journal says what has happened, never the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ...state.errors import ExecutionCancelled, InvalidInput, Refused
+from ..calls import OpenCalls
+from ..decider import Decision, Effect, Fact, Invoke, Verdict
+from ..failures import Failure
+from . import observations
+from .answer import Reading
+from .run import Mode, Run, digest, identity
+from .spec import AgentSpec, ToolSpec
+from .turn import Call, Phase, Stage, Turn
+from .usage import exceeded, failure, overtime
+
+
+class AgentLoop:
+    """The Decider of one agent execution. ``id`` is the execution's, ``spec`` the agent."""
+
+    def __init__(self, id: str, spec: AgentSpec) -> None:
+        self._spec = spec
+        self._run = Run(id, spec.window)
+        self._told: int | None = None  # the base that the engine knows
+        self._pending: list[Fact] = []  # own entries applied and not yet handed out
+        self._taken: list[str] = []  # types of the facts taken since the last decision
+
+    # -- facts in ------------------------------------------------------------------------------------
+
+    def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
+        run = self._run = Run(self._run.id, self._spec.window, state, first)
+        run.clock = now
+        self._told = first
+        for entry in entries:
+            run.apply(entry)
+            run.sequence += 1
+        run.replayed()
+        self._advance()
+
+    def offer(self, fact: Fact) -> Verdict:
+        run = self._run
+        if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
+            repeated = run.mode is Mode.ONCE or (run.turn is not None and run.turn.id == fact.get("id"))
+            return Verdict.IGNORED if repeated else Verdict.LATER
+        if not run.apply(fact):
+            return Verdict.IGNORED
+        run.sequence += 1
+        self._taken.append(fact["type"])
+        return Verdict.TAKEN
+
+    def expire(self, now: int) -> list[Fact]:
+        run = self._run
+        run.clock = max(run.clock, now)
+        run.calls.expire(now)
+        turn = run.turn
+        if turn is None or run.final:
+            return []
+        due = [call.op for call in turn.approvals() if call.until is not None and call.until <= now]
+        deadline = turn.deadline(self._spec.limits.time)
+        if deadline is not None and deadline <= now:
+            due.append(turn.timer())
+        return [{"type": "timer", "op": op, "at": now} for op in due]
+
+    def close(self) -> None:
+        self._run.calls = OpenCalls()
+
+    # -- decisions out -------------------------------------------------------------------------------
+
+    def decide(self) -> Decision:
+        self._advance()
+        run = self._run
+        decision = Decision()
+        decision.entries, self._pending = self._pending, []
+        run.sequence += len(decision.entries)
+        decision.abandon, run.abandoned = run.abandoned, []
+        performed: list[Effect] = [run.outbox[op] for op in run.unsent]
+        run.unsent.clear()
+        decision.perform = performed + list(run.calls.take())
+        taken, self._taken = self._taken, []
+        decision.immediate = not decision.entries and taken in (["start"], ["message"])
+        decision.status = self._status()
+        decision.wake = self._wake()
+        decision.awaits = self._awaits()
+        decision.state = run.state()
+        base = run.base()
+        if base is not None and base != self._told:
+            decision.base = self._told = base
+        return decision
+
+    def _advance(self) -> None:
+        """Draw every consequence of the state: own entries first, then calls."""
+        run = self._run
+        while (entry := self._next()) is not None:
+            entry["at"] = max(run.at, run.clock)
+            run.apply(entry)
+            self._pending.append(entry)
+        turn = run.turn
+        if turn is None or run.final:
+            return
+        if turn.phase is Phase.THINK and turn.thinking() not in run.calls:
+            self._order(self._thought(turn))
+        for call in turn.calls.values():
+            if call.stage is Stage.READY and (tool := self._spec.find(call.name)) is not None:
+                call.stage = Stage.OPEN
+                self._order(_invocation(call, tool))
+
+    def _order(self, invoke: Invoke) -> None:
+        """Order a call; what was recorded of its attempts before still stands."""
+        run = self._run
+        run.calls.order(invoke)
+        mark = run.turn.marks.get(invoke.op) if run.turn is not None else None
+        if mark is not None:
+            run.calls.fact(mark)
+
+    def _thought(self, turn: Turn) -> Invoke:
+        spec = self._spec
+        call = spec.think(self._run.thread.messages(turn.messages), turn.content)
+        return Invoke(turn.thinking(), spec.model_name, "model", call, False, spec.model_policy)
+
+    # -- what follows --------------------------------------------------------------------------------
+
+    def _next(self) -> Fact | None:
+        """The own entry that the state asks for now; None when only calls are left to make."""
+        run, turn = self._run, self._run.turn
+        if run.final:
+            return None
+        if run.cancelling is not None:
+            return self._cancelled(run.cancelling)
+        if turn is None:
+            return None
+        if turn.timed_out:
+            return self._failed(overtime(self._spec.limits))
+        if turn.error is not None:
+            return self._failed(turn.error)
+        if turn.phase is Phase.JUDGE and turn.reading is not None:
+            return self._judged(turn, turn.reading)
+        if turn.phase is Phase.THINK or not _acting(turn):
+            used_up = exceeded(turn.usage.minus(turn.allowed), self._spec.limits)
+            if used_up is not None:
+                return self._failed(used_up)
+        if turn.surplus:
+            return self._observed(turn, observations.surplus(turn.surplus))
+        for call in turn.calls.values():
+            if call.stage is Stage.ASKED or call.stage is Stage.READY:
+                entry = self._asked(turn, call)
+                if entry is not None:
+                    return entry
+                call.stage = Stage.READY
+        return None
+
+    def _cancelled(self, cancel: Fact) -> Fact:
+        reason = cancel.get("reason", "")
+        if self._run.mode is Mode.SESSION and self._run.turn is not None:
+            message = f"the session was cancelled{f': {reason}' if reason else ''}"
+            return self._failed(failure(ExecutionCancelled, message))
+        return {"type": "cancelled", "reason": reason}
+
+    def _judged(self, turn: Turn, reading: Reading) -> Fact:
+        """An answer without tool calls: the result, or what is wrong with it."""
+        if reading.refusal:
+            if not self._spec.typed:
+                return {**self._succeeded(reading.refusal), "refused": True}
+            if turn.declined > 1:
+                return self._failed(failure(Refused, reading.refusal))
+            return self._observed(turn, observations.DECLINED)
+        if reading.cut:
+            return self._observed(turn, observations.CUT)
+        if not reading.text.strip():
+            return self._observed(turn, observations.EMPTY)
+        try:
+            return self._succeeded(self._spec.parse(reading.text))
+        except InvalidInput as error:
+            return self._observed(turn, observations.misfit(str(error)))
+
+    def _asked(self, turn: Turn, call: Call) -> Fact | None:
+        """What a tool call needs before it can be made; None when it is ready."""
+        tool = self._spec.find(call.name)
+        if tool is None:
+            return _observation(call, observations.unknown_tool(call.name, self._spec.tool_names()))
+        if call.arguments is None:
+            return _observation(call, observations.unfit(call.problem, call.raw))
+        if call.stage is Stage.ASKED:
+            if turn.doubtful and identity(call) in turn.doubtful:
+                return _observation(call, observations.REPEATED)
+            try:
+                tool.check(call.arguments)
+                role = tool.role(call.arguments)
+            except InvalidInput as error:
+                return _observation(call, observations.unfit(str(error), ""))
+            if role is not None:
+                return self._approval(call, tool, role)
+        return self._child(call, tool, call.arguments) if tool.child else None
+
+    def _approval(self, call: Call, tool: ToolSpec, role: str) -> Fact:
+        return {
+            "type": "ordered",
+            "op": call.op,
+            "kind": "approval",
+            "name": tool.name,
+            "what": {"tool": tool.name, "arguments": call.arguments},
+            "digest": digest(call),
+            "role": role,
+            "until": max(self._run.at, self._run.clock) + tool.approval_within,
+        }
+
+    def _child(self, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
+        return {
+            "type": "ordered",
+            "op": call.op,
+            "kind": "child",
+            "name": tool.child,
+            "id": f"{self._run.id}/{call.op}",
+            "detached": False,
+            "input": tool.input(arguments),
+        }
+
+    def _observed(self, turn: Turn, text: str) -> Fact:
+        return {"type": "observed", "op": _asking(turn), "text": text}
+
+    def _succeeded(self, value: object) -> Fact:
+        return self._ending("completed", {"value": value})
+
+    def _failed(self, error: Failure) -> Fact:
+        return self._ending("failed", {"error": error})
+
+    def _ending(self, once: str, result: Fact) -> Fact:
+        turn = self._run.turn
+        if self._run.mode is Mode.SESSION and turn is not None:
+            return {"type": "reply", "to": turn.id, **result}
+        return {"type": once, **result}
+
+    # -- for the engine and for people ---------------------------------------------------------------
+
+    def _status(self) -> str:
+        run = self._run
+        if run.final:
+            return run.final
+        if run.turn is None:
+            return "idle"
+        return "running" if run.calls.running() else "waiting"
+
+    def _wake(self) -> int | None:
+        run, turn = self._run, self._run.turn
+        if turn is None or run.final:
+            return None
+        times = [call.until for call in turn.approvals()]
+        times += [turn.deadline(self._spec.limits.time), run.calls.wake()]
+        return min((time for time in times if time is not None), default=None)
+
+    def _awaits(self) -> str:
+        run, turn = self._run, self._run.turn
+        if turn is None or run.final:
+            return ""
+        parts = [f"approval {call.name}" for call in turn.approvals()]
+        children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
+        if children:
+            parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
+        until = run.calls.wake()
+        if until is not None:
+            what = "model" if turn.phase is Phase.THINK else "tool"
+            parts.append(f"retry {what} until {_moment(until)}")
+        return ", ".join(parts[:4])
+
+
+def _acting(turn: Turn) -> bool:
+    """Whether the last answer's calls are already being worked on."""
+    return any(call.stage is not Stage.ASKED for call in turn.calls.values())
+
+
+def _asking(turn: Turn) -> str:
+    """Op of the model call whose answer is being dealt with."""
+    return f"t{turn.number}.m{turn.asked}"
+
+
+def _observation(call: Call, text: str) -> Fact:
+    return {"type": "observed", "op": call.op, "call": call.id, "name": call.name, "text": text}
+
+
+def _invocation(call: Call, tool: ToolSpec) -> Invoke:
+    arguments = call.arguments or {}
+    return Invoke(
+        call.op, tool.name, "tool", lambda: tool.invoke(arguments), tool.threaded, tool.policy, {"call": call.id}
+    )
+
+
+def _moment(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

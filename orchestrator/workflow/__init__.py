@@ -1,0 +1,1 @@
+"""Workflows: code first, durable by replay."""

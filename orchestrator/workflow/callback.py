@@ -1,0 +1,101 @@
+"""``callback``: an outside system completes or fails an operation with a token, and may show that it is alive."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, overload
+
+from ...state.errors import CallbackFailed, TimedOut
+from ...state.quantities import Duration, milliseconds
+from .. import tokens
+from ..decider import Fact
+from .operation import Decode, Waiting, error_in
+from .run import Run
+from .scope import Scope
+from .targets import decoder
+
+T = TypeVar("T")
+
+
+class Callback(Waiting[T]):
+    """Hand ``token`` to the outside system, then await its answer.
+
+    Raises CallbackFailed when that system reports an error, TimedOut when it stays silent.
+    """
+
+    __slots__ = ("heartbeat", "secret", "timeout", "token", "until")
+    kind = "callback"
+
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, seed: str) -> None:
+        super().__init__(run, op, name, decode)
+        self.secret = tokens.secret_of(seed, op)
+        self.token = tokens.make(run.id, op, self.secret)
+        self.heartbeat: Duration | None = None
+        self.timeout: Duration | None = None
+        self.until: int | None = None
+
+    def begin(self, at: int, timeout: Duration | None, heartbeat: Duration | None) -> None:
+        self.timeout, self.heartbeat = timeout, heartbeat
+        self.until = None if timeout is None else at + milliseconds(timeout)
+        self._watch(at)
+
+    def _watch(self, at: int) -> None:
+        silent = None if self.heartbeat is None else at + milliseconds(self.heartbeat)
+        deadlines = [deadline for deadline in (self.until, silent) if deadline is not None]
+        if deadlines:
+            self.due(min(deadlines))
+
+    def beat(self) -> None:
+        self._watch(self.run.timers.now)
+
+    def complete(self, fact: Fact) -> None:
+        self.settled()
+        cause = error_in(fact)
+        if cause is None:
+            self.take(fact.get("value"))
+            return
+        failed = CallbackFailed(str(cause))
+        failed.__cause__ = cause
+        self.fail(failed)
+
+    def expired(self) -> None:
+        now = self.run.timers.now
+        if self.until is not None and now >= self.until:
+            self.fail(TimedOut(f"callback {self.name!r} was not completed within {self.timeout}"))
+        else:
+            self.fail(TimedOut(f"callback {self.name!r} sent no heartbeat within {self.heartbeat}"))
+
+
+class Calling(Scope):
+    """The part of a context that waits for outside systems."""
+
+    __slots__ = ()
+
+    @overload
+    def callback(
+        self, name: str = ..., *, timeout: Duration | None = ..., heartbeat: Duration | None = ...
+    ) -> Callback[Any]: ...
+    @overload
+    def callback(
+        self, name: str = ..., *, type: type[T], timeout: Duration | None = ..., heartbeat: Duration | None = ...
+    ) -> Callback[T]: ...
+    def callback(
+        self,
+        name: str = "callback",
+        *,
+        type: Any = Any,
+        timeout: Duration | None = None,
+        heartbeat: Duration | None = None,
+    ) -> Callback[Any]:
+        """Open a callback. Its ``token`` goes to an outside system (in a step); awaiting it gives the value that
+        system completes it with, as ``type``. With ``heartbeat`` the system must beat or complete within that
+        time, again and again."""
+        run = self._run
+        assert run.origin is not None
+        made: Callback[Any] = Callback(run, self._next(), name, decoder(type, f"callback {name!r}"), run.origin.seed)
+        run.open(made)
+        made.begin(run.began(made.op), timeout, heartbeat)
+        entry: Fact = {"type": "ordered", "op": made.op, "at": run.timers.now, "kind": "callback", "name": name}
+        if made.until is not None:
+            entry["until"] = made.until
+        run.own[made.op] = entry
+        return made

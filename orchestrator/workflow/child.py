@@ -1,0 +1,119 @@
+"""``child``: start another workflow or agent as an execution of its own, attached or detached."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from ...state.codec import plain
+from ..decider import Fact, Post, Spawn
+from .operation import Decode, Operation
+from .run import Run
+from .scope import Scope
+from .targets import NOTHING, annotation, decoder, durable_name, served
+
+if TYPE_CHECKING:
+    from .targets import Body, Served
+
+T = TypeVar("T")
+
+
+class Child(Operation[T]):
+    """A child execution. Awaiting an attached one gives its output, typed as the target declares; ``cancel``
+    asks it to clean up and end. ``id`` is its execution id. Raises ExecutionFailed, ExecutionCancelled or
+    ExecutionTerminated with the child's error as cause."""
+
+    __slots__ = ("detached", "id")
+    kind = "child"
+
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, id: str, detached: bool) -> None:
+        super().__init__(run, op, name, decode)
+        self.id = id
+        self.detached = detached
+
+    def sent(self) -> None:
+        """The start is confirmed."""
+        if self.detached:
+            self.run.settle(self.op)
+            self.run.children.pop(self.id, None)
+            self.take(self.id)
+
+    def give_up(self) -> None:
+        run, op = self.run, self.op
+        if op in run.own and op not in run.recorded:
+            for table in (run.own, run.fresh, run.unsent):
+                table.pop(op, None)
+            run.children.pop(self.id, None)
+        elif self.detached:
+            pass  # it is started all the same; nobody waits for that any more
+        elif op in run.unsent:
+            run.leaving.add(op)
+        else:
+            run.children.pop(self.id, None)
+            tell_to_cancel(run, op, self.id)
+
+
+def tell_to_cancel(run: Run, op: str, id: str) -> None:
+    """Ask a started child to end."""
+    fact: Fact = {"type": "cancel", "at": run.timers.now, "reason": f"{run.id} has ended or cancelled it", "by": run.id}
+    run.effect(Post(f"{op}.cancel", id, f"cancel:{run.id}", fact))
+
+
+def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, detached: bool = False) -> Child[Any]:
+    """Order a child under ``op``. Raises TypeError when the target can't be one, InvalidInput for the input."""
+    name = durable_name(target)
+    if name is None:
+        raise TypeError(
+            f"a child is a workflow, an agent or the name of one, not {target!r}; use ctx.step for functions"
+        )
+    thing = served(target)
+    value = None if input is NOTHING else input
+    value = thing.check(value) if hasattr(thing, "check") else plain(value)
+    renewed = run.renewed.get(op)
+    child_id = (f"{run.id}/{op}" if id is None else id) + (f"~{renewed[1]}" if renewed else "")
+    child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), child_id, detached)
+    run.open(child)
+    run.children[child_id] = op
+    run.own[op] = {
+        "type": "ordered",
+        "op": op,
+        "at": run.timers.now,
+        "kind": "child",
+        "name": name,
+        "id": child_id,
+        "detached": detached,
+    }
+    run.effect(Spawn(op, child_id, name, value, detached))
+    return child
+
+
+def output_decoder(thing: Any, name: str) -> Decode | None:
+    """What types the output, as far as the target declares it."""
+    output = getattr(thing, "output", Any)
+    if isinstance(output, str):
+        output = annotation(thing, "return") if callable(thing) else Any
+    return decoder(output, f"the output of {name!r}")
+
+
+class Parenting(Scope):
+    """The part of a context that starts children."""
+
+    __slots__ = ()
+
+    @overload
+    def child(
+        self, target: object, input: Any = ..., *, id: str | None = ..., detached: Literal[True]
+    ) -> Child[str]: ...
+    @overload
+    def child(self, target: Served[T], input: Any = ..., *, id: str | None = ...) -> Child[T]: ...
+    @overload
+    def child(self, target: Body[T], input: Any = ..., *, id: str | None = ...) -> Child[T]: ...
+    @overload
+    def child(self, target: object, input: Any = ..., *, id: str | None = ...) -> Child[Any]: ...
+    def child(self, target: Any, input: Any = NOTHING, *, id: str | None = None, detached: bool = False) -> Child[Any]:
+        """Start ``target`` (a workflow, an agent, or the name of one) with ``input``.
+
+        Attached: awaiting the child gives its output; when this execution ends first, the child is cancelled.
+        Detached: awaiting gives its id as soon as its start is durable; it lives on by itself. ``id`` defaults
+        to ``<this execution>/<operation>``; an id that exists already joins that execution.
+        """
+        return begin(self._run, self._next(), target, input, id, detached)

@@ -1,0 +1,68 @@
+"""What a workflow function is given: the durable operations, and who it is.
+
+An operation starts when it is called, is identified by the position of that call, and is awaited for its
+result. Everything else a workflow does must be deterministic: no clock, no chance, no I/O of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from ...state.codec import plain
+from ...state.errors import InvalidInput
+from .approval import Asking
+from .call import Handing
+from .callback import Calling
+from .chance import Drawing
+from .child import Parenting
+from .event import Listening
+from .keyvalue import State
+from .map import Mapping
+from .sleep import Sleeping
+from .step import Stepping
+
+
+class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Mapping, Parenting, Drawing):
+    """The durable operations of a workflow. Branches of map and parallel get contexts of their own."""
+
+    __slots__ = ()
+
+    @property
+    def execution(self) -> str:
+        """The id of this execution."""
+        return self._run.id
+
+    @property
+    def function(self) -> str:
+        """The name of this workflow."""
+        return self._run.function
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the execution that started this one, if one did."""
+        return None if self._run.origin is None else self._run.origin.parent
+
+    @property
+    def state(self) -> State:
+        """Key-value entries of this execution."""
+        return State(self, self._run.id)
+
+    def kv(self, scope: str) -> State:
+        """Key-value entries of a shared scope."""
+        return State(self, scope)
+
+    def status(self, text: str) -> None:
+        """Set the status line that people see. It is not journaled; it comes back with replay."""
+        self._run.note = text
+
+    async def checkpoint(self, input: Any = None) -> NoReturn:
+        """Begin anew with ``input`` and a fresh history, in the same execution. It does not return.
+
+        Open operations are given up, attached children cancelled; events that nobody has taken are kept. For
+        workflows that go on for long, so that waking never has to read what is over.
+        """
+        if self._prefix:
+            raise InvalidInput("checkpoint begins the whole workflow anew; call it outside of map and parallel")
+        self._run.begin_anew(plain(input), self._count)
+        await self._run.loop.create_future()
+        raise AssertionError("unreachable")

@@ -1,0 +1,284 @@
+"""The workflow decider: replays a workflow function over its journal, then runs it on with each fact.
+
+It promises that the same journal always leads to the same state, or to *stuck* with an error that names the
+recorded and the requested operation and the line; that what is open after replay is ordered again; and that
+nothing here has an effect by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from ...state.errors import InvalidInput
+from .. import failures
+from ..decider import Decision, Fact, Post, Verdict
+from ..resilience import Policy
+from . import mismatch
+from .context import Context
+from .facts import HANDLERS
+from .reopening import reopened
+from .run import Origin, Run
+
+_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
+"""Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
+_FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
+_CHECKPOINTS = 100
+
+
+class Code(Protocol):
+    """The workflow that a decider runs."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def policy(self) -> Policy: ...
+    def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]: ...
+
+
+class WorkflowDecider:
+    """Implements ``Decider`` for one execution of a workflow."""
+
+    def __init__(self, workflow: Code, id: str) -> None:
+        self._workflow = workflow
+        self._id = id
+        self._run = self._new_run(0)
+        self._length = 0  # entries in the journal, as far as they are known here
+        self._taken = 0  # facts since the last decision
+        self._first = False  # the first of them was the start of a new journal
+        self._over = ""  # final status, once its entry is written
+        self._closed = False
+
+    def _new_run(self, at: int) -> Run:
+        return Run(self._id, self._workflow.name, self._workflow.policy, at)
+
+    # -- the protocol --------------------------------------------------------------------------------
+
+    def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
+        self._length = first - 1 + len(entries)
+        journal = reopened(entries)
+        run, facts = self._run, journal.entries
+        begun = max((index for index, entry in enumerate(facts) if entry["type"] == "checkpoint"), default=-1)
+        run.renewed = journal.renewed
+        run.recorded = _ahead(facts, begun + 1, journal.loose)
+        run.loop.quiet = True
+        self._over = next((entry["type"] for entry in reversed(facts) if entry["type"] in _FINAL), "")
+        for index in range(max(begun, 0), len(facts)):
+            entry = facts[index]
+            if entry["type"] in _OUTSIDE:
+                continue
+            if not self._apply(entry) and not run.stuck and index not in journal.loose:
+                run.stuck = mismatch.unasked(self._id, entry, run.main, run.ending)
+            if run.stuck:
+                break
+        run.recorded = {}
+        run.abandoned.clear()
+        run.loop.quiet = False
+        if run.stuck:
+            run.halt()
+            run.turn()
+
+    def offer(self, fact: Fact) -> Verdict:
+        run = self._run
+        if self._closed or run.stuck:
+            return Verdict.LATER
+        kind = fact["type"]
+        if run.following is not None and kind == "cancel":
+            return Verdict.LATER
+        began = kind == "start" and self._length == 0 and self._taken == 0
+        if self._over or not self._accept(fact):
+            return Verdict.IGNORED
+        self._first = began
+        self._taken += 1
+        self._length += 1
+        return Verdict.TAKEN
+
+    def expire(self, now: int) -> list[Fact]:
+        self._run.calls.expire(now)
+        return self._run.timers.due(now)
+
+    def decide(self) -> Decision:
+        decision = Decision()
+        if self._run.stuck:
+            return self._stuck(decision)
+        if self._over:
+            decision.status = self._over
+            decision.perform.extend(self._posts())
+            return decision
+        for _ in range(_CHECKPOINTS):
+            self._collect(decision)
+            if not self._begin_anew(decision):
+                break
+        else:
+            self._run.stuck = "the code goes from checkpoint to checkpoint without waiting for anything"
+        run = self._run
+        if run.ready_to_end():
+            self._end(decision)
+        elif run.main is not None and run.ending is None and run.following is None and run.never():
+            run.stuck = f"the code waits for nothing that can arrive{mismatch.place(run.main)}"
+        if run.stuck:
+            return self._stuck(Decision())
+        decision.immediate = self._first and self._taken == 1 and not decision.entries
+        self._length += len(decision.entries)
+        self._taken, self._first = 0, False
+        decision.note = run.note
+        if not self._over:
+            decision.wake = _earliest(run)
+            decision.awaits = awaited(run)
+            decision.status = "pending" if run.main is None else "waiting"
+        return decision
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._run.halt()
+            self._run.turn()
+            self._run.ops.clear()
+
+    # -- facts ---------------------------------------------------------------------------------------
+
+    def _apply(self, entry: Fact) -> bool:
+        """One journal entry. False: the code disagrees with it."""
+        kind, run = entry["type"], self._run
+        if kind == "checkpoint":
+            self._begin(Origin(entry), entry.get("events", ()))
+            return True
+        if kind == "ordered":
+            return self._ordered(entry)
+        if kind in _FINAL:
+            return True  # what is recorded as ended has ended, whatever the code says now
+        if kind not in HANDLERS and kind != "start":
+            run.stuck = f"the journal holds a {kind!r} entry, which this release does not know; upgrade this process"
+            return False
+        return self._accept(entry)
+
+    def _accept(self, fact: Fact) -> bool:
+        kind, run = fact["type"], self._run
+        if kind == "start":
+            if run.origin is not None or run.ending is not None:
+                return False
+            self._begin(Origin(fact), ())
+            return True
+        if kind == "cancel" and run.main is None and run.ending is None:
+            run.timers.now = max(run.timers.now, fact["at"])
+            run.ending = {
+                "type": "cancelled",
+                "at": run.timers.now,
+                "reason": str(fact.get("reason", "")) or "cancelled",
+            }
+            return True
+        handler = HANDLERS.get(kind)
+        if handler is None or (run.ending is not None and kind not in ("sent", "child")):
+            return False
+        if not handler(run, fact):
+            return False
+        run.turn()
+        return not run.stuck
+
+    def _ordered(self, entry: Fact) -> bool:
+        """An own entry of this decider's: the code must have asked for it by now."""
+        own = self._run.own.get(entry["op"])
+        if own is None or mismatch.identity(own) != mismatch.identity(entry):
+            return False
+        del self._run.own[entry["op"]]
+        return True
+
+    def _begin(self, origin: Origin, events: Sequence[Fact]) -> None:
+        run = self._run
+        run.timers.now = max(run.timers.now, origin.at)
+        for event in events:
+            run.events.setdefault(str(event["name"]), []).append(event)
+        run.origin = origin
+        ctx = Context(run, first=origin.first)
+        try:
+            body = self._workflow.body(ctx, origin.input)
+        except InvalidInput as error:
+            run.ending = {"type": "failed", "at": run.timers.now, "error": failures.encode(error)}
+            run.halt()
+            return
+        run.begin(origin, body)
+        run.turn()
+
+    # -- decisions -----------------------------------------------------------------------------------
+
+    def _collect(self, decision: Decision) -> None:
+        """What the code has ordered since the last decision."""
+        run = self._run
+        decision.entries.extend(run.own.values())
+        decision.perform.extend(run.calls.take())
+        decision.perform.extend(run.fresh.values())
+        decision.abandon.extend(run.abandoned)
+        run.own.clear()
+        run.fresh.clear()
+        run.abandoned.clear()
+
+    def _begin_anew(self, decision: Decision) -> bool:
+        """A checkpoint that was asked for is written when everything before it is settled."""
+        run = self._run
+        if run.following is None or run.unsent or run.stuck:
+            return False
+        entry = run.following
+        entry["events"] = [event for name in run.events for event in run.events[name]]
+        entry["events"].sort(key=lambda event: event["at"])
+        entry["at"] = run.timers.now
+        decision.entries.append(entry)
+        decision.base = self._length + len(decision.entries)
+        self._run = self._new_run(run.timers.now)
+        self._begin(Origin(entry), entry["events"])
+        return True
+
+    def _end(self, decision: Decision) -> None:
+        entry = self._run.ending
+        assert entry is not None
+        decision.entries.append(entry)
+        decision.status = self._over = entry["type"]
+        handed = {effect.op for effect in decision.perform}
+        decision.perform.extend(post for post in self._posts() if post.op not in handed)
+
+    def _posts(self) -> list[Post]:
+        return [effect for effect in self._run.unsent.values() if isinstance(effect, Post)]
+
+    def _stuck(self, decision: Decision) -> Decision:
+        decision.status = "stuck"
+        decision.error = decision.awaits = self._run.stuck
+        decision.note = self._run.note
+        return decision
+
+
+def awaited(run: Run) -> str:
+    """For people: what the execution waits for; empty while something runs."""
+    if run.calls.running():
+        return ""
+    for op in run.ops.values():
+        if op.kind in ("approval", "event", "callback"):
+            return f"{op.kind} {op.name}"
+        if op.kind not in ("sleep", "step"):
+            break
+    if run.children:
+        return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
+    retry, timer = run.calls.wake(), run.timers.wake()
+    if retry is not None and (timer is None or retry <= timer):
+        return f"retry until {_iso(retry)}"
+    return "" if timer is None else f"timer until {_iso(timer)}"
+
+
+def _iso(at: int) -> str:
+    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _earliest(run: Run) -> int | None:
+    retry, timer = run.calls.wake(), run.timers.wake()
+    if retry is None or timer is None:
+        return timer if retry is None else retry
+    return min(retry, timer)
+
+
+def _ahead(entries: Sequence[Fact], first: int, loose: frozenset[int]) -> dict[str, Fact]:
+    """The first entry of each operation that the journal holds."""
+    ahead: dict[str, Fact] = {}
+    for index in range(first, len(entries)):
+        entry = entries[index]
+        if entry["type"] in ("step", "begun", "retrying", "ordered", "timer") and index not in loose:
+            ahead.setdefault(entry["op"], entry)
+    return ahead

@@ -1,0 +1,190 @@
+"""What each kind of fact does to a run. A handler answers whether it takes the fact; the code runs on after it.
+
+The same handlers serve live facts and journal entries, so that replay can't differ: what is refused live is
+never journaled, and what is refused on replay is a disagreement.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
+
+from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
+from ..decider import Fact
+from .approval import Approving
+from .callback import Callback
+from .child import Child, tell_to_cancel
+from .operation import error_in
+from .run import Run
+
+if TYPE_CHECKING:
+    from .event import Event
+
+Handler = Callable[[Run, Fact], bool]
+
+
+def advance(run: Run, fact: Fact) -> None:
+    """The clock moves with what is taken, never backwards."""
+    run.timers.now = max(run.timers.now, fact["at"])
+
+
+def step(run: Run, fact: Fact) -> bool:
+    op = run.ops.get(fact["op"])
+    if op is None or op.kind != "step":
+        return False
+    advance(run, fact)
+    run.settle(op.op)
+    if "error" in fact:
+        op.fail(cast("Exception", error_in(fact)))
+    else:
+        op.take(fact.get("value"))
+    return True
+
+
+def attempt(run: Run, fact: Fact) -> bool:
+    """``begun`` or ``retrying``."""
+    op = run.ops.get(fact["op"])
+    if op is None or not run.calls.fact(fact):
+        return False
+    advance(run, fact)
+    return True
+
+
+def timer(run: Run, fact: Fact) -> bool:
+    found = run.timers.take(fact["op"])
+    if found is None:
+        return False
+    advance(run, fact)
+    run.loop.fire(found)
+    return True
+
+
+def event(run: Run, fact: Fact) -> bool:
+    advance(run, fact)
+    name = str(fact["name"])
+    listeners: list[Event[Any]] = run.listeners.get(name, [])
+    for listener in listeners:
+        if listener.accepts(fact):
+            return True
+    run.events.setdefault(name, []).append(fact)
+    return True
+
+
+def decided(run: Run, fact: Fact) -> bool:
+    op = run.ops.get(fact["op"])
+    if not isinstance(op, Approving) or fact.get("digest", op.digest) != op.digest:
+        return False
+    advance(run, fact)
+    run.settle(op.op)
+    op.decide(fact)
+    return True
+
+
+def _calling(run: Run, fact: Fact) -> Callback[Any] | None:
+    op = run.ops.get(fact["op"])
+    if not isinstance(op, Callback):
+        return None
+    return op if hmac.compare_digest(str(fact.get("secret", "")), op.secret) else None
+
+
+def callback(run: Run, fact: Fact) -> bool:
+    op = _calling(run, fact)
+    if op is None:
+        return False
+    advance(run, fact)
+    run.settle(op.op)
+    op.complete(fact)
+    return True
+
+
+def beat(run: Run, fact: Fact) -> bool:
+    op = _calling(run, fact)
+    if op is None:
+        return False
+    advance(run, fact)
+    op.beat()
+    return True
+
+
+def sent(run: Run, fact: Fact) -> bool:
+    effect = run.unsent.pop(fact["op"], None)
+    if effect is None:
+        return False
+    advance(run, fact)
+    run.fresh.pop(effect.op, None)
+    op = run.ops.get(effect.op)
+    if isinstance(op, Child):
+        op.sent()
+    elif effect.op in run.leaving:
+        run.leaving.discard(effect.op)
+        tell_to_cancel(run, effect.op, effect.id)
+    return True
+
+
+def child(run: Run, fact: Fact) -> bool:
+    """A child has ended, or could not be started."""
+    key = fact.get("op", run.children.get(fact["id"]))
+    op = run.ops.get(key) if key is not None else None
+    if not isinstance(op, Child):
+        if key is None or run.unsent.pop(key, None) is None:
+            return False
+        run.leaving.discard(key)
+        run.fresh.pop(key, None)
+        run.children.pop(fact["id"], None)
+        advance(run, fact)
+        return True
+    if op.id != fact["id"]:
+        return False
+    advance(run, fact)
+    run.settle(op.op)
+    run.unsent.pop(op.op, None)
+    run.fresh.pop(op.op, None)
+    run.children.pop(op.id, None)
+    error = child_error(fact)
+    if error is None:
+        op.take(fact.get("value"))
+    else:
+        op.fail(error)
+    return True
+
+
+def child_error(fact: Fact) -> ExecutionError | None:
+    """How a child ended, when it did not complete; the recorded error is its cause."""
+    id, status = fact["id"], fact.get("status", "failed" if "error" in fact else "completed")
+    if status == "completed":
+        return None
+    if status == "cancelled":
+        return ExecutionCancelled(f"child {id} was cancelled: {fact.get('reason', '')}".rstrip(": "), execution=id)
+    if status == "terminated":
+        return ExecutionTerminated(f"child {id} was terminated: {fact.get('reason', '')}".rstrip(": "), execution=id)
+    cause = error_in(fact)
+    if isinstance(cause, ExecutionError):
+        cause.execution = cause.execution or id
+        return cause
+    failed = ExecutionFailed(f"child {id} failed: {cause}", execution=id, cause=cause)
+    failed.__cause__ = cause
+    return failed
+
+
+def cancel(run: Run, fact: Fact) -> bool:
+    if run.cancelling:
+        return False
+    advance(run, fact)
+    run.cancel(str(fact.get("reason", "")))
+    return True
+
+
+HANDLERS: dict[str, Handler] = {
+    "step": step,
+    "begun": attempt,
+    "retrying": attempt,
+    "timer": timer,
+    "event": event,
+    "decided": decided,
+    "callback": callback,
+    "beat": beat,
+    "sent": sent,
+    "child": child,
+    "cancel": cancel,
+}

@@ -1,0 +1,84 @@
+"""``state``: key-value entries in the store, as durable operations. A read is recorded like a step's result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, overload
+
+from ...state.codec import plain
+from ..decider import Access
+from .operation import Decode, Operation
+from .scope import Scope
+from .targets import decoder
+
+T = TypeVar("T")
+
+
+class Entry(NamedTuple, Generic[T]):
+    """A value and its etag, which ``put`` and ``delete`` take to fail when somebody else was faster."""
+
+    value: T
+    etag: str
+
+
+class State:
+    """The keys of one scope. An execution's own scope is its id."""
+
+    __slots__ = ("_in", "_scope")
+
+    def __init__(self, operations: Scope, scope: str) -> None:
+        self._in = operations
+        self._scope = scope
+
+    @overload
+    def get(self, key: str) -> Operation[Any]: ...
+    @overload
+    def get(self, key: str, *, type: type[T]) -> Operation[T | None]: ...
+    def get(self, key: str, *, type: Any = Any) -> Operation[Any]:
+        """The value under ``key``, as ``type``; None when there is none."""
+        decode = decoder(type, f"the value of {key!r}")
+
+        def value(found: Any) -> Any:
+            return None if found is None else _decoded(decode, found["value"])
+
+        return self._access("get", key, decode=value)
+
+    @overload
+    def read(self, key: str) -> Operation[Entry[Any] | None]: ...
+    @overload
+    def read(self, key: str, *, type: type[T]) -> Operation[Entry[T] | None]: ...
+    def read(self, key: str, *, type: Any = Any) -> Operation[Any]:
+        """The value with its etag; None when there is none."""
+        decode = decoder(type, f"the value of {key!r}")
+
+        def entry(found: Any) -> Entry[Any] | None:
+            return None if found is None else Entry(_decoded(decode, found["value"]), found["etag"])
+
+        return self._access("get", key, decode=entry)
+
+    def put(self, key: str, value: Any, *, etag: str | None = None) -> Operation[str]:
+        """Write; gives the new etag. ``etag`` "" means only when absent, another only when unchanged: else
+        EtagMismatch is raised. After a crash between the write and its record, it is written again."""
+        return self._access("put", key, plain(value), etag)
+
+    def delete(self, key: str, *, etag: str | None = None) -> Operation[bool]:
+        """Remove; whether there was one. Raises EtagMismatch when ``etag`` is given and not the current one."""
+        return self._access("remove", key, None, etag)
+
+    def keys(self, prefix: str = "") -> Operation[Sequence[str]]:
+        """The keys that begin with ``prefix``."""
+        return self._access("keys", prefix)
+
+    def _access(
+        self, action: str, key: str, value: Any = None, etag: str | None = None, decode: Decode | None = None
+    ) -> Operation[Any]:
+        run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context
+        name = f"state.{action} {key}" if self._scope == run.id else f"{self._scope}.{action} {key}"
+        operation: Operation[Any] = Operation(run, op, name, decode)
+        run.open(operation)
+        run.effect(Access(op, name, action, self._scope, key, value, etag))
+        return operation
+
+
+def _decoded(decode: Decode | None, value: Any) -> Any:
+    return value if decode is None else decode(value)

@@ -1,0 +1,288 @@
+"""A small deterministic event loop. A workflow's coroutines run on it, so that plain asyncio (gather, TaskGroup,
+timeout, wait, as_completed, locks, queues) works inside workflows and replays the same.
+
+It promises: one queue in order of arrival, run to quiescence by ``run``; a clock that moves only with the
+journal; timers that are durable; tasks and futures whose hash, and so whose place in a set, depends on the
+order of their creation and not on memory addresses. Whatever would reach outside raises and says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import sys
+import weakref
+import zlib
+from asyncio.events import _get_running_loop, _set_running_loop  # pyright: ignore[reportPrivateUsage]  # the documented way for loops to say which one runs
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import Context, copy_context
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
+
+from .timers import Timer, Timers
+
+T = TypeVar("T")
+log = logging.getLogger("overwinter")
+
+TURN_LIMIT = 1_000_000
+"""Callbacks in one turn, above which a workflow is taken to spin."""
+_UNWIND_LIMIT = 100
+
+
+class Halt(BaseException):
+    """Unwinds workflow code that must not go on: stuck, evicted, ended or begun anew. Not for catching."""
+
+
+class Handle(asyncio.Handle):
+    """A callback in the queue."""
+
+    __slots__ = ()
+
+    def __init__(self, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> None:
+        self._callback = callback
+        self._args = args
+        self._context = context
+        self._cancelled = False
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._callback!r}>"
+
+
+class Future(asyncio.Future[T]):
+    """A future with a hash that replays."""
+
+    __slots__ = ("_hash",)
+
+    def __init__(self, loop: Loop) -> None:
+        self._hash = next(loop.serial)
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+class Task(asyncio.Task[T]):
+    """A task with a hash and a name that replay."""
+
+    def __init__(self, coro: Generator[Any, None, T] | Coroutine[Any, Any, T], loop: Loop, **options: Any) -> None:
+        self._hash = next(loop.serial)
+        if options.get("name") is None:
+            options["name"] = f"task-{self._hash - loop.offset}"
+        super().__init__(coro, loop=loop, **options)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+class Loop(asyncio.AbstractEventLoop):
+    """Runs one workflow. ``run`` is called from plain code or a callback of another loop, never from a task."""
+
+    def __init__(self, execution: str, timers: Timers) -> None:
+        self.offset = zlib.crc32(execution.encode())
+        self.serial = itertools.count(self.offset)
+        self.timers = timers
+        self.halted = False
+        self.spinning = False
+        self.quiet = False  # replaying: what is reported was reported before
+        self.orphans: weakref.WeakSet[Any] = weakref.WeakSet()  # coroutines that are to become tasks later
+        self._ready: deque[asyncio.Handle] = deque()
+        self._tasks: list[Task[Any]] = []
+        self._tasks_limit = 64
+        self._generators: list[weakref.ref[AsyncGenerator[Any, Any]]] = []
+        self._adopted: dict[int, Task[Any]] = {}
+
+    # -- turning -------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run what is ready until nothing is."""
+        ready = self._ready
+        outer, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
+        _set_running_loop(self)
+        sys.set_asyncgen_hooks(self._generators_begin, self._generators_end)
+        try:
+            for _ in range(TURN_LIMIT):
+                if not ready:
+                    return
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    self.attempt(handle._context.run, handle._callback, *handle._args)
+            self.spinning = True
+            self.halt()
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+            _set_running_loop(outer)
+
+    def attempt(self, call: Callable[..., object], *args: Any) -> BaseException | None:
+        """The edge to user code outside of tasks: an error is reported, not raised, so that a turn is whole."""
+        try:
+            call(*args)
+        except (SystemExit, KeyboardInterrupt, Halt) as error:
+            return error  # when a task raised it, the task holds it
+        except Exception as error:  # noqa: BLE001  # the edge to user code: a callback's error must not end the turn
+            self.call_exception_handler({"message": f"a callback failed: {call!r}", "exception": error})
+            return error
+        return None
+
+    def halt(self) -> None:
+        """Nothing runs any more; ``shut`` then unwinds what is suspended."""
+        self.halted = True
+        self._ready.clear()
+        self.call_soon = self._drop_soon  # type: ignore[method-assign]
+
+    def shut(self) -> None:
+        """Unwind everything that is suspended, without effects, so that nothing is left to be collected."""
+        if not self.halted:
+            self.halt()
+        outer, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
+        _set_running_loop(self)
+        sys.set_asyncgen_hooks(self._generators_begin, self._generators_end)
+        try:
+            for task in self._tasks:
+                if not task.done():
+                    _unwind(task.get_coro())
+            for orphan in list(self.orphans):
+                orphan.close()
+            for reference in self._generators:
+                generator = reference()
+                if generator is not None:
+                    _unwind(generator.aclose())
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+            _set_running_loop(outer)
+        self._tasks.clear()
+        self._generators.clear()
+        self.timers.clear()
+
+    def _drop_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+        return Handle(callback, args, context or copy_context())
+
+    def _generators_begin(self, generator: AsyncGenerator[Any, Any]) -> None:
+        self._generators.append(weakref.ref(generator))
+
+    def _generators_end(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """A collected generator is left alone: when that happens differs from run to run."""
+
+    # -- what asyncio asks of a loop -----------------------------------------------------------------
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+        handle = Handle(callback, args, copy_context() if context is None else context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        if self.halted:
+            raise Halt
+        return self.timers.at(when, callback, args, copy_context() if context is None else context)
+
+    def fire(self, timer: Timer) -> None:
+        """A timer's time has come, as the journal says."""
+        self._ready.append(timer)
+
+    def time(self) -> float:
+        return self.timers.now / 1000
+
+    def create_future(self) -> Future[Any]:
+        return Future(self)
+
+    def create_task(self, coro: Any, **options: Any) -> Task[Any]:
+        """A task on this loop. Operations are taken as coroutines; an eager start is put off, to keep the order."""
+        options.pop("eager_start", None)
+        caller = sys._getframe(1)
+        if caller.f_code.co_name in ("ensure_future", "_ensure_future"):
+            adopted = self._adopt(coro, caller)
+            if adopted is not None:
+                return adopted
+        return self._new_task(coro, options)
+
+    def _new_task(self, coro: Any, options: dict[str, Any]) -> Task[Any]:
+        if self.halted:
+            coro.close()
+            raise Halt
+        if asyncio.isfuture(coro):
+            coro = _result(coro)
+        task: Task[Any] = Task(coro, self, **options)
+        if len(self._tasks) >= self._tasks_limit:
+            self._tasks = [task for task in self._tasks if not task.done()]
+            self._tasks_limit = max(64, 2 * len(self._tasks))
+        self._tasks.append(task)
+        return task
+
+    def _adopt(self, coro: Any, caller: FrameType) -> Task[Any] | None:
+        """asyncio.as_completed starts coroutines in the order of a set, that is, by memory address. Start all
+        of them in the order they were given, when the first one is asked for."""
+        ready = self._adopted.pop(id(coro), None)
+        if ready is not None:
+            return ready
+        frame: FrameType | None = caller
+        for _ in range(4):
+            frame = None if frame is None else frame.f_back
+            if frame is None or frame.f_globals.get("__name__") != "asyncio.tasks":
+                return None
+            given = frame.f_locals.get("fs" if frame.f_code.co_name == "as_completed" else "aws")
+            if given is not None:
+                break
+        else:
+            return None
+        if not isinstance(given, (list, tuple)):
+            raise TypeError("inside a workflow give as_completed a list: the order of anything else does not replay")
+        for other in given:  # pyright: ignore[reportUnknownVariableType]  # asyncio's own local
+            if asyncio.iscoroutine(other) and id(other) not in self._adopted:
+                self._adopted[id(other)] = self._new_task(other, {})
+        return self._adopted.pop(id(coro), None)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """What nobody awaited is told to the log, once."""
+        error = context.get("exception")
+        if not (self.halted or self.quiet or error is None or isinstance(error, Halt)):
+            log.error("in a workflow: %s", context.get("message"), exc_info=error)
+
+    def get_debug(self) -> bool:
+        return False
+
+    def is_running(self) -> bool:
+        return _get_running_loop() is self
+
+    def is_closed(self) -> bool:
+        return self.halted
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing to do: ``shut`` does it."""
+
+
+def _refusing(name: str) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise RuntimeError(
+            f"loop.{name} reaches outside of the workflow and would not replay; do I/O, threads and "
+            "subprocesses inside a step: await ctx.step(function, ...)"
+        )
+
+    return refuse
+
+
+for _name in vars(asyncio.AbstractEventLoop):
+    if not _name.startswith("_") and _name not in vars(Loop):
+        setattr(Loop, _name, _refusing(_name))
+
+
+async def _result(future: Awaitable[T]) -> T:
+    return await future
+
+
+def _unwind(coro: Any) -> None:
+    """Throw Halt into a suspended coroutine until it has ended."""
+    with suppress(BaseException):
+        for _ in range(_UNWIND_LIMIT):
+            coro.throw(Halt())

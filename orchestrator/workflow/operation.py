@@ -1,0 +1,129 @@
+"""An operation of a workflow: a future that a journal entry completes.
+
+It starts when it is asked for, not when it is awaited; awaiting gives its result. Cancelling it gives up what
+it waits for. To type checkers it is a coroutine as well, so that it may be passed to create_task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...state.codec import dumps, loads
+from ...state.errors import InvalidInput, StepFailed
+from .. import failures
+from ..decider import Fact
+from .loop import Future
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .timers import Timer
+
+T = TypeVar("T")
+Decode = Callable[[Any], Any]
+
+if TYPE_CHECKING:
+
+    class _Typed(Future[T], Coroutine[Any, Any, T]):  # pyright: ignore[reportGeneralTypeIssues]
+        """What an operation is to type checkers. At run time asyncio tells futures and coroutines apart."""
+
+        def send(self, value: Any, /) -> Any: ...
+        def throw(self, *error: Any) -> Any: ...
+        def close(self) -> None: ...
+
+else:
+    _Typed = Future
+
+
+class Operation(_Typed[T]):
+    """The base of all operations. ``op`` is its id; ``kind`` and ``name`` identify it on replay."""
+
+    __slots__ = ("decode", "name", "op", "run")
+    kind = "step"
+
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None) -> None:
+        self.run = run
+        self.op = op
+        self.name = name
+        self.decode = decode
+        super().__init__(run.loop)
+
+    def take(self, value: Any) -> None:
+        """The recorded value has come."""
+        decode = self.decode
+        if decode is not None:
+            try:
+                value = decode(value)
+            except (ValueError, TypeError) as error:
+                self.fail(unfit(f"{self.kind} {self.name!r} (operation {self.op})", error))
+                return
+        elif type(value) is dict or type(value) is list:
+            value = loads(dumps(value))  # the workflow may change it; the journal's copy stays
+        self.set_result(value)
+
+    def fail(self, error: BaseException) -> None:
+        """The recorded error has come. It remembers this operation, so that ``retry`` can begin here."""
+        if isinstance(error, StopIteration):
+            error = StepFailed(str(error), kind="builtins.StopIteration")
+        failures.mark(error, self.op)
+        self.set_exception(error)
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        if not super().cancel(msg):
+            return False
+        if not self.run.halted:
+            self.run.close(self)
+            self.give_up()
+        return True
+
+    def give_up(self) -> None:
+        """Withdraw what was ordered; the operation has been cancelled."""
+        self.run.withdraw(self.op)
+
+
+class Waiting(Operation[T]):
+    """An operation with a deadline: a sleep, or something that must come in time."""
+
+    __slots__ = ("timer",)
+    timer: Timer | None
+
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None) -> None:
+        super().__init__(run, op, name, decode)
+        self.timer = None
+
+    def due(self, deadline: int) -> None:
+        """(Re)set the deadline, in milliseconds."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = self.run.timers.add(self.op, (self.kind, self.name), deadline, self.expire)
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        self.run.close(self)
+        self.timer = None
+        self.expired()
+
+    def expired(self) -> None:
+        raise NotImplementedError
+
+    def settled(self) -> None:
+        """Something came in time."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def give_up(self) -> None:
+        self.settled()
+
+
+def unfit(what: str, error: Exception) -> InvalidInput:
+    """A recorded value that does not have the annotated type."""
+    return InvalidInput(f"{what} gave a value that does not fit its annotation: {error}; correct one of them")
+
+
+def error_in(fact: Fact) -> Exception | None:
+    """The error of a fact, as its own class."""
+    failure = fact.get("error")
+    if failure is None:
+        return None
+    return failures.decode(failure if isinstance(failure, dict) else {"kind": "", "message": str(failure)})  # pyright: ignore[reportUnknownArgumentType]  # JSON object

@@ -1,0 +1,97 @@
+"""What ``retry`` means for replay: which entries are left out, so that the failed operation is open again, and
+which may be dropped, because only the failure led to them. Successes of parallel operations stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..decider import Fact
+
+
+class Journal(NamedTuple):
+    """Entries to apply. ``loose`` are the positions in ``entries`` that are dropped when the code has not asked
+    for them. ``renewed``: operations that begin again, with the time and the number of the retry."""
+
+    entries: Sequence[Fact]
+    loose: frozenset[int] = frozenset()
+    renewed: dict[str, tuple[int, int]] = {}
+
+
+def reopened(entries: Sequence[Fact]) -> Journal:
+    """The journal as replay is to read it."""
+    if not any(entry["type"] == "retry" for entry in entries):
+        return Journal(entries)
+    ops = _operations(entries)
+    left_out: set[int] = set()
+    loose: set[int] = set()
+    renewed: dict[str, tuple[int, int]] = {}
+    for count, (failed, retried) in enumerate(_retries(entries), start=1):
+        left_out |= {failed, retried}
+        again, begun = _again(entries, ops, left_out, failed, retried)
+        for op in again:
+            renewed[op] = (entries[retried]["at"], count)
+        gone = again | {f"{op}.cancel" for op in again}
+        left_out |= {index for index in range(failed) if ops[index] in gone}
+        loose |= set(range(begun, retried))
+    kept = [index for index in range(len(entries)) if index not in left_out]
+    return Journal(
+        [entries[index] for index in kept],
+        frozenset(position for position, index in enumerate(kept) if index in loose),
+        renewed,
+    )
+
+
+def _operations(entries: Sequence[Fact]) -> list[str | None]:
+    """The operation of each entry; what tells of a child may carry its id only."""
+    children = {
+        entry["id"]: entry["op"] for entry in entries if entry["type"] == "ordered" and entry["kind"] == "child"
+    }
+    return [entry.get("op") or (children.get(entry["id"]) if entry["type"] == "child" else None) for entry in entries]
+
+
+def _retries(entries: Sequence[Fact]) -> Iterator[tuple[int, int]]:
+    """Positions of each failure and of the retry that followed it."""
+    failed: int | None = None
+    for index, entry in enumerate(entries):
+        if entry["type"] == "failed":
+            failed = index
+        elif entry["type"] == "retry" and failed is not None:
+            yield failed, index
+            failed = None
+
+
+def _again(
+    entries: Sequence[Fact], ops: list[str | None], left_out: set[int], failed: int, retried: int
+) -> tuple[set[str], int]:
+    """The operations that begin again, and the position from which entries belong to the failure."""
+    wanted = entries[retried].get("op") or entries[failed]["error"].get("op")
+    again: set[str] = set()
+    begun = failed
+    open_children: set[str] = set()
+    for index in range(failed):
+        op, entry = ops[index], entries[index]
+        if op is None or index in left_out:
+            continue
+        if entry["type"] == "ordered" and entry["kind"] == "child" and not entry["detached"]:
+            open_children.add(op)
+        elif entry["type"] == "child":
+            open_children.discard(op)
+        if wanted is None or not _went_wrong(entry):
+            continue
+        if op == wanted or op.startswith(f"{wanted}."):
+            again.add(op)
+            begun = min(begun, index)
+    return again | open_children, begun
+
+
+def _went_wrong(entry: Fact) -> bool:
+    kind = entry["type"]
+    if kind == "timer":
+        return entry.get("kind") != "sleep"
+    if kind == "decided":
+        return entry.get("approved") is not True
+    if kind == "child":
+        return entry.get("status", "failed") != "completed"
+    return kind in ("step", "callback") and "error" in entry

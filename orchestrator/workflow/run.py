@@ -1,0 +1,225 @@
+"""One life of a workflow function, from its start or checkpoint to its end: the open operations, what they want
+done, and what the journal holds ahead while it is replayed. Operations order here; the decider delivers here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from ...state.codec import plain
+from ...state.errors import InvalidInput
+from .. import failures
+from ..calls import OpenCalls
+from ..decider import Effect, Fact, Post, Spawn
+from ..resilience import Policy
+from . import mismatch
+from .loop import Halt, Loop, Task
+from .operation import Operation
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from .event import Event
+
+
+class Origin:
+    """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
+
+    __slots__ = ("at", "first", "input", "note", "parent", "seed")
+
+    def __init__(self, fact: Fact) -> None:
+        self.at: int = fact["at"]
+        self.input: Any = fact.get("input")
+        self.seed: str = str(fact.get("seed", ""))
+        self.parent: str | None = fact.get("parent")
+        self.first: int = fact.get("first", 0)
+        self.note: str = fact.get("note", "")
+
+
+class Run:
+    """State and services of one life. Pure: nothing here reaches outside."""
+
+    def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
+        self.id = id
+        self.function = function
+        self.policy = policy
+        self.timers = Timers(at, self.ask)
+        self.loop = Loop(id, self.timers)
+        self.calls = OpenCalls()
+        self.ops: dict[str, Operation[Any]] = {}
+        self.fresh: dict[str, Effect] = {}  # ordered and not handed out; calls are in self.calls
+        self.unsent: dict[str, Spawn | Post] = {}  # not yet confirmed
+        self.leaving: set[str] = set()  # children to cancel as soon as their start is confirmed
+        self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
+        self.own: dict[str, Fact] = {}  # entries to journal
+        self.abandoned: list[str] = []
+        self.events: dict[str, list[Fact]] = {}  # arrived before anybody waited
+        self.listeners: dict[str, list[Event[Any]]] = {}
+        self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
+        self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
+        self.origin: Origin | None = None
+        self.main: Task[Any] | None = None
+        self.note = ""
+        self.halted = False
+        self.cancelling = False
+        self.stuck = ""
+        self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
+        self.following: Fact | None = None  # checkpoint entry; waits until nothing is unsent
+
+    # -- life ----------------------------------------------------------------------------------------
+
+    def begin(self, origin: Origin, body: Coroutine[Any, Any, Any]) -> None:
+        self.origin = origin
+        self.note = self.note or origin.note
+        self.main = self.loop.create_task(body, name="main")
+        self.main.add_done_callback(self._ended)
+
+    def turn(self) -> None:
+        """Run the code as far as it gets."""
+        self.loop.run()
+        if self.loop.spinning and not self.stuck:
+            self.stuck = f"the code goes round without waiting for anything{mismatch.place(self.main)}"
+            self.halted = True
+        if self.halted and not self.loop.halted:
+            self.loop.halt()
+        if self.halted:
+            self.loop.shut()
+
+    def halt(self) -> None:
+        """Nothing runs on after the current callback."""
+        self.halted = True
+        self.loop.halt()
+
+    def _ended(self, main: asyncio.Future[Any]) -> None:
+        if self.halted:
+            return
+        self.ending = self._final(main)
+        self.halt()
+        self.let_go()
+
+    def _final(self, main: asyncio.Future[Any]) -> Fact:
+        at = self.timers.now
+        if main.cancelled():
+            return {"type": "cancelled", "at": at, "reason": self._reason or "cancelled by its own code"}
+        error = main.exception()
+        if error is None:
+            try:
+                return {"type": "completed", "at": at, "value": plain(main.result())}
+            except InvalidInput as unfit:
+                error = unfit
+        failure = failures.encode(error)
+        op = _origin_of(error)
+        if op is not None:
+            failure["op"] = op
+        return {"type": "failed", "at": at, "error": failure}
+
+    _reason = ""
+
+    def cancel(self, reason: str) -> None:
+        self.cancelling = True
+        self._reason = reason or "cancelled"
+        if self.main is not None:
+            self.main.cancel(reason)
+
+    def let_go(self) -> None:
+        """The function is over: calls are abandoned, attached children are told."""
+        for op in list(self.ops.values()):
+            if op.kind == "step":
+                self.withdraw(op.op)
+            elif op.kind == "child":
+                op.give_up()
+        self.ops.clear()
+        self.timers.clear()
+
+    def begin_anew(self, input: Any, first: int) -> None:
+        """A checkpoint: this life is over, the next one begins when everything it sent is confirmed."""
+        if self.halted:
+            raise Halt
+        assert self.origin is not None
+        self.following = {"type": "checkpoint", "input": input, "seed": next_seed(self.origin.seed), "first": first}
+        if self.origin.parent is not None:
+            self.following["parent"] = self.origin.parent
+        if self.note:
+            self.following["note"] = self.note
+        self.let_go()
+        self.halt()
+
+    def ready_to_end(self) -> bool:
+        return self.ending is not None and not any(isinstance(effect, Spawn) for effect in self.unsent.values())
+
+    # -- ordering ------------------------------------------------------------------------------------
+
+    def ask(self, op: str, kind: str, name: str) -> Fact | None:
+        """The code asks for an operation. Returns what the journal holds ahead for it, if anything.
+        Raises Halt when that is something else: the execution is stuck."""
+        if self.halted:
+            raise Halt
+        if not self.recorded:
+            return None
+        entry = self.recorded.get(op)
+        if entry is not None and mismatch.identity(entry) != (kind, name):
+            self.stuck = mismatch.asked(self.id, op, (kind, name), entry)
+            self.halt()
+            raise Halt
+        return entry
+
+    def open(self, operation: Operation[Any]) -> Fact | None:
+        entry = self.ask(operation.op, operation.kind, operation.name)
+        self.ops[operation.op] = operation
+        return entry
+
+    def close(self, operation: Operation[Any]) -> None:
+        self.ops.pop(operation.op, None)
+
+    def effect(self, effect: Effect) -> None:
+        self.fresh[effect.op] = effect
+        if isinstance(effect, (Spawn, Post)):
+            self.unsent[effect.op] = effect
+
+    def withdraw(self, op: str) -> None:
+        """The call or access is no longer wanted."""
+        if not self.calls.close(op):
+            self.fresh.pop(op, None)
+        self.abandoned.append(op)
+
+    def began(self, op: str) -> int:
+        """When the operation counts as begun: now, or when ``retry`` opened it again."""
+        renewed = self.renewed.get(op)
+        return self.timers.now if renewed is None else max(self.timers.now, renewed[0])
+
+    def settle(self, op: str) -> Operation[Any]:
+        """The operation is over, by an entry."""
+        operation = self.ops.pop(op)
+        if operation.kind == "step":
+            if not self.calls.close(op):
+                self.fresh.pop(op, None)
+        return operation
+
+    def never(self) -> bool:
+        """Whether the code waits for nothing that can arrive."""
+        return not (self.halted or self.ops or self.timers or self.unsent)
+
+
+def next_seed(seed: str) -> str:
+    """The seed after a checkpoint."""
+    return sha256(f"checkpoint\n{seed}".encode()).hexdigest()[:32]
+
+
+def _origin_of(error: BaseException) -> str | None:
+    """The operation an error came from: its own, or that of an error it was raised from or groups."""
+    seen: set[int] = set()
+    open_: list[BaseException | None] = [error]
+    while open_:
+        found = open_.pop(0)
+        if found is None or id(found) in seen:
+            continue
+        seen.add(id(found))
+        op: str | None = getattr(found, "_overwinter_op", None)
+        if op is not None:
+            return op
+        if isinstance(found, BaseExceptionGroup):
+            open_ += found.exceptions
+        open_ += [found.__cause__, found.__context__]
+    return None

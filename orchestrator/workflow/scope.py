@@ -1,0 +1,23 @@
+"""What the operations of a context share: the run they belong to and the counter that numbers them."""
+
+from __future__ import annotations
+
+from .run import Run
+
+
+class Scope:
+    """A run, and a path in it: operation ids are ``<prefix><number>`` in the order of asking."""
+
+    __slots__ = ("_count", "_drawn", "_prefix", "_run")
+
+    def __init__(self, run: Run, prefix: str = "", first: int = 0) -> None:
+        self._run = run
+        self._prefix = prefix
+        self._count = first
+        self._drawn = 0
+
+    def _next(self) -> str:
+        """The id of the next operation."""
+        number = self._count
+        self._count = number + 1
+        return f"{self._prefix}{number}"

@@ -1,0 +1,110 @@
+"""``step``: call a function once, durably. Its result is recorded and never computed again.
+
+A step may run twice only when the process dies between its effect and its record, unless ``at_most_once``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, ParamSpec, TypeVar, overload
+
+from ...state.quantities import Duration
+from ..decider import Invoke
+from ..resilience import Breaker, Policy, Retry
+from .operation import Operation
+from .run import Run
+from .scope import Scope
+from .targets import describe
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def order(
+    run: Run,
+    op: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None = None,
+    policy: Policy | None = None,
+) -> Operation[Any]:
+    """Order a call of ``fn`` under ``op``."""
+    about = describe(fn)
+    call: Operation[Any] = Operation(run, op, name or about.name, about.decode)
+    entry = run.open(call)
+    if entry is None or entry["type"] != "step":
+        run.calls.order(
+            Invoke(
+                op,
+                call.name,
+                "step",
+                partial(fn, *args, **kwargs) if args or kwargs else fn,
+                about.threaded,
+                policy or about.policy or run.policy,
+            )
+        )
+    return call
+
+
+class Stepping(Scope):
+    """The part of a context that calls functions."""
+
+    __slots__ = ()
+
+    @overload
+    def step(self, fn: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, name: str, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, name: str, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, retry: Retry, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, retry: Retry, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, timeout: Duration, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, timeout: Duration, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, at_most_once: bool, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, at_most_once: bool, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, breaker: Breaker, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, breaker: Breaker, **options: Any) -> Operation[T]: ...
+    def step(
+        self,
+        fn: Callable[..., Any],
+        *args: Any,
+        name: str | None = None,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        at_most_once: bool = False,
+        breaker: Breaker | None = None,
+        **kwargs: Any,
+    ) -> Operation[Any]:
+        """Call ``fn(*args, **kwargs)`` and await its result, typed by its return annotation.
+
+        A plain ``def`` runs in a thread, an ``async def`` on the event loop; both outside of the workflow, so
+        they may do anything. ``name`` (default: the function's) identifies the step on replay. ``retry``,
+        ``timeout`` (of one attempt) and ``breaker`` override the workflow's. With ``at_most_once`` the
+        beginning of each attempt is recorded first, and an attempt that may have happened raises InDoubt
+        instead of being made again. Arguments for ``fn`` of these same names go through ``functools.partial``.
+
+        Raises what ``fn`` raises, as its own class; StepFailed when that is not known here.
+        """
+        policy: Policy | None = None
+        if retry is not None or timeout is not None or at_most_once or breaker is not None:
+            base = describe(fn).policy or self._run.policy
+            policy = Policy(
+                retry or base.retry,
+                base.timeout if timeout is None else timeout,
+                breaker or base.breaker,
+                at_most_once or base.at_most_once,
+            )
+        return order(self._run, self._next(), fn, args, kwargs, name, policy)

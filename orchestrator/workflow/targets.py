@@ -1,0 +1,203 @@
+"""What is known about a function that a workflow calls: its name, whether it blocks, what it returns.
+
+Found out once per function and kept as long as the function lives.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+import typing
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
+
+from ...state import codec
+from ...state.errors import InvalidInput
+from ..resilience import Policy
+
+T = typing.TypeVar("T")
+T_co = typing.TypeVar("T_co", covariant=True)
+Body = Callable[typing.Concatenate[Any, ...], Awaitable[T]]
+"""An async function whose first parameter is a context, as a decorated workflow is."""
+
+
+class Served(typing.Protocol[T_co]):
+    """What declares the type of its output, as an agent does."""
+
+    @property
+    def output(self) -> type[T_co]: ...
+
+
+_MISSING: Any = object()
+_SCALARS = (str, int, bool)
+
+
+class Described:
+    """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context."""
+
+    __slots__ = ("branch", "decode", "name", "policy", "threaded")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        inner, tool = _inner(fn)
+        asynchronous = inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
+            getattr(inner, "__call__", None)  # noqa: B004  # the method itself is looked at, not whether it is there
+        )
+        self.name = str(getattr(tool, "name", "")) or _name(inner)
+        self.threaded = not asynchronous
+        self.decode = returns(inner)
+        policy = getattr(tool, "policy", None)
+        self.policy = policy if isinstance(policy, Policy) else None
+        self.branch = asynchronous and _takes_context(inner)
+
+
+_known: weakref.WeakKeyDictionary[Callable[..., Any], Described] = weakref.WeakKeyDictionary()
+
+
+def describe(fn: Callable[..., Any]) -> Described:
+    """Raises TypeError when ``fn`` can't be called, or its return annotation can't be used."""
+    try:
+        known = _known.get(fn)
+    except TypeError:
+        return Described(_callable(fn))  # neither hashable nor weakly referable
+    if known is None:
+        known = Described(_callable(fn))
+        _known[fn] = known
+    return known
+
+
+def served(thing: object) -> Any:
+    """The durable object behind a decorated function; the thing itself otherwise."""
+    return getattr(thing, "__overwinter__", thing)
+
+
+def durable_name(target: object) -> str | None:
+    """The name under which a workflow or an agent is served; None when the target is neither."""
+    if isinstance(target, str):
+        return target
+    thing = served(target)
+    return str(thing.name) if hasattr(thing, "decider") and hasattr(thing, "name") else None
+
+
+def applied(fn: Callable[..., Any], input: Any) -> Callable[[], Any]:
+    """``fn`` with one input: as its only argument, or spread when it takes several and the input is a mapping."""
+    if input is NOTHING:
+        return fn
+    inner, _ = _inner(fn)
+    if isinstance(input, Mapping) and _several(inner, input):  # pyright: ignore[reportUnknownArgumentType]  # any mapping
+        return functools.partial(fn, **input)
+    return functools.partial(fn, input)
+
+
+NOTHING: Any = object()
+"""No input was given."""
+
+
+def _several(fn: Callable[..., Any], input: Mapping[str, Any]) -> bool:
+    parameters = inspect.signature(fn).parameters.values()
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    if len(named) == 1 and not takes_all:
+        return list(input) == named
+    return takes_all or set(input) <= set(named)
+
+
+def returns(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
+    """What makes the annotated return type from plain JSON; None when there is nothing to do."""
+    return decoder(annotation(fn, "return"), f"what {_name(fn)} returns")
+
+
+def annotation(fn: Callable[..., Any], parameter: str) -> Any:
+    """The annotation of a parameter, or of "return"; Any when there is none. Raises TypeError naming it."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if not hasattr(fn, "__annotations__"):
+        fn = getattr(fn, "__call__", fn)  # noqa: B004  # an object that is called through its class
+    try:
+        found = getattr(fn, "__annotations__", {}).get(parameter, Any)
+        if isinstance(found, str):
+            found = _evaluate(fn, found)
+    except NameError as error:
+        raise TypeError(
+            f"an annotation of {_name(fn)} can't be resolved ({error}); define the type at module level"
+        ) from None
+    if parameter == "return" and typing.get_origin(found) in (Awaitable, Coroutine):
+        found = typing.get_args(found)[-1]
+    return found
+
+
+def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
+    """``codec.decoder`` with an error that says where the annotation stands, quick for plain scalars."""
+    if isinstance(annotated, typing.TypeVar) or annotated in (typing.NoReturn, typing.Never):
+        return None
+    try:
+        decode = codec.decoder(annotated)
+    except (RuntimeError, NameError):  # pydantic's PydanticUserError and PydanticUndefinedAnnotation
+        raise InvalidInput(
+            f"{what} is annotated as {annotated!r}, which has no JSON form; use plain data, a pydantic model "
+            "or a dataclass"
+        ) from None
+    if decode is None or annotated not in _SCALARS:
+        return decode
+    return functools.partial(_scalar, annotated, decode)
+
+
+def _scalar(annotated: type, decode: Callable[[Any], Any], value: Any) -> Any:
+    return value if type(value) is annotated else decode(value)
+
+
+def _evaluate(fn: Callable[..., Any], text: str) -> Any:
+    fn = inspect.unwrap(fn)
+    code: types.CodeType | None = getattr(fn, "__code__", None)
+    names: dict[str, Any] = {}
+    for name, cell in zip(code.co_freevars if code else (), getattr(fn, "__closure__", None) or (), strict=False):
+        names[name] = getattr(cell, "cell_contents", _MISSING)
+    return eval(text, getattr(fn, "__globals__", {}), names)
+
+
+def _callable(fn: Any) -> Callable[..., Any]:
+    if not callable(fn):
+        hint = "; call it with ctx.call or ctx.child" if durable_name(fn) else ""
+        raise TypeError(f"a step needs a function, not {type(fn).__name__}{hint}")
+    if durable_name(fn) is not None:
+        raise TypeError(f"{durable_name(fn)!r} is a workflow or an agent; call it with ctx.call or ctx.child")
+    if inspect.iscoroutine(fn):
+        raise TypeError("a step needs a function and its arguments, not a call: ctx.step(f, x), not ctx.step(f(x))")
+    return fn  # type: ignore[no-any-return]  # checked above
+
+
+def _inner(fn: Callable[..., Any]) -> tuple[Callable[..., Any], object]:
+    """The function as it was written, and the tool that it became."""
+    tool = getattr(fn, "__overwinter__", None)
+    return (getattr(fn, "__wrapped__", fn) if tool is not None else fn), tool
+
+
+def _name(fn: Any) -> str:
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    name = getattr(fn, "__name__", None)
+    if name is None:
+        return str(getattr(fn, "name", type(fn).__name__))
+    if name == "<lambda>":
+        called: tuple[str, ...] = fn.__code__.co_names
+        return f"lambda:{called[0]}" if called else "lambda"
+    return str(name)
+
+
+def _takes_context(fn: Callable[..., Any]) -> bool:
+    while isinstance(fn, functools.partial):
+        if fn.args:
+            return False
+        fn = fn.func
+    code: types.CodeType | None = getattr(fn, "__code__", None)
+    if code is None or code.co_argcount == 0:
+        return False
+    first = code.co_varnames[1 if inspect.ismethod(fn) and code.co_argcount > 1 else 0]
+    if first == "ctx":
+        return True
+    try:
+        found = getattr(fn, "__annotations__", {}).get(first)
+    except NameError:
+        return False
+    return getattr(found, "__name__", found) in ("Context", "overwinter.Context")

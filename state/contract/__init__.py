@@ -1,0 +1,31 @@
+"""The Store contract as tests. A store is one when it passes all of them.
+
+    class TestMyStore(StoreContract):
+        async def make_store(self) -> Store:
+            store = MyStore("mine://fresh")   # new data each time
+            await store.open()
+            return store
+
+        async def reopen(self, store: Store) -> Store:
+            other = MyStore(store.dsn)        # another connection to the same data
+            await other.open()
+            return other
+
+pytest runs them as they are; nothing here imports it.
+"""
+
+from .accepting import Accepting
+from .appending import Appending
+from .deduplication import Deduplication
+from .leasing import Leasing
+from .listing import Listing
+from .mailing import Mailing
+from .sharing import Sharing
+from .values import Values
+
+
+class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Sharing, Listing, Values):
+    """Every sentence of the contract, each as a test on a fresh store."""
+
+
+__all__ = ["StoreContract"]

@@ -1,0 +1,209 @@
+"""The queries for people, and deleting."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..errors import Conflict, InvalidInput
+from ..records import FINAL, Answer, Filter, NewExecution
+from ..store import Store
+from .case import NOW, WORKFLOW, Case, bodies, change, found, known, lease, mail, refusal, scenario, settle
+
+
+class Listing(Case):
+    @scenario
+    async def test_nobody_has_no_head_and_no_history(self, store: Store) -> None:
+        assert await store.head("x") is None
+        assert list(await store.history("x")) == []
+        page = await store.executions()
+        assert (list(page.heads), page.cursor) == ([], None)
+
+    @scenario
+    async def test_the_newest_execution_comes_first(self, store: Store) -> None:
+        for number in range(5):
+            await store.accept(str(number), mail(), now=NOW + number, create=WORKFLOW)
+        await store.accept("0", mail(), now=NOW + 100)
+        page = await store.executions()
+        assert [head.id for head in page.heads] == ["4", "3", "2", "1", "0"]
+        assert page.heads[4] == await store.head("0")
+        assert page.cursor is None
+
+    @scenario
+    async def test_pages_follow_each_other(self, store: Store) -> None:
+        for number in range(23):
+            await store.accept(f"x{number}", None, now=NOW + number, create=WORKFLOW)
+        ids: list[str] = []
+        sizes: list[int] = []
+        cursor: str | None = None
+        while True:
+            page = await store.executions(cursor=cursor, limit=5)
+            ids += [head.id for head in page.heads]
+            sizes.append(len(page.heads))
+            cursor = page.cursor
+            if cursor is None:
+                break
+        assert ids == [f"x{number}" for number in reversed(range(23))]
+        assert max(sizes) == 5
+
+    @scenario
+    async def test_the_cursor_is_valid_while_executions_come_and_go(self, store: Store) -> None:
+        for number in range(12):
+            await settle(store, f"x{number}", "completed")
+        page = await store.executions(limit=4)
+        assert [head.id for head in page.heads] == ["x11", "x10", "x9", "x8"]
+        await store.accept("new", None, now=NOW, create=WORKFLOW)
+        for gone in ("x8", "x7", "x3"):
+            await store.delete(gone)
+        rest: list[str] = []
+        while page.cursor is not None:
+            page = await store.executions(cursor=page.cursor, limit=4)
+            rest += [head.id for head in page.heads]
+        assert rest == ["x6", "x5", "x4", "x2", "x1", "x0"]
+
+    @scenario
+    async def test_a_cursor_that_is_none_is_refused(self, store: Store) -> None:
+        await store.accept("x", None, now=NOW, create=WORKFLOW)
+        try:
+            await store.executions(cursor="not a cursor '--")
+        except InvalidInput:
+            return
+        raise AssertionError("the store should have refused the cursor")
+
+    @scenario
+    async def test_filters(self, store: Store) -> None:
+        rows = [
+            ("ticket/1", "ticket", None, "failed", ""),
+            ("ticket/2", "ticket", None, "waiting", "approval refund"),
+            ("ticket/3", "ticket", "ticket/1", "waiting", "timer"),
+            ("support/1", "support", "ticket/1", "idle", ""),
+            ("support/2", "support", "ticket/2", "stuck", "approval other"),
+            ("Support/3", "support", None, "completed", ""),
+        ]
+        for id, function, parent, status, awaits in rows:
+            await store.accept(id, None, now=NOW, create=NewExecution(function, "workflow", parent))
+            await store.beat("a", NOW, 1000)
+            head = known(await store.accept(id, None, now=NOW, owner="a"))
+            await store.append(change(head, status=status, awaits=awaits, wake=None, release=True))
+
+        async def ids(**fields: Any) -> set[str]:
+            page = await store.executions(Filter()._replace(**fields))
+            return {head.id for head in page.heads}
+
+        assert await ids() == {row[0] for row in rows}
+        assert await ids(status=["waiting"]) == {"ticket/2", "ticket/3"}
+        assert await ids(status=["failed", "stuck"]) == {"ticket/1", "support/2"}
+        assert await ids(status=["completed", "idle"]) == {"Support/3", "support/1"}
+        assert await ids(status=["paused"]) == set()
+        assert await ids(status=["no such status"]) == set()
+        assert await ids(function="support") == {"support/1", "support/2", "Support/3"}
+        assert await ids(function="sup") == set()
+        assert await ids(prefix="support/") == {"support/1", "support/2"}
+        assert await ids(prefix="ticket/2") == {"ticket/2"}
+        assert await ids(parent="ticket/1") == {"ticket/3", "support/1"}
+        assert await ids(awaits="approval") == {"ticket/2", "support/2"}
+        assert await ids(awaits="approval refund") == {"ticket/2"}
+        assert await ids(parent="ticket/1", status=["idle"], function="support", prefix="s") == {"support/1"}
+
+    @scenario
+    async def test_prefixes_are_taken_literally(self, store: Store) -> None:
+        names = [
+            "a%b",
+            "a_b",
+            "axb",
+            "a*b",
+            "a",
+            "b",
+            "a\U0010ffff",
+            "a\U0010ffffz",
+            "ä",
+            "äb",
+            "日本",
+            "日本語",
+            "a\ud7ff",
+        ]
+        for name in names:
+            await store.accept(name, None, now=NOW, create=WORKFLOW)
+        for prefix in [*names, "a\U0010ffff\U0010ffff", "A", "日"]:
+            page = await store.executions(Filter(prefix=prefix))
+            assert {head.id for head in page.heads} == {name for name in names if name.startswith(prefix)}
+
+    @scenario
+    async def test_filtered_pages_follow_each_other(self, store: Store) -> None:
+        for number in range(30):
+            await settle(store, f"x{number}", "failed" if number % 3 == 0 else "idle")
+        ids: list[str] = []
+        page = await store.executions(Filter(status=["failed"]), limit=4)
+        ids += [head.id for head in page.heads]
+        while page.cursor is not None:
+            page = await store.executions(Filter(status=["failed"]), page.cursor, 4)
+            ids += [head.id for head in page.heads]
+        assert ids == [f"x{number}" for number in range(27, -1, -3)]
+
+    @scenario
+    async def test_history_is_read_in_parts(self, store: Store) -> None:
+        head = known(await lease(store, "x"))
+        await store.append(change(head, [str(number) for number in range(1, 11)]))
+        assert list(await store.history("x", after=0, limit=3)) == ["1", "2", "3"]
+        assert list(await store.history("x", after=3, limit=3)) == ["4", "5", "6"]
+        assert list(await store.history("x", after=9)) == ["10"]
+        assert list(await store.history("x", after=10)) == []
+        assert list(await store.history("x", after=99)) == []
+        assert list(await store.history("x", limit=0)) == []
+
+    @scenario
+    async def test_counts(self, store: Store) -> None:
+        for status, number in {"idle": 3, "failed": 1, "completed": 2}.items():
+            for index in range(number):
+                await settle(store, f"{status}{index}", status)
+        await store.accept("new", None, now=NOW, create=WORKFLOW)
+        assert await store.counts() == {"idle": 3, "failed": 1, "completed": 2, "pending": 1}
+
+    @scenario
+    async def test_finished_and_idle_executions_are_deleted_whole(self, store: Store) -> None:
+        await settle(store, "neighbour", "idle")
+        await store.put("neighbour", "k", "1")
+        for status in (*sorted(FINAL), "idle"):
+            await settle(store, "x", status)
+            await store.put("x", "k", "1")
+            if status == "idle":
+                await store.accept("x", mail("k"), now=NOW)
+            assert await store.delete("x") is True
+            assert await store.head("x") is None
+            assert list(await store.history("x")) == []
+            assert await store.mailbox("x") == (0, [])
+            assert await store.get("x", "k") is None
+            assert await store.due(NOW + 10) == []
+            assert (await store.accept("x", None, now=NOW)).answer is Answer.MISSING
+        assert await store.delete("x") is False
+        assert list(await store.history("neighbour")) == ["entry"]
+        assert await store.get("neighbour", "k") is not None
+
+    @scenario
+    async def test_what_was_deleted_can_be_made_anew(self, store: Store) -> None:
+        await settle(store, "x", "completed")
+        await store.delete("x")
+        accepted = await store.accept("x", mail("start", "again"), now=NOW + 5, create=WORKFLOW)
+        assert accepted.answer is Answer.QUEUED
+        head = known(accepted)
+        assert (head.version, head.length, head.arrivals, head.created) == (0, 0, 1, NOW + 5)
+        assert await bodies(store, "x") == ["again"]
+        assert list(await store.history("x")) == []
+
+    @scenario
+    async def test_what_is_leased_or_under_way_is_not_deleted(self, store: Store) -> None:
+        now = time.time_ns() // 1_000_000
+        for status in ("idle", "completed", "running"):
+            await store.beat("a", now, 600_000)
+            head = known(await store.accept(status, None, now=now, owner="a", create=WORKFLOW))
+            await store.append(change(head, ["e"], at=now, status=status))
+            assert isinstance(await refusal(store.delete(status)), Conflict)
+            assert list(await store.history(status)) == ["e"]
+        for status in ("pending", "waiting", "paused", "stuck"):
+            head = known(await store.accept(status, None, now=now, owner="a", create=WORKFLOW))
+            await store.append(change(head, at=now, status=status, release=True))
+            assert isinstance(await refusal(store.delete(status)), Conflict)
+        await store.retire("a")
+        assert await store.delete("completed") is True
+        assert isinstance(await refusal(store.delete("running")), Conflict)
+        assert (await found(store, "running")).length == 1

@@ -1,0 +1,174 @@
+"""The SqliteStore: the Store contract on one SQLite file, for any number of processes on one machine.
+
+Every acknowledged change is on the disk (WAL, ``synchronous=FULL``). Changes that wait at the same moment
+share one transaction on a writer's thread, queries have a thread and a connection of their own, and the
+event loop never touches the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar, TypeVarTuple
+
+from ..errors import InvalidInput, StoreError
+from ..quantities import Duration, seconds
+from ..records import (
+    DEDUPLICATION_WINDOW_MS,
+    EVERYTHING,
+    Accepted,
+    Appended,
+    Change,
+    Filter,
+    Head,
+    NewExecution,
+    NewMail,
+    Page,
+    Value,
+)
+from ..store import Store
+from .commands import Commands
+from .leases import Leases
+from .queries import Queries
+from .threads import Reader, Writer
+
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
+_SCHEME = "sqlite:///"
+
+
+class SqliteStore(Store):
+    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+
+    ``window`` is the deduplication window in ms (an event is taken for a new one at the latest a day after
+    it). ``patience`` is how long to wait for another process that has the file locked.
+    """
+
+    def __init__(
+        self,
+        dsn: str = "sqlite:///overwinter.db",
+        *,
+        window: int = DEDUPLICATION_WINDOW_MS,
+        patience: Duration = "5s",
+    ) -> None:
+        self.dsn = dsn
+        self.path = _path(dsn)
+        self._leases = Leases(self.path)
+        self._commands = Commands(self.path, self._leases, window, seconds(patience))
+        self._queries = Queries(self.path, self._leases, seconds(patience))
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            return
+        writer = Writer(self._commands, lambda: reader.post(self._catch_up))
+        reader = Reader(self._queries, self.path)
+        await writer.start()
+        await reader.start()
+        self._writer, self._reader = writer, reader
+
+    async def close(self) -> None:
+        writer, reader = self._writer, self._reader
+        self._writer = self._reader = None
+        if writer is None or reader is None:
+            return
+        try:
+            await reader.stop()
+        finally:
+            try:
+                await writer.stop()  # last: the connection that closes last folds the log into the file
+            finally:
+                self._leases.close()
+
+    def _change(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
+        if self._writer is None:
+            raise StoreError(f"{self.dsn} is not open; await store.open() first")
+        return self._writer.submit(method, *arguments)
+
+    def _ask(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
+        if self._reader is None:
+            raise StoreError(f"{self.dsn} is not open; await store.open() first")
+        return self._reader.submit(method, *arguments)
+
+    def _catch_up(self) -> None:
+        self._queries.checkpoint()
+        if self._writer is not None:
+            self._writer.caught_up()
+
+    # -- the three primitives ------------------------------------------------------------------------
+
+    def accept(
+        self,
+        id: str,
+        mail: NewMail | None,
+        *,
+        now: int,
+        owner: str | None = None,
+        create: NewExecution | None = None,
+        known: int | None = None,
+        reopen: bool = False,
+    ) -> asyncio.Future[Accepted]:
+        return self._change(self._commands.accept, id, mail, now, owner, create, known, reopen)
+
+    def append(self, change: Change) -> asyncio.Future[Appended]:
+        return self._change(self._commands.append, change)
+
+    async def due(self, now: int, limit: int = 100) -> Sequence[str]:
+        return await self._ask(self._queries.due, now, limit)
+
+    async def next_wake(self) -> int | None:
+        return await self._ask(self._queries.next_wake)
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
+        return await self._change(self._commands.beat, owner, now, ttl)
+
+    async def retire(self, owner: str) -> None:
+        await self._change(self._commands.retire, owner)
+
+    # -- for people ----------------------------------------------------------------------------------
+
+    async def head(self, id: str) -> Head | None:
+        return await self._ask(self._queries.head, id)
+
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        return await self._ask(self._queries.executions, where, cursor, limit)
+
+    async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
+        return await self._ask(self._queries.history, id, after, limit)
+
+    async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
+        return await self._ask(self._queries.mailbox, id, limit)
+
+    async def counts(self) -> dict[str, int]:
+        return await self._ask(self._queries.counts)
+
+    async def delete(self, id: str) -> bool:
+        return await self._change(self._commands.delete, id)
+
+    # -- key-value and blobs -------------------------------------------------------------------------
+
+    async def get(self, scope: str, key: str) -> Value | None:
+        return await self._ask(self._queries.get, scope, key)
+
+    async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
+        return await self._change(self._commands.put, scope, key, value, etag)
+
+    async def remove(self, scope: str, key: str, *, etag: str | None = None) -> bool:
+        return await self._change(self._commands.remove, scope, key, etag)
+
+    async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
+        return await self._ask(self._queries.keys, scope, prefix, limit)
+
+    async def blob(self, digest: str) -> bytes | None:
+        return await self._ask(self._queries.blob, digest)
+
+
+def _path(dsn: str) -> Path:
+    if not dsn.startswith(_SCHEME) or dsn == _SCHEME:
+        raise InvalidInput(f"{dsn!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db")
+    return Path(dsn.removeprefix(_SCHEME)).absolute()

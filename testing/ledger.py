@@ -1,0 +1,220 @@
+"""A store in memory that keeps its own books and checks every commit against them, as it happens.
+
+The books are kept apart from the store's own records, so that a store or an engine that breaks a promise is
+found out: what was acknowledged, who holds which lease, what each journal said before, which operation has a
+recorded result, which call was made. Every broken promise is a sentence in ``violations``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable
+from typing import Any
+
+from ..orchestrator.decider import Fact, Invoke
+from ..state.codec import dumps, loads
+from ..state.memory import MemoryStore
+from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
+
+HEAD_LIMIT = 64 * 1024
+RESULTS = frozenset({"step", "model", "tool", "child", "timer", "decided", "callback"})
+"""Entries that are the one result of the operation they name."""
+ONCE = {"start": "", "message": "id", "event": "id", "reply": "to"}
+"""Entries that appear once for each value of a field."""
+
+
+class Book:
+    """What is known of one execution."""
+
+    def __init__(self) -> None:
+        self.journal: list[str] = []
+        self.holder: str | None = None
+        self.recorded: dict[str, Fact] = {}  # operation -> its result, since the last checkpoint
+        self.once: set[tuple[str, object]] = set()
+        self.children: set[str] = set()  # ids that `ordered` entries name
+        self.ending = ""  # type of the final entry, unless opened again
+        self.invoked: dict[tuple[str, int], int] = {}  # (operation, attempt) -> how often
+        self.begun: set[tuple[str, int]] = set()
+
+
+class Ledger(MemoryStore):
+    """``changed`` futures wake whoever waits for the next commit. ``again`` counts calls that were made
+    once more because a process died before their result was recorded; that is allowed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.violations: list[str] = []
+        self.books: dict[str, Book] = {}
+        self.again = 0
+        self.commits = 0
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def book(self, id: str) -> Book:
+        return self.books.setdefault(id, Book())
+
+    def head_now(self, id: str) -> Head | None:
+        execution = self._executions.get(id)
+        return None if execution is None else execution.head
+
+    def journal_now(self, id: str) -> list[Fact]:
+        execution = self._executions.get(id)
+        return [] if execution is None else [loads(text) for text in execution.journal]
+
+    def heads_now(self) -> list[Head]:
+        return [execution.head for execution in self._executions.values()]
+
+    def waiting_mail(self, id: str) -> int:
+        execution = self._executions.get(id)
+        return 0 if execution is None else len(execution.mail)
+
+    def changed(self) -> asyncio.Future[None]:
+        """Done at the next accept or append of anybody."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        return future
+
+    def _notify(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    def _broken(self, id: str, what: str) -> None:
+        self.violations.append(f"{id}: {what}")
+
+    # -- accept --------------------------------------------------------------------------------------
+
+    def accept(
+        self,
+        id: str,
+        mail: NewMail | None,
+        *,
+        now: int,
+        owner: str | None = None,
+        create: NewExecution | None = None,
+        known: int | None = None,
+        reopen: bool = False,
+    ) -> Awaitable[Accepted]:
+        before = self.head_now(id)
+        if mail is not None and mail.key == "start":
+            mail = mail._replace(body=_seeded(mail.body, id))
+        answered = super().accept(
+            id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen
+        )
+        assert isinstance(answered, asyncio.Future)
+        if answered.exception() is None:
+            self._check_accepted(id, mail, before, answered.result(), create, reopen)
+            self._notify()
+        return answered
+
+    def _check_accepted(
+        self,
+        id: str,
+        mail: NewMail | None,
+        before: Head | None,
+        accepted: Accepted,
+        create: NewExecution | None,
+        reopen: bool,
+    ) -> None:
+        answer, head = accepted.answer, accepted.head
+        if answer is Answer.GRANTED and head is not None:
+            self.book(id).holder = head.owner
+        over = before is not None and before.status in FINAL
+        if over and mail is not None and not reopen and answer is not Answer.FINISHED:
+            self._broken(id, f"mail was acknowledged ({answer.value}) after the end: {mail.body[:120]}")
+        if before is None and create is not None and create.parent is not None:
+            if id not in self.book(create.parent).children:
+                self._broken(id, f"was started before {create.parent} had recorded that it orders it")
+
+    # -- append --------------------------------------------------------------------------------------
+
+    def append(self, change: Change) -> Awaitable[Appended]:
+        answered = super().append(change)
+        assert isinstance(answered, asyncio.Future)
+        if answered.exception() is None:
+            self.commits += 1
+            self._check_appended(change, answered.result())
+            self._notify()
+        return answered
+
+    def _check_appended(self, change: Change, answer: Appended) -> None:
+        id, book = change.id, self.book(change.id)
+        if book.holder != change.owner:
+            self._broken(id, f"{change.owner} changed it, but the lease was {book.holder}'s")
+        if answer.released:
+            book.holder = None
+        book.journal += change.entries
+        for text in change.entries:
+            self._check_entry(id, book, loads(text))
+        head = self._executions[id].head
+        if (change.status in FINAL or book.ending) and change.status != book.ending:
+            self._broken(id, f"the status is {change.status}, the journal ends with {book.ending or 'no end'}")
+        if head.length != len(book.journal):
+            self._broken(id, f"the head counts {head.length} entries, {len(book.journal)} were appended")
+        size = len(dumps(head))
+        if size > HEAD_LIMIT:
+            self._broken(id, f"the head has {size} bytes")
+        if answer.released and change.status not in FINAL and change.wake is None and not _waits(change):
+            self._broken(id, f"was released as {change.status} with nothing to wake it")
+
+    def _check_entry(self, id: str, book: Book, entry: Fact) -> None:
+        kind = entry["type"]
+        if book.ending and kind not in ("retry", "sent"):
+            self._broken(id, f"a {kind} entry follows the final {book.ending}")
+        if kind in ONCE:
+            what = (kind, entry.get(ONCE[kind], ""))
+            if what in book.once:
+                self._broken(id, f"a second {kind} entry {what[1]}")
+            book.once.add(what)
+        if kind in RESULTS:
+            op = str(entry.get("op") or entry.get("id"))
+            if op in book.recorded:
+                self._broken(id, f"operation {op} has a second result: {dumps(entry)[:200]}")
+            book.recorded[op] = entry
+        elif kind == "ordered":
+            book.children.add(str(entry.get("id")))
+        elif kind == "begun":
+            book.begun.add((entry["op"], entry["n"]))
+        elif kind == "checkpoint":
+            book.recorded.clear()
+            book.begun.clear()
+            book.invoked.clear()
+        elif kind == "retry":
+            book.ending = ""
+            book.recorded = {op: fact for op, fact in book.recorded.items() if "error" not in fact}
+            book.invoked.clear()
+        elif kind in FINAL:
+            book.ending = kind
+
+    # -- calls ---------------------------------------------------------------------------------------
+
+    def invoked(self, id: str, call: Invoke) -> None:
+        """A process is about to make a call."""
+        book = self.book(id)
+        if call.op in book.recorded:
+            self._broken(id, f"operation {call.op} ({call.name}) is run again though its result is recorded")
+        made = book.invoked.get((call.op, call.attempt), 0)
+        book.invoked[call.op, call.attempt] = made + 1
+        self.again += made > 0 and not call.begun
+
+    # -- at the end ----------------------------------------------------------------------------------
+
+    def audit(self) -> list[str]:
+        """All broken promises, with those that only show when everything is read again."""
+        for id, execution in self._executions.items():
+            if execution.journal != self.book(id).journal:
+                self._broken(id, "the journal is not what was appended")
+        return self.violations
+
+
+def _waits(change: Change) -> bool:
+    """Whether something from outside is legitimately awaited."""
+    return change.status in ("idle", "paused", "stuck") or (change.status == "waiting" and bool(change.awaits))
+
+
+def _seeded(body: str, id: str) -> str:
+    """The start mail with a seed made of the id, so that the same execution draws the same every time."""
+    fact: Any = loads(body)
+    fact["seed"] = hashlib.sha256(id.encode()).hexdigest()[:32]
+    return dumps(fact)

@@ -1,0 +1,145 @@
+"""A simulated process: a Runtime on its own view of a shared store, that can die, hang and be started again.
+
+Everything that runs in it (tasks, timers, callbacks) passes through its gate. When it is killed, none of that
+ever runs again: no ``finally``, no ``except``, as with SIGKILL. Calls from outside end with ``Died``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from ..orchestrator.decider import Invoke
+from ..orchestrator.engine import Engine, Settings
+from ..orchestrator.performing import Performer, Sink
+from ..orchestrator.runtime import Runtime
+from .clock import Call, VirtualLoop, gate
+from .faults import Faults, StoreOfOneProcess
+from .ledger import Ledger
+
+T = TypeVar("T")
+
+
+class Died(Exception):
+    """The process died before it answered. Whether the call took effect is unknown: repeat it."""
+
+
+class _Witness(Performer):
+    """A performer that tells the ledger what it is about to do."""
+
+    ledger: Ledger
+
+    async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
+        self.ledger.invoked(execution, call)
+        await super().invoke(execution, call, sink)
+
+
+class Process:
+    """One incarnation. ``name`` is also the owner of its leases."""
+
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        name: str,
+        ledger: Ledger,
+        functions: Iterable[object],
+        settings: Settings,
+        *,
+        faults: Faults | None = None,
+        engine: type[Engine] = Engine,
+    ) -> None:
+        self.name = name
+        self.alive = True
+        self._loop = loop
+        self._ledger = ledger
+        self._context = contextvars.Context()
+        self._context.run(gate.set, self._pass)
+        self._death: asyncio.Future[None] = loop.create_future()
+        self._held: list[Call] | None = None  # callbacks that came while the process hung
+        self._burial: asyncio.Task[None] | None = None
+        self._corpses: set[asyncio.Task[object]] = set()  # kept, so that nothing of them is ever finalised
+        self.store = StoreOfOneProcess(ledger, name, faults or Faults())
+        self.runtime = Runtime(functions, self.store, settings, clock=loop.clock)
+        self.engine = self.runtime.engine = engine(
+            self.store,
+            self.runtime.engine.functions,
+            settings,
+            clock=loop.clock,
+            draw=random.Random(name),
+            owner=name,
+        )
+        witness = _Witness(loop.clock, random.Random(name), settings.threads)
+        witness.ledger = ledger
+        self.engine.performer = witness
+
+    async def start(self) -> None:
+        """Raises Died when it did not live that long."""
+        await self.call(lambda runtime: runtime.__aenter__())
+
+    async def stop(self) -> None:
+        """An orderly end: hand over within the grace period."""
+        await self.call(lambda runtime: runtime.close())
+        self.kill()
+
+    async def call(self, work: Callable[[Runtime], Awaitable[T]]) -> T:
+        """Do something inside the process and bring back what came of it. Raises Died."""
+        if not self.alive:
+            raise Died(self.name)
+
+        async def inside() -> T:
+            return await work(self.runtime)
+
+        task = self._loop.create_task(inside(), context=self._context.copy())
+        death = self._death
+        await asyncio.wait((task, death), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise Died(self.name)
+
+    async def death(self) -> None:
+        """Wait for it."""
+        await asyncio.wait((self._death,))
+
+    def kill(self, *, noticed: bool = True) -> None:
+        """End it here and now. ``noticed``: the others see at once that its leases are dead, as they do on
+        one machine; otherwise when the leases run out."""
+        if not self.alive:
+            return
+        self.alive = False
+        self._held = None
+        self._corpses = self._loop.tasks_of(self._pass)
+        if noticed:
+            self._burial = self._loop.create_task(
+                self._ledger.retire(self.name), context=contextvars.Context()
+            )
+        self._death.set_result(None)
+
+    async def die(self, *, noticed: bool = True) -> None:
+        """Kill from within: never returns."""
+        self.kill(noticed=noticed)
+        await self._loop.create_future()
+
+    async def hang(self, seconds: float) -> None:
+        """From within: nothing runs for a while, as in a process that is swapped out. Then it goes on as if
+        nothing had been."""
+        if self._held is None:
+            self._held = []
+            self._loop.call_later(seconds, self._go_on, context=contextvars.Context())
+        await asyncio.sleep(0)
+
+    def _go_on(self) -> None:
+        held, self._held = self._held, None
+        for call in held or ():
+            if call.handle is not None and not call.handle.cancelled():
+                self._loop.call_soon(call.callback, *call.args, context=call.context)
+
+    def _pass(self, call: Call) -> None:
+        if not self.alive:
+            return
+        if self._held is not None:
+            self._held.append(call)
+        else:
+            call.run()

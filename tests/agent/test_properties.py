@@ -1,0 +1,252 @@
+"""Whatever a model, tools, people and the network do: the loop never raises, every message gets exactly one
+reply, and a process that replays the journal after any transition knows what the living one knew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from overwinter import Agent, Limits, tool
+from overwinter.functions.agent import History
+from overwinter.functions.model.scripted import Scripted
+from overwinter.orchestrator.agent.answer import read
+from overwinter.orchestrator.decider import Invoke, Spawn
+from overwinter.state.errors import InDoubt
+from overwinter.state.records import FINAL
+
+from .driver import Driver, answered, called
+
+
+class Verdict(BaseModel):
+    score: int
+
+
+@tool
+async def lookup(order_id: str) -> str:
+    """Look an order up."""
+    return order_id
+
+
+@tool(effect="irreversible", approval=lambda amount: "desk" if amount > 100 else None)
+async def refund(amount: int) -> str:
+    """Refund."""
+    return ""
+
+
+helper = Agent("helper", Scripted(["no"]))
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+good_calls = st.one_of(
+    st.builds(lambda id, order: called("lookup", id, order_id=order), st.sampled_from("abc"), st.text(max_size=3)),
+    st.builds(lambda id, amount: called("refund", id, amount=amount), st.sampled_from("abc"), st.integers(0, 200)),
+    st.builds(lambda id, text: called("helper", id, input=text), st.sampled_from("abc"), st.text(max_size=3)),
+)
+bad_calls = st.one_of(
+    json_values,
+    st.fixed_dictionaries({"id": json_values, "name": json_values, "arguments": json_values}),
+    st.builds(lambda raw: {"id": "r", "name": "lookup", "arguments": raw}, st.text(max_size=20)),
+)
+answers = st.one_of(
+    st.text(max_size=10),
+    st.just('{"score": 1}'),
+    st.lists(good_calls, min_size=1, max_size=4),
+    st.lists(good_calls | bad_calls, min_size=1, max_size=4),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "text": json_values,
+            "finish": st.sampled_from(["stop", "length", "content_filter", "tool_calls"]) | json_values,
+            "refusal": json_values,
+            "tool_calls": st.lists(good_calls | bad_calls, max_size=3) | json_values,
+            "usage": json_values | st.fixed_dictionaries({"input": json_values, "output": json_values}),
+            "cost": json_values | st.sampled_from(["0.5", "1e-400", "-1", "NaN", "9" * 40]),
+        },
+    ),
+    st.builds(ConnectionError, st.text(max_size=5)),
+)
+outcomes = json_values | st.builds(KeyError, st.text(max_size=5)) | st.builds(InDoubt, st.just("began"))
+steps = st.one_of(
+    st.tuples(st.just("say"), st.integers(0, 6), json_values),
+    st.tuples(st.just("model"), st.integers(0, 3), answers),
+    st.tuples(st.just("model"), st.integers(0, 3), answers),
+    st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
+    st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
+    st.tuples(st.just("decided"), st.integers(0, 3), st.booleans()),
+    st.tuples(st.just("child"), st.integers(0, 3), outcomes),
+    st.tuples(st.just("sent"), st.integers(0, 3), st.none()),
+    st.tuples(st.just("retrying"), st.integers(0, 3), st.integers(1, 5)),
+    st.tuples(st.just("begun"), st.integers(0, 3), st.integers(1, 2)),
+    st.tuples(st.just("restart"), st.none(), st.none()),
+    st.tuples(st.just("time"), st.integers(1, 8_000), st.none()),
+    st.tuples(st.just("again"), st.integers(0, 50), st.none()),
+    st.tuples(st.just("strange"), st.sampled_from(["event", "tool", "model", "child", "decided", "what"]), json_values),
+)
+
+
+def specs() -> st.SearchStrategy[Agent]:
+    return st.builds(
+        lambda typed, limits, history: Agent(
+            "desk", Scripted(["no"]), tools=[lookup, refund, helper], output=Verdict if typed else None,
+            limits=limits, history=history,
+        ),  # fmt: skip
+        st.booleans(),
+        st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None)]),
+        st.sampled_from([History(), History(4), History(size=60)]),
+    )
+
+
+class World:
+    """Interprets steps on a driver; what can't be done now is skipped."""
+
+    def __init__(self, spec: Agent) -> None:
+        self.driver = Driver(spec)
+
+    def invokes(self, report: str) -> list[Invoke]:
+        return [e for e in self.driver.open.values() if isinstance(e, Invoke) and e.report == report]
+
+    def do(self, kind: str, which: Any, value: Any) -> None:
+        driver = self.driver
+        driver.now += 1
+        if kind == "say":
+            driver.say(f"m{which}", value)
+        elif kind in ("model", "tool"):
+            calls = self.invokes(kind)
+            if calls:
+                call = calls[which % len(calls)]
+                driver.turn([driver.fact(call, answered(value) if kind == "model" else value)])
+        elif kind in ("retrying", "begun"):
+            calls = self.invokes("model" if kind == "retrying" else "tool")
+            if calls:
+                call = calls[which % len(calls)]
+                error = {"kind": "x.Busy", "message": ""}
+                fact = {"type": kind, "op": call.op, "name": call.name, "n": call.attempt + 1}
+                if kind == "retrying":
+                    fact |= {"until": driver.now + value * 1000, "error": error}
+                    driver.turn([fact])
+                elif call.policy.at_most_once:
+                    driver.loop.offer({**fact, "at": driver.now})
+                    driver.loop._taken.clear()
+                    driver.loop._run.sequence -= 1
+                    driver.turn([fact])
+                    driver.open[call.op] = call
+        elif kind == "decided":
+            waiting = [c.op for c in driver.loop._run.turn.approvals()] if driver.loop._run.turn else []
+            if waiting:
+                op = waiting[which % len(waiting)]
+                driver.send({"type": "decided", "op": op, "approved": value, "by": "ann", "reason": ""})
+        elif kind == "child":
+            orders = [e for e in driver.entries("ordered") if e["kind"] == "child"]
+            if orders:
+                outcome = {"error": {"kind": "x.Y", "message": "z"}} if isinstance(value, Exception) else {"value": value}
+                driver.send({"type": "child", "id": orders[which % len(orders)]["id"], "status": "x", **outcome})
+        elif kind == "sent":
+            sends = [op for op, effect in driver.open.items() if not isinstance(effect, Invoke)]
+            if sends:
+                driver.turn([{"type": "sent", "op": sends[which % len(sends)]}])
+        elif kind == "restart":
+            driver.restart()
+        elif kind == "time":
+            driver.expire(driver.now + which)
+        elif kind == "again":
+            facts = [e for e in driver.entries() if e["type"] in ("model", "tool", "sent", "child", "decided", "timer")]
+            if facts:
+                known = driver.open
+                driver.open = dict(known)
+                fact = facts[which % len(facts)]
+                if fact.get("op") not in known:
+                    driver.turn([fact]) if "op" in fact else driver.send(fact)
+        elif kind == "strange":
+            driver.send({"type": which, "op": "nowhere", "id": "nobody", "value": value})
+
+    def drain(self) -> None:
+        """Let everything come to its end."""
+        driver = self.driver
+        for _ in range(400):
+            turn = driver.loop._run.turn
+            if turn is None or driver.decision.status in FINAL:
+                return
+            if self.invokes("model"):
+                driver.model('{"score": 1}')
+            elif self.invokes("tool"):
+                driver.tool(self.invokes("tool")[0].op, "done")
+            elif (approval := next(turn.approvals(), None)) is not None:
+                driver.send({"type": "decided", "op": approval.op, "approved": False, "by": "", "reason": ""})
+            elif spawned := [c.child for c in turn.unfinished() if c.child]:
+                driver.send({"type": "child", "id": spawned[0], "status": "completed", "value": 1})
+            else:
+                assert driver.decision.wake is not None, "nothing is open and nothing wakes it"
+                driver.expire(driver.decision.wake)
+        raise AssertionError("it does not come to an end")
+
+
+LENIENT = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@LENIENT
+@given(specs(), st.lists(steps, max_size=25))
+def test_a_session_survives_everything_and_answers_each_message_once(spec: Agent, script: list[Any]) -> None:
+    world = World(spec)
+    for step in script:
+        world.do(*step)
+    world.drain()
+    driver = world.driver
+    assert driver.mailbox == []
+    asked = [entry["id"] for entry in driver.entries("message")]
+    assert [entry["to"] for entry in driver.entries("reply")] == asked
+    assert all(("value" in entry) != ("error" in entry) for entry in driver.entries("reply"))
+
+
+@LENIENT
+@given(specs(), st.lists(steps.filter(lambda step: step[0] != "say"), max_size=25), st.integers(0, 30))
+def test_a_run_survives_everything_and_ends_once(spec: Agent, script: list[Any], cancelled: int) -> None:
+    world = World(spec)
+    world.driver.start("go")
+    for index, step in enumerate(script):
+        if index == cancelled:
+            world.driver.send({"type": "cancel", "reason": "", "by": "me"})
+        if world.driver.decision.status not in FINAL:
+            world.do(*step)
+    world.drain()
+    ends = [entry["type"] for entry in world.driver.entries() if entry["type"] in FINAL]
+    assert ends == [world.driver.decision.status]
+    assert world.driver.entries()[-1]["type"] in (*FINAL, "sent")
+
+
+@LENIENT
+@given(specs(), st.lists(steps, max_size=25))
+def test_every_call_in_every_prompt_has_one_result(spec: Agent, script: list[Any]) -> None:
+    """Providers refuse a conversation in which a call has no result, or a result no call."""
+    world = World(spec)
+    for step in script:
+        world.do(*step)
+        if not world.invokes("model"):
+            continue
+        due: list[str] = []
+        for message in world.driver.prompt():
+            if message.role == "tool":
+                assert due.pop(0) == message.tool_call_id
+            else:
+                assert due == []
+                due = [call.id for call in message.tool_calls]
+        assert due == []
+
+
+@given(json_values)
+def test_any_json_can_be_read_as_an_answer(value: Any) -> None:
+    reading = read(value, "t1.m1")
+    assert len({asked.call.id for asked in reading.calls}) == len(reading.calls)
+    assert reading.usage.cost >= 0
+
+
+def test_effects_are_of_known_kinds() -> None:
+    driver = Driver(Agent("desk", Scripted(["no"]), tools=[helper]))
+    driver.start()
+    driver.model([called("helper", input="x")])
+    assert {type(effect) for effect in driver.open.values()} == {Spawn}

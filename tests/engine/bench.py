@@ -1,0 +1,67 @@
+"""A workbench for tests of the engine: virtual time, a shared ledger, processes that are started by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.engine import Settings
+from overwinter.state.records import FINAL
+from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
+
+
+class Bench:
+    """Processes over one ledger."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.loop = loop
+        self.ledger = Ledger()
+        self.processes: list[Process] = []
+
+    async def process(self, *functions: object, faults: Faults | None = None, **settings: Any) -> Process:
+        """Start another process."""
+        name = f"p{len(self.processes) + 1}"
+        process = Process(
+            self.loop, name, self.ledger, functions, replace(Settings(), **settings), faults=faults
+        )
+        self.processes.append(process)
+        await process.start()
+        return process
+
+    async def ended(self, id: str) -> Fact:
+        """Wait for the end; the final entry."""
+        while True:
+            change = self.ledger.changed()
+            head = self.ledger.head_now(id)
+            if head is not None and head.status in FINAL and not head.owner:
+                return self.ledger.journal_now(id)[-1]
+            await change
+
+    async def status(self, id: str, status: str) -> None:
+        """Wait until the execution has the status and nobody holds it."""
+        while True:
+            change = self.ledger.changed()
+            head = self.ledger.head_now(id)
+            if head is not None and head.status == status and not head.owner:
+                return
+            await change
+
+    def kinds(self, id: str) -> list[str]:
+        return [fact["type"] for fact in self.ledger.journal_now(id)]
+
+
+def at_bench(work: Callable[[Bench], Awaitable[None]], limit: str = "30d") -> None:
+    """Run the test body; no promise may be broken on the way."""
+
+    async def main(loop: VirtualLoop) -> None:
+        bench = Bench(loop)
+        try:
+            await work(bench)
+        finally:
+            for process in bench.processes:
+                process.kill()
+        assert not bench.ledger.audit()
+
+    run_virtual(main, limit)
