@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from .orchestrator.performing import current_call
     from .orchestrator.resilience import Breaker, Retry
     from .orchestrator.runtime import Runtime, run
-    from .orchestrator.workflow import Completion, Context
+    from .orchestrator.workflow.completion import Completion
+    from .orchestrator.workflow.context import Context
     from .state.errors import Final, OverwinterError, Retryable
 
 __version__ = "0.1.0"
@@ -23,8 +24,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "Agent": "functions.agent",
     "Breaker": "orchestrator.resilience",
-    "Completion": "orchestrator.workflow",
-    "Context": "orchestrator.workflow",
+    "Completion": "orchestrator.workflow.completion",
+    "Context": "orchestrator.workflow.context",
     "Final": "state.errors",
     "Limits": "functions.agent",
     "OverwinterError": "state.errors",

@@ -52,12 +52,10 @@ class Run:
         _say({"result": {**result._asdict(), "ratio": result.ratio}})
 
     def path(self, name: str) -> Path:
-        """A file that does not exist yet, in a folder that does."""
-        path = self.scratch / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for old in path.parent.glob(f"{path.name}*"):
-            old.unlink()
-        return path
+        """A file in the scratch folder, in a folder of its own, so that its companions don't mix with others."""
+        folder = self.scratch / name
+        folder.mkdir()
+        return folder / name
 
 
 def main(measure: Callable[[Run], None]) -> None:
@@ -175,4 +173,4 @@ def peak_rss_mb(pid: int) -> float:
 
 def size_mb(path: Path) -> float:
     """Bytes of a database and its companion files, in MB of a million."""
-    return sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")) / 1e6
+    return sum(part.stat().st_size for part in path.parent.iterdir() if part.is_file()) / 1e6

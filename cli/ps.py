@@ -22,7 +22,7 @@ LIVE = tuple(status for status in STATUSES if status not in FINAL)
 @click.option("--function", default="", help="Only of this workflow or agent.")
 @click.option("--prefix", default="", help="Only ids that start so.")
 @click.option("--parent", default="", help="Only children of this execution.")
-@click.option("--all", "everything", is_flag=True, help="Also those that have ended.")
+@click.option("--all", "-a", "everything", is_flag=True, help="Also those that have ended.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--cursor", default=None, help="Go on where the last page ended.")
 @store_option

@@ -126,7 +126,9 @@ async def converse(desk: Desk, client: httpx.AsyncClient, number: int, tally: Ta
         wait = "wait=1" if waits_for_approval(said) else "wait=30"
         while True:
             try:
-                answer = await client.post(f"{desk.url}/sessions/support/{session}", json=body, headers={"Prefer": wait})
+                answer = await client.post(
+                    f"{desk.url}/sessions/support/{session}", json=body, headers={"Prefer": wait}
+                )
             except httpx.TransportError:
                 await asyncio.sleep(0.05)
                 continue
@@ -151,14 +153,22 @@ async def pull_the_plug(desk: Desk, tally: Tally, total: int, step: Progress) ->
     tally.at_the_kill = set(tally.in_flight)
     tally.killed_at = time.time_ns() // 1_000_000
     desk.kill()
-    step.console.print(f"[bold red]kill -9[/] with {len(tally.at_the_kill)} conversations in mid-turn; starting it again")
+    step.console.print(
+        f"[bold red]kill -9[/] with {len(tally.at_the_kill)} conversations in mid-turn; starting it again"
+    )
     tally.restarted = time.perf_counter()
     desk.start()
 
 
 async def drive(desk: Desk, tally: Tally) -> float:
     total = sum(len(turns(number)) for number in range(1, CONVERSATIONS + 1))
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     limits = httpx.Limits(max_connections=CLIENTS + 4)
     async with httpx.AsyncClient(timeout=60, limits=limits) as client:
         await desk.ready(client)
@@ -215,7 +225,9 @@ async def audit(desk: Desk, tally: Tally) -> None:
 
 
 def report(tally: Tally, seconds: float, console: Console) -> None:
-    table = Table(title="200 conversations, one kill -9 (the model is scripted, the database is real)", show_header=False)
+    table = Table(
+        title="200 conversations, one kill -9 (the model is scripted, the database is real)", show_header=False
+    )
     table.add_column()
     table.add_column(justify="right")
     rows = [

@@ -61,7 +61,9 @@ def _fill(connection: sqlite3.Connection) -> None:
     for number in range(1, CUSTOMERS + 1):
         item, price = ITEMS[number % len(ITEMS)]
         customer, address = f"c-{number}", f"{number} Frost Lane"
-        connection.execute("INSERT OR IGNORE INTO customers VALUES(?,?,?)", (customer, f"Customer {number}", f"{customer}@example.com"))
+        connection.execute(
+            "INSERT OR IGNORE INTO customers VALUES(?,?,?)", (customer, f"Customer {number}", f"{customer}@example.com")
+        )
         connection.execute(
             "INSERT OR IGNORE INTO orders VALUES(?,?,?,?,?,?)",
             (f"o-{number}", customer, item, price, STATUSES[number % len(STATUSES)], address),

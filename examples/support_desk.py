@@ -15,10 +15,10 @@ import time
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
+from shop_database import find_order, shop
+from support_script import desk_script, specialist_script
 
 from overwinter import Agent, Context, Limits, current_call, tool, workflow
-from support_script import desk_script, specialist_script
-from shop_database import find_order, shop
 
 MODEL = os.environ.get("OVERWINTER_MODEL")
 REFUND_LIMIT = Decimal("50.00")

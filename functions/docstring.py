@@ -32,19 +32,27 @@ def read(docstring: str | None) -> Description:
     index = 0
     while index < len(lines):
         line = lines[index]
-        underlined = index + 1 < len(lines) and re.fullmatch(r"-{3,}\s*", lines[index + 1]) is not None
+        underlined = _underlined(lines, index)
         if _GOOGLE.match(line):
             index = _google(lines, index + 1, parameters)
         elif underlined and line.strip() in ("Parameters", "Other Parameters"):
             index = _numpy(lines, index + 2, parameters)
         elif match := _REST.match(line):
             index = _block(lines, index + 1, 0, match[1], match[2], parameters)
-        elif underlined or _SECTION.match(line) or _FIELD.match(line):
-            index = _skip(lines, index + (2 if underlined else 1))
+        elif underlined:
+            index += 2
+            while index < len(lines) and not _underlined(lines, index):
+                index += 1
+        elif _SECTION.match(line) or _FIELD.match(line):
+            index = _skip(lines, index + 1)
         else:
             text.append(line)
             index += 1
     return Description("\n".join(text).strip(), parameters)
+
+
+def _underlined(lines: list[str], index: int) -> bool:
+    return index + 1 < len(lines) and re.fullmatch(r"-{3,}\s*", lines[index + 1]) is not None
 
 
 def _indent(line: str) -> int:
@@ -75,8 +83,7 @@ def _numpy(lines: list[str], index: int, found: dict[str, str]) -> int:
         if not line.strip():
             index += 1
             continue
-        next_section = index + 1 < len(lines) and lines[index + 1].startswith("---")
-        match = None if next_section or _indent(line) else _NUMPY.match(line)
+        match = None if _underlined(lines, index) or _indent(line) else _NUMPY.match(line)
         if match is None:
             break
         start = index + 1

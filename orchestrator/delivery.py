@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..state.codec import dumps, loads
-from ..state.errors import AlreadyExists, InvalidInput, OverwinterError, StoreUnavailable
+from ..state.errors import AlreadyExists, InvalidInput, OverwinterError, StoreCorrupt, StoreUnavailable
 from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
 from . import failures
 from .activation import Activation, child_post
@@ -124,6 +124,16 @@ class Delivery:
         fact = decode(texts[-1])
         await self._engine.fill([fact])
         return fact
+
+    async def journal(self, head: Head) -> list[str]:
+        """What is needed to go on with a leased execution."""
+        texts: list[str] = []
+        while len(texts) <= head.length - head.base:
+            more = await self._engine.store.history(head.id, head.base - 1 + len(texts))
+            if not more:
+                raise StoreCorrupt(f"the journal of {head.id} ends before entry {head.length}")
+            texts += more
+        return texts
 
     async def finish_outbox(self, activation: Activation, head: Head) -> None:
         """An execution ended and the process died before children and parent were told: tell them again.

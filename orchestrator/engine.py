@@ -186,8 +186,8 @@ class Engine:
         activation = Activation(self, head, function.decider(head.id))
         self.active[head.id] = activation
         activation.receive(accepted.mail, head.arrivals)
-        entries = accepted.entries or ()
-        if head.status in FINAL or any('"blob":' in text for text in entries):
+        entries = accepted.entries
+        if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
             self._spawn(self._load_slowly(activation, head, entries))
         else:
             self._load(activation, head, [decode(text) for text in entries])
@@ -201,8 +201,11 @@ class Engine:
         activation.schedule()
 
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
-        """Loading that needs the store again: blobs, or the unfinished outbox of an ended execution."""
+        """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
+        that was not asked for because the cache had it, until it made room for others."""
         try:
+            if texts is None:
+                texts = await self.delivery.journal(head)
             entries = [decode(text) for text in texts]
             await resolve(self.store, entries)
             if head.status in FINAL:

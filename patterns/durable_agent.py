@@ -8,7 +8,6 @@ Events are called ``wake`` (with any data) and ``stop``. Its history stays short
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -82,7 +81,7 @@ async def _wake(ctx: Context, every: str) -> Any:
     ctx.status(f"asleep, at the most for {every}")
     try:
         cause = await ctx.wait_for("wake", timeout=every)
-    except (TimeoutError, asyncio.TimeoutError):
+    except TimeoutError:
         cause = "it is time to look again"
     ctx.status("awake")
     return cause

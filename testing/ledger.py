@@ -48,6 +48,7 @@ class Ledger(MemoryStore):
         self.books: dict[str, Book] = {}
         self.again = 0
         self.commits = 0
+        self.conflicts = 0
         self._waiting: list[asyncio.Future[None]] = []
 
     def book(self, id: str) -> Book:
@@ -136,6 +137,8 @@ class Ledger(MemoryStore):
             self.commits += 1
             self._check_appended(change, answered.result())
             self._notify()
+        else:
+            self.conflicts += 1
         return answered
 
     def _check_appended(self, change: Change, answer: Appended) -> None:

@@ -94,7 +94,11 @@ class Process:
 
         task = self._loop.create_task(inside(), context=self._context.copy())
         death = self._death
-        await asyncio.wait((task, death), return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait((task, death), return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()  # the client has gone; what it asked for may have happened
+            raise
         if task.done():
             return task.result()
         raise Died(self.name)

@@ -10,4 +10,4 @@ from starlette.responses import JSONResponse
 @functions_framework.aio.http
 async def prepare(request: Request) -> JSONResponse:
     count: int = await request.json()
-    return JSONResponse(count + 10)
+    return JSONResponse({"result": count + 10})

@@ -216,7 +216,9 @@ def _waits(story: Story) -> Iterator[Text]:
         if row.kind in WORK and row.until is None:
             continue
         until = f" until {clock(row.until, now)} ({ago(row.until, now)})" if row.until else ""
-        yield Text.assemble(("waiting for ", "yellow"), (_thing(row), "bold yellow"), (until, "yellow"))
+        text = Text.assemble(("waiting for ", "yellow"), (_thing(row), "bold yellow"), (until, "yellow"))
+        about = proposal(row.facts, row.name)
+        yield text.append(f": {shorten(about, 200)}" if about else "")
     if not story.timeline.waiting and head.awaits:
         until = f" until {clock(head.wake, now)} ({ago(head.wake, now)})" if head.wake else ""
         yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until, "yellow"))
@@ -230,12 +232,7 @@ def _thing(row: Row) -> str:
     name = clean(row.name) or row.kind
     if row.kind == "approval":
         role = row.facts.get("role")
-        about = proposal(row.facts, row.name)
-        return (
-            f"approval {name!r}"
-            + (f" by {clean(str(role))}" if role else "")
-            + (f": {shorten(about, 120)}" if about else "")
-        )
+        return f"approval {name!r}" + (f" by {clean(str(role))}" if role else "")
     if row.kind in WORK:
         return f"another attempt of {name}"
     if row.kind == "child":

@@ -214,7 +214,9 @@ class Timeline:
         return [self._settle(number, "callback", entry)]
 
     def _child(self, number: int, entry: Entry) -> list[Row]:
-        row = self._settle(number, "child", entry)
+        ended = entry.get("id")
+        orders = [op for op, row in self.waiting.items() if row.kind == "child" and row.facts.get("id") == ended]
+        row = self._settle(number, "child", {**entry, "op": orders[0]} if orders else entry)
         row.facts.setdefault("id", entry.get("id"))
         return [row]
 
@@ -225,6 +227,12 @@ class Timeline:
         self._settle(number, row.kind, entry)
         row.state, row.facts["late"] = FAILED, True
         return [row]
+
+    def _observed(self, number: int, entry: Entry) -> list[Row]:
+        """The model is told something in a tool's stead: unknown tool, wrong arguments, denied or too late."""
+        waiting = self.waiting.get(str(entry.get("op", "")))
+        settled = [] if waiting is None or waiting.kind in WORK else self._timer(number, entry)
+        return [*settled, *self._info(number, entry, value=entry.get("text"), name=str(entry.get("name", "")))]
 
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
@@ -289,6 +297,7 @@ class Timeline:
         "ordered": _ordered,
         "checkpoint": _checkpoint,
         "stuck": _stuck,
+        "observed": _observed,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),

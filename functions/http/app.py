@@ -51,12 +51,14 @@ def create_app(
     ``longest_wait`` how long one may wait for an outcome. ``lifespan`` is Starlette's.
     """
     service = Service(runtime, size(max_body), seconds(longest_wait), Counter(unwanted=0))
-    return Starlette(
+    app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token)],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False
+    return app
 
 
 async def events(call: Call) -> Answer:

@@ -10,7 +10,7 @@ from ...state.records import STATUSES, Filter, Head
 from ..loading import kind_of
 from .answer import Answer, json_answer
 from .models import Execution
-from .problem import document, settle
+from .problem import Refused, document, settle
 from .schemas import input_schema
 from .service import Call, number, single
 
@@ -23,10 +23,13 @@ async def executions(call: Call) -> Answer:
     status = tuple(query.get("status", ()))
     for one in status:
         if one not in STATUSES:
-            raise InvalidInput(f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
+            raise Refused(400, f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
     where = Filter(status, *(single(query, name) for name in ("function", "prefix", "parent", "awaits")))
     limit = number(query, "limit", 50, PAGE) or 50
-    page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)
+    try:
+        page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)
+    except InvalidInput as error:
+        raise Refused(400, f"{error}") from error
     return json_answer({"executions": [Execution.of(head) for head in page.heads], "cursor": page.cursor})
 
 
@@ -66,11 +69,11 @@ async def functions(call: Call) -> Answer:
 
 def described(name: str, function: Any) -> dict[str, Any]:
     """A function for people and programs."""
-    description = str(getattr(function, "description", None) or "")
+    description = getattr(function, "description", None) or vars(function).get("__doc__") or ""
     return {
         "name": name,
         "kind": kind_of(function),
-        "description": description,
+        "description": str(description).strip(),
         "input": input_schema(function),
     }
 

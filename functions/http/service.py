@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from pydantic import BaseModel
 
-from ...state.errors import InvalidInput, UnknownFunction
+from ...state.errors import UnknownFunction
 from ..loading import kind_of
 from .answer import Answer, Receive, Scope
 from .message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
@@ -78,7 +78,7 @@ class Call(NamedTuple):
         unknown = set(found) - {*allowed, "access_token"}
         if unknown:
             names = ", ".join(allowed) or "none"
-            raise InvalidInput(f"unknown query parameter {sorted(unknown)[0][:60]!r}; known are: {names}")
+            raise Refused(400, f"unknown query parameter {sorted(unknown)[0][:60]!r}; known are: {names}")
         return found
 
     @property
@@ -107,7 +107,7 @@ def single(query: dict[str, list[str]], name: str) -> str:
     """The one value of a query parameter, "" when it is not there."""
     values = query.get(name, [""])
     if len(values) > 1:
-        raise InvalidInput(f"the query parameter {name} occurs {len(values)} times; send it once")
+        raise Refused(400, f"the query parameter {name} occurs {len(values)} times; send it once")
     return values[0]
 
 
@@ -117,5 +117,5 @@ def number(query: dict[str, list[str]], name: str, unsaid: int, most: int) -> in
     if not text and name not in query:
         return unsaid
     if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text) <= most):
-        raise InvalidInput(f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
+        raise Refused(400, f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
     return int(text)

@@ -1,1 +1,6 @@
-"""Models behind one port: ``scripted`` works offline and always the same, ``litellm`` reaches the providers."""
+"""Models: one port, an adapter to the providers that litellm knows, and a scripted one that needs none."""
+
+from .port import Answer, Message, Model, Request, ToolCall, ToolSchema, Usage
+from .scripted import Scripted, call
+
+__all__ = ["Answer", "Message", "Model", "Request", "Scripted", "ToolCall", "ToolSchema", "Usage", "call"]

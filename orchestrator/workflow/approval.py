@@ -27,6 +27,7 @@ class Approving(Waiting[Approval]):
 
     __slots__ = ("digest",)
     kind = "approval"
+    outside = True
 
     def __init__(self, run: Run, op: str, what: str, digest: str) -> None:
         super().__init__(run, op, what)

@@ -24,6 +24,7 @@ class Callback(Waiting[T]):
 
     __slots__ = ("heartbeat", "secret", "timeout", "token", "until")
     kind = "callback"
+    outside = True
 
     def __init__(self, run: Run, op: str, name: str, decode: Decode | None, seed: str) -> None:
         super().__init__(run, op, name, decode)

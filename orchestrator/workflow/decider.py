@@ -68,7 +68,10 @@ class WorkflowDecider:
             entry = facts[index]
             if entry["type"] in _OUTSIDE:
                 continue
-            if not self._apply(entry) and not run.stuck and index not in journal.loose:
+            if index in journal.loose:
+                if self._fits(entry):
+                    self._apply(entry)
+            elif not self._apply(entry) and not run.stuck:
                 run.stuck = mismatch.unasked(self._id, entry, run.main, run.ending)
             if run.stuck:
                 break
@@ -87,8 +90,8 @@ class WorkflowDecider:
         if run.following is not None and kind == "cancel":
             return Verdict.LATER
         began = kind == "start" and self._length == 0 and self._taken == 0
-        if self._over or not self._accept(fact):
-            return Verdict.IGNORED
+        if (self._over and kind != "sent") or not self._accept(fact):
+            return Verdict.LATER if run.stuck and not self._over else Verdict.IGNORED
         self._first = began
         self._taken += 1
         self._length += 1
@@ -100,12 +103,12 @@ class WorkflowDecider:
 
     def decide(self) -> Decision:
         decision = Decision()
-        if self._run.stuck:
-            return self._stuck(decision)
         if self._over:
             decision.status = self._over
             decision.perform.extend(self._posts())
             return decision
+        if self._run.stuck:
+            return self._stuck(decision)
         for _ in range(_CHECKPOINTS):
             self._collect(decision)
             if not self._begin_anew(decision):
@@ -152,6 +155,15 @@ class WorkflowDecider:
             run.stuck = f"the journal holds a {kind!r} entry, which this release does not know; upgrade this process"
             return False
         return self._accept(entry)
+
+    def _fits(self, entry: Fact) -> bool:
+        """Whether an entry that only a failure may have led to is what the code asks for without it."""
+        op = self._run.ops.get(entry.get("op", ""))
+        if op is None:
+            return "op" not in entry or entry["op"] in self._run.unsent
+        return entry["type"] in ("sent", "child", "decided", "callback", "beat") or (
+            mismatch.identity(entry) == (op.kind, op.name)
+        )
 
     def _accept(self, fact: Fact) -> bool:
         kind, run = fact["type"], self._run
@@ -220,7 +232,6 @@ class WorkflowDecider:
             return False
         entry = run.following
         entry["events"] = [event for name in run.events for event in run.events[name]]
-        entry["events"].sort(key=lambda event: event["at"])
         entry["at"] = run.timers.now
         decision.entries.append(entry)
         decision.base = self._length + len(decision.entries)
@@ -250,11 +261,8 @@ def awaited(run: Run) -> str:
     """For people: what the execution waits for; empty while something runs."""
     if run.calls.running():
         return ""
-    for op in run.ops.values():
-        if op.kind in ("approval", "event", "callback"):
-            return f"{op.kind} {op.name}"
-        if op.kind not in ("sleep", "step"):
-            break
+    for op in run.people.values():
+        return f"{op.kind} {op.name}"
     if run.children:
         return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
     retry, timer = run.calls.wake(), run.timers.wake()

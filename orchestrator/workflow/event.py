@@ -22,6 +22,7 @@ class Event(Waiting[T]):
 
     __slots__ = ("match", "timeout")
     kind = "event"
+    outside = True
 
     def __init__(self, run: Run, op: str, name: str, decode: Decode | None, match: Match | None) -> None:
         super().__init__(run, op, name, decode)

@@ -64,7 +64,7 @@ def event(run: Run, fact: Fact) -> bool:
     advance(run, fact)
     name = str(fact["name"])
     listeners: list[Event[Any]] = run.listeners.get(name, [])
-    for listener in listeners:
+    for listener in list(listeners):
         if listener.accepts(fact):
             return True
     run.events.setdefault(name, []).append(fact)

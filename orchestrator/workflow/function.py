@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
+import types
+from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,8 @@ from .context import Context
 from .decider import WorkflowDecider
 from .targets import annotation, decoder
 
+UNSAID: Any = object()
+
 
 class Workflow:
     """``async def fn(ctx)`` or ``async def fn(ctx, input)``, made durable.
@@ -26,9 +29,17 @@ class Workflow:
     kind = "workflow"
 
     def __init__(
-        self, fn: Callable[..., Coroutine[Any, Any, Any]], name: str | None = None, retry: Retry | None = None
+        self,
+        fn: Callable[..., Coroutine[Any, Any, Any]],
+        name: str | None = None,
+        retry: Retry | None = None,
+        *,
+        output: Any = UNSAID,
+        uses: Iterable[object] = (),
     ) -> None:
         self.fn = fn
+        self._output = output
+        self._uses = tuple(uses)
         self.name = name or fn.__name__
         self.policy = DEFAULT if retry is None else Policy(retry=retry)
         self._parameter = _parameter(fn)
@@ -41,8 +52,13 @@ class Workflow:
 
     @cached_property
     def output(self) -> Any:
-        """The annotation of what it returns."""
-        return annotation(self.fn, "return")
+        """The type of what it returns: as declared, or its annotation."""
+        return annotation(self.fn, "return") if self._output is UNSAID else self._output
+
+    @cached_property
+    def tools(self) -> tuple[object, ...]:
+        """The agents, workflows and tools that its code names, and those it was declared to use."""
+        return (*self._uses, *_named(self.fn))
 
     @cached_property
     def _decode(self) -> Callable[[Any], Any] | None:
@@ -81,6 +97,24 @@ class Workflow:
 
     def __repr__(self) -> str:
         return f"<Workflow {self.name}>"
+
+
+def _named(fn: Callable[..., Any]) -> list[object]:
+    """Served objects among the globals and closure variables of a function and of those nested in it."""
+    scope = inspect.getclosurevars(fn)
+    names = dict(scope.globals) | dict(scope.nonlocals)
+    codes: list[types.CodeType] = [fn.__code__]
+    while codes:
+        code = codes.pop()
+        names |= {name: fn.__globals__[name] for name in code.co_names if name in fn.__globals__}
+        codes += [inner for inner in code.co_consts if isinstance(inner, types.CodeType)]
+    found: list[object] = []
+    for thing in names.values():
+        for one in thing if isinstance(thing, (list, tuple)) else (thing,):  # pyright: ignore[reportUnknownVariableType]
+            served: Any = getattr(one, "__overwinter__", one)  # pyright: ignore[reportUnknownArgumentType]
+            if not isinstance(served, type) and getattr(served, "kind", None) in ("agent", "workflow", "tool"):
+                found.append(one)  # pyright: ignore[reportUnknownArgumentType]  # any object may stand in a module
+    return found
 
 
 def _parameter(fn: Callable[..., Any]) -> inspect.Parameter | None:

@@ -111,7 +111,9 @@ class Loop(asyncio.AbstractEventLoop):
                     return
                 handle = ready.popleft()
                 if not handle._cancelled:
-                    self.attempt(handle._context.run, handle._callback, *handle._args)
+                    error = self.attempt(handle._context.run, handle._callback, *handle._args)
+                    if error is not None:
+                        self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
             self.spinning = True
             self.halt()
         finally:
@@ -119,13 +121,10 @@ class Loop(asyncio.AbstractEventLoop):
             _set_running_loop(outer)
 
     def attempt(self, call: Callable[..., object], *args: Any) -> BaseException | None:
-        """The edge to user code outside of tasks: an error is reported, not raised, so that a turn is whole."""
+        """The edge to user code outside of tasks: what it raises is returned, so that a turn is whole."""
         try:
             call(*args)
-        except (SystemExit, KeyboardInterrupt, Halt) as error:
-            return error  # when a task raised it, the task holds it
-        except Exception as error:  # noqa: BLE001  # the edge to user code: a callback's error must not end the turn
-            self.call_exception_handler({"message": f"a callback failed: {call!r}", "exception": error})
+        except (Exception, SystemExit, KeyboardInterrupt, Halt) as error:  # noqa: BLE001  # the edge to user code: what it raises is an outcome
             return error
         return None
 
@@ -246,7 +245,7 @@ class Loop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What nobody awaited is told to the log, once."""
         error = context.get("exception")
-        if not (self.halted or self.quiet or error is None or isinstance(error, Halt)):
+        if isinstance(error, Exception) and not (self.halted or self.quiet):
             log.error("in a workflow: %s", context.get("message"), exc_info=error)
 
     def get_debug(self) -> bool:

@@ -40,6 +40,7 @@ class Operation(_Typed[T]):
 
     __slots__ = ("decode", "name", "op", "run")
     kind = "step"
+    outside = False  # somebody outside must do something
 
     def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None) -> None:
         self.run = run

@@ -53,6 +53,7 @@ class Run:
         self.unsent: dict[str, Spawn | Post] = {}  # not yet confirmed
         self.leaving: set[str] = set()  # children to cancel as soon as their start is confirmed
         self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
+        self.people: dict[str, Operation[Any]] = {}  # what somebody outside is to do
         self.own: dict[str, Fact] = {}  # entries to journal
         self.abandoned: list[str] = []
         self.events: dict[str, list[Fact]] = {}  # arrived before anybody waited
@@ -64,6 +65,7 @@ class Run:
         self.note = ""
         self.halted = False
         self.cancelling = False
+        self._reason = ""
         self.stuck = ""
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
         self.following: Fact | None = None  # checkpoint entry; waits until nothing is unsent
@@ -114,8 +116,6 @@ class Run:
         if op is not None:
             failure["op"] = op
         return {"type": "failed", "at": at, "error": failure}
-
-    _reason = ""
 
     def cancel(self, reason: str) -> None:
         self.cancelling = True
@@ -168,10 +168,13 @@ class Run:
     def open(self, operation: Operation[Any]) -> Fact | None:
         entry = self.ask(operation.op, operation.kind, operation.name)
         self.ops[operation.op] = operation
+        if operation.outside:
+            self.people[operation.op] = operation
         return entry
 
     def close(self, operation: Operation[Any]) -> None:
         self.ops.pop(operation.op, None)
+        self.people.pop(operation.op, None)
 
     def effect(self, effect: Effect) -> None:
         self.fresh[effect.op] = effect
@@ -192,9 +195,10 @@ class Run:
     def settle(self, op: str) -> Operation[Any]:
         """The operation is over, by an entry."""
         operation = self.ops.pop(op)
-        if operation.kind == "step":
-            if not self.calls.close(op):
-                self.fresh.pop(op, None)
+        if operation.kind != "step":
+            self.people.pop(op, None)
+        elif not self.calls.close(op):
+            self.fresh.pop(op, None)
         return operation
 
     def never(self) -> bool:

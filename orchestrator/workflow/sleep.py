@@ -91,15 +91,15 @@ class Polls(Sleeping):
         pause: float,
         factor: float,
         most: int,
-        timeout: Duration | None,
+        within: Duration | None,
     ) -> Any:
         run = self._run
-        deadline = None if timeout is None else run.began(self._prefix[:-1]) + milliseconds(timeout)
+        deadline = None if within is None else run.began(self._prefix[:-1]) + milliseconds(within)
         while True:
             value = await order(run, self._next(), fn, args, kwargs)
             if value:
                 return value
             if deadline is not None and run.timers.now + pause > deadline:
-                raise TimedOut(f"{describe(fn).name!r} was not true within {timeout}")
+                raise TimedOut(f"{describe(fn).name!r} was not true within {within}")
             await self.sleep(pause / 1000)
             pause = min(pause * factor, most)

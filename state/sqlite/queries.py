@@ -1,5 +1,4 @@
-"""What is only read, on a connection and a thread of its own, so that a long listing holds up no commit.
-The same thread moves what was committed from the write-ahead log into the file."""
+"""What is only read, on a connection and a thread of its own, so that a long listing holds up no commit."""
 
 from __future__ import annotations
 
@@ -32,10 +31,6 @@ class Queries:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-
-    def checkpoint(self) -> None:
-        """Copy the log into the file as far as no reader needs it; whoever commits is not held up."""
-        self._rows("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
         if self._connection is None:

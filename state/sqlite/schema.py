@@ -3,10 +3,12 @@ ours, damaged or not writable. A file that is refused is left as it was."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,7 +44,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
         raise translate(error, path) from error
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA secure_delete=OFF")
-    connection.execute("PRAGMA wal_autocheckpoint=0")  # the reader's thread does it, see checkpoint
+    connection.execute("PRAGMA wal_autocheckpoint=0")  # the writer does it between two transactions
     connection.execute("PRAGMA journal_size_limit=16777216")
     connection.execute("PRAGMA cache_size=-8192")
     return connection
@@ -115,11 +117,13 @@ def _create_private(path: Path) -> None:
     # gives its -wal and -shm files the mode of this one.
     if not path.parent.is_dir():
         raise StoreUnavailable(f"{path}: there is no folder {path.parent}. Make it, or choose another path")
-    try:
+    if path.is_dir():
+        raise StoreUnavailable(f"{path} is a folder. Choose the path of a file in it")
+    with suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        if path.is_dir():
-            raise StoreUnavailable(f"{path} is a folder. Choose the path of a file in it") from None
+    # Asked beforehand, because SQLite reports a folder without room for its log as "unable to open".
+    if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _check(connection: sqlite3.Connection, path: Path, version: int) -> int:

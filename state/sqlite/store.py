@@ -64,7 +64,7 @@ class SqliteStore(Store):
     async def open(self) -> None:
         if self._writer is not None:
             return
-        writer = Writer(self._commands, lambda: reader.post(self._catch_up))
+        writer = Writer(self._commands)
         reader = Reader(self._queries, self.path)
         await writer.start()
         await reader.start()
@@ -92,11 +92,6 @@ class SqliteStore(Store):
         if self._reader is None:
             raise StoreError(f"{self.dsn} is not open; await store.open() first")
         return self._reader.submit(method, *arguments)
-
-    def _catch_up(self) -> None:
-        self._queries.checkpoint()
-        if self._writer is not None:
-            self._writer.caught_up()
 
     # -- the three primitives ------------------------------------------------------------------------
 

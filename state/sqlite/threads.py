@@ -25,8 +25,8 @@ from .queries import Queries
 Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
-Job = tuple["asyncio.Future[Any] | None", Callable[..., Any], tuple[Any, ...]]
-Outcome = tuple["asyncio.Future[Any] | None", Any, "OverwinterError | None"]
+Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
+Outcome = tuple["asyncio.Future[Any]", Any, "OverwinterError | None"]
 
 _BATCH = 512
 _CHECKPOINT_AFTER = 1000
@@ -54,10 +54,6 @@ class Worker(ABC):
         future: asyncio.Future[Result] = self._loop.create_future()
         self._jobs.put((future, method, arguments))
         return future
-
-    def post(self, work: Callable[[], object]) -> None:
-        """A job whose answer nobody waits for. From any thread."""
-        self._jobs.put((None, work, ()))
 
     async def stop(self) -> None:
         """Do what was handed in, then end."""
@@ -111,19 +107,12 @@ class Worker(ABC):
 
 
 class Writer(Worker):
-    """Changes the file, all waiting jobs in one transaction. ``catch_up`` is called when the log has grown."""
+    """Changes the file, all waiting jobs in one transaction."""
 
-    def __init__(self, commands: Commands, catch_up: Callable[[], None]) -> None:
+    def __init__(self, commands: Commands) -> None:
         super().__init__("writer", commands.path)
         self._commands = commands
-        self._catch_up = catch_up
-        self._done = 0
-        self._finish = False
-
-    def caught_up(self) -> None:
-        """Most of the log has been copied: the writer copies the rest between two transactions, because the
-        log starts again at its beginning only when nobody has written since."""
-        self._finish = True
+        self._logged = 0
 
     def _open(self) -> None:
         self._commands.connect()
@@ -144,16 +133,14 @@ class Writer(Worker):
             self._failure(commands.rollback)
             failure = translate(error, self._path)
             return [(future, None, failure) for future, _, _ in batch]
-        self._done += len(batch)
+        self._logged += len(batch)
         return outcomes
 
     def _rest(self) -> None:
-        if self._finish:
-            self._finish = False
+        # Here and not by SQLite itself, which would do it before it lets the commit return.
+        if self._logged >= _CHECKPOINT_AFTER:
+            self._logged = 0
             self._failure(self._commands.checkpoint)
-        elif self._done >= _CHECKPOINT_AFTER:
-            self._done = 0
-            self._catch_up()
 
     def _close(self) -> None:
         self._commands.close()
@@ -195,7 +182,7 @@ def _outcome(job: Job) -> Outcome:
 
 def _settle(outcomes: list[Outcome]) -> None:
     for future, value, error in outcomes:
-        if future is None or future.done():  # nobody waits, or no longer
+        if future.done():  # cancelled by whoever waited
             continue
         if error is None:
             future.set_result(value)

@@ -131,11 +131,7 @@ class World:
                     fact |= {"until": driver.now + value * 1000, "error": error}
                     driver.turn([fact])
                 elif call.policy.at_most_once:
-                    driver.loop.offer({**fact, "at": driver.now})
-                    driver.loop._taken.clear()
-                    driver.loop._run.sequence -= 1
                     driver.turn([fact])
-                    driver.open[call.op] = call
         elif kind == "decided":
             waiting = [c.op for c in driver.loop._run.turn.approvals()] if driver.loop._run.turn else []
             if waiting:
@@ -157,10 +153,8 @@ class World:
         elif kind == "again":
             facts = [e for e in driver.entries() if e["type"] in ("model", "tool", "sent", "child", "decided", "timer")]
             if facts:
-                known = driver.open
-                driver.open = dict(known)
                 fact = facts[which % len(facts)]
-                if fact.get("op") not in known:
+                if fact.get("op") not in driver.open:
                     driver.turn([fact]) if "op" in fact else driver.send(fact)
         elif kind == "strange":
             driver.send({"type": which, "op": "nowhere", "id": "nobody", "value": value})

@@ -108,6 +108,8 @@ def test_a_turn_that_ended_early_leaves_no_call_without_an_answer() -> None:
     driver.say("m2", "well?")
     roles = [(m.role, m.tool_call_id) for m in driver.prompt()]
     assert roles == [("user", ""), ("assistant", ""), ("tool", "a"), ("tool", "b"), ("user", "")]
+    assert driver.prompt()[2].content == "found"
+    assert "may have taken effect" in driver.prompt()[3].content
 
 
 def test_old_turns_leave_the_window_whole_and_the_base_moves_with_them() -> None:

@@ -1,4 +1,4 @@
-"""``signal``, ``approve``, ``deny``, ``approvals`` and the bulk verbs: what reaches the mailbox, and what is refused."""
+"""``signal``, ``approve``, ``deny``, ``approvals`` and the verbs: what reaches the mailbox, what is refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ START: dict[str, Any] = {"type": "start", "at": NOW - 9000, "input": None}
 
 
 def approval(op: str = "1", **more: Any) -> dict[str, Any]:
-    entry = {"type": "ordered", "at": NOW - 8000, "op": op, "kind": "approval", "what": "refund", "role": "desk"}
+    entry = {
+        "type": "ordered",
+        "at": NOW - 8000,
+        "op": op,
+        "kind": "approval",
+        "name": "refund",
+        "what": "refund",
+        "role": "desk",
+    }
     return entry | {"digest": f"sha256:{op}", "until": NOW + 60_000, "data": {"amount": "9.00"}} | more
 
 
@@ -26,7 +34,7 @@ def test_approvals_lists_what_waits_for_a_person(shelf: Any, overwinter: Command
     shelf.put("t-3", [START], awaits="event reply")
     found = json.loads(overwinter("approvals", "--json").stdout)["approvals"]
     assert sorted(item["execution"] for item in found) == ["t-1", "t-2"]
-    keys = {"execution", "function", "op", "what", "role", "data", "digest", "until", "at"}
+    keys = {"execution", "function", "op", "name", "what", "role", "data", "digest", "until", "at"}
     assert all(set(item) == keys for item in found)
     only = overwinter("approvals", "--role", "boss").stdout
     assert "t-2" in only and "t-1" not in only

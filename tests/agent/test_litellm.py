@@ -1,0 +1,244 @@
+"""The litellm adapter against a provider on loopback that speaks OpenAI's protocol. litellm takes seconds to
+import, so all of this stands in one module."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from overwinter import Agent, Retry, tool
+from overwinter.functions.model import litellm as adapter
+from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable
+from overwinter.functions.model.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
+from overwinter.orchestrator.agent.answer import read
+from overwinter.orchestrator.resilience import retry_after
+from overwinter.state.errors import InvalidInput
+
+from .driver import Driver, run
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # litellm and what it imports warn about themselves
+]
+
+
+class Provider(ThreadingHTTPServer):
+    """Answers each request with ``answer`` and keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer: tuple[int, dict[str, str], Any] = (200, {}, {})
+        self.asked: list[dict[str, Any]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def says(self, finish: str = "stop", **message: Any) -> None:
+        choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": None, **message}}
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        body = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
+        self.answer = (200, {}, {**body, "choices": [choice], "usage": usage})
+
+    def fails(self, status: int, message: str = "no", code: str = "", **headers: str) -> None:
+        self.answer = (status, headers, {"error": {"message": message, "code": code, "type": code}})
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Provider
+
+    def do_POST(self) -> None:
+        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        status, headers, body = self.server.answer
+        text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"content-type": "application/json", "content-length": str(len(text)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is printed."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Provider]:
+    provider = Provider()
+    threading.Thread(target=provider.serve_forever, args=(0.01,), daemon=True).start()
+    yield provider
+    provider.shutdown()
+    provider.server_close()
+
+
+@pytest.fixture
+def provider(server: Provider) -> Provider:
+    server.asked.clear()
+    return server
+
+
+MODEL = LiteLLM("openai/gpt-4o-mini")
+
+
+def ask(provider: Provider, model: LiteLLM = MODEL, **request: Any) -> Answer:
+    settings = {"api_base": provider.url, "api_key": "k", "timeout": 5, **request.pop("settings", {})}
+    messages = request.pop("messages", (Message("user", "hi"),))
+    return asyncio.run(model.complete(Request(model.name, messages, settings=settings, **request)))
+
+
+def refused(provider: Provider) -> Exception:
+    with pytest.raises((InvalidInput, ModelUnavailable)) as caught:
+        ask(provider)
+    assert len(provider.asked) == 1  # litellm and the provider's client make no attempts of their own
+    return caught.value
+
+
+def test_an_answer_comes_with_usage_and_cost(provider: Provider) -> None:
+    provider.says(content="hello")
+    assert ask(provider) == Answer("hello", (), (100, 20), "0.000027", "openai/gpt-4o-mini")  # type: ignore[arg-type]
+
+
+def test_a_model_of_unknown_price_has_no_cost_until_the_settings_tell(provider: Provider) -> None:
+    provider.says(content="hello")
+    provider.answer[2]["model"] = "unheard-of"
+    unknown = LiteLLM("openai/unheard-of")
+    assert ask(provider, unknown).cost is None
+    prices = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.01}
+    assert ask(provider, unknown, settings=prices).cost == "0.3"
+
+
+def test_a_conversation_with_tools_goes_out_in_the_providers_form(provider: Provider) -> None:
+    provider.says("tool_calls", tool_calls=[{"id": "c2", "type": "function", "function": {"name": "lookup", "arguments": "{bad"}}])
+    schema = ToolSchema("lookup", "Look up.", {"type": "object", "properties": {}})
+    messages = (
+        Message("system", "Be kind."),
+        Message("user", "hi"),
+        Message("assistant", "", (ToolCall("c1", "lookup", '{"a":1}'),)),
+        Message("tool", "found", tool_call_id="c1"),
+    )
+    answer = ask(provider, messages=messages, tools=(schema,), settings={"temperature": 0.5})
+    assert answer.finish == "tool_calls" and answer.tool_calls == (ToolCall("c2", "lookup", "{bad"),)
+    (asked,) = provider.asked
+    assert asked["temperature"] == 0.5
+    assert [message["role"] for message in asked["messages"]] == ["system", "user", "assistant", "tool"]
+    assert asked["messages"][2]["tool_calls"][0]["function"] == {"name": "lookup", "arguments": '{"a":1}'}
+    assert asked["messages"][3]["tool_call_id"] == "c1"
+    assert asked["tools"][0]["function"]["name"] == "lookup"
+
+
+def test_an_output_type_goes_out_where_the_model_takes_one(provider: Provider) -> None:
+    provider.says(content="{}")
+    output = OutputSchema("Verdict", {"type": "object", "properties": {"x": {"type": "string"}}})
+    ask(provider, output=output)
+    ask(provider, LiteLLM("openai/unheard-of"), output=output)
+    known, unknown = provider.asked
+    assert known["response_format"]["json_schema"]["name"] == "Verdict"
+    assert "response_format" not in unknown
+
+
+def test_cut_off_refused_and_empty_answers_say_so(provider: Provider) -> None:
+    provider.says("length", content="to be cont")
+    assert ask(provider).finish == "length"
+    provider.says("content_filter", content="")
+    assert ask(provider).finish == "content_filter"
+    provider.says(refusal="I won't.")
+    assert ask(provider).refusal == "I won't."
+    provider.says()
+    provider.answer[2]["choices"] = []
+    empty = ask(provider)
+    assert (empty.text, empty.tool_calls) == ("", ())
+    assert read(empty.record(), "t1.m1").text == ""
+
+
+def test_too_many_requests_may_be_tried_again_when_the_provider_says(provider: Provider) -> None:
+    provider.fails(429, "slow down", "rate_limit_exceeded", Retry_After="7")
+    error = refused(provider)
+    assert isinstance(error, ModelUnavailable) and error.status == 429
+    assert retry_after(error) == 7 and Retry().again(error)
+    provider.fails(429, "slow down", Retry_After="Mon, 01 Jan 2001 00:00:00 GMT")
+    assert retry_after(refused(provider)) == 0
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 529])
+def test_a_broken_provider_may_be_tried_again(provider: Provider, status: int) -> None:
+    provider.fails(status, "overloaded", Retry_After="3")
+    error = refused(provider)
+    assert isinstance(error, ModelUnavailable) and retry_after(error) == 3
+
+
+def test_what_is_no_answer_may_be_tried_again(provider: Provider) -> None:
+    provider.answer = (200, {}, "<html>bad gateway</html>")
+    assert isinstance(refused(provider), ModelUnavailable)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "code", "advice"),
+    [
+        (401, "Incorrect API key provided", "invalid_api_key", "API key in the environment"),
+        (403, "not allowed", "", "API key in the environment"),
+        (404, "The model does not exist", "model_not_found", "Check the model's name"),
+        (400, "Unrecognized argument", "", "correct the model's name or the settings"),
+        (400, "This model's maximum context length is 128000 tokens.", "context_length_exceeded", "history shorter"),
+        (429, "You exceeded your current quota", "insufficient_quota", "no quota left"),
+    ],
+)
+def test_what_another_attempt_would_only_repeat_is_final(
+    provider: Provider, status: int, message: str, code: str, advice: str
+) -> None:
+    provider.fails(status, message, code)
+    error = refused(provider)
+    assert isinstance(error, InvalidInput) and advice in str(error) and message in str(error)
+    assert not Retry().again(error)
+
+
+def test_a_provider_out_of_reach_or_silent_may_be_tried_again(provider: Provider) -> None:
+    with pytest.raises(ModelUnavailable):
+        ask(provider, settings={"api_base": "http://127.0.0.1:1/v1"})
+
+
+def test_a_provider_nobody_knows_is_final() -> None:
+    with pytest.raises(InvalidInput, match="correct the model's name"):
+        asyncio.run(LiteLLM("nobody/nothing").complete(Request("x", (Message("user", "hi"),))))
+
+
+def test_a_missing_package_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "litellm", None)
+    with pytest.raises(InvalidInput, match=r"pip install 'overwinter\[llm\]'"):
+        adapter._load()
+
+
+def test_litellm_is_not_imported_before_the_first_answer() -> None:
+    code = (
+        "import sys; from overwinter import Agent; Agent('a', 'openai/gpt-5-mini').request([]); "
+        "print([name for name in ('litellm', 'openai', 'httpx') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_agent_talks_to_a_provider(provider: Provider) -> None:
+    @tool
+    def lookup(order_id: str) -> str:
+        """Look an order up."""
+        return f"order {order_id} is on its way"
+
+    settings = {"api_base": provider.url, "api_key": "k"}
+    driver = Driver(Agent("desk", "openai/gpt-4o-mini", "Help.", [lookup], settings=settings))
+    driver.say("m1", "Where is A-1?")
+    call = {"id": "c1", "type": "function", "function": {"name": "lookup", "arguments": '{"order_id": "A-1"}'}}
+    provider.says("tool_calls", tool_calls=[call])
+    driver.ask()
+    driver.tool("t1.m1.0", run(driver.effect("t1.m1.0")))
+    provider.says(content="On its way.")
+    driver.ask()
+    assert driver.entries("reply")[0]["value"] == "On its way."
+    assert provider.asked[1]["messages"][-1]["content"] == "order A-1 is on its way"
+    assert {entry["value"]["cost"] for entry in driver.entries("model")} == {"0.000027"}

@@ -1,0 +1,176 @@
+"""``@tool``: the schema comes from hints and docstring, arguments are checked readably, the function stays plain."""
+
+from __future__ import annotations
+
+import asyncio
+import types
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from overwinter import Retry, tool
+from overwinter.functions.docstring import read
+from overwinter.functions.target import served
+from overwinter.functions.tool import Tool
+from overwinter.state.errors import InvalidInput
+
+
+class Line(BaseModel):
+    sku: str
+    count: int = 1
+
+
+@dataclass
+class Place:
+    street: str
+
+
+@tool
+def order(
+    customer: str,
+    lines: list[Line],
+    to: Place | None = None,
+    speed: Literal["slow", "fast"] = "slow",
+    limit: Annotated[int, Field(ge=1, description="At most this many.")] = 5,
+) -> str:
+    """Place an order.
+
+    It is shipped the same day.
+
+    Args:
+        customer: Who
+            orders.
+        lines (list): What is ordered.
+
+    Returns:
+        The order's number.
+    """
+    return f"{customer}:{[type(line).__name__ for line in lines]}:{type(to).__name__}:{speed}:{limit}"
+
+
+def of(function: Any) -> Tool:
+    found = served(function)
+    assert isinstance(found, Tool)
+    return found
+
+
+def test_the_schema_says_what_the_signature_and_docstring_say() -> None:
+    schema = of(order).parameters
+    assert of(order).description == "Place an order.\n\nIt is shipped the same day."
+    assert schema["required"] == ["customer", "lines"] and schema["additionalProperties"] is False
+    properties = schema["properties"]
+    assert properties["customer"] == {"description": "Who orders.", "type": "string"}
+    assert properties["lines"]["description"] == "What is ordered."
+    assert properties["speed"] == {"enum": ["slow", "fast"], "type": "string", "default": "slow"}
+    assert properties["limit"]["description"] == "At most this many." and properties["limit"]["default"] == 5
+
+
+def test_a_tool_without_parameters_has_an_empty_object() -> None:
+    @tool
+    def ping() -> None: ...
+
+    assert of(ping).parameters == {"type": "object", "properties": {}, "additionalProperties": False}
+    assert of(ping).description == "ping"
+    of(ping).check({})
+
+
+def test_a_call_gets_what_its_annotations_say() -> None:
+    arguments = {"customer": "ann", "lines": [{"sku": "x"}], "to": {"street": "y"}, "limit": "7"}
+    assert of(order).invoke(arguments) == "ann:['Line']:Place:slow:7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"customer": "a"}, "lines: is missing"),
+        ({"customer": "a", "lines": [{}]}, "lines.0.sku: is missing"),
+        ({"customer": 1, "lines": []}, "customer: input should be a valid string, not 1"),
+        ({"customer": "a", "lines": [], "sped": 1}, "sped: there is no such parameter; there are customer, lines"),
+        ({"customer": "a", "lines": [], "speed": "now"}, "speed: input should be 'slow' or 'fast', not 'now'"),
+        ({"customer": "a", "lines": [], "limit": 0}, "limit: input should be greater than or equal to 1, not 0"),
+        ({"customer": "a", "lines": "x" * 500}, "…"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: Any, complaint: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        of(order).check(arguments)
+    assert complaint in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_the_decorated_function_stays_a_plain_one() -> None:
+    assert isinstance(order, types.FunctionType)
+    assert order("ann", [Line(sku="x")], limit=2) == "ann:['Line']:NoneType:slow:2"
+    assert of(order).threaded and of(order).kind == "tool"
+
+
+def test_an_async_function_is_awaited_and_not_threaded() -> None:
+    @tool(name="wait-a-bit", description="Waits.")
+    async def wait(seconds: Decimal) -> Decimal:
+        return seconds * 2
+
+    assert (of(wait).name, of(wait).description, of(wait).threaded) == ("wait-a-bit", "Waits.", False)
+    assert of(wait).output is Decimal or of(wait).output == "Decimal"
+    assert asyncio.run(of(wait).invoke({"seconds": "1.5"})) == Decimal("3.0")
+
+
+def test_types_may_be_defined_after_the_tool() -> None:
+    assert of(late).parameters["properties"]["thing"] == {"$ref": "#/$defs/Later"}
+
+
+@tool
+def late(thing: Later) -> None: ...
+
+
+class Later(BaseModel):
+    name: str
+
+
+def test_an_irreversible_tool_is_attempted_once_and_recorded_before() -> None:
+    @tool(effect="irreversible")
+    async def send(to: str) -> None: ...
+
+    assert of(send).policy.at_most_once and of(send).policy.retry.attempts == 1
+    assert not of(order).policy.at_most_once and of(order).effect == "idempotent"
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"name": "look up"}, "'look up' must be 1 to 64"),
+        ({"name": "x" * 65}, "must be 1 to 64"),
+        ({"effect": "dangerous"}, "it is one of pure, idempotent, reconcilable, irreversible"),
+        ({"effect": "irreversible", "retry": Retry(attempts=3)}, "attempted once"),
+    ],
+)
+def test_what_can_not_be_is_refused_at_once(options: Any, complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        tool(**options)(lambda: None)
+
+
+def test_parameters_without_a_name_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="by keyword"):
+
+        @tool
+        def gather(*things: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "Do it.\n\nArgs:\n    one: The first\n        of them.\n    *two (int, optional): The second.\n\nRaises:\n    KeyError: no.\n",
+        "Do it.\n\nParameters\n----------\none : str\n    The first\n    of them.\ntwo\n    The second.\n\nReturns\n-------\nstr\n    x\n",
+        "Do it.\n\n:param one: The first\n    of them.\n:type one: str\n:param int two: The second.\n:returns: x\n",
+    ],
+)
+def test_docstrings_of_three_styles_say_the_same(docstring: str) -> None:
+    text, parameters = read(docstring)
+    assert text == "Do it."
+    assert parameters == {"one": "The first of them.", "two": "The second."}
+
+
+@pytest.mark.parametrize("docstring", [None, "", "Args:", "Args:\n    no colon here", "Parameters\n---", ":param:", "----"])
+def test_any_docstring_can_be_read(docstring: str | None) -> None:
+    assert read(docstring).parameters == {}

@@ -1,0 +1,208 @@
+"""Workflows of random shape, as data: a generator, the workflow that carries a shape out, and what it must give.
+
+Every step has a name of its own, so that the journal tells which step ran before which.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from overwinter.functions.workflow import workflow
+from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.workflow.context import Context
+from overwinter.state.errors import Denied, InDoubt
+
+Shape = dict[str, Any]
+QUICK = Retry(attempts=12, first="60ms", factor=2.0, most="900ms", in_process="150ms")
+JournalOf = Callable[[str], list[Fact]]
+
+
+class Generator:
+    """Random shapes from a seeded source."""
+
+    def __init__(self, draw: random.Random) -> None:
+        self._draw = draw
+        self._made = 0
+
+    def _label(self) -> str:
+        self._made += 1
+        return f"n{self._made}"
+
+    def shape(self, depth: int = 2) -> Shape:
+        draw = self._draw
+        kinds = ["step"] * 6 + ["flaky", "once", "sleep", "signal", "approve", "map", "chance"]
+        if depth:
+            kinds += ["seq"] * 6 + ["par"] * 3 + ["gather", "child", "child", "detached"]
+        return self._make(draw.choice(kinds), depth)
+
+    def _make(self, kind: str, depth: int) -> Shape:
+        draw = self._draw
+        shape: Shape = {"kind": kind, "label": self._label()}
+        if kind in ("step", "flaky", "once", "map"):
+            shape["value"] = draw.randint(0, 999)
+            shape["ms"] = draw.choice((0, 0, 1, 5, 30, 300, 2500))
+        if kind == "flaky":
+            shape["failures"] = draw.randint(1, 4)
+        elif kind == "map":
+            shape["count"] = draw.randint(0, 6)
+        elif kind == "sleep":
+            shape["ms"] = draw.choice((0, 10, 100, 700, 4000))
+        elif kind in ("seq", "par", "gather"):
+            shape["items"] = [self.shape(depth - 1) for _ in range(draw.randint(2, 4))]
+        elif kind in ("child", "detached"):
+            shape["shape"] = self.shape(depth - 1)
+        return shape
+
+    def rounds(self) -> Shape:
+        """A workflow that begins anew several times."""
+        return {"kind": "rounds", "label": self._label(), "left": self._draw.randint(1, 4), "sum": 0}
+
+
+def within(shape: Shape) -> Iterator[Shape]:
+    """The shape and what it does itself; not what its children do."""
+    yield shape
+    for item in shape.get("items", ()):
+        yield from within(item)
+
+
+def children(shape: Shape) -> Iterator[Shape]:
+    for item in within(shape):
+        if item["kind"] in ("child", "detached"):
+            yield item
+
+
+def fits(shape: Shape, value: Any) -> bool:
+    """Whether ``value`` is a right outcome of the shape."""
+    kind = shape["kind"]
+    if kind in ("step", "flaky"):
+        return bool(value == shape["value"])
+    if kind == "once":
+        return value in (shape["value"], "in doubt")
+    if kind == "map":
+        return bool(value == [shape["value"] + index for index in range(shape["count"])])
+    if kind in ("seq", "par", "gather"):
+        items = shape["items"]
+        return len(value) == len(items) and all(map(fits, items, value))
+    if kind == "child":
+        return fits(shape["shape"], value)
+    if kind == "detached":
+        return isinstance(value, str)
+    if kind == "signal":
+        return bool(value == f"data of {shape['label']}")
+    if kind == "approve":
+        return value in ("approved", "denied")
+    if kind == "rounds":
+        return bool(value == shape["sum"] + sum(range(1, shape["left"] + 1)))
+    return value is None
+
+
+class Doing:
+    """Carries shapes out and notes what the outside saw. ``journal_of`` reads the store behind the engine's back."""
+
+    def __init__(self, journal_of: JournalOf) -> None:
+        self._journal_of = journal_of
+        self.wrong: list[str] = []
+        self.made: Counter[tuple[str, str]] = Counter()  # (execution, step) -> how often it was called
+        self.shapes = workflow(self._shapes, name="shapes")  # type: ignore[call-overload] # a bound method will do
+        self.rounds = workflow(self._rounds, name="rounds")  # type: ignore[call-overload]
+
+    async def _shapes(self, ctx: Context, shape: Any) -> Any:
+        return await self._do(ctx, shape, "")
+
+    async def _rounds(self, ctx: Context, shape: Any) -> Any:
+        left, total = shape["left"], shape["sum"]
+        if not left:
+            return total
+        more = await ctx.step(self._add, total, left, name=f"{shape['label']} {left}")
+        await ctx.sleep("20ms")
+        await ctx.checkpoint({**shape, "left": left - 1, "sum": more})
+
+    async def _add(self, one: int, other: int) -> int:
+        return one + other
+
+    async def _do(self, ctx: Context, shape: Shape, after: str) -> Any:
+        """``after``: the step before this in the same sequence; its result must be durable by now."""
+        kind, label = shape["kind"], shape["label"]
+        if kind in ("step", "flaky", "once"):
+            return await self._step(ctx, shape, after)
+        if kind == "map":
+            return await ctx.map(self._item(shape), range(shape["count"]), concurrency=3)
+        if kind == "seq":
+            return await self._sequence(ctx, shape["items"])
+        if kind == "par":
+            return await ctx.parallel(*(self._branch(item) for item in shape["items"]))
+        if kind == "gather":
+            return list(await asyncio.gather(*(self._do(ctx, item, "") for item in shape["items"])))
+        if kind == "child":
+            return await ctx.child(self.shapes, shape["shape"])
+        if kind == "detached":
+            return await ctx.child(self.shapes, shape["shape"], detached=True)
+        if kind == "signal":
+            return await ctx.wait_for(label)
+        if kind == "approve":
+            return await self._approve(ctx, label)
+        if kind == "sleep":
+            await ctx.sleep(shape["ms"] / 1000)
+        elif kind == "chance":
+            ctx.random().random()
+        return None
+
+    async def _sequence(self, ctx: Context, items: list[Shape]) -> list[Any]:
+        values: list[Any] = []
+        after = ""
+        for item in items:
+            values.append(await self._do(ctx, item, after))
+            after = item["label"] if item["kind"] in ("step", "flaky") else ""
+        return values
+
+    def _branch(self, shape: Shape) -> Callable[[Context], Any]:
+        async def branch(ctx: Context) -> Any:
+            return await self._do(ctx, shape, "")
+
+        return branch
+
+    def _item(self, shape: Shape) -> Callable[[int], Any]:
+        async def item(index: int) -> int:
+            await asyncio.sleep(shape["ms"] / 1000)
+            return int(shape["value"]) + index
+
+        return item
+
+    async def _approve(self, ctx: Context, what: str) -> str:
+        try:
+            await ctx.approve(what)
+        except Denied:
+            return "denied"
+        return "approved"
+
+    async def _step(self, ctx: Context, shape: Shape, after: str) -> Any:
+        once = shape["kind"] == "once"
+        retry = Retry(attempts=1) if once else QUICK
+        try:
+            return await ctx.step(
+                self._call, ctx.execution, shape, after, name=shape["label"], retry=retry, at_most_once=once
+            )
+        except InDoubt:
+            return "in doubt"
+
+    async def _call(self, execution: str, shape: Shape, after: str) -> int:
+        label = shape["label"]
+        journal = self._journal_of(execution)
+        if after and not any(fact["type"] == "step" and fact["name"] == after for fact in journal):
+            self.wrong.append(f"{execution}: {label} was called before the result of {after} was durable")
+        self.made[execution, label] += 1
+        made = self.made[execution, label]
+        if shape["kind"] == "once":
+            if made > 1:
+                self.wrong.append(f"{execution}: {label} is called at most once, and was called again")
+            if not any(fact["type"] == "begun" and fact["name"] == label for fact in journal):
+                self.wrong.append(f"{execution}: {label} was called before its beginning was durable")
+        await asyncio.sleep(shape["ms"] / 1000)
+        if made <= shape.get("failures", 0):
+            raise ConnectionError(f"failure {made} of {label}")
+        return int(shape["value"])
