@@ -71,6 +71,7 @@ BARS = {
     "w6.sqlite.lost": Bar(most=0),
     "w6.sqlite.repeated": Bar(most=100),
 }
+FLAT = 1.2
 
 
 def talk(file: str, extra: list[str]) -> Iterator[dict[str, Any]]:
@@ -93,23 +94,24 @@ def talk(file: str, extra: list[str]) -> Iterator[dict[str, Any]]:
 def figure(value: float | None, unit: str) -> str:
     if value is None:
         return "–"
+    unit = unit.replace("steps/s", "/s")
     digits = 0 if value >= 1000 or value == int(value) else 1 if value >= 100 else 2 if value >= 1 else 3
     return f"{value:,.{digits}f} {unit}".strip()
 
 
 def table(results: list[dict[str, Any]]) -> Table:
-    shown = Table(title="SQLite, synchronous=FULL, beside raw floors of the same run", title_justify="left")
-    for name in ("figure", "overwinter", "raw floor", "ratio", "bar", ""):
-        shown.add_column(name, justify="left" if name in ("figure", "bar") else "right")
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for name in ("SQLite, synchronous=FULL", "overwinter", "raw floor", "ratio", "bar", ""):
+        shown.add_column(name, justify="left" if name.startswith(("S", "b")) else "right", no_wrap=True)
     workload = ""
     for result in results:
-        if workload and not result["id"].startswith(workload):
-            shown.add_section()
-        workload = result["id"].split(".")[0]
+        if result["id"][:2] != workload:
+            workload = result["id"][:2]
+            shown.add_row()
         bar = BARS[result["id"]]
         held = bar.held(result["value"], result["ratio"])
         shown.add_row(
-            result["id"],
+            result["id"].replace(".sqlite", ""),
             figure(result["value"], result["unit"]),
             figure(result["floor"], result["unit"]),
             f"{result['ratio']:.2f}×" if result["ratio"] else "–",
@@ -117,6 +119,16 @@ def table(results: list[dict[str, Any]]) -> Table:
             ("[green]held[/]" if held else "[red]missed[/]") if str(bar) else "",
         )
     return shown
+
+
+def growth(results: list[dict[str, Any]]) -> str:
+    """W3's promise: a step costs the same, however many came before."""
+    found = {result["id"].removeprefix("w3.sqlite.ms_per_step."): result["value"] for result in results}
+    if not {"100", "5000"} <= set(found):
+        return ""
+    ratio = found["5000"] / found["100"]
+    word = "[green]held[/]" if ratio <= FLAT else "[red]missed[/]"
+    return f"A step at length 5,000 costs {ratio:.2f}× one at length 100 (bar ≤ {FLAT:g}×): {word}"
 
 
 def main() -> int:
@@ -147,6 +159,8 @@ def main() -> int:
                     progress.update(task, description=f"{title}: {line['progress']}")
             progress.update(task, description=title, total=1, completed=1)
     console.print(table(results))
+    if remark := growth(results):
+        console.print(remark, highlight=False)
     for name, text in failures.items():
         console.print(f"[red]{name} failed[/]\n{text}", highlight=False)
     (HERE / "latest.json").write_text(json.dumps({"results": results}, indent=1) + "\n")

@@ -1,10 +1,10 @@
 """W3: what length costs. Steps of a long workflow against a short one, replay of 1,000 recorded steps after
 ``kill -9``, and a conversation of 1,000 turns.
 
-Replay is taken from the event that wakes the workflow in a new process to the first new operation after the
-recorded ones: reading and checking 1,000 entries, running the code over them, and one commit. Its floor opens the
-file, reads the rows and parses them. A turn of the conversation is half a kilobyte in and half a kilobyte out; its
-floor commits one row for each.
+Replay is taken from the event that wakes the workflow, in a new process that has served something else before, to
+the first new operation after the recorded ones: making the event durable, reading and checking 1,000 entries and
+running the code over them. Its floor opens the file, reads the rows and parses them. A turn of the conversation is
+half a kilobyte in and half a kilobyte out; its floor commits one row for each.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import base64
 import json
 import random
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from overwinter import Runtime
@@ -37,13 +39,21 @@ TURNS = 1000
 HALF_TURN = 512
 
 
-async def workflow_of(path: Path, length: int) -> float:
-    """Seconds for one workflow of ``length`` steps."""
+async def one_workflow(path: Path, length: int) -> float:
     async with Runtime([sequence], store=f"sqlite:///{path}") as runtime:
         started = time.perf_counter()
         handle = await runtime.start(sequence, length)
         assert await handle.result() == length
         return time.perf_counter() - started
+
+
+def workflow_of(path: Path, length: int) -> float:
+    """Seconds for one workflow of ``length`` steps."""
+    return asyncio.run(one_workflow(path, length))
+
+
+def repeat(times: int, work: Callable[[], float]) -> list[float]:
+    return [work() for _ in range(times)]
 
 
 async def talk(path: Path, texts: list[str]) -> float:
@@ -65,13 +75,13 @@ def texts(count: int) -> list[str]:
 def measure_lengths(run: Run) -> None:
     rounds = 2 if run.quick else 3
     raw, path = run.path("raw.db"), run.path("w3.db")
-    asyncio.run(workflow_of(path, 20))
+    workflow_of(path, 20)
     for length, times in ((100, 10), (5000, 1)):
         run.progress(f"{rounds} rounds of {times} workflows of {length} steps")
         floor, product = interleave(
             rounds,
-            lambda length=length, times=times: [floors.steps(raw, 1, length) for _ in range(times)],
-            lambda length=length, times=times: [asyncio.run(workflow_of(path, length)) for _ in range(times)],
+            partial(repeat, times, partial(floors.steps, raw, 1, length)),
+            partial(repeat, times, partial(workflow_of, path, length)),
         )
         scale = 1000 / length
         value, least = median(flat(product)) * scale, median(flat(floor)) * scale

@@ -114,7 +114,7 @@ def measure(run: Run) -> None:
     )
 
     def is_eleven(content: bytes) -> bool:
-        return json.loads(content)["result"] == 11
+        return bool(json.loads(content)["result"] == 11)
 
     function("served.py", is_eleven, path)
     function("served_raw.py", is_eleven, path)

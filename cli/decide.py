@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 Approval = Mapping[str, Any]
 
 
-@click.command()
+LISTED = "--json: {approvals: [{execution, function, op, name, what, role, data, digest, until, at}]}"
+DECIDED = "--json: {execution, op, name, what, approved, digest, by, reason}"
+
+
+@click.command(epilog=LISTED)
 @click.argument("id", metavar="[ID]", required=False, shell_complete=complete_id)
 @click.option("--role", default="", help="Only what this role may decide.")
 @click.option("--function", default="", help="Only of this workflow or agent.")
@@ -41,7 +45,7 @@ def approvals_command(id: str | None, role: str, function: str, store: str, as_j
     _print(found)
 
 
-@click.command()
+@click.command(epilog=DECIDED)
 @id_argument
 @click.argument("op", metavar="[OP]", required=False)
 @click.option("--by", default=None, help="Who approves; you, when not given.")
@@ -53,7 +57,7 @@ def approve_command(id: str, op: str | None, by: str | None, reason: str, store:
     _decide(store, id, op, True, by_default() if by is None else by, reason, as_json=as_json)
 
 
-@click.command()
+@click.command(epilog=DECIDED)
 @id_argument
 @click.argument("op", metavar="[OP]", required=False)
 @click.option("--by", default=None, help="Who denies; you, when not given.")

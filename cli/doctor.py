@@ -16,7 +16,10 @@ from .options import json_option, store_option
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
 
-@click.command()
+JSON = "--json: {ok, checks: [{name, state: ok, warn or fail, detail, advice}]}"
+
+
+@click.command(epilog=JSON)
 @click.argument("file", required=False, type=click.Path(dir_okay=False))
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The server's port.")

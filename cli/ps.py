@@ -17,7 +17,10 @@ from .options import json_option, store_option
 LIVE = tuple(status for status in STATUSES if status not in FINAL)
 
 
-@click.command()
+JSON = "--json: {executions: [{id, function, kind, status, length, created, updated, wake, awaits, note, parent …}], cursor, counts}"
+
+
+@click.command(epilog=JSON)
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), metavar="STATUS", help="Only these; repeatable.")
 @click.option("--function", default="", help="Only of this workflow or agent.")
 @click.option("--prefix", default="", help="Only ids that start so.")

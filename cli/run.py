@@ -44,7 +44,10 @@ class Order(NamedTuple):
     as_json: bool
 
 
-@click.command()
+JSON = "--json: {id, function, status, created, totals, value or error: {kind, message}}"
+
+
+@click.command(epilog=JSON)
 @file_argument
 @click.argument("function")
 @click.argument("input", metavar="[INPUT|-]", required=False)

@@ -29,14 +29,6 @@ GRACE = 5
 LOOK_FOR_PARENT = 1.0
 
 
-class Server(uvicorn.Server):
-    """Uvicorn without its own signal handling: it would end the process before the engine has handed over."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 def serve(place: Place) -> None:
     """Serve until a signal. Raises InvalidInput (the file), StoreError, Exit (the address)."""
     guard(place.host, place.token or None)
@@ -74,7 +66,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             server_header=False,
             timeout_graceful_shutdown=GRACE,
         )
-        server = Server(config)
+        server = uvicorn.Server(config)
         with _stopping(server):
             announce(functions, place, listening)
             parent = asyncio.create_task(_outlive_nobody(server, place))
@@ -84,7 +76,11 @@ async def _serve(place: Place, listening: socket.socket) -> None:
 
 @contextlib.contextmanager
 def _stopping(server: uvicorn.Server) -> Generator[None, None, None]:
-    """Signals ask the server to stop; a second one cuts open requests off."""
+    """Signals ask the server to stop; a second one cuts open requests off.
+
+    The server has handlers of its own while it serves, and raises the signal again at its end: without these it
+    would end the process there, before the engine has handed over.
+    """
     loop = asyncio.get_running_loop()
 
     def stop() -> None:

@@ -24,7 +24,10 @@ WINDOW = 20_000
 """How many of the last entries are read without ``--full``."""
 
 
-@click.command()
+JSON = "--json: {execution, entries, first, mail, totals, waiting: [{op, kind, name, since, until …}], children}"
+
+
+@click.command(epilog=JSON)
 @id_argument
 @click.option("--full", is_flag=True, help="Everything: all rows, whole values, all turns.")
 @click.option("--last", default=12, show_default=True, type=click.IntRange(1), help="Turns of a session to show.")
@@ -102,7 +105,7 @@ def _waiting(row: Row) -> dict[str, Any]:
 
 async def _children(store: Store, head: Head) -> list[Head]:
     page = await store.executions(Filter(parent=head.id), limit=100)
-    return list(page.heads)
+    return list(page.heads)[::-1]
 
 
 async def _whole(store: Store, entry: dict[str, Any]) -> dict[str, Any]:

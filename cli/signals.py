@@ -14,8 +14,10 @@ from . import reach
 from .inputs import DATA, read_value
 from .options import by_default, id_argument, json_option, store_option
 
+JSON = "--json: {execution, name, event_id}"
 
-@click.command()
+
+@click.command(epilog=JSON)
 @id_argument
 @click.argument("name")
 @click.argument("data", metavar="[DATA]", required=False)

@@ -38,7 +38,7 @@ DONE = {
 
 
 def _command(action: str, line: str) -> click.Command:
-    @click.command(action, help=line)
+    @click.command(action, help=line, epilog="--json: {action, count, ids}")
     @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=complete_id)
     @click.option("--where", multiple=True, metavar="KEY=VALUE", help="All with status=, function=, prefix=, parent= …")
     @click.option("--yes", "-y", is_flag=True, help="Do not ask before a bulk action.")

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from ..state.store import Store
 
 
-@click.command()
+JSON = "--json: one journal entry per line, with its number as seq."
+
+
+@click.command(epilog=JSON)
 @id_argument
 @click.option("--timeout", default=None, metavar="DURATION", help='Stop after "30s", "5m" … (exit code 5).')
 @click.option("--idle", is_flag=True, help="Also stop when a session is idle, its messages answered.")

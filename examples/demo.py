@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from overwinter.orchestrator.entries import decode
@@ -70,11 +70,13 @@ class Tally:
     killed_at: int = 0
     restarted: float = 0.0
     recovered: float = 0.0
+    half_way: asyncio.Event = field(default_factory=asyncio.Event)
     entries: Counter[str] = field(default_factory=Counter[str])
     lost: int = 0
     repeated: int = 0
     again: int = 0
     approvals: int = 0
+    tickets: int = 0
 
 
 class Desk:
@@ -116,7 +118,9 @@ class Desk:
             self._process.wait(15)
 
 
-async def converse(desk: Desk, client: httpx.AsyncClient, number: int, tally: Tally, step: Progress, bar: int) -> None:
+async def converse(
+    desk: Desk, client: httpx.AsyncClient, number: int, tally: Tally, step: Progress, bar: TaskID
+) -> None:
     """One customer. Every message has an id, so that saying it again after a broken connection is safe."""
     session = f"c-{number}"
     for turn, said in enumerate(turns(number)):
@@ -145,11 +149,12 @@ async def converse(desk: Desk, client: httpx.AsyncClient, number: int, tally: Ta
             if not tally.at_the_kill:
                 tally.recovered = time.perf_counter() - tally.restarted
         step.advance(bar)
+        if len(tally.acknowledged) >= step.tasks[bar].total * KILL_AFTER:
+            tally.half_way.set()
 
 
-async def pull_the_plug(desk: Desk, tally: Tally, total: int, step: Progress) -> None:
-    while len(tally.acknowledged) < total * KILL_AFTER:
-        await asyncio.sleep(0.005)
+async def pull_the_plug(desk: Desk, tally: Tally, step: Progress) -> None:
+    await tally.half_way.wait()
     tally.at_the_kill = set(tally.in_flight)
     tally.killed_at = time.time_ns() // 1_000_000
     desk.kill()
@@ -175,12 +180,12 @@ async def drive(desk: Desk, tally: Tally) -> float:
         began = time.perf_counter()
         with Progress(*columns) as step:
             bar = step.add_task(f"{CONVERSATIONS} conversations, turns", total=total)
-            plug = asyncio.create_task(pull_the_plug(desk, tally, total, step))
+            plug = asyncio.create_task(pull_the_plug(desk, tally, step))
             numbers = iter(range(1, CONVERSATIONS + 1))
 
             async def customer() -> None:
                 for number in numbers:
-                    await converse(desk, client, number, tally, step, int(bar))
+                    await converse(desk, client, number, tally, step, bar)
 
             await asyncio.gather(*(customer() for _ in range(CLIENTS)))
             await plug
@@ -208,12 +213,15 @@ async def audit(desk: Desk, tally: Tally) -> None:
                         recorded[f"{head.id}/{entry['op']}"] = entry["at"]
                 tally.repeated += sum(count - 1 for count in ops.values())
                 tally.approvals += head.awaits.startswith("approval")
+                tally.tickets += head.function == "hard_ticket"
+                at_rest = head.status in ("completed", "idle") or head.awaits.startswith("approval")
+                tally.lost += not at_rest
             cursor = page.cursor
             if cursor is None:
                 break
     finally:
         await store.close()
-    tally.lost = len(tally.acknowledged - seen)
+    tally.lost += len({execution for execution, _ in tally.acknowledged - seen})
     with sqlite3.connect(PLACE / "shop.db") as connection:
         calls: dict[str, list[int]] = {}
         for key, at in connection.execute("SELECT key, at FROM calls"):
@@ -232,16 +240,16 @@ def report(tally: Tally, seconds: float, console: Console) -> None:
     table.add_column(justify="right")
     rows = [
         ("conversations", CONVERSATIONS),
-        ("turns answered", tally.answered),
-        ("model calls recorded", tally.entries["model"]),
-        ("tool calls recorded", tally.entries["tool"]),
-        ("workflows started by hard tickets", tally.entries["start"] // 4),
+        ("turns", tally.entries["reply"]),
+        ("model calls", tally.entries["model"]),
+        ("tool calls", tally.entries["tool"]),
+        ("hard tickets (a workflow, three specialists)", tally.tickets),
         ("approvals waiting", tally.approvals),
-        ("acknowledged messages lost", tally.lost),
+        ("executions lost", tally.lost),
         ("recorded results repeated", tally.repeated),
-        ("in-flight tool calls run again", tally.again),
+        ("in-flight steps run again", tally.again),
         ("time to recover", f"{tally.recovered:.2f} s"),
-        ("all of it", f"{seconds:.1f} s"),
+        ("all in all", f"{seconds:.1f} s"),
     ]
     for name, value in rows:
         bad = name.endswith(("lost", "repeated")) and value

@@ -10,18 +10,148 @@ OVERWINTER_MODEL=openai/gpt-5-mini (or any other name litellm knows) on a real o
 
 from __future__ import annotations
 
+import functools
+import json
 import os
+import re
+import sqlite3
 import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
-from shop_database import find_order, shop
-from support_script import desk_script, specialist_script
 
 from overwinter import Agent, Context, Limits, current_call, tool, workflow
+from overwinter.functions.model import Message, Scripted, ToolCall, ToolSchema, call
 
 MODEL = os.environ.get("OVERWINTER_MODEL")
 REFUND_LIMIT = Decimal("50.00")
+SCRIPTED_DELAY = os.environ.get("SCRIPTED_DELAY", "20ms")
+
+# -- the shop: a real database. Every change carries an idempotency key, so that a call that is made again after
+# a crash changes nothing -------------------------------------------------------------------------------------
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS customers(id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS orders(
+    id TEXT PRIMARY KEY, customer TEXT NOT NULL REFERENCES customers, item TEXT NOT NULL,
+    price TEXT NOT NULL, status TEXT NOT NULL, address TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS refunds(
+    key TEXT PRIMARY KEY, order_id TEXT NOT NULL REFERENCES orders, amount TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS calls(key TEXT NOT NULL, at INTEGER NOT NULL);
+"""
+CUSTOMERS = 250
+ITEMS = (("kettle", "39.00"), ("lamp", "24.50"), ("headphones", "129.00"), ("espresso machine", "449.00"))
+STATUSES = ("delivered", "in transit", "delivered", "returned")
+
+
+class Order(NamedTuple):
+    """One order; ``price`` and ``refunded`` in the shop's currency."""
+
+    id: str
+    customer: str
+    item: str
+    price: Decimal
+    status: str
+    address: str
+    refunded: Decimal
+
+
+@functools.cache
+def create_shop(path: Path) -> None:
+    """Make the tables, and the customers and orders when there are none. Once in the life of a process."""
+    connection = sqlite3.connect(path, timeout=10)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.executescript(SCHEMA)
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute("SELECT count(*) FROM customers").fetchone()[0] == 0:
+            for number in range(1, CUSTOMERS + 1):
+                (item, price), status = ITEMS[number % len(ITEMS)], STATUSES[number % len(STATUSES)]
+                customer = (f"c-{number}", f"Customer {number}", f"c-{number}@example.com")
+                order = (f"o-{number}", customer[0], item, price, status, f"{number} Frost Lane")
+                connection.execute("INSERT INTO customers VALUES(?,?,?)", customer)
+                connection.execute("INSERT INTO orders VALUES(?,?,?,?,?,?)", order)
+    connection.close()
+
+
+@contextmanager
+def shop() -> Generator[sqlite3.Connection]:
+    """A transaction on the shop's database, which is created on first use (``SHOP_DATABASE`` names the file)."""
+    path = Path(os.environ.get("SHOP_DATABASE", "shop.db"))
+    create_shop(path)
+    connection = sqlite3.connect(path, timeout=10)
+    try:
+        connection.execute("PRAGMA synchronous=NORMAL")
+        with connection:
+            yield connection
+    finally:
+        connection.close()
+
+
+def find_order(connection: sqlite3.Connection, order_id: str) -> Order:
+    """The order with what has been refunded so far. Raises LookupError."""
+    row = connection.execute("SELECT * FROM orders WHERE id=?", (order_id,)).fetchone()
+    if row is None:
+        raise LookupError(f"there is no order {order_id!r}; orders are named like o-17")
+    refunds = connection.execute("SELECT amount FROM refunds WHERE order_id=?", (order_id,)).fetchall()
+    id_, customer, item, price, status, address = row
+    refunded = sum((Decimal(amount) for (amount,) in refunds), Decimal(0))
+    return Order(id_, customer, item, Decimal(price), status, address, refunded)
+
+
+# -- the scripted model: rules that always answer the same, where no key is set --------------------------------
+
+
+def desk_script() -> Scripted:
+    """The desk's model: looks up, refunds, changes addresses, hands hard tickets on."""
+    return Scripted(_desk, "support-desk", delay=SCRIPTED_DELAY)
+
+
+def specialist_script(field: str) -> Scripted:
+    """The model of one specialist."""
+    return Scripted(
+        [f"The {field} side of this is in order; tell the customer so."], f"{field}-desk", delay=SCRIPTED_DELAY
+    )
+
+
+def _desk(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str | ToolCall:
+    last = messages[-1]
+    if last.role == "tool":
+        return _report(last.content)
+    said = last.content
+    order = re.search(r"\bo-\d+\b", said)
+    customer = re.search(r"\bc-\d+\b", said)
+    amount = re.search(r"\d+\.\d\d", said)
+    if "refund" in said and order and amount:
+        return call("refund", order_id=order[0], amount=amount[0])
+    if "address" in said and order:
+        return call("change_address", order_id=order[0], address=said.partition(" to ")[2] or "unknown")
+    if "everything" in said:
+        return call("hard_ticket", customer=customer[0] if customer else "unknown", question=said)
+    if order:
+        return call("lookup_order", order_id=order[0])
+    return "Hello! Tell me your order's number (like o-17) and what I can do for you."
+
+
+def _report(observation: str) -> str:
+    try:
+        seen: Any = json.loads(observation)
+    except ValueError:
+        return f"Done: {observation}"
+    if isinstance(seen, dict) and "status" in seen:
+        return f"Your {seen['item']} ({seen['id']}) is {seen['status']}; it goes to {seen['address']}."
+    if isinstance(seen, dict) and "refunded_in_all" in seen:
+        return f"I have refunded {seen['amount']} for {seen['order_id']}."
+    if observation.startswith("["):
+        return "Our specialists say: " + " ".join(opinion["advice"] for opinion in seen)
+    return f"Done: {observation}"
+
+
+# -- tools -----------------------------------------------------------------------------------------------------
 
 
 class Ticket(BaseModel):

@@ -11,9 +11,11 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from types import FunctionType
+from typing import Any, Generic, NamedTuple, cast
 
 from pydantic import ValidationError
+from typing_extensions import TypeVar
 
 from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
@@ -76,8 +78,11 @@ DEFAULT_LIMITS = Limits()
 DEFAULT_HISTORY = History()
 
 
-class Agent:
-    """A model with instructions and tools.
+Out = TypeVar("Out", default=str)
+
+
+class Agent(Generic[Out]):
+    """A model with instructions and tools. ``Agent[Resolution]`` is one whose final answer is a Resolution.
 
     - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol.
     - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
@@ -100,7 +105,7 @@ class Agent:
         model: str | Model,
         instructions: Instructions = "",
         tools: Iterable[object] = (),
-        output: Any = None,
+        output: type[Out] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         *,
         input: Any = str,
@@ -116,7 +121,7 @@ class Agent:
         self.instructions = instructions
         self.description = description
         self.input = input
-        self.output = str if output is None else output
+        self.output = cast("type[Out]", str if output is None else output)
         self.limits = limits
         self.window = _window(history)
         self.model_policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
@@ -262,5 +267,13 @@ def _as_tool(agent: str, thing: object) -> Tool | ChildTool:
     if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
         return ChildTool(it)
     if callable(it) and not isinstance(it, type):
-        return Tool(cast("Callable[..., Any]", it))
+        return _wrapped(it)
     raise InvalidInput(f"agent {agent!r}: {thing!r} is no tool; give a function, a @tool, a workflow or another agent")
+
+
+def _wrapped(function: Callable[..., Any]) -> Tool:
+    """A plain function as a tool; the same one for all agents that name it, where it can be noted."""
+    tool = Tool(function)
+    if isinstance(function, FunctionType):
+        function.__overwinter__ = tool  # type: ignore[attr-defined]  # where served() looks
+    return tool

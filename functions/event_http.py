@@ -13,7 +13,7 @@ import binascii
 import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
 
 from ..state.codec import dumps, loads
@@ -189,7 +189,7 @@ def from_json(item: Any) -> CloudEvent:
     """An event from its JSON form, already parsed."""
     if type(item) is not dict:
         raise InvalidEvent("an event must be a JSON object", attribute="data")
-    members: dict[str, Any] = item
+    members = cast("dict[str, Any]", item)
     attributes = {name: value for name, value in members.items() if value is not None}
     data = attributes.pop("data", None)
     encoded = attributes.pop("data_base64", None)

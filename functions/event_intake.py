@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from .event import CloudEvent
 from .http.message import read_model
 from .http.models import Decision, Reason
+from .http.problem import Refused
 from .loading import kind_of
 
 if TYPE_CHECKING:
@@ -93,22 +94,16 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:
-    """Call a tool once. Raises what the tool raises, and NeedsApproval for a call that a person must see."""
+    """Call a tool once. Raises what the tool raises; refused when a person must approve it."""
     check_approval(runtime.functions[name], arguments)
     return await runtime.invoke(name, arguments)
 
 
-class NeedsApproval(InvalidInput):
-    """The call must be approved first, which only an agent or a workflow can wait for."""
-
-
 def check_approval(tool: Any, arguments: dict[str, Any]) -> None:
-    """Refuse a direct call of a tool that wants an approval for it. Raises NeedsApproval."""
+    """Refuse a direct call of a tool that wants an approval for it: only an agent can wait for one."""
     role = tool.role(arguments) if hasattr(tool, "role") else None
     if role:
-        raise NeedsApproval(
-            f"this call of {tool.name} needs an approval by {role}; let an agent make it, or a workflow"
-        )
+        raise Refused(403, f"this call of {tool.name} needs an approval by {role}; let an agent make it")
 
 
 def key_of(event: CloudEvent) -> str:
@@ -127,16 +122,14 @@ def arguments_of(data: Any) -> dict[str, Any]:
         return {}
     if type(data) is not dict:
         raise InvalidInput('a tool takes a JSON object of its arguments, like {"order_id": "o-1"}')
-    arguments: dict[str, Any] = data
-    return arguments
+    return cast("dict[str, Any]", data)
 
 
-def content_of(data: Any) -> str | dict[str, Any]:
-    """A message's content: a text or a JSON object."""
-    if isinstance(data, str) or type(data) is dict:
-        content: str | dict[str, Any] = data
-        return content
-    raise InvalidInput('a message to an agent is a text or a JSON object; send data like "Where is my order?"')
+def content_of(data: Any) -> Any:
+    """A message's content, which must be something."""
+    if data is None:
+        raise InvalidInput('a message to an agent needs a content; send data like "Where is my order?"')
+    return data
 
 
 async def _signal(runtime: Runtime, event: CloudEvent) -> Taken:

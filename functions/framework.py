@@ -24,7 +24,7 @@ from .event_intake import PREFIX, Fate, Taken, arguments_of, check_approval, con
 from .event_media import essence
 from .http.answer import Answer, Receive, Scope, Send, accepted, json_answer
 from .http.events import event_answer, failed, handshake, taken_in
-from .http.message import RawHeaders, header, preference, read_body, read_json
+from .http.message import RawHeaders, header, idempotency_key, preference, read_body, read_json, read_text
 from .http.outcome import answer_of, reply_to, result_of
 from .http.problem import Refused, answered, settle, status_of
 from .http.schemas import input_schema
@@ -127,8 +127,8 @@ class Server:
 
     async def _start(self, asked: Asked) -> Answer:
         runtime = await self._process.runtime()
-        key = header(asked.headers, b"idempotency-key")
-        id = asked.parameter("id") or (f"{self.name}-{digest_of(self.name, key)}" if key else None)
+        key = idempotency_key(asked.headers)
+        id = asked.parameter("id") or (None if key is None else f"{self.name}-{digest_of(self.name, key)}")
         handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
         outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked)
         return answer_of(outcome, _location(handle.id), {"id": handle.id})
@@ -136,11 +136,12 @@ class Server:
     async def _message(self, asked: Asked) -> Answer:
         runtime = await self._process.runtime()
         if essence(header(asked.headers, b"content-type")) == "text/plain":
-            content: Any = asked.body.decode("utf-8", "replace")
+            content: Any = read_text(asked.body)
         else:
             content = content_of(read_json(asked.headers, asked.body))
-        key = header(asked.headers, b"idempotency-key")
-        sent = await runtime.send(self.name, asked.parameter("session"), content, id=key or None)
+        key = idempotency_key(asked.headers)
+        id = None if key is None else digest_of(key)
+        sent = await runtime.send(self.name, asked.parameter("session"), content, id=id)
         taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
         outcome = await self._outcome(runtime, taken, asked)
         pending = {"id": sent.execution, "message": sent.id}

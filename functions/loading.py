@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -64,7 +64,7 @@ def reachable(things: Iterable[object]) -> dict[str, Any]:
             )
         found[function.name] = function
         tools: Iterable[object] = getattr(function, "tools", ())
-        queue.extend(tools.values() if isinstance(tools, Mapping) else tools)
+        queue.extend(tools)
     return found
 
 

@@ -30,6 +30,7 @@ class ProcessRuntime:
         self._functions = functions
         self._opening: asyncio.Future[Runtime] | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._stop: asyncio.Event | None = None
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -45,7 +46,7 @@ class ProcessRuntime:
     async def _keep(self, opening: asyncio.Future[Runtime]) -> None:
         from ..orchestrator.runtime import Runtime
 
-        stop = asyncio.Event()
+        stop = self._stop = asyncio.Event()
         async with Runtime(self._functions()) as runtime:
             if threading.current_thread() is threading.main_thread():
                 self._close_on_sigterm(stop)
@@ -90,6 +91,9 @@ class ProcessRuntime:
             found.append((asyncio.get_running_loop(), stop))
             running.set()
             await stop.wait()
+            if self._keeper is not None and self._stop is not None:
+                self._stop.set()
+                await asyncio.wait([self._keeper])  # before asyncio.run cancels what still runs
 
         thread = threading.Thread(target=lambda: asyncio.run(stay()), name="overwinter", daemon=True)
         thread.start()

@@ -25,24 +25,23 @@ def target(original: Callable[P, R], served: object) -> Callable[P, R]:
     An ``async def`` stays one. Only in a process of Functions Framework it becomes a plain function that
     returns the awaitable, because the framework's Flask side can't call coroutine functions.
     """
-    if inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules:
 
-        @functools.wraps(original)
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            if len(args) == 1 and not kwargs and is_request(args[0]):
-                return _respond(served, original, args[0])
-            return await original(*args, **kwargs)
+    @functools.wraps(original)
+    def called(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if len(args) == 1 and not kwargs and is_request(args[0]):
+            return _respond(served, original, args[0])
+        return original(*args, **kwargs)
 
-    else:
+    @functools.wraps(original)
+    async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+        if len(args) == 1 and not kwargs and is_request(args[0]):
+            return _respond(served, original, args[0])
+        return await cast("Any", original(*args, **kwargs))
 
-        @functools.wraps(original)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            if len(args) == 1 and not kwargs and is_request(args[0]):
-                return _respond(served, original, args[0])
-            return original(*args, **kwargs)
-
-    call.__overwinter__ = served  # type: ignore[attr-defined]
-    return cast("Callable[P, R]", call)
+    stays_async = inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules
+    function = awaited if stays_async else called
+    function.__overwinter__ = served  # type: ignore[attr-defined]  # functions may carry attributes
+    return cast("Callable[P, R]", function)
 
 
 def served(thing: object) -> object:

@@ -296,9 +296,9 @@ class Activation:
             append.add_done_callback(lambda done: self._committed(done, commit, tries))
 
     def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int) -> None:
+        error = None if done.cancelled() else done.exception()
         if done.cancelled() or self.over:
             return
-        error = done.exception()
         if error is None:
             self._advance(commit, done.result())
         elif isinstance(error, StoreError) and not isinstance(error, Conflict):
@@ -322,6 +322,9 @@ class Activation:
         self.engine.announce(self, commit.carried.notable)
         if answer.released:
             self.engine.released(self, change)
+            return
+        if not self.engine.current(self):
+            self.stop()  # the lease was lost while the store answered
             return
         if answer.mail is not None:
             self.receive(answer.mail, answer.arrivals)

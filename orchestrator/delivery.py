@@ -14,7 +14,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..state.codec import dumps, loads
-from ..state.errors import AlreadyExists, InvalidInput, OverwinterError, StoreCorrupt, StoreUnavailable
+from ..state.errors import (
+    AlreadyExists,
+    InvalidInput,
+    OverwinterError,
+    StoreCorrupt,
+    StoreFull,
+    StoreReadOnly,
+    StoreUnavailable,
+)
 from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
 from . import failures
 from .activation import Activation, child_post
@@ -105,12 +113,12 @@ class Delivery:
         return list(await store.keys(effect.scope, effect.key))
 
     async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
-        """Repeat while the store is out of reach: what was decided is sent, however long that takes."""
+        """Repeat while the store is out of reach or full: what was decided is sent, however long that takes."""
         tries = 0
         while True:
             try:
                 return await work()
-            except StoreUnavailable as error:
+            except (StoreUnavailable, StoreFull, StoreReadOnly) as error:
                 pause = min(5.0, 0.05 * 2**tries)
                 tries += 1
                 log.warning("execution %s: %s; again in %.2f s", execution, error, pause)
@@ -168,7 +176,8 @@ class Delivery:
         found: list[str] = []
         cursor: str | None = None
         while True:
-            page = await self._engine.store.executions(Filter(parent=parent), cursor, 200)
+            read = partial(self._engine.store.executions, Filter(parent=parent), cursor, 200)
+            page = await self.patiently(read, parent)
             found += [head.id for head in page.heads if head.status not in FINAL]
             cursor = page.cursor
             if cursor is None:

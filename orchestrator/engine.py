@@ -28,6 +28,7 @@ from .activation import Activation
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
+from .leases import Leases
 from .performing import Performer
 
 log = logging.getLogger("overwinter")
@@ -70,6 +71,7 @@ class Engine:
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.performer = Performer(clock, draw or random.Random(), settings.threads)
         self.delivery = Delivery(self)
+        self.leases = Leases(self)
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self._cache: OrderedDict[str, Activation] = OrderedDict()
@@ -79,7 +81,6 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept = asyncio.Event()
         self._sweep_at = 0
-        self._beaten = 0
         self._draining = False
         self._empty = asyncio.Event()
 
@@ -88,8 +89,8 @@ class Engine:
     async def open(self) -> None:
         """Register this process and begin to take what is due."""
         self.loop = asyncio.get_running_loop()
-        await self._beat()
-        for work in (self._keep_alive(), self._keep_sweeping()):
+        await self.leases.beat()
+        for work in (self.leases.keep_alive(), self._keep_sweeping()):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -135,8 +136,8 @@ class Engine:
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
         owner = self.owner if self._has_room(id) else None
-        if owner is not None and self.clock() - self._beaten > milliseconds(self.settings.lease) // 2:
-            await self._beat()
+        if owner is not None and self.clock() - self.leases.beaten > milliseconds(self.settings.lease) // 2:
+            await self.leases.beat()
         cached = self._cache.get(id)
         known = cached.version if cached is not None else None
         accept = asyncio.ensure_future(
@@ -159,6 +160,7 @@ class Engine:
         elif accepted.answer is Answer.BUSY and head is not None and head.owner == self.owner:
             activation = self.active.get(id)
             if activation is None:
+                self._spawn(self.leases.reclaim(id))
                 return
             if accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
                 activation.receive(accepted.mail, head.arrivals)
@@ -170,7 +172,7 @@ class Engine:
     def _activate(self, accepted: Accepted, head: Head) -> None:
         cached = self._cache.pop(head.id, None)
         if cached is not None and accepted.entries is None:
-            self.active[head.id] = cached
+            self._supersede(cached)
             cached.over = False
             cached.status = head.status
             cached.receive(accepted.mail, head.arrivals)
@@ -181,16 +183,23 @@ class Engine:
         function = self.functions.get(head.function)
         if function is None or self._draining:
             self._foreign[head.id] = self.clock() + 30_000
-            self._spawn(self._hand_back(head))
+            self._spawn(self.leases.hand_back(head))
             return
         activation = Activation(self, head, function.decider(head.id))
-        self.active[head.id] = activation
+        self._supersede(activation)
         activation.receive(accepted.mail, head.arrivals)
         entries = accepted.entries
         if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
             self._spawn(self._load_slowly(activation, head, entries))
         else:
             self._load(activation, head, [decode(text) for text in entries])
+
+    def _supersede(self, activation: Activation) -> None:
+        """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
+        earlier = self.active.get(activation.id)
+        self.active[activation.id] = activation
+        if earlier is not None and not earlier.committing:
+            earlier.stop()
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
         activation.decider.replay(head.state, head.base, entries, activation.now())
@@ -219,32 +228,6 @@ class Engine:
         except StoreError as error:
             log.warning("execution %s: loading failed (%s)", head.id, error)
             self.lost(activation)
-            await self._hand_back(head)
-
-    async def _hand_back(self, head: Head) -> None:
-        """Release a lease that this process can't use; the execution stays as it was."""
-        change = Change(
-            id=head.id,
-            owner=self.owner,
-            version=head.version,
-            at=self.clock(),
-            entries=(),
-            consumed=(),
-            arrivals=head.arrivals,
-            status="pending" if head.status == "running" else head.status,
-            wake=self.clock() + 1000,
-            release=True,
-            base=head.base,
-            awaits=head.awaits,
-            note=head.note,
-            state=head.state,
-        )
-        try:
-            answer = await self.store.append(change)
-            if not answer.released:
-                await self.store.append(change._replace(version=head.version + 1, arrivals=answer.arrivals))
-        except StoreError as error:
-            log.warning("execution %s: its lease could not be handed back (%s)", head.id, error)
 
     # -- what activations tell -----------------------------------------------------------------------
 
@@ -266,12 +249,14 @@ class Engine:
 
     def released(self, activation: Activation, change: Change) -> None:
         """The lease is given back; the decider may be used again if nobody else moves the execution."""
-        del self.active[activation.id]
+        current = self.current(activation)  # else the answer about a newer lease came before this one
+        if current:
+            del self.active[activation.id]
         if activation.timer is not None:
             activation.timer.cancel()
             activation.timer = None
         activation.over = True
-        if activation.stale or self.settings.cache == 0:
+        if activation.stale or not current or self.settings.cache == 0:
             activation.decider.close()
         else:
             self._cache[activation.id] = activation
@@ -282,11 +267,16 @@ class Engine:
         self._made_room()
 
     def lost(self, activation: Activation) -> None:
-        """Somebody else owns the execution now."""
+        """Somebody else owns the execution now, or it can't go on here."""
         if self.active.get(activation.id) is activation:
             del self.active[activation.id]
+            self._spawn(self.leases.reclaim(activation.id))
         activation.stop()
         self._made_room()
+
+    def current(self, activation: Activation) -> bool:
+        """Whether it is the one that holds the lease, as far as is known here."""
+        return self.active.get(activation.id) is activation
 
     def _made_room(self) -> None:
         if not self.active:
@@ -375,27 +365,6 @@ class Engine:
                 self._foreign[id] = self.clock() + 30_000
                 return False
         return (await self.post(id, None)).answer is Answer.GRANTED
-
-    # -- leases --------------------------------------------------------------------------------------
-
-    async def _beat(self) -> None:
-        now = self.clock()
-        mailed = await self.store.beat(self.owner, now, milliseconds(self.settings.lease))
-        self._beaten = now
-        for id, arrivals in mailed:
-            activation = self.active.get(id)
-            if activation is not None and arrivals > activation.arrivals:
-                activation.nudge()
-
-    async def _keep_alive(self) -> None:
-        """Renew the leases while there are any. A process that holds none writes nothing."""
-        while True:
-            await asyncio.sleep(seconds(self.settings.lease) / 4)
-            if self.active:
-                try:
-                    await self._beat()
-                except StoreError as error:
-                    log.warning("the leases could not be renewed: %s", error)
 
     # -- functions -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 import uuid
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import decoder, plain
@@ -223,19 +223,27 @@ class Runtime(Control):
 
     async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
         """Read the journal backwards to the reply, or to the message without one."""
-        head = await self._head(execution)
-        upto = head.length
+        reply: Fact | None = None
+        async for fact in self._backwards(execution):
+            if reply is None and fact["type"] == "reply" and fact["to"] == message:
+                reply = fact
+                if "said" not in reply:
+                    return reply
+            elif reply is not None and fact.get("op") == reply["said"] and fact["type"] == "model":
+                return reply | {"value": fact["value"]["text"]}
+            elif fact["type"] == "message" and fact["id"] == message:
+                break
+        return await self._look_for_end(execution)
+
+    async def _backwards(self, execution: str) -> AsyncIterator[Fact]:
+        upto = (await self._head(execution)).length
         while upto > 0:
             first = max(0, upto - 200)
-            facts = [decode(text) for text in await self.store.history(execution, first, upto - first)]
-            for fact in reversed(facts):
-                if fact["type"] == "reply" and fact["to"] == message:
-                    await self.engine.fill([fact])
-                    return fact
-                if fact["type"] == "message" and fact["id"] == message:
-                    return await self._look_for_end(execution)
+            for text in reversed(await self.store.history(execution, first, upto - first)):
+                fact = decode(text)
+                await self.engine.fill([fact])
+                yield fact
             upto = first
-        return await self._look_for_end(execution)
 
     # -- functions -----------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ class Transition:
         entries, decision.entries = decision.entries, []
         for fact in entries:
             try:
-                self.take(fact)
+                self.take(_without_repetition(fact))
             except PayloadTooLarge as error:
                 if fact["type"] != "completed":
                     raise
@@ -57,9 +57,16 @@ class Transition:
         return self.notable[-1]
 
 
+def _without_repetition(fact: Fact) -> Fact:
+    """A value that is word for word what the entry of operation ``said`` holds is not stored a second time."""
+    if "said" not in fact or fact["type"] != "reply":
+        return fact
+    return {key: value for key, value in fact.items() if key != "value"}
+
+
 def merge(first: Decision, second: Decision) -> Decision:
     """Two decisions of one turn as one; the later one knows the state."""
-    second.perform = first.perform + second.perform
+    second.perform = [effect for effect in first.perform if effect.op not in second.abandon] + second.perform
     second.abandon = first.abandon + second.abandon
     second.base = first.base if second.base is None else second.base
     second.immediate = second.immediate and not first.perform

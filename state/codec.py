@@ -23,6 +23,7 @@ _PLAIN: tuple[Any, ...] = (Any, object, None, type(None))
 def dumps(value: Any) -> str:
     """JSON text of a value: plain JSON types, pydantic models, dataclasses, datetime, Decimal, UUID, sets …
 
+    A pydantic model's own configuration decides how its bytes and non-finite floats are written.
     Raises InvalidInput naming the type that has no JSON form.
     """
     try:

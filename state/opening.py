@@ -17,7 +17,9 @@ def open_store(dsn: str | None = None) -> Store:
     Raises InvalidInput that names what there is.
     """
     dsn = dsn or os.environ.get("OVERWINTER_STATE") or DEFAULT
-    scheme = dsn.partition("://")[0]
+    scheme, found, _ = dsn.partition("://")
+    if not found:
+        scheme = ""
     if scheme == "sqlite":
         from .sqlite.store import SqliteStore
 

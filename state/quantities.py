@@ -13,8 +13,8 @@ Duration = str | int | float | timedelta
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
-_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)\s*", re.IGNORECASE)
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(B|KB|MB|GB)\s*", re.IGNORECASE | re.ASCII)
 
 
 def seconds(duration: Duration) -> float:
@@ -63,12 +63,12 @@ def money(amount: str | int | float | Decimal) -> Decimal:
 
 def span(ms: int | float) -> str:
     """A duration in milliseconds for people: "12ms", "3.4s", "2m05s", "3h10m", "4d2h"."""
-    if ms < 1000:
+    if ms < 999.5:
         return f"{ms:.0f}ms"
     total = ms / 1000
-    if total < 60:
+    if total < 59.95:
         return f"{total:.1f}s"
-    minutes, secs = divmod(int(total), 60)
+    minutes, secs = divmod(round(total), 60)
     if minutes < 60:
         return f"{minutes}m{secs:02d}s"
     hours, minutes = divmod(minutes, 60)

@@ -61,6 +61,7 @@ class Weather(NamedTuple):
     stall: float = 0.0
     longest_stall: float = 6.0
     refuse: float = 0.0
+    lose: float = 0.0  # the effect has happened, the answer is lost; more than the contract allows
 
 
 CALM = Weather()
@@ -86,7 +87,10 @@ class Disturbed(Faults):
             await self._stall(draw.uniform(0, weather.longest_stall))
         if draw.random() < weather.kill:
             await self._kill(moment)
-        if moment.when == "before":
+        if moment.when == "after":
+            if draw.random() < weather.lose:
+                raise StoreUnavailable(f"injected: answer lost {moment}")
+        else:
             out = asyncio.get_running_loop().time() < self.outage_until
             if out or draw.random() < weather.refuse:
                 raise StoreUnavailable(f"injected {moment}")

@@ -47,6 +47,7 @@ class Ledger(MemoryStore):
         self.violations: list[str] = []
         self.books: dict[str, Book] = {}
         self.again = 0
+        self.astray = 0  # calls by a process that had lost its lease and did not know yet
         self.commits = 0
         self.conflicts = 0
         self._waiting: list[asyncio.Future[None]] = []
@@ -192,9 +193,12 @@ class Ledger(MemoryStore):
 
     # -- calls ---------------------------------------------------------------------------------------
 
-    def invoked(self, id: str, call: Invoke) -> None:
-        """A process is about to make a call."""
-        book = self.book(id)
+    def invoked(self, id: str, call: Invoke, owner: str, version: int) -> None:
+        """A process is about to make a call. One that has lost its lease unawares may: nothing comes of it."""
+        book, head = self.book(id), self._executions[id].head
+        if head.owner != owner or version < head.version:
+            self.astray += 1
+            return
         if call.op in book.recorded:
             self._broken(id, f"operation {call.op} ({call.name}) is run again though its result is recorded")
         made = book.invoked.get((call.op, call.attempt), 0)

@@ -12,6 +12,7 @@ import random
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from ..orchestrator.activation import Activation
 from ..orchestrator.decider import Invoke
 from ..orchestrator.engine import Engine, Settings
 from ..orchestrator.performing import Performer, Sink
@@ -31,9 +32,11 @@ class _Witness(Performer):
     """A performer that tells the ledger what it is about to do."""
 
     ledger: Ledger
+    owner: str
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
-        self.ledger.invoked(execution, call)
+        version = sink.version if isinstance(sink, Activation) else 0
+        self.ledger.invoked(execution, call, self.owner, version)
         await super().invoke(execution, call, sink)
 
 
@@ -72,7 +75,7 @@ class Process:
             owner=name,
         )
         witness = _Witness(loop.clock, random.Random(name), settings.threads)
-        witness.ledger = ledger
+        witness.ledger, witness.owner = ledger, name
         self.engine.performer = witness
 
     async def start(self) -> None:

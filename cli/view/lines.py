@@ -32,7 +32,7 @@ STYLES = {
 }
 MARKS = {"done": ("✓", "green"), FAILED: ("✗", "red"), OPEN: ("○", "yellow"), INFO: ("·", "dim"), DROPPED: ("–", "dim")}
 BLOCKS = " ▏▎▍▌▋▊▉█"
-RESULT_LEAST = 16
+RESULT_LEAST = 24
 
 
 class Columns(NamedTuple):
@@ -40,6 +40,7 @@ class Columns(NamedTuple):
 
     width: int
     op: int
+    kind: int
     name: int
     bar: int
     attempts: int
@@ -47,10 +48,17 @@ class Columns(NamedTuple):
     cost: int
     longest: int
 
+    def room(self) -> int:
+        """What is left for the result."""
+        pairs = (self.op, self.name, self.bar, self.attempts)
+        fixed = 8 + 3 + self.kind + 1 + 7 + self.tokens + self.cost
+        return self.width - fixed - sum(width + 1 for width in pairs if width)
+
 
 def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Columns:
     """Columns fit for these rows on a terminal of ``width``."""
     real = [row for row in rows if isinstance(row, Row)]
+    kind = max((len(row.kind) for row in real), default=0)
     op = min(max((len(row.op) for row in real), default=0), 9)
     name = min(max((cell_len(clean(row.name)) for row in real), default=0), 18 if width < 100 else 30)
     longest = max((row.ms or 0 for row in real if row.kind in WORK), default=0)
@@ -58,8 +66,9 @@ def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Colu
     used = any(row.usage for row in real)
     priced = any(row.usage.cost for row in real if row.usage)
     wide = width >= 100
-    bar = (10 if wide else 5) if bars and longest and width >= 70 else 0
-    return Columns(width, op, name, bar, attempts, 6 if used else 0, 8 if priced and wide else 0, longest)
+    bar = (10 if wide else 5) if bars and longest else 0
+    shape = Columns(width, op, kind, name, bar, attempts, 6 if used else 0, 8 if priced and wide else 0, longest)
+    return shape if shape.room() >= RESULT_LEAST else shape._replace(bar=0)
 
 
 def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
@@ -73,7 +82,7 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
     text.append(f" {mark} ", mark_style)
     if shape.op:
         text.append(_left(row.op, shape.op) + " ", "dim")
-    text.append(_left(row.kind, 9) + " ", STYLES.get(row.kind, "dim" if faint else ""))
+    text.append(_left(row.kind, shape.kind) + " ", STYLES.get(row.kind, "dim" if faint else ""))
     if shape.name:
         text.append(_left(clean(row.name), shape.name) + " ", "dim" if faint else "bold")
     text.append(_right(_took(row, now), 6) + " ", "dim" if row.kind not in WORK else "")
@@ -207,6 +216,8 @@ def _arguments(value: Any) -> str:
 def _value(row: Row) -> str:
     if row.kind == "model":
         return _answer(row.value)
+    if row.kind == "timer":
+        return "the time was up"
     said = [excerpt(row.value)] if row.value is not None else []
     if row.kind not in ("child", "message"):
         by, reason = row.facts.get("by"), row.facts.get("reason")

@@ -31,7 +31,7 @@ class Display(AbstractContextManager["Display"]):
         self._origin: int | None = None
         wide = out.width >= 100
         bar = (8 if wide else 5) if out.is_terminal and out.width >= 70 else 0
-        self._shape = Columns(out.width, 7, 26 if wide else 16, bar, 3, 6, 0, 1)
+        self._shape = Columns(out.width, 7, 9, 26 if wide else 16, bar, 3, 6, 0, 1)
         self._spinner = Spinner("dots", Text(""))
         self._live = Live(self._spinner, console=out, transient=True, refresh_per_second=10)
 

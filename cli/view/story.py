@@ -162,6 +162,9 @@ def next_commands(story: Story) -> list[str]:
         only = len(approvals) == 1
         commands = [f"overwinter approve {id}" + ("" if only else f" {quoted(row.op)}") for row in some]
         return [*commands, f"overwinter deny {id}" + ("" if only else f" {quoted(some[0].op)}") + " --reason '…'"]
+    asking = [child for child in story.children if child.awaits.startswith("approval")]
+    if asking:
+        return [f"overwinter approve {quoted(child.id)}" for child in asking[:3]]
     if head.awaits.startswith("event "):
         name = head.awaits.removeprefix("event ").split(",", 1)[0].strip()
         return [f"overwinter signal {id} {quoted(name)} '{{}}'"]

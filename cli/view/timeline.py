@@ -113,7 +113,7 @@ class Timeline:
 
     def add(self, number: int, entry: Entry) -> list[Row]:
         """Take entry ``number``; answer the rows that are complete now, in the order to print them."""
-        fold = self._folds.get(str(entry.get("type")), Timeline._other)
+        fold = self.TYPES.get(str(entry.get("type")), Timeline._other)
         if self.started is None:
             self.started = int(entry.get("at", 0))
         settled = fold(self, number, entry)
@@ -279,7 +279,7 @@ class Timeline:
         _close(row, entry)
         return row
 
-    _folds: dict[str, Callable[[Timeline, int, Entry], list[Row]]] = {
+    TYPES: dict[str, Callable[[Timeline, int, Entry], list[Row]]] = {
         "start": _start,
         "message": _message,
         "event": _event,

@@ -69,7 +69,8 @@ async def functions(call: Call) -> Answer:
 
 def described(name: str, function: Any) -> dict[str, Any]:
     """A function for people and programs."""
-    description = getattr(function, "description", None) or vars(function).get("__doc__") or ""
+    own: dict[str, Any] = vars(function)
+    description: object = getattr(function, "description", None) or own.get("__doc__") or ""
     return {
         "name": name,
         "kind": kind_of(function),

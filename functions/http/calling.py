@@ -8,7 +8,7 @@ from ...state.errors import InvalidInput
 from ..event_intake import arguments_of, digest_of, invoke
 from ..event_media import essence
 from .answer import Answer, json_answer
-from .message import read_json, read_model
+from .message import idempotency_key, read_json, read_model, read_text
 from .models import Message
 from .outcome import answer_of, message_url, reply_to, result_of, result_url
 from .problem import Refused
@@ -32,7 +32,10 @@ async def _start(call: Call, kind: str) -> Answer:
     call.function(name, kind)
     query = call.query("id", "by")
     id = _id_of(call, name, query)
-    handle = await call.runtime.start(name, await call.json(), id=id, by=single(query, "by"))
+    by = single(query, "by")
+    if len(by) > 200:
+        raise Refused(400, "by is longer than 200 characters; shorten it")
+    handle = await call.runtime.start(name, await call.json(), id=id, by=by)
     wait = call.wait(0.0)
     url = result_url(handle.id)
     outcome = await result_of(call.runtime, handle.id, wait) if wait else None
@@ -43,12 +46,12 @@ async def _start(call: Call, kind: str) -> Answer:
 
 
 def _id_of(call: Call, name: str, query: dict[str, list[str]]) -> str | None:
-    key = call.header("idempotency-key")
+    key = idempotency_key(call.headers)
     if "id" in query:
-        if key:
+        if key is not None:
             raise InvalidInput("send either ?id= or Idempotency-Key, not both")
         return single(query, "id")
-    return f"{name}-{digest_of(name, key)}" if key else None
+    return None if key is None else f"{name}-{digest_of(name, key)}"
 
 
 async def send_message(call: Call) -> Answer:
@@ -69,14 +72,11 @@ async def _message(call: Call) -> Message:
     if essence(call.header("content-type")) != "text/plain":
         message = read_model(Message, read_json(call.headers, body))
     else:
-        try:
-            message = Message(content=body.decode())
-        except UnicodeDecodeError:
-            raise Refused(400, "the text is not valid UTF-8") from None
-    key = call.header("idempotency-key")
-    if message.content in ("", {}):
-        raise InvalidInput("the message is empty; send some content")
-    return message.model_copy(update={"id": digest_of(key)}) if key and message.id is None else message
+        message = Message(content=read_text(body))
+    key = idempotency_key(call.headers)
+    if key is None or message.id is not None:
+        return message
+    return message.model_copy(update={"id": digest_of(key)})
 
 
 async def result(call: Call) -> Answer:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from ...state.errors import InvalidInput
 from .answer import Answer, accepted, json_answer
 from .models import ACTIONS, Bulk, Decision, Failure, Reason, Signal
 from .outcome import result_url
-from .problem import Refused
+from .problem import Refused, status_of
 from .service import Call, Endpoint
+
+
+async def refusing(status: int, work: Awaitable[object]) -> None:
+    """Await ``work``; what it finds no place for in the present state is refused with ``status``."""
+    try:
+        await work
+    except InvalidInput as error:
+        raise Refused(status_of(error) if type(error) is not InvalidInput else status, str(error)) from error
 
 
 async def signal(call: Call) -> Answer:
@@ -24,7 +34,8 @@ async def decide(call: Call) -> Answer:
     id = call.path("id")
     call.query()
     body = await call.model(Decision)
-    await call.runtime.decide(id, body.op, body.approved, by=body.by, reason=body.reason, digest=body.digest)
+    decided = call.runtime.decide(id, body.op, body.approved, by=body.by, reason=body.reason, digest=body.digest)
+    await refusing(409, decided)
     return accepted()
 
 
@@ -32,7 +43,7 @@ async def complete(call: Call) -> Answer:
     """POST /complete/{token}: complete a callback; the body is its value."""
     token = call.path("token")
     call.query()
-    await call.runtime.callback(token, value=await call.json())
+    await refusing(404, call.runtime.callback(token, value=await call.json()))
     return accepted()
 
 
@@ -40,7 +51,7 @@ async def fail(call: Call) -> Answer:
     """POST /fail/{token}: complete a callback with an error."""
     token = call.path("token")
     call.query()
-    await call.runtime.callback(token, error=(await call.model(Failure)).message)
+    await refusing(404, call.runtime.callback(token, error=(await call.model(Failure)).message))
     return accepted()
 
 
@@ -48,7 +59,7 @@ async def heartbeat(call: Call) -> Answer:
     """POST /heartbeat/{token}: the outside system is still at work."""
     token = call.path("token")
     call.query()
-    await call.runtime.heartbeat(token)
+    await refusing(404, call.runtime.heartbeat(token))
     return accepted()
 
 
@@ -59,7 +70,7 @@ def verb(action: str) -> Endpoint:
         id = call.path("id")
         call.query()
         body = await call.model(Reason)
-        await call.runtime.act(action, id, by=body.by, reason=body.reason)
+        await refusing(409, call.runtime.act(action, id, by=body.by, reason=body.reason))
         return accepted(result_url(id))
 
     return endpoint

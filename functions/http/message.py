@@ -52,6 +52,16 @@ def header(headers: RawHeaders, name: bytes) -> str:
     return ""
 
 
+def idempotency_key(headers: RawHeaders) -> str | None:
+    """The Idempotency-Key; None without one. 400 when it can't be a key."""
+    if not any(key == b"idempotency-key" for key, _ in headers):
+        return None
+    found = header(headers, b"idempotency-key").strip()
+    if not (0 < len(found) <= 200 and found.isascii() and found.isprintable() and " " not in found):
+        raise Refused(400, "Idempotency-Key must be 1 to 200 visible ASCII characters")
+    return found
+
+
 def read_json(headers: RawHeaders, body: bytes) -> Any:
     """The body as plain JSON; None when it is empty. 415 for another content type, 400 for no JSON."""
     if not body:
@@ -64,6 +74,16 @@ def read_json(headers: RawHeaders, body: bytes) -> Any:
         return loads(body)
     except ValueError as error:
         raise Refused(400, f"the body is not valid JSON: {error}") from None
+
+
+def read_text(body: bytes) -> str:
+    """A plain text body. 400 when it is not UTF-8, 422 when there is none."""
+    if not body:
+        raise InvalidInput("the message is empty; send some text")
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise Refused(400, "the text is not valid UTF-8") from None
 
 
 def read_model(model: type[Model], value: Any) -> Model:

@@ -25,7 +25,7 @@ class Asked(BaseModel):
 class Message(Asked):
     """A message to a session. ``id`` makes it arrive once, however often it is sent."""
 
-    content: str | dict[str, Any] = Field(description="text, or an object that the agent understands")
+    content: Any = Field(description="what the agent takes as its input; for most of them a text")
     id: str | None = Field(default=None, min_length=1, max_length=200)
     by: str = Field(default="", max_length=200, description="who says it")
 

@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
+from ..event_media import BATCHED, STRUCTURED
 from ..loading import kind_of
 from . import models
-from .schemas import input_schema, lifted
+from .schemas import input_schema, lifted, may_be_left_out
 
 Json = dict[str, Any]
 
@@ -123,19 +124,20 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
 
 
 def _function_paths(name: str, kind: str, schema: Json) -> Json:
+    needed = not may_be_left_out(schema)
     if kind == "tool":
         answers: dict[int, Json | None] = {200: {}}
-        call = operation(f"Call {name}", answers, body=schema, body_needed=False, errors=(*_WRITE, 504))
+        call = operation(f"Call {name}", answers, body=schema, body_needed=needed, errors=(*_WRITE, 504))
         return {f"/tools/{name}": {"post": call}}
     outcome: dict[int, Json | None] = {200: ref(models.Outcome), 202: ref(models.Outcome)}
     asked = (_PREFER, _KEY, parameter("by", "query", {"type": "string", "maxLength": 200}))
-    start = operation(f"Start {name}", outcome, body=schema, body_needed=False, parameters=asked)
+    start = operation(f"Start {name}", outcome, body=schema, body_needed=needed, parameters=asked)
     paths: Json = {f"/{kind}s/{name}": {"post": start}}
     if kind == "agent":
         message = operation(
             f"Send a message to a session of {name}",
             outcome,
-            body=ref(models.Message),
+            body={"allOf": [ref(models.Message), {"properties": {"content": schema}}]},
             parameters=(parameter("session"), _PREFER, _KEY),
         )
         message["requestBody"]["content"]["text/plain"] = {"schema": {"type": "string", "minLength": 1}}
@@ -150,6 +152,8 @@ def _fixed_paths() -> Json:
     message = parameter("id", "query") | {"required": True}
     probe = (500, 503)
     paths: Json = {
+        "/": {"post": _delivery("Take in CloudEvents")},
+        "/events/{function}": {"post": _delivery("Take in CloudEvents for one function", parameter("function"))},
         "/results/{id}": {"get": operation("The outcome of an execution", outcome, parameters=(*id, _PREFER))},
         "/messages/{execution}": {
             "get": operation(
@@ -182,6 +186,33 @@ def _fixed_paths() -> Json:
         counted: dict[int, Json | None] = {200: ref(models.Count)}
         paths[f"/bulk/{action}"] = _post(f"{action.capitalize()} many executions", counted, models.Bulk, ())
     return paths
+
+
+def _delivery(summary: str, *parameters: Json) -> Json:
+    event: Json = {
+        "type": "object",
+        "required": ["specversion", "id", "source", "type"],
+        "properties": {
+            "specversion": {"const": "1.0"},
+            "id": {"type": "string", "minLength": 1},
+            "source": {"type": "string", "format": "uri-reference", "minLength": 1},
+            "type": {"type": "string", "minLength": 1},
+            "subject": {"type": "string", "minLength": 1},
+            "time": {"type": "string", "format": "date-time"},
+            "datacontenttype": {"type": "string", "pattern": "^[a-z]+/[a-z0-9.+-]+$"},
+            "dataschema": {"type": "string", "format": "uri"},
+            "data": {},
+            "data_base64": {"type": "string", "contentEncoding": "base64"},
+        },
+    }
+    made = operation(summary, {202: None, 204: None}, body=event, types=(STRUCTURED,), parameters=parameters)
+    made["requestBody"]["content"][BATCHED] = {"schema": {"type": "array", "items": event}}
+    made["responses"]["200"] = {
+        "description": "a reply event, when Prefer: reply asked for one",
+        "content": {STRUCTURED: {"schema": event}, "application/json": {"schema": {}}},
+    }
+    made["parameters"].append(_PREFER)
+    return made
 
 
 _COUNTS: Json = {"type": "object", "additionalProperties": {"type": "integer"}}

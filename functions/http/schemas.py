@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ...state.codec import adapter
 from ..loading import kind_of
-
-MESSAGE: dict[str, Any] = {
-    "description": "a text, or an object that the agent understands",
-    "anyOf": [{"type": "string", "minLength": 1}, {"type": "object"}],
-}
 
 
 def input_schema(function: Any) -> dict[str, Any]:
@@ -19,9 +14,14 @@ def input_schema(function: Any) -> dict[str, Any]:
         parameters: dict[str, Any] = function.parameters
         return parameters
     annotation = getattr(function, "input", Any)
-    if kind_of(function) == "agent" and annotation in (Any, None):
-        return MESSAGE
     return {} if annotation in (Any, object) else adapter(annotation).json_schema()
+
+
+def may_be_left_out(schema: dict[str, Any]) -> bool:
+    """Whether a function with this input can be called without a body."""
+    if schema.get("type") == "object":
+        return not schema.get("required")
+    return not schema or schema.get("type") == "null" or {"type": "null"} in schema.get("anyOf", [])
 
 
 def lifted(schema: dict[str, Any], name: str, shared: dict[str, Any]) -> dict[str, Any]:
@@ -36,12 +36,12 @@ def lifted(schema: dict[str, Any], name: str, shared: dict[str, Any]) -> dict[st
 
 def _pointed(node: Any, renamed: dict[str, str]) -> Any:
     if type(node) is dict:
-        members: dict[str, Any] = node
+        members = cast("dict[str, Any]", node)
         return {
             key: renamed.get(value, value) if key == "$ref" and isinstance(value, str) else _pointed(value, renamed)
             for key, value in members.items()
         }
     if type(node) is list:
-        items: list[Any] = node
+        items = cast("list[Any]", node)
         return [_pointed(item, renamed) for item in items]
     return node

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -62,6 +63,7 @@ class LiteLLM:
             "max_retries": 0,
         }
         if request.tools:
+            arguments |= _quirks()
             arguments["tools"] = [_tool(tool) for tool in request.tools]
         if request.output is not None and self._library.supports_response_schema(model=self.name):
             name, schema = request.output
@@ -79,6 +81,13 @@ def _load() -> Any:
     library.telemetry = False
     library.suppress_debug_info = True
     return library
+
+
+def _quirks() -> dict[str, Any]:
+    """litellm looks among the tools for those of an MCP gateway, and can't without packages of its proxy. The
+    releases that look can be told not to; earlier ones would hand the word on to the provider."""
+    looks = importlib.util.find_spec("litellm.responses.mcp.chat_completions_handler")
+    return {} if looks is None else {"_skip_mcp_handler": True}
 
 
 def _openai_error(library: Any) -> type[Exception]:

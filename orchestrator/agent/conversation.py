@@ -58,7 +58,7 @@ def size_of(message: Message) -> int:
 class Thread:
     """The past turns within the window, and the sums over those that have left it."""
 
-    __slots__ = ("_count", "_past", "_size", "_window", "before", "dropped")
+    __slots__ = ("_count", "_past", "_size", "_window", "before", "dropped", "used")
 
     def __init__(self, window: Window, dropped: int = 0, before: Usage = Usage()) -> None:  # noqa: B008  # immutable
         self._window = window
@@ -67,10 +67,12 @@ class Thread:
         self._size = 0
         self.dropped = dropped  # number of turns before the window
         self.before = before  # what they used
+        self.used = before  # what all past turns used, those outside of the window included
 
     def close(self, past: Past) -> None:
         """A turn is over; drop what no longer fits."""
         self._past.append(past)
+        self.used = self.used.plus(past.usage)
         self._count += len(past.messages)
         self._size += past.size
         while len(self._past) > 1 and (self._count > self._window.messages or self._size > self._window.characters):
@@ -86,13 +88,6 @@ class Thread:
     def answered(self, id: str) -> bool:
         """Whether a turn in the window answered this message."""
         return bool(id) and any(past.id == id for past in self._past)
-
-    def used(self) -> Usage:
-        """What all past turns used, those outside of the window included."""
-        total = self.before
-        for past in self._past:
-            total = total.plus(past.usage)
-        return total
 
     def messages(self, current: list[Message]) -> tuple[Message, ...]:
         """What the model reads: the window and the current turn."""

@@ -179,7 +179,9 @@ class AgentLoop:
         if not reading.text.strip():
             return self._observed(turn, observations.EMPTY)
         try:
-            return self._succeeded(self._spec.parse(reading.text))
+            value = self._spec.parse(reading.text)
+            said = {"said": _asking(turn)} if value is reading.text else {}
+            return self._succeeded(value) | said
         except InvalidInput as error:
             return self._observed(turn, observations.misfit(str(error)))
 
@@ -208,7 +210,8 @@ class AgentLoop:
             "op": call.op,
             "kind": "approval",
             "name": tool.name,
-            "what": {"tool": tool.name, "arguments": call.arguments},
+            "what": tool.name,
+            "data": call.arguments,
             "digest": digest(call),
             "role": role,
             "until": max(self._run.at, self._run.clock) + tool.approval_within,

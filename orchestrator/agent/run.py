@@ -73,7 +73,7 @@ class Run:
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
         turn = self.turn
-        used = self.thread.used()
+        used = self.thread.used
         if turn is not None:
             used = used.plus(turn.usage)
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
@@ -263,7 +263,7 @@ class Run:
         turn, call = found
         if entry["kind"] == "approval":
             call.stage, call.until = Stage.APPROVAL, entry.get("until")
-            call.arguments = entry["what"]["arguments"]
+            call.arguments = entry["data"]
             turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
@@ -335,11 +335,11 @@ class Run:
         return self.outbox.pop(op, None) is not None
 
 
-def identity(call: Call) -> tuple[str, str]:
-    """What makes two calls the same: the tool and the exact arguments."""
-    return (call.name, json.dumps(call.arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+def identity(call: Call) -> str:
+    """What makes two calls the same: the tool and the exact arguments, as canonical JSON."""
+    return json.dumps([call.name, call.arguments], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(call: Call) -> str:
-    """``sha256:…`` of the tool's name and the exact arguments; what an approval is bound to."""
-    return "sha256:" + hashlib.sha256("\0".join(identity(call)).encode()).hexdigest()
+    """``sha256:…`` over the tool and the exact arguments; what an approval is bound to."""
+    return "sha256:" + hashlib.sha256(identity(call).encode()).hexdigest()

@@ -109,7 +109,7 @@ class Turn:
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
         self.stopped_at: int | None = None
         self.marks: dict[str, Fact] = {}  # the last begun or retrying fact of calls without outcome
-        self.doubtful: set[tuple[str, str]] = set()  # calls whose outcome is unknown
+        self.doubtful: set[str] = set()  # calls whose outcome is unknown
 
     def thinking(self) -> str:
         """Op of the model call that is due."""

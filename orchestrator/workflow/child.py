@@ -51,6 +51,10 @@ class Child(Operation[T]):
             run.children.pop(self.id, None)
             tell_to_cancel(run, op, self.id)
 
+    def leave(self) -> None:
+        if not self.detached:
+            self.give_up()
+
 
 def tell_to_cancel(run: Run, op: str, id: str) -> None:
     """Ask a started child to end."""

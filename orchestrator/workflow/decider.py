@@ -77,6 +77,7 @@ class WorkflowDecider:
                 break
         run.recorded = {}
         run.abandoned.clear()
+        run.loop.forget()
         run.loop.quiet = False
         if run.stuck:
             run.halt()
@@ -105,6 +106,7 @@ class WorkflowDecider:
         decision = Decision()
         if self._over:
             decision.status = self._over
+            decision.note = self._run.note
             decision.perform.extend(self._posts())
             return decision
         if self._run.stuck:
@@ -135,6 +137,7 @@ class WorkflowDecider:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._run.loop.quiet = True
             self._run.halt()
             self._run.turn()
             self._run.ops.clear()

@@ -71,10 +71,13 @@ class Group(Operation[Any]):
         if self.done():
             return False
         if self.run.halted or not self._running:
-            return asyncio.Future.cancel(self, msg)
+            return self._cancel_now(msg)
         self._asked = (msg,)
         self._cancel_rest(msg)
         return True
+
+    def _cancel_now(self, msg: Any) -> bool:
+        return super(Operation, self).cancel(msg)
 
     def _cancel_rest(self, msg: Any | None = None) -> None:
         for branch in list(self._running):
@@ -140,7 +143,7 @@ class Group(Operation[Any]):
         if self.done():
             return
         if self._asked is not None:
-            asyncio.Future.cancel(self, *self._asked)
+            self._cancel_now(*self._asked)
             return
         outcomes = [outcome or Outcome(index, "cancelled") for index, outcome in enumerate(self._outcomes)]
         if self._verdict:

@@ -20,11 +20,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Gene
 from contextlib import suppress
 from contextvars import Context, copy_context
 from types import FrameType
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
 from .timers import Timer, Timers
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 log = logging.getLogger("overwinter")
 
 TURN_LIMIT = 1_000_000
@@ -91,7 +92,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.spinning = False
         self.quiet = False  # replaying: what is reported was reported before
         self.orphans: weakref.WeakSet[Any] = weakref.WeakSet()  # coroutines that are to become tasks later
-        self._ready: deque[asyncio.Handle] = deque()
+        self._ready: deque[Any] = deque()  # Handle and Timer; their parts are private to type checkers
         self._tasks: list[Task[Any]] = []
         self._tasks_limit = 64
         self._generators: list[weakref.ref[AsyncGenerator[Any, Any]]] = []
@@ -114,6 +115,7 @@ class Loop(asyncio.AbstractEventLoop):
                     error = self.attempt(handle._context.run, handle._callback, *handle._args)
                     if error is not None:
                         self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
+                    del handle
             self.spinning = True
             self.halt()
         finally:
@@ -124,6 +126,7 @@ class Loop(asyncio.AbstractEventLoop):
         """The edge to user code outside of tasks: what it raises is returned, so that a turn is whole."""
         try:
             call(*args)
+            del call, args  # an error that a task keeps would keep this frame, and so the task
         except (Exception, SystemExit, KeyboardInterrupt, Halt) as error:  # noqa: BLE001  # the edge to user code: what it raises is an outcome
             return error
         return None
@@ -132,12 +135,14 @@ class Loop(asyncio.AbstractEventLoop):
         """Nothing runs any more; ``shut`` then unwinds what is suspended."""
         self.halted = True
         self._ready.clear()
-        self.call_soon = self._drop_soon  # type: ignore[method-assign]
+        self.call_soon = self._drop_soon  # type: ignore[method-assign]  # costs nothing while it runs
 
     def shut(self) -> None:
         """Unwind everything that is suspended, without effects, so that nothing is left to be collected."""
         if not self.halted:
             self.halt()
+        self.forget()
+        self.quiet = True
         outer, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
         _set_running_loop(self)
         sys.set_asyncgen_hooks(self._generators_begin, self._generators_end)
@@ -158,7 +163,12 @@ class Loop(asyncio.AbstractEventLoop):
         self._generators.clear()
         self.timers.clear()
 
-    def _drop_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+    def forget(self) -> None:
+        """Let go of tasks that are done. An error that nobody has awaited is then logged."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks_limit = max(64, 2 * len(self._tasks))
+
+    def _drop_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
         return Handle(callback, args, context or copy_context())
 
     def _generators_begin(self, generator: AsyncGenerator[Any, Any]) -> None:
@@ -169,18 +179,26 @@ class Loop(asyncio.AbstractEventLoop):
 
     # -- what asyncio asks of a loop -----------------------------------------------------------------
 
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> Handle:
+    def call_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
         handle = Handle(callback, args, copy_context() if context is None else context)
         self._ready.append(handle)
         return handle
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        delay: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self,
+        when: float,
+        callback: Callable[[*Ts], object],
+        *args: *Ts,
+        context: Context | None = None,
     ) -> asyncio.TimerHandle:
         if self.halted:
             raise Halt
@@ -199,7 +217,7 @@ class Loop(asyncio.AbstractEventLoop):
     def create_task(self, coro: Any, **options: Any) -> Task[Any]:
         """A task on this loop. Operations are taken as coroutines; an eager start is put off, to keep the order."""
         options.pop("eager_start", None)
-        caller = sys._getframe(1)
+        caller = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # no other way is quick enough for every task
         if caller.f_code.co_name in ("ensure_future", "_ensure_future"):
             adopted = self._adopt(coro, caller)
             if adopted is not None:
@@ -214,8 +232,7 @@ class Loop(asyncio.AbstractEventLoop):
             coro = _result(coro)
         task: Task[Any] = Task(coro, self, **options)
         if len(self._tasks) >= self._tasks_limit:
-            self._tasks = [task for task in self._tasks if not task.done()]
-            self._tasks_limit = max(64, 2 * len(self._tasks))
+            self.forget()
         self._tasks.append(task)
         return task
 
@@ -225,19 +242,21 @@ class Loop(asyncio.AbstractEventLoop):
         ready = self._adopted.pop(id(coro), None)
         if ready is not None:
             return ready
-        frame: FrameType | None = caller
+        frame = caller
         for _ in range(4):
-            frame = None if frame is None else frame.f_back
-            if frame is None or frame.f_globals.get("__name__") != "asyncio.tasks":
+            if frame.f_back is None:
                 return None
-            given = frame.f_locals.get("fs" if frame.f_code.co_name == "as_completed" else "aws")
+            frame = frame.f_back
+            if frame.f_globals.get("__name__") != "asyncio.tasks":
+                return None
+            given: Any = frame.f_locals.get("fs" if frame.f_code.co_name == "as_completed" else "aws")
             if given is not None:
                 break
         else:
             return None
         if not isinstance(given, (list, tuple)):
             raise TypeError("inside a workflow give as_completed a list: the order of anything else does not replay")
-        for other in given:  # pyright: ignore[reportUnknownVariableType]  # asyncio's own local
+        for other in list[Any](given):  # pyright: ignore[reportUnknownArgumentType]  # asyncio's own local
             if asyncio.iscoroutine(other) and id(other) not in self._adopted:
                 self._adopted[id(other)] = self._new_task(other, {})
         return self._adopted.pop(id(coro), None)
@@ -245,7 +264,7 @@ class Loop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What nobody awaited is told to the log, once."""
         error = context.get("exception")
-        if isinstance(error, Exception) and not (self.halted or self.quiet):
+        if isinstance(error, Exception) and not self.quiet:
             log.error("in a workflow: %s", context.get("message"), exc_info=error)
 
     def get_debug(self) -> bool:

@@ -79,7 +79,7 @@ def _advice(id: str) -> str:
 
 
 def _caller() -> str:
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # inspect.currentframe is the same
     while frame is not None and not _foreign(frame.f_code):
         frame = frame.f_back
     return "the code" if frame is None else _line(frame)

@@ -82,6 +82,11 @@ class Operation(_Typed[T]):
         self.run.withdraw(self.op)
 
 
+    def leave(self) -> None:
+        """The workflow is over while this is open."""
+        self.give_up()
+
+
 class Waiting(Operation[T]):
     """An operation with a deadline: a sleep, or something that must come in time."""
 

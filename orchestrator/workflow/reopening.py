@@ -89,9 +89,9 @@ def _again(
 def _went_wrong(entry: Fact) -> bool:
     kind = entry["type"]
     if kind == "timer":
-        return entry.get("kind") != "sleep"
+        return bool(entry.get("kind") != "sleep")
     if kind == "decided":
         return entry.get("approved") is not True
     if kind == "child":
-        return entry.get("status", "failed") != "completed"
+        return bool(entry.get("status", "failed") != "completed")
     return kind in ("step", "callback") and "error" in entry

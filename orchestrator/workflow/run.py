@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ...state.codec import plain
 from ...state.errors import InvalidInput
@@ -46,7 +46,7 @@ class Run:
         self.function = function
         self.policy = policy
         self.timers = Timers(at, self.ask)
-        self.loop = Loop(id, self.timers)
+        self.loop = Loop(id, self.timers)  # type: ignore[abstract]  # what it lacks refuses by name
         self.calls = OpenCalls()
         self.ops: dict[str, Operation[Any]] = {}
         self.fresh: dict[str, Effect] = {}  # ordered and not handed out; calls are in self.calls
@@ -129,7 +129,7 @@ class Run:
             if op.kind == "step":
                 self.withdraw(op.op)
             elif op.kind == "child":
-                op.give_up()
+                op.leave()
         self.ops.clear()
         self.timers.clear()
 
@@ -224,6 +224,6 @@ def _origin_of(error: BaseException) -> str | None:
         if op is not None:
             return op
         if isinstance(found, BaseExceptionGroup):
-            open_ += found.exceptions
+            open_ += cast("BaseExceptionGroup[BaseException]", found).exceptions
         open_ += [found.__cause__, found.__context__]
     return None

@@ -77,7 +77,7 @@ class Stepping(Scope):
     def step(self, fn: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
     @overload
     def step(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
-    def step(
+    def step(  # type: ignore[misc]  # a function's own parameters of these names go through partial
         self,
         fn: Callable[..., Any],
         *args: Any,

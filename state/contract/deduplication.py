@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ..records import Answer
 from ..store import Store
 from .case import DAY, NOW, WORKFLOW, Case, bodies, change, found, known, lease, mail, scenario, settle
@@ -84,10 +86,11 @@ class Deduplication(Case):
     @scenario
     async def test_many_events_over_a_long_life(self, store: Store) -> None:
         await store.accept("x", mail("start"), now=NOW, create=WORKFLOW)
-        for number in range(1, 1200):
-            await store.accept("x", mail(f"k{number}"), now=NOW + number * DAY // 20)
-        last = NOW + 1199 * DAY // 20
-        for number in (1199, 1198, 1190, 1080):
-            assert (await store.accept("x", mail(f"k{number}"), now=last)).answer is Answer.DUPLICATE
-        for number in (1, 500):
-            assert (await store.accept("x", mail(f"k{number}"), now=last)).answer is Answer.QUEUED
+        for day in range(60):
+            events = [mail(f"{day}/{number}") for number in range(20)]
+            await asyncio.gather(*(store.accept("x", event, now=NOW + day * DAY) for event in events))
+        last = NOW + 59 * DAY
+        for key in ("59/0", "58/19", "55/7", "53/1"):
+            assert (await store.accept("x", mail(key), now=last)).answer is Answer.DUPLICATE
+        for key in ("0/0", "20/3", "50/19"):
+            assert (await store.accept("x", mail(key), now=last)).answer is Answer.QUEUED

@@ -122,6 +122,6 @@ def _machine() -> str:
     if sys.platform == "win32":
         return ""
     try:
-        return _BOOT.read_text(encoding="ascii").strip()
+        return _BOOT.read_text(encoding="utf-8").strip()
     except OSError:
         return os.uname().nodename

@@ -132,7 +132,16 @@ class Driver:
 
     def fact(self, call: Invoke, value: Any, **more: Any) -> Fact:
         outcome = {"error": encode(value)} if isinstance(value, BaseException) else {"value": value}
-        return {"type": call.report, "op": call.op, "name": call.name, "at": self.now, "ms": 1, **call.extra, **outcome, **more}
+        return {
+            "type": call.report,
+            "op": call.op,
+            "name": call.name,
+            "at": self.now,
+            "ms": 1,
+            **call.extra,
+            **outcome,
+            **more,
+        }
 
     def ask(self) -> Any:
         """Really call the open model call, and answer with what it says."""

@@ -10,7 +10,6 @@ from pydantic import BaseModel
 from overwinter import Agent, tool
 from overwinter.functions.agent import History
 from overwinter.functions.model.port import Message
-from overwinter.functions.model.scripted import Scripted
 from overwinter.functions.target import served
 from overwinter.state.errors import InvalidInput
 
@@ -50,7 +49,8 @@ class Ticket(BaseModel):
 )
 def test_what_can_not_work_is_refused_when_it_is_made(options: Any, complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
-        Agent(**{"name": "desk", "model": "scripted:echo", **options})
+        given: dict[str, Any] = {"name": "desk", "model": "scripted:echo", **options}
+        Agent(**given)
 
 
 def test_plain_functions_become_tools_and_agents_stay_agents() -> None:
@@ -60,6 +60,11 @@ def test_plain_functions_become_tools_and_agents_stay_agents() -> None:
     names = [schema.name for schema in agent.request([]).tools]
     assert names == ["lookup", "plain", "inner"]
     assert agent.request([]).tools[1].parameters["properties"]["city"]["description"] == "Where."
+
+
+def test_agents_that_share_a_plain_function_share_its_tool() -> None:
+    one, two = (Agent(name, "scripted:echo", tools=[plain]) for name in ("one", "two"))
+    assert one.tools[0] is two.tools[0] is served(plain)
 
 
 def test_input_and_messages_are_checked() -> None:

@@ -54,11 +54,11 @@ class Provider(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: Provider
-
     def do_POST(self) -> None:
-        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-        status, headers, body = self.server.answer
+        provider = self.server
+        assert isinstance(provider, Provider)
+        provider.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        status, headers, body = provider.answer
         text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"content-type": "application/json", "content-length": str(len(text)), **headers}.items():
@@ -95,6 +95,7 @@ def ask(provider: Provider, model: LiteLLM = MODEL, **request: Any) -> Answer:
 
 
 def refused(provider: Provider) -> Exception:
+    provider.asked.clear()
     with pytest.raises((InvalidInput, ModelUnavailable)) as caught:
         ask(provider)
     assert len(provider.asked) == 1  # litellm and the provider's client make no attempts of their own
@@ -116,7 +117,9 @@ def test_a_model_of_unknown_price_has_no_cost_until_the_settings_tell(provider: 
 
 
 def test_a_conversation_with_tools_goes_out_in_the_providers_form(provider: Provider) -> None:
-    provider.says("tool_calls", tool_calls=[{"id": "c2", "type": "function", "function": {"name": "lookup", "arguments": "{bad"}}])
+    provider.says(
+        "tool_calls", tool_calls=[{"id": "c2", "type": "function", "function": {"name": "lookup", "arguments": "{bad"}}]
+    )
     schema = ToolSchema("lookup", "Look up.", {"type": "object", "properties": {}})
     messages = (
         Message("system", "Be kind."),
@@ -132,6 +135,7 @@ def test_a_conversation_with_tools_goes_out_in_the_providers_form(provider: Prov
     assert asked["messages"][2]["tool_calls"][0]["function"] == {"name": "lookup", "arguments": '{"a":1}'}
     assert asked["messages"][3]["tool_call_id"] == "c1"
     assert asked["tools"][0]["function"]["name"] == "lookup"
+    assert set(asked) == {"messages", "model", "temperature", "tools"}
 
 
 def test_an_output_type_goes_out_where_the_model_takes_one(provider: Provider) -> None:

@@ -93,9 +93,13 @@ steps = st.one_of(
 def specs() -> st.SearchStrategy[Agent]:
     return st.builds(
         lambda typed, limits, history: Agent(
-            "desk", Scripted(["no"]), tools=[lookup, refund, helper], output=Verdict if typed else None,
-            limits=limits, history=history,
-        ),  # fmt: skip
+            "desk",
+            Scripted(["no"]),
+            tools=[lookup, refund, helper],
+            output=Verdict if typed else None,
+            limits=limits,
+            history=history,
+        ),
         st.booleans(),
         st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None)]),
         st.sampled_from([History(), History(4), History(size=60)]),
@@ -140,7 +144,9 @@ class World:
         elif kind == "child":
             orders = [e for e in driver.entries("ordered") if e["kind"] == "child"]
             if orders:
-                outcome = {"error": {"kind": "x.Y", "message": "z"}} if isinstance(value, Exception) else {"value": value}
+                outcome = (
+                    {"error": {"kind": "x.Y", "message": "z"}} if isinstance(value, Exception) else {"value": value}
+                )
                 driver.send({"type": "child", "id": orders[which % len(orders)]["id"], "status": "x", **outcome})
         elif kind == "sent":
             sends = [op for op, effect in driver.open.items() if not isinstance(effect, Invoke)]

@@ -103,7 +103,7 @@ def test_a_malformed_call_is_an_observation(asked: Any, told: str) -> None:
     driver.model([asked])
     assert told in driver.entries("observed")[0]["text"]
     assert list(driver.open) == ["t1.m2"]
-    user, assistant, result = driver.prompt()
+    _, assistant, result = driver.prompt()
     assert told in result.content
     assert result.tool_call_id == assistant.tool_calls[0].id != ""
     assert assistant.tool_calls[0].arguments == "{}" or '"order' in assistant.tool_calls[0].arguments
@@ -239,7 +239,7 @@ def test_a_begun_call_is_in_doubt_after_a_restart() -> None:
 def test_a_durable_retry_waits_in_the_store_and_is_made_after_a_restart() -> None:
     driver = Driver(agent())
     driver.start()
-    (call,) = driver.open.values()
+    call = driver.effect("t1.m1")
     error = {"kind": "x.Busy", "message": "busy"}
     fact = {"type": "retrying", "op": call.op, "name": call.name, "n": 2, "until": 9_000, "error": error}
     decision = driver.turn([fact])
@@ -329,6 +329,7 @@ def test_the_run_of_a_scripted_agent_from_start_to_end() -> None:
 
 
 def test_limits_are_validated() -> None:
-    for options in ({"iterations": 0}, {"tokens": -1}, {"cost": "much"}, {"time": "soon"}):
+    wrong: list[dict[str, Any]] = [{"iterations": 0}, {"tokens": -1}, {"cost": "much"}, {"time": "soon"}]
+    for options in wrong:
         with pytest.raises(Exception, match="limit"):
-            Limits(**options)  # type: ignore[arg-type]
+            Limits(**options)

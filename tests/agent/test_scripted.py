@@ -82,5 +82,5 @@ def test_models_are_chosen_by_name() -> None:
     assert asyncio.run(choose("scripted:echo").complete(request)).text == "say it"
     found = choose(f"scripted:{__name__}.script_in_a_module")
     assert asyncio.run(found.complete(request)).text == "found me"
-    with pytest.raises(InvalidInput, match="there is no script 'nowhere.script'"):
+    with pytest.raises(InvalidInput, match=r"there is no script 'nowhere\.script'"):
         asyncio.run(choose("scripted:nowhere.script").complete(request))

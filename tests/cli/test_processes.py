@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -18,6 +19,7 @@ import pytest
 from click.testing import Result
 
 import overwinter
+from overwinter.state.opening import open_store
 
 Command = Callable[..., Result]
 ENTRY = [sys.executable, "-m", "overwinter.cli.main"]
@@ -271,7 +273,7 @@ def test_run_goes_on_after_a_kill(tmp_path: Path) -> None:
     command = [*ENTRY, "run", "flow.py", "slow", "well", "--id", "f-1"]
     with subprocess.Popen(command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True) as first:
         wait_until(lambda: (tmp_path / "calls.txt").exists())
-        wait_until(lambda: "event go" in call(tmp_path, "ps").stdout)
+        wait_until(lambda: awaits(tmp_path, "f-1") == "event go")
         first.send_signal(signal.SIGINT)
         _, said = first.communicate(timeout=PATIENCE)
     assert first.returncode == 130
@@ -284,8 +286,81 @@ def test_run_goes_on_after_a_kill(tmp_path: Path) -> None:
     assert other.returncode == 2 and "another input" in other.stderr
 
 
+def awaits(folder: Path, id: str) -> str:
+    """What the execution in the folder's store waits for, read without a process."""
+    path = folder / "overwinter.db"
+
+    async def read() -> str:
+        store = open_store(f"sqlite:///{path}")
+        await store.open()
+        head = await store.head(id)
+        await store.close()
+        return head.awaits if head is not None else ""
+
+    return asyncio.run(read()) if path.exists() else ""
+
+
 def wait_until(true: Callable[[], bool]) -> None:
     until = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < until, "it did not come about"
         time.sleep(0.05)
+
+
+def test_invoke_outlives_a_killed_server(tmp_path: Path, serve: Callable[..., Served]) -> None:
+    (tmp_path / "flow.py").write_text(SLOW)
+    first = serve("serve", "flow.py", "--port", "0")
+    url = first.url()
+    command = [*ENTRY, "invoke", "slow", "well", "--id", "f-1", "--url", url]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as asking:
+        wait_until(lambda: awaits(tmp_path, "f-1") == "event go")
+        first.stop(signal.SIGKILL)
+        second = serve("serve", "flow.py", "--port", url.rpartition(":")[2])
+        second.url()
+        assert call(tmp_path, "signal", "f-1", "go").returncode == 0
+        said, complaint = asking.communicate(timeout=PATIENCE)
+    assert (asking.returncode, said) == (0, "done well\n"), complaint
+    assert (tmp_path / "calls.txt").read_text() == "first\nsecond\n"
+
+
+def test_serve_lets_a_running_step_end_on_sigterm(tmp_path: Path, serve: Callable[..., Served]) -> None:
+    (tmp_path / "flow.py").write_text(
+        SLOW.replace("    return name", "    __import__('time').sleep(0.5)\n    return name")
+    )
+    server = serve("serve", "flow.py", "--port", "0")
+    accepted = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", server.url(), "--no-wait")
+    assert accepted.returncode == 0
+    wait_until(lambda: (tmp_path / "calls.txt").exists())
+    assert server.stop() == 0
+    shown = json.loads(call(tmp_path, "show", "f-1", "--json").stdout)
+    assert [entry["type"] for entry in shown["entries"]] == ["start", "step"]
+    assert shown["execution"]["owner"] is None
+
+
+def test_invoke_without_waiting_and_with_a_failure(tmp_path: Path, serve: Callable[..., Served]) -> None:
+    (tmp_path / "flow.py").write_text(SLOW)
+    url = serve("serve", "flow.py", "--port", "0").url()
+    accepted = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url, "--no-wait", "--json")
+    assert accepted.returncode == 0
+    assert json.loads(accepted.stdout) == {"id": "f-1", "status": "running"}
+    assert call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url, "--timeout", "1s").returncode == 5
+    assert call(tmp_path, "cancel", "f-1", "--reason", "enough").returncode == 0
+    ended = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url)
+    assert ended.returncode == 1 and "f-1 cancelled" in ended.stderr
+    invalid = call(tmp_path, "invoke", "slow", "[1]", "--url", url)
+    assert invalid.returncode == 2 and "string" in invalid.stderr
+
+
+def test_watch_is_interrupted_with_130(shelf: Any, tmp_path: Path) -> None:
+    shelf.put("t", [{"type": "start", "at": 1, "input": None}])
+    command = [*ENTRY, "watch", "t", "--store", shelf.dsn, "--json"]
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watch:
+        assert watch.stdout is not None
+        assert json.loads(watch.stdout.readline())["type"] == "start"
+        watch.send_signal(signal.SIGINT)
+        _, said = watch.communicate(timeout=PATIENCE)
+    assert watch.returncode == 130 and "Traceback" not in said

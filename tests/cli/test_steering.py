@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from overwinter.orchestrator.control import Control
+
 NOW = int(time.time() * 1000)
 Command = Callable[..., Result]
 START: dict[str, Any] = {"type": "start", "at": NOW - 9000, "input": None}
@@ -49,6 +51,23 @@ def test_a_decision_is_bound_to_what_was_shown(shelf: Any, overwinter: Command, 
     (mail,) = shelf.mails("t")
     expected = {"type": "decided", "op": "1", "approved": approved, "by": "ann", "reason": "fine", "digest": "sha256:1"}
     assert mail | expected == mail
+
+
+def test_a_proposal_that_changed_meanwhile_is_not_decided(
+    shelf: Any, overwinter: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.put("t", [START, approval()], awaits="approval refund")
+
+    async def read(self: Control, id: str) -> list[Any]:
+        shown = approval()
+        monkeypatch.undo()
+        monkeypatch.setenv("OVERWINTER_STATE", shelf.dsn)
+        return [shown | {"digest": "sha256:of-what-was-shown"}]
+
+    monkeypatch.setattr(Control, "approvals", read)
+    result = overwinter("approve", "t", "--store", shelf.dsn)
+    assert result.exit_code == 2 and "read it again" in result.stderr
+    assert shelf.mails("t") == []
 
 
 def test_several_decisions_must_be_named(shelf: Any, overwinter: Command) -> None:

@@ -52,7 +52,7 @@ class Bench:
         return [fact["type"] for fact in self.ledger.journal_now(id)]
 
 
-def at_bench(work: Callable[[Bench], Awaitable[None]], limit: str = "30d") -> None:
+def at_bench(work: Callable[[Bench], Awaitable[None]], limit: str = "2h") -> None:
     """Run the test body; no promise may be broken on the way."""
 
     async def main(loop: VirtualLoop) -> None:

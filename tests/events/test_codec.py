@@ -61,9 +61,12 @@ names = st.from_regex(r"\A[a-z0-9]{1,20}\Z").filter(
 payloads = st.one_of(
     st.tuples(st.sampled_from(["application/json", "application/x+json; charset=utf-8", "text/json"]), plain),
     st.tuples(st.just("application/octet-stream"), st.binary(max_size=40)),
-    st.tuples(st.sampled_from(["text/plain", "application/xml; charset=utf-16"]), st.text(st.characters(exclude_categories=("Cs",)))),
+    st.tuples(
+        st.sampled_from(["text/plain", "application/xml; charset=utf-16"]),
+        st.text(st.characters(exclude_categories=("Cs",))),
+    ),
     st.tuples(st.none(), plain),
-)  # fmt: skip
+)
 
 
 @st.composite

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 # A room may import from rooms below it and from itself. ``root`` is the package's own __init__.py.
 ROOMS = {"cli": 5, "patterns": 4, "testing": 4, "root": 3, "functions": 2, "orchestrator": 1, "state": 0}
+PUBLIC_MODULES = ("functions.model",)  # beside the face itself: what a user writes a model of their own with
 LOWEST = ("__version__",)  # the one name that rooms below the public face may take from it
 
 FILE_LIMIT = 400
@@ -139,7 +140,7 @@ def test_patterns_are_built_from_the_public_face_alone() -> None:
         for found in imports(source.tree)
         if found.level
         for target in targets(source, found)
-        if target.split(".")[0] not in ("", "patterns")
+        if target.split(".")[0] not in ("", "patterns") and target not in PUBLIC_MODULES
     ]
     assert not wrong, wrong
 
@@ -197,6 +198,7 @@ def test_only_the_outer_edges_catch_every_error() -> None:
         f"{source.path}:{node.lineno}"
         for source in library()
         for node in ast.walk(source.tree)
+        if isinstance(node, (ast.ExceptHandler, ast.Call))
         if swallows(node) and source.path.as_posix() not in EDGES
     ]
     assert not wide, wide

@@ -4,7 +4,8 @@
   that name too, for the blocks after it.
 - ``console`` and ``sh`` blocks run the lines that begin with ``$ ``; a command has to succeed (unless its
   output ends with a line ``(exit N)``) and to print the lines below it. ``…`` stands for anything, on a line
-  of its own for any number of lines; the width of spaces doesn't matter.
+  of its own for any number of lines; the width of spaces doesn't matter. A ``sh`` block without any ``$ ``
+  is a script that has to succeed.
 - ``json`` and ``toml`` blocks have to parse.
 - ``<!-- not run: reason -->`` above a block exempts it; each exemption is a skipped test, so they count.
 - ``<!-- background: text -->`` above a console block: its one command is left running to the end of the
@@ -85,6 +86,9 @@ def commands(block: Block) -> Iterator[Command]:
     """The commands of a console block with the output shown below each."""
     lines = block.body.splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+    if block.language != "console" and not starts:
+        yield Command(block.line + 1, "set -euo pipefail\n" + block.body, [], 0)
+        return
     assert starts and starts[0] == 0, f"{block.name}: a console block begins with a line '$ command'"
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         text, rest = lines[start][2:], lines[start + 1 : end]
@@ -238,11 +242,23 @@ def test_links_between_files_lead_somewhere(page: Path) -> None:
     assert not [target for target in local if not (page.parent / target).exists()]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=title)
+def test_tests_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page.read_text("utf-8"))
+    missing = [
+        f"{file}::{name}"
+        for file, name in named
+        if not (ROOT / file).exists() or f"def {name}(" not in (ROOT / file).read_text("utf-8")
+    ]
+    assert not missing
+
+
 FENCED = "```"
 LIES = {
     "a wrong output": f"{FENCED}console\n$ echo spring\nwinter\n{FENCED}\n",
     "a missing line": f"{FENCED}console\n$ printf 'a\\nb\\n'\na\n{FENCED}\n",
     "a failing command": f"{FENCED}sh\n$ exit 3\n{FENCED}\n",
+    "a failing script": f"{FENCED}sh\nfalse\necho over\n{FENCED}\n",
     "an unexpected success": f"{FENCED}sh\n$ true\n(exit 2)\n{FENCED}\n",
     "a failing line of Python": f"{FENCED}python\nassert 1 == 2\n{FENCED}\n",
     "a server that ends": f"<!-- background: ready -->\n{FENCED}sh\n$ true\n{FENCED}\n",

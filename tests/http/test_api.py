@@ -125,7 +125,7 @@ def test_a_tool_is_invoked(run: Run) -> None:
 
 def test_a_tool_that_needs_an_approval_is_not_called_directly(run: Run) -> None:
     async def main(shop: Any) -> None:
-        refused = problem_of(await shop.client.post("/tools/refund", json={"order_id": "o"}), 422)
+        refused = problem_of(await shop.client.post("/tools/refund", json={"order_id": "o"}), 403)
         assert "refund-desk" in refused["detail"]
 
     run(main)
@@ -184,7 +184,9 @@ def test_verbs_steer_one_execution_and_many(run: Run) -> None:
         done = await client.get("/results/t/0", headers={"prefer": "wait=5"})
         assert done.json()["status"] == "cancelled"
         problem_of(await client.post("/cancel/t/0"), 409)
-        problem_of(await client.post("/retry/t/1"), 422)
+        problem_of(await client.post("/retry/t/1"), 409)
+        problem_of(await client.post("/decide/t/1", json={"approved": True}), 409)
+        problem_of(await client.post("/complete/nonsense", json=1), 404)
         problem_of(await client.post("/bulk/terminate", json={}), 422)
         problem_of(await client.post("/bulk/explode", json={"all": True}), 404)
         counted = await client.post("/bulk/terminate", json={"where": {"prefix": "t/"}})

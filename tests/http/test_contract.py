@@ -14,7 +14,8 @@ import httpx
 import pytest
 import schemathesis
 import uvicorn
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -22,16 +23,17 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from overwinter.functions.http.app import create_app
+
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 @contextmanager
 def running(shop: Any, token: str | None = None) -> Iterator[str]:
     """A real uvicorn in a thread; the address it listens on."""
-    from overwinter.functions.http.app import create_app
-
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     begun = threading.Event()
     servers: list[uvicorn.Server] = []
@@ -96,22 +98,21 @@ def test_the_document_names_the_functions_with_their_inputs(run: Any) -> None:
 def test_schemathesis_accepts_the_document_and_finds_no_lie(shop: Any) -> None:
     with running(shop) as address:
         schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
+        schema.validate()
         tried = 0
         for result in schema.get_all_operations():
             operation = result.ok()
             for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
                 tried += examine(operation, mode)
-        assert tried > 300
+        assert tried > 200
 
 
 def examine(operation: Any, mode: Any) -> int:
     """Call one operation with generated requests; how many were made."""
-    from hypothesis import given
-
     calls = 0
 
     @settings(
-        max_examples=10,
+        max_examples=5,
         deadline=None,
         database=None,
         derandomize=True,
@@ -124,8 +125,6 @@ def examine(operation: Any, mode: Any) -> int:
         calls += 1
         case.headers.pop("Prefer", None)
         case.call_and_validate(checks=CHECKS, timeout=10)
-
-    from hypothesis.errors import Unsatisfiable
 
     try:
         examined()

@@ -26,9 +26,11 @@ from overwinter.functions.framework import function_for
 from overwinter.functions.target import target
 from overwinter.functions.tool import tool
 from overwinter.state.errors import InvalidInput, UnknownFunction
+from overwinter.state.opening import open_store
 
 ROOT = Path(__file__).parents[2]
 SHOP = '''
+import asyncio
 import sys
 from typing import Any
 
@@ -57,6 +59,16 @@ async def ticket(ctx: Any, input: dict[str, Any]) -> dict[str, Any]:
     if input.get("wait"):
         return {"answer": await ctx.wait_for("customer.reply")}
     return {"answer": await ctx.step(lookup_order, input["order"])}
+
+
+async def nap() -> str:
+    await asyncio.sleep(0.7)
+    return "rested"
+
+
+@workflow
+async def lasting(ctx: Any) -> str:
+    return await ctx.step(nap)
 
 
 echo = Agent("echo", "scripted:echo", tools=[lookup_order])
@@ -204,22 +216,24 @@ def test_an_agent(serve: Any) -> None:
     assert (reply.data, reply.subject) == ("good day", "echo/c-43")
 
 
-def test_a_stop_hands_the_leases_over(serve: Any) -> None:
-    served = serve("ticket")
-    assert served.client.post("/?id=t-1", json={"wait": True}).status_code == 202
+def test_a_stop_lets_running_steps_finish_and_records_them(serve: Any) -> None:
+    served = serve("lasting")
+    assert served.client.post("/?id=l-1", headers={"prefer": "respond-async"}).status_code == 202
+    time.sleep(0.2)
     served.stop()
 
-    async def owners() -> list[Any]:
-        from overwinter.state.opening import open_store
-
+    async def journal() -> tuple[Any, list[Any]]:
         store = open_store(f"sqlite:///{served.store}")
         await store.open()
         try:
-            return [head.owner for head in (await store.executions()).heads]
+            head = await store.head("l-1")
+            return head and head.owner, [json.loads(text) for text in await store.history("l-1")]
         finally:
             await store.close()
 
-    assert asyncio.run(owners()) == [None]
+    owner, entries = asyncio.run(journal())
+    assert owner is None, Path(served.log.name).read_text('utf-8')
+    assert "rested" in [entry.get("value") for entry in entries if entry["type"] == "step"]
     assert "Traceback" not in Path(served.log.name).read_text("utf-8")
 
 

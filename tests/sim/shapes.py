@@ -37,7 +37,7 @@ class Generator:
         draw = self._draw
         kinds = ["step"] * 6 + ["flaky", "once", "sleep", "signal", "approve", "map", "chance"]
         if depth:
-            kinds += ["seq"] * 6 + ["par"] * 3 + ["gather", "child", "child", "detached"]
+            kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached"]
         return self._make(draw.choice(kinds), depth)
 
     def _make(self, kind: str, depth: int) -> Shape:

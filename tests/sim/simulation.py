@@ -7,6 +7,7 @@ faults, and the promises checked all along. The same seed gives the same run.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import traceback
 from collections.abc import Awaitable, Callable
@@ -80,11 +81,12 @@ class Simulation:
         draw = self.draw
         loop.set_exception_handler(self._unhandled)
         self._weather = Weather(
-            kill=draw.choice((0, 0.001, 0.004)),
+            kill=draw.choice((0.0, 0.003, 0.012)),
             delay=draw.choice((0.0, 0.3, 0.9)),
             longest_delay=draw.choice((0.005, 0.05, 0.4)),
-            stall=draw.choice((0.0, 0.0005, 0.003)),
+            stall=draw.choice((0.0, 0.001, 0.005)),
             refuse=draw.choice((0.0, 0.01, 0.05)),
+            lose=draw.choice((0.0, 0.0, 0.02)),
         )
         self._settings = replace(
             Settings(), max_active=draw.choice((2, 5, 1000)), cache=draw.choice((0, 2, 256)), grace="1s"
@@ -137,7 +139,8 @@ class Simulation:
 
     def _replace(self) -> None:
         """Start another process after a while."""
-        task = self._loop.create_task(self._later(self.draw.choice((0.0, 0.3, 3.0))))
+        work = self._later(self.draw.choice((0.0, 0.3, 3.0)))
+        task = self._loop.create_task(work, context=contextvars.Context())  # not in the process that died
         self._clients.append(task)
 
     async def _later(self, pause: float) -> None:
@@ -297,8 +300,12 @@ class Simulation:
             if head.status not in ("completed", *(("cancelled", "terminated") if id in self.stopped else ())):
                 self.wrong.append(f"{id} ended as {head.status}: {ending}")
         for session, sent in self.messages.items():
+            said: dict[str, str] = {}
             for fact in self.ledger.journal_now(session):
-                if fact["type"] == "reply" and fact.get("value") != answers(sent[fact["to"]]):
+                if fact["type"] == "model" and "value" in fact:
+                    said[fact["op"]] = fact["value"].get("text", "")
+                value = said.get(fact.get("said", ""), fact.get("value"))
+                if fact["type"] == "reply" and value != answers(sent[fact["to"]]):
                     self.wrong.append(f"{session} replied {fact} to {sent[fact['to']]!r}")
         self.wrong += [f"{what} was charged {n} times" for what, n in self.desk.made.items() if n > 1]
         for head in self.ledger.heads_now():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from overwinter.state.records import Answer, Change
+from overwinter.state.records import Answer, Change, NewExecution
 from overwinter.state.sqlite import SqliteStore
 
 NOW = 1_790_000_000_000
@@ -157,8 +157,6 @@ def test_an_owner_that_was_replaced_while_it_stood_still_writes_nothing(tmp_path
         # As on another machine: no lock can be seen, only that the time is over.
         first._leases.machine = second._leases.machine = ""
         await first.beat("slow", NOW, 2000)
-        from overwinter.state.records import NewExecution
-
         await first.accept("x", None, now=NOW, owner="slow", create=NewExecution("f", "workflow"))
         await second.beat("quick", NOW + 1999, 2000)
         assert (await second.accept("x", None, now=NOW + 1999, owner="quick")).answer is Answer.BUSY
@@ -186,6 +184,6 @@ def test_the_traces_of_dead_owners_are_removed(tmp_path: Path, start: Started) -
         await store.beat("heir", NOW, 2000)
         assert len(list(folder.iterdir())) == 1  # the heir's own
         await store.close()
-        assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
 
     asyncio.run(scenario())
+    assert [path.name for path in tmp_path.iterdir()] == ["store.db"]

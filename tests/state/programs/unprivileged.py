@@ -7,18 +7,15 @@ import asyncio
 import os
 import sys
 
-from overwinter.state import open_store
 from overwinter.state.errors import StoreError
-from overwinter.state.sqlite import SqliteStore  # imported before the privileges are gone
-
-assert SqliteStore
-if os.getuid() == 0:
-    os.setuid(65534)
+from overwinter.state.sqlite import SqliteStore
 
 
 async def main(path: str) -> None:
+    store = SqliteStore(f"sqlite:///{path}")
+    if os.getuid() == 0:
+        os.setuid(65534)
     try:
-        store = open_store(f"sqlite:///{path}")
         await store.open()
     except StoreError as error:
         print(type(error).__name__, error)

@@ -1,0 +1,81 @@
+"""The leases of one process: renewed together while there are any, given back when they can't be used."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..state.errors import StoreError
+from ..state.quantities import milliseconds, seconds
+from ..state.records import Change, Head
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+log = logging.getLogger("overwinter")
+
+
+class Leases:
+    """Those of one engine. ``beaten`` is when they were last renewed."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.beaten = 0
+
+    async def beat(self) -> None:
+        """Renew all leases, and learn what mail other processes have accepted for the executions held here."""
+        engine = self._engine
+        now = engine.clock()
+        mailed = await engine.store.beat(engine.owner, now, milliseconds(engine.settings.lease))
+        self.beaten = now
+        for id, arrivals in mailed:
+            activation = engine.active.get(id)
+            if activation is not None and arrivals > activation.arrivals:
+                activation.nudge()
+
+    async def keep_alive(self) -> None:
+        """Renew the leases while there are any. A process that holds none writes nothing."""
+        while True:
+            await asyncio.sleep(seconds(self._engine.settings.lease) / 4)
+            if self._engine.active:
+                try:
+                    await self.beat()
+                except StoreError as error:
+                    log.warning("the leases could not be renewed: %s", error)
+
+    async def hand_back(self, head: Head) -> None:
+        """Release a lease that this process can't use; the execution stays as it was."""
+        engine = self._engine
+        change = Change(
+            id=head.id,
+            owner=engine.owner,
+            version=head.version,
+            at=engine.clock(),
+            entries=(),
+            consumed=(),
+            arrivals=head.arrivals,
+            status="pending" if head.status == "running" else head.status,
+            wake=engine.clock() + 1000,
+            release=True,
+            base=head.base,
+            awaits=head.awaits,
+            note=head.note,
+            state=head.state,
+        )
+        try:
+            answer = await engine.delivery.patiently(partial(engine.store.append, change), head.id)
+            if not answer.released:
+                change = change._replace(version=head.version + 1, arrivals=answer.arrivals)
+                await engine.delivery.patiently(partial(engine.store.append, change), head.id)
+        except StoreError as error:
+            log.warning("execution %s: its lease could not be handed back (%s)", head.id, error)
+
+    async def reclaim(self, id: str) -> None:
+        """Give a lease back that this process holds and knows nothing of, because an answer of the store was
+        lost or could not be used; the execution is begun again from the store then."""
+        engine = self._engine
+        head = await engine.delivery.patiently(partial(engine.store.head, id), id)
+        if head is not None and head.owner == engine.owner and id not in engine.active:
+            await self.hand_back(head)

@@ -1,0 +1,113 @@
+"""The store may be away, slow or full for a while: nothing acknowledged is lost and nothing is done twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from overwinter.state.errors import StoreFull, StoreUnavailable
+from overwinter.testing import Faults, Moment
+from overwinter.tests.engine.bench import Bench, at_bench
+from overwinter.tests.engine.chain import Call, Chain, Child, Sleep
+
+
+class Away(Faults):
+    """Every operation is refused while ``error`` is set."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.lose_appends = 0
+
+    async def at(self, moment: Moment) -> None:
+        if moment.when == "before" and self.error is not None:
+            raise self.error
+        if moment.when == "after" and moment.operation == "append" and self.lose_appends:
+            self.lose_appends -= 1
+            raise StoreUnavailable("the answer was lost")
+
+
+@pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreFull("full")])
+def test_an_outage_during_commits_and_deliveries_loses_nothing(error: Exception) -> None:
+    async def work(bench: Bench) -> None:
+        made: list[str] = []
+
+        async def step(_: list[Any]) -> str:
+            made.append("step")
+            await asyncio.sleep(1)
+            return "done"
+
+        away = Away()
+        leaf = Chain("leaf", [Call(step)])
+        top = Chain("top", [Call(step), Child("leaf"), Call(step)])
+        process = await bench.process(leaf, top, faults=away)
+        await process.call(lambda runtime: runtime.start("top", id="e"))
+        for _ in range(4):
+            await asyncio.sleep(0.6)
+            away.error = error
+            await asyncio.sleep(7)
+            away.error = None
+        assert (await bench.ended("e"))["value"] == ["done", ["done"], "done"]
+        assert len(made) == 3
+
+    at_bench(work)
+
+
+def test_a_start_that_was_refused_is_not_half_done() -> None:
+    async def work(bench: Bench) -> None:
+        away = Away()
+        process = await bench.process(Chain("chain", [Call(lambda _: 1)]), faults=away)
+        away.error = StoreUnavailable("away")
+        with pytest.raises(StoreUnavailable):
+            await process.call(lambda runtime: runtime.start("chain", id="e"))
+        away.error = None
+        assert bench.ledger.head_now("e") is None
+        handle = await process.call(lambda runtime: runtime.start("chain", id="e"))
+        assert handle.created
+        assert (await bench.ended("e"))["value"] == [1]
+
+    at_bench(work)
+
+
+def test_a_lost_answer_to_a_commit_costs_a_moment_and_nothing_else() -> None:
+    async def work(bench: Bench) -> None:
+        made: list[str] = []
+
+        async def step(_: list[Any]) -> str:
+            made.append("step")
+            await asyncio.sleep(0.1)
+            return "done"
+
+        away = Away()
+        process = await bench.process(Chain("chain", [Call(step), Call(step), Call(step)]), faults=away)
+        for lost in (1, 2):
+            await process.call(lambda runtime, lost=lost: runtime.start("chain", id=f"e{lost}"))
+            away.lose_appends = lost
+            assert (await bench.ended(f"e{lost}"))["value"] == ["done"] * 3
+        assert len(made) == 6
+        assert bench.loop.time() < 20
+
+    at_bench(work)
+
+
+def test_an_execution_survives_any_number_of_processes() -> None:
+    async def work(bench: Bench) -> None:
+        made: list[int] = []
+
+        async def step(values: list[Any]) -> int:
+            made.append(len(values))
+            await asyncio.sleep(0.5)
+            return len(values)
+
+        chain = Chain("chain", [*[Call(step)] * 20, Sleep(10_000)])
+        process = await bench.process(chain)
+        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        while bench.ledger.head_now("e").status != "completed":  # type: ignore[union-attr]
+            await asyncio.sleep(0.7)
+            process.kill()
+            process = await bench.process(chain)
+        assert (await bench.ended("e"))["value"] == [*range(20), None]
+        assert sorted(set(made)) == list(range(20))
+
+    at_bench(work)

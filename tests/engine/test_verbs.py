@@ -1,0 +1,171 @@
+"""Pause, resume, cancel, terminate and retry, also where children are at work and while calls run."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from overwinter.state.errors import AlreadyFinished, ExecutionCancelled, ExecutionTerminated, InvalidInput
+from overwinter.state.records import Filter
+from overwinter.tests.engine.bench import Bench, at_bench
+from overwinter.tests.engine.chain import Call, Chain, Child, Sleep
+
+
+class Steps:
+    """Calls that take a second each and are counted."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+
+    def call(self, name: str) -> Call:
+        async def step(_: list[Any]) -> str:
+            self.made.append(name)
+            await asyncio.sleep(1)
+            return name
+
+        return Call(step)
+
+
+def test_a_paused_execution_records_what_runs_and_starts_nothing_until_it_is_resumed() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+        process = await bench.process(Chain("chain", [steps.call("a"), steps.call("b"), steps.call("c")]))
+        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await asyncio.sleep(0.5)
+        await process.call(lambda runtime: runtime.pause("e", by="ann", reason="look"))
+        await bench.status("e", "paused")
+        await asyncio.sleep(3600)
+        assert steps.made == ["a"]
+        assert bench.kinds("e").count("step") == 1
+        process.kill()
+        process = await bench.process(Chain("chain", [steps.call("a"), steps.call("b"), steps.call("c")]))
+        await asyncio.sleep(60)
+        assert steps.made == ["a"]  # paused also for the next process
+        await process.call(lambda runtime: runtime.resume("e"))
+        assert (await bench.ended("e"))["value"] == ["a", "b", "c"]
+        assert steps.made == ["a", "b", "c"]
+
+    at_bench(work)
+
+
+def test_a_timer_that_is_over_during_a_pause_fires_after_it() -> None:
+    async def work(bench: Bench) -> None:
+        process = await bench.process(Chain("chain", [Sleep(1000)]))
+        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await process.call(lambda runtime: runtime.pause("e"))
+        await asyncio.sleep(10)
+        assert bench.ledger.head_now("e").status == "paused"  # type: ignore[union-attr]
+        await process.call(lambda runtime: runtime.resume("e"))
+        assert (await bench.ended("e"))["type"] == "completed"
+
+    at_bench(work)
+
+
+def test_cancelling_cancels_children_and_abandons_calls() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+        leaf = Chain("leaf", [steps.call("a"), Sleep(3_600_000)])
+        middle = Chain("middle", [Child("leaf")])
+        top = Chain("top", [Child("middle")])
+        process = await bench.process(leaf, middle, top)
+        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await asyncio.sleep(0.5)
+        await process.call(lambda runtime: runtime.cancel("e", reason="enough"))
+        for id in ("e", "e/0", "e/0/0"):
+            assert (await bench.ended(id))["type"] == "cancelled"
+        assert bench.loop.time() < 10
+        with pytest.raises(ExecutionCancelled, match="enough"):
+            await process.call(lambda runtime: runtime.result("e"))
+        with pytest.raises(AlreadyFinished):
+            await process.call(lambda runtime: runtime.cancel("e"))
+
+    at_bench(work)
+
+
+def test_terminating_ends_at_once_with_all_children() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+        leaf = Chain("leaf", [steps.call("a"), steps.call("b")])
+        top = Chain("top", [Child("leaf"), steps.call("c")])
+        process = await bench.process(leaf, top)
+        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await asyncio.sleep(0.5)
+        await process.call(lambda runtime: runtime.terminate("e", reason="fire"))
+        for id in ("e", "e/0"):
+            assert (await bench.ended(id))["type"] == "terminated"
+        await asyncio.sleep(10)
+        assert steps.made == ["a"]
+        with pytest.raises(ExecutionTerminated, match="fire"):
+            await process.call(lambda runtime: runtime.result("e"))
+
+    at_bench(work)
+
+
+def test_children_are_told_also_when_the_process_dies_right_after_the_end() -> None:
+    async def work(bench: Bench) -> None:
+        leaf = Chain("leaf", [Sleep(3_600_000)])
+        top = Chain("top", [Child("leaf")])
+        for verb, number in (("cancel", 1), ("terminate", 2)):
+            process = await bench.process(leaf, top)
+            await process.call(lambda runtime, number=number: runtime.start("top", id=f"e{number}"))
+            await bench.status(f"e{number}/0", "waiting")
+            act = asyncio.ensure_future(
+                process.call(lambda runtime, verb=verb, number=number: runtime.act(verb, f"e{number}"))
+            )
+            while bench.ledger.head_now(f"e{number}").status not in ("cancelled", "terminated"):  # type: ignore[union-attr]
+                await bench.ledger.changed()
+            process.kill()
+            act.cancel()
+            other = await bench.process(leaf, top)
+            assert (await bench.ended(f"e{number}/0"))["type"] in ("cancelled", "terminated")
+            await bench.ended(f"e{number}")
+            other.kill()
+
+    at_bench(work)
+
+
+def test_a_failed_execution_is_retried_from_the_failed_call_and_its_parent_hears_of_it_once() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+        broken = [True]
+
+        async def fails(_: list[Any]) -> str:
+            steps.made.append("b")
+            if broken[0]:
+                raise ValueError("not yet")
+            return "b"
+
+        process = await bench.process(Chain("chain", [steps.call("a"), Call(fails), steps.call("c")]))
+        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        assert (await bench.ended("e"))["type"] == "failed"
+        broken[0] = False
+        process.kill()
+        process = await bench.process(Chain("chain", [steps.call("a"), Call(fails), steps.call("c")]))
+        await process.call(lambda runtime: runtime.retry("e"))
+        await bench.status("e", "completed")
+        assert await process.call(lambda runtime: runtime.result("e")) == ["a", "b", "c"]
+        assert steps.made == ["a", "b", "b", "c"]
+        with pytest.raises(InvalidInput, match="only a failed execution"):
+            await process.call(lambda runtime: runtime.retry("e"))
+
+    at_bench(work)
+
+
+def test_verbs_in_bulk_meet_all_that_can_take_them() -> None:
+    async def work(bench: Bench) -> None:
+        process = await bench.process(Chain("slow", [Sleep(3_600_000)]), Chain("quick", []))
+        for number in range(250):
+            await process.call(lambda runtime, number=number: runtime.start("slow", id=f"s{number}"))
+        for number in range(5):
+            await process.call(lambda runtime, number=number: runtime.start("quick", id=f"q{number}"))
+            await bench.ended(f"q{number}")
+        done = await process.call(lambda runtime: runtime.bulk("pause", Filter(function="slow")))
+        assert done == 250
+        await bench.status("s249", "paused")
+        done = await process.call(lambda runtime: runtime.bulk("cancel", Filter(prefix="s")))
+        assert done == 250
+        assert await process.call(lambda runtime: runtime.bulk("cancel", Filter(function="quick"))) == 0
+
+    at_bench(work)

@@ -1,0 +1,92 @@
+"""Approvals and callbacks over HTTP and by event: decided once, by exactly what was read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from overwinter.functions.event import CloudEvent
+from overwinter.functions.event_http import write_structured
+from overwinter.functions.http.app import create_app
+from overwinter.functions.workflow import workflow
+from overwinter.orchestrator.runtime import Runtime
+
+Run = Callable[..., None]
+
+
+@workflow
+async def payout(ctx: Any, input: str) -> str:
+    await ctx.approve(f"pay {input}", role="cashier")
+    return f"paid {input}"
+
+
+@workflow
+async def outside(ctx: Any) -> Any:
+    callback = ctx.callback()
+    ctx.status(callback.token)
+    return await callback
+
+
+async def settled(client: httpx.AsyncClient, id: str) -> Any:
+    return (await client.get(f"/results/{id}", headers={"prefer": "wait=5"})).json()
+
+
+async def posted(client: httpx.AsyncClient, type: str, data: Any, subject: str | None = None) -> int:
+    message = write_structured(CloudEvent(source="/test", type=type, data=data, subject=subject))
+    return (await client.post("/", content=message.body, headers=message.headers)).status_code
+
+
+@pytest.mark.parametrize("by_event", [False, True])
+def test_an_approval_is_seen_and_decided_once(by_event: bool) -> None:
+    async def main() -> None:
+        async with Runtime([payout], "memory://") as runtime:
+            transport = httpx.ASGITransport(create_app(runtime, token=None))  # type: ignore[arg-type]  # as in conftest
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                await client.post("/workflows/payout?id=p1", json="5")
+                waiting: list[Any] = []
+                while not waiting:
+                    await asyncio.sleep(0.01)
+                    waiting = (await client.get("/approvals/p1")).json()["approvals"]
+                wrong = await client.post("/decide/p1", json={"approved": True, "digest": "other"})
+                assert wrong.status_code == 409
+                decision = {"approved": True, "op": waiting[0]["op"], "digest": waiting[0]["digest"]}
+                if by_event:
+                    assert await posted(client, "io.overwinter.decide", decision, "p1") == 202
+                else:
+                    assert (await client.post("/decide/p1", json=decision)).status_code == 202
+                assert (await settled(client, "p1"))["result"] == "paid 5"
+                assert (await client.post("/decide/p1", json=decision)).status_code == 409
+                assert await posted(client, "io.overwinter.decide", decision, "p1") == 204
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.parametrize("by_event", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> None:
+    async def main() -> None:
+        async with Runtime([outside], "memory://") as runtime:
+            transport = httpx.ASGITransport(create_app(runtime, token=None))  # type: ignore[arg-type]  # as in conftest
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                await client.post("/workflows/outside?id=o/1")
+                token = ""
+                while not token:
+                    await asyncio.sleep(0.01)
+                    token = (await client.get("/executions/o/1")).json()["note"]
+                if by_event:
+                    assert await posted(client, "io.overwinter.heartbeat", {"token": token}) == 202
+                    data = {"token": token, **({"error": "no"} if fails else {"value": 7})}
+                    assert await posted(client, "io.overwinter.callback", data) == 202
+                else:
+                    assert (await client.post(f"/heartbeat/{token}")).status_code == 202
+                    path, body = ("fail", {"message": "no"}) if fails else ("complete", 7)
+                    assert (await client.post(f"/{path}/{token}", json=body)).status_code == 202
+                end = await settled(client, "o/1")
+                assert end["status"] == ("failed" if fails else "completed")
+                assert "no" in end["error"]["message"] if fails else end["result"] == 7
+
+    asyncio.run(asyncio.wait_for(main(), 20))

@@ -1,0 +1,81 @@
+"""The protocol, broken in five ways. Each must be found out by the simulator, or the simulator proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from overwinter.orchestrator.activation import Activation
+from overwinter.orchestrator.decider import Effect, Fact, Post, Spawn
+from overwinter.orchestrator.engine import Engine
+from overwinter.state.records import Appended, Change, Head, NewMail
+from overwinter.testing import Ledger
+
+
+class NoFence(Ledger):
+    """Whoever appends is let in, with any version and without a lease."""
+
+    def append(self, change: Change) -> Awaitable[Appended]:
+        head = self.head_now(change.id)
+        if head is not None and (head.version, head.owner) != (change.version, change.owner):
+            execution = self._executions[change.id]
+            execution.head = head._replace(version=change.version, owner=change.owner)
+        return super().append(change)
+
+
+class ReleaseIgnoringMail(Ledger):
+    """A lease is given back though mail has come that its owner has not seen."""
+
+    def append(self, change: Change) -> Awaitable[Appended]:
+        head = self.head_now(change.id)
+        if change.release and head is not None:
+            change = change._replace(arrivals=head.arrivals)
+        return super().append(change)
+
+
+class LeaseWithoutWake(Ledger):
+    """Nobody looks after an execution whose owner is dead."""
+
+    async def due(self, now: int, limit: int = 100) -> Sequence[str]:
+        due = await super().due(now, limit)
+        return [id for id in due if (head := self.head_now(id)) is not None and head.owner is None]
+
+
+class AcceptAfterFinish(Ledger):
+    """Mail is acknowledged by an execution that has ended, and nothing comes of it."""
+
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        return mail is not None or super()._takes_more(head, mail, now, reopen)
+
+
+class NoResend(Engine):
+    """What was ordered from another execution and is not confirmed is not sent again after a crash."""
+
+    def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
+        before = self.__dict__.setdefault("ordered_before", {})
+        before[id(activation)] = {entry["op"] for entry in entries if entry["type"] == "ordered"}
+        super()._load(activation, head, entries)
+
+    async def deliver(self, activation: Activation, effect: Effect) -> None:
+        before: dict[int, set[str]] = self.__dict__.get("ordered_before", {})
+        if isinstance(effect, (Spawn, Post)) and effect.op in before.get(id(activation), ()):
+            activation.report({"type": "sent", "op": effect.op, "at": self.clock()})
+            return
+        await super().deliver(activation, effect)
+
+
+LEDGERS: dict[str, type[Ledger]] = {
+    "no fence": NoFence,
+    "release ignoring mail": ReleaseIgnoringMail,
+    "lease without wake": LeaseWithoutWake,
+    "accept after finish": AcceptAfterFinish,
+}
+ENGINES: dict[str, type[Engine]] = {"no resend": NoResend}
+
+
+def worlds() -> list[tuple[str, dict[str, Any]]]:
+    """Name and arguments of ``Simulation`` for each broken protocol."""
+    return [
+        *((name, {"ledger": ledger}) for name, ledger in LEDGERS.items()),
+        *((name, {"engine": engine}) for name, engine in ENGINES.items()),
+    ]

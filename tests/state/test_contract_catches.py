@@ -1,0 +1,288 @@
+"""The contract suite must fail on stores that break it, each in one place."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from overwinter.state.contract import StoreContract
+from overwinter.state.memory import MemoryStore
+from overwinter.state.records import (
+    EVERYTHING,
+    FINAL,
+    Accepted,
+    Answer,
+    Appended,
+    Change,
+    Filter,
+    Head,
+    NewMail,
+    Page,
+    Value,
+)
+from overwinter.state.store import Store
+
+
+class NoVersionFence(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        execution = self._executions.get(change.id)
+        return super()._append(change if execution is None else change._replace(version=execution.head.version))
+
+
+class NoOwnerFence(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        execution = self._executions.get(change.id)
+        owner = "" if execution is None else execution.head.owner
+        return super()._append(change._replace(owner=owner or change.owner))
+
+
+class ConflictsThatWrite(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        if change.id in self._executions:
+            self._blobs.update(change.blobs)
+        return super()._append(change)
+
+
+class ReleaseIgnoringMail(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        answer = super()._append(change)
+        if change.release:
+            execution = self._executions[change.id]
+            execution.head = execution.head._replace(owner=None)
+            return answer._replace(released=True)
+        return answer
+
+
+class UnseenMailNotGiven(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change)._replace(mail=None)
+
+
+class OnlyTheFirstBatch(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        execution = self._executions.get(change.id)
+        if execution is None or len(execution.mail) <= 100 or execution.head.arrivals != change.arrivals:
+            return super()._append(change)
+        kept, execution.mail = execution.mail, {}
+        for seq in change.consumed:
+            kept.pop(seq, None)
+        answer = super()._append(change)
+        execution.mail = kept
+        return answer
+
+
+class WakeLostOnRelease(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(wake=None if change.release else change.wake))
+
+
+class ConsumedMailStays(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(consumed=()))
+
+
+class BaseForgotten(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(base=1))
+
+
+class HistoryCut(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        answer = super()._append(change)
+        execution = self._executions[change.id]
+        del execution.journal[: max(0, execution.head.base - 1)]
+        return answer
+
+
+class AcceptAfterFinish(MemoryStore):
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        return True
+
+
+class OutboxAbandoned(MemoryStore):
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        return reopen and head.status != "completed"
+
+
+class CompletedReopened(MemoryStore):
+    def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
+        return reopen or super()._takes_more(head, mail, now, reopen)
+
+
+class NoDeduplication(MemoryStore):
+    def _first_time(self, execution: Any, key: str, now: int) -> bool:
+        return True
+
+
+class DeduplicationForEver(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__(window=10**15)
+
+
+class ShortDeduplication(MemoryStore):
+    def __init__(self) -> None:
+        super().__init__(window=6 * 24 * 3600 * 1000)
+
+
+class EmptyKeysAreKeys(MemoryStore):
+    def _first_time(self, execution: Any, key: str, now: int) -> bool:
+        return super()._first_time(execution, key or " ", now)
+
+
+class LeasesForEver(MemoryStore):
+    def _alive(self, owner: str, now: int) -> bool:
+        return True
+
+
+class LeasesWorthNothing(MemoryStore):
+    def _alive(self, owner: str, now: int) -> bool:
+        return False
+
+
+class GhostsLive(MemoryStore):
+    def _alive(self, owner: str, now: int) -> bool:
+        return self._owners.get(owner, now + 1) > now
+
+
+class RetirementIgnored(MemoryStore):
+    async def retire(self, owner: str) -> None:
+        return None
+
+
+class DeafHeart(MemoryStore):
+    async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
+        await super().beat(owner, now, ttl)
+        return []
+
+
+class OrphansForgotten(MemoryStore):
+    async def due(self, now: int, limit: int = 100) -> Sequence[str]:
+        ids = await super().due(now, 10**9)
+        return [id for id in ids if self._executions[id].head.owner is None][:limit]
+
+
+class AnyOrder(MemoryStore):
+    async def due(self, now: int, limit: int = 100) -> Sequence[str]:
+        return sorted(await super().due(now, 10**9))[:limit]
+
+
+class WakeForgotten(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        before = self._executions.get(arguments[0])
+        wake = None if before is None else before.head.wake
+        accepted = super()._accept(*arguments, **named)
+        if accepted.answer is Answer.QUEUED and before is not None:
+            before.head = before.head._replace(wake=wake)
+        return accepted
+
+
+class BusyMailDropped(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        accepted = super()._accept(*arguments, **named)
+        if accepted.answer is Answer.BUSY and accepted.mail:
+            del self._executions[arguments[0]].mail[accepted.mail[0].seq]
+        return accepted
+
+
+class LanesIgnored(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        id, mail, *rest = arguments
+        return super()._accept(id, mail and mail._replace(lane=1), *rest, **named)
+
+
+class EntriesAlwaysSkipped(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        return super()._accept(*arguments, **named)._replace(entries=None)
+
+
+class StatusUntouched(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        before = self._executions.get(arguments[0])
+        status = None if before is None else before.head.status
+        accepted = super()._accept(*arguments, **named)
+        if before is not None and status is not None and accepted.answer is Answer.GRANTED:
+            before.head = before.head._replace(status=status)
+            return accepted._replace(head=before.head)
+        return accepted
+
+
+class CreateOverwrites(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        execution, create = self._executions.get(arguments[0]), arguments[4]
+        if execution is not None and create is not None and execution.head.status not in FINAL:
+            execution.head = execution.head._replace(function=create.function, kind=create.kind)
+        return super()._accept(*arguments, **named)
+
+
+class EtagsIgnored(MemoryStore):
+    def _check_etag(self, scope: str, key: str, etag: str | None) -> None:
+        return None
+
+
+class EtagsOfContent(MemoryStore):
+    async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
+        await super().put(scope, key, value, etag=etag)
+        self._values[scope, key] = Value(value, f"={value}")
+        return f"={value}"
+
+
+class ScopesMixed(MemoryStore):
+    async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
+        return sorted({key for _, key in self._values if key.startswith(prefix)})[:limit]
+
+
+class DeleteWithoutLook(MemoryStore):
+    async def delete(self, id: str) -> bool:
+        return self._executions.pop(id, None) is not None
+
+
+class OffsetCursor(MemoryStore):
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        page = await super().executions(where, None, 10**9)
+        start = int(cursor or 0)
+        more = len(page.heads) > start + limit
+        return Page(page.heads[start : start + limit], str(start + limit) if more else None)
+
+
+class OldestFirst(MemoryStore):
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        page = await super().executions(where, cursor, limit)
+        return page._replace(heads=list(reversed(page.heads)))
+
+
+def broken() -> list[type[MemoryStore]]:
+    return MemoryStore.__subclasses__()
+
+
+def failures(make: Callable[[], Store]) -> list[str]:
+    """Names of the contract's tests that a store fails."""
+
+    class Trial(StoreContract):
+        async def make_store(self) -> Store:
+            store = make()
+            await store.open()
+            return store
+
+        async def reopen(self, store: Store) -> Store:
+            return store
+
+    failed: list[str] = []
+    for name, _ in inspect.getmembers(Trial, inspect.isfunction):
+        if name.startswith("test_"):
+            try:
+                getattr(Trial(), name)()
+            except Exception:  # noqa: BLE001 - whatever a broken store leads to is a failure of the test
+                failed.append(name)
+    return failed
+
+
+@pytest.mark.parametrize("store", broken(), ids=lambda store: store.__name__)
+def test_a_broken_store_is_caught(store: type[MemoryStore]) -> None:
+    assert failures(store)
+
+
+def test_a_sound_store_is_not() -> None:
+    assert failures(MemoryStore) == []

@@ -1,0 +1,140 @@
+"""Golden journals in tests/histories, written by an earlier release: this one still replays them as they were.
+
+A file holds the id, the workflow's name, whether it was complete, and its entries. ``wrong.json`` is the journal
+of ``order`` with a step that ``order`` never asked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from overwinter.orchestrator.workflow.completion import Completion
+from overwinter.orchestrator.workflow.context import Context
+from overwinter.orchestrator.workflow.function import Workflow
+from overwinter.state.errors import ExecutionFailed, TimedOut
+
+from .world import World, replay, replayed_from_every_prefix
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+
+
+async def reserve(item: str) -> dict[str, Any]:
+    return {"item": item, "shelf": 4}
+
+
+def charge(amount: int) -> str:
+    return f"receipt-{amount}"
+
+
+async def order(ctx: Context, items: list[str]) -> dict[str, Any]:
+    """All operations in one."""
+    reserved = await ctx.map(reserve, items, concurrency=2)
+    approval = await ctx.approve("charge", data={"items": items}, role="desk", timeout="2d")
+    async with asyncio.TaskGroup() as group:
+        receipt = group.create_task(ctx.step(charge, 30))
+        letter = group.create_task(ctx.child("letter", {"to": approval.by}))
+    try:
+        async with asyncio.timeout(60):
+            await ctx.wait_for("picked up")
+    except TimeoutError:
+        ctx.status("sending it")
+    courier = ctx.callback("courier", heartbeat="1h", timeout="3d", type=int)
+    await ctx.state.put("courier", courier.token)
+    stars = await ctx.wait_for("stars", type=int, timeout="1w")
+    return {
+        "shelves": [r["shelf"] for r in reserved],
+        "receipt": receipt.result(),
+        "letter": letter.result(),
+        "hops": await courier,
+        "stars": stars,
+        "number": str(ctx.uuid()),
+        "at": ctx.now().isoformat(),
+    }
+
+
+async def refund(ctx: Context, amount: int) -> str:
+    """Fails, compensates, is retried."""
+    await ctx.step(charge, -amount, name="book")
+    try:
+        await ctx.child("bank", amount)
+    except ExecutionFailed:
+        await ctx.step(charge, amount, name="book back")
+        raise
+    results = await ctx.parallel(mail, paper, completion=Completion.first())
+    return results.values[0]
+
+
+async def mail(ctx: Context) -> str:
+    await ctx.sleep("1s")
+    return "mailed"
+
+
+async def paper(ctx: Context) -> str:
+    await ctx.sleep("3d")
+    return "posted"
+
+
+async def patrol(ctx: Context, night: int) -> str:
+    """Checkpoints, and cancellation."""
+    await ctx.step(reserve, f"lamp {night}", name="light")
+    try:
+        await ctx.wait_for("thief", timeout="10h")
+    except TimedOut:
+        await ctx.checkpoint(night + 1)
+    finally:
+        if night == 2:
+            await ctx.step(reserve, "bed")
+    return "caught"
+
+
+WORKFLOWS: dict[str, Callable[..., Any]] = {"order": order, "refund": refund, "patrol": patrol}
+
+
+def history(name: str) -> Any:
+    return json.loads((HISTORIES / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["order", "refund", "patrol", "order_in_flight"])
+def test_a_history_replays(name: str) -> None:
+    recorded = history(name)
+    workflow, entries = Workflow(WORKFLOWS[recorded["workflow"]]), recorded["entries"]
+    for cut in range(len(entries) + 1):
+        decider = replay(workflow, recorded["id"], entries[:cut])
+        decision = decider.decide()
+        assert decision.status != "stuck", (cut, decision.error)
+        assert all(entry in entries[cut:] for entry in json.loads(json.dumps(decision.entries))), cut
+        decider.close()
+    assert [decision.status, decision.awaits, [effect.op for effect in decision.perform]] == recorded["then"]
+
+
+def test_a_wrong_history_is_stuck() -> None:
+    recorded = history("wrong")
+    decision = replay(Workflow(order), recorded["id"], recorded["entries"]).decide()
+    assert decision.status == "stuck"
+    assert "asked for approval 'charge' as operation 1, but the journal recorded step 'gift wrap' there" in decision.error
+
+
+def test_what_this_release_writes_is_what_is_recorded() -> None:
+    """Live, the same facts lead to the same entries as then."""
+    recorded = history("order")
+    world = World(order, ["tea", "milk", "honey"], id=recorded["id"])
+    play_order(world)
+    assert world.journal == recorded["entries"]
+    replayed_from_every_prefix(world)
+
+
+def play_order(world: World) -> None:
+    world.children["letter"] = lambda letter: f"dear {letter['to']}"
+    world.run()
+    world.mail({"type": "decided", "op": "1", "approved": True, "by": "ann", "reason": "fine"})
+    world.run(4)
+    secret = next(entry for entry in world.decider._run.ops.values() if entry.kind == "callback")  # pyright: ignore[reportPrivateUsage]
+    world.mail({"type": "beat", "op": secret.op, "secret": secret.secret})  # type: ignore[attr-defined]  # a Callback
+    world.event("stars", 5)
+    world.mail({"type": "callback", "op": secret.op, "secret": secret.secret, "value": 3})  # type: ignore[attr-defined]  # a Callback
+    world.run()
