@@ -7,11 +7,13 @@ lines: ``{"progress": text}`` and ``{"result": {...}}``. Alone, it prints the sa
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -133,6 +135,7 @@ def program(name: str, *arguments: str | Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
+        start_new_session=True,
     )
 
 
@@ -154,21 +157,25 @@ def end(process: subprocess.Popen[str]) -> None:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
+    """SIGKILL for a program and whatever it has started (it was started in a session of its own)."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()
 
 
-def peak_rss_mb(pid: int) -> float:
-    """The most memory a living process has held, in MB (where there is no /proc: what it holds now)."""
-    status = Path(f"/proc/{pid}/status")
-    if status.exists():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-    shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
-    return int(shown.stdout) / 1024
+def memory_mb(pid: int) -> float:
+    """What a living process and its children hold, in MB, shared pages divided among those who share them
+    (where there is no /proc: the resident memory of the process alone)."""
+    if not Path("/proc/self/smaps_rollup").exists():
+        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=True)
+        return int(shown.stdout) / 1024
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    own = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    return own / 1024 + sum(memory_mb(int(child)) for child in children)
 
 
 def size_mb(path: Path) -> float:

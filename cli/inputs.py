@@ -21,6 +21,8 @@ def read_value(text: str, hint: str) -> Any:
             raise click.BadParameter("standard input holds more than 64 MB", param_hint=hint)
     try:
         return json.loads(text, parse_constant=_refuse)
+    except RecursionError:
+        raise click.BadParameter("this JSON is nested too deeply", param_hint=hint) from None
     except ValueError as error:
         if text.lstrip()[:1] in ("{", "[", '"'):
             raise click.BadParameter(f"this is no valid JSON: {error}", param_hint=hint) from None

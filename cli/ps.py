@@ -17,7 +17,7 @@ from .options import json_option, store_option
 LIVE = tuple(status for status in STATUSES if status not in FINAL)
 
 
-JSON = "--json: {executions: [{id, function, kind, status, length, created, updated, wake, awaits, note, parent …}], cursor, counts}"
+JSON = "--json: {executions: [{id, function, kind, status, created, updated, wake, awaits, note …}], cursor, counts}"
 
 
 @click.command(epilog=JSON)

@@ -77,7 +77,12 @@ def _opened(dsn: str, path: Path | None) -> Check:
         connection.close()
     except sqlite3.Error as error:
         return Check("store", "warn", f"{path}: {error}")
-    return Check("store", "ok", f"{path}, {size(path.stat().st_size)}, schema {version}")
+    return Check("store", "ok", f"{path}, {size(_bytes(path))}, schema {version}")
+
+
+def _bytes(path: Path) -> int:
+    """The store's files together: what is not yet in the main file lies in the log beside it."""
+    return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())
 
 
 async def _writes(store: Store) -> Check:

@@ -149,7 +149,7 @@ async def converse(
             if not tally.at_the_kill:
                 tally.recovered = time.perf_counter() - tally.restarted
         step.advance(bar)
-        if len(tally.acknowledged) >= step.tasks[bar].total * KILL_AFTER:
+        if len(tally.acknowledged) >= (step.tasks[bar].total or 0) * KILL_AFTER:
             tally.half_way.set()
 
 

@@ -105,17 +105,31 @@ def _load_file(path: Path) -> ModuleType:
         sys.path.append(str(path.parent))
     before = sys.modules.get(name)
     sys.modules[name] = module
-    try:
+    with _Named(path, name, before):
         spec.loader.exec_module(module)
-    except BaseException as error:
-        if before is None:
-            del sys.modules[name]
-        else:
-            sys.modules[name] = before
-        if isinstance(error, (Exception, SystemExit)):
-            raise _broken(path, error) from error
-        raise
     return module
+
+
+class _Named:
+    """Turns whatever a user's module raises into an InvalidInput, and forgets the module."""
+
+    def __init__(self, path: Path, name: str = "", before: ModuleType | None = None) -> None:
+        self._path = path
+        self._name = name
+        self._before = before
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if self._before is not None:
+            sys.modules[self._name] = self._before
+        elif self._name:
+            sys.modules.pop(self._name, None)
+        if isinstance(error, (Exception, SystemExit)):
+            raise _broken(self._path, error) from error
 
 
 def module_name(path: Path) -> str:
@@ -143,15 +157,15 @@ def _is(module: ModuleType, path: Path) -> bool:
 
 def _load_module(name: str) -> ModuleType:
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
-            raise InvalidInput(f"{name} needs the module {error.name}, which is not installed") from error
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        found = None
+    if found is None:
         raise InvalidInput(
             f"there is no file or module {name}; give the path of a file, like ./{name.replace('.', '/')}.py"
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise _broken(Path(name), error) from error
+        )
+    with _Named(Path(found.origin or name)):
+        return importlib.import_module(name)
 
 
 def _broken(path: Path, error: BaseException) -> InvalidInput:

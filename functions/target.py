@@ -26,21 +26,23 @@ def target(original: Callable[P, R], served: object) -> Callable[P, R]:
     returns the awaitable, because the framework's Flask side can't call coroutine functions.
     """
 
-    @functools.wraps(original)
-    def called(*args: P.args, **kwargs: P.kwargs) -> Any:
-        if len(args) == 1 and not kwargs and is_request(args[0]):
-            return _respond(served, original, args[0])
-        return original(*args, **kwargs)
+    behind = cast("Callable[..., Any]", original)
 
     @functools.wraps(original)
-    async def awaited(*args: P.args, **kwargs: P.kwargs) -> Any:
+    def called(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and is_request(args[0]):
             return _respond(served, original, args[0])
-        return await cast("Any", original(*args, **kwargs))
+        return behind(*args, **kwargs)
+
+    @functools.wraps(original)
+    async def awaited(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not kwargs and is_request(args[0]):
+            return _respond(served, original, args[0])
+        return await behind(*args, **kwargs)
 
     stays_async = inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules
-    function = awaited if stays_async else called
-    function.__overwinter__ = served  # type: ignore[attr-defined]  # functions may carry attributes
+    function = cast("Any", awaited if stays_async else called)
+    function.__overwinter__ = served
     return cast("Callable[P, R]", function)
 
 

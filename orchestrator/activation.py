@@ -12,11 +12,11 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..state.errors import Conflict, OverwinterError, StoreError
+from ..state.errors import Conflict, OverwinterError, StoreCorrupt, StoreError
 from ..state.records import FINAL, Appended, Change, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
 from .entries import decode
-from .transition import Transition, merge
+from .transition import Transition, child_post, merge
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -61,7 +61,7 @@ class Activation:
         self.pending = Transition()  # taken and not yet handed to the store
         self.durable: list[tuple[Fact, asyncio.Future[None]]] = []  # who waits for the commit of a fact
         self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
-        self.replayed = False  # a journal was replayed and its decision not yet taken
+        self.unread: tuple[str, int, list[Fact]] | None = None  # state, first entry and journal to be replayed
         self.loading = True
         self.committing = False
         self.scheduled = False
@@ -82,12 +82,19 @@ class Activation:
         self.arrivals = max(self.arrivals, arrivals)
         for item in mail:
             if item.seq not in self.mailbox and item.seq not in self.pending.consumed:
-                fact = decode(item.body)
+                fact = self._read(item)
                 self.mailbox[item.seq] = (item, fact)
                 if "blob" in fact:
                     op = f"blob {item.seq}"
                     self.running[op] = self.engine.loop.create_task(self.engine.fetch(self, op, fact))
         self.schedule()
+
+    def _read(self, mail: Mail) -> Fact:
+        try:
+            return decode(mail.body)
+        except StoreCorrupt as error:
+            log.error("execution %s: mail %d can't be read and is dropped (%s)", self.id, mail.seq, error)
+            return {"type": "unreadable"}  # no decider takes that
 
     def report(self, fact: Fact) -> None:
         self.facts.append(fact)
@@ -126,6 +133,7 @@ class Activation:
 
     def _decide(self) -> Decision:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
+        replayed = self._replay()
         facts, self.facts = self.facts, []
         for fact in facts:
             if self._is_for_decider(fact) and self.decider.offer(fact) is Verdict.TAKEN:
@@ -134,8 +142,7 @@ class Activation:
             return self._after_the_end()
         merged: Decision | None = None
         clean = not facts  # nothing but durable mail led here
-        if self.replayed:
-            self.replayed = False
+        if replayed:
             merged = self.decider.decide()
             self.pending.add(merged)
         while merged is None or merged.status not in FINAL:
@@ -152,6 +159,16 @@ class Activation:
             self.pending.add(decision)
             merged = decision if merged is None else merge(merged, decision)
         return merged
+
+    def _replay(self) -> bool:
+        """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
+        if self.unread is None:
+            return False
+        (state, first, entries), self.unread = self.unread, None
+        self.decider.replay(state, first, entries, self.now())
+        if entries and not self.paused and self.status not in FINAL:
+            self.facts += self.decider.expire(self.now())
+        return bool(entries)
 
     def _is_for_decider(self, fact: Fact) -> bool:
         """Note the end of a running effect."""
@@ -213,6 +230,7 @@ class Activation:
 
     def give_up(self, message: str) -> None:
         """The journal can't be loaded: the execution is stuck until somebody mends it."""
+        self.loading = False
         self._settle(self._stuck(message))
 
     def _stuck(self, message: str) -> Decision:
@@ -374,13 +392,3 @@ class Activation:
         for _, waiter in self.durable:
             waiter.cancel()
         self.decider.close()
-
-
-def child_post(child: str, parent: str, ending: Fact) -> Post:
-    """What a parent is told when a child has ended."""
-    status = ending["type"]
-    fact: Fact = {"type": "child", "at": ending["at"], "id": child, "status": status}
-    for field in ("value", "error", "reason"):
-        if field in ending:
-            fact[field] = ending[field]
-    return Post("parent", parent, f"child:{child}", fact)

@@ -25,9 +25,10 @@ from ..state.errors import (
 )
 from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
 from . import failures
-from .activation import Activation, child_post
+from .activation import Activation
 from .decider import Access, Fact, Post, Spawn
 from .entries import decode, encode
+from .transition import child_post
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -149,7 +150,8 @@ class Delivery:
         A failed one that is being opened again is not an outbox; then there is nothing to tell.
         """
         activation.settling = []
-        if activation.parent is not None and not activation.mailbox:
+        reopened = any(fact["type"] == "retry" for _, fact in activation.mailbox.values())
+        if activation.parent is not None and not reopened:
             ending = await self.ending(head)
             activation.settling.append(child_post(activation.id, activation.parent, ending))
         posts = list(activation.settling)

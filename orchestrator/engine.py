@@ -192,7 +192,10 @@ class Engine:
         if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
             self._spawn(self._load_slowly(activation, head, entries))
         else:
-            self._load(activation, head, [decode(text) for text in entries])
+            try:
+                self._load(activation, head, [decode(text) for text in entries])
+            except StoreCorrupt as error:
+                activation.give_up(str(error))
 
     def _supersede(self, activation: Activation) -> None:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
@@ -202,11 +205,8 @@ class Engine:
             earlier.stop()
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
-        activation.decider.replay(head.state, head.base, entries, activation.now())
-        activation.replayed = bool(entries)
+        activation.unread = (head.state, head.base, entries)
         activation.loading = False
-        if entries:
-            activation.expire()
         activation.schedule()
 
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
@@ -223,7 +223,6 @@ class Engine:
             else:
                 self._load(activation, head, entries)
         except StoreCorrupt as error:
-            activation.loading = False
             activation.give_up(str(error))
         except StoreError as error:
             log.warning("execution %s: loading failed (%s)", head.id, error)

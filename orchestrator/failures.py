@@ -43,9 +43,13 @@ def decode(failure: Failure) -> Exception:
     if cls is None:
         return StepFailed(message, kind=kind, data=data)
     args = tuple(failure.get("args", [message]))
-    error = cls.__new__(cls, *args)  # not __init__: its signature is the class's own affair
-    error.args = args
-    error.__dict__.update(data)
+    try:
+        # Not __init__: its signature is the class's own affair, except where the interpreter keeps state in it.
+        error = cls(*args) if cls.__module__ == "builtins" else cls.__new__(cls, *args)
+        error.args = args
+        error.__dict__.update(data)
+    except (TypeError, ValueError, AttributeError, LookupError, RuntimeError):  # it can't be made from its arguments
+        return StepFailed(message, kind=kind, data=data)
     return error
 
 

@@ -147,7 +147,7 @@ class Performer:
     def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:
         """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
         if pause is None:
-            return self._outcome(call, attempt, started, {"error": failures.encode(error)})
+            return self._outcome(call, attempt, started, {"error": _told(error)})
         now = self._clock()
         return {
             "type": "retrying",
@@ -156,7 +156,7 @@ class Performer:
             "at": now,
             "n": attempt,
             "until": now + int(pause * 1000) + 1,
-            "error": failures.encode(error),
+            "error": _told(error),
         }
 
     def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
@@ -222,3 +222,12 @@ class Performer:
         if len(text) * 4 > self._limit:
             check_size(len(text.encode()), f"the result of {call.name!r}", self._limit)
         return value if type(value) is str else loads(text)
+
+
+def _told(error: BaseException) -> Fact:
+    """The error as the journal keeps it, also when the error itself can't be asked."""
+    try:
+        return failures.encode(error)
+    except Exception as broken:  # the edge to user code: an error may have any __str__
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        return {"kind": kind, "message": f"an error whose text can't be read ({type(broken).__name__})"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..state.errors import PayloadTooLarge
 from ..state.records import Mail
 from . import failures
-from .decider import Decision, Fact
+from .decider import Decision, Fact, Post
 from .entries import encode
 
 _NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})
@@ -71,3 +71,13 @@ def merge(first: Decision, second: Decision) -> Decision:
     second.base = first.base if second.base is None else second.base
     second.immediate = second.immediate and not first.perform
     return second
+
+
+def child_post(child: str, parent: str, ending: Fact) -> Post:
+    """What a parent is told when a child has ended."""
+    status = ending["type"]
+    fact: Fact = {"type": "child", "at": ending["at"], "id": child, "status": status}
+    for field in ("value", "error", "reason"):
+        if field in ending:
+            fact[field] = ending[field]
+    return Post("parent", parent, f"child:{child}", fact)

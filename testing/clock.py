@@ -183,19 +183,24 @@ def run_virtual(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]], limit: Du
     try:
         return loop.run_until_complete(main(loop))
     finally:
-        abandon(asyncio.all_tasks(loop))
+        abandon(loop)
         loop.close()
 
 
-def abandon(tasks: set[asyncio.Task[Any]]) -> None:
-    """Drop tasks that will never go on, without a word about them."""
-    for task in tasks:
-        task._log_destroy_pending = False  # type: ignore[attr-defined] # asyncio's own way (see gather)
-        coroutine = task.get_coro()
-        for _ in range(100):  # a coroutine may await while it is being closed; it is closed again then
-            try:
-                if coroutine is not None:
-                    coroutine.close()
-            except BaseException:  # noqa: BLE001  # clean-up of user code that is not supposed to run at all
-                continue
-            break
+def abandon(loop: VirtualLoop) -> None:
+    """Drop the tasks that will never go on, without a word about them."""
+    seen: set[asyncio.Task[Any]] = set()
+    while tasks := asyncio.all_tasks(loop) - seen:  # closing one may make others
+        seen |= tasks
+        for task in tasks:
+            task._log_destroy_pending = False  # type: ignore[attr-defined] # asyncio's own way (see gather)
+            _close(task.get_coro())
+
+
+def _close(coroutine: Any) -> None:
+    for _ in range(100):  # it may await while it is being closed, and is closed again then
+        try:
+            coroutine.close()
+        except BaseException:  # noqa: BLE001  # clean-up of user code that is not supposed to run at all
+            continue
+        return

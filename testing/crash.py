@@ -120,9 +120,7 @@ def _plans(kills: Literal["each"] | int, moments: int, seed: int) -> Iterable[tu
     if kills == "each":
         return ((number,) for number in range(1, moments + 1))
     draw = random.Random(seed)
-    return (
-        tuple(draw.randint(1, max(1, moments)) for _ in range(draw.choice((2, 3)))) for _ in range(kills)
-    )
+    return (tuple(draw.randint(1, max(1, moments)) for _ in range(draw.choice((2, 3)))) for _ in range(kills))
 
 
 def _start_and_wait(target: object, input: Any) -> Scenario:

@@ -136,9 +136,7 @@ class StoreOfOneProcess(Store):
         return await self._ask(
             "accept",
             id,
-            lambda: self._shared.accept(
-                id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen
-            ),
+            lambda: self._shared.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen),
         )
 
     async def append(self, change: Change) -> Appended:

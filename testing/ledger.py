@@ -18,9 +18,9 @@ from ..state.memory import MemoryStore
 from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
 
 HEAD_LIMIT = 64 * 1024
-RESULTS = frozenset({"step", "model", "tool", "child", "timer", "decided", "callback"})
+RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
 """Entries that are the one result of the operation they name."""
-ONCE = {"start": "", "message": "id", "event": "id", "reply": "to"}
+ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
 """Entries that appear once for each value of a field."""
 
 
@@ -101,9 +101,7 @@ class Ledger(MemoryStore):
         before = self.head_now(id)
         if mail is not None and mail.key == "start":
             mail = mail._replace(body=_seeded(mail.body, id))
-        answered = super().accept(
-            id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen
-        )
+        answered = super().accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
         assert isinstance(answered, asyncio.Future)
         if answered.exception() is None:
             self._check_accepted(id, mail, before, answered.result(), create, reopen)
@@ -181,6 +179,7 @@ class Ledger(MemoryStore):
         elif kind == "begun":
             book.begun.add((entry["op"], entry["n"]))
         elif kind == "checkpoint":
+            book.once = {(what, which) for what, which in book.once if what != "decided"}
             book.recorded.clear()
             book.begun.clear()
             book.invoked.clear()

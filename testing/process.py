@@ -116,12 +116,12 @@ class Process:
         if not self.alive:
             return
         self.alive = False
+        for call in self._held or ():
+            _swallow(call)
         self._held = None
         self._corpses = self._loop.tasks_of(self._pass)
         if noticed:
-            self._burial = self._loop.create_task(
-                self._ledger.retire(self.name), context=contextvars.Context()
-            )
+            self._burial = self._loop.create_task(self._ledger.retire(self.name), context=contextvars.Context())
         self._death.set_result(None)
 
     async def die(self, *, noticed: bool = True) -> None:
@@ -140,13 +140,26 @@ class Process:
     def _go_on(self) -> None:
         held, self._held = self._held, None
         for call in held or ():
-            if call.handle is not None and not call.handle.cancelled():
-                self._loop.call_soon(call.callback, *call.args, context=call.context)
+            self._loop.call_soon(_run_late, call, context=call.context)
 
     def _pass(self, call: Call) -> None:
         if not self.alive:
+            _swallow(call)
             return
         if self._held is not None:
             self._held.append(call)
         else:
             call.run()
+
+
+def _run_late(call: Call) -> None:
+    """It may have been cancelled by what ran before it."""
+    if call.handle is not None and not call.handle.cancelled():
+        call.run()
+
+
+def _swallow(call: Call) -> None:
+    """Nobody is left to be told of what this is about."""
+    for future in call.args:
+        if isinstance(future, asyncio.Future) and future.done() and not future.cancelled():
+            future.exception()

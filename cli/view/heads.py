@@ -42,12 +42,18 @@ def doing(head: Head, now: int) -> str:
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[Cell]], width: int) -> Iterator[Text]:
-    """Aligned columns; the last takes what is left, and the widest others give way when there is too little."""
+    """Aligned columns; the last takes what is left, and the others give way when there is too
+    little, the first one (what one would type) at the very end."""
     widths = [max(cell_len(title), *(cell_len(row[i][0]) for row in rows), 0) for i, title in enumerate(titles)]
     gaps = 2 * (len(titles) - 1)
     least = min(widths[-1], max(18, width // 4))
-    while sum(widths[:-1]) + gaps + least > width and max(widths[:-1]) > 8:
-        widths[widths.index(max(widths[:-1]))] -= 1
+    while sum(widths[:-1]) + gaps + least > width:
+        widest = max(range(1, len(widths) - 1), key=widths.__getitem__)
+        if widths[widest] <= 8:
+            widest = 0
+            if widths[0] <= 16:
+                break
+        widths[widest] -= 1
     widths[-1] = max(width - sum(widths[:-1]) - gaps, 8)
     yield _joined([(title, "bold dim") for title in titles], widths)
     for row in rows:

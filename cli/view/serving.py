@@ -74,7 +74,8 @@ def suggestions(functions: Mapping[str, object], where: str, *, token: bool) -> 
     there = ("" if where == DEFAULT_URL else f" --url {where}") + (" --token …" if token else "")
     by_kind: dict[str, str] = {}
     for name, function in functions.items():
-        by_kind.setdefault(kind(function), name)
+        if kind(function) != "agent" or getattr(function, "input", str) is str or "agent" not in by_kind:
+            by_kind[kind(function)] = name  # the last ones: they stand on those before them
     found: list[tuple[str, str]] = []
     if "agent" in by_kind:
         agent = shlex.quote(by_kind["agent"])

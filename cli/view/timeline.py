@@ -240,6 +240,7 @@ class Timeline:
         if message is not None and message.facts.get("id") in (entry.get("to"), None):
             row.ms = _at(entry) - message.at
         _close(row, entry)
+        self._quote(row, entry)
         return [row]
 
     def _end(self, number: int, entry: Entry) -> list[Row]:
@@ -252,6 +253,7 @@ class Timeline:
         if self.started is not None:
             row.ms = _at(entry) - self.started
         _close(row, entry)
+        self._quote(row, entry)
         if entry["type"] != "completed":
             row.state = FAILED
         row.facts = {key: entry[key] for key in ("by", "reason") if entry.get(key)}
@@ -260,6 +262,15 @@ class Timeline:
     def _other(self, number: int, entry: Entry) -> list[Row]:
         rest = {key: value for key, value in entry.items() if key not in ("type", "at", "op", "name")}
         return self._info(number, entry, value=rest or None, name=str(entry.get("name", "")))
+
+    def _quote(self, row: Row, entry: Entry) -> None:
+        """An answer that only names the model operation whose text it is."""
+        if "said" in entry and self.turns:
+            for model in reversed(self.turns[-1].rows):
+                answer: Any = model.value
+                if model.kind == "model" and model.op == entry["said"] and isinstance(answer, dict):
+                    row.value = cast("Entry", answer).get("text")
+                    return
 
     def _open(self, number: int, kind: str, entry: Entry) -> Row:
         op = str(entry.get("op", ""))

@@ -69,12 +69,14 @@ async def functions(call: Call) -> Answer:
 
 def described(name: str, function: Any) -> dict[str, Any]:
     """A function for people and programs."""
-    own: dict[str, Any] = vars(function)
-    description: object = getattr(function, "description", None) or own.get("__doc__") or ""
+    said: object = getattr(function, "description", None)
+    if said is None and kind_of(function) == "workflow":
+        said = getattr(function, "__doc__", None)
+    description = str(said or "").strip()
     return {
         "name": name,
         "kind": kind_of(function),
-        "description": str(description).strip(),
+        "description": description,
         "input": input_schema(function),
     }
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from ...state.errors import InvalidInput
@@ -56,6 +58,8 @@ class Guard:
             if refusal is not None:
                 await problem(refusal)(scope, receive, send)
                 return
+            if b"access_token=" in scope.get("query_string", b""):
+                send = _private(send)
         await self._app(scope, receive, send)  # type: ignore[operator]  # Starlette types its apps otherwise
 
     def _refusal(self, scope: Scope) -> Refused | None:
@@ -70,6 +74,17 @@ class Guard:
         if not hmac.compare_digest(given, self._token):
             return _unauthorized("the token is wrong", 'Bearer error="invalid_token"')
         return None
+
+
+def _private(send: Send) -> Send:
+    """Keep answers to URLs that hold the token out of shared caches (RFC 6750, 2.3)."""
+
+    async def marked(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"cache-control", b"private")]
+        await send(message)
+
+    return marked
 
 
 def _unauthorized(message: str, challenge: str) -> Refused:

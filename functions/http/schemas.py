@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from ...state.codec import adapter
@@ -41,7 +42,7 @@ def _pointed(node: Any, renamed: dict[str, str]) -> Any:
             key: renamed.get(value, value) if key == "$ref" and isinstance(value, str) else _pointed(value, renamed)
             for key, value in members.items()
         }
-    if type(node) is list:
-        items = cast("list[Any]", node)
+    if isinstance(node, list):
+        items = cast("Sequence[Any]", node)
         return [_pointed(item, renamed) for item in items]
     return node

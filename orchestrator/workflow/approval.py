@@ -61,7 +61,13 @@ class Asking(Scope):
         digest = digest_of(what, shown)
         approving = Approving(run, self._next(), what, digest)
         run.open(approving)
-        entry: Fact = {"type": "ordered", "op": approving.op, "at": run.timers.now, "kind": "approval", "name": what}
+        entry: Fact = {
+            "type": "ordered",
+            "op": approving.op,
+            "at": run.began(approving.op),
+            "kind": "approval",
+            "name": what,
+        }
         entry |= {"what": what, "digest": digest}
         if shown is not None:
             entry["data"] = shown

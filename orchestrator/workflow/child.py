@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ...state.codec import plain
+from ...state.errors import InvalidInput
 from ..decider import Fact, Post, Spawn
 from .operation import Decode, Operation
 from .run import Run
@@ -74,13 +75,15 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
     value = thing.check(value) if hasattr(thing, "check") else plain(value)
     renewed = run.renewed.get(op)
     child_id = (f"{run.id}/{op}" if id is None else id) + (f"~{renewed[1]}" if renewed else "")
+    if child_id in run.children:
+        raise InvalidInput(f"{child_id!r} is the id of a child that is open already; give each child its own")
     child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), child_id, detached)
     run.open(child)
     run.children[child_id] = op
     run.own[op] = {
         "type": "ordered",
         "op": op,
-        "at": run.timers.now,
+        "at": run.began(op),
         "kind": "child",
         "name": name,
         "id": child_id,

@@ -17,12 +17,12 @@ from .chance import Drawing
 from .child import Parenting
 from .event import Listening
 from .keyvalue import State
-from .map import Mapping
+from .map import Branching
 from .sleep import Sleeping
 from .step import Stepping
 
 
-class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Mapping, Parenting, Drawing):
+class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching, Parenting, Drawing):
     """The durable operations of a workflow. Branches of map and parallel get contexts of their own."""
 
     __slots__ = ()
@@ -58,8 +58,9 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Mapping, 
     async def checkpoint(self, input: Any = None) -> NoReturn:
         """Begin anew with ``input`` and a fresh history, in the same execution. It does not return.
 
-        Open operations are given up, attached children cancelled; events that nobody has taken are kept. For
-        workflows that go on for long, so that waking never has to read what is over.
+        Open operations are given up, attached children cancelled, and ``finally`` blocks around it can't order
+        anything; events that nobody has taken are kept. For workflows that go on for long, so that waking
+        never has to read what is over.
         """
         if self._prefix:
             raise InvalidInput("checkpoint begins the whole workflow anew; call it outside of map and parallel")

@@ -17,7 +17,7 @@ from ..decider import Decision, Fact, Post, Verdict
 from ..resilience import Policy
 from . import mismatch
 from .context import Context
-from .facts import HANDLERS
+from .facts import HANDLERS, advance
 from .reopening import reopened
 from .run import Origin, Run
 
@@ -152,6 +152,9 @@ class WorkflowDecider:
             return True
         if kind == "ordered":
             return self._ordered(entry)
+        if kind == "retry":
+            advance(run, entry)
+            return True
         if kind in _FINAL:
             return True  # what is recorded as ended has ended, whatever the code says now
         if kind not in HANDLERS and kind != "start":
@@ -163,7 +166,9 @@ class WorkflowDecider:
         """Whether an entry that only a failure may have led to is what the code asks for without it."""
         op = self._run.ops.get(entry.get("op", ""))
         if op is None:
-            return "op" not in entry or entry["op"] in self._run.unsent
+            timer = self._run.timers.open.get(entry.get("op", ""))
+            fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
+            return fires or "op" not in entry or entry["op"] in self._run.unsent
         return entry["type"] in ("sent", "child", "decided", "callback", "beat") or (
             mismatch.identity(entry) == (op.kind, op.name)
         )

@@ -116,9 +116,11 @@ def sent(run: Run, fact: Fact) -> bool:
     op = run.ops.get(effect.op)
     if isinstance(op, Child):
         op.sent()
-    elif effect.op in run.leaving:
-        run.leaving.discard(effect.op)
-        tell_to_cancel(run, effect.op, effect.id)
+    else:
+        run.children.pop(effect.id, None)
+        if effect.op in run.leaving:
+            run.leaving.discard(effect.op)
+            tell_to_cancel(run, effect.op, effect.id)
     return True
 
 

@@ -81,4 +81,4 @@ class State:
 
 
 def _decoded(decode: Decode | None, value: Any) -> Any:
-    return value if decode is None else decode(value)
+    return plain(value) if decode is None else decode(value)

@@ -25,7 +25,7 @@ A = TypeVar("A")
 T = TypeVar("T")
 
 
-class Mapping(Scope):
+class Branching(Scope):
     """The part of a context that does many things at once."""
 
     __slots__ = ()

@@ -81,7 +81,6 @@ class Operation(_Typed[T]):
         """Withdraw what was ordered; the operation has been cancelled."""
         self.run.withdraw(self.op)
 
-
     def leave(self) -> None:
         """The workflow is over while this is open."""
         self.give_up()

@@ -28,7 +28,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
     loose: set[int] = set()
     renewed: dict[str, tuple[int, int]] = {}
     for count, (failed, retried) in enumerate(_retries(entries), start=1):
-        left_out |= {failed, retried}
+        left_out.add(failed)
         again, begun = _again(entries, ops, left_out, failed, retried)
         for op in again:
             renewed[op] = (entries[retried]["at"], count)

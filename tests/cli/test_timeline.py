@@ -94,6 +94,14 @@ def test_usage_is_summed_and_nonsense_counts_nothing() -> None:
     assert (timeline.totals.tokens, timeline.totals.cost, timeline.totals.models) == (15, 0.25, 4)
 
 
+@pytest.mark.parametrize("type_", ["reply", "completed"])
+def test_an_answer_may_name_the_model_call_whose_text_it_is(type_: str) -> None:
+    message: Entry = {"type": "message", "id": "m", "content": "hi"}
+    model: Entry = {"type": "model", "op": "t1.m1", "ms": 1, "value": {"text": "hello"}}
+    assert fold(message, model, {"type": type_, "to": "m", "said": "t1.m1"}).rows()[-1].value == "hello"
+    assert fold(message, model, {"type": type_, "to": "m", "said": "t9"}).rows()[-1].value is None
+
+
 def test_condensing_keeps_the_first_the_last_and_the_failed() -> None:
     steps: list[Entry] = [
         {"type": "step", "op": f"1.{item}", "name": "s", "ms": 1, **({"error": ERROR} if item == 50 else {"value": 0})}

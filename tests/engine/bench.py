@@ -23,9 +23,7 @@ class Bench:
     async def process(self, *functions: object, faults: Faults | None = None, **settings: Any) -> Process:
         """Start another process."""
         name = f"p{len(self.processes) + 1}"
-        process = Process(
-            self.loop, name, self.ledger, functions, replace(Settings(), **settings), faults=faults
-        )
+        process = Process(self.loop, name, self.ledger, functions, replace(Settings(), **settings), faults=faults)
         self.processes.append(process)
         await process.start()
         return process

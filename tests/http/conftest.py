@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -69,7 +69,7 @@ Main = Callable[[Shop], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager
-async def opened(token: str | None = None, **options: Any) -> AsyncIterator[Shop]:
+async def opened(token: str | None = None, **options: Any) -> AsyncGenerator[Shop]:
     async with Runtime([echo, slow, refund, ticket], "memory://") as runtime:
         app = create_app(runtime, token=token, **options)
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx types ASGI with plain dicts

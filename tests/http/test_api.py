@@ -57,6 +57,7 @@ def test_a_message_with_an_id_arrives_once(run: Run) -> None:
         for _ in range(2):
             answer = await shop.client.post("/sessions/echo/c", json={"content": "hi", "id": "m-1"})
             assert (answer.json()["message"], answer.json()["result"]) == ("m-1", "hi")
+        keyed = httpx.Response(500)
         for _ in range(2):
             keyed = await shop.client.post("/sessions/echo/c", json={"content": "ho"}, headers={"idempotency-key": "k"})
         entries = (await shop.client.get("/history/echo/c")).json()["entries"]

@@ -145,7 +145,8 @@ def serve(tmp_path: Path, asgi: bool) -> Iterator[Any]:
 
 
 def event(type: str, data: Any, **more: Any) -> CloudEvent:
-    return CloudEvent(**{"id": "1", "source": "/test", "type": type, "data": data, **more})
+    attributes: dict[str, Any] = {"id": "1", "source": "/test", "type": type, "data": data, **more}
+    return CloudEvent(**attributes)
 
 
 def test_a_tool(serve: Any) -> None:
@@ -232,7 +233,7 @@ def test_a_stop_lets_running_steps_finish_and_records_them(serve: Any) -> None:
             await store.close()
 
     owner, entries = asyncio.run(journal())
-    assert owner is None, Path(served.log.name).read_text('utf-8')
+    assert owner is None, Path(served.log.name).read_text("utf-8")
     assert "rested" in [entry.get("value") for entry in entries if entry["type"] == "step"]
     assert "Traceback" not in Path(served.log.name).read_text("utf-8")
 

@@ -46,6 +46,8 @@ def test_the_token_opens_the_api(run: Run, headers: dict[str, Any], query: str, 
     async def main(shop: Any) -> None:
         answer = await shop.client.get(f"/counts{query}", headers=headers)
         assert answer.status_code == status
+        if query and status == 200:
+            assert answer.headers["cache-control"] == "private"
         if status == 401:
             assert answer.headers["www-authenticate"].startswith("Bearer")
             assert answer.headers["content-type"] == "application/problem+json"

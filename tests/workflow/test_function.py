@@ -6,13 +6,14 @@ import types
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.decider import Function
 from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.errors import InvalidInput
-from pydantic import BaseModel
 
 from .world import World
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from overwinter.orchestrator import tokens
+from overwinter.orchestrator.decider import Decision
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
@@ -103,6 +106,7 @@ def history(name: str) -> Any:
 def test_a_history_replays(name: str) -> None:
     recorded = history(name)
     workflow, entries = Workflow(WORKFLOWS[recorded["workflow"]]), recorded["entries"]
+    decision = Decision()
     for cut in range(len(entries) + 1):
         decider = replay(workflow, recorded["id"], entries[:cut])
         decision = decider.decide()
@@ -116,7 +120,9 @@ def test_a_wrong_history_is_stuck() -> None:
     recorded = history("wrong")
     decision = replay(Workflow(order), recorded["id"], recorded["entries"]).decide()
     assert decision.status == "stuck"
-    assert "asked for approval 'charge' as operation 1, but the journal recorded step 'gift wrap' there" in decision.error
+    assert (
+        "asked for approval 'charge' as operation 1, but the journal recorded step 'gift wrap' there" in decision.error
+    )
 
 
 def test_what_this_release_writes_is_what_is_recorded() -> None:
@@ -130,11 +136,11 @@ def test_what_this_release_writes_is_what_is_recorded() -> None:
 
 def play_order(world: World) -> None:
     world.children["letter"] = lambda letter: f"dear {letter['to']}"
-    world.run()
+    world.run(3)
     world.mail({"type": "decided", "op": "1", "approved": True, "by": "ann", "reason": "fine"})
     world.run(4)
-    secret = next(entry for entry in world.decider._run.ops.values() if entry.kind == "callback")  # pyright: ignore[reportPrivateUsage]
-    world.mail({"type": "beat", "op": secret.op, "secret": secret.secret})  # type: ignore[attr-defined]  # a Callback
+    _, op, secret = tokens.parse(world.values["order-7", "courier"][0])
+    world.mail({"type": "beat", "op": op, "secret": secret})
     world.event("stars", 5)
-    world.mail({"type": "callback", "op": secret.op, "secret": secret.secret, "value": 3})  # type: ignore[attr-defined]  # a Callback
+    world.mail({"type": "callback", "op": op, "secret": secret, "value": 3})
     world.run()

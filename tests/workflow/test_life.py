@@ -6,11 +6,12 @@ import asyncio
 import gc
 import logging
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
+
 from overwinter.orchestrator.decider import Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
@@ -172,6 +173,21 @@ def test_a_checkpoint_is_all_that_is_needed_to_go_on() -> None:
     assert decision.entries == world.journal[-1:] and decision.note == "round 3"
 
 
+def test_the_status_line_outlives_a_checkpoint() -> None:
+    async def flow(ctx: Context, n: int) -> None:
+        if n == 0:
+            ctx.status("under way")
+            await ctx.sleep(1)
+            await ctx.checkpoint(1)
+        await ctx.wait_for("go")
+
+    world = World(flow, 0).run()
+    assert world.last.note == "under way"
+    decider = world.workflow.decider("w-1")
+    decider.replay("", world.base, world.journal[world.base - 1 :], START)
+    assert decider.decide().note == "under way"
+
+
 def test_facts_of_the_turn_in_which_it_begins_anew_are_not_lost() -> None:
     async def flow(ctx: Context, n: int) -> list[Any]:
         if n == 0:
@@ -231,7 +247,7 @@ def test_a_checkpoint_belongs_to_the_whole_workflow() -> None:
 def test_eviction_runs_no_effects_and_leaves_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
     ended: list[str] = []
 
-    async def ticks() -> AsyncIterator[int]:
+    async def ticks() -> AsyncGenerator[int, None]:
         try:
             for n in range(3):
                 yield n
@@ -375,6 +391,7 @@ def test_as_completed_refuses_what_has_no_order() -> None:
 
 def test_a_timer_that_is_cancelled_costs_nothing_later() -> None:
     async def flow(ctx: Context) -> None:
+        ctx.sleep("1m")
         for _ in range(500):
             async with asyncio.timeout(3600):
                 await ctx.step(work)
@@ -384,8 +401,8 @@ def test_a_timer_that_is_cancelled_costs_nothing_later() -> None:
     for _ in range(500):
         world.perform()
     timers = world.decider._run.timers  # pyright: ignore[reportPrivateUsage]  # what is held is what is tested
-    assert len(timers) == 1 and len(timers._heap) < 100  # pyright: ignore[reportPrivateUsage]
-    assert world.last.awaits == "timer until 2023-11-15T22:13:20Z"
+    assert len(timers) == 2 and len(timers._heap) < 100  # pyright: ignore[reportPrivateUsage]
+    assert world.last.awaits == "timer until 2023-11-14T22:14:20Z"
 
 
 def test_what_it_awaits_is_said_for_people() -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+
 from overwinter.orchestrator.decider import Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
@@ -247,7 +248,7 @@ def test_entries_about_the_whole_execution_are_passed_over() -> None:
 
 
 async def spins(ctx: Context) -> None:
-    while True:
+    while True:  # noqa: ASYNC110  # this is what is tried
         await asyncio.sleep(0)
 
 

@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
+
 from overwinter.orchestrator import tokens
 from overwinter.orchestrator.decider import Access, Invoke, Spawn, Verdict
 from overwinter.orchestrator.resilience import Breaker, Retry
@@ -25,7 +27,6 @@ from overwinter.state.errors import (
     InvalidInput,
     TimedOut,
 )
-from pydantic import BaseModel
 
 from .world import World
 
@@ -95,15 +96,13 @@ def test_errors_come_back_as_their_class_with_data() -> None:
 def test_a_plain_function_is_threaded_and_an_async_one_is_not() -> None:
     async def flow(ctx: Context) -> None:
         shop = Shop()
-        await asyncio.gather(
-            ctx.step(price),
-            ctx.step(take, Order(id=1, price=Decimal(1))),
-            ctx.step(shop.sell, 1),
-            ctx.step(partial(shop.sell, 2)),
-            ctx.step(shop, 3),
-            ctx.step(lambda: price()),
-            ctx.step(lambda: 1),
-        )
+        ctx.step(price)
+        ctx.step(take, Order(id=1, price=Decimal(1)))
+        ctx.step(shop.sell, 1)
+        ctx.step(partial(shop.sell, 2))
+        ctx.step(shop, 3)
+        ctx.step(lambda: price())
+        await ctx.step(lambda: 1)
 
     calls = [effect for effect in World(flow).open.values() if isinstance(effect, Invoke)]
     assert [(call.name, call.threaded) for call in calls] == [
@@ -198,6 +197,7 @@ def test_durable_retries_and_begun_attempts() -> None:
 
 def test_events_are_kept_in_order_for_whoever_matches() -> None:
     async def flow(ctx: Context) -> list[Any]:
+        await ctx.wait_for("begin")
         big = await ctx.wait_for("n", match=lambda n: n > 5)
         rest = [await ctx.wait_for("n") for _ in range(3)]
         order = await ctx.wait_for("order", type=Order)
@@ -206,6 +206,7 @@ def test_events_are_kept_in_order_for_whoever_matches() -> None:
     world = World(flow)
     for n in (1, 7, 2, 9):
         assert world.event("n", n) is Verdict.TAKEN
+    world.event("begin")
     assert world.last.awaits == "event order"
     world.event("order", {"id": 1, "price": "1"})
     assert world.value == [7, 1, 2, 9, "Order"]
@@ -338,6 +339,14 @@ def test_a_child_is_recorded_before_it_is_started_and_typed_by_its_target() -> N
     assert world.value == ["w-1/0", "Receipt"]
 
 
+def test_two_open_children_can_not_share_an_id() -> None:
+    async def flow(ctx: Context) -> None:
+        ctx.child("other", id="kid")
+        await ctx.child("other", id="kid")
+
+    assert "'kid' is the id of a child that is open already" in str(World(flow).run().error)
+
+
 def test_a_childs_input_is_checked_where_it_is_called() -> None:
     async def flow(ctx: Context) -> None:
         await ctx.child(Decorated, {"id": "x"})
@@ -349,7 +358,11 @@ def test_a_childs_input_is_checked_where_it_is_called() -> None:
 @pytest.mark.parametrize(
     ("ending", "kind", "cause"),
     [
-        ({"status": "failed", "error": {"kind": "builtins.KeyError", "message": "'k'", "args": ["k"]}}, ExecutionFailed, KeyError),
+        (
+            {"status": "failed", "error": {"kind": "builtins.KeyError", "message": "'k'", "args": ["k"]}},
+            ExecutionFailed,
+            KeyError,
+        ),
         ({"status": "cancelled", "reason": "enough"}, ExecutionCancelled, type(None)),
     ],
 )
@@ -480,6 +493,24 @@ def test_a_missed_rule_carries_what_was_reached() -> None:
     assert text == "Completion.at_least(3) can't be met: 1 of 4 succeeded, 2 failed"
 
 
+def test_what_is_no_longer_needed_has_cleaned_up_before_it_goes_on() -> None:
+    async def slow(ctx: Context) -> None:
+        try:
+            await ctx.sleep("1h")
+        finally:
+            await ctx.step(price, name="clean up")
+
+    async def quick(ctx: Context) -> None:
+        await ctx.step(price)
+
+    async def flow(ctx: Context) -> None:
+        await ctx.parallel(slow, quick, slow, completion=Completion.first())
+        await ctx.step(price, name="after")
+
+    world = World(flow).run()
+    assert [entry["name"] for entry in world.journal[1:-1]] == ["price", "clean up", "clean up", "after"]
+
+
 def test_nothing_to_map_is_complete() -> None:
     async def flow(ctx: Context) -> list[Any]:
         return [await ctx.map(even, []), await ctx.parallel()]
@@ -503,7 +534,7 @@ def test_ten_thousand_items_are_light() -> None:
 
     world = World(flow, 10_000)
     assert len(world.open) == 50
-    most = 0
+    most, decision = 0, world.last
     facts = [{"type": "step", "op": f"0.{i}", "name": "even", "ms": 0, "value": 2} for i in range(10_000)]
     for fact in facts:
         fact["at"] = world.now

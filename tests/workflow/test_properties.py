@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import CompletionFailed, TimedOut
@@ -131,7 +132,7 @@ async def grown(ctx: Context, tree: Tree) -> Any:
     return [str(result), ctx.now().isoformat(), str(ctx.uuid())]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(tree=TREES, seed=st.integers(0, 2**16), cancel=st.integers(0, 12), data=st.data())
 def test_any_workflow_replays_from_any_prefix(tree: Tree, seed: int, cancel: int, data: st.DataObject) -> None:
     draw = random.Random(seed)

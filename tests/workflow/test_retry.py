@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
@@ -71,7 +72,7 @@ def test_begins_at_the_failed_step_and_drops_what_the_failure_led_to() -> None:
 
 
 async def side_by_side(ctx: Context) -> list[str]:
-    return await asyncio.gather(ctx.step(work, "a"), ctx.step(fragile, "b"), ctx.step(work, "c"))
+    return list(await asyncio.gather(ctx.step(work, "a"), ctx.step(fragile, "b"), ctx.step(work, "c")))
 
 
 def test_parallel_successes_stay() -> None:

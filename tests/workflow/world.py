@@ -214,6 +214,7 @@ def replayed_from(world: World, cut: int) -> None:
     decider = replay(world.workflow, world.id, journal[:cut])
     within = cut not in world.turns and journal[cut]["type"] not in OWN
     decisions = [] if within else [decider.decide()]  # facts of one turn are decided on together
+    assert within or not decisions[0].abandon, "after replay nothing runs that could be abandoned"
     for at, fact in enumerate(json.loads(json.dumps(journal[cut:])), start=cut + 1):
         if fact["type"] in OWN:
             continue

@@ -1,0 +1,29 @@
+"""Durable agent: it sleeps until something happens or a day has passed, and asks before it opens the roof."""
+
+from overwinter import Agent
+from overwinter.functions.model import Message, Scripted, ToolSchema
+from overwinter.patterns import durable_agent
+from overwinter.patterns.durable_agent import Act, Life, Observation
+
+
+def gardener_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+    seen = Observation.model_validate_json(messages[-1].content)
+    if seen.cause == {"frost": True}:
+        return '{"action": "heat"}'
+    if seen.cause == {"sun": True}:
+        return '{"action": "open the roof", "finished": true}'
+    return '{"action": "water"}'
+
+
+async def act(action: str) -> str:
+    """What would move a valve."""
+    return f"{action}: done"
+
+
+def risky(action: str) -> bool:
+    return "roof" in action
+
+
+gardener = Agent("gardener", Scripted(gardener_script, "gardener"), input=Observation, output=Act)
+greenhouse = durable_agent("greenhouse", gardener, act, every="1d", approve=risky, role="head-gardener")
+life = Life(goal="keep the plants alive")
