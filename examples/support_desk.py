@@ -22,7 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from overwinter import Agent, Context, Limits, current_call, tool, workflow
 from overwinter.functions.model import Message, Scripted, ToolCall, ToolSchema, call
@@ -147,7 +147,7 @@ def _report(observation: str) -> str:
     if isinstance(seen, dict) and "refunded_in_all" in seen:
         return f"I have refunded {seen['amount']} for {seen['order_id']}."
     if observation.startswith("["):
-        return "Our specialists say: " + " ".join(opinion["advice"] for opinion in seen)
+        return "Our specialists say: " + " ".join(opinion.advice for opinion in OPINIONS.validate_json(observation))
     return f"Done: {observation}"
 
 
@@ -166,6 +166,9 @@ class Opinion(BaseModel):
 
     specialist: str
     advice: str
+
+
+OPINIONS = TypeAdapter(list[Opinion])
 
 
 class Receipt(BaseModel):

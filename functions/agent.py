@@ -78,10 +78,10 @@ DEFAULT_LIMITS = Limits()
 DEFAULT_HISTORY = History()
 
 
-Out = TypeVar("Out", default=str)
+Out_co = TypeVar("Out_co", covariant=True, default=str)
 
 
-class Agent(Generic[Out]):
+class Agent(Generic[Out_co]):
     """A model with instructions and tools. ``Agent[Resolution]`` is one whose final answer is a Resolution.
 
     - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol.
@@ -105,7 +105,7 @@ class Agent(Generic[Out]):
         model: str | Model,
         instructions: Instructions = "",
         tools: Iterable[object] = (),
-        output: type[Out] | None = None,
+        output: type[Out_co] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         *,
         input: Any = str,
@@ -121,7 +121,7 @@ class Agent(Generic[Out]):
         self.instructions = instructions
         self.description = description
         self.input = input
-        self.output = cast("type[Out]", str if output is None else output)
+        self.output = cast("type[Out_co]", str if output is None else output)
         self.limits = limits
         self.window = _window(history)
         self.model_policy = Policy(retry=retry, timeout=timeout, breaker=breaker)

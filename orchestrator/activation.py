@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from ..state.errors import Conflict, OverwinterError, StoreCorrupt, StoreError
 from ..state.records import FINAL, Appended, Change, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
 from .entries import decode
-from .transition import Transition, child_post, merge
+from .transition import Commit, Transition, child_post, merge
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -25,15 +26,6 @@ log = logging.getLogger("overwinter")
 
 VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
 """Mail that means the execution as a whole; the decider never sees it."""
-
-
-class Commit(NamedTuple):
-    """One append under way."""
-
-    change: Change
-    decision: Decision
-    carried: Transition
-    durable: list[asyncio.Future[None]]
 
 
 class Activation:
@@ -86,7 +78,7 @@ class Activation:
                 self.mailbox[item.seq] = (item, fact)
                 if "blob" in fact:
                     op = f"blob {item.seq}"
-                    self.running[op] = self.engine.loop.create_task(self.engine.fetch(self, op, fact))
+                    self._run(op, partial(self.engine.fetch, self, op, fact))
         self.schedule()
 
     def _read(self, mail: Mail) -> Fact:
@@ -126,7 +118,7 @@ class Activation:
             decision = self._decide()
         except OverwinterError as error:
             decision = self._stuck(f"{type(error).__name__}: {error}")
-        except Exception as error:  # noqa: BLE001  # the edge to deciders: a defect there must not lose the execution
+        except Exception as error:  # the edge to deciders: a defect there must not lose the execution
             log.exception("execution %s: the decider failed", self.id)
             decision = self._stuck(f"the decider failed with {type(error).__name__}: {error}")
         self._settle(decision)
@@ -220,7 +212,9 @@ class Activation:
         decision = Decision()
         decision.status = self.status
         for seq, (mail, fact) in list(self.mailbox.items()):
-            reopens = fact["type"] == "retry" and self.status == "failed" and not self.settling
+            reopens = fact["type"] == "retry" and self.status == "failed"
+            if reopens and self.settling:
+                continue  # first its end is told
             del self.mailbox[seq]
             self.pending.consume(mail, journal=reopens)
             if reopens:
@@ -280,7 +274,7 @@ class Activation:
             self.settling.append(child_post(self.id, self.parent, self.pending.ending()))
         decision.perform = list(self.settling)
         if decision.status == "terminated":
-            self.running["children"] = self.engine.loop.create_task(self.engine.end_children(self))
+            self._run("children", partial(self.engine.end_children, self))
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition()
@@ -356,10 +350,20 @@ class Activation:
     def _perform(self, effects: Sequence[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Invoke):
-                work = self.engine.performer.invoke(self.id, effect, self)
+                call = self.engine.performer.invoke(self.id, effect, self)
+                self.running[effect.op] = self.engine.loop.create_task(call)
             else:
-                work = self.engine.deliver(self, effect)
-            self.running[effect.op] = self.engine.loop.create_task(work)
+                self._run(effect.op, partial(self.engine.deliver, self, effect))
+
+    def _run(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        self.running[op] = self.engine.loop.create_task(self._guarded(op, work))
+
+    async def _guarded(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception:  # the edge to stores: an effect that can't end must not hold the execution for ever
+            log.exception("execution %s: operation %s can't be carried out; it is begun again", self.id, op)
+            self.engine.lost(self)
 
     def _cancel(self, ops: Sequence[str]) -> None:
         for op in ops:

@@ -157,14 +157,13 @@ class Engine:
         head = accepted.head
         if accepted.answer is Answer.GRANTED and head is not None:
             self._activate(accepted, head)
-        elif accepted.answer is Answer.BUSY and head is not None and head.owner == self.owner:
+        elif head is not None and head.owner == self.owner:
             activation = self.active.get(id)
             if activation is None:
                 self._spawn(self.leases.reclaim(id))
-                return
-            if accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
+            elif accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
                 activation.receive(accepted.mail, head.arrivals)
-            elif head.arrivals > activation.arrivals:
+            elif accepted.answer is Answer.BUSY and head.arrivals > activation.arrivals:
                 activation.nudge()
         elif accepted.answer is Answer.QUEUED:
             self._swept.set()

@@ -75,7 +75,7 @@ class Runtime(Control):
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         super().__init__(store if isinstance(store, Store) else open_store(store))
-        self.functions = _by_name(functions.values() if isinstance(functions, Mapping) else functions)
+        self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         self.engine = Engine(self.store, durable, settings, clock=clock)
         self._clock = clock
@@ -292,10 +292,10 @@ def check_id(id: str) -> str:
     return id
 
 
-def _by_name(things: Iterable[object]) -> dict[str, object]:
-    """Functions by name, with those that agents use as tools."""
+def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, object]:
+    """Functions by name, with those that they use."""
     found: dict[str, object] = {}
-    queue = list(things)
+    queue: list[object] = list(cast("Mapping[str, object]", things).values() if isinstance(things, Mapping) else things)
     while queue:
         served = getattr(thing := queue.pop(0), "__overwinter__", thing)
         name = getattr(served, "name", None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import NamedTuple
+
 from ..state.errors import PayloadTooLarge
-from ..state.records import Mail
+from ..state.records import Change, Mail
 from . import failures
 from .decider import Decision, Fact, Post
 from .entries import encode
@@ -62,6 +65,15 @@ def _without_repetition(fact: Fact) -> Fact:
     if "said" not in fact or fact["type"] != "reply":
         return fact
     return {key: value for key, value in fact.items() if key != "value"}
+
+
+class Commit(NamedTuple):
+    """One append under way."""
+
+    change: Change
+    decision: Decision
+    carried: Transition
+    durable: list[asyncio.Future[None]]
 
 
 def merge(first: Decision, second: Decision) -> Decision:

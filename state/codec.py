@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from .errors import InvalidInput
@@ -55,8 +55,8 @@ def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
     try:
         return TypeAdapter(annotation, config=_CONFIG)
-    except Exception as error:
-        if getattr(error, "code", "") != "type-adapter-config-unused":
+    except PydanticUserError as error:
+        if error.code != "type-adapter-config-unused":
             raise
         return TypeAdapter(annotation)  # a model or dataclass brings its own configuration
 

@@ -116,10 +116,10 @@ class Process:
         if not self.alive:
             return
         self.alive = False
+        self._corpses = self._loop.tasks_of(self._pass)
         for call in self._held or ():
             _swallow(call)
         self._held = None
-        self._corpses = self._loop.tasks_of(self._pass)
         if noticed:
             self._burial = self._loop.create_task(self._ledger.retire(self.name), context=contextvars.Context())
         self._death.set_result(None)

@@ -1,5 +1,7 @@
 """Augmented LLM: a help desk that looks into the manual, knows the shop, and remembers what was said."""
 
+from collections.abc import Sequence
+
 from overwinter import run
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import augmented_llm
@@ -14,7 +16,7 @@ async def search(question: str) -> list[str]:
     return [passage for passage in MANUAL if any(word in passage.lower() for word in words)]
 
 
-def script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     asked = messages[-1].content
     return "As I said: vinegar." if "You said:" in asked else asked.partition("Passage 1: ")[2].partition("\n")[0]
 

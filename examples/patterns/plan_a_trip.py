@@ -1,12 +1,14 @@
 """Orchestrator-workers: a planner finds the pieces, workers do them in parallel, one puts them together."""
 
+from collections.abc import Sequence
+
 from overwinter import Agent, run
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import orchestrator_workers
 from overwinter.patterns.orchestrator_workers import Plan, Work
 
 
-def scout_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def scout_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     return f"{messages[-1].content}: done"
 
 

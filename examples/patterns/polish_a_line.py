@@ -1,16 +1,18 @@
 """Evaluator-optimizer: a writer and a critic, three rounds at the most."""
 
+from collections.abc import Sequence
+
 from overwinter import Agent, run
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import evaluator_optimizer
 from overwinter.patterns.evaluator_optimizer import Draft, Verdict
 
 
-def writer_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def writer_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     return "Snow falls." if "Improve" not in messages[-1].content else "Snow falls, and the house listens."
 
 
-def critic_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def critic_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     good = "listens" in messages[-1].content
     return '{"accepted": true}' if good else '{"accepted": false, "feedback": "let somebody listen", "score": 0.4}'
 

@@ -1,12 +1,14 @@
 """Durable agent: it sleeps until something happens or a day has passed, and asks before it opens the roof."""
 
+from collections.abc import Sequence
+
 from overwinter import Agent
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import durable_agent
 from overwinter.patterns.durable_agent import Act, Life, Observation
 
 
-def gardener_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def gardener_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     seen = Observation.model_validate_json(messages[-1].content)
     if seen.cause == {"frost": True}:
         return '{"action": "heat"}'

@@ -1,11 +1,13 @@
 """Prompt chaining: an outline that must pass its gate, then the text."""
 
+from collections.abc import Sequence
+
 from overwinter import Agent, run
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import Link, prompt_chain
 
 
-def outline_script(messages: list[Message], tools: list[ToolSchema]) -> str:
+def outline_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
     return "1. Frost 2. Ice 3. Thaw" if "refused" in messages[-1].content else "1. Frost"
 
 

@@ -100,7 +100,7 @@ class Listening(Scope):
         waiting = run.events.get(name, [])
         for fact in list(waiting):
             if event.accepts(fact):
-                waiting.pop()
+                waiting.remove(fact)
                 break
             if event.done():
                 break

@@ -86,7 +86,7 @@ def prepare(
     """Bring the file to ``version``. ``migrations`` are scripts by the version they lead to."""
     if migrations is None:
         migrations = sections(script("migrations.sql"))
-    patiently(lambda: _check(connection, path, version), patience)
+    patiently(lambda: _look(connection, path, version), patience)
     mode = patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone()[0], patience)
     if mode != "wal":
         raise StoreError(f"{path} is on a file system without shared memory (journal mode {mode}); use a local disk")
@@ -124,6 +124,15 @@ def _create_private(path: Path) -> None:
     # Asked beforehand, because SQLite reports a folder without room for its log as "unable to open".
     if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK)):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def _look(connection: sqlite3.Connection, path: Path, version: int) -> int:
+    # In one transaction: another process may be making the file at this moment.
+    connection.execute("BEGIN")
+    try:
+        return _check(connection, path, version)
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _check(connection: sqlite3.Connection, path: Path, version: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 
 from overwinter.state.errors import AlreadyFinished, ExecutionCancelled, ExecutionTerminated, InvalidInput
 from overwinter.state.records import Filter
+from overwinter.testing import Faults, Moment
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Child, Sleep
 
@@ -167,5 +168,59 @@ def test_verbs_in_bulk_meet_all_that_can_take_them() -> None:
         done = await process.call(lambda runtime: runtime.bulk("cancel", Filter(prefix="s")))
         assert done == 250
         assert await process.call(lambda runtime: runtime.bulk("cancel", Filter(function="quick"))) == 0
+
+    at_bench(work)
+
+
+def test_a_retry_that_comes_while_the_parent_is_being_told_is_not_lost() -> None:
+    async def work(bench: Bench) -> None:
+        broken = [True]
+
+        async def fails(_: list[Any]) -> str:
+            if broken[0]:
+                raise ValueError("not yet")
+            return "well"
+
+        class Slow(Faults):
+            async def at(self, moment: Moment) -> None:
+                if moment.operation == "accept" and moment.subject == "e" and moment.when == "before":
+                    await asyncio.sleep(5)
+
+        chains = Chain("leaf", [Call(fails)]), Chain("top", [Child("leaf")])
+        process = await bench.process(*chains, faults=Slow())
+        await process.call(lambda runtime: runtime.start("top", id="e"))
+        while bench.ledger.head_now("e/0") is None or bench.ledger.head_now("e/0").status != "failed":  # type: ignore[union-attr]
+            await bench.ledger.changed()
+        broken[0] = False
+        await process.call(lambda runtime: runtime.retry("e/0"))
+        assert (await bench.ended("e"))["type"] == "failed"  # it heard of the failure
+        await bench.status("e/0", "completed")
+
+    at_bench(work)
+
+
+def test_a_parent_is_told_also_when_mail_came_with_the_end_and_the_process_died() -> None:
+    async def work(bench: Bench) -> None:
+        class Slow(Faults):
+            async def at(self, moment: Moment) -> None:
+                if moment.subject == "e/0" and moment.operation == "append" and bench.loop.time() > 10:
+                    await asyncio.sleep(5)  # there is time for mail before the end, and to die after it
+
+        async def slow(_: list[Any]) -> int:
+            await asyncio.sleep(20)
+            return 7
+
+        chains = Chain("leaf", [Call(slow)]), Chain("top", [Child("leaf")])
+        first = await bench.process(*chains, faults=Slow())
+        second = await bench.process()
+        await first.call(lambda runtime: runtime.start("top", id="e"))
+        await asyncio.sleep(22)
+        await second.call(lambda runtime: runtime.signal("e/0", "late"))
+        while bench.ledger.head_now("e/0").status != "completed":  # type: ignore[union-attr]
+            await bench.ledger.changed()
+        assert bench.ledger.waiting_mail("e/0") == 1
+        first.kill()
+        await bench.process(*chains)
+        assert (await bench.ended("e"))["value"] == [[7]]
 
     at_bench(work)

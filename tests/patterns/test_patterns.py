@@ -110,7 +110,7 @@ def test_the_number_of_rounds_is_a_hard_limit() -> None:
 
     def judge(messages: Any, tools: Any) -> str:
         asked.append(messages[-1].content)
-        return '{"accepted": false, "score": 0.%d}' % (9 - len(asked))
+        return Verdict(accepted=False, score=(9 - len(asked)) / 10).model_dump_json()
 
     writer = Agent("w", Scripted({".*": "draft"}))
     never = evaluator_optimizer("never", writer, Agent("j", Scripted(judge), input=Draft, output=Verdict), rounds=4)

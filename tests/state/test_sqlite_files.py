@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -146,6 +147,26 @@ def test_two_stores_may_make_the_same_file(tmp_path: Path) -> None:
             await store.close()
 
     asyncio.run(scenario())
+
+
+def test_a_file_that_another_process_is_making_is_not_mistaken(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    first, second = (sqlite3.connect(path, isolation_level=None, timeout=0) for _ in range(2))
+    met: list[str] = []
+
+    def meanwhile(statement: str) -> None:
+        if statement == "PRAGMA user_version" and not met:
+            met.append(statement)
+            with contextlib.suppress(sqlite3.OperationalError):  # it may have to wait
+                schema.prepare(second, path, 0)
+
+    first.set_trace_callback(meanwhile)
+    schema.prepare(first, path, 1.0)
+    schema.prepare(second, path, 1.0)
+    assert met
+    assert second.execute("PRAGMA user_version").fetchone() == (schema.VERSION,)
+    first.close()
+    second.close()
 
 
 def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:

@@ -507,7 +507,10 @@ def test_what_is_no_longer_needed_has_cleaned_up_before_it_goes_on() -> None:
         await ctx.parallel(slow, quick, slow, completion=Completion.first())
         await ctx.step(price, name="after")
 
-    world = World(flow).run()
+    world = World(flow)
+    world.perform()
+    assert [effect.name for effect in world.open.values() if isinstance(effect, Invoke)] == ["clean up"] * 2
+    world.run()
     assert [entry["name"] for entry in world.journal[1:-1]] == ["price", "clean up", "clean up", "after"]
 
 
