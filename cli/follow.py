@@ -33,9 +33,17 @@ async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News
         head = await reach.known(store, id)
         fresh = [found async for found in reach.entries(store, id, after=after)]
         after = fresh[-1][0] if fresh else after
-        ended = (head.status in FINAL or head.status == "stuck") and after >= head.length
+        ended = (head.status in FINAL or await _stuck(store, head)) and after >= head.length
         yield News(fresh, head, ended)
         if ended:
             return
         pause = FASTEST if fresh else min(pause * 1.5, SLOWEST)
         await asyncio.sleep(pause)
+
+
+async def _stuck(store: Store, head: Head) -> bool:
+    if head.status != "stuck":
+        return False
+    from ..orchestrator.control import Control
+
+    return await Control(store).stays_stuck(head.id)

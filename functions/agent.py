@@ -173,7 +173,7 @@ class Agent(Generic[Out_co]):
 
         async def ask() -> dict[str, Any]:
             answer = await self.model.complete(self.request(messages, content))
-            return answer.record()
+            return answer.record(self.model.name)
 
         return ask
 

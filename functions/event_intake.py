@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from .event import CloudEvent
-from .http.message import read_model
-from .http.models import Decision, Reason
 from .http.problem import Refused
 from .loading import kind_of
 
@@ -146,6 +144,9 @@ async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
         return UNWANTED
     if event.subject is None:
         raise InvalidInput(f"an event of type {event.type} needs the execution's id as its subject")
+    from .http.message import read_model  # the models take long to build, and a cold start seldom needs them
+    from .http.models import Decision, Reason
+
     if event.type == CANCEL:
         reason = read_model(Reason, event.data)
         await runtime.cancel(event.subject, by=reason.by or event.source, reason=reason.reason)

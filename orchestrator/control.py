@@ -22,6 +22,8 @@ from .entries import decode, resolve
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
+_FREES = ("resumed", "terminated")
+"""What a stuck execution takes up."""
 
 
 class Control:
@@ -175,6 +177,12 @@ class Control:
         facts = [decode(text) for text in await self.store.history(head.id, head.length - 1, 1)]
         await resolve(self.store, facts)
         return facts[0]
+
+    async def stays_stuck(self, id: str) -> bool:
+        """Whether it is stuck, and nobody has asked it to go on (or to end) since."""
+        _, waiting = await self.store.mailbox(id, 10)  # before the head, which shows what is taken up meanwhile
+        head = await self._head(id)
+        return head.status == "stuck" and not any(decode(text)["type"] in _FREES for text in waiting)
 
     async def _head(self, id: str) -> Head:
         head = await self.store.head(id)

@@ -38,11 +38,11 @@ def decode(failure: Failure) -> Exception:
     """The exception that ``encode`` was given, or StepFailed when its class is not loaded here."""
     kind = str(failure.get("kind", ""))
     message = str(failure.get("message", ""))
-    data = failure.get("data") or {}
+    data: dict[str, Any] = failure.get("data") or {}
     cls = _find(kind)
     if cls is None:
         return StepFailed(message, kind=kind, data=data)
-    args = tuple(failure.get("args", [message]))
+    args: tuple[Any, ...] = tuple(failure.get("args", [message]))
     try:
         # Not __init__: its signature is the class's own affair, except where the interpreter keeps state in it.
         error = cls(*args) if cls.__module__ == "builtins" else cls.__new__(cls, *args)

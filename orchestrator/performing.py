@@ -12,7 +12,7 @@ import contextvars
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from ..state.codec import dumps, loads
 from ..state.errors import CircuitOpen, InDoubt, TimedOut
@@ -212,8 +212,10 @@ class Performer:
                 self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="overwinter-call")
             context = contextvars.copy_context()
             return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, call.call)
-        value = call.call()
-        return await value if isinstance(value, Awaitable) else value
+        value: Any = call.call()
+        if isinstance(value, Awaitable):
+            value = await cast("Awaitable[Any]", value)
+        return value
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         if value is None or value is True or value is False or type(value) is int:

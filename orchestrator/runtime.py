@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, cast
@@ -133,7 +132,7 @@ class Runtime(Control):
         if served.kind != "agent":
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
         execution = f"{served.name}/{check_id(session)}"
-        message = id or uuid.uuid4().hex
+        message = id or secrets.token_hex(8)
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
         fact |= {"by": by} if by else {}
         waiter = self._remember((execution, message), self.engine.watch_reply(execution, message))
@@ -219,7 +218,8 @@ class Runtime(Control):
         head = await self._head(id)
         if head.status in FINAL:
             return await self.ending(head)
-        return {"type": "stuck", "error": head.awaits} if head.status == "stuck" else None
+        stuck = head.status == "stuck" and await self.stays_stuck(id)
+        return {"type": "stuck", "error": head.awaits} if stuck else None
 
     async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
         """Read the journal backwards to the reply, or to the message without one."""

@@ -10,6 +10,7 @@ What leaves the process for real (a database, a file) is not undone by a crash, 
 
 from __future__ import annotations
 
+import inspect
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
@@ -130,8 +131,8 @@ def _start_and_wait(target: object, input: Any) -> Scenario:
     return scenario
 
 
-def _as_scenario(target: object) -> Scenario:
-    if not callable(target):
+def _as_scenario(target: Any) -> Scenario:
+    if not inspect.iscoroutinefunction(target):
         raise TypeError(f"{target!r} is no workflow, no agent and no scenario (an async function of the world)")
     scenario: Scenario = target
     return scenario

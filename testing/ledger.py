@@ -123,9 +123,9 @@ class Ledger(MemoryStore):
         over = before is not None and before.status in FINAL
         if over and mail is not None and not reopen and answer is not Answer.FINISHED:
             self._broken(id, f"mail was acknowledged ({answer.value}) after the end: {mail.body[:120]}")
-        if before is None and create is not None and create.parent is not None:
-            if id not in self.book(create.parent).children:
-                self._broken(id, f"was started before {create.parent} had recorded that it orders it")
+        parent = create.parent if before is None and create is not None else None
+        if parent is not None and id not in self.book(parent).children:
+            self._broken(id, f"was started before {parent} had recorded that it orders it")
 
     # -- append --------------------------------------------------------------------------------------
 

@@ -222,7 +222,7 @@ def _waits(story: Story) -> Iterator[Text]:
         text = Text.assemble(("waiting for ", "yellow"), (_thing(row), "bold yellow"), (until, "yellow"))
         about = proposal(row.facts, row.name)
         yield text.append(f": {shorten(about, 200)}" if about else "")
-    if not story.timeline.waiting and head.awaits:
+    if not story.timeline.waiting and head.awaits and head.status != "stuck":
         until = f" until {clock(head.wake, now)} ({ago(head.wake, now)})" if head.wake else ""
         yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until, "yellow"))
     if story.mail:

@@ -59,8 +59,9 @@ class Answer(NamedTuple):
     finish: str = "stop"
     refusal: str = ""
 
-    def record(self) -> dict[str, Any]:
-        """The answer as the journal keeps it; empty fields are left out."""
+    def record(self, asked: str = "") -> dict[str, Any]:
+        """The answer as the journal keeps it. Left out is what is empty or goes without saying: ``finish`` when it
+        is stop or tool_calls, ``model`` when it is the one that was ``asked``."""
         record: dict[str, Any] = {}
         if self.text:
             record["text"] = self.text
@@ -68,8 +69,10 @@ class Answer(NamedTuple):
             record["tool_calls"] = [call._asdict() for call in self.tool_calls]
         if self.refusal:
             record["refusal"] = self.refusal
-        record["finish"] = self.finish
-        record["model"] = self.model
+        if self.finish not in ("stop", "tool_calls"):
+            record["finish"] = self.finish
+        if self.model != asked:
+            record["model"] = self.model
         record["usage"] = {"input": self.usage.input, "output": self.usage.output}
         record["cost"] = self.cost
         return record

@@ -92,10 +92,10 @@ class Scripted:
 
 
 def _usage(request: Request, said: Answer) -> Usage:
-    """Words stand in for tokens."""
-    asked = sum(len(message.content.split()) for message in request.messages)
-    answered = len(said.text.split()) + sum(len(item.arguments.split()) + 1 for item in said.tool_calls)
-    return Usage(asked, answered)
+    """Four characters stand in for a token."""
+    asked = sum(len(message.content) for message in request.messages)
+    answered = len(said.text) + sum(len(item.arguments) + len(item.name) for item in said.tool_calls)
+    return Usage(-(-asked // 4), -(-answered // 4))
 
 
 def echo(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:

@@ -1,7 +1,7 @@
 """A recorded model answer, read without trust: whatever the JSON holds, this gives a Reading and never raises.
 
 The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output"}, "cost",
-"model", "finish", "refusal"?}``. ``finish`` is stop, tool_calls, length or content_filter.
+"model"?, "finish"?, "refusal"?}``. ``finish`` is stop or tool_calls when left out, else length or content_filter.
 """
 
 from __future__ import annotations

@@ -141,6 +141,8 @@ class Accepting(Case):
         accepted = await store.accept("x", mail("k"), now=NOW, owner="a")
         assert accepted.answer is Answer.BUSY
         assert [m.seq for m in accepted.mail] == [2]
+        await store.retire("a")
+        assert (await store.accept("x", None, now=NOW + 10 * TTL, owner="a")).answer is Answer.BUSY
 
     @scenario
     async def test_a_finished_execution_takes_no_mail(self, store: Store) -> None:

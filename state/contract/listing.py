@@ -120,6 +120,9 @@ class Listing(Case):
             "äb",
             "日本",
             "日本語",
+            "😀",
+            "😀x",
+            "😁",
             "a\ud7ff",
         ]
         for name in names:
@@ -181,7 +184,8 @@ class Listing(Case):
 
     @scenario
     async def test_what_was_deleted_can_be_made_anew(self, store: Store) -> None:
-        await settle(store, "x", "completed")
+        await settle(store, "x", "idle")
+        await store.accept("x", mail("k", "unread"), now=NOW)
         await store.delete("x")
         accepted = await store.accept("x", mail("start", "again"), now=NOW + 5, create=WORKFLOW)
         assert accepted.answer is Answer.QUEUED

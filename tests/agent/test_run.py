@@ -325,7 +325,7 @@ def test_the_run_of_a_scripted_agent_from_start_to_end() -> None:
     driver.tool(effect.op, run(effect))
     driver.ask()
     assert driver.entries("completed")[0]["value"] == "It is on its way."
-    assert {entry["value"]["model"] for entry in driver.entries("model")} == {"scripted/script"}
+    assert {entry["name"] for entry in driver.entries("model")} == {"scripted/script"}
 
 
 def test_limits_are_validated() -> None:

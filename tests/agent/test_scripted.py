@@ -66,9 +66,8 @@ def test_every_answer_is_labelled_counted_and_free() -> None:
     answer = ask([Answer("two words", model="gpt", cost="5")], "three words here")
     assert answer.record() == {
         "text": "two words",
-        "finish": "stop",
         "model": "scripted/test",
-        "usage": {"input": 3, "output": 2},
+        "usage": {"input": 4, "output": 3},
         "cost": "0",
     }
 

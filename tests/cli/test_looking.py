@@ -205,6 +205,13 @@ def test_watch_ends_with_the_execution(shelf: Any, overwinter: Command, status: 
     assert "classify" in result.stdout
 
 
+def test_watch_goes_on_when_a_stuck_execution_was_asked_to(shelf: Any, overwinter: Command) -> None:
+    shelf.put("t", ticket(), status="stuck", awaits="shop.py:3 asked for another step")
+    assert overwinter("show", "t").stdout.count("shop.py:3") == 1
+    assert overwinter("resume", "t").exit_code == 0
+    assert overwinter("watch", "t", "--timeout", "100ms").exit_code == 5
+
+
 def test_watch_json_writes_one_entry_a_line(shelf: Any, overwinter: Command) -> None:
     shelf.put("t", ticket(type="completed", at=NOW, value="a\nb"), status="completed")
     lines = [json.loads(line) for line in overwinter("watch", "t", "--json").stdout.splitlines()]

@@ -8,6 +8,7 @@ from typing import Any
 
 from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.engine import Settings
+from overwinter.orchestrator.runtime import Handle
 from overwinter.state.records import FINAL
 from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
 
@@ -27,6 +28,10 @@ class Bench:
         self.processes.append(process)
         await process.start()
         return process
+
+    async def start(self, process: Process, function: str, id: str, input: Any = None) -> Handle:
+        """Start an execution through the process."""
+        return await process.call(lambda runtime: runtime.start(function, input, id=id))
 
     async def ended(self, id: str) -> Fact:
         """Wait for the end; the final entry."""

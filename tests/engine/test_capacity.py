@@ -23,7 +23,7 @@ def test_only_max_active_executions_are_active_and_the_rest_wait_in_the_store() 
 
         process = await bench.process(Chain("busy", [Call(busy), Call(busy)]), max_active=5)
         for number in range(60):
-            await process.call(lambda runtime, number=number: runtime.start("busy", id=f"e{number}"))
+            await bench.start(process, "busy", f"e{number}")
             assert len(process.engine.active) <= 5
         assert bench.ledger.head_now("e59").status == "pending"  # type: ignore[union-attr]
         for number in range(60):
@@ -40,7 +40,7 @@ def test_parents_that_wait_for_children_leave_room_for_them() -> None:
         parent = Chain("parent", [Child("leaf")])
         process = await bench.process(parent, leaf, max_active=2)
         for number in range(20):
-            await process.call(lambda runtime, number=number: runtime.start("parent", id=f"e{number}"))
+            await bench.start(process, "parent", f"e{number}")
         for number in range(20):
             assert (await bench.ended(f"e{number}"))["value"] == [[7]]
 
@@ -58,7 +58,7 @@ def test_a_running_call_may_end_within_the_grace_period() -> None:
 
         chain = Chain("chain", [Call(slow), Call(slow)])
         first = await bench.process(chain)
-        await first.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(first, "chain", "e")
         await asyncio.sleep(1)
         await first.call(lambda runtime: runtime.close("4s"))
         assert bench.kinds("e").count("step") == 1
@@ -81,7 +81,7 @@ def test_what_does_not_end_in_time_is_taken_up_at_once_by_the_next_process() -> 
 
         chain = Chain("chain", [Call(slow)])
         first = await bench.process(chain, lease="1h")
-        await first.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(first, "chain", "e")
         await asyncio.sleep(1)
         second = await bench.process(chain, lease="1h")
         await first.call(lambda runtime: runtime.close("2s"))
@@ -102,10 +102,10 @@ def test_nothing_new_is_begun_by_a_process_that_is_closing() -> None:
 
         chain = Chain("chain", [Call(slow)])
         first = await bench.process(chain)
-        await first.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(first, "chain", "e")
         closing = asyncio.ensure_future(first.call(lambda runtime: runtime.close("8s")))
         await asyncio.sleep(1)
-        await first.call(lambda runtime: runtime.start("chain", id="late"))
+        await bench.start(first, "chain", "late")
         await asyncio.sleep(1)
         head = bench.ledger.head_now("late")
         assert head is not None

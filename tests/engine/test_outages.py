@@ -42,7 +42,7 @@ def test_an_outage_during_commits_and_deliveries_loses_nothing(error: Exception)
         leaf = Chain("leaf", [Call(step)])
         top = Chain("top", [Call(step), Child("leaf"), Call(step)])
         process = await bench.process(leaf, top, faults=away)
-        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await bench.start(process, "top", "e")
         for _ in range(4):
             await asyncio.sleep(0.6)
             away.error = error
@@ -60,10 +60,10 @@ def test_a_start_that_was_refused_is_not_half_done() -> None:
         process = await bench.process(Chain("chain", [Call(lambda _: 1)]), faults=away)
         away.error = StoreUnavailable("away")
         with pytest.raises(StoreUnavailable):
-            await process.call(lambda runtime: runtime.start("chain", id="e"))
+            await bench.start(process, "chain", "e")
         away.error = None
         assert bench.ledger.head_now("e") is None
-        handle = await process.call(lambda runtime: runtime.start("chain", id="e"))
+        handle = await bench.start(process, "chain", "e")
         assert handle.created
         assert (await bench.ended("e"))["value"] == [1]
 
@@ -82,7 +82,7 @@ def test_a_lost_answer_to_a_commit_costs_a_moment_and_nothing_else() -> None:
         away = Away()
         process = await bench.process(Chain("chain", [Call(step), Call(step), Call(step)]), faults=away)
         for lost in (1, 2):
-            await process.call(lambda runtime, lost=lost: runtime.start("chain", id=f"e{lost}"))
+            await bench.start(process, "chain", f"e{lost}")
             away.lose_appends = lost
             assert (await bench.ended(f"e{lost}"))["value"] == ["done"] * 3
         assert len(made) == 6
@@ -102,7 +102,7 @@ def test_an_execution_survives_any_number_of_processes() -> None:
 
         chain = Chain("chain", [*[Call(step)] * 20, Sleep(10_000)])
         process = await bench.process(chain)
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         while bench.ledger.head_now("e").status != "completed":  # type: ignore[union-attr]
             await asyncio.sleep(0.7)
             process.kill()

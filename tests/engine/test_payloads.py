@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from overwinter.orchestrator.entries import PAYLOAD_LIMIT
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import ExecutionFailed, ExecutionStuck, PayloadTooLarge
 from overwinter.state.records import BLOB_THRESHOLD
 from overwinter.tests.engine.bench import Bench, at_bench
@@ -30,7 +29,7 @@ def test_big_values_pass_through_journal_and_mail_as_blobs() -> None:
 
         chain = Chain("chain", lambda input: [Call(double), Sleep(5000), Call(look), Call(lambda _: input["big"])])
         first = await bench.process(chain, cache=0)
-        await first.call(lambda runtime: runtime.start("chain", {"big": BIG}, id="e"))
+        await bench.start(first, "chain", "e", {"big": BIG})
         await bench.ended("e")
         result = await first.call(lambda runtime: runtime.result("e"))
         assert result == [BIG, None, len(BIG), BIG]
@@ -54,7 +53,7 @@ def test_a_result_over_the_limit_fails_the_execution_by_name_and_is_not_tried_ag
             return "x" * (PAYLOAD_LIMIT + 1)
 
         process = await bench.process(Chain("chain", [Call(huge)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         await bench.ended("e")
         with pytest.raises(ExecutionFailed) as failed:
             await process.call(lambda runtime: runtime.result("e"))
@@ -69,7 +68,7 @@ def test_an_output_that_grew_over_the_limit_fails_the_execution() -> None:
     async def work(bench: Bench) -> None:
         third = "x" * (PAYLOAD_LIMIT // 2)
         process = await bench.process(Chain("chain", [Call(lambda _: third), Call(lambda _: third)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         ending = await bench.ended("e")
         assert ending["type"] == "failed" and ending["error"]["kind"].endswith("PayloadTooLarge")
 
@@ -92,7 +91,7 @@ def test_a_corrupt_journal_row_makes_it_stuck_and_harms_no_other(torn: str) -> N
         chain = Chain("chain", [Call(lambda _: 1), Sleep(60_000), Call(lambda _: 2)])
         first = await bench.process(chain, cache=0)
         for id in ("e", "other"):
-            await first.call(lambda runtime, id=id: runtime.start("chain", id=id))
+            await bench.start(first, "chain", id)
         await bench.status("e", "waiting")
         journal = bench.ledger._executions["e"].journal
         whole, journal[1] = journal[1], torn
@@ -113,7 +112,7 @@ def test_a_missing_blob_makes_it_stuck() -> None:
     async def work(bench: Bench) -> None:
         chain = Chain("chain", [Call(lambda _: BIG), Sleep(60_000)])
         process = await bench.process(chain, cache=0)
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         await bench.status("e", "waiting")
         bench.ledger._blobs.clear()
         await bench.status("e", "stuck")
@@ -126,7 +125,7 @@ def test_a_missing_blob_makes_it_stuck() -> None:
 def test_a_value_without_a_json_form_fails_the_execution_by_name() -> None:
     async def work(bench: Bench) -> None:
         process = await bench.process(Chain("chain", [Call(lambda _: object())]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         ending = await bench.ended("e")
         assert ending["error"]["kind"].endswith("InvalidInput") and "object" in ending["error"]["message"]
 
@@ -167,12 +166,9 @@ def test_an_unserved_function_is_handed_back_for_another_process() -> None:
         mine, other = Chain("mine", [Call(lambda _: 1)]), Chain("other", [Call(lambda _: 2)])
         first = await bench.process(mine, lease="1h")
         second = await bench.process(other, lease="1h")
-        await first.call(lambda runtime: runtime.start("mine", id="e"))
+        await bench.start(first, "mine", "e")
 
-        async def poke(runtime: Runtime) -> None:
-            await runtime.engine.post("e2", None)
-
-        await second.call(lambda runtime: runtime.start("other", id="e2"))
+        await bench.start(second, "other", "e2")
         second.kill()
         await first.call(lambda runtime: runtime.signal("e2", "poke"))  # it can't run e2, and keeps the mail
         await asyncio.sleep(60)
@@ -181,6 +177,5 @@ def test_an_unserved_function_is_handed_back_for_another_process() -> None:
         await bench.process(other)
         assert (await bench.ended("e2"))["value"] == [2]
         assert (await bench.ended("e"))["value"] == [1]
-        del poke
 
     at_bench(work)

@@ -39,7 +39,7 @@ def test_a_short_pause_is_waited_for_in_the_process() -> None:
     async def work(bench: Bench) -> None:
         flaky = Flaky(bench, 2)
         process = await bench.process(Chain("chain", [Call(flaky, policy(3, first="200ms"))]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["value"] == ["fine"]
         assert bench.kinds("e") == ["start", "step", "completed"]
         assert bench.ledger.journal_now("e")[1]["n"] == 3
@@ -54,7 +54,7 @@ def test_a_long_pause_is_waited_for_in_the_store_and_total_attempts_are_the_poli
         flaky = Flaky(bench, 99)
         retry = policy(6, first="500ms", factor=4.0, most="1m", in_process="2s", jitter=False)
         process = await bench.process(Chain("chain", [Call(flaky, retry)]), cache=0)
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         await asyncio.sleep(4)
         head = bench.ledger.head_now("e")
         assert isinstance(head, Head)
@@ -75,7 +75,7 @@ def test_a_durable_retry_goes_on_in_another_process_where_the_first_left_off() -
         retry = policy(5, first="10s", factor=1.0, jitter=False)
         chain = Chain("chain", [Call(flaky, retry)])
         first = await bench.process(chain)
-        await first.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(first, "chain", "e")
         await asyncio.sleep(25)
         first.kill()
         await bench.process(chain)
@@ -90,7 +90,7 @@ def test_retry_after_is_a_minimum() -> None:
         short = Flaky(bench, 1, Retryable("busy", retry_after=1.5))
         long = Flaky(bench, 1, Retryable("busy", retry_after=3600))
         process = await bench.process(Chain("chain", [Call(short), Call(long)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["value"] == ["fine", "fine"]
         assert short.pauses() == [1.5]
         assert 3600 <= long.pauses()[0] <= 3601
@@ -105,7 +105,7 @@ def test_final_errors_are_not_tried_again() -> None:
             flaky = Flaky(bench, 1, error)
             name = f"chain{number}"
             process = await bench.process(Chain(name, [Call(flaky)]))
-            await process.call(lambda runtime, name=name: runtime.start(name, id=name))
+            await bench.start(process, name, name)
             assert (await bench.ended(name))["type"] == "failed"
             assert len(flaky.times) == 1
 
@@ -122,7 +122,7 @@ def test_a_timeout_bounds_one_attempt_and_is_tried_again() -> None:
 
         timed = Policy(retry=Retry(attempts=3, first="100ms", jitter=False), timeout="5s")
         process = await bench.process(Chain("chain", [Call(hangs, timed)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         ending = await bench.ended("e")
         assert ending["error"]["kind"] == f"{TimedOut.__module__}.TimedOut"
         assert [round(at, 1) for at in begun] == [0.0, 5.1, 10.5]
@@ -138,8 +138,8 @@ def test_an_open_circuit_keeps_calls_away_and_costs_no_attempts() -> None:
             breaker=Breaker(failures=3, reset="1m"),
         )
         process = await bench.process(Chain("chain", [Call(flaky, guarded)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
-        await process.call(lambda runtime: runtime.start("chain", id="other"))
+        await bench.start(process, "chain", "e")
+        await bench.start(process, "chain", "other")
         assert (await bench.ended("e"))["value"] == ["fine"]
         assert (await bench.ended("other"))["value"] == ["fine"]
         assert len([at for at in flaky.times if at < 60]) == 3
@@ -154,7 +154,7 @@ def test_a_call_that_cancels_itself_has_failed() -> None:
             raise asyncio.CancelledError
 
         process = await bench.process(Chain("chain", [Call(cancels, policy(1))]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["error"]["kind"] == f"{StepFailed.__module__}.StepFailed"
 
     at_bench(work)
@@ -168,7 +168,7 @@ def test_a_plain_function_may_run_its_own_loop() -> None:
         process = await bench.process(
             Chain("chain", [Call(lambda _: asyncio.run(inner()), threaded=True), Sleep(1000)])
         )
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["value"] == [5, None]
 
     at_bench(work)
@@ -186,7 +186,7 @@ def test_an_at_most_once_call_that_died_is_in_doubt_and_not_repeated() -> None:
         once = Policy(retry=Retry(attempts=1), at_most_once=True)
         chain = Chain("chain", [Call(charge, once)])
         first = await bench.process(chain)
-        await first.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(first, "chain", "e")
         await asyncio.sleep(1)
         assert bench.kinds("e") == ["start", "begun"]
         first.kill()
@@ -210,7 +210,7 @@ def test_an_at_most_once_call_begins_after_its_beginning_is_durable() -> None:
 
         once = Policy(retry=Retry(attempts=2, first="100ms"), at_most_once=True)
         process = await bench.process(Chain("chain", [Call(charge, once)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["value"] == ["paid"]
         assert seen == [["start", "begun"], ["start", "begun", "retrying", "begun"]]
 

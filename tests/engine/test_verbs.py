@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
 
+from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import AlreadyFinished, ExecutionCancelled, ExecutionTerminated, InvalidInput
 from overwinter.state.records import Filter
 from overwinter.testing import Faults, Moment
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Child, Sleep
+
+
+async def _act(runtime: Runtime, verb: str, id: str) -> None:
+    await runtime.act(verb, id)
 
 
 class Steps:
@@ -33,7 +39,7 @@ def test_a_paused_execution_records_what_runs_and_starts_nothing_until_it_is_res
     async def work(bench: Bench) -> None:
         steps = Steps()
         process = await bench.process(Chain("chain", [steps.call("a"), steps.call("b"), steps.call("c")]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         await asyncio.sleep(0.5)
         await process.call(lambda runtime: runtime.pause("e", by="ann", reason="look"))
         await bench.status("e", "paused")
@@ -54,7 +60,7 @@ def test_a_paused_execution_records_what_runs_and_starts_nothing_until_it_is_res
 def test_a_timer_that_is_over_during_a_pause_fires_after_it() -> None:
     async def work(bench: Bench) -> None:
         process = await bench.process(Chain("chain", [Sleep(1000)]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         await process.call(lambda runtime: runtime.pause("e"))
         await asyncio.sleep(10)
         assert bench.ledger.head_now("e").status == "paused"  # type: ignore[union-attr]
@@ -71,7 +77,7 @@ def test_cancelling_cancels_children_and_abandons_calls() -> None:
         middle = Chain("middle", [Child("leaf")])
         top = Chain("top", [Child("middle")])
         process = await bench.process(leaf, middle, top)
-        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await bench.start(process, "top", "e")
         await asyncio.sleep(0.5)
         await process.call(lambda runtime: runtime.cancel("e", reason="enough"))
         for id in ("e", "e/0", "e/0/0"):
@@ -91,7 +97,7 @@ def test_terminating_ends_at_once_with_all_children() -> None:
         leaf = Chain("leaf", [steps.call("a"), steps.call("b")])
         top = Chain("top", [Child("leaf"), steps.call("c")])
         process = await bench.process(leaf, top)
-        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await bench.start(process, "top", "e")
         await asyncio.sleep(0.5)
         await process.call(lambda runtime: runtime.terminate("e", reason="fire"))
         for id in ("e", "e/0"):
@@ -110,11 +116,9 @@ def test_children_are_told_also_when_the_process_dies_right_after_the_end() -> N
         top = Chain("top", [Child("leaf")])
         for verb, number in (("cancel", 1), ("terminate", 2)):
             process = await bench.process(leaf, top)
-            await process.call(lambda runtime, number=number: runtime.start("top", id=f"e{number}"))
+            await bench.start(process, "top", f"e{number}")
             await bench.status(f"e{number}/0", "waiting")
-            act = asyncio.ensure_future(
-                process.call(lambda runtime, verb=verb, number=number: runtime.act(verb, f"e{number}"))
-            )
+            act = asyncio.ensure_future(process.call(partial(_act, verb=verb, id=f"e{number}")))
             while bench.ledger.head_now(f"e{number}").status not in ("cancelled", "terminated"):  # type: ignore[union-attr]
                 await bench.ledger.changed()
             process.kill()
@@ -139,7 +143,7 @@ def test_a_failed_execution_is_retried_from_the_failed_call_and_its_parent_hears
             return "b"
 
         process = await bench.process(Chain("chain", [steps.call("a"), Call(fails), steps.call("c")]))
-        await process.call(lambda runtime: runtime.start("chain", id="e"))
+        await bench.start(process, "chain", "e")
         assert (await bench.ended("e"))["type"] == "failed"
         broken[0] = False
         process.kill()
@@ -158,9 +162,9 @@ def test_verbs_in_bulk_meet_all_that_can_take_them() -> None:
     async def work(bench: Bench) -> None:
         process = await bench.process(Chain("slow", [Sleep(3_600_000)]), Chain("quick", []))
         for number in range(250):
-            await process.call(lambda runtime, number=number: runtime.start("slow", id=f"s{number}"))
+            await bench.start(process, "slow", f"s{number}")
         for number in range(5):
-            await process.call(lambda runtime, number=number: runtime.start("quick", id=f"q{number}"))
+            await bench.start(process, "quick", f"q{number}")
             await bench.ended(f"q{number}")
         done = await process.call(lambda runtime: runtime.bulk("pause", Filter(function="slow")))
         assert done == 250
@@ -188,7 +192,7 @@ def test_a_retry_that_comes_while_the_parent_is_being_told_is_not_lost() -> None
 
         chains = Chain("leaf", [Call(fails)]), Chain("top", [Child("leaf")])
         process = await bench.process(*chains, faults=Slow())
-        await process.call(lambda runtime: runtime.start("top", id="e"))
+        await bench.start(process, "top", "e")
         while bench.ledger.head_now("e/0") is None or bench.ledger.head_now("e/0").status != "failed":  # type: ignore[union-attr]
             await bench.ledger.changed()
         broken[0] = False
@@ -213,7 +217,7 @@ def test_a_parent_is_told_also_when_mail_came_with_the_end_and_the_process_died(
         chains = Chain("leaf", [Call(slow)]), Chain("top", [Child("leaf")])
         first = await bench.process(*chains, faults=Slow())
         second = await bench.process()
-        await first.call(lambda runtime: runtime.start("top", id="e"))
+        await bench.start(first, "top", "e")
         await asyncio.sleep(22)
         await second.call(lambda runtime: runtime.signal("e/0", "late"))
         while bench.ledger.head_now("e/0").status != "completed":  # type: ignore[union-attr]

@@ -50,7 +50,7 @@ class Simulation:
         self.ledger = ledger()
         self.doing = Doing(self.ledger.journal_now)
         self.desk = Desk()
-        self.processes: list[Process] = []
+        self.processes: list[_SimulatedProcess] = []
         self.kills = 0
         self.wrong: list[str] = []
         self.shapes: dict[str, Shape] = {}  # execution started by a client -> its shape
@@ -113,7 +113,7 @@ class Simulation:
 
     async def _end(self, deadline: float) -> None:
         """Wait until all is done; what isn't by then was stranded."""
-        while self._open() and self._loop.time() < deadline:
+        while self._open() and self._loop.time() < deadline:  # noqa: ASYNC110  # nobody would set an event
             await asyncio.sleep(0.5)
         self.wrong += [f"{what} at the end" for what in self._open()]
         if not self.wrong:
@@ -175,7 +175,7 @@ class Simulation:
 
     def _some_process(self) -> _SimulatedProcess | None:
         living = [process for process in self.processes if process.alive and process.runtime.ready]
-        return self.draw.choice(living) if living else None  # type: ignore[return-value]
+        return self.draw.choice(living) if living else None
 
     # -- clients -------------------------------------------------------------------------------------
 
@@ -259,34 +259,37 @@ class Simulation:
         await asyncio.sleep(self.draw.uniform(0, 2.0))
         try:
             for _ in range(self.draw.choice((1, 1, 2))):
-                if fact["type"] == "ordered":
-                    approved = self.draw.random() < 0.7
-                    await self._ask(lambda runtime: runtime.decide(id, what, approved, by="simulation"))
-                else:
-                    data = f"data of {what}"
-                    await self._ask(lambda runtime: runtime.signal(id, what, data, event_id=what, source="sim"))
+                await (self._decide(id, what) if fact["type"] == "ordered" else self._signal(id, what))
         except (AlreadyFinished, UnknownExecution):
             return
         except InvalidInput as error:
             if "no open approval" not in str(error):
                 raise
 
+    async def _decide(self, id: str, op: str) -> None:
+        approved = self.draw.random() < 0.7
+        await self._ask(lambda runtime: runtime.decide(id, op, approved, by="simulation"))
+
+    async def _signal(self, id: str, name: str) -> None:
+        data = f"data of {name}"
+        await self._ask(lambda runtime: runtime.signal(id, name, data, event_id=name, source="sim"))
+
     # -- checks --------------------------------------------------------------------------------------
 
     def _open(self) -> list[str]:
         """What is not done yet."""
-        open: list[str] = [f"{self.unacknowledged} clients have no answer"] if self.unacknowledged else []
+        waiting: list[str] = [f"{self.unacknowledged} clients have no answer"] if self.unacknowledged else []
         for head in self.ledger.heads_now():
-            session = head.status == "idle" and head.kind == "agent"
-            if head.owner is not None or not (session or head.status in FINAL):
-                open.append(
+            rests = head.status == "idle" and head.kind == "agent"
+            if head.owner is not None or not (rests or head.status in FINAL):
+                waiting.append(
                     f"{head.id} is {head.status} (owner {head.owner}, wake {head.wake}, awaits {head.awaits!r}, "
                     f"{self.ledger.waiting_mail(head.id)} mails)"
                 )
         for session, sent in self.messages.items():
             replied = self.ledger.book(session).once
-            open += [f"message {id} of {session} has no reply" for id in sent if ("reply", id) not in replied]
-        return open
+            waiting += [f"message {id} of {session} has no reply" for id in sent if ("reply", id) not in replied]
+        return waiting
 
     def _check_outcomes(self) -> None:
         for id, shape in self.shapes.items():

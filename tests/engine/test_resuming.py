@@ -1,0 +1,49 @@
+"""Who resumes a stuck execution and waits for it hears how it ended, not that it had been stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from overwinter import Context, Runtime, workflow
+from overwinter.state.errors import ExecutionStuck
+
+
+def weigh() -> int:
+    return 250
+
+
+def stamp() -> int:
+    return 3
+
+
+@workflow(name="parcel")
+async def first(ctx: Context) -> int:
+    grams = await ctx.step(weigh)
+    await ctx.wait_for("courier")
+    return grams
+
+
+@workflow(name="parcel")
+async def other(ctx: Context) -> int:
+    await ctx.step(stamp)
+    return await ctx.step(weigh)
+
+
+def test_the_result_after_a_resume_is_that_of_the_mended_code(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/parcels.db"
+
+    async def main() -> None:
+        async with Runtime([first], dsn) as runtime:
+            await runtime.start(first, id="p-1")
+        async with Runtime([other], dsn) as runtime:
+            await runtime.signal("p-1", "courier")
+            with pytest.raises(ExecutionStuck, match="asked for step 'stamp'"):
+                await runtime.result("p-1", "10s")
+        async with Runtime([first], dsn) as runtime:
+            await runtime.resume("p-1")
+            assert await runtime.result("p-1", "10s") == 250
+
+    asyncio.run(asyncio.wait_for(main(), 20))
