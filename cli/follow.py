@@ -33,7 +33,7 @@ async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News
         head = await reach.known(store, id)
         fresh = [found async for found in reach.entries(store, id, after=after)]
         after = fresh[-1][0] if fresh else after
-        ended = (head.status in FINAL or await _stuck(store, head)) and after >= head.length
+        ended = after >= head.length and await _rests(store, head)
         yield News(fresh, head, ended)
         if ended:
             return
@@ -41,9 +41,11 @@ async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News
         await asyncio.sleep(pause)
 
 
-async def _stuck(store: Store, head: Head) -> bool:
-    if head.status != "stuck":
-        return False
+async def _rests(store: Store, head: Head) -> bool:
+    """Ended or stuck, and not asked to go on since."""
+    if head.status not in ("failed", "stuck"):
+        return head.status in FINAL
     from ..orchestrator.control import Control
 
-    return await Control(store).stays_stuck(head.id)
+    rests = await Control(store).at_rest(head.id)
+    return rests is not None and rests.version == head.version

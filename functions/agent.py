@@ -8,13 +8,14 @@ each message of a session.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import FunctionType
 from typing import Any, Generic, NamedTuple, cast
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 from typing_extensions import TypeVar
 
 from ..orchestrator.agent.conversation import Message, Window
@@ -146,6 +147,13 @@ class Agent(Generic[Out_co]):
 
     def decider(self, id: str) -> AgentLoop:
         return AgentLoop(id, self)
+
+    def function(self) -> FunctionType:
+        """A plain function that stands for this agent where a platform loads one by its name, as Functions
+        Framework does: ``support_function = support.function()``. It may call what its module holds."""
+        from .framework import function_for
+
+        return function_for(self, module=str(sys._getframe(1).f_globals.get("__name__", "")))
 
     # -- as its loop sees it -------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ from .entries import decode, resolve
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
-_FREES = ("resumed", "terminated")
-"""What a stuck execution takes up."""
+_REVIVES = {"failed": ("retry",), "stuck": ("resumed", "terminated")}
+"""Mail by which an execution of that status goes on."""
 
 
 class Control:
@@ -178,11 +178,16 @@ class Control:
         await resolve(self.store, facts)
         return facts[0]
 
-    async def stays_stuck(self, id: str) -> bool:
-        """Whether it is stuck, and nobody has asked it to go on (or to end) since."""
-        _, waiting = await self.store.mailbox(id, 10)  # before the head, which shows what is taken up meanwhile
+    async def at_rest(self, id: str) -> Head | None:
+        """The head when it has ended or is stuck, and nobody has asked it to go on since; otherwise None."""
         head = await self._head(id)
-        return head.status == "stuck" and not any(decode(text)["type"] in _FREES for text in waiting)
+        if head.status in _REVIVES:
+            _, waiting = await self.store.mailbox(id, 10)
+            head = await self._head(id)  # read last: it shows what was taken up meanwhile
+            revives = _REVIVES.get(head.status, ())
+            if any(decode(text)["type"] in revives for text in waiting):
+                return None
+        return head if head.status in (*FINAL, "stuck") else None
 
     async def _head(self, id: str) -> Head:
         head = await self.store.head(id)

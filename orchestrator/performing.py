@@ -12,7 +12,7 @@ import contextvars
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from ..state.codec import dumps, loads
 from ..state.errors import CircuitOpen, InDoubt, TimedOut
@@ -214,7 +214,8 @@ class Performer:
             return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, call.call)
         value: Any = call.call()
         if isinstance(value, Awaitable):
-            value = await cast("Awaitable[Any]", value)
+            awaited: Awaitable[Any] = value
+            return await awaited
         return value
 
     def _plain(self, call: Invoke, value: Any) -> Any:
@@ -230,6 +231,6 @@ def _told(error: BaseException) -> Fact:
     """The error as the journal keeps it, also when the error itself can't be asked."""
     try:
         return failures.encode(error)
-    except Exception as broken:  # the edge to user code: an error may have any __str__
+    except Exception as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
         return {"kind": kind, "message": f"an error whose text can't be read ({type(broken).__name__})"}

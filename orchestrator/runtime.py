@@ -26,7 +26,7 @@ from ..state.errors import (
 )
 from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
-from ..state.records import FINAL, Accepted, Answer, Head, NewExecution, NewMail
+from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
 from .control import Control, error_of
 from .decider import Fact, Function
@@ -215,11 +215,10 @@ class Runtime(Control):
         return waiter
 
     async def _look_for_end(self, id: str) -> Fact | None:
-        head = await self._head(id)
-        if head.status in FINAL:
-            return await self.ending(head)
-        stuck = head.status == "stuck" and await self.stays_stuck(id)
-        return {"type": "stuck", "error": head.awaits} if stuck else None
+        head = await self.at_rest(id)
+        if head is None:
+            return None
+        return {"type": "stuck", "error": head.awaits} if head.status == "stuck" else await self.ending(head)
 
     async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
         """Read the journal backwards to the reply, or to the message without one."""

@@ -8,16 +8,18 @@ reads back), bytes as base64, Decimal, datetime and UUID as text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import from_json, to_json
 
 from .errors import InvalidInput
 
-_CONFIG = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="strings")
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 _PLAIN: tuple[Any, ...] = (Any, object, None, type(None))
+_SCALARS: tuple[Any, ...] = (str, int, bool, float)
 
 
 def dumps(value: Any) -> str:
@@ -53,8 +55,12 @@ def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
 
 
 def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    # Imported late: it is half of a cold start, and a process that handles scalars and plain data needs none of it.
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+
+    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="strings")
     try:
-        return TypeAdapter(annotation, config=_CONFIG)
+        return TypeAdapter(annotation, config=config)
     except PydanticUserError as error:
         if error.code != "type-adapter-config-unused":
             raise
@@ -73,9 +79,15 @@ def decoder(annotation: Any) -> Callable[[Any], Any] | None:
     """A function from plain JSON to the annotated type; None when nothing is to be done."""
     if annotation in _PLAIN:
         return None
+    if annotation in _SCALARS:
+        return partial(_scalar, annotation)
     validate = adapter(annotation).validate_json
 
     def decode(value: Any) -> Any:
         return validate(to_json(value))
 
     return decode
+
+
+def _scalar(annotation: type, value: Any) -> Any:
+    return value if type(value) is annotation else adapter(annotation).validate_json(to_json(value))

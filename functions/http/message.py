@@ -5,9 +5,9 @@ The limit is counted while the body arrives; a Content-Length is believed only w
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic_core import ValidationError
 
 from ...state.codec import loads
 from ...state.errors import InvalidInput
@@ -15,7 +15,10 @@ from ..event_media import essence, is_json
 from .answer import Receive, Scope
 from .problem import Refused
 
-Model = TypeVar("Model", bound=BaseModel)
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Model = TypeVar("Model", bound="BaseModel")
 RawHeaders = list[tuple[bytes, bytes]]
 
 

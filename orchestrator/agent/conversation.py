@@ -60,7 +60,7 @@ class Thread:
 
     __slots__ = ("_count", "_past", "_size", "_window", "before", "dropped", "used")
 
-    def __init__(self, window: Window, dropped: int = 0, before: Usage = Usage()) -> None:  # noqa: B008  # immutable
+    def __init__(self, window: Window, dropped: int = 0, before: Usage = Usage()) -> None:  # immutable
         self._window = window
         self._past: deque[Past] = deque()
         self._count = 0

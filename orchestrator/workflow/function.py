@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from ...state.codec import plain
 from ...state.errors import InvalidInput

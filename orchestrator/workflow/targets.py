@@ -31,7 +31,6 @@ class Served(typing.Protocol[T_co]):
 
 
 _MISSING: Any = object()
-_SCALARS = (str, int, bool)
 
 
 class Described:
@@ -128,23 +127,16 @@ def annotation(fn: Callable[..., Any], parameter: str) -> Any:
 
 
 def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
-    """``codec.decoder`` with an error that says where the annotation stands, quick for plain scalars."""
+    """``codec.decoder`` with an error that says where the annotation stands."""
     if isinstance(annotated, typing.TypeVar) or annotated in (typing.NoReturn, typing.Never):
         return None
     try:
-        decode = codec.decoder(annotated)
+        return codec.decoder(annotated)
     except (RuntimeError, NameError):  # pydantic's PydanticUserError and PydanticUndefinedAnnotation
         raise InvalidInput(
             f"{what} is annotated as {annotated!r}, which has no JSON form; use plain data, a pydantic model "
             "or a dataclass"
         ) from None
-    if decode is None or annotated not in _SCALARS:
-        return decode
-    return functools.partial(_scalar, annotated, decode)
-
-
-def _scalar(annotated: type, decode: Callable[[Any], Any], value: Any) -> Any:
-    return value if type(value) is annotated else decode(value)
 
 
 def _evaluate(fn: Callable[..., Any], text: str) -> Any:

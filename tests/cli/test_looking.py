@@ -205,11 +205,18 @@ def test_watch_ends_with_the_execution(shelf: Any, overwinter: Command, status: 
     assert "classify" in result.stdout
 
 
-def test_watch_goes_on_when_a_stuck_execution_was_asked_to(shelf: Any, overwinter: Command) -> None:
+@pytest.mark.parametrize(("status", "verb"), [("stuck", "resume"), ("failed", "retry")])
+def test_watch_goes_on_when_an_execution_was_asked_to(shelf: Any, overwinter: Command, status: str, verb: str) -> None:
+    last = {"type": status, "at": NOW, "error": {"kind": "builtins.ValueError", "message": "no"}}
+    shelf.put("t", ticket(**last), status=status)
+    assert overwinter("watch", "t", "--timeout", "100ms").exit_code == 1
+    assert overwinter(verb, "t").exit_code == 0
+    assert overwinter("watch", "t", "--timeout", "100ms").exit_code == 5
+
+
+def test_show_says_once_why_an_execution_is_stuck(shelf: Any, overwinter: Command) -> None:
     shelf.put("t", ticket(), status="stuck", awaits="shop.py:3 asked for another step")
     assert overwinter("show", "t").stdout.count("shop.py:3") == 1
-    assert overwinter("resume", "t").exit_code == 0
-    assert overwinter("watch", "t", "--timeout", "100ms").exit_code == 5
 
 
 def test_watch_json_writes_one_entry_a_line(shelf: Any, overwinter: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from overwinter.orchestrator.resilience import Policy, Retry
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Child
 
@@ -85,7 +86,7 @@ def test_what_does_not_end_in_time_is_taken_up_at_once_by_the_next_process() -> 
         await asyncio.sleep(1)
         second = await bench.process(chain, lease="1h")
         await first.call(lambda runtime: runtime.close("2s"))
-        first.kill()
+        first.kill(noticed=False)
         assert (await bench.ended("e"))["value"] == ["done"]
         assert second.alive
         assert len(made) == 2
@@ -113,5 +114,29 @@ def test_nothing_new_is_begun_by_a_process_that_is_closing() -> None:
         await closing
         await bench.process(chain)
         assert (await bench.ended("late"))["value"] == ["done"]
+
+    at_bench(work)
+
+
+def test_a_process_that_is_closing_leaves_pauses_between_attempts_to_the_store() -> None:
+    async def work(bench: Bench) -> None:
+        tries: list[float] = []
+
+        async def flaky(_: list[Any]) -> str:
+            tries.append(bench.loop.time())
+            await asyncio.sleep(1)
+            if len(tries) == 1:
+                raise ConnectionError("no answer")
+            return "done"
+
+        chain = Chain("chain", [Call(flaky, Policy(retry=Retry(first="1900ms", jitter=False)))])
+        first = await bench.process(chain)
+        await bench.start(first, "chain", "e")
+        await asyncio.sleep(0.5)
+        await first.call(lambda runtime: runtime.close("10s"))
+        assert bench.loop.time() < 1.5
+        assert bench.kinds("e") == ["start", "retrying"]
+        await bench.process(chain)
+        assert (await bench.ended("e"))["value"] == ["done"]
 
     at_bench(work)

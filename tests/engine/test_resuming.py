@@ -1,4 +1,4 @@
-"""Who resumes a stuck execution and waits for it hears how it ended, not that it had been stuck."""
+"""Who resumes a stuck execution or retries a failed one hears how that ended, not what was before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from overwinter import Context, Runtime, workflow
-from overwinter.state.errors import ExecutionStuck
+from overwinter.state.errors import ExecutionFailed, ExecutionStuck
 
 
 def weigh() -> int:
@@ -47,3 +47,31 @@ def test_the_result_after_a_resume_is_that_of_the_mended_code(tmp_path: Path) ->
             assert await runtime.result("p-1", "10s") == 250
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+mended: list[bool] = []
+
+
+def ship() -> str:
+    if not mended:
+        raise ValueError("no boxes")
+    return "shipped"
+
+
+@workflow
+async def deliver(ctx: Context) -> str:
+    return await ctx.step(ship)
+
+
+def test_the_result_after_a_retry_is_that_of_the_retry() -> None:
+    async def main() -> None:
+        mended.clear()
+        async with Runtime([deliver], "memory://") as runtime:
+            handle = await runtime.start(deliver)
+            with pytest.raises(ExecutionFailed):
+                await handle.result("10s")
+            mended.append(True)
+            await runtime.retry(handle.id)
+            assert await handle.result("10s") == "shipped"
+
+    asyncio.run(main())

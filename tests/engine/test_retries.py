@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
+from overwinter.orchestrator.performing import current_call
 from overwinter.orchestrator.resilience import Breaker, Policy, Retry
 from overwinter.state.errors import Final, Retryable, StepFailed, TimedOut
 from overwinter.state.records import Head
@@ -144,6 +146,28 @@ def test_an_open_circuit_keeps_calls_away_and_costs_no_attempts() -> None:
         assert (await bench.ended("other"))["value"] == ["fine"]
         assert len([at for at in flaky.times if at < 60]) == 3
         assert min(at for at in flaky.times if at > 1) >= 60
+
+    at_bench(work)
+
+
+def test_attempts_kept_away_by_the_circuit_are_not_counted() -> None:
+    async def work(bench: Bench) -> None:
+        made: Counter[str] = Counter()
+
+        async def fails(_: list[Any]) -> None:
+            made[current_call().execution] += 1
+            raise ConnectionError("no answer")
+
+        guarded = Policy(
+            retry=Retry(attempts=4, first="100ms", factor=1.0, jitter=False),
+            breaker=Breaker(failures=3, reset="1m"),
+        )
+        process = await bench.process(Chain("chain", [Call(fails, guarded)]))
+        for id in ("e", "other"):
+            await bench.start(process, "chain", id)
+        for id in ("e", "other"):
+            assert (await bench.ended(id))["error"]["kind"] == "builtins.ConnectionError"
+        assert made == {"e": 4, "other": 4}
 
     at_bench(work)
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.workflow.completion import Completion
+from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import AlreadyFinished, ExecutionCancelled, ExecutionTerminated, InvalidInput
 from overwinter.state.records import Filter
 from overwinter.testing import Faults, Moment
@@ -53,6 +56,71 @@ def test_a_paused_execution_records_what_runs_and_starts_nothing_until_it_is_res
         await process.call(lambda runtime: runtime.resume("e"))
         assert (await bench.ended("e"))["value"] == ["a", "b", "c"]
         assert steps.made == ["a", "b", "c"]
+
+    at_bench(work)
+
+
+def test_a_pause_and_its_end_within_one_process() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+        process = await bench.process(Chain("chain", [steps.call("a"), steps.call("b")]))
+        for id, pause in (("long", 5.0), ("short", 0.1)):
+            await bench.start(process, "chain", id)
+            await asyncio.sleep(0.5)
+            await process.call(partial(_act, verb="pause", id=id))
+            await asyncio.sleep(pause)
+            await process.call(partial(_act, verb="resume", id=id))
+            assert (await bench.ended(id))["value"] == ["a", "b"]
+        assert steps.made == ["a", "b", "a", "b"]
+
+    at_bench(work)
+
+
+def test_a_pause_that_ends_before_the_next_commit_starts_what_was_held_back() -> None:
+    async def work(bench: Bench) -> None:
+        steps = Steps()
+
+        class Slow(Faults):
+            async def at(self, moment: Moment) -> None:
+                if moment.operation == "append" and moment.when == "before":
+                    await asyncio.sleep(3)
+
+        process = await bench.process(Chain("chain", [steps.call("a"), steps.call("b")]), faults=Slow())
+        await bench.start(process, "chain", "e")
+        await asyncio.sleep(0.5)
+        await process.call(partial(_act, verb="pause", id="e"))
+        await asyncio.sleep(4)
+        await process.call(partial(_act, verb="resume", id="e"))
+        assert (await bench.ended("e"))["value"] == ["a", "b"]
+
+    at_bench(work)
+
+
+def test_an_operation_that_nobody_wants_any_more_is_stopped() -> None:
+    traces: list[str] = []
+
+    async def slow() -> str:
+        try:
+            await asyncio.sleep(5)
+            return "slow"
+        finally:
+            traces.append(f"slow ended at {asyncio.get_running_loop().time():.0f}")
+
+    async def quick() -> str:
+        await asyncio.sleep(1)
+        return "quick"
+
+    @workflow
+    async def race(ctx: Context) -> list[str]:
+        results = await ctx.parallel(ctx.step(slow), ctx.step(quick), completion=Completion.first())
+        await ctx.step(asyncio.sleep, 10, name="rest")
+        return results.values
+
+    async def work(bench: Bench) -> None:
+        process = await bench.process(race)
+        await bench.start(process, "race", "e")
+        assert (await bench.ended("e"))["value"] == ["quick"]
+        assert traces == ["slow ended at 1"]
 
     at_bench(work)
 

@@ -152,7 +152,7 @@ class Page:
             (self.folder / saved[1]).write_text(block.body, "utf-8")
         self.module.__dict__["__name__"] = saved[1].removesuffix(".py") if saved else "__page__"
         # Padded, so that a traceback points into the page.
-        code = compile("\n" * block.line + block.body, str(ROOT / block.page), "exec")
+        code = compile("\n" * block.line + block.body, str(ROOT / block.page), "exec", dont_inherit=True)
         exec(code, self.module.__dict__)
 
     def command(self, block: Block, command: Command) -> None:

@@ -34,10 +34,7 @@ import asyncio
 import sys
 from typing import Any
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.framework import function_for
-from overwinter.functions.tool import tool
-from overwinter.functions.workflow import workflow
+from overwinter import Agent, tool, workflow
 
 
 @tool
@@ -72,7 +69,7 @@ async def lasting(ctx: Any) -> str:
 
 
 echo = Agent("echo", "scripted:echo", tools=[lookup_order])
-echo_function = function_for(echo, module=__name__)
+echo_function = echo.function()
 '''
 
 

@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from overwinter.functions.agent import Agent
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import Denied, InDoubt
+from overwinter.tests.sim.desk import answers
 
 Shape = dict[str, Any]
 QUICK = Retry(attempts=12, first="60ms", factor=2.0, most="900ms", in_process="150ms")
@@ -36,6 +38,7 @@ class Generator:
     def shape(self, depth: int = 2) -> Shape:
         draw = self._draw
         kinds = ["step"] * 6 + ["flaky", "once", "sleep", "signal", "approve", "map", "chance"]
+        kinds += ["state", "until", "callback", "agent"]
         if depth:
             kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached"]
         return self._make(draw.choice(kinds), depth)
@@ -78,7 +81,7 @@ def children(shape: Shape) -> Iterator[Shape]:
 
 def fits(shape: Shape, value: Any) -> bool:
     """Whether ``value`` is a right outcome of the shape."""
-    kind = shape["kind"]
+    kind, label = shape["kind"], shape["label"]
     if kind in ("step", "flaky"):
         return bool(value == shape["value"])
     if kind == "once":
@@ -90,10 +93,14 @@ def fits(shape: Shape, value: Any) -> bool:
         return len(value) == len(items) and all(map(fits, items, value))
     if kind == "child":
         return fits(shape["shape"], value)
-    if kind == "detached":
+    if kind in ("detached", "state"):
         return isinstance(value, str)
-    if kind == "signal":
-        return bool(value == f"data of {shape['label']}")
+    if kind == "until":
+        return bool(value == "enough")
+    if kind == "agent":
+        return bool(value == answers(f"look {label}"))
+    if kind in ("signal", "callback"):
+        return bool(value == f"data of {label}")
     if kind == "approve":
         return value in ("approved", "denied")
     if kind == "rounds":
@@ -104,8 +111,10 @@ def fits(shape: Shape, value: Any) -> bool:
 class Doing:
     """Carries shapes out and notes what the outside saw. ``journal_of`` reads the store behind the engine's back."""
 
-    def __init__(self, journal_of: JournalOf) -> None:
+    def __init__(self, journal_of: JournalOf, agent: Agent) -> None:
         self._journal_of = journal_of
+        self._agent = agent
+        self.tokens: dict[str, str] = {}  # open callbacks: token -> label
         self.wrong: list[str] = []
         self.made: Counter[tuple[str, str]] = Counter()  # (execution, step) -> how often it was called
         self.shapes = workflow(self._shapes, name="shapes")  # type: ignore[call-overload] # a bound method will do
@@ -146,6 +155,17 @@ class Doing:
             return await ctx.wait_for(label)
         if kind == "approve":
             return await self._approve(ctx, label)
+        if kind == "callback":
+            callback = ctx.callback(label)
+            await ctx.step(self._hand_out, callback.token, label, name=f"{label} token")
+            return await callback
+        if kind == "state":
+            await ctx.state.put(label, {"value": label})
+            return (await ctx.state.get(label))["value"]
+        if kind == "until":
+            return await ctx.until(self._poll, ctx.execution, label, every="300ms", factor=1.5)
+        if kind == "agent":
+            return await ctx.call(self._agent, f"look {label}")
         if kind == "sleep":
             await ctx.sleep(shape["ms"] / 1000)
         elif kind == "chance":
@@ -159,6 +179,13 @@ class Doing:
             values.append(await self._do(ctx, item, after))
             after = item["label"] if item["kind"] in ("step", "flaky") else ""
         return values
+
+    async def _hand_out(self, token: str, label: str) -> None:
+        self.tokens[token] = label
+
+    async def _poll(self, execution: str, label: str) -> str:
+        self.made[execution, label] += 1
+        return "enough" if self.made[execution, label] > 3 else ""
 
     def _branch(self, shape: Shape) -> Callable[[Context], Any]:
         async def branch(ctx: Context) -> Any:

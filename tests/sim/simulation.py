@@ -48,8 +48,8 @@ class Simulation:
         self.draw = random.Random(seed)
         self.size = executions
         self.ledger = ledger()
-        self.doing = Doing(self.ledger.journal_now)
         self.desk = Desk()
+        self.doing = Doing(self.ledger.journal_now, self.desk.agent)
         self.processes: list[_SimulatedProcess] = []
         self.kills = 0
         self.wrong: list[str] = []
@@ -242,10 +242,13 @@ class Simulation:
             await asyncio.sleep(self.draw.uniform(0, 2.0))
 
     async def _people(self) -> None:
-        """Send the events that executions wait for, and decide approvals; everything once, some of it again."""
+        """Send awaited events, decide approvals, complete callbacks; everything once, some of it again."""
         seen: set[tuple[str, str]] = set()
+        called: set[str] = set()
         while True:
             for head in self.ledger.heads_now():
+                if head.status == "paused" and self._loop.time() > CLEARING:  # a pause that overtook its end
+                    self._clients.append(self._loop.create_task(self._act(head.id, "resume")))
                 if head.function != "shapes" or head.status in FINAL:
                     continue
                 for fact in self.ledger.journal_now(head.id):
@@ -253,7 +256,18 @@ class Simulation:
                         if (id, what) not in seen:
                             seen.add((id, what))
                             self._clients.append(self._loop.create_task(self._help(id, what, fact)))
+            for token in [token for token in self.doing.tokens if token not in called]:
+                called.add(token)
+                self._clients.append(self._loop.create_task(self._complete(token, self.doing.tokens[token])))
             await asyncio.sleep(0.2)
+
+    async def _complete(self, token: str, label: str) -> None:
+        await asyncio.sleep(self.draw.uniform(0, 2.0))
+        try:
+            for _ in range(self.draw.choice((1, 1, 2))):
+                await self._ask(lambda runtime: runtime.callback(token, value=f"data of {label}"))
+        except AlreadyFinished:
+            return
 
     async def _help(self, id: str, what: str, fact: dict[str, Any]) -> None:
         await asyncio.sleep(self.draw.uniform(0, 2.0))
@@ -281,7 +295,7 @@ class Simulation:
         waiting: list[str] = [f"{self.unacknowledged} clients have no answer"] if self.unacknowledged else []
         for head in self.ledger.heads_now():
             rests = head.status == "idle" and head.kind == "agent"
-            if head.owner is not None or not (rests or head.status in FINAL):
+            if head.owner is not None or head.wake is not None or not (rests or head.status in FINAL):
                 waiting.append(
                     f"{head.id} is {head.status} (owner {head.owner}, wake {head.wake}, awaits {head.awaits!r}, "
                     f"{self.ledger.waiting_mail(head.id)} mails)"
@@ -311,9 +325,6 @@ class Simulation:
                 if fact["type"] == "reply" and value != answers(sent[fact["to"]]):
                     self.wrong.append(f"{session} replied {fact} to {sent[fact['to']]!r}")
         self.wrong += [f"{what} was charged {n} times" for what, n in self.desk.made.items() if n > 1]
-        for head in self.ledger.heads_now():
-            if head.wake is not None:
-                self.wrong.append(f"{head.id} is {head.status} and would be woken again for nothing")
 
 
 class _SimulatedProcess(Process):
