@@ -212,11 +212,8 @@ class Performer:
                 self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="overwinter-call")
             context = contextvars.copy_context()
             return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, call.call)
-        value: Any = call.call()
-        if isinstance(value, Awaitable):
-            awaited: Awaitable[Any] = value
-            return await awaited
-        return value
+        value: object = call.call()
+        return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         if value is None or value is True or value is False or type(value) is int:
