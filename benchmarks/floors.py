@@ -39,14 +39,19 @@ def transition(connection: sqlite3.Connection, id: str, seq: int, value: str) ->
 
 
 def steps(path: Path, workflows: int, each: int, value: str = "1") -> float:
-    """Seconds for a number of workflows: one start and ``each`` transitions for every one."""
+    """As ``transitions``, on a connection of its own."""
     with closing(connect(path)) as connection:
-        (known,) = connection.execute("SELECT count(*) FROM instance").fetchone()
-        started = time.perf_counter()
-        for number in range(known, known + workflows):
-            for seq in range(each + 1):
-                transition(connection, f"workflow-{number}", seq, value)
-        return time.perf_counter() - started
+        return transitions(connection, workflows, each, value)
+
+
+def transitions(connection: sqlite3.Connection, workflows: int, each: int, value: str = "1") -> float:
+    """Seconds for a number of workflows: one start and ``each`` transitions for every one."""
+    (known,) = connection.execute("SELECT count(*) FROM instance").fetchone()
+    started = time.perf_counter()
+    for number in range(known, known + workflows):
+        for seq in range(each + 1):
+            transition(connection, f"workflow-{number}", seq, value)
+    return time.perf_counter() - started
 
 
 def conversation(path: Path, texts: Sequence[str]) -> float:

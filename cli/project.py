@@ -23,6 +23,7 @@ from overwinter import Agent, Context, Limits, tool, workflow
 from overwinter.functions.model import Scripted, call
 
 ORDERS = {"A-1": "on its way, with you on Friday", "A-2": "waiting for payment"}
+REFUNDS: list[str] = []  # stands in for the shop's books
 
 SCRIPT = Scripted(
     {
@@ -31,7 +32,8 @@ SCRIPT = Scripted(
         r"refund order a-1": call("refund", order_id="A-1", amount="12.50"),
         r"on its way|waiting for payment": "I looked it up: your order is in our books, and all is well.",
         r"refunded": "The money is on its way back to you.",
-        r"denied|expired": "I am sorry, the refund was not approved.",
+        r"denied|nobody approved": "I am sorry, the refund was not approved.",
+        r"outcome of this call is unknown": "I can't tell whether the money was sent; a colleague will look into it.",
         r".*": "Ask me where order A-1 or A-2 is, or to refund order A-1.",
     },
     "clerk",
@@ -56,6 +58,7 @@ def refund(order_id: str, amount: str) -> str:
         order_id: the order's id, like A-1
         amount: how much, like 12.50
     """
+    REFUNDS.append(order_id)
     return f"{amount} refunded for {order_id}"
 
 
@@ -81,22 +84,40 @@ async def answer_letter(ctx: Context, letter: str) -> str:
     return "\\n".join(["Dear customer,", *answers, "Yours, the shop"])
 '''
 
-TEST = '''"""The workflow gives the same answer whatever happens to the process."""
+TEST = '''"""The workflow and the agent do the same whatever happens to the process."""
 
 from __future__ import annotations
 
-from overwinter import run
-from {{module}} import answer_letter, find_orders
+from overwinter.testing import World, crash_everywhere
+
+from {{module}} import REFUNDS, answer_letter, clerk, find_orders
 
 
 def test_orders_are_found() -> None:
     assert find_orders("about A-2 and A-1, and A-2 again") == ["A-1", "A-2"]
 
 
-def test_a_letter_is_answered() -> None:
-    answer = run(answer_letter, "Where are A-1 and A-2?", store="memory://")
-    assert answer.startswith("Dear customer,")
-    assert answer.count("I looked it up") == 2
+def test_a_letter_is_answered_though_the_process_dies_anywhere() -> None:
+    report = crash_everywhere(answer_letter, "Where are A-1 and A-2?")
+    assert report.outcome.value.count("I looked it up") == 2
+
+
+async def ask_for_a_refund(world: World) -> str:
+    message = await world.send(clerk, "me", "Please refund order A-1")
+    await world.approve("clerk/me", by="the shopkeeper")
+    reply: str = await message.reply()
+    return reply
+
+
+def same_or_in_doubt(calm: str, crashed: str) -> bool:
+    """When the process dies during the refund nobody knows whether it was made; it is not made again."""
+    assert len(REFUNDS) <= 1
+    return crashed == calm or "a colleague will look" in crashed
+
+
+def test_a_refund_waits_for_the_shopkeeper_and_is_never_made_twice() -> None:
+    report = crash_everywhere(ask_for_a_refund, functions=[clerk], fresh=REFUNDS.clear, same=same_or_in_doubt)
+    assert "on its way back" in report.outcome.value
 '''
 
 README = """# {{name}}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from ..address import url
+from .example import words
 from .heads import table
 from .terminal import console, say
 from .text import clean, counted
@@ -72,19 +73,30 @@ def suggestions(functions: Mapping[str, object], where: str, *, token: bool) -> 
     from ..options import DEFAULT_URL
 
     there = ("" if where == DEFAULT_URL else f" --url {where}") + (" --token …" if token else "")
-    by_kind: dict[str, str] = {}
-    for name, function in functions.items():
-        if kind(function) != "agent" or getattr(function, "input", str) is str or "agent" not in by_kind:
-            by_kind[kind(function)] = name  # the last ones: they stand on those before them
-    found: list[tuple[str, str]] = []
-    if "agent" in by_kind:
-        agent = shlex.quote(by_kind["agent"])
-        found.append((f'overwinter invoke {agent} --session me "Hello"{there}', "talk to an agent"))
-    if "workflow" in by_kind:
-        found.append((f"overwinter invoke {shlex.quote(by_kind['workflow'])} '{{}}'{there}", "start a workflow"))
-    if "tool" in by_kind and len(found) < 2:
-        found.append((f"overwinter invoke {shlex.quote(by_kind['tool'])} '{{}}'{there}", "call a tool"))
-    return [*found[:2], ("overwinter ps", "what has run, what waits")]
+    agents = [function for function in functions.values() if kind(function) == "agent"]
+    agents.sort(key=lambda agent: len(getattr(agent, "tools", ())), reverse=True)
+    workflows = [function for function in functions.values() if kind(function) == "workflow"]
+    tools = [function for function in functions.values() if kind(function) == "tool" and _harmless(function)]
+    found = [
+        _invocation(agents, " --session me", there, "talk to an agent"),
+        _invocation(workflows[::-1], "", there, "start a workflow"),  # the last stand on those before them
+        _invocation(tools, "", there, "call a tool"),
+    ]
+    return [*[one for one in found if one is not None][:2], ("overwinter ps", "what has run, what waits")]
+
+
+def _invocation(functions: Sequence[object], how: str, there: str, comment: str) -> tuple[str, str] | None:
+    """A command for the first of these functions that an input can be made for."""
+    for function in functions:
+        input = words(function)
+        if input is not None and (input or not how):
+            name = shlex.quote(str(getattr(function, "name", "")))
+            return f"overwinter invoke {name}{how}{input}{there}", comment
+    return None
+
+
+def _harmless(tool: object) -> bool:
+    return getattr(tool, "effect", "") != "irreversible" and getattr(tool, "approval", None) is None
 
 
 def _without_password(dsn: str) -> str:

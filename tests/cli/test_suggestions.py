@@ -1,0 +1,108 @@
+"""What a server suggests to try works as it stands: the agent with the most tools, inputs that are accepted."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel, Field
+
+from overwinter import Agent, Context, tool, workflow
+from overwinter.cli.view.example import words
+from overwinter.cli.view.serving import suggestions
+from overwinter.functions.loading import reachable
+from overwinter.functions.target import served
+
+
+class Ticket(BaseModel):
+    id: UUID
+    kind: Literal["billing", "technical"]
+    cents: int = Field(gt=99, multiple_of=50)
+    note: str = "none"
+    day: date | None
+
+
+@dataclass
+class Crate:
+    items: list[Ticket]
+    weight: Decimal
+
+
+class Nested(BaseModel):
+    inner: Nested
+
+
+def flow(input_type: Any) -> Any:
+    async def work(ctx: Context, input: Any) -> None: ...
+
+    work.__annotations__["input"] = input_type
+    return served(workflow(work))
+
+
+@pytest.mark.parametrize(
+    "input_type",
+    [str, int, bool, float, Ticket, Crate, list[int], dict[str, int], tuple[int, str], Literal["a", "b"], str | None,
+     Annotated[int, Field(ge=10, le=12)], Annotated[float, Field(lt=0)], Annotated[list[int], Field(min_length=3)],
+     Annotated[str, Field(min_length=9)], Annotated[str, Field(max_length=2)], Annotated[str, Field(examples=["12"])]],
+)  # fmt: skip
+def test_an_input_is_made_that_the_workflow_accepts(input_type: Any) -> None:
+    function = flow(input_type)
+    text = words(function)
+    assert text is not None
+    (word,) = shlex.split(text) or [""]
+    try:
+        value = json.loads(word)
+    except ValueError:
+        value = word
+    function.check(value)
+
+
+@pytest.mark.parametrize("input_type", [Any, Annotated[str, Field(pattern="^x{7}$")], Nested, Callable[[], int]])
+def test_no_input_is_made_up_where_none_can_be(input_type: Any) -> None:
+    assert words(flow(input_type)) is None
+
+
+def test_a_workflow_without_input_needs_none() -> None:
+    @workflow
+    async def alone(ctx: Context) -> None: ...
+
+    assert words(served(alone)) == ""
+
+
+@tool
+def look(order_id: str) -> str:
+    """Look."""
+    return order_id
+
+
+@tool(effect="irreversible")
+def pay(cents: int) -> str:
+    """Pay."""
+    return str(cents)
+
+
+def commands(*things: Any) -> list[str]:
+    return [command for command, _ in suggestions(reachable(things), "http://127.0.0.1:8080", token=False)]
+
+
+def test_the_agent_with_the_most_tools_and_the_last_workflow_are_suggested() -> None:
+    few, many = Agent("few", "scripted:echo"), Agent("many", "scripted:echo", tools=[look, pay])
+    another = Agent("another", "scripted:echo", tools=[look])
+    assert commands(few, many, another, flow(Ticket), look) == [
+        "overwinter invoke many --session me Hello",
+        'overwinter invoke work \'{"id": "00000000-0000-4000-8000-000000000000", "kind": "billing", "cents": 100, '
+        '"day": "2026-01-31"}\'',
+        "overwinter ps",
+    ]
+
+
+def test_what_can_not_be_tried_is_not_suggested() -> None:
+    assert commands(pay) == ["overwinter ps"]
+    assert commands(flow(Any), look) == ['overwinter invoke look \'{"order_id": "Hello"}\'', "overwinter ps"]
