@@ -38,8 +38,8 @@ async def workflows(runtime: Runtime, count: int, concurrency: int) -> float:
 async def rounds_of(run: Run, count: int, concurrency: int, floor_count: int) -> tuple[float, float]:
     """Median seconds of the floor and of the product, each on one connection that stays open, as in a server."""
     raw, product = [], []
-    with closing(floors.connect(run.path("raw.db"))) as connection:
-        async with Runtime([sequence], store=f"sqlite:///{run.path('w1.db')}") as runtime:
+    with closing(floors.connect(run.path(f"raw{concurrency}.db"))) as connection:
+        async with Runtime([sequence], store=f"sqlite:///{run.path(f'w{concurrency}.db')}") as runtime:
             floors.transitions(connection, WARM_UP, STEPS)
             await workflows(runtime, WARM_UP, concurrency)
             for _ in range(3 if run.quick else 7):

@@ -7,6 +7,7 @@ others in the transaction go on; any other exception makes the writer undo the t
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +46,14 @@ class Commands:
 
     def begin(self) -> None:
         schema.patiently(lambda: self._execute("BEGIN IMMEDIATE"), self.patience)
+
+    def begin_at_once(self) -> bool:
+        """False when another process is writing: it is not waited for."""
+        try:
+            self._execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False  # whatever it is, the thread will find it again and say so
+        return True
 
     def commit(self) -> None:
         self._execute("COMMIT")

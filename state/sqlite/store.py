@@ -1,8 +1,8 @@
 """The SqliteStore: the Store contract on one SQLite file, for any number of processes on one machine.
 
 Every acknowledged change is on the disk (WAL, ``synchronous=FULL``). Changes that wait at the same moment
-share one transaction on a writer's thread, queries have a thread and a connection of their own, and the
-event loop never touches the file.
+share one transaction on a writer's thread (one that comes alone is committed at once), queries have a thread
+and a connection of their own.
 """
 
 from __future__ import annotations

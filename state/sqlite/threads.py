@@ -1,6 +1,9 @@
 """The two threads of a SqliteStore. Both take jobs from the event loop and give the answers back to it:
 the writer all that wait at that moment in one transaction, the reader one by one.
 
+A change that comes alone, while nothing else is under way and the disk is quick, is committed where it stands,
+on the loop: handing it to the thread and back would take half as long again as the commit itself.
+
 A job is a future, a method and its arguments. One callback on the loop settles the futures of all jobs of a
 transaction; nothing is answered before the commit. A job that fails harms no other.
 """
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,8 +33,14 @@ Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 Outcome = tuple["asyncio.Future[Any]", Any, "OverwinterError | None"]
 
 _BATCH = 512
-_CHECKPOINT_AFTER = 1000
-"""Jobs between two checkpoints: the log then has some megabytes, quickly read again after a crash."""
+_QUICK = 0.001
+"""Seconds that a commit may take on the loop. On a slower disk every change goes to the thread."""
+_PROBE = 256
+"""After so many jobs that a slow disk has sent to the thread, the disk gets another chance."""
+_CHECKPOINT_AFTER = 1000, 250
+"""Jobs or transactions between two checkpoints. The log then has some megabytes, quickly read again after a crash.
+As long as its file grows, a commit takes twice as long (the file system notes the growth), so under a light load
+it begins anew early."""
 
 
 class Worker(ABC):
@@ -89,7 +99,11 @@ class Worker(ABC):
 
     def _answer(self, outcomes: list[Outcome]) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_settle, outcomes)
+            self._loop.call_soon_threadsafe(self._answered, outcomes)
+
+    def _answered(self, outcomes: list[Outcome]) -> None:
+        """Back on the loop."""
+        _settle(outcomes)
 
     @abstractmethod
     def _open(self) -> None: ...
@@ -112,15 +126,72 @@ class Writer(Worker):
     def __init__(self, commands: Commands) -> None:
         super().__init__("writer", commands.path)
         self._commands = commands
-        self._logged = 0
+        self._logged = (0, 0)  # jobs and transactions since the last checkpoint
+        self._waiting: list[Job] = []  # of this turn of the loop
+        self._under_way = 0  # jobs handed to the thread and not yet answered
+        self._slow = 0  # jobs that still go to the thread because the disk was slow
+        self._connection_free = threading.Lock()  # not while the thread checkpoints
+
+    def submit(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._waiting.append((future, method, arguments))
+        if len(self._waiting) == 1:
+            self._loop.call_soon(self._hand_over)
+        return future
+
+    async def stop(self) -> None:
+        self._hand_over()
+        await super().stop()
+
+    def _hand_over(self) -> None:
+        jobs, self._waiting = self._waiting, []
+        if len(jobs) == 1 and not self._under_way and self._do_promptly(jobs):
+            return
+        self._under_way += len(jobs)
+        for job in jobs:
+            self._jobs.put(job)
+
+    def _do_promptly(self, jobs: list[Job]) -> bool:
+        """Commit on the loop. False when another process has the file, or waiting for the disk takes too long."""
+        if self._slow:
+            self._slow -= 1
+            return False
+        if not self._connection_free.acquire(blocking=False):
+            return False
+        try:
+            started = time.perf_counter()
+            if not self._commands.begin_at_once():
+                return False
+            outcomes = self._finish(jobs)
+        finally:
+            self._connection_free.release()
+        if time.perf_counter() - started > _QUICK:
+            self._slow = _PROBE
+        _settle(outcomes)
+        if self._is_long():
+            self._under_way += 1
+            self._jobs.put((self._loop.create_future(), _nothing, ()))  # the thread rests after it
+        return True
+
+    def _answered(self, outcomes: list[Outcome]) -> None:
+        self._under_way -= len(outcomes)
+        _settle(outcomes)
 
     def _open(self) -> None:
         self._commands.connect()
+        self._under_way += 1  # the answer to the opening, like any other
 
     def _perform(self, batch: list[Job]) -> list[Outcome]:
+        try:
+            self._commands.begin()
+        except Exception as error:  # noqa: BLE001 - the thread's edge: whoever waits must get an answer
+            return self._refused(batch, error)
+        return self._finish(batch)
+
+    def _finish(self, batch: list[Job]) -> list[Outcome]:
+        """Do the jobs of a transaction that has begun, and commit it."""
         commands = self._commands
         try:
-            commands.begin()
             try:
                 outcomes = [_outcome(job) for job in batch]
             except Exception:  # whichever it was, only the culprit is to fail
@@ -130,17 +201,25 @@ class Writer(Worker):
                 return [outcome for job in batch for outcome in self._perform([job])]
             commands.commit()
         except Exception as error:  # noqa: BLE001 - the thread's edge: whoever waits must get an answer
-            self._failure(commands.rollback)
-            failure = translate(error, self._path)
-            return [(future, None, failure) for future, _, _ in batch]
-        self._logged += len(batch)
+            return self._refused(batch, error)
+        jobs, transactions = self._logged
+        self._logged = (jobs + len(batch), transactions + 1)
         return outcomes
+
+    def _refused(self, batch: list[Job], error: Exception) -> list[Outcome]:
+        self._failure(self._commands.rollback)
+        failure = translate(error, self._path)
+        return [(future, None, failure) for future, _, _ in batch]
 
     def _rest(self) -> None:
         # Here and not by SQLite itself, which would do it before it lets the commit return.
-        if self._logged >= _CHECKPOINT_AFTER:
-            self._logged = 0
-            self._failure(self._commands.checkpoint)
+        if self._is_long():
+            with self._connection_free:
+                self._logged = (0, 0)
+                self._failure(self._commands.checkpoint)
+
+    def _is_long(self) -> bool:
+        return self._logged[0] >= _CHECKPOINT_AFTER[0] or self._logged[1] >= _CHECKPOINT_AFTER[1]
 
     def _close(self) -> None:
         self._commands.close()
@@ -170,6 +249,10 @@ class Reader(Worker):
 
     def _close(self) -> None:
         self._queries.close()
+
+
+def _nothing() -> None:
+    """A job that changes nothing."""
 
 
 def _outcome(job: Job) -> Outcome:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from overwinter import Agent, Context, tool, workflow
 from overwinter.cli.view.example import words
@@ -37,6 +37,12 @@ class Crate:
 
 class Nested(BaseModel):
     inner: Nested
+
+
+def order_id(text: str) -> str:
+    if not text.startswith("o-"):
+        raise ValueError("an order's id begins with o-")
+    return text
 
 
 def flow(input_type: Any) -> Any:
@@ -64,7 +70,10 @@ def test_an_input_is_made_that_the_workflow_accepts(input_type: Any) -> None:
     function.check(value)
 
 
-@pytest.mark.parametrize("input_type", [Any, Annotated[str, Field(pattern="^x{7}$")], Nested, Callable[[], int]])
+@pytest.mark.parametrize(
+    "input_type",
+    [Any, Annotated[str, Field(pattern="^x{7}$")], Annotated[str, AfterValidator(order_id)], Nested, Callable[[], int]],
+)
 def test_no_input_is_made_up_where_none_can_be(input_type: Any) -> None:
     assert words(flow(input_type)) is None
 
