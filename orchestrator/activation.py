@@ -17,7 +17,7 @@ from ..state.errors import Conflict, OverwinterError, StoreCorrupt, StoreError
 from ..state.records import FINAL, Appended, Change, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
 from .entries import decode
-from .transition import Commit, Transition, child_post, merge
+from .transition import Commit, Transition, child_post, hand_over, merge, stuck
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -117,10 +117,10 @@ class Activation:
         try:
             decision = self._decide()
         except OverwinterError as error:
-            decision = self._stuck(f"{type(error).__name__}: {error}")
+            decision = stuck(f"{type(error).__name__}: {error}")
         except Exception as error:  # the edge to deciders: a defect there must not lose the execution
             log.exception("execution %s: the decider failed", self.id)
-            decision = self._stuck(f"the decider failed with {type(error).__name__}: {error}")
+            decision = stuck(f"the decider failed with {type(error).__name__}: {error}")
         self._settle(decision)
 
     def _decide(self) -> Decision:
@@ -139,7 +139,7 @@ class Activation:
             self.pending.add(merged)
         while merged is None or merged.status not in FINAL:
             before = len(self.pending.consumed)
-            verb = self._offer_mail(stuck=merged is not None and merged.status == "stuck")
+            verb = self._offer_mail(is_stuck=merged is not None and merged.status == "stuck")
             if verb is not None:
                 return verb
             if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
@@ -173,7 +173,7 @@ class Activation:
             return False
         return True
 
-    def _offer_mail(self, *, stuck: bool) -> Decision | None:
+    def _offer_mail(self, *, is_stuck: bool) -> Decision | None:
         """Offer the mailbox, control lane first. A decision when a verb decides instead of the decider."""
         for seq in sorted(self.mailbox, key=lambda seq: (self.mailbox[seq][0].lane, seq)):
             mail, fact = self.mailbox[seq]
@@ -184,7 +184,7 @@ class Activation:
                 decision = self._apply(mail, fact)
                 if decision is not None:
                     return decision
-            elif not (self.paused or stuck):
+            elif not (self.paused or is_stuck):
                 verdict = self.decider.offer(fact)
                 if verdict is not Verdict.LATER:
                     del self.mailbox[seq]
@@ -225,12 +225,7 @@ class Activation:
     def give_up(self, message: str) -> None:
         """The journal can't be loaded: the execution is stuck until somebody mends it."""
         self.loading = False
-        self._settle(self._stuck(message))
-
-    def _stuck(self, message: str) -> Decision:
-        decision = Decision()
-        decision.status, decision.error = "stuck", message
-        return decision
+        self._settle(stuck(message))
 
     # -- the commit ----------------------------------------------------------------------------------
 
@@ -247,7 +242,11 @@ class Activation:
             decision.perform, decision.status, decision.wake, decision.immediate = [], "paused", None, False
         elif self.withheld:
             decision.perform, self.withheld = self.withheld + decision.perform, []
+        handed = self.engine.draining and hand_over(decision, begun=self.stale)
+        self.stale = self.stale or handed
         waits = bool(self.running or decision.perform or self.settling)
+        if handed and not waits:
+            decision.wake = self.now()  # for whoever comes next, at once
         if waits and not self.nudged and (decision.immediate or self.pending.empty()):
             self._watch(decision)  # an immediate effect's cause is committed together with its result
             self._perform(decision.perform)

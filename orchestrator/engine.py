@@ -81,7 +81,7 @@ class Engine:
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept = asyncio.Event()
         self._sweep_at = 0
-        self._draining = False
+        self.draining = False
         self._empty = asyncio.Event()
 
     # -- life ----------------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class Engine:
     async def close(self, grace: Duration | None = None) -> None:
         """Hand over: take nothing more, let running calls end within the grace period, release the rest so
         that the next process goes on at once."""
-        self._draining = True
+        self.draining = True
         self.performer.impatient = True
         deadline = self.loop.time() + seconds(self.settings.grace if grace is None else grace)
         while self.active and self.loop.time() < deadline:
@@ -148,7 +148,7 @@ class Engine:
         return await asyncio.shield(accept)
 
     def _has_room(self, id: str) -> bool:
-        return not self._draining and (len(self.active) < self.settings.max_active or id in self.active)
+        return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
 
     def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
         if done.cancelled() or done.exception() is not None:
@@ -180,7 +180,7 @@ class Engine:
         if cached is not None:
             cached.decider.close()
         function = self.functions.get(head.function)
-        if function is None or self._draining:
+        if function is None or self.draining:
             self._foreign[head.id] = self.clock() + 30_000
             self._spawn(self.leases.hand_back(head))
             return
@@ -283,15 +283,17 @@ class Engine:
             self._swept.set()
 
     def announce(self, activation: Activation, notable: list[Fact]) -> None:
-        """Tell who waits in this process for a reply or the end."""
+        """Tell who waits in this process for a reply or the end: the entry and the function's name."""
         for fact in notable:
             if fact["type"] == "reply":
                 waiters = self._replies.pop((activation.id, fact["to"]), ())
             else:
                 waiters = self._ends.pop(activation.id, ())
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(fact)
+            if waiters:
+                told = fact | {"function": activation.function}
+                for waiter in waiters:
+                    if not waiter.done():
+                        waiter.set_result(told)
 
     def watch_end(self, id: str) -> asyncio.Future[Fact]:
         """A future of the final entry, if the execution ends in this process."""
@@ -342,7 +344,7 @@ class Engine:
         self._sweep_at = 0
         self._foreign = {id: until for id, until in self._foreign.items() if until > now}
         room = self.settings.max_active - len(self.active)
-        if self._draining or room <= 0:
+        if self.draining or room <= 0:
             return 0
         due = await self.store.due(now, limit=min(room, 200) + len(self._foreign))
         mine = [id for id in due if id not in self._foreign and id not in self.active]

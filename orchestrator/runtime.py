@@ -165,9 +165,8 @@ class Runtime(Control):
         ExecutionCancelled, ExecutionTerminated, ExecutionStuck, or TimeoutError when it is still going on."""
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
             ending = await self._wait((id,), lambda: self._look_for_end(id))
-        function = self.functions.get((await self._head(id)).function) if ending["type"] == "completed" else None
         if ending["type"] == "completed":
-            return _typed(ending.get("value"), function)
+            return _typed(ending.get("value"), self.functions.get(ending["function"]))
         raise _end_error(id, ending)
 
     async def reply(self, execution: str, message: str, timeout: Duration | None = None) -> Any:
@@ -218,7 +217,9 @@ class Runtime(Control):
         head = await self.at_rest(id)
         if head is None:
             return None
-        return {"type": "stuck", "error": head.awaits} if head.status == "stuck" else await self.ending(head)
+        if head.status == "stuck":
+            return {"type": "stuck", "error": head.awaits}
+        return await self.ending(head) | {"function": head.function}
 
     async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
         """Read the journal backwards to the reply, or to the message without one."""

@@ -6,7 +6,7 @@ import asyncio
 from typing import NamedTuple
 
 from ..state.errors import PayloadTooLarge
-from ..state.records import Change, Mail
+from ..state.records import FINAL, Change, Mail
 from . import failures
 from .decider import Decision, Fact, Post
 from .entries import encode
@@ -74,6 +74,22 @@ class Commit(NamedTuple):
     decision: Decision
     carried: Transition
     durable: list[asyncio.Future[None]]
+
+
+def stuck(message: str) -> Decision:
+    """The decision of an execution that can't go on until somebody mends something."""
+    decision = Decision()
+    decision.status, decision.error = "stuck", message
+    return decision
+
+
+def hand_over(decision: Decision, *, begun: bool) -> bool:
+    """When a process is about to stop, what would begin is the next process's to begin. Whether there is such a
+    thing; once ``begun``, every later decision of the execution is handed over too."""
+    if decision.status in (*FINAL, "stuck", "paused") or not (decision.perform or begun):
+        return False
+    decision.status, decision.perform, decision.immediate = "waiting", [], False
+    return True
 
 
 def merge(first: Decision, second: Decision) -> Decision:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from overwinter import Context, workflow
 from overwinter.orchestrator.resilience import Policy, Retry
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Child
@@ -114,6 +117,40 @@ def test_nothing_new_is_begun_by_a_process_that_is_closing() -> None:
         await closing
         await bench.process(chain)
         assert (await bench.ended("late"))["value"] == ["done"]
+
+    at_bench(work)
+
+
+def test_what_follows_a_call_that_ends_while_closing_is_the_next_process_s_to_begin() -> None:
+    async def work(bench: Bench) -> None:
+        began: list[tuple[str, float]] = []
+
+        async def nap(name: str, duration: float) -> str:
+            began.append((name, bench.loop.time()))
+            await asyncio.sleep(duration)
+            return name
+
+        @workflow
+        async def two_lanes(ctx: Context) -> list[str]:
+            async def lane(*naps: float) -> str:
+                return "".join([await ctx.step(nap, f"{naps[0]}-{n}", duration) for n, duration in enumerate(naps)])
+
+            return list(await asyncio.gather(lane(2, 3), lane(4, 1)))
+
+        first = await bench.process(two_lanes)
+        await bench.start(first, "two_lanes", "e")
+        await asyncio.sleep(1)
+        closing = bench.loop.time()
+        await first.call(lambda runtime: runtime.close("30s"))
+        assert bench.loop.time() - closing == pytest.approx(3, abs=0.1)  # as long as the calls that were running
+        assert [name for name, _ in began] == ["2-0", "4-0"]
+        head = bench.ledger.head_now("e")
+        assert head is not None
+        assert head.owner is None
+        assert head.wake is not None
+        await bench.process(two_lanes)
+        assert (await bench.ended("e"))["value"] == ["2-02-1", "4-04-1"]
+        assert sorted(name for name, _ in began) == ["2-0", "2-1", "4-0", "4-1"]
 
     at_bench(work)
 
