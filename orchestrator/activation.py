@@ -139,9 +139,10 @@ class Activation:
             self.pending.add(merged)
         while merged is None or merged.status not in FINAL:
             before = len(self.pending.consumed)
-            verb = self._offer_mail(is_stuck=merged is not None and merged.status == "stuck")
-            if verb is not None:
-                return verb
+            if self.mailbox:
+                verb = self._offer_mail(is_stuck=merged is not None and merged.status == "stuck")
+                if verb is not None:
+                    return verb
             if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
                 return merged
             clean = clean and (merged is None or not merged.perform)

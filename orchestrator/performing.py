@@ -180,7 +180,10 @@ class Performer:
         policy = call.policy
         _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}"))
         if policy.timeout is None and policy.breaker is None:
-            return self._plain(call, await self._run(call))
+            if call.threaded:
+                return self._plain(call, await self._run(call))
+            value: object = call.call()
+            return self._plain(call, await value if isinstance(value, Awaitable) else value)  # pyright: ignore[reportUnknownArgumentType]  # user code gives anything
         circuit = self._circuits.setdefault(call.name, Circuit())
         if policy.breaker is not None:
             circuit.check(call.name, self._clock())
