@@ -125,7 +125,8 @@ async def converse(
     session = f"c-{number}"
     for turn, said in enumerate(turns(number)):
         key = (f"support/{session}", f"{session}-{turn}")
-        tally.in_flight.add(key)
+        if not waits_for_approval(said):  # such a turn is answered when somebody decides
+            tally.in_flight.add(key)
         body = {"content": said, "id": key[1]}
         wait = "wait=1" if waits_for_approval(said) else "wait=30"
         while True:

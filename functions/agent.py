@@ -32,7 +32,7 @@ from .target import served
 from .tool import Tool, check_name
 
 Instructions = str | Callable[[Any], str]
-MODEL_RETRY = Retry(attempts=6, first="500ms", most="5m")
+MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
 _FENCED = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 

@@ -21,9 +21,9 @@ from .target import target
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Effect = Literal["pure", "idempotent", "reconcilable", "irreversible"]
-"""What calling twice does. pure: nothing at all · idempotent: the same as once · reconcilable: its outcome can
-be looked up · irreversible: it happens twice, so it is begun at most once and never repeated blindly."""
+Effect = Literal["pure", "idempotent", "irreversible"]
+"""What calling twice does. pure: nothing at all · idempotent: the same as once · irreversible: it happens twice, so
+it is begun at most once and never repeated blindly."""
 
 Approval = str | Callable[..., str | None] | None
 """Who must approve a call before it is made: a role, or a pure function of the arguments that gives one."""
