@@ -109,6 +109,7 @@ class Waiting(Operation[T]):
         self.expired()
 
     def expired(self) -> None:
+        """What a passed deadline means; each kind says it for itself."""
         raise NotImplementedError
 
     def settled(self) -> None:
