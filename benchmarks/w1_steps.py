@@ -37,7 +37,8 @@ async def workflows(runtime: Runtime, count: int, concurrency: int) -> float:
 
 async def rounds_of(run: Run, count: int, concurrency: int, floor_count: int) -> tuple[float, float]:
     """Median seconds of the floor and of the product, each on one connection that stays open, as in a server."""
-    raw, product = [], []
+    raw: list[float] = []
+    product: list[float] = []
     with closing(floors.connect(run.path(f"raw{concurrency}.db"))) as connection:
         async with Runtime([sequence], store=f"sqlite:///{run.path(f'w{concurrency}.db')}") as runtime:
             floors.transitions(connection, WARM_UP, STEPS)

@@ -7,8 +7,8 @@ each message of a session.
 
 from __future__ import annotations
 
+import inspect
 import re
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -153,7 +153,9 @@ class Agent(Generic[Out_co]):
         Framework does: ``support_function = support.function()``. It may call what its module holds."""
         from .framework import function_for
 
-        return function_for(self, module=str(sys._getframe(1).f_globals.get("__name__", "")))
+        here = inspect.currentframe()
+        module = here.f_back.f_globals.get("__name__", "") if here is not None and here.f_back is not None else ""
+        return function_for(self, module=str(module))
 
     # -- as its loop sees it -------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import httpx
 import pytest
@@ -72,7 +72,7 @@ Main = Callable[[Shop], Coroutine[Any, Any, None]]
 async def opened(token: str | None = None, **options: Any) -> AsyncGenerator[Shop]:
     async with Runtime([echo, slow, refund, ticket], "memory://") as runtime:
         app = create_app(runtime, token=token, **options)
-        transport = httpx.ASGITransport(app)  # type: ignore[arg-type]  # httpx types ASGI with plain dicts
+        transport = httpx.ASGITransport(cast("Any", app))  # httpx types ASGI with plain dicts
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield Shop(client, runtime)
 

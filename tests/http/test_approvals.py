@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -44,7 +44,7 @@ async def posted(client: httpx.AsyncClient, type: str, data: Any, subject: str |
 def test_an_approval_is_seen_and_decided_once(by_event: bool) -> None:
     async def main() -> None:
         async with Runtime([payout], "memory://") as runtime:
-            transport = httpx.ASGITransport(create_app(runtime, token=None))  # type: ignore[arg-type]  # as in conftest
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))  # as in conftest
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 await client.post("/workflows/payout?id=p1", json="5")
                 waiting: list[Any] = []
@@ -70,7 +70,7 @@ def test_an_approval_is_seen_and_decided_once(by_event: bool) -> None:
 def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> None:
     async def main() -> None:
         async with Runtime([outside], "memory://") as runtime:
-            transport = httpx.ASGITransport(create_app(runtime, token=None))  # type: ignore[arg-type]  # as in conftest
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))  # as in conftest
             async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
                 await client.post("/workflows/outside?id=o/1")
                 token = ""

@@ -54,6 +54,13 @@ class Gate:
         self._open.set()
 
 
+def held(store: SqliteStore, gate: Gate) -> asyncio.Future[None]:
+    """The writer's thread at the gate: a change that comes alone must not be committed on the loop meanwhile."""
+    assert store._writer is not None
+    store._writer._slow = 1_000_000
+    return store._change(gate.wait)
+
+
 def traced(store: SqliteStore) -> list[str]:
     statements: list[str] = []
     store._commands.connection.set_trace_callback(statements.append)
@@ -63,7 +70,7 @@ def traced(store: SqliteStore) -> list[str]:
 def test_what_waits_together_is_committed_together(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore) -> None:
         gate = Gate()
-        holding = store._change(gate.wait)
+        holding = held(store, gate)
         await gate.entered()
         statements = traced(store)
         sending = [send(store, f"x{number}") for number in range(100)]
@@ -89,7 +96,7 @@ def test_commits_are_durable(tmp_path: Path) -> None:
 def test_only_the_culprit_fails(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore) -> None:
         gate = Gate()
-        holding = store._change(gate.wait)
+        holding = held(store, gate)
         await gate.entered()
         sending = [send(store, f"x{number}", "\ud800" if number == 3 else "{}") for number in range(6)]
         sending.append(send(store, "\udfff"))
@@ -219,7 +226,7 @@ def test_closing_finishes_what_was_handed_in(tmp_path: Path) -> None:
 def test_an_answer_that_nobody_waits_for_disturbs_nobody(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore) -> None:
         gate = Gate()
-        holding = store._change(gate.wait)
+        holding = held(store, gate)
         await gate.entered()
         sending = [send(store, f"x{number}") for number in range(3)]
         sending[1].cancel()
@@ -271,13 +278,51 @@ def test_forgotten_keys_leave_the_file(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_log_is_folded_into_the_file_while_working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from overwinter.state.sqlite import threads
 
-    monkeypatch.setattr(threads, "_CHECKPOINT_AFTER", 20)
+    monkeypatch.setattr(threads, "_CHECKPOINT_AFTER", (20, 20))
 
     async def scenario(store: SqliteStore) -> None:
         for number in range(150):
             await asyncio.gather(send(store, f"{number}", "x" * 1000), send(store, f"{number}?", "x" * 1000))
         assert (tmp_path / "store.db-wal").stat().st_size < 2_000_000
         assert store.path.stat().st_size > 250_000
+
+    on_store(tmp_path, scenario)
+
+
+def test_a_change_that_comes_alone_is_committed_on_the_loop_and_company_goes_to_the_thread(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        here = threading.get_ident()
+        assert await store._change(threading.get_ident) == here
+        both = await asyncio.gather(store._change(threading.get_ident), store._change(threading.get_ident))
+        assert both[0] == both[1] != here
+
+    on_store(tmp_path, scenario)
+
+
+def test_a_slow_disk_is_not_waited_for_on_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from overwinter.state.sqlite import threads
+
+    monkeypatch.setattr(threads, "_QUICK", 0.0)
+    monkeypatch.setattr(threads, "_PROBE", 3)
+
+    async def scenario(store: SqliteStore) -> None:
+        here = threading.get_ident()
+        where = [await store._change(threading.get_ident) == here for _ in range(9)]
+        assert where == [True, False, False, False, True, False, False, False, True]
+
+    on_store(tmp_path, scenario)
+
+
+def test_another_process_that_writes_does_not_hold_up_the_loop(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        other = sqlite3.connect(store.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        waiting = send(store, "x")
+        await asyncio.sleep(0.05)  # the loop goes round while the change waits in the thread
+        assert not waiting.done()
+        other.execute("ROLLBACK")
+        other.close()
+        assert (await waiting).answer is Answer.QUEUED
 
     on_store(tmp_path, scenario)
 
