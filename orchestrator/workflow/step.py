@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.quantities import Duration
 from ..decider import Invoke
 from ..resilience import Breaker, Policy, Retry
+from .approval import Asking
 from .operation import Operation
 from .run import Run
 from .scope import Scope
-from .targets import describe
+from .targets import approval_of, describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +31,28 @@ def order(
     name: str | None = None,
     policy: Policy | None = None,
 ) -> Operation[Any]:
-    """Order a call of ``fn`` under ``op``."""
+    """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given."""
+    wanted = approval_of(fn, args, kwargs)
+    if wanted is None:
+        return _order(run, op, fn, args, kwargs, name, policy)
+
+    async def ask_and_call() -> Any:
+        asking = Asking(run, f"{op}.")
+        await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
+        return await _order(run, f"{op}.1", fn, args, kwargs, name, policy)
+
+    return cast("Operation[Any]", run.loop.create_task(ask_and_call()))
+
+
+def _order(
+    run: Run,
+    op: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None,
+    policy: Policy | None,
+) -> Operation[Any]:
     about = describe(fn)
     call: Operation[Any] = Operation(run, op, name or about.name, about.decode)
     entry = run.open(call)
@@ -96,7 +118,9 @@ class Stepping(Scope):
         beginning of each attempt is recorded first, and an attempt that may have happened raises InDoubt
         instead of being made again. Arguments for ``fn`` of these same names go through ``functools.partial``.
 
-        Raises what ``fn`` raises, as its own class; StepFailed when that is not known here.
+        A tool that is declared with an approval is called when somebody has approved exactly these arguments.
+
+        Raises what ``fn`` raises, as its own class; StepFailed when that is not known here; Denied.
         """
         policy: Policy | None = None
         if retry is not None or timeout is not None or at_most_once or breaker is not None:

@@ -71,6 +71,32 @@ def served(thing: object) -> Any:
     return getattr(thing, "__overwinter__", thing)
 
 
+class Wanted(typing.NamedTuple):
+    """An approval that a tool wants before it is called with ``arguments``; ``within`` in seconds."""
+
+    tool: str
+    arguments: dict[str, Any]
+    role: str
+    within: float
+
+
+def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wanted | None:
+    """The approval that a call needs; None when it needs none. Raises InvalidInput when that can't be told."""
+    called: Any = fn
+    while isinstance(called, functools.partial):
+        args, kwargs = (*called.args, *args), {**called.keywords, **kwargs}
+        called = called.func
+    tool: Any = getattr(called, "__overwinter__", None)
+    if getattr(tool, "approval", None) is None:
+        return None
+    try:
+        arguments = codec.plain(dict(inspect.signature(called).bind(*args, **kwargs).arguments))
+    except TypeError as error:
+        raise InvalidInput(f"{tool.name} can't be called like that: {error}") from None
+    role = tool.role(arguments)
+    return None if role is None else Wanted(tool.name, arguments, role, tool.approval_within / 1000)
+
+
 def durable_name(target: object) -> str | None:
     """The name under which a workflow or an agent is served; None when the target is neither."""
     if isinstance(target, str):
