@@ -122,7 +122,7 @@ def test_a_refund_waits_for_the_shopkeeper_and_is_never_made_twice() -> None:
 
 README = """# {{name}}
 
-An agent (`clerk`), two tools and a workflow in `{{module}}.py`, on [overwinter](https://pypi.org/project/overwinter/).
+An agent (`clerk`), two tools and a workflow in `{{module}}.py`, on overwinter.
 It runs offline on a scripted model.
 
 ```
