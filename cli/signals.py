@@ -1,53 +1,96 @@
 """``overwinter signal ID NAME [DATA]``: an event into an execution's mailbox, for ``ctx.wait_for``. It is durable when
 the command returns, and arrives once however often the same ``--event-id`` is sent.
 
-``--json``: ``{"execution", "name", "event_id"}``.
+``--json``: ``{"execution", "name", "event_id"}``, with ``--where`` ``{"count", "name", "event_id"}``.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from . import reach
 from .inputs import DATA, read_value
-from .options import by_default, id_argument, json_option, store_option
+from .options import by_default, complete_id, json_option, store_option
+from .steer import LIVE, confirm, matching, selection
 
-JSON = "--json: {execution, name, event_id}"
+if TYPE_CHECKING:
+    from ..state.records import Filter
+
+JSON = "--json: {execution, name, event_id}; {count, name, event_id} with --where"
 
 
 @click.command(epilog=JSON)
-@id_argument
-@click.argument("name")
-@click.argument("data", metavar="[DATA]", required=False)
+@click.argument("words", metavar="[ID] NAME [DATA]", nargs=-1, required=True, shell_complete=complete_id)
+@click.option(
+    "--where", multiple=True, metavar="KEY=VALUE", help="To all with status=, function=, prefix= …; then no ID."
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before a bulk signal.")
 @click.option("--event-id", default="", help="Sent again under the same id, it changes nothing.")
 @click.option("--by", default=None, help="Who sends; you, when not given.")
 @store_option
 @json_option
 def signal_command(
-    id: str, name: str, data: str | None, event_id: str, by: str | None, store: str, as_json: bool
+    words: Sequence[str],
+    where: Sequence[str],
+    yes: bool,
+    event_id: str,
+    by: str | None,
+    store: str,
+    as_json: bool,
 ) -> None:
-    """Send the event NAME to an execution.
+    """Send the event NAME to an execution, or with --where to all that match.
 
     DATA is JSON, or plain text when it is none; "-" reads it from standard input.
     """
-    value = None if data is None else read_value(data, DATA)
-    sent = event_id or f"cli-{uuid.uuid4().hex}"
-    reach.run(_send(store, id, name, value, sent, by_default() if by is None else by))
+    least = 1 if where else 2
+    if not least <= len(words) <= least + 1:
+        raise click.UsageError("overwinter signal ID NAME [DATA], or overwinter signal --where KEY=VALUE NAME [DATA]")
+    id, (name, *data) = ("", words) if where else (words[0], words[1:])
+    event = Event(name, read_value(data[0], DATA) if data else None, event_id or f"cli-{uuid.uuid4().hex}")
+    who = by_default() if by is None else by
+    if where:
+        count = reach.run(_send_all(store, selection(where, LIVE), event, who, ask=not yes))
+    else:
+        count = reach.run(_send(store, id, event, who))
     if as_json:
         from .view.terminal import emit
 
-        emit({"execution": id, "name": name, "event_id": sent})
+        target = {"execution": id} if id else {"count": count}
+        emit({**target, "name": name, "event_id": event.id})
         return
     from .view.terminal import say
+    from .view.text import counted
 
-    say(f"sent {name} to {id}")
+    say(f"sent {name} to {id or counted(count, 'execution')}")
 
 
-async def _send(dsn: str, id: str, name: str, data: object, event_id: str, by: str) -> None:
+class Event(NamedTuple):
+    """What is sent."""
+
+    name: str
+    data: object
+    id: str
+
+
+async def _send(dsn: str, id: str, event: Event, by: str) -> int:
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
         await reach.known(store, id)
-        await Control(store).signal(id, name, data, event_id=event_id, source="cli", by=by)
+        await Control(store).signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
+    return 1
+
+
+async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool) -> int:
+    from ..orchestrator.control import Control
+
+    async with reach.opened(dsn) as store:
+        count = await matching(store, where)
+        if count and ask:
+            confirm(f"send {event.name} to", count)
+        control = Control(store)
+        return await control.signal_all(where, event.name, event.data, event_id=event.id, source="cli", by=by)

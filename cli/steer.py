@@ -109,13 +109,13 @@ async def _bulk(dsn: str, action: str, where: Filter, by: str, reason: str, *, a
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        count = await _count(store, where)
+        count = await matching(store, where)
         if count and ask:
-            _confirm(action, count)
+            confirm(action, count)
         return await Control(store).bulk(action, where, by=by, reason=reason) if count else 0
 
 
-async def _count(store: Store, where: Filter) -> int:
+async def matching(store: Store, where: Filter) -> int:
     count, cursor = 0, None
     while True:
         page = await store.executions(where, cursor, reach.PAGE)
@@ -125,7 +125,7 @@ async def _count(store: Store, where: Filter) -> int:
             return count
 
 
-def _confirm(action: str, count: int) -> None:
+def confirm(action: str, count: int) -> None:
     from .view.terminal import interactive
     from .view.text import counted
 

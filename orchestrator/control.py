@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from ..state.codec import plain
@@ -144,15 +144,37 @@ class Control:
 
     async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:
         """The action for all executions of the filter that can take it. Returns how many."""
+
+        async def act(id: str) -> None:
+            await self.act(action, id, by=by, reason=reason)
+
+        return await self._for_each(where, act, failed=action == "retry")
+
+    async def signal_all(
+        self, where: Filter, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
+    ) -> int:
+        """The event for all executions of the filter that have not ended. Returns how many."""
+
+        async def send(id: str) -> None:
+            await self.signal(id, name, data, event_id=event_id, source=source, by=by)
+
+        return await self._for_each(where, send, failed=False)
+
+    async def _for_each(self, where: Filter, work: Callable[[str], Awaitable[None]], *, failed: bool) -> int:
+        """Do ``work`` for all of the filter that have ``failed``, or else for those that have not ended."""
         done, cursor = 0, None
         while True:
             page = await self.store.executions(where, cursor, 200)
             for head in page.heads:
-                if (head.status == "failed") if action == "retry" else (head.status not in FINAL):
+                if (head.status == "failed") if failed else (head.status not in FINAL):
                     try:
-                        await self.act(action, head.id, by=by, reason=reason)
-                    except InvalidInput:
+                        await work(head.id)
+                    except (AlreadyFinished, UnknownExecution):
                         continue  # it has ended since the page was read
+                    except InvalidInput:
+                        if not failed:
+                            raise
+                        continue  # somebody else has opened it again
                     done += 1
             cursor = page.cursor
             if cursor is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ...state.errors import InvalidInput
+from ...state.records import Filter
 from .answer import Answer, accepted, json_answer
-from .models import ACTIONS, Bulk, Decision, Failure, Reason, Signal
+from .models import ACTIONS, Bulk, BulkSignal, Decision, Failure, Reason, Signal, Where
 from .outcome import result_url
 from .problem import Refused, status_of
 from .service import Call, Endpoint
@@ -77,13 +78,25 @@ def verb(action: str) -> Endpoint:
 
 
 async def bulk(call: Call) -> Answer:
-    """POST /bulk/{action}: a verb for all executions of a filter."""
+    """POST /bulk/{action}: a verb or a signal for all executions of a filter."""
     action = call.path("action")
     call.query()
+    if action == "signal":
+        event = await call.model(BulkSignal)
+        chosen = _chosen(event.where, everything=event.all)
+        count = await call.runtime.signal_all(
+            chosen, event.name, event.data, event_id=event.id, source=event.source, by=event.by
+        )
+        return json_answer({"count": count})
     if action not in ACTIONS:
-        raise Refused(404, f"there is no action {action[:40]!r}; the actions are: {', '.join(ACTIONS)}")
+        raise Refused(404, f"there is no action {action[:40]!r}; the actions are: {', '.join(ACTIONS)}, signal")
     body = await call.model(Bulk)
-    where = body.where.filter()
-    if where == type(where)() and not body.all:
-        raise InvalidInput('an empty "where" means every execution; narrow it, or send "all": true')
+    where = _chosen(body.where, everything=body.all)
     return json_answer({"count": await call.runtime.bulk(action, where, by=body.by, reason=body.reason)})
+
+
+def _chosen(where: Where, *, everything: bool) -> Filter:
+    chosen = where.filter()
+    if chosen == Filter() and not everything:
+        raise InvalidInput('an empty "where" means every execution; narrow it, or send "all": true')
+    return chosen

@@ -82,6 +82,14 @@ class Bulk(Reason):
     all: bool = Field(default=False, description="really every execution")
 
 
+class BulkSignal(Signal):
+    """An event for many executions. An empty ``where`` needs ``all``."""
+
+    by: str = Field(default="", max_length=200)
+    where: Where = Where()
+    all: bool = Field(default=False, description="really every execution")
+
+
 class Count(BaseModel):
     """How many executions an action has reached."""
 

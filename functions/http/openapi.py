@@ -181,6 +181,8 @@ def _fixed_paths() -> Json:
         "/healthz": {"get": operation("The process answers", {200: {}}, errors=probe)},
         "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
     }
+    signalled: dict[int, Json | None] = {200: ref(models.Count)}
+    paths["/bulk/signal"] = _post("Send an event to many executions", signalled, models.BulkSignal, ())
     for action in models.ACTIONS:
         paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, models.Reason, id, False)
         counted: dict[int, Json | None] = {200: ref(models.Count)}

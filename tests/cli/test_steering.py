@@ -104,6 +104,27 @@ def test_signal_reads_standard_input_and_arrives_once(shelf: Any, overwinter: Co
     assert mail["data"] == {"a": 1}
 
 
+def test_signal_reaches_all_that_match_and_have_not_ended(shelf: Any, overwinter: Command) -> None:
+    shelf.put("t-1", [START], awaits="event reply")
+    shelf.put("t-2", [START], awaits="event reply")
+    shelf.put("t-3", [START], status="completed")
+    shelf.put("other", [START])
+    refused = overwinter("signal", "--where", "prefix=t-", "reply", "[1]")
+    assert refused.exit_code == 2 and "--yes" in refused.stderr
+    result = overwinter("signal", "--where", "prefix=t-", "--yes", "--event-id", "e1", "reply", "[1]", "--json")
+    assert json.loads(result.stdout) == {"count": 2, "name": "reply", "event_id": "e1"}
+    for id in ("t-1", "t-2"):
+        (mail,) = shelf.mails(id)
+        assert mail | {"type": "event", "name": "reply", "data": [1]} == mail
+    assert shelf.mails("t-3") == shelf.mails("other") == []
+
+
+def test_signal_without_a_name_is_a_usage_error(shelf: Any, overwinter: Command) -> None:
+    shelf.put("t", [START])
+    assert overwinter("signal", "t").exit_code == 2
+    assert overwinter("signal", "--where", "prefix=t", "a", "b", "c").exit_code == 2
+
+
 @pytest.mark.parametrize("data", ["[" * 100_000, '{"a": 1', "[1,", '{"a": NaN}', '"open'])
 def test_broken_json_is_a_usage_error(shelf: Any, overwinter: Command, data: str) -> None:
     shelf.put("t", [START])

@@ -190,6 +190,10 @@ def test_verbs_steer_one_execution_and_many(run: Run) -> None:
         problem_of(await client.post("/complete/nonsense", json=1), 404)
         problem_of(await client.post("/bulk/terminate", json={}), 422)
         problem_of(await client.post("/bulk/explode", json={"all": True}), 404)
+        problem_of(await client.post("/bulk/signal", json={"name": "ping"}), 422)
+        problem_of(await client.post("/bulk/signal", json={"where": {"prefix": "t/"}}), 422)
+        told = await client.post("/bulk/signal", json={"where": {"prefix": "t/"}, "name": "ping", "data": [1]})
+        assert told.json() == {"count": 2}
         counted = await client.post("/bulk/terminate", json={"where": {"prefix": "t/"}})
         assert counted.json() == {"count": 2}
 
