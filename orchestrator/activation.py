@@ -55,6 +55,7 @@ class Activation:
         self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
         self.unread: tuple[str, int, list[Fact]] | None = None  # state, first entry and journal to be replayed
         self.loading = True
+        self.broken = ""  # what can't be read of this execution in the store
         self.committing = False
         self.scheduled = False
         self.nudged = False  # mail is known to wait in the store
@@ -85,7 +86,7 @@ class Activation:
         try:
             return decode(mail.body)
         except StoreCorrupt as error:
-            log.error("execution %s: mail %d can't be read and is dropped (%s)", self.id, mail.seq, error)
+            log.error("execution %s: mail %d is dropped (%s)", self.id, mail.seq, error)
             return {"type": "unreadable"}  # no decider takes that
 
     def report(self, fact: Fact) -> None:
@@ -115,7 +116,7 @@ class Activation:
         if self.over or self.committing or self.loading:
             return  # what ends these schedules the next turn
         try:
-            decision = self._decide()
+            decision = stuck(self.broken) if self.broken else self._decide()
         except OverwinterError as error:
             decision = stuck(f"{type(error).__name__}: {error}")
         except Exception as error:  # the edge to deciders: a defect there must not lose the execution
@@ -224,9 +225,9 @@ class Activation:
         return decision
 
     def give_up(self, message: str) -> None:
-        """The journal can't be loaded: the execution is stuck until somebody mends it."""
-        self.loading = False
-        self._settle(stuck(message))
+        """Something of it can't be read in the store: it is stuck until somebody mends that."""
+        self.loading, self.broken = False, message
+        self.schedule()
 
     # -- the commit ----------------------------------------------------------------------------------
 
@@ -361,6 +362,8 @@ class Activation:
     async def _guarded(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
+        except StoreCorrupt as error:
+            self.give_up(str(error))
         except Exception:  # the edge to stores: an effect that can't end must not hold the execution for ever
             log.exception("execution %s: operation %s can't be carried out; it is begun again", self.id, op)
             self.engine.lost(self)
@@ -381,7 +384,6 @@ class Activation:
             self.timer = self.engine.loop.call_later(delay, self.expire)
 
     def expire(self) -> None:
-        """A deadline has come, while the lease is held or at the beginning of an activation."""
         self.timer = None
         if not self.over and not self.paused and self.status not in FINAL:
             self.facts += self.decider.expire(self.now())

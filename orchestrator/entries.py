@@ -67,8 +67,9 @@ async def resolve(store: Store, facts: Sequence[Fact]) -> None:
     """Put the fields that lie in blobs back in place. Raises StoreCorrupt when a blob is missing."""
     for fact in facts:
         if "blob" in fact:
-            reference = fact.pop("blob")
+            reference = fact["blob"]
             body = await store.blob(reference["digest"])
             if body is None:
                 raise StoreCorrupt(f"blob {reference['digest']} of a {fact['type']} entry is missing in {store.dsn}")
             fact[reference["field"]] = loads(body)
+            del fact["blob"]  # only now: until then the fact is not whole, and must not be taken for it

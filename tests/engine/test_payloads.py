@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter.orchestrator.entries import PAYLOAD_LIMIT
-from overwinter.state.errors import ExecutionFailed, ExecutionStuck, PayloadTooLarge
+from overwinter.state.errors import ExecutionFailed, ExecutionStuck, PayloadTooLarge, StoreUnavailable
 from overwinter.state.records import BLOB_THRESHOLD
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Sleep
@@ -177,5 +177,48 @@ def test_an_unserved_function_is_handed_back_for_another_process() -> None:
         await bench.process(other)
         assert (await bench.ended("e2"))["value"] == [2]
         assert (await bench.ended("e"))["value"] == [1]
+
+    at_bench(work)
+
+
+def test_a_missing_blob_of_a_mail_makes_it_stuck_and_is_not_asked_for_again_and_again() -> None:
+    async def work(bench: Bench) -> None:
+        process = await bench.process(Chain("chain", [Call(lambda _: "done")]), cache=0)
+        asked: list[str] = []
+
+        async def missing(digest: str) -> None:
+            asked.append(digest)
+
+        bench.ledger.blob = missing  # type: ignore[method-assign]  # a store that has lost its blobs
+        await bench.start(process, "chain", "e", {"big": BIG})
+        await bench.status("e", "stuck")
+        await asyncio.sleep(60)
+        assert len(asked) == 1
+        del bench.ledger.blob  # found again
+        await process.call(lambda runtime: runtime.resume("e"))
+        assert (await bench.ended("e"))["value"] == ["done"]
+
+    at_bench(work)
+
+
+def test_mail_whose_blob_is_still_being_read_waits_for_it_also_through_an_outage() -> None:
+    async def work(bench: Bench) -> None:
+        read = bench.ledger.blob
+        tries: list[str] = []
+
+        async def slow(digest: str) -> bytes | None:
+            tries.append(digest)
+            await asyncio.sleep(3)
+            if len(tries) == 1:
+                raise StoreUnavailable("away for a moment")
+            return await read(digest)
+
+        bench.ledger.blob = slow  # type: ignore[method-assign]
+        process = await bench.process(Chain("chain", lambda input: [Call(lambda _: input["big"] == BIG)]), cache=0)
+        await bench.start(process, "chain", "e", {"big": BIG})
+        await asyncio.sleep(1)
+        await process.call(lambda runtime: runtime.signal("e", "hello"))  # a turn while the start is not whole
+        assert (await bench.ended("e"))["value"] == [True]
+        assert len(tries) == 2
 
     at_bench(work)

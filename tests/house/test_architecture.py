@@ -25,7 +25,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "types", "manager", "mi
 # The outer edges: the only places that may catch every error, and why.
 EDGES = {
     "functions/http/problem.py": "an error that nobody foresaw becomes a 500 with a problem document",
-    "orchestrator/activation.py": "a defect of a decider makes the execution stuck instead of losing it",
+    "orchestrator/activation.py": "a defect of a decider, or of a store under an effect, must not lose the execution",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
     "state/sqlite/threads.py": "whoever waits for the thread must get an answer",
