@@ -58,7 +58,7 @@ async def _story(dsn: str, id: str, *, full: bool) -> Story:
         timeline = Timeline()
         after = 0 if full else max(head.length - WINDOW, 0)
         async for number, entry in reach.entries(store, id, after=after):
-            timeline.add(number, await _whole(store, entry) if full else entry)
+            timeline.add(number, await _whole(store, head.id, entry) if full else entry)
         mail, _ = await store.mailbox(id, 1)
         children = await _children(store, head)
         from .view.moments import now
@@ -108,12 +108,12 @@ async def _children(store: Store, head: Head) -> list[Head]:
     return list(page.heads)[::-1]
 
 
-async def _whole(store: Store, entry: dict[str, Any]) -> dict[str, Any]:
+async def _whole(store: Store, id: str, entry: dict[str, Any]) -> dict[str, Any]:
     """The entry with the field that lies in a blob put back, as far as the blob is there."""
     import json
 
     if "blob" not in entry:
         return entry
     there = entry["blob"]
-    data = await store.blob(there["digest"])
+    data = await store.blob(id, there["digest"])
     return entry if data is None else {**entry, there["field"]: json.loads(data)}

@@ -14,10 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..state.errors import Conflict, OverwinterError, StoreCorrupt, StoreError
-from ..state.records import FINAL, Appended, Change, Head, Mail
+from ..state.records import FINAL, Appended, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
 from .entries import decode
-from .transition import Commit, Transition, child_post, hand_over, merge, stuck
+from .transition import Commit, Transition, change_of, child_post, hand_over, merge, stuck
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -279,24 +279,7 @@ class Activation:
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition()
-        status = decision.status if release or decision.status in FINAL else "running"
-        change = Change(
-            id=self.id,
-            owner=self.engine.owner,
-            version=self.version,
-            at=self.now(),
-            entries=carried.entries,
-            consumed=carried.consumed,
-            arrivals=-1 if self.nudged else self.arrivals,
-            status="paused" if self.paused else status,
-            wake=decision.wake,
-            release=release,
-            base=self.base if decision.base is None else decision.base,
-            awaits=decision.awaits,
-            note=decision.note or self.note,
-            state=decision.state or self.state,
-            blobs=carried.blobs,
-        )
+        change = change_of(self, decision, carried, release=release)
         durable = [done for fact, done in self.durable if not any(fact is waiting for waiting in self.facts)]
         self.durable = [(fact, done) for fact, done in self.durable if done not in durable]
         self.nudged = False
@@ -332,7 +315,7 @@ class Activation:
         for done in commit.durable:
             if not done.done():
                 done.set_result(None)
-        self.engine.announce(self, commit.carried.notable)
+        self.engine.waiters.announce(self.id, self.function, commit.carried.notable)
         if answer.released:
             self.engine.released(self, change)
             return

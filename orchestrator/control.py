@@ -187,7 +187,7 @@ class Control:
         while True:
             texts = await self.store.history(id, after, 500)
             facts = [decode(text) for text in texts]
-            await resolve(self.store, facts)
+            await resolve(self.store, id, facts)
             for fact in facts:
                 yield fact
             after += len(texts)
@@ -197,7 +197,7 @@ class Control:
     async def ending(self, head: Head) -> Fact:
         """The final entry of an ended execution."""
         facts = [decode(text) for text in await self.store.history(head.id, head.length - 1, 1)]
-        await resolve(self.store, facts)
+        await resolve(self.store, head.id, facts)
         return facts[0]
 
     async def at_rest(self, id: str) -> Head | None:

@@ -131,7 +131,7 @@ class Delivery:
         """The final entry of an ended execution, its blob in place."""
         texts = await self._engine.store.history(head.id, head.length - 1, 1)
         fact = decode(texts[-1])
-        await self._engine.fill([fact])
+        await self._engine.fill(head.id, [fact])
         return fact
 
     async def journal(self, head: Head) -> list[str]:

@@ -8,11 +8,11 @@ rest wait in the store and are taken from the one due index as places become fre
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import random
 import socket
-import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -20,23 +20,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..state.errors import StoreCorrupt, StoreError, UnknownFunction
+from ..state.errors import StoreCorrupt, StoreError, StoreUnavailable, UnknownFunction
 from ..state.quantities import Duration, milliseconds, seconds
 from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution, NewMail
 from ..state.store import Store
 from .activation import Activation
+from .clock import AGREE_EVERY, SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .leases import Leases
 from .performing import Performer
+from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
-
-
-def wall_clock() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,8 @@ class Settings:
     max_active: int = 1000  # executions active at once
     cache: int = 256  # rehydrated executions kept after their release
     threads: int = 32  # for plain `def` functions
-    lease: Duration = "2s"  # a dead process on another machine is noticed after this
-    poll: Duration = "250ms"  # how often the due index is looked at for what other processes queued
+    lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
+    poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
 
 
@@ -67,17 +64,21 @@ class Engine:
         self.store = store
         self.functions = functions
         self.settings = settings
-        self.clock = clock
+        self.clock = SharedClock(clock)
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self.performer = Performer(clock, draw or random.Random(), settings.threads)
+        self.lease = milliseconds(store.lease if settings.lease is None else settings.lease)
+        self.poll = seconds(store.poll if settings.poll is None else settings.poll)
+        self.performer = Performer(self.clock, draw or random.Random(), settings.threads)
         self.delivery = Delivery(self)
         self.leases = Leases(self)
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self._cache: OrderedDict[str, Activation] = OrderedDict()
         self._foreign: dict[str, int] = {}  # executions of functions not served here, until when they are skipped
-        self._ends: dict[str, set[asyncio.Future[Fact]]] = {}
-        self._replies: dict[tuple[str, str], set[asyncio.Future[Fact]]] = {}
+        self._doubtful: set[str] = set()  # executions whose lease may have been granted in an answer that got lost
+        self._tokens = itertools.count()
+        self._mark = uuid.uuid4().hex[:12]
+        self.waiters = Waiters()
         self._tasks: set[asyncio.Task[None]] = set()
         self._swept = asyncio.Event()
         self._sweep_at = 0
@@ -89,6 +90,7 @@ class Engine:
     async def open(self) -> None:
         """Register this process and begin to take what is due."""
         self.loop = asyncio.get_running_loop()
+        await self.clock.agree(self.store)
         await self.leases.beat()
         for work in (self.leases.keep_alive(), self._keep_sweeping()):
             self._spawn(work)
@@ -116,10 +118,12 @@ class Engine:
             cached.decider.close()
         self._cache.clear()
         self.performer.close()
-        for waiters in (*self._ends.values(), *self._replies.values()):
-            for waiter in waiters:
-                waiter.cancel()
+        self.waiters.cancel()
         await self.store.retire(self.owner)
+
+    def token(self) -> str:
+        """What names one commit among all commits of all processes."""
+        return f"{self._mark}{next(self._tokens):x}"
 
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = self.loop.create_task(work)
@@ -136,7 +140,7 @@ class Engine:
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
         owner = self.owner if self._has_room(id) else None
-        if owner is not None and self.clock() - self.leases.beaten > milliseconds(self.settings.lease) // 2:
+        if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
         cached = self._cache.get(id)
         known = cached.version if cached is not None else None
@@ -152,6 +156,8 @@ class Engine:
 
     def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
         if done.cancelled() or done.exception() is not None:
+            if not done.cancelled() and isinstance(done.exception(), StoreUnavailable):
+                self._doubtful.add(id)
             return
         accepted = done.result()
         head = accepted.head
@@ -215,7 +221,7 @@ class Engine:
             if texts is None:
                 texts = await self.delivery.journal(head)
             entries = [decode(text) for text in texts]
-            await resolve(self.store, entries)
+            await resolve(self.store, head.id, entries)
             if head.status in FINAL:
                 activation.loading = False
                 await self.delivery.finish_outbox(activation, head)
@@ -238,12 +244,12 @@ class Engine:
 
     async def fetch(self, activation: Activation, op: str, fact: Fact) -> None:
         """Bring the blob of a mailed fact."""
-        await self.delivery.patiently(partial(self.fill, [fact]), activation.id)
+        await self.delivery.patiently(partial(self.fill, activation.id, [fact]), activation.id)
         activation.report({"type": "fetched", "op": op})
 
-    async def fill(self, facts: list[Fact]) -> None:
-        """Put blobs in place."""
-        await resolve(self.store, facts)
+    async def fill(self, id: str, facts: list[Fact]) -> None:
+        """Put the blobs of an execution's facts in place."""
+        await resolve(self.store, id, facts)
 
     def released(self, activation: Activation, change: Change) -> None:
         """The lease is given back; the decider may be used again if nobody else moves the execution."""
@@ -282,58 +288,28 @@ class Engine:
         if len(self.active) == self.settings.max_active - 1:
             self._swept.set()
 
-    def announce(self, activation: Activation, notable: list[Fact]) -> None:
-        """Tell who waits in this process for a reply or the end: the entry and the function's name."""
-        for fact in notable:
-            if fact["type"] == "reply":
-                waiters = self._replies.pop((activation.id, fact["to"]), ())
-            else:
-                waiters = self._ends.pop(activation.id, ())
-            if waiters:
-                told = fact | {"function": activation.function}
-                for waiter in waiters:
-                    if not waiter.done():
-                        waiter.set_result(told)
-
-    def watch_end(self, id: str) -> asyncio.Future[Fact]:
-        """A future of the final entry, if the execution ends in this process."""
-        return self._watch(self._ends, id)
-
-    def watch_reply(self, id: str, message: str) -> asyncio.Future[Fact]:
-        return self._watch(self._replies, (id, message))
-
-    def _watch(self, waiters: dict[Any, set[asyncio.Future[Fact]]], key: Any) -> asyncio.Future[Fact]:
-        waiter: asyncio.Future[Fact] = self.loop.create_future()
-        waiters.setdefault(key, set()).add(waiter)
-
-        def forget(done: asyncio.Future[Fact]) -> None:
-            left = waiters.get(key)
-            if left is not None:
-                left.discard(done)
-                if not left:
-                    del waiters[key]
-
-        waiter.add_done_callback(forget)
-        return waiter
-
     # -- the due index -------------------------------------------------------------------------------
 
     def wake_at(self, wake: int) -> None:
         """This process knows of something due then."""
         if not self._sweep_at or wake < self._sweep_at:
             self._sweep_at = wake
-            if wake <= self.clock() + milliseconds(self.settings.poll):
+            if wake <= self.clock() + self.poll * 1000:
                 self.loop.call_later(max(0, wake - self.clock()) / 1000, self._swept.set)
 
     async def _keep_sweeping(self) -> None:
+        agreed = self.loop.time()
         while True:
             self._swept.clear()
             try:
                 await self.sweep()
+                if self.loop.time() - agreed > AGREE_EVERY:
+                    await self.clock.agree(self.store)
+                    agreed = self.loop.time()
             except StoreError as error:
                 log.warning("the due index can't be read: %s", error)
             try:
-                async with asyncio.timeout(seconds(self.settings.poll)):
+                async with asyncio.timeout(self.poll):
                     await self._swept.wait()
             except TimeoutError:
                 continue
@@ -347,6 +323,9 @@ class Engine:
         if self.draining or room <= 0:
             return 0
         due = await self.store.due(now, limit=min(room, 200) + len(self._foreign))
+        doubtful, self._doubtful = self._doubtful, set()
+        for id in doubtful - self.active.keys():
+            self._spawn(self.leases.reclaim(id))
         mine = [id for id in due if id not in self._foreign and id not in self.active]
         taken = await asyncio.gather(*(self._take(id) for id in mine))
         if len(mine) >= min(room, 200):

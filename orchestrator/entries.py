@@ -63,12 +63,12 @@ def decode(text: str) -> Fact:
     return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
 
 
-async def resolve(store: Store, facts: Sequence[Fact]) -> None:
-    """Put the fields that lie in blobs back in place. Raises StoreCorrupt when a blob is missing."""
+async def resolve(store: Store, id: str, facts: Sequence[Fact]) -> None:
+    """Put back in place what of an execution's facts lies in blobs. Raises StoreCorrupt when a blob is missing."""
     for fact in facts:
         if "blob" in fact:
             reference = fact["blob"]
-            body = await store.blob(reference["digest"])
+            body = await store.blob(id, reference["digest"])
             if body is None:
                 raise StoreCorrupt(f"blob {reference['digest']} of a {fact['type']} entry is missing in {store.dsn}")
             fact[reference["field"]] = loads(body)

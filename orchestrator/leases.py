@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..state.errors import StoreError
-from ..state.quantities import milliseconds, seconds
 from ..state.records import Change, Head
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class Leases:
         """Renew all leases, and learn what mail other processes have accepted for the executions held here."""
         engine = self._engine
         now = engine.clock()
-        mailed = await engine.store.beat(engine.owner, now, milliseconds(engine.settings.lease))
+        mailed = await engine.store.beat(engine.owner, now, engine.lease)
         self.beaten = now
         for id, arrivals in mailed:
             activation = engine.active.get(id)
@@ -38,7 +37,7 @@ class Leases:
     async def keep_alive(self) -> None:
         """Renew the leases while there are any. A process that holds none writes nothing."""
         while True:
-            await asyncio.sleep(seconds(self._engine.settings.lease) / 4)
+            await asyncio.sleep(self._engine.lease / 4000)
             if self._engine.active:
                 try:
                     await self.beat()
@@ -63,11 +62,12 @@ class Leases:
             awaits=head.awaits,
             note=head.note,
             state=head.state,
+            token=engine.token(),
         )
         try:
             answer = await engine.delivery.patiently(partial(engine.store.append, change), head.id)
             if not answer.released:
-                change = change._replace(version=head.version + 1, arrivals=answer.arrivals)
+                change = change._replace(version=head.version + 1, arrivals=answer.arrivals, token=engine.token())
                 await engine.delivery.patiently(partial(engine.store.append, change), head.id)
         except StoreError as error:
             log.warning("execution %s: its lease could not be handed back (%s)", head.id, error)

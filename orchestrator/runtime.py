@@ -8,6 +8,7 @@ async with Runtime([ticket, support], store="sqlite:///shop.db") as runtime:
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -22,18 +23,21 @@ from ..state.errors import (
     ExecutionStuck,
     ExecutionTerminated,
     InvalidInput,
+    StoreUnavailable,
     UnknownFunction,
 )
 from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
+from .clock import wall_clock
 from .control import Control, error_of
 from .decider import Fact, Function
 from .delivery import mail_of, start_mail
-from .engine import Engine, Settings, wall_clock
+from .engine import Engine, Settings
 from .entries import decode
 
+log = logging.getLogger("overwinter")
 T = TypeVar("T")
 REMEMBERED = 4096
 
@@ -77,7 +81,6 @@ class Runtime(Control):
         self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         self.engine = Engine(self.store, durable, settings, clock=clock)
-        self._clock = clock
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self.ready = False
 
@@ -99,7 +102,7 @@ class Runtime(Control):
         await self.store.close()
 
     def clock(self) -> int:
-        return self._clock()
+        return self.engine.clock()
 
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.engine.post(id, mail, reopen=reopen)
@@ -113,7 +116,7 @@ class Runtime(Control):
         value = served.check(input)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
         mail = start_mail(self.clock(), value, by=by)
-        waiter = self._remember((id,), self.engine.watch_end(id))
+        waiter = self._remember((id,), self.engine.waiters.end(id))
         try:
             accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
         except BaseException:
@@ -135,7 +138,7 @@ class Runtime(Control):
         message = id or secrets.token_hex(8)
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
         fact |= {"by": by} if by else {}
-        waiter = self._remember((execution, message), self.engine.watch_reply(execution, message))
+        waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
             mail = mail_of(fact, f"message {id}" if id else "", lane=1)
@@ -180,28 +183,35 @@ class Runtime(Control):
         return _typed(reply.get("value"), self.functions.get(execution.partition("/")[0]))
 
     async def _wait(self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact:
-        """What another process may also bring about: listen here, and look into the store now and then."""
+        """What another process may also bring about: listen here and at the store, and look into it now and then."""
         waiter = self._awaited.pop(key, None)
         fresh = waiter is not None
         if waiter is None or waiter.cancelled():
             waiter = self._watch(key)
-        pause = 0.05
         try:
-            while True:
-                if not fresh:
-                    found = await look()
+            if fresh and await _heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
+                return waiter.result()
+            async with self.store.watch(key[0]) as told:
+                pause = 0.05
+                while True:
+                    found = await self._looked(look)
                     if found is not None:
                         return found
-                fresh = False
-                done, _ = await asyncio.wait([waiter], timeout=1.0 if key[0] in self.engine.active else pause)
-                if done:
-                    return waiter.result()
-                pause = min(1.0, pause * 1.5)
+                    if await _heard(waiter, told, 1.0 if key[0] in self.engine.active else pause):
+                        return waiter.result()
+                    pause = min(1.0 if told is None else 5.0, pause * 1.5)
         finally:
             waiter.cancel()
 
+    async def _looked(self, look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact | None:
+        try:
+            return await look()
+        except StoreUnavailable as error:  # it comes back, and with it the answer
+            log.warning("waiting on: %s", error)
+            return None
+
     def _watch(self, key: tuple[str, ...]) -> asyncio.Future[Fact]:
-        return self.engine.watch_end(key[0]) if len(key) == 1 else self.engine.watch_reply(key[0], key[1])
+        return self.engine.waiters.end(key[0]) if len(key) == 1 else self.engine.waiters.reply(key[0], key[1])
 
     def _remember(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> asyncio.Future[Fact]:
         """Keep a waiter that was set up before its cause, so that a quick answer is not missed."""
@@ -241,7 +251,7 @@ class Runtime(Control):
             first = max(0, upto - 200)
             for text in reversed(await self.store.history(execution, first, upto - first)):
                 fact = decode(text)
-                await self.engine.fill([fact])
+                await self.engine.fill(execution, [fact])
                 yield fact
             upto = first
 
@@ -267,7 +277,7 @@ class Runtime(Control):
             raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
         texts = await self.store.history(head.id, 0, 1) or (await self.store.mailbox(head.id, 1))[1]
         facts = [decode(text) for text in texts]
-        await self.engine.fill(facts)
+        await self.engine.fill(head.id, facts)
         if facts and facts[0]["type"] == "start" and facts[0].get("input") != value:
             raise AlreadyExists(f"{head.id!r} was started with another input; choose another id or the same input")
 
@@ -290,6 +300,20 @@ def check_id(id: str) -> str:
     if not 0 < len(id) <= 200 or not id.isprintable() or id != id.strip():
         raise InvalidInput(f"{id[:80]!r} can't be an id; use 1 to 200 printable characters without outer spaces")
     return id
+
+
+async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
+    """Wait until the waiter is done or the store tells of something. Whether the waiter is done."""
+    if told is None:
+        await asyncio.wait([waiter], timeout=timeout)
+        return waiter.done()
+    telling = asyncio.ensure_future(told.wait())
+    try:
+        await asyncio.wait([waiter, telling], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        telling.cancel()
+    told.clear()
+    return waiter.done()
 
 
 def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, object]:

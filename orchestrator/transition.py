@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..state.errors import PayloadTooLarge
 from ..state.records import FINAL, Change, Mail
 from . import failures
 from .decider import Decision, Fact, Post
 from .entries import encode
+
+if TYPE_CHECKING:
+    from .activation import Activation
 
 _NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})
 
@@ -65,6 +68,30 @@ def _without_repetition(fact: Fact) -> Fact:
     if "said" not in fact or fact["type"] != "reply":
         return fact
     return {key: value for key, value in fact.items() if key != "value"}
+
+
+def change_of(activation: Activation, decision: Decision, carried: Transition, *, release: bool) -> Change:
+    """The append that makes a decision durable, with all that the transition carries."""
+    status = decision.status if release or decision.status in FINAL else "running"
+    return Change(
+        id=activation.id,
+        owner=activation.engine.owner,
+        version=activation.version,
+        at=activation.now(),
+        entries=carried.entries,
+        consumed=carried.consumed,
+        arrivals=-1 if activation.nudged else activation.arrivals,
+        status="paused" if activation.paused else status,
+        wake=decision.wake,
+        release=release,
+        base=activation.base if decision.base is None else decision.base,
+        awaits=decision.awaits,
+        note=decision.note or activation.note,
+        state=decision.state or activation.state,
+        blobs=carried.blobs,
+        tell=bool(carried.notable),
+        token=activation.engine.token(),
+    )
 
 
 class Commit(NamedTuple):

@@ -8,7 +8,9 @@ called, not when they are awaited. Closing it keeps the data; several owners may
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from .errors import Conflict, EtagMismatch, InvalidInput, StoreError
@@ -21,6 +23,7 @@ from .records import (
     Answer,
     Appended,
     Change,
+    Dump,
     Filter,
     Head,
     Mail,
@@ -28,6 +31,8 @@ from .records import (
     NewMail,
     Page,
     Value,
+    fingerprint,
+    unleased,
 )
 from .store import Store
 
@@ -35,16 +40,18 @@ Result = TypeVar("Result")
 
 
 class _Execution:
-    """One execution: its head, its journal, its mailbox by sequence number, and the keys it has seen."""
+    """One execution: its head, its journal, its mailbox by sequence number, the keys it has seen, its blobs."""
 
-    __slots__ = ("head", "journal", "mail", "no", "seen")
+    __slots__ = ("blobs", "head", "journal", "mail", "no", "seen", "token")
 
     def __init__(self, no: int, head: Head) -> None:
         self.no = no
         self.head = head
         self.journal: list[str] = []
         self.mail: dict[int, Mail] = {}
-        self.seen: dict[str, int] = {}  # deduplication key -> when it was accepted, oldest first
+        self.seen: dict[str, int] = {}  # fingerprint -> when it was accepted, oldest first
+        self.blobs: dict[str, bytes] = {}
+        self.token = ""  # of the last change
 
     def batch(self) -> list[Mail]:
         return sorted(self.mail.values(), key=lambda mail: (mail.lane, mail.seq))[:MAIL_BATCH]
@@ -56,13 +63,12 @@ class MemoryStore(Store):
     def __init__(self, dsn: str = "memory://", *, window: int = DEDUPLICATION_WINDOW_MS) -> None:
         self.dsn = dsn
         self._window = window
-        self._now = 0  # the latest time this store was told
         self._created = 0
         self._writes = 0
         self._executions: dict[str, _Execution] = {}
         self._owners: dict[str, int] = {}  # live incarnation -> when its lease expires
         self._values: dict[tuple[str, str], Value] = {}
-        self._blobs: dict[str, bytes] = {}
+        self._watched: dict[str, set[asyncio.Event]] = {}
 
     async def open(self) -> None:
         return None
@@ -98,7 +104,6 @@ class MemoryStore(Store):
         known: int | None,
         reopen: bool,
     ) -> Accepted:
-        self._now = max(self._now, now)
         execution = self._executions.get(id)
         if execution is None:
             if create is None:
@@ -114,7 +119,7 @@ class MemoryStore(Store):
             head = head._replace(arrivals=head.arrivals + 1)
             arrived = (Mail(head.arrivals, mail.lane, mail.at, mail.body),)
             execution.mail[head.arrivals] = arrived[0]
-            self._blobs.update(mail.blobs)
+            execution.blobs.update(mail.blobs)
         if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
             execution.head = head._replace(updated=now) if mail is not None else head
             return Accepted(Answer.BUSY, execution.head, mail=arrived)
@@ -160,20 +165,22 @@ class MemoryStore(Store):
     def _first_time(self, execution: _Execution, key: str, now: int) -> bool:
         if not key:
             return True
-        seen = execution.seen
+        seen, mark = execution.seen, fingerprint(key)
         for old in list(_expired(seen, now - self._window)):
             del seen[old]
-        if key in seen:
+        if mark in seen:
             return False
-        seen[key] = now
+        seen[mark] = now
         return True
 
     def _alive(self, owner: str, now: int) -> bool:
         return self._owners.get(owner, now) > now
 
     def _append(self, change: Change) -> Appended:
-        self._now = max(self._now, change.at)
         execution = self._executions.get(change.id)
+        if execution is not None and _repeated(execution, change):
+            free = execution.head.owner is None
+            return Appended(execution.head.arrivals, None if free else execution.batch(), free)
         if execution is None or not _held(execution.head, change):
             raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
         head = execution.head
@@ -182,7 +189,8 @@ class MemoryStore(Store):
         execution.journal.extend(change.entries)
         for seq in change.consumed:
             execution.mail.pop(seq, None)
-        self._blobs.update(change.blobs)
+        execution.blobs.update(change.blobs)
+        execution.token = change.token
         execution.head = head._replace(
             status=change.status,
             version=head.version + 1,
@@ -195,10 +203,12 @@ class MemoryStore(Store):
             note=change.note,
             state=change.state,
         )
+        if change.tell:
+            for event in self._watched.get(change.id, ()):
+                event.set()
         return Appended(head.arrivals, execution.batch() if unseen else None, change.release and not unseen)
 
     async def due(self, now: int, limit: int = 100) -> Sequence[str]:
-        self._now = max(self._now, now)
         found: list[tuple[int, int, str]] = []
         for execution in self._executions.values():
             head = execution.head
@@ -216,7 +226,6 @@ class MemoryStore(Store):
     # -- leases --------------------------------------------------------------------------------------
 
     async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
-        self._now = max(self._now, now)
         self._owners[owner] = now + ttl
         return [
             (execution.head.id, execution.head.arrivals)
@@ -227,6 +236,21 @@ class MemoryStore(Store):
     async def retire(self, owner: str) -> None:
         self._owners.pop(owner, None)
 
+    async def owners(self, now: int) -> Mapping[str, int]:
+        held = Counter(execution.head.owner for execution in self._executions.values())
+        return {owner: held[owner] for owner, expires in self._owners.items() if expires > now}
+
+    @asynccontextmanager
+    async def watch(self, id: str) -> AsyncIterator[asyncio.Event]:
+        event = asyncio.Event()
+        self._watched.setdefault(id, set()).add(event)
+        try:
+            yield event
+        finally:
+            self._watched[id].discard(event)
+            if not self._watched[id]:
+                del self._watched[id]
+
     # -- for people ----------------------------------------------------------------------------------
 
     async def head(self, id: str) -> Head | None:
@@ -235,16 +259,14 @@ class MemoryStore(Store):
 
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         before = _position(cursor)
-        heads: list[Head] = []
-        last = 0
-        for execution in reversed(self._executions.values()):
-            if execution.no >= before or not _matches(execution.head, where):
-                continue
-            if len(heads) == limit:
-                return Page(heads, str(last))
-            heads.append(execution.head)
-            last = execution.no
-        return Page(heads, None)
+        found = [
+            ((execution.head.created, execution.no), execution.head)
+            for execution in self._executions.values()
+            if where.matches(execution.head) and (execution.head.created, execution.no) < before
+        ]
+        found.sort(reverse=True)
+        more = len(found) > limit
+        return Page([head for _, head in found[:limit]], "{}.{}".format(*found[limit - 1][0]) if more else None)
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         execution = self._executions.get(id)
@@ -263,12 +285,12 @@ class MemoryStore(Store):
             counts[execution.head.status] = counts.get(execution.head.status, 0) + 1
         return counts
 
-    async def delete(self, id: str) -> bool:
+    async def delete(self, id: str, *, now: int) -> bool:
         execution = self._executions.get(id)
         if execution is None:
             return False
         head = execution.head
-        if head.owner is not None and self._alive(head.owner, self._now):
+        if head.owner is not None and self._alive(head.owner, now):
             raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
         if head.status not in FINAL and head.status != "idle":
             raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
@@ -276,6 +298,34 @@ class MemoryStore(Store):
         for scoped in [scoped for scoped in self._values if scoped[0] == id]:
             del self._values[scoped]
         return True
+
+    # -- for whole stores ----------------------------------------------------------------------------
+
+    async def dump(self, id: str) -> Dump | None:
+        execution = self._executions.get(id)
+        if execution is None:
+            return None
+        return Dump(
+            head=unleased(execution.head),
+            entries=list(execution.journal),
+            mail=[execution.mail[seq] for seq in sorted(execution.mail)],
+            seen=list(execution.seen.items()),
+            blobs=dict(execution.blobs),
+        )
+
+    async def restore(self, dump: Dump) -> bool:
+        if dump.head.id in self._executions:
+            return False
+        self._created += 1
+        execution = self._executions[dump.head.id] = _Execution(self._created, dump.head)
+        execution.journal = list(dump.entries)
+        execution.mail = {mail.seq: mail for mail in dump.mail}
+        execution.seen = dict(sorted(dump.seen, key=lambda item: item[1]))
+        execution.blobs = dict(dump.blobs)
+        return True
+
+    async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        return sorted({scope for scope, _ in self._values if scope > after})[:limit]
 
     # -- key-value and blobs -------------------------------------------------------------------------
 
@@ -300,8 +350,9 @@ class MemoryStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return sorted(key for held, key in self._values if held == scope and key.startswith(prefix))[:limit]
 
-    async def blob(self, digest: str) -> bytes | None:
-        return self._blobs.get(digest)
+    async def blob(self, id: str, digest: str) -> bytes | None:
+        execution = self._executions.get(id)
+        return None if execution is None else execution.blobs.get(digest)
 
 
 def _answered(work: Callable[[], Result]) -> Awaitable[Result]:
@@ -321,22 +372,20 @@ def _expired(seen: dict[str, int], before: int) -> Iterator[str]:
         yield key
 
 
-def _position(cursor: str | None) -> float:
+def _position(cursor: str | None) -> tuple[float, float]:
     if cursor is None:
-        return float("inf")
-    if not cursor.isdecimal():
+        return float("inf"), 0
+    created, _, no = cursor.partition(".")
+    if not (created.isdecimal() and no.isdecimal()):
         raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
-    return int(cursor)
+    return int(created), int(no)
 
 
-def _matches(head: Head, where: Filter) -> bool:
-    return (
-        (not where.status or head.status in where.status)
-        and (not where.function or head.function == where.function)
-        and head.id.startswith(where.prefix)
-        and (not where.parent or head.parent == where.parent)
-        and head.awaits.startswith(where.awaits)
-    )
+def _repeated(execution: _Execution, change: Change) -> bool:
+    """Whether this change is the last one that was written, handed in again."""
+    head = execution.head
+    same = change.token != "" and change.token == execution.token and head.version == change.version + 1
+    return same and head.owner in (None, change.owner)
 
 
 def _held(head: Head, change: Change) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from .errors import InvalidInput
 from .store import Store
@@ -10,22 +11,55 @@ from .store import Store
 DEFAULT = "sqlite:///overwinter.db"
 
 
-def open_store(dsn: str | None = None) -> Store:
-    """The store of a DSN, not opened yet: ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``memory://``.
+KNOWN = (
+    "sqlite:///relative.db, sqlite:////absolute/path.db, redis://host:6379/0 (also rediss://, redis+cluster://, "
+    "redis+sentinel://), dynamodb://table, memory://"
+)
+_REDIS = frozenset({"redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 
-    Without one, ``OVERWINTER_STATE`` says which, else it is ``sqlite:///overwinter.db`` in the current folder.
-    Raises InvalidInput that names what there is.
-    """
+
+def open_store(dsn: str | None = None) -> Store:
+    """The store of a DSN, not opened yet. Without one, ``OVERWINTER_STATE`` says which, else it is
+    ``sqlite:///overwinter.db`` in the current folder. Raises InvalidInput that names what there is, or what to
+    install."""
     dsn = dsn or os.environ.get("OVERWINTER_STATE") or DEFAULT
     scheme, found, _ = dsn.partition("://")
     if not found:
         scheme = ""
+    try:
+        store = _store(scheme, dsn)
+    except ModuleNotFoundError as error:
+        extra = {"redis": "redis", "boto3": "dynamodb", "botocore": "dynamodb"}.get(error.name or "")
+        if extra is None:
+            raise
+        raise InvalidInput(
+            f"a store at {scheme}:// needs the package {error.name}; install it: pip install 'overwinter[{extra}]'"
+        ) from None
+    if store is None:
+        raise InvalidInput(f"there is no store for {without_password(dsn)!r}; these are: {KNOWN}")
+    return store
+
+
+def _store(scheme: str, dsn: str) -> Store | None:
     if scheme == "sqlite":
         from .sqlite.store import SqliteStore
 
         return SqliteStore(dsn)
+    if scheme in _REDIS:
+        from .redis.store import RedisStore
+
+        return RedisStore(dsn)
+    if scheme == "dynamodb":
+        from .dynamodb.store import DynamoStore
+
+        return DynamoStore(dsn)
     if scheme == "memory":
         from .memory import MemoryStore
 
         return MemoryStore(dsn)
-    raise InvalidInput(f"there is no store for {dsn!r}; use {DEFAULT}, sqlite:////absolute/path.db or memory://")
+    return None
+
+
+def without_password(dsn: str) -> str:
+    """The DSN for people and logs."""
+    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", dsn)

@@ -6,6 +6,7 @@ belongs to the orchestrator. It does know the columns listed here, because it in
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
@@ -108,6 +109,8 @@ class Change(NamedTuple):
     note: str
     state: str
     blobs: Mapping[str, bytes] = {}
+    tell: bool = False  # a reply or the end is in it: whoever watches the execution is to hear of it
+    token: str = ""  # unlike that of any other change; by it a repeated append is recognised. Empty: it is not
 
 
 class Appended(NamedTuple):
@@ -130,6 +133,18 @@ class Filter(NamedTuple):
     prefix: str = ""
     parent: str = ""
     awaits: str = ""  # start of Head.awaits
+    before: int = 0  # Head.updated is earlier than this
+
+    def matches(self, head: Head) -> bool:
+        """For stores that look through heads themselves."""
+        return (
+            (not self.status or head.status in self.status)
+            and (not self.function or head.function == self.function)
+            and head.id.startswith(self.prefix)
+            and (not self.parent or head.parent == self.parent)
+            and head.awaits.startswith(self.awaits)
+            and (not self.before or head.updated < self.before)
+        )
 
 
 EVERYTHING = Filter()
@@ -141,6 +156,25 @@ class Page(NamedTuple):
 
     heads: Sequence[Head]
     cursor: str | None
+
+
+class Dump(NamedTuple):
+    """An execution as it is stored, to be written to another store. ``head`` is ``unleased``."""
+
+    head: Head
+    entries: Sequence[str]  # the whole journal, from entry 1
+    mail: Sequence[Mail]  # the whole mailbox
+    seen: Sequence[tuple[str, int]]  # deduplication: ``fingerprint`` of a key, when it was accepted (to the day)
+    blobs: Mapping[str, bytes]
+
+
+class Remark(NamedTuple):
+    """Something a store says of its own set-up, for ``doctor`` and ``store stats``."""
+
+    name: str
+    state: str  # "ok", "warn" (it works, but not as it should) or "fail"
+    detail: str
+    advice: str = ""
 
 
 class Value(NamedTuple):
@@ -156,3 +190,15 @@ MAIL_BATCH = 100
 DEDUPLICATION_WINDOW_MS = 7 * 24 * 3600 * 1000
 BLOB_THRESHOLD = 256 * 1024
 """A JSON text above this many bytes goes to a blob, its digest into the journal."""
+
+
+def unleased(head: Head) -> Head:
+    """The head without its lease. What was leased is under way, so it is due at once then."""
+    if head.owner is None:
+        return head
+    return head._replace(owner=None, wake=head.updated if head.wake is None else min(head.wake, head.updated))
+
+
+def fingerprint(key: str) -> str:
+    """What stands for a deduplication key in every store: the first 16 bytes of its SHA-256, in hex."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]

@@ -3,22 +3,52 @@
 ``accept`` puts an event into a mailbox once and may take the lease; ``append`` is the one fenced commit;
 ``due`` names the executions that must be looked at. Any object that passes ``overwinter.state.contract``
 whole is a store. All methods are safe to call from one event loop while other processes use the same data.
-Failures are the ``StoreError`` branch of ``overwinter.state.errors``; a method that raised ``StoreUnavailable``,
-``StoreFull`` or ``StoreReadOnly`` has changed nothing.
+Failures are the ``StoreError`` branch of ``overwinter.state.errors``. A method that raised one of them has changed
+nothing, with one exception: after ``StoreUnavailable`` from a store across a network the outcome of a change is
+unknown, because its answer may be what got lost. It is found out by making the same call again: a repeated
+``append`` is answered as the first time, mail with a key is a duplicate then, ``put`` writes the same again. A store
+first tries so itself, for a few seconds. A lease that may have been granted unawares shows in ``head``.
+
+The store knows no time but the ``now`` and ``at`` it is given. Processes on one store must agree on it: see ``time``.
 """
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from .records import EVERYTHING, Accepted, Appended, Change, Filter, Head, NewExecution, NewMail, Page, Value
+from .quantities import Duration
+from .records import (
+    EVERYTHING,
+    Accepted,
+    Appended,
+    Change,
+    Dump,
+    Filter,
+    Head,
+    NewExecution,
+    NewMail,
+    Page,
+    Remark,
+    Value,
+)
 
 
 class Store(ABC):
     """State of all executions. Made by ``open_store(dsn)``; ``open`` before use, ``close`` after."""
 
     dsn: str
+    lease: Duration = "2s"
+    """How long an owner that does not beat is taken for alive, unless the settings say otherwise."""
+    poll: Duration = "250ms"
+    """How often a look at the due index is worth its price, unless the settings say otherwise."""
+
+    async def create(self) -> None:
+        """Make what ``open`` needs and does not make itself (a table, a bucket), unless it is there.
+        Before ``open``; idempotent."""
+        return None
 
     @abstractmethod
     async def open(self) -> None:
@@ -65,7 +95,11 @@ class Store(ABC):
     def append(self, change: Change) -> Awaitable[Appended]:
         """Commit one transition: entries, head, consumed mail, lease, blobs. All or nothing.
 
-        Raises Conflict when version or owner differ from the stored ones; nothing is changed then.
+        Raises Conflict when version or owner differ from the stored ones; nothing is changed then. With one
+        exception: the head remembers the ``token`` of its last change. When this change is that one (same
+        non-empty token, stored version is ``version + 1``) and the lease is still the owner's or free, it was
+        written before and its answer got lost: nothing is changed, and the answer tells what is stored now:
+        arrivals, the mailbox if the lease stands (else None), released if it is free.
         With ``release`` the lease is given back and ``wake`` stands. When there is mail that the owner has not
         been given, the lease is kept, released is False and the answer carries the mailbox: stored arrivals
         differ from ``change.arrivals`` (so -1 never releases), or mail was consumed from a mailbox of more
@@ -95,6 +129,20 @@ class Store(ABC):
     async def retire(self, owner: str) -> None:
         """The incarnation ends: its leases are dead at once. Idempotent."""
 
+    @abstractmethod
+    async def owners(self, now: int) -> Mapping[str, int]:
+        """Living incarnations, and how many executions each holds."""
+
+    async def time(self) -> int | None:
+        """The clock that all processes on this store can agree on, in ms; None: that of this machine."""
+        return None
+
+    def watch(self, id: str) -> AbstractAsyncContextManager[asyncio.Event | None]:
+        """Inside the context the event is set after every append with ``tell`` for this execution, whichever
+        process made it. A hint and no promise: look at the store once inside, and now and then.
+        None when the store can't notify."""
+        return _silence()
+
     # -- for people ----------------------------------------------------------------------------------
 
     @abstractmethod
@@ -102,7 +150,8 @@ class Store(ABC):
 
     @abstractmethod
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
-        """Newest first (by creation). The cursor stays valid while executions come and go."""
+        """Newest first by ``created``; those of one millisecond in a fixed order of the store's own. The cursor
+        stays valid while executions come and go."""
 
     @abstractmethod
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
@@ -117,9 +166,32 @@ class Store(ABC):
         """Number of executions by status."""
 
     @abstractmethod
-    async def delete(self, id: str) -> bool:
-        """Remove a finished or idle execution without a live lease, with its journal, mail and key-value
-        entries under the scope of its id. True when it existed. Raises Conflict when it is leased."""
+    async def delete(self, id: str, *, now: int) -> bool:
+        """Remove a finished or idle execution without a live lease, with its journal, mail, blobs and key-value
+        entries under the scope of its id. True when it existed. Raises Conflict when it is leased or under way."""
+
+    # -- for whole stores ----------------------------------------------------------------------------
+
+    @abstractmethod
+    async def dump(self, id: str) -> Dump | None:
+        """One consistent picture of an execution. Raises Conflict when it does not stand still for it."""
+
+    @abstractmethod
+    async def restore(self, dump: Dump) -> bool:
+        """Store an execution as it was dumped, as if it had always been here: all or nothing. False, and
+        nothing changed, when the id is taken."""
+
+    @abstractmethod
+    async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        """Scopes of the key-value interface that have entries, in order, those that sort after ``after``."""
+
+    async def verify(self) -> Sequence[str]:
+        """What contradicts itself inside the store (indexes, counters), each as a sentence."""
+        return []
+
+    async def survey(self) -> Sequence[Remark]:
+        """What the store is and how it is set up; warnings for settings that may lose data."""
+        return []
 
     # -- key-value and blobs -------------------------------------------------------------------------
 
@@ -138,5 +210,10 @@ class Store(ABC):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]: ...
 
     @abstractmethod
-    async def blob(self, digest: str) -> bytes | None:
-        """Bytes stored with an append or an accept under ``sha256:<hex>``."""
+    async def blob(self, id: str, digest: str) -> bytes | None:
+        """Bytes stored with an append to, or an accept for, this execution under ``sha256:<hex>``."""
+
+
+@asynccontextmanager
+async def _silence() -> AsyncIterator[None]:
+    yield None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..state.errors import StoreUnavailable
-from ..state.records import Accepted, Appended, Change, Filter, Head, NewExecution, NewMail, Page, Value
+from ..state.records import Accepted, Appended, Change, Dump, Filter, Head, NewExecution, NewMail, Page, Value
 from ..state.store import Store
 
 T = TypeVar("T")
@@ -169,8 +169,20 @@ class StoreOfOneProcess(Store):
     async def counts(self) -> dict[str, int]:
         return await self._ask("counts", "", self._shared.counts)
 
-    async def delete(self, id: str) -> bool:
-        return await self._ask("delete", id, lambda: self._shared.delete(id))
+    async def delete(self, id: str, *, now: int) -> bool:
+        return await self._ask("delete", id, lambda: self._shared.delete(id, now=now))
+
+    async def owners(self, now: int) -> Mapping[str, int]:
+        return await self._ask("owners", "", lambda: self._shared.owners(now))
+
+    async def dump(self, id: str) -> Dump | None:
+        return await self._ask("dump", id, lambda: self._shared.dump(id))
+
+    async def restore(self, dump: Dump) -> bool:
+        return await self._ask("restore", dump.head.id, lambda: self._shared.restore(dump))
+
+    async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        return await self._ask("scopes", "", lambda: self._shared.scopes(after, limit))
 
     async def get(self, scope: str, key: str) -> Value | None:
         return await self._ask("get", scope, lambda: self._shared.get(scope, key))
@@ -184,5 +196,5 @@ class StoreOfOneProcess(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._ask("keys", scope, lambda: self._shared.keys(scope, prefix, limit))
 
-    async def blob(self, digest: str) -> bytes | None:
-        return await self._ask("blob", digest, lambda: self._shared.blob(digest))
+    async def blob(self, id: str, digest: str) -> bytes | None:
+        return await self._ask("blob", id, lambda: self._shared.blob(id, digest))

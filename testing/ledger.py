@@ -50,6 +50,7 @@ class Ledger(MemoryStore):
         self.astray = 0  # calls by a process that had lost its lease and did not know yet
         self.commits = 0
         self.conflicts = 0
+        self.repeated = 0
         self._waiting: list[asyncio.Future[None]] = []
 
     def book(self, id: str) -> Book:
@@ -130,9 +131,12 @@ class Ledger(MemoryStore):
     # -- append --------------------------------------------------------------------------------------
 
     def append(self, change: Change) -> Awaitable[Appended]:
+        before = self.head_now(change.id)
         answered = super().append(change)
         assert isinstance(answered, asyncio.Future)
-        if answered.exception() is None:
+        if answered.exception() is None and before is not None and before.version > change.version:
+            self.repeated += 1  # its first answer was lost; nothing was written
+        elif answered.exception() is None:
             self.commits += 1
             self._check_appended(change, answered.result())
             self._notify()

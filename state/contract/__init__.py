@@ -20,11 +20,12 @@ from .deduplication import Deduplication
 from .leasing import Leasing
 from .listing import Listing
 from .mailing import Mailing
+from .moving import Moving
 from .sharing import Sharing
 from .values import Values
 
 
-class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Sharing, Listing, Values):
+class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Sharing, Listing, Moving, Values):
     """Every sentence of the contract, each as a test on a fresh store."""
 
 

@@ -84,7 +84,7 @@ class Appending(Case):
         assert await store.head("x") == before
         assert list(await store.history("x")) == ["one"]
         assert await bodies(store, "x") == ["start"]
-        assert await store.blob("sha256:00") is None
+        assert await store.blob("x", "sha256:00") is None
 
     @scenario
     async def test_a_stale_owner_changes_nothing(self, store: Store) -> None:
@@ -233,11 +233,11 @@ class Appending(Case):
         head = known(await lease(store, "x"))
         big = bytes(range(256)) * 2000
         await store.append(change(head, ["e"], blobs={"sha256:aa": big, "sha256:bb": b""}))
-        assert await store.blob("sha256:aa") == big
-        assert await store.blob("sha256:bb") == b""
+        assert await store.blob("x", "sha256:aa") == big
+        assert await store.blob("x", "sha256:bb") == b""
         await store.append(change(head, ["f"], version=1, blobs={"sha256:aa": big}))
-        assert await store.blob("sha256:aa") == big
-        assert await store.blob("sha256:cc") is None
+        assert await store.blob("x", "sha256:aa") == big
+        assert await store.blob("x", "sha256:cc") is None
 
     @scenario
     async def test_blobs_are_stored_with_the_mail(self, store: Store) -> None:
@@ -245,6 +245,79 @@ class Appending(Case):
         await store.accept("x", mail("k", blobs={"sha256:aa": b"big"}), now=NOW)
         await store.accept("x", mail("k", blobs={"sha256:bb": b"duplicate"}), now=NOW)
         await store.accept(head.id + "?", mail("k", blobs={"sha256:cc": b"missing"}), now=NOW)
-        assert await store.blob("sha256:aa") == b"big"
-        assert await store.blob("sha256:bb") is None
-        assert await store.blob("sha256:cc") is None
+        assert await store.blob("x", "sha256:aa") == b"big"
+        assert await store.blob("x", "sha256:bb") is None
+        assert await store.blob("x?", "sha256:cc") is None
+
+    @scenario
+    async def test_blobs_belong_to_one_execution(self, store: Store) -> None:
+        for id in ("x", "y"):
+            head = known(await lease(store, id))
+            blobs = {"sha256:aa": id.encode(), f"sha256:{id}": b"own"}
+            await store.append(change(head, ["e"], consumed=[1], status="idle", release=True, blobs=blobs))
+        assert await store.blob("y", "sha256:x") is None
+        assert await store.delete("x", now=NOW)
+        assert await store.blob("x", "sha256:aa") is None
+        assert await store.blob("y", "sha256:aa") == b"y"
+        assert await store.blob("y", "sha256:y") == b"own"
+
+    @scenario
+    async def test_a_repeated_commit_is_answered_and_not_written_again(self, store: Store) -> None:
+        head = known(await lease(store, "x"))
+        await store.accept("x", mail("k", "news"), now=NOW)
+        first = change(head, ["one"], consumed=[1], arrivals=2, token="t1", note="noted")
+        assert await store.append(first) == (2, None, False)
+        for _ in range(2):
+            answer = await store.append(first)
+            assert (answer.arrivals, answer.released) == (2, False)
+            assert [m.body for m in answer.mail or ()] == ["news"]
+        await store.accept("x", mail("l", "more"), now=NOW)
+        answer = await store.append(first)
+        assert (answer.arrivals, [m.body for m in answer.mail or ()]) == (3, ["news", "more"])
+        after = await found(store, "x")
+        assert (after.version, after.length, after.owner, after.note) == (1, 1, "a", "noted")
+        assert list(await store.history("x")) == ["one"]
+
+    @scenario
+    async def test_a_repeated_release_is_answered_as_the_first_time(self, store: Store) -> None:
+        head = known(await lease(store, "x"))
+        release = change(head, ["e"], consumed=[1], status="idle", release=True, token="t1")
+        for _ in range(3):
+            assert await store.append(release) == (1, None, True)
+        assert (await found(store, "x")).version == 1
+        assert list(await store.history("x")) == ["e"]
+
+    @scenario
+    async def test_a_repeated_release_that_mail_prevented_is_answered_again(self, store: Store) -> None:
+        head = known(await lease(store, "x"))
+        await store.accept("x", mail("k", "news"), now=NOW)
+        release = change(head, ["e"], consumed=[1], status="idle", release=True, token="t1")
+        for _ in range(3):
+            answer = await store.append(release)
+            assert (answer.arrivals, answer.released) == (2, False)
+            assert [m.body for m in answer.mail or ()] == ["news"]
+        assert list(await store.history("x")) == ["e"]
+
+    @scenario
+    async def test_a_repeated_commit_after_somebody_else_took_over_is_a_conflict(self, store: Store) -> None:
+        head = known(await lease(store, "x", "a"))
+        release = change(head, ["e"], consumed=[1], status="idle", release=True, token="t1")
+        await store.append(release)
+        await store.beat("b", NOW, TTL)
+        taken = await store.accept("x", None, now=NOW, owner="b")
+        assert isinstance(await refusal(store.append(release)), Conflict)
+        await store.append(change(known(taken), ["b's"], release=True, token="t2"))
+        assert isinstance(await refusal(store.append(release)), Conflict)
+        assert list(await store.history("x")) == ["e", "b's"]
+
+    @scenario
+    async def test_another_commit_of_the_same_version_is_no_repetition(self, store: Store) -> None:
+        head = known(await lease(store, "x"))
+        await store.append(change(head, ["one"], token="t1"))
+        for token in ("t2", ""):
+            assert isinstance(await refusal(store.append(change(head, ["one"], token=token))), Conflict)
+        await store.append(change(await found(store, "x"), ["two"]))
+        for token in ("t1", ""):
+            late = change(head, ["one"], version=1, token=token)
+            assert isinstance(await refusal(store.append(late)), Conflict)
+        assert list(await store.history("x")) == ["one", "two"]

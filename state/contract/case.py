@@ -68,11 +68,11 @@ def mail(key: str = "", body: str = "{}", lane: int = 1, blobs: dict[str, bytes]
 
 
 async def lease(
-    store: Store, id: str, owner: str = "a", *, create: NewExecution = WORKFLOW, body: str = "start"
+    store: Store, id: str, owner: str = "a", *, create: NewExecution = WORKFLOW, body: str = "start", now: int = NOW
 ) -> Accepted:
     """An execution that ``owner`` has started and holds, with its start in the mailbox."""
-    await store.beat(owner, NOW, TTL)
-    accepted = await store.accept(id, mail("start", body), now=NOW, owner=owner, create=create)
+    await store.beat(owner, now, TTL)
+    accepted = await store.accept(id, mail("start", body), now=now, owner=owner, create=create)
     assert accepted.answer is Answer.GRANTED
     return accepted
 
@@ -98,9 +98,9 @@ def change(head: Head, entries: Sequence[str] = (), **fields: Any) -> Change:
     return Change(**{**whole, **fields})
 
 
-async def settle(store: Store, id: str, status: str, *, owner: str = "a", **fields: Any) -> Head:
-    """An execution in that status, released, its start consumed."""
-    head = known(await lease(store, id, owner))
+async def settle(store: Store, id: str, status: str, *, owner: str = "a", now: int = NOW, **fields: Any) -> Head:
+    """An execution in that status, created then, released, its start consumed."""
+    head = known(await lease(store, id, owner, now=now))
     await store.append(change(head, ["entry"], consumed=[1], status=status, **{"release": True, **fields}))
     return await found(store, id)
 

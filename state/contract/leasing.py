@@ -135,6 +135,18 @@ class Leasing(Case):
         assert await store.next_wake() == NOW + 5
 
     @scenario
+    async def test_the_living_owners_are_listed_with_what_they_hold(self, store: Store) -> None:
+        assert dict(await store.owners(NOW)) == {}
+        await lease(store, "x", "a")
+        await lease(store, "y", "a")
+        await store.beat("b", NOW, TTL)
+        await settle(store, "z", "idle")
+        await store.accept("ghostly", None, now=NOW, owner="ghost", create=WORKFLOW)
+        assert dict(await store.owners(NOW)) == {"a": 2, "b": 0}
+        await store.retire("a")
+        assert dict(await store.owners(NOW)) == {"b": 0}
+
+    @scenario
     async def test_many_owners_come_and_go(self, store: Store) -> None:
         await store.accept("x", None, now=NOW, create=WORKFLOW)
         for number in range(15):

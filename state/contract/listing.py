@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ..errors import Conflict, InvalidInput
 from ..records import FINAL, Answer, Filter, NewExecution
 from ..store import Store
-from .case import NOW, WORKFLOW, Case, bodies, change, found, known, lease, mail, refusal, scenario, settle
+from .case import NOW, TTL, WORKFLOW, Case, bodies, change, found, known, lease, mail, refusal, scenario, settle
 
 
 class Listing(Case):
@@ -21,7 +20,7 @@ class Listing(Case):
 
     @scenario
     async def test_the_newest_execution_comes_first(self, store: Store) -> None:
-        for number in range(5):
+        for number in (3, 0, 4, 1, 2):  # the clocks of several processes
             await store.accept(str(number), mail(), now=NOW + number, create=WORKFLOW)
         await store.accept("0", mail(), now=NOW + 100)
         page = await store.executions()
@@ -49,12 +48,12 @@ class Listing(Case):
     @scenario
     async def test_the_cursor_is_valid_while_executions_come_and_go(self, store: Store) -> None:
         for number in range(12):
-            await settle(store, f"x{number}", "completed")
+            await settle(store, f"x{number}", "completed", now=NOW + number)
         page = await store.executions(limit=4)
         assert [head.id for head in page.heads] == ["x11", "x10", "x9", "x8"]
-        await store.accept("new", None, now=NOW, create=WORKFLOW)
+        await store.accept("new", None, now=NOW + 99, create=WORKFLOW)
         for gone in ("x9", "x8", "x7", "x3"):
-            await store.delete(gone)
+            await store.delete(gone, now=NOW)
         rest: list[str] = []
         while page.cursor is not None:
             page = await store.executions(cursor=page.cursor, limit=4)
@@ -106,6 +105,27 @@ class Listing(Case):
         assert await ids(parent="ticket/1", status=["idle"], function="support", prefix="s") == {"support/1"}
 
     @scenario
+    async def test_the_filter_by_age(self, store: Store) -> None:
+        for number in range(4):
+            await settle(store, f"x{number}", "completed", at=NOW + number)
+        page = await store.executions(Filter(before=NOW + 2))
+        assert {head.id for head in page.heads} == {"x0", "x1"}
+        page = await store.executions(Filter(before=NOW + 2, prefix="x1"))
+        assert {head.id for head in page.heads} == {"x1"}
+        assert not (await store.executions(Filter(before=NOW))).heads
+
+    @scenario
+    async def test_executions_of_one_moment_are_listed_once_each(self, store: Store) -> None:
+        for number in range(17):
+            await store.accept(f"x{number}", None, now=NOW, create=WORKFLOW)
+        page = await store.executions(limit=5)
+        ids = [head.id for head in page.heads]
+        while page.cursor is not None:
+            page = await store.executions(cursor=page.cursor, limit=5)
+            ids += [head.id for head in page.heads]
+        assert sorted(ids) == sorted(f"x{number}" for number in range(17))
+
+    @scenario
     async def test_prefixes_are_taken_literally(self, store: Store) -> None:
         names = [
             "a%b",
@@ -134,7 +154,7 @@ class Listing(Case):
     @scenario
     async def test_filtered_pages_follow_each_other(self, store: Store) -> None:
         for number in range(30):
-            await settle(store, f"x{number}", "failed" if number % 3 == 0 else "idle")
+            await settle(store, f"x{number}", "failed" if number % 3 == 0 else "idle", now=NOW + number)
         ids: list[str] = []
         page = await store.executions(Filter(status=["failed"]), limit=4)
         ids += [head.id for head in page.heads]
@@ -171,14 +191,14 @@ class Listing(Case):
             await store.put("x", "k", "1")
             if status == "idle":
                 await store.accept("x", mail("k"), now=NOW)
-            assert await store.delete("x") is True
+            assert await store.delete("x", now=NOW) is True
             assert await store.head("x") is None
             assert list(await store.history("x")) == []
             assert await store.mailbox("x") == (0, [])
             assert await store.get("x", "k") is None
             assert await store.due(NOW + 10) == []
             assert (await store.accept("x", None, now=NOW)).answer is Answer.MISSING
-        assert await store.delete("x") is False
+        assert await store.delete("x", now=NOW) is False
         assert list(await store.history("neighbour")) == ["entry"]
         assert await store.get("neighbour", "k") is not None
 
@@ -186,7 +206,7 @@ class Listing(Case):
     async def test_what_was_deleted_can_be_made_anew(self, store: Store) -> None:
         await settle(store, "x", "idle")
         await store.accept("x", mail("k", "unread"), now=NOW)
-        await store.delete("x")
+        await store.delete("x", now=NOW)
         accepted = await store.accept("x", mail("start", "again"), now=NOW + 5, create=WORKFLOW)
         assert accepted.answer is Answer.QUEUED
         head = known(accepted)
@@ -196,18 +216,17 @@ class Listing(Case):
 
     @scenario
     async def test_what_is_leased_or_under_way_is_not_deleted(self, store: Store) -> None:
-        now = time.time_ns() // 1_000_000
         for status in ("idle", "completed", "running"):
-            await store.beat("a", now, 600_000)
-            head = known(await store.accept(status, None, now=now, owner="a", create=WORKFLOW))
-            await store.append(change(head, ["e"], at=now, status=status))
-            assert isinstance(await refusal(store.delete(status)), Conflict)
+            await store.beat("a", NOW, TTL)
+            head = known(await store.accept(status, None, now=NOW, owner="a", create=WORKFLOW))
+            await store.append(change(head, ["e"], status=status))
+            assert isinstance(await refusal(store.delete(status, now=NOW)), Conflict)
             assert list(await store.history(status)) == ["e"]
         for status in ("pending", "waiting", "paused", "stuck"):
-            head = known(await store.accept(status, None, now=now, owner="a", create=WORKFLOW))
-            await store.append(change(head, at=now, status=status, release=True))
-            assert isinstance(await refusal(store.delete(status)), Conflict)
+            head = known(await store.accept(status, None, now=NOW, owner="a", create=WORKFLOW))
+            await store.append(change(head, status=status, release=True))
+            assert isinstance(await refusal(store.delete(status, now=NOW)), Conflict)
         await store.retire("a")
-        assert await store.delete("completed") is True
-        assert isinstance(await refusal(store.delete("running")), Conflict)
+        assert await store.delete("completed", now=NOW) is True
+        assert isinstance(await refusal(store.delete("running", now=NOW)), Conflict)
         assert (await found(store, "running")).length == 1

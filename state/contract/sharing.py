@@ -22,7 +22,7 @@ class Sharing(Case):
         assert list(await other.history("x")) == ["e"]
         assert await bodies(other, "x") == ["start", "news"]
         assert await other.get("scope", "key") == ('"value"', etag)
-        assert await other.blob("sha256:aa") == b"big"
+        assert await other.blob("x", "sha256:aa") == b"big"
         assert await other.counts() == {"running": 1}
         assert (await other.accept("x", mail("k"), now=NOW)).answer is Answer.DUPLICATE
         await other.close()
@@ -115,3 +115,19 @@ class Sharing(Case):
         assert await again.counts() == {"idle": 20}
         assert list(await again.history("x7")) == ["entry"]
         await again.close()
+
+    @scenario
+    async def test_a_reply_is_told_to_who_watches(self, store: Store) -> None:
+        other = await second(self, store)
+        head = known(await lease(store, "x"))
+        bystander = known(await lease(store, "y"))
+        async with store.watch("x") as here, other.watch("x") as there, other.watch("y") as elsewhere:
+            events = [event for event in (here, there) if event is not None]
+            await store.append(change(head, ["quiet"]))
+            await store.append(change(head, ["e"], version=1, tell=True))
+            async with asyncio.timeout(10):
+                for event in events:
+                    await event.wait()
+            assert elsewhere is None or not elsewhere.is_set()
+        await store.append(change(bystander, ["e"], tell=True))  # nobody watches any more
+        await other.close()

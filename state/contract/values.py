@@ -74,6 +74,21 @@ class Values(Case):
         assert (await store.get("s/t", "k") or ("",))[0] == "3"
 
     @scenario
+    async def test_scopes_are_listed_in_order(self, store: Store) -> None:
+        assert list(await store.scopes()) == []
+        names = ["b", "a", "B", "ä", "日本", "a/1", "a\U0010ffff"]
+        for name in names:
+            await store.put(name, "k", "1")
+            await store.put(name, "l", "1")
+        assert list(await store.scopes()) == sorted(names)
+        assert list(await store.scopes("a", 2)) == sorted(names)[2:4]
+        assert list(await store.scopes(max(names))) == []
+        await store.remove("b", "k")
+        assert "b" in await store.scopes()
+        await store.remove("b", "l")
+        assert "b" not in await store.scopes()
+
+    @scenario
     async def test_keys_are_listed_in_order(self, store: Store) -> None:
         names = ["b", "a", "a%b", "a_b", "axb", "B", "ä", "日本", "a\U0010ffff", "", "a/1", "a/10", "a/2"]
         for name in names:

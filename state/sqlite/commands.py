@@ -6,15 +6,26 @@ others in the transaction go on; any other exception makes the writer undo the t
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, EtagMismatch
-from ..records import FINAL, MAIL_BATCH, Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail
+from ..records import (
+    FINAL,
+    MAIL_BATCH,
+    Accepted,
+    Answer,
+    Appended,
+    Change,
+    Dump,
+    Head,
+    Mail,
+    NewExecution,
+    NewMail,
+    fingerprint,
+)
 from . import schema
 from .leases import Leases, Owner
 from .statements import SQL
@@ -23,7 +34,8 @@ SHIFT = 28
 """Journal and mail rows are numbered ``no << SHIFT | seq``; statements.sql masks with the same width."""
 
 _LAST = (1 << SHIFT) - 1
-_BUCKET = 24 * 3600 * 1000
+BUCKET = 24 * 3600 * 1000
+"""Length of a bucket of deduplication keys, in ms."""
 _FORGET_EVERY, _FORGET_MOST = 1000, 4000  # forgets faster than mail comes in, a little at a time
 _HEAD = len(Head._fields)
 _ADVANCE, _MOVE, _WRITE = SQL["advance"], SQL["move"], SQL["write"]
@@ -160,23 +172,23 @@ class Commands:
 
     def _first_time(self, no: int, key: str, now: int, created: int) -> bool:
         digest = _digest(key)
-        oldest = max((now - self._window) // _BUCKET, created // _BUCKET - 1)
-        newest = now // _BUCKET + 1  # + 1: the clock of another process may have been ahead
+        oldest = max((now - self._window) // BUCKET, created // BUCKET - 1)
+        newest = now // BUCKET + 1  # + 1: the clock of another process may have been ahead
         if self._execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None:
             return False
         self._see(no, digest, now)
         return True
 
     def _see(self, no: int, digest: bytes, now: int) -> None:
-        self._execute(SQL["see"], (now // _BUCKET, no, digest))
+        self._execute(SQL["see"], (now // BUCKET, no, digest))
         self._accepted += 1
         if self._accepted % _FORGET_EVERY == 0:
-            self._execute(SQL["forget"], ((now - self._window) // _BUCKET, _FORGET_MOST))
+            self._execute(SQL["forget"], ((now - self._window) // BUCKET, _FORGET_MOST))
 
     def _deliver(self, no: int, seq: int, mail: NewMail) -> None:
         self._execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
         if mail.blobs:
-            self._keep(mail.blobs)
+            self._keep(no, mail.blobs)
 
     def _entries(self, no: int, head: Head) -> list[str]:
         if head.length < head.base:
@@ -188,20 +200,22 @@ class Commands:
         rows = self._execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))
         return [Mail._make(row) for row in rows.fetchall()]
 
-    def _keep(self, blobs: Mapping[str, bytes]) -> None:
+    def _keep(self, no: int, blobs: Mapping[str, bytes]) -> None:
         for digest, content in blobs.items():
-            self._execute(SQL["keep"], (digest, content))
+            self._execute(SQL["keep"], (no, digest, content))
 
     # -- append --------------------------------------------------------------------------------------
 
     def append(self, change: Change) -> Appended:
-        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base, *texts, blobs) = change
-        values = (len(entries), len(consumed), base, *texts, at, id, version, owner, status, wake)
+        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base, *texts, blobs, _, token) = (
+            change
+        )
+        values = (len(entries), len(consumed), base, *texts, at, id, version, owner, status, wake, token)
         row = None if release else self._execute(_ADVANCE, values).fetchone()
         if row is None:
             row = self._execute(_MOVE, (*values, release, arrivals, MAIL_BATCH)).fetchone()
             if row is None:
-                raise Conflict(f"{id} was moved on by another owner after version {version}")
+                return self._repeated(change)
         no, length, arrived, waiting, holder = row
         seq = (no << SHIFT) + length - len(entries)
         for body in entries:
@@ -210,11 +224,22 @@ class Commands:
         if consumed:
             waiting = self._consume(no, consumed, waiting)
         if blobs:
-            self._keep(blobs)
+            self._keep(no, blobs)
         more = bool(consumed) and waiting + len(consumed) > MAIL_BATCH
         if arrived == arrivals and not more:
             return Appended(arrived, None, holder is None)
         return Appended(arrived, self._mailbox(no) if waiting else [], False)
+
+    def _repeated(self, change: Change) -> Appended:
+        row = None
+        if change.token:
+            row = self._execute(SQL["repeated"], (change.id, change.version, change.token, change.owner)).fetchone()
+        if row is None:
+            raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
+        no, arrivals, waiting, holder = row
+        if holder is None:
+            return Appended(arrivals, None, True)
+        return Appended(arrivals, self._mailbox(no) if waiting else [], False)
 
     def _consume(self, no: int, consumed: Iterable[int], waiting: int) -> int:
         missing = 0
@@ -251,12 +276,12 @@ class Commands:
 
     # -- for people ----------------------------------------------------------------------------------
 
-    def delete(self, id: str) -> bool:
+    def delete(self, id: str, now: int) -> bool:
         row = self._execute(SQL["find"], (id,)).fetchone()
         if row is None:
             return False
         head, no = Head._make(row[:_HEAD]), row[_HEAD]
-        if head.owner is not None and self._alive(head.owner, time.time_ns() // 1_000_000):
+        if head.owner is not None and self._alive(head.owner, now):
             raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
         if head.status not in FINAL and head.status != "idle":
             raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
@@ -264,8 +289,24 @@ class Commands:
         self._execute(SQL["drop_journal"], everything)
         self._execute(SQL["drop_mail"], everything)
         self._execute(SQL["drop_seen"], (no,))
+        self._execute(SQL["drop_blobs"], (no,))
         self._execute(SQL["drop_values"], (id,))
         self._execute(SQL["drop_execution"], (no,))
+        return True
+
+    def restore(self, dump: Dump) -> bool:
+        head = dump.head
+        if self._execute(SQL["find"], (head.id,)).fetchone() is not None:
+            return False
+        no = self._execute(SQL["restore"], (*head, len(dump.mail))).lastrowid
+        assert no is not None
+        for seq, body in enumerate(dump.entries, 1):
+            self._execute(_WRITE, (no << SHIFT | seq, body))
+        for mail in dump.mail:
+            self._execute(SQL["deliver"], (no << SHIFT | mail.seq, mail.lane, mail.at, mail.body))
+        for mark, at in dump.seen:
+            self._execute(SQL["see"], (at // BUCKET, no, bytes.fromhex(mark)))
+        self._keep(no, dump.blobs)
         return True
 
     # -- key-value -----------------------------------------------------------------------------------
@@ -288,4 +329,4 @@ class Commands:
 
 
 def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()[:16]
+    return bytes.fromhex(fingerprint(key))

@@ -1,3 +1,17 @@
 -- What makes a file of an older version into one of the next. A section is named after the version it
 -- leads to; opening a file runs those above its own version, all in one transaction. schema.sql is always
 -- the newest version, whole.
+
+-- Blobs belong to an execution now: each goes to all whose journal or mailbox names its digest.
+
+-- name: 2
+ALTER TABLE execution ADD COLUMN token TEXT NOT NULL DEFAULT '';
+CREATE INDEX execution_created ON execution (created);
+ALTER TABLE blob RENAME TO blob_of_all;
+CREATE TABLE blob (no INTEGER NOT NULL, digest TEXT NOT NULL, bytes BLOB NOT NULL, UNIQUE (no, digest));
+INSERT INTO blob (no, digest, bytes)
+SELECT DISTINCT named.no, blob_of_all.digest, blob_of_all.bytes
+FROM (SELECT id >> 28 AS no, body FROM journal WHERE instr(body, '"blob":')
+      UNION ALL SELECT id >> 28, body FROM mail WHERE instr(body, '"blob":')) AS named
+JOIN blob_of_all ON instr(named.body, blob_of_all.digest);
+DROP TABLE blob_of_all;

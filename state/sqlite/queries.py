@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidInput
-from ..records import STATUSES, Filter, Head, Page, Value
+from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
 from . import schema
-from .commands import SHIFT
+from .commands import BUCKET, SHIFT
 from .leases import Leases, Owner
 from .statements import SQL
 
@@ -32,9 +32,11 @@ class Queries:
         if self._connection is not None:
             self._connection.close()
 
-    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, statement: str, values: Sequence[Any] = (), *, first: str = "") -> list[Any]:
         if self._connection is None:
             self._connection = schema.open_reader(self._path, self._patience)
+        if first:
+            self._connection.execute(first)
         return self._connection.execute(statement, values).fetchall()
 
     # -- what is due ---------------------------------------------------------------------------------
@@ -50,6 +52,11 @@ class Queries:
         wake: int | None = self._rows(SQL["next"])[0][0]
         return wake
 
+    def owners(self, now: int) -> dict[str, int]:
+        held: dict[str, int] = dict(self._rows(SQL["held"]))
+        rows = self._rows(SQL["owners"])
+        return {owner: held.get(owner, 0) for owner, *rest in rows if self._leases.alive(Owner._make(rest), now)}
+
     # -- for people ----------------------------------------------------------------------------------
 
     def head(self, id: str) -> Head | None:
@@ -59,14 +66,15 @@ class Queries:
     def executions(self, where: Filter, cursor: str | None, limit: int) -> Page:
         conditions, values = _conditions(where)
         if cursor is not None:
-            conditions.append("no < ?")
-            values.append(_position(cursor))
+            conditions.append("(created, no) < (?, ?)")
+            values += _position(cursor)
         limit = max(limit, 1)
         rows = self._rows(
-            f"{_LIST} WHERE {' AND '.join(conditions) or 'TRUE'} ORDER BY no DESC LIMIT ?", (*values, limit + 1)
+            f"{_LIST} WHERE {' AND '.join(conditions) or 'TRUE'} ORDER BY created DESC, no DESC LIMIT ?",
+            (*values, limit + 1),
         )
         heads = [Head._make(row[:_HEAD]) for row in rows[:limit]]
-        return Page(heads, str(rows[limit - 1][_HEAD]) if len(rows) > limit else None)
+        return Page(heads, f"{heads[-1].created}.{rows[limit - 1][_HEAD]}" if len(rows) > limit else None)
 
     def history(self, id: str, after: int, limit: int) -> list[str]:
         rows = self._rows(SQL["number"], (id,))
@@ -87,6 +95,31 @@ class Queries:
     def counts(self) -> dict[str, int]:
         return dict(self._rows(SQL["counts"]))
 
+    def dump(self, id: str) -> Dump | None:
+        rows = self._rows(SQL["find"], (id,), first="BEGIN")  # one transaction: one moment's picture
+        try:
+            if not rows:
+                return None
+            head, no = Head._make(rows[0][:_HEAD]), rows[0][_HEAD]
+            first, last = no << SHIFT, no << SHIFT | _LAST
+            return Dump(
+                head=unleased(head),
+                entries=[body for (body,) in self._rows(SQL["read"], (first, last, -1))],
+                mail=sorted(Mail._make(row) for row in self._rows(SQL["mailbox"], (first, last, -1))),
+                seen=[(mark, bucket * BUCKET) for mark, bucket in self._rows(SQL["all_seen"], (no,))],
+                blobs=dict(self._rows(SQL["all_blobs"], (no,))),
+            )
+        finally:
+            self._rows("ROLLBACK")
+
+    def scopes(self, after: str, limit: int) -> list[str]:
+        return [scope for (scope,) in self._rows(SQL["scopes"], (after, max(limit, 0)))]
+
+    def verify(self) -> list[str]:
+        """What SQLite itself finds wrong with the file."""
+        found = [text for (text,) in self._rows("PRAGMA integrity_check")]
+        return [] if found == ["ok"] else [f"{self._path}: {text}" for text in found]
+
     # -- key-value and blobs -------------------------------------------------------------------------
 
     def get(self, scope: str, key: str) -> Value | None:
@@ -96,8 +129,8 @@ class Queries:
     def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
         return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
 
-    def blob(self, digest: str) -> bytes | None:
-        rows = self._rows(SQL["blob"], (digest,))
+    def blob(self, id: str, digest: str) -> bytes | None:
+        rows = self._rows(SQL["blob"], (id, digest))
         content: bytes | None = rows[0][0] if rows else None
         return content
 
@@ -113,6 +146,9 @@ def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
         if value:
             conditions.append(f"{column} = ?")
             values.append(value)
+    if where.before:
+        conditions.append("updated < ?")
+        values.append(where.before)
     for column, prefix in (("id", where.prefix), ("awaits", where.awaits)):
         if prefix:
             conditions.append(f"{column} >= ?")
@@ -133,7 +169,8 @@ def _after(prefix: str) -> str:
     return ""
 
 
-def _position(cursor: str) -> int:
-    if not cursor.isdecimal():
+def _position(cursor: str) -> tuple[int, int]:
+    created, _, no = cursor.partition(".")
+    if not (created.isdecimal() and no.isdecimal()):
         raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
-    return int(cursor)
+    return int(created), int(no)

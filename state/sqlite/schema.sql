@@ -1,7 +1,7 @@
--- The file of a SqliteStore, version 1 (PRAGMA user_version). Times are milliseconds since the epoch.
+-- The file of a SqliteStore, version 2 (PRAGMA user_version). Times are milliseconds since the epoch.
 --
 -- execution   the heads: one small row for each execution, the one source of its status
---   no        number of creation; listings are ordered by it, journal and mail are clustered by it
+--   no        number of the row; journal, mail and blobs are clustered by it
 --   id, function, kind, parent, created     as in records.Head
 --   version   grows by one with every append; the fence
 --   length    sequence number of the last journal entry
@@ -11,6 +11,7 @@
 --   owner     process incarnation that holds the lease, or null
 --   wake      when it must next be looked at, or null
 --   status, updated, awaits, note, state    as in records.Head
+--   token     of the last change
 --
 -- journal     the transitions, only ever appended
 --   id        execution.no << 28 | sequence number from 1: one execution's entries lie side by side
@@ -38,6 +39,7 @@
 --   etag      changes with every write
 --
 -- blob        bytes too big for the journal
+--   no        execution.no
 --   digest    "sha256:<hex>"
 --   bytes     as given
 
@@ -59,8 +61,10 @@ CREATE TABLE execution (
     updated INTEGER NOT NULL,
     awaits TEXT NOT NULL,
     note TEXT NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    token TEXT NOT NULL DEFAULT ''
 );
+CREATE INDEX execution_created ON execution (created);
 CREATE INDEX execution_due ON execution (wake) WHERE owner IS NULL AND wake IS NOT NULL;
 CREATE INDEX execution_owner ON execution (owner) WHERE owner IS NOT NULL;
 CREATE INDEX execution_parent ON execution (parent) WHERE parent IS NOT NULL;
@@ -98,4 +102,4 @@ CREATE TABLE value (
     UNIQUE (scope, key)
 );
 
-CREATE TABLE blob (digest TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL);
+CREATE TABLE blob (no INTEGER NOT NULL, digest TEXT NOT NULL, bytes BLOB NOT NULL, UNIQUE (no, digest));

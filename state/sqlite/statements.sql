@@ -29,17 +29,21 @@ UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated =
 -- name: advance
 UPDATE execution
 SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
-    state = ?6, updated = ?7
+    state = ?6, updated = ?7, token = ?13
 WHERE id = ?8 AND version = ?9 AND owner = ?10 AND status = ?11 AND wake IS ?12
 RETURNING no, length, arrivals, waiting, owner
 
 -- name: move
 UPDATE execution
 SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
-    state = ?6, updated = ?7, status = ?11, wake = ?12,
-    owner = CASE WHEN ?13 AND arrivals = ?14 AND (?2 = 0 OR waiting <= ?15) THEN NULL ELSE owner END
+    state = ?6, updated = ?7, token = ?13, status = ?11, wake = ?12,
+    owner = CASE WHEN ?14 AND arrivals = ?15 AND (?2 = 0 OR waiting <= ?16) THEN NULL ELSE owner END
 WHERE id = ?8 AND version = ?9 AND owner = ?10
 RETURNING no, length, arrivals, waiting, owner
+
+-- name: repeated
+SELECT no, arrivals, waiting, owner FROM execution
+WHERE id = ? AND version = ? + 1 AND token = ? AND (owner IS NULL OR owner = ?)
 
 -- name: recount
 UPDATE execution SET waiting = (SELECT count(*) FROM mail WHERE mail.id BETWEEN ?2 AND ?3) WHERE no = ?1
@@ -87,6 +91,9 @@ SELECT machine, lock, expires FROM owner WHERE id = ?
 
 -- name: owners
 SELECT id, machine, lock, expires FROM owner
+
+-- name: held
+SELECT owner, count(*) FROM execution WHERE owner IS NOT NULL GROUP BY owner
 
 -- name: retire
 DELETE FROM owner WHERE id = ?
@@ -139,6 +146,27 @@ DELETE FROM seen WHERE no = ? AND bucket IN (SELECT bucket FROM held WHERE bucke
 -- name: drop_values
 DELETE FROM value WHERE scope = ?
 
+-- name: drop_blobs
+DELETE FROM blob WHERE no = ?
+
+-- Whole executions, as dump and restore have them.
+
+-- name: restore
+INSERT INTO execution (id, function, kind, status, version, length, base, arrivals, owner, wake, parent, created,
+                       updated, awaits, note, state, waiting)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: all_seen
+WITH RECURSIVE held (bucket) AS (
+    SELECT min(bucket) FROM seen
+    UNION ALL
+    SELECT (SELECT min(bucket) FROM seen WHERE bucket > held.bucket) FROM held WHERE held.bucket IS NOT NULL
+)
+SELECT lower(hex(seen.key)), seen.bucket FROM held CROSS JOIN seen USING (bucket) WHERE seen.no = ? ORDER BY bucket
+
+-- name: all_blobs
+SELECT digest, bytes FROM blob WHERE no = ?
+
 -- Key-value and blobs.
 
 -- name: get
@@ -155,8 +183,11 @@ DELETE FROM value WHERE scope = ? AND key = ?
 -- name: keys
 SELECT key FROM value WHERE scope = ?1 AND key >= ?2 AND (?3 = '' OR key < ?3) ORDER BY key LIMIT ?4
 
+-- name: scopes
+SELECT DISTINCT scope FROM value WHERE scope > ? ORDER BY scope LIMIT ?
+
 -- name: keep
-INSERT OR IGNORE INTO blob (digest, bytes) VALUES (?, ?)
+INSERT OR IGNORE INTO blob (no, digest, bytes) VALUES (?, ?, ?)
 
 -- name: blob
-SELECT bytes FROM blob WHERE digest = ?
+SELECT bytes FROM blob WHERE no = (SELECT no FROM execution WHERE id = ?) AND digest = ?

@@ -8,7 +8,7 @@ and a connection of their own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
@@ -20,6 +20,7 @@ from ..records import (
     Accepted,
     Appended,
     Change,
+    Dump,
     Filter,
     Head,
     NewExecution,
@@ -125,6 +126,9 @@ class SqliteStore(Store):
     async def retire(self, owner: str) -> None:
         await self._change(self._commands.retire, owner)
 
+    async def owners(self, now: int) -> Mapping[str, int]:
+        return await self._ask(self._queries.owners, now)
+
     # -- for people ----------------------------------------------------------------------------------
 
     async def head(self, id: str) -> Head | None:
@@ -142,8 +146,22 @@ class SqliteStore(Store):
     async def counts(self) -> dict[str, int]:
         return await self._ask(self._queries.counts)
 
-    async def delete(self, id: str) -> bool:
-        return await self._change(self._commands.delete, id)
+    async def delete(self, id: str, *, now: int) -> bool:
+        return await self._change(self._commands.delete, id, now)
+
+    # -- for whole stores ----------------------------------------------------------------------------
+
+    async def dump(self, id: str) -> Dump | None:
+        return await self._ask(self._queries.dump, id)
+
+    async def restore(self, dump: Dump) -> bool:
+        return await self._change(self._commands.restore, dump)
+
+    async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        return await self._ask(self._queries.scopes, after, limit)
+
+    async def verify(self) -> Sequence[str]:
+        return await self._ask(self._queries.verify)
 
     # -- key-value and blobs -------------------------------------------------------------------------
 
@@ -159,8 +177,8 @@ class SqliteStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._ask(self._queries.keys, scope, prefix, limit)
 
-    async def blob(self, digest: str) -> bytes | None:
-        return await self._ask(self._queries.blob, digest)
+    async def blob(self, id: str, digest: str) -> bytes | None:
+        return await self._ask(self._queries.blob, id, digest)
 
 
 def _path(dsn: str) -> Path:

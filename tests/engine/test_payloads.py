@@ -114,7 +114,8 @@ def test_a_missing_blob_makes_it_stuck() -> None:
         process = await bench.process(chain, cache=0)
         await bench.start(process, "chain", "e")
         await bench.status("e", "waiting")
-        bench.ledger._blobs.clear()
+        for execution in bench.ledger._executions.values():
+            execution.blobs.clear()
         await bench.status("e", "stuck")
         head = bench.ledger.head_now("e")
         assert head is not None and "blob sha256:" in head.awaits and "missing" in head.awaits
@@ -186,7 +187,7 @@ def test_a_missing_blob_of_a_mail_makes_it_stuck_and_is_not_asked_for_again_and_
         process = await bench.process(Chain("chain", [Call(lambda _: "done")]), cache=0)
         asked: list[str] = []
 
-        async def missing(digest: str) -> None:
+        async def missing(id: str, digest: str) -> None:
             asked.append(digest)
 
         bench.ledger.blob = missing  # type: ignore[method-assign]  # a store that has lost its blobs
@@ -206,12 +207,12 @@ def test_mail_whose_blob_is_still_being_read_waits_for_it_also_through_an_outage
         read = bench.ledger.blob
         tries: list[str] = []
 
-        async def slow(digest: str) -> bytes | None:
+        async def slow(id: str, digest: str) -> bytes | None:
             tries.append(digest)
             await asyncio.sleep(3)
             if len(tries) == 1:
                 raise StoreUnavailable("away for a moment")
-            return await read(digest)
+            return await read(id, digest)
 
         bench.ledger.blob = slow  # type: ignore[method-assign]
         process = await bench.process(Chain("chain", lambda input: [Call(lambda _: input["big"] == BIG)]), cache=0)

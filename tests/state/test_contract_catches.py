@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from overwinter.state.records import (
     Answer,
     Appended,
     Change,
+    Dump,
     Filter,
     Head,
     NewMail,
@@ -42,8 +43,88 @@ class NoOwnerFence(MemoryStore):
 class ConflictsThatWrite(MemoryStore):
     def _append(self, change: Change) -> Appended:
         if change.id in self._executions:
-            self._blobs.update(change.blobs)
+            self._executions[change.id].blobs.update(change.blobs)
         return super()._append(change)
+
+
+class RepetitionUnknown(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(token=""))
+
+
+class AnyCommitIsARepetition(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        execution = self._executions.get(change.id)
+        if execution is not None and execution.head.version == change.version + 1:
+            return Appended(execution.head.arrivals, None, execution.head.owner is None)
+        return super()._append(change)
+
+
+class RepetitionByAStranger(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        execution = self._executions.get(change.id)
+        if execution is not None and change.token and change.token == execution.token:
+            return Appended(execution.head.arrivals, None, True)
+        return super()._append(change)
+
+
+class BlobsOfAll(MemoryStore):
+    async def blob(self, id: str, digest: str) -> bytes | None:
+        found = [e.blobs[digest] for e in self._executions.values() if digest in e.blobs]
+        return found[0] if found else None
+
+
+class NobodyIsTold(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(tell=False))
+
+
+class OwnersWithoutLeases(MemoryStore):
+    async def owners(self, now: int) -> Mapping[str, int]:
+        return dict.fromkeys(await super().owners(now), 0)
+
+
+class TheDeadAreListed(MemoryStore):
+    async def retire(self, owner: str) -> None:
+        self._owners[owner] = 0
+
+    async def owners(self, now: int) -> Mapping[str, int]:
+        return await super().owners(-1)
+
+
+class DumpWithoutMail(MemoryStore):
+    async def dump(self, id: str) -> Dump | None:
+        dump = await super().dump(id)
+        return None if dump is None else dump._replace(mail=())
+
+
+class DumpWithoutKeys(MemoryStore):
+    async def dump(self, id: str) -> Dump | None:
+        dump = await super().dump(id)
+        return None if dump is None else dump._replace(seen=())
+
+
+class DumpWithTheLease(MemoryStore):
+    async def dump(self, id: str) -> Dump | None:
+        dump = await super().dump(id)
+        return None if dump is None else dump._replace(head=self._executions[id].head)
+
+
+class RestoreOverwrites(MemoryStore):
+    async def restore(self, dump: Dump) -> bool:
+        self._executions.pop(dump.head.id, None)
+        return await super().restore(dump)
+
+
+class AgeIgnored(MemoryStore):
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        return await super().executions(where._replace(before=0), cursor, limit)
+
+
+class ScopesStay(MemoryStore):
+    async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
+        self.ever = getattr(self, "ever", set()) | {scope for scope, _ in self._values}
+        return sorted(scope for scope in self.ever if scope > after)[:limit]
 
 
 class ReleaseIgnoringMail(MemoryStore):
@@ -235,7 +316,7 @@ class ScopesMixed(MemoryStore):
 
 
 class DeleteWithoutLook(MemoryStore):
-    async def delete(self, id: str) -> bool:
+    async def delete(self, id: str, *, now: int) -> bool:
         return self._executions.pop(id, None) is not None
 
 

@@ -1,0 +1,39 @@
+"""The time that an engine goes by. Where the store has a clock of its own, all processes on it follow that one,
+so that leases and timers mean the same to machines whose clocks disagree by minutes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from ..state.store import Store
+
+AGREE_EVERY = 30.0
+"""Seconds between two looks at the store's clock; ordinary clocks drift by less than a millisecond meanwhile."""
+
+
+def wall_clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class SharedClock:
+    """Milliseconds since the epoch: this machine's, corrected by what ``agree`` has found."""
+
+    def __init__(self, machine: Callable[[], int] = wall_clock) -> None:
+        self._machine = machine
+        self._ahead = 0  # ms that the store's clock is ahead of this machine's
+
+    def __call__(self) -> int:
+        return self._machine() + self._ahead
+
+    async def agree(self, store: Store) -> None:
+        """Compare with the store's clock. A difference that the way there and back explains changes nothing."""
+        before = self._machine()
+        shared = await store.time()
+        if shared is None:
+            return
+        after = self._machine()
+        ahead, error = shared - (before + after) // 2, (after - before) // 2 + 1
+        if abs(ahead - self._ahead) > error:
+            self._ahead = ahead
