@@ -42,7 +42,7 @@ class Simulation:
     """One world, made of ``seed``."""
 
     def __init__(
-        self, seed: int, executions: int = 12, ledger: type[Ledger] = Ledger, engine: type[Engine] = Engine
+        self, seed: int, executions: int = 12, ledger: Callable[[], Ledger] = Ledger, engine: type[Engine] = Engine
     ) -> None:
         self.seed = seed
         self.draw = random.Random(seed)

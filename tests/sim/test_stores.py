@@ -1,0 +1,50 @@
+"""The simulator on every real store: random work, random deaths, stalls, lost answers, and each answer of the store
+compared with the model's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from overwinter.state.sqlite import SqliteStore
+from overwinter.state.store import Store
+from overwinter.tests.sim.mirror import Mirror
+from overwinter.tests.sim.simulation import Simulation
+
+RUNS = int(os.environ.get("OVERWINTER_SIM_STORE_RUNS", "4"))
+SEED = int(os.environ.get("OVERWINTER_SIM_SEED", "1"))
+Maker = Callable[[], Store]
+
+
+def _sqlite(folder: Path) -> Maker:
+    def make() -> Store:
+        store = SqliteStore(f"sqlite:///{path}")
+        store._leases.machine = ""  # as on different machines: an owner's death shows only by its silence
+        return store
+
+    path = folder / f"{uuid4().hex}.db"
+    return make
+
+
+@pytest.fixture(params=["sqlite"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Maker]]:
+    """Makes the maker of connections to new data."""
+    yield lambda: _sqlite(tmp_path)
+
+
+def test_a_real_store_answers_as_the_model(fresh: Callable[[], Maker]) -> None:
+    conflicts = kills = 0
+    for seed in range(SEED, SEED + RUNS):
+        mirror = Mirror(fresh())
+        try:
+            result = Simulation(seed, executions=12, ledger=lambda: mirror).run()  # noqa: B023 # used at once
+        finally:
+            mirror.end()
+        listed = "\n  ".join(result.wrong[:20])
+        assert not result.wrong, f"seed {seed}:\n  {listed}"
+        conflicts, kills = conflicts + result.conflicts, kills + result.kills
+    assert kills
