@@ -29,10 +29,34 @@ def test_the_environment_chooses_when_nothing_is_said(monkeypatch: pytest.Monkey
     assert open_store().dsn == "sqlite:///overwinter.db"
 
 
-@pytest.mark.parametrize("dsn", ["mongodb://x", "overwinter.db", "sqlite", "/tmp/x.db", "redis://localhost"])
+@pytest.mark.parametrize("dsn", ["mongodb://x", "overwinter.db", "sqlite", "/tmp/x.db", "redis:localhost"])
 def test_another_scheme_is_refused_with_what_there_is(dsn: str) -> None:
-    with pytest.raises(InvalidInput, match=r"sqlite:///overwinter\.db.*memory://"):
+    with pytest.raises(InvalidInput, match=r"sqlite:///relative\.db.*redis://.*dynamodb://.*memory://"):
         open_store(dsn)
+
+
+def test_a_refusal_shows_no_password() -> None:
+    with pytest.raises(InvalidInput) as refused:
+        open_store("postgres://me:hunter2@db.example/x")
+    assert "hunter2" not in str(refused.value)
+    assert "postgres://me:***@db.example/x" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "package", "extra"),
+    [("redis://127.0.0.1", "redis", "redis"), ("dynamodb://table", "boto3", "dynamodb")],
+)
+def test_a_store_whose_library_is_missing_says_what_to_install(dsn: str, package: str, extra: str) -> None:
+    script = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from overwinter.state import open_store\n"
+        "from overwinter.state.errors import InvalidInput\n"
+        f"try: open_store({dsn!r})\n"
+        "except InvalidInput as error: print(error)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True)
+    assert f"pip install 'overwinter[{extra}]'" in said.stdout
 
 
 def test_a_store_loads_only_what_it_needs() -> None:
