@@ -154,6 +154,9 @@ class StoreOfOneProcess(Store):
     async def retire(self, owner: str) -> None:
         await self._ask("retire", owner, lambda: self._shared.retire(owner))
 
+    async def time(self) -> int | None:
+        return await self._ask("time", "", self._shared.time)
+
     async def head(self, id: str) -> Head | None:
         return await self._ask("head", id, lambda: self._shared.head(id))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..orchestrator.decider import Fact, Invoke
@@ -51,6 +51,7 @@ class Ledger(MemoryStore):
         self.commits = 0
         self.conflicts = 0
         self.repeated = 0
+        self.clock: Callable[[], int] | None = None  # a clock of the store's own
         self._waiting: list[asyncio.Future[None]] = []
 
     def book(self, id: str) -> Book:
@@ -82,6 +83,9 @@ class Ledger(MemoryStore):
         for future in waiting:
             if not future.done():
                 future.set_result(None)
+
+    async def time(self) -> int | None:
+        return None if self.clock is None else self.clock()
 
     def _broken(self, id: str, what: str) -> None:
         self.violations.append(f"{id}: {what}")

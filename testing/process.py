@@ -41,7 +41,7 @@ class _Witness(Performer):
 
 
 class Process:
-    """One incarnation. ``name`` is also the owner of its leases."""
+    """One incarnation. ``name`` is also the owner of its leases, ``skew`` how many ms its clock is ahead."""
 
     def __init__(
         self,
@@ -53,6 +53,7 @@ class Process:
         *,
         faults: Faults | None = None,
         engine: type[Engine] = Engine,
+        skew: int = 0,
     ) -> None:
         self.name = name
         self.alive = True
@@ -65,16 +66,16 @@ class Process:
         self._burial: asyncio.Task[None] | None = None
         self._corpses: set[asyncio.Task[object]] = set()  # kept, so that nothing of them is ever finalised
         self.store = StoreOfOneProcess(ledger, name, faults or Faults())
-        self.runtime = Runtime(functions, self.store, settings, clock=loop.clock)
+        self.runtime = Runtime(functions, self.store, settings)
         self.engine = self.runtime.engine = engine(
             self.store,
             self.runtime.engine.functions,
             settings,
-            clock=loop.clock,
+            clock=lambda: loop.clock() + skew,
             draw=random.Random(name),
             owner=name,
         )
-        witness = _Witness(loop.clock, random.Random(name), settings.threads)
+        witness = _Witness(self.engine.clock, random.Random(name), settings.threads)
         witness.ledger, witness.owner = ledger, name
         self.engine.performer = witness
 

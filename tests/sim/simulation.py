@@ -59,6 +59,7 @@ class Simulation:
         self.replies: dict[tuple[str, str], Any] = {}
         self.unacknowledged = 0
         self._engine = engine
+        self._skews: tuple[int, ...] = (0,)
         self._clients: list[asyncio.Task[None]] = []
         self._loop: VirtualLoop
 
@@ -91,6 +92,9 @@ class Simulation:
         self._settings = replace(
             Settings(), max_active=draw.choice((2, 5, 1000)), cache=draw.choice((0, 2, 256)), grace="1s"
         )
+        if draw.random() < 0.5:  # the store has a clock, and the machines' clocks are minutes apart
+            self.ledger.clock = loop.clock
+            self._skews = (0, 300_000, -300_000)
         for _ in range(draw.randint(2, 4)):
             await self._begin_process()
         actors = [loop.create_task(self._chaos()), loop.create_task(self._people())]
@@ -344,6 +348,7 @@ class _SimulatedProcess(Process):
             simulation._settings,
             faults=self.faults,
             engine=simulation._engine,
+            skew=simulation.draw.choice(simulation._skews),
         )
 
 
