@@ -30,7 +30,9 @@ from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .leases import Leases
+from .moving import refuse_moved
 from .performing import Performer
+from .tidying import keep_tidy
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
@@ -45,6 +47,7 @@ class Settings:
     threads: int = 32  # for plain `def` functions
     lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
     poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
+    retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
 
 
@@ -88,11 +91,16 @@ class Engine:
     # -- life ----------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Register this process and begin to take what is due."""
+        """Register this process and begin to take what is due. Raises StoreError, also when the store has moved."""
         self.loop = asyncio.get_running_loop()
         await self.clock.agree(self.store)
         await self.leases.beat()
-        for work in (self.leases.keep_alive(), self._keep_sweeping()):
+        try:
+            await refuse_moved(self.store)  # after the registration: a move that begins now sees this process
+        except StoreError:
+            await self.store.retire(self.owner)
+            raise
+        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_tidy(self)):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:

@@ -86,7 +86,11 @@ class Runtime(Control):
 
     async def __aenter__(self) -> Runtime:
         await self.store.open()
-        await self.engine.open()
+        try:
+            await self.engine.open()
+        except BaseException:
+            await self.store.close()
+            raise
         self.ready = True
         return self
 
