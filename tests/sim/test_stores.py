@@ -4,14 +4,16 @@ compared with the model's."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
+from overwinter.state.redis import RedisStore
 from overwinter.state.sqlite import SqliteStore
 from overwinter.state.store import Store
+from overwinter.tests.servers.redis import RedisCluster, RedisServer
 from overwinter.tests.sim.mirror import Mirror
 from overwinter.tests.sim.simulation import Simulation
 
@@ -30,10 +32,18 @@ def _sqlite(folder: Path) -> Maker:
     return make
 
 
-@pytest.fixture(params=["sqlite"])
-def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Maker]]:
+def _redis(server: RedisServer | RedisCluster) -> Maker:
+    dsn = server.dsn(prefix=uuid4().hex[:8])
+    return lambda: RedisStore(dsn)
+
+
+@pytest.fixture(params=["sqlite", "redis", "redis-cluster"])
+def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Maker]:
     """Makes the maker of connections to new data."""
-    yield lambda: _sqlite(tmp_path)
+    if request.param == "sqlite":
+        return lambda: _sqlite(tmp_path)
+    server = request.getfixturevalue({"redis": "redis_server", "redis-cluster": "redis_cluster"}[request.param])
+    return lambda: _redis(server)
 
 
 def test_a_real_store_answers_as_the_model(fresh: Callable[[], Maker]) -> None:

@@ -1,0 +1,42 @@
+"""Into how many partitions a store is divided, and which schema it has: said in the first partition at its first
+opening, repeated in all others, read at every opening."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import InvalidInput, SchemaMismatch, StoreCorrupt
+from .address import PARTITIONS, Address
+from .exchange import Exchange, together
+from .keys import Partitions
+from .scripts import script
+
+SCHEMA = 1
+_OPEN = script("open")
+
+
+async def open_layout(exchange: Exchange, address: Address) -> Partitions:
+    """Raises SchemaMismatch for a newer schema, InvalidInput when the address says another number of partitions."""
+    asked = address.partitions or PARTITIONS
+    said = await _ask(exchange, Partitions(address.prefix, asked), b"")
+    # Any of them will do: a server may have lost its last second, and with it what some of them said.
+    found = {(int(schema), int(partitions)) for schema, partitions in said if schema is not None}
+    schema, count = max(found, default=(SCHEMA, asked))
+    if schema > SCHEMA:
+        raise SchemaMismatch(
+            f"{address.name} has schema {schema}, and this release knows {SCHEMA}. Upgrade overwinter in this process"
+        )
+    if len(found) > 1:
+        raise StoreCorrupt(f"{address.name}: its partitions disagree on how many they are ({found})")
+    if address.partitions not in (None, count):
+        raise InvalidInput(
+            f"{address.name} has {count} partitions, and that can't be changed. Leave partitions= out of the address"
+        )
+    partitions = Partitions(address.prefix, count)
+    if len(found) == 0 or count != asked or any(schema is None for schema, _ in said):
+        await _ask(exchange, partitions, b"%d" % count)
+    return partitions
+
+
+async def _ask(exchange: Exchange, partitions: Partitions, count: bytes) -> list[Any]:
+    return await together(exchange.call(at, _OPEN, [at.meta], [b"%d" % SCHEMA, count], list) for at in partitions.all)

@@ -1,0 +1,47 @@
+-- Heads of one partition that match a filter, newest first (Store.executions). Changes nothing.
+--
+-- KEYS  1 created, children or rare
+-- ARGV  1 where to begin in it, and 2 where to end, as ZREVRANGEBYLEX wants them
+--       3 how many members to look at, at the most  4 how many heads to find
+--       5 where in a member the time begins; 16 digits later the id does
+--       6 beginning of the names of heads
+--       7 function  8 prefix of the id  9 parent  10 prefix of awaits  11 updated before, "0": any time
+--      12 … statuses; none: any. Empty fields match everything.
+--
+-- Answers {last member that was looked at, or false when none is left; id, head, id, head …}, a head as a list of
+-- its fields in the order of records.Head without the id; false for a head that is not here: a cluster is moving
+-- it, so it must be asked for by its own name.
+
+local first, last, steps, wanted, offset, heads = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
+  tonumber(ARGV[5]), ARGV[6]
+local fn, prefix, parent, awaits, before = ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+local statuses = {}
+for i = 12, #ARGV do statuses[ARGV[i]] = true end
+
+local function matches(h)
+  return (#ARGV < 12 or statuses[h[3]])
+    and (fn == '' or h[1] == fn)
+    and (parent == '' or h[10] == parent)
+    and string.sub(h[13], 1, #awaits) == awaits
+    and (before == 0 or tonumber(h[12]) < before)
+end
+
+local answer = {false}
+local members = redis.call('ZREVRANGEBYLEX', KEYS[1], first, last, 'LIMIT', 0, steps)
+for i, member in ipairs(members) do
+  local id = string.sub(member, offset + 17)
+  if string.sub(id, 1, #prefix) == prefix then
+    local h = redis.call('HMGET', heads .. id, 'function', 'kind', 'status', 'version', 'length', 'base', 'arrivals',
+      'owner', 'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state')
+    local here = h[3]
+    if not here or matches(h) then
+      answer[#answer + 1] = id
+      answer[#answer + 1] = here and h
+    end
+  end
+  if (#answer - 1) / 2 >= wanted or i == steps then
+    answer[1] = member
+    break
+  end
+end
+return answer

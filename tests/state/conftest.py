@@ -1,0 +1,21 @@
+"""Servers that the tests of this folder share: started when the first test asks, ended with the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from overwinter.tests.servers.redis import RedisCluster, RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer(aof="everysec") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    with RedisCluster(aof="everysec") as cluster:
+        yield cluster
