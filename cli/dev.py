@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from . import reach
-from .options import file_argument, store_option
+from .options import Load, duration_option, file_argument, load_options, store_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -27,6 +27,9 @@ class Place(NamedTuple):
     token: str
     fd: int | None = None
     again: bool = False  # a reload: say less
+    load: Load = Load(1000, 32, "15s", None)
+    delivery_token: str = ""
+    wait: str = "60s"  # the longest time that a request is held open
 
 
 def _address_options(command: Command) -> Command:
@@ -34,9 +37,16 @@ def _address_options(command: Command) -> Command:
         click.option(
             "--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token to ask for."
         ),
-        click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535)),
         click.option(
-            "--host", default="127.0.0.1", show_default=True, help="Address; beyond loopback a token is needed."
+            "--port", envvar="PORT", default=8080, show_default=True, show_envvar=True, type=click.IntRange(0, 65535)
+        ),
+        click.option(
+            "--host",
+            envvar="OVERWINTER_HOST",
+            default="127.0.0.1",
+            show_default=True,
+            show_envvar=True,
+            help="Address; beyond loopback a token is needed.",
         ),
     ):
         command = option(command)
@@ -67,15 +77,42 @@ def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, st
 @click.command()
 @file_argument
 @_address_options
+@click.option(
+    "--delivery-token",
+    envvar="OVERWINTER_DELIVERY_TOKEN",
+    default="",
+    show_envvar=True,
+    help="A second token that lets events and sweeps in and nothing else.",
+)
+@duration_option(
+    "--wait",
+    envvar="OVERWINTER_WAIT",
+    default="60s",
+    show_default=True,
+    show_envvar=True,
+    help="The longest time that a request is held open.",
+)
+@load_options
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)
 @store_option
-def serve_command(file: str, host: str, port: int, token: str, fd: int | None, again: bool, store: str) -> None:
+def serve_command(
+    file: str,
+    host: str,
+    port: int,
+    token: str,
+    delivery_token: str,
+    wait: str,
+    load: Load,
+    fd: int | None,
+    again: bool,
+    store: str,
+) -> None:
     """Serve the agents, tools and workflows of FILE, without watching it.
 
     SIGTERM and Ctrl-C hand running executions over: what is recorded is never run again.
     """
-    _serve(Place(file, host, port, store, token, fd, again))
+    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait))
 
 
 def _serve(place: Place) -> None:

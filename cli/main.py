@@ -15,7 +15,7 @@ import click
 
 from ..state.errors import OverwinterError
 from . import exits
-from .options import AS_JSON, DEBUG, debug_option
+from .options import AS_JSON, DEBUG, debug_option, read_secrets
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "dev": ("dev", "Serve a file's functions; reload on change."),
         "serve": ("dev", "Serve a file's functions, without reload."),
         "run": ("run", "Run one function to its end, in this process."),
+        "sweep": ("sweep", "Take what is due, work on it, and exit."),
         "invoke": ("invoke", "Call a function of a running server."),
     },
     "Look": {
@@ -42,7 +43,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cancel": ("steer", "Ask an execution to clean up and end."),
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },
-    "Set up": {"completion": ("completion", "Print a shell's completion script.")},
+    "Set up": {
+        "store": ("store", "Make, check, copy, move and clean up a store."),
+        "completion": ("completion", "Print a shell's completion script."),
+    },
 }
 COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
@@ -138,6 +142,7 @@ def cli() -> None:
 
     overwinter new shop · cd shop · overwinter dev shop.py
     """
+    read_secrets()
 
 
 def main() -> None:

@@ -1,14 +1,23 @@
-"""Options that mean the same in every command, and the completion of ids and files."""
+"""Options that mean the same in every command, secrets that come as files, and the completion of ids and files."""
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from ..state.quantities import seconds
+from .exits import USAGE, Exit
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from ..orchestrator.engine import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,6 +63,97 @@ def store_option(command: Command) -> Command:
         help="Where executions live.",
     )
     return option(debug_option(command))
+
+
+def duration_option(name: str, **more: Any) -> Callable[[Command], Command]:
+    """An option that takes a duration as people write it and hands the text on. None when it is not given."""
+
+    def check(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        try:
+            seconds(value or 0)
+        except ValueError as error:
+            raise click.BadParameter(str(error), param=parameter) from None
+        return value
+
+    return click.option(*name.split(), metavar="DURATION", callback=check, **more)
+
+
+class Load(NamedTuple):
+    """What bounds one process that runs executions."""
+
+    max_active: int
+    threads: int
+    grace: str
+    lease: str | None
+
+    def settings(self) -> Settings:
+        from ..orchestrator.engine import Settings
+
+        return Settings(max_active=self.max_active, threads=self.threads, grace=self.grace, lease=self.lease)
+
+
+def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """``--max-active``, ``--threads``, ``--grace`` and ``--lease``; the command gets them as ``load``."""
+
+    @functools.wraps(command)
+    def with_load(max_active: int, threads: int, grace: str, lease: str | None, **others: Any) -> Any:
+        return command(load=Load(max_active, threads, grace, lease), **others)
+
+    made: Callable[..., Any] = with_load
+    for option in (
+        duration_option(
+            "--lease",
+            envvar="OVERWINTER_LEASE",
+            default=None,
+            show_envvar=True,
+            help="Another machine takes over from a silent process after this; the store says when not given.",
+        ),
+        duration_option(
+            "--grace",
+            envvar="OVERWINTER_GRACE",
+            default="15s",
+            show_default=True,
+            show_envvar=True,
+            help="After SIGTERM, to end what runs and hand the rest over.",
+        ),
+        click.option(
+            "--threads",
+            envvar="OVERWINTER_THREADS",
+            type=click.IntRange(1, 10_000),
+            default=32,
+            show_default=True,
+            show_envvar=True,
+            help="For steps and tools that are plain functions.",
+        ),
+        click.option(
+            "--max-active",
+            envvar="OVERWINTER_MAX_ACTIVE",
+            type=click.IntRange(1, 1_000_000),
+            default=1000,
+            show_default=True,
+            show_envvar=True,
+            help="Executions active at once; the rest wait in the store.",
+        ),
+    ):
+        made = option(made)
+    return made
+
+
+def read_secrets() -> None:
+    """Each file in the folder OVERWINTER_SECRETS becomes the environment variable of its name, unless that is set:
+    ``overwinter-token`` OVERWINTER_TOKEN, ``openai-api-key`` OPENAI_API_KEY. That is how OpenFaaS, Docker and mounted
+    Secrets hand them over. Raises Exit when the folder can't be read."""
+    folder = os.environ.get("OVERWINTER_SECRETS")
+    if not folder:
+        return
+    try:
+        for path in sorted(Path(folder).iterdir()):
+            name = path.name.upper().replace("-", "_")
+            if re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and path.is_file():
+                os.environ.setdefault(name, path.read_text("utf-8").rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        advice = "OVERWINTER_SECRETS names a folder with one readable text file for each secret."
+        raise Exit(f"the secrets can't be read: {error}", code=USAGE, advice=advice) from None
 
 
 def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -1,7 +1,7 @@
 """One serving process: load the file, open the store, run the engine, answer HTTP until told to stop.
 
-On SIGTERM or SIGINT it takes no new connection, lets requests and running steps end within the grace period,
-commits, and releases its leases, so that the next process goes on at once.
+On SIGTERM or SIGINT it takes no new connection, lets open requests and then running steps end, commits, and releases
+its leases, so that the next process goes on at once. All of that within the grace period, counted from the signal.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +26,14 @@ from .address import adopt, listen
 if TYPE_CHECKING:
     from .dev import Place
 
-GRACE = 5
-"""Seconds that open requests get to end before they are cut."""
+FOR_REQUESTS = 5
+"""Seconds that open requests get to end before they are cut, at most; in a short grace period a third of it."""
 LOOK_FOR_PARENT = 1.0
 
 
 def serve(place: Place) -> None:
     """Serve until a signal. Raises InvalidInput (the file), StoreError, Exit (the address)."""
-    guard(place.host, place.token or None)
+    guard(place.host, place.token or None, place.delivery_token or None)
     server = listen(place.host, place.port) if place.fd is None else adopt(place.fd)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -53,18 +55,27 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.app import create_app
     from ..functions.loading import functions_of, load
     from ..orchestrator.runtime import Runtime
+    from ..state.quantities import seconds
     from .view.serving import announce
 
     functions = functions_of(load(Path(place.file)))
-    async with Runtime(functions, place.store) as runtime:
-        app = create_app(runtime, token=place.token or None)
+    grace = seconds(place.load.grace)
+    for_requests = min(FOR_REQUESTS, math.ceil(grace / 3))
+    settings = replace(place.load.settings(), grace=max(0.0, grace - for_requests))
+    async with Runtime(functions, place.store, settings) as runtime:
+        app = create_app(
+            runtime,
+            token=place.token or None,
+            delivery_token=place.delivery_token or None,
+            longest_wait=place.wait,
+        )
         config = uvicorn.Config(
             app,
             lifespan="off",
             log_level="warning",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=for_requests,
         )
         server = uvicorn.Server(config)
         with _stopping(server):

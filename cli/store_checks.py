@@ -37,6 +37,7 @@ async def store_checks(dsn: str) -> list[Check]:
     try:
         async with reach.opened(dsn) as store:
             found.append(_opened(dsn, path))
+            found += [Check(*remark) for remark in await store.survey()]
             found.append(await _writes(store))
             found += [check async for check in _executions(store)]
             found.append(await _clock(store))

@@ -6,7 +6,6 @@ an engine and takes it up itself. Errors: UnknownExecution, AlreadyFinished, Inv
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -16,9 +15,11 @@ from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unkno
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
 from . import failures, tokens
+from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
 from .entries import decode, resolve
+from .moving import refuse_moved
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
@@ -31,11 +32,17 @@ class Control:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._clock = SharedClock()
+        self._known_here = False
 
     def clock(self) -> int:
-        return time.time_ns() // 1_000_000
+        return self._clock()
 
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
+        if not self._known_here:
+            await refuse_moved(self.store)
+            await self._clock.agree(self.store)
+            self._known_here = True
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
 
     # -- events --------------------------------------------------------------------------------------

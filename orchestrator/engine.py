@@ -30,7 +30,7 @@ from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .leases import Leases
-from .moving import refuse_moved
+from .moving import NOTICE, refuse_moved
 from .performing import Performer
 from .tidying import keep_tidy
 from .waiting import Waiters
@@ -86,6 +86,7 @@ class Engine:
         self._swept = asyncio.Event()
         self._sweep_at = 0
         self.draining = False
+        self.moved = ""  # where the store's executions have gone
         self._empty = asyncio.Event()
 
     # -- life ----------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ class Engine:
         except StoreError:
             await self.store.retire(self.owner)
             raise
-        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_tidy(self)):
+        for work in (self.leases.keep_alive(), self._keep_sweeping(), self._keep_looking(), keep_tidy(self)):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -147,6 +148,8 @@ class Engine:
 
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
+        if self.moved:
+            raise StoreError(self.moved)
         owner = self.owner if self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
@@ -304,6 +307,18 @@ class Engine:
             self._sweep_at = wake
             if wake <= self.clock() + self.poll * 1000:
                 self.loop.call_later(max(0, wake - self.clock()) / 1000, self._swept.set)
+
+    async def _keep_looking(self) -> None:
+        """Notice when the store is being moved: then nothing more is taken in, and what runs is handed over."""
+        while not self.moved:
+            await asyncio.sleep(NOTICE - 1)
+            try:
+                await refuse_moved(self.store)
+            except StoreUnavailable:
+                continue
+            except StoreError as error:
+                log.error("%s", error)
+                self.moved, self.draining = str(error), True
 
     async def _keep_sweeping(self) -> None:
         agreed = self.loop.time()

@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import dumps, loads
 from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreUnavailable
@@ -23,6 +23,7 @@ from ..state.records import EVERYTHING, Dump, Head, unleased
 from ..state.store import Store
 from .clock import wall_clock
 
+T = TypeVar("T")
 SCOPE = "overwinter.store"
 KEY = "moved"
 PASSING = frozenset({SCOPE, "overwinter.doctor"})
@@ -69,14 +70,23 @@ def public(dsn: str) -> str:
     scheme, mark, rest = dsn.partition("://")
     user, at, place = rest.rpartition("@")
     if at:
-        rest = (f"{user.split(':')[0]}:…@" if ":" in user else f"{user}@") + place
-    return _SECRET.sub(r"\1…", scheme + mark + rest)
+        rest = (f"{user.split(':')[0]}:***@" if ":" in user else f"{user}@") + place
+    return _SECRET.sub(r"\1***", scheme + mark + rest)
 
 
 async def present(store: Store) -> int:
     """The time of a store's processes, in ms: the one they agree on, or this machine's."""
     told = await store.time()
     return wall_clock() if told is None else told
+
+
+async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All at the same time. The first error is raised when all have ended, so that nothing runs on behind it."""
+    results = await asyncio.gather(*works, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return cast("list[T]", results)
 
 
 # -- the mark ----------------------------------------------------------------------------------------
@@ -105,10 +115,11 @@ async def refuse_moved(store: Store) -> None:
     """
     mark = await read_mark(store)
     if mark is not None:
-        raise StoreError(_refusal(public(store.dsn), mark))
+        raise StoreError(refusal(public(store.dsn), mark))
 
 
-def _refusal(here: str, mark: Mark) -> str:
+def refusal(here: str, mark: Mark) -> str:
+    """Why the store ``here`` may not be served, and what to do."""
     if mark.state == "moved":
         return f"what was in {here} has moved to {mark.other}; use that store"
     if mark.state == "moving":
@@ -150,7 +161,7 @@ async def _mark_source(source: Store, target: str) -> bool:
         await _write(source, "moving", target, "")
         return True
     if mark.state == "arriving" or mark.other != target:
-        raise StoreError(_refusal(public(source.dsn), mark))
+        raise StoreError(refusal(public(source.dsn), mark))
     return False
 
 
@@ -159,7 +170,7 @@ async def _mark_target(target: Store, source: str) -> bool:
     mark = await read_mark(target)
     if mark is not None:
         if mark.state != "arriving" or mark.other != source:
-            raise StoreError(_refusal(public(target.dsn), mark))
+            raise StoreError(refusal(public(target.dsn), mark))
         return False
     held = sum((await target.counts()).values())
     if held:
@@ -218,7 +229,9 @@ async def move(
     marked = [source] if await _mark_source(source, there) else []
     try:
         marked += [target] if await _mark_target(target, here) else []
-        await asyncio.sleep(settle)
+        if settle:
+            report("waiting for processes that are idle", 0, 0)
+            await asyncio.sleep(settle)
         for store in (source, target):
             await nobody(store, patience, report)
     except BaseException:
@@ -250,7 +263,7 @@ async def _copy_executions(source: Store, target: Store, report: Report) -> tupl
 
     async def flush() -> None:
         nonlocal copied, same
-        answers = await asyncio.gather(*(_copy(source, target, head.id) for head in batch))
+        answers = await together([_copy(source, target, head.id) for head in batch])
         copied += answers.count("copied")
         same += answers.count("same")
         differing.extend(head.id for head, answer in zip(batch, answers, strict=True) if answer == "differs")
@@ -338,7 +351,7 @@ async def _compare(source: Store, target: Store, report: Report) -> None:
     differing: list[str] = []
     while True:
         page = await source.executions(EVERYTHING, cursor, 100)
-        heads = await asyncio.gather(*(target.head(head.id) for head in page.heads))
+        heads = await together([target.head(head.id) for head in page.heads])
         pairs = zip(page.heads, heads, strict=True)
         differing += [head.id for head, there in pairs if there is None or unleased(head) != there]
         done += len(page.heads)

@@ -6,7 +6,6 @@ that is still there may be retried, and would start a child that is gone anew.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from ..state.errors import Conflict, InvalidInput
 from ..state.records import FINAL, Filter, Head
 from ..state.store import Store
+from .moving import together
 
 PRUNABLE = ("completed", "failed", "cancelled", "terminated", "idle")
 TOGETHER = 16
@@ -59,7 +59,7 @@ def check(older_than_ms: int, statuses: Collection[str]) -> None:
 
 async def drop(store: Store, heads: Sequence[Head], now: int) -> list[bool]:
     """Delete them, except those that have changed since they were read. Which of them went."""
-    return await asyncio.gather(*(_drop(store, head, now) for head in heads))
+    return await together([_drop(store, head, now) for head in heads])
 
 
 async def _drop(store: Store, head: Head, now: int) -> bool:

@@ -311,9 +311,10 @@ async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeo
     if told is None:
         await asyncio.wait([waiter], timeout=timeout)
         return waiter.done()
-    telling = asyncio.ensure_future(told.wait())
+    telling: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
+    either: list[asyncio.Future[Any]] = [waiter, telling]
     try:
-        await asyncio.wait([waiter, telling], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
     finally:
         telling.cancel()
     told.clear()

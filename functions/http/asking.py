@@ -24,7 +24,8 @@ async def executions(call: Call) -> Answer:
     for one in status:
         if one not in STATUSES:
             raise Refused(400, f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
-    where = Filter(status, *(single(query, name) for name in ("function", "prefix", "parent", "awaits")))
+    fields: dict[str, Any] = {name: single(query, name) for name in ("function", "prefix", "parent", "awaits")}
+    where = Filter(status, **fields)
     limit = number(query, "limit", 50, PAGE) or 50
     try:
         page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)
@@ -90,6 +91,8 @@ async def readiness(call: Call) -> Answer:
     """GET /readyz: the functions are loaded and the store answers."""
     if not call.runtime.ready or not call.runtime.functions:
         return _unready("the runtime is starting or stopping")
+    if call.runtime.engine.moved:
+        return _unready(call.runtime.engine.moved)
     settled = await settle(call.runtime.store.next_wake())
     if settled.error is not None:
         reason = str(settled.error) if isinstance(settled.error, StoreError) else type(settled.error).__name__

@@ -29,8 +29,9 @@ class Queries:
         self._connection: sqlite3.Connection | None = None
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _rows(self, statement: str, values: Sequence[Any] = (), *, first: str = "") -> list[Any]:
         if self._connection is None:

@@ -68,7 +68,7 @@ SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? ORDER B
 -- Deduplication.
 
 -- name: see
-INSERT INTO seen (bucket, no, key) VALUES (?, ?, ?)
+INSERT OR IGNORE INTO seen (bucket, no, key) VALUES (?, ?, ?)
 
 -- name: saw
 WITH RECURSIVE searched (bucket) AS (VALUES (?1) UNION ALL SELECT bucket + 1 FROM searched WHERE bucket < ?2)

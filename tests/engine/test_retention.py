@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from overwinter.orchestrator.tidying import tidy
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Sleep
 
 DAY = 86_400
-SLOWLY = {"poll": "10m", "lease": "1h"}  # days pass, and nothing here is in a hurry
+SLOWLY: dict[str, Any] = {"poll": "10m", "lease": "1h"}  # days pass, and nothing here is in a hurry
 
 
 def test_what_ended_long_ago_goes_and_the_rest_stays() -> None:
@@ -43,7 +44,9 @@ def test_without_retention_nothing_ever_goes() -> None:
 
 def test_one_process_an_hour_does_it() -> None:
     async def work(bench: Bench) -> None:
-        processes = [await bench.process(Chain("chain", [Call(lambda _: 1)]), retention="1d", **SLOWLY) for _ in range(3)]
+        processes = [
+            await bench.process(Chain("chain", [Call(lambda _: 1)]), retention="1d", **SLOWLY) for _ in range(3)
+        ]
         await bench.start(processes[0], "chain", "e")
         looked: list[str] = []
         read = bench.ledger.executions
