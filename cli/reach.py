@@ -46,10 +46,12 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
             advice="overwinter dev FILE makes one; --store or OVERWINTER_STATE chooses another.",
         )
     from ..state.opening import open_store
+    from ..state.sealing.marker import refuse_sealed
 
     store = open_store(dsn)
     await store.open()
     try:
+        await refuse_sealed(store)
         yield store
     finally:
         await store.close()

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.errors import Conflict, OverwinterError, StoreCorrupt, StoreError
+from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreCorrupt, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
 from .entries import decode
@@ -128,7 +128,10 @@ class Activation:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
         replayed = self._replay()
         facts, self.facts = self.facts, []
-        for fact in facts:
+        for number, fact in enumerate(facts):
+            if self.pending.full():
+                self.facts = facts[number:] + self.facts  # the next commit takes them
+                break
             if self._is_for_decider(fact) and self.decider.offer(fact) is Verdict.TAKEN:
                 self.pending.take(fact)
         if self.status in FINAL:
@@ -181,6 +184,9 @@ class Activation:
             mail, fact = self.mailbox[seq]
             if "blob" in fact:
                 break  # being fetched; what came later waits its turn
+            if self.pending.full():
+                self.nudged = True  # the commit keeps the lease, and the next turn goes on here
+                break
             if fact["type"] in VERBS:
                 del self.mailbox[seq]
                 decision = self._apply(mail, fact)
@@ -301,6 +307,9 @@ class Activation:
             pause = min(5.0, 0.05 * 2**tries)
             log.warning("execution %s: the store refused a commit (%s); again in %.2f s", self.id, error, pause)
             self.engine.loop.call_later(pause, self._submit, commit, tries + 1)
+        elif isinstance(error, InvalidInput):  # too big for this store, and it would be again
+            self.committing = False
+            self.give_up(f"{type(error).__name__}: {error}")
         else:
             if not isinstance(error, Conflict):
                 log.error("execution %s: the commit failed", self.id, exc_info=error)

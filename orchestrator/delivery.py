@@ -21,13 +21,14 @@ from ..state.errors import (
     StoreCorrupt,
     StoreFull,
     StoreReadOnly,
+    StoreSealed,
     StoreUnavailable,
 )
 from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
 from . import failures
 from .activation import Activation
 from .decider import Access, Fact, Post, Spawn
-from .entries import decode, encode
+from .entries import check_size, decode, encode
 from .transition import child_post
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ class Delivery:
             found = await store.get(effect.scope, effect.key)
             return None if found is None else {"value": loads(found.value), "etag": found.etag}
         if effect.action == "put":
-            return await store.put(effect.scope, effect.key, dumps(effect.value), etag=effect.etag)
+            text = dumps(effect.value)
+            check_size(len(text.encode()), f"the value of {effect.scope}/{effect.key}")
+            return await store.put(effect.scope, effect.key, text, etag=effect.etag)
         if effect.action == "remove":
             return await store.remove(effect.scope, effect.key, etag=effect.etag)
         return list(await store.keys(effect.scope, effect.key))
@@ -119,7 +122,7 @@ class Delivery:
         while True:
             try:
                 return await work()
-            except (StoreUnavailable, StoreFull, StoreReadOnly) as error:
+            except (StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed) as error:
                 pause = min(5.0, 0.05 * 2**tries)
                 tries += 1
                 log.warning("execution %s: %s; again in %.2f s", execution, error, pause)

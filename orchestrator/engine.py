@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..state.errors import StoreCorrupt, StoreError, StoreUnavailable, UnknownFunction
+from ..state.errors import StoreCorrupt, StoreError, StoreMoved, StoreUnavailable, UnknownFunction
 from ..state.quantities import Duration, milliseconds, seconds
 from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution, NewMail
+from ..state.sealing.marker import refuse_sealed
 from ..state.store import Store
 from .activation import Activation
 from .clock import AGREE_EVERY, SharedClock, wall_clock
@@ -71,7 +72,7 @@ class Engine:
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.lease = milliseconds(store.lease if settings.lease is None else settings.lease)
         self.poll = seconds(store.poll if settings.poll is None else settings.poll)
-        self.performer = Performer(self.clock, draw or random.Random(), settings.threads)
+        self.performer = Performer(self.clock, draw or random.Random(), settings.threads, store.payload_limit)
         self.delivery = Delivery(self)
         self.leases = Leases(self)
         self.active: dict[str, Activation] = {}
@@ -97,6 +98,7 @@ class Engine:
         await self.clock.agree(self.store)
         await self.leases.beat()
         try:
+            await refuse_sealed(self.store)
             await refuse_moved(self.store)  # after the registration: a move that begins now sees this process
         except StoreError:
             await self.store.retire(self.owner)
@@ -149,7 +151,7 @@ class Engine:
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
         if self.moved:
-            raise StoreError(self.moved)
+            raise StoreMoved(self.moved)
         owner = self.owner if self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
@@ -314,11 +316,11 @@ class Engine:
             await asyncio.sleep(NOTICE - 1)
             try:
                 await refuse_moved(self.store)
-            except StoreUnavailable:
-                continue
-            except StoreError as error:
+            except StoreMoved as error:
                 log.error("%s", error)
                 self.moved, self.draining = str(error), True
+            except StoreError:
+                continue  # looked at again
 
     async def _keep_sweeping(self) -> None:
         agreed = self.loop.time()

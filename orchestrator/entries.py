@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from ..state.codec import dumps, loads
 from ..state.errors import PayloadTooLarge, StoreCorrupt
-from ..state.quantities import size
-from ..state.records import BLOB_THRESHOLD
+from ..state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT
 from ..state.store import Store
 from .decider import Fact
 
-PAYLOAD_LIMIT = size("16MB")
 _FIELDS = ("value", "input", "data", "content", "error", "events")
 
 
@@ -41,7 +39,9 @@ def encode(fact: Fact, limit: int = PAYLOAD_LIMIT) -> Encoded:
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
     small = {key: value for key, value in fact.items() if key != field}
     small["blob"] = {"field": field, "digest": digest, "size": len(body)}
-    return Encoded(dumps(small), {digest: body})
+    text = dumps(small)
+    check_size(len(text.encode()), f"a {fact['type']} without its {field}", BLOB_THRESHOLD)
+    return Encoded(text, {digest: body})
 
 
 def check_size(bytes_: int, what: str, limit: int = PAYLOAD_LIMIT) -> None:

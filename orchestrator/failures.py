@@ -10,10 +10,12 @@ import sys
 from typing import Any
 
 from ..state import errors
-from ..state.codec import plain
+from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput, StepFailed
 
 MESSAGE_LIMIT = 8 * 1024
+DETAIL_LIMIT = 64 * 1024
+"""Characters of JSON that arguments, or one attribute, of an error may have; above it they are left out."""
 Failure = dict[str, Any]
 
 
@@ -67,9 +69,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseException):
         return None
     try:
-        return plain(value)
+        text = dumps(value)
     except InvalidInput:
         return None
+    return loads(text) if len(text) <= DETAIL_LIMIT else None
 
 
 def _find(kind: str) -> type[Exception] | None:

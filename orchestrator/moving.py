@@ -18,7 +18,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import dumps, loads
-from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreUnavailable
+from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
 from ..state.records import EVERYTHING, Dump, Head, unleased
 from ..state.store import Store
 from .clock import wall_clock
@@ -108,14 +108,14 @@ async def read_mark(store: Store) -> Mark | None:
 
 
 async def refuse_moved(store: Store) -> None:
-    """Raise StoreError when the store's executions belong to another store, naming it. One read.
+    """Raise StoreMoved when the store's executions belong to another store, naming it. One read.
 
     A process asks after it has registered (``beat``), so that a move that begins at that moment sees the process,
     or the process sees the move.
     """
     mark = await read_mark(store)
     if mark is not None:
-        raise StoreError(refusal(public(store.dsn), mark))
+        raise StoreMoved(refusal(public(store.dsn), mark))
 
 
 def refusal(here: str, mark: Mark) -> str:

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple, Protocol
 from ..state.codec import dumps, loads
 from ..state.errors import CircuitOpen, InDoubt, TimedOut
 from ..state.quantities import seconds, span
+from ..state.records import PAYLOAD_LIMIT
 from . import failures
 from .decider import Fact, Invoke
-from .entries import PAYLOAD_LIMIT, check_size
+from .entries import check_size
 from .resilience import Breaker, Policy
 
 Clock = Callable[[], int]

@@ -14,19 +14,22 @@ from .entries import encode
 if TYPE_CHECKING:
     from .activation import Activation
 
+COMMIT_LIMIT = 1024 * 1024
+"""Bytes after which a commit takes in no further fact. One fact may still be a blob of the largest size."""
 _NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})
 
 
 class Transition:
     """Journal texts, consumed mail and blobs of the next append."""
 
-    __slots__ = ("blobs", "consumed", "entries", "notable")
+    __slots__ = ("blobs", "consumed", "entries", "notable", "size")
 
     def __init__(self) -> None:
         self.entries: list[str] = []
         self.consumed: list[int] = []
         self.blobs: dict[str, bytes] = {}
         self.notable: list[Fact] = []  # entries that somebody may be waiting for
+        self.size = 0  # about how many bytes it has
 
     def empty(self) -> bool:
         return not self.entries and not self.consumed
@@ -34,14 +37,21 @@ class Transition:
     def take(self, fact: Fact) -> None:
         text, blobs = encode(fact)
         self.entries.append(text)
+        self.size += len(text)
         if blobs:
             self.blobs.update(blobs)
+            self.size += sum(map(len, blobs.values()))
 
     def consume(self, mail: Mail, *, journal: bool) -> None:
         """The mail is dealt with; its text becomes an entry as it is."""
         self.consumed.append(mail.seq)
         if journal:
             self.entries.append(mail.body)
+            self.size += len(mail.body)
+
+    def full(self) -> bool:
+        """What comes now shares the next commit, so that no store has to take one of any size."""
+        return self.size >= COMMIT_LIMIT
 
     def add(self, decision: Decision) -> None:
         """The decider's own entries. A result over the limit fails the execution, by name."""

@@ -11,6 +11,8 @@
     ├── StoreError                   the store could not do what was asked
     │   ├── StoreUnavailable         locked, unreachable or slow; trying again may help
     │   ├── StoreReadOnly · StoreFull · StoreCorrupt · SchemaMismatch
+    │   ├── StoreMoved               the store's executions were moved to another store
+    │   ├── StoreSealed              the payloads are sealed with a key that is not here
     │   ├── Conflict                 another owner moved the execution on; stop and publish nothing
     │   └── EtagMismatch             a key-value write lost against a newer one
     ├── ExecutionError               how an execution ended, when it did not complete
@@ -94,6 +96,15 @@ class StoreCorrupt(StoreError):
 
 class SchemaMismatch(StoreError):
     """The store was written by a newer release. Upgrade this process; nothing was changed."""
+
+
+class StoreSealed(StoreError):
+    """The payloads are sealed with a key that this process does not have. Nothing was changed, nothing is lost:
+    give the process the key (OVERWINTER_KEYS) and start it again."""
+
+
+class StoreMoved(StoreError):
+    """What was in this store lies in another one now, or is on its way there. Use that one."""
 
 
 class Conflict(StoreError):

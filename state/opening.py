@@ -18,10 +18,11 @@ KNOWN = (
 _REDIS = frozenset({"redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel"})
 
 
-def open_store(dsn: str | None = None) -> Store:
+def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     """The store of a DSN, not opened yet. Without one, ``OVERWINTER_STATE`` says which, else it is
-    ``sqlite:///overwinter.db`` in the current folder. Raises InvalidInput that names what there is, or what to
-    install."""
+    ``sqlite:///overwinter.db`` in the current folder. With ``OVERWINTER_KEYS`` its payloads are sealed, unless
+    ``sealed`` is False: then they are seen as they are stored. Raises InvalidInput that names what there is, or what
+    to install."""
     dsn = dsn or os.environ.get("OVERWINTER_STATE") or DEFAULT
     scheme, found, _ = dsn.partition("://")
     if not found:
@@ -37,7 +38,16 @@ def open_store(dsn: str | None = None) -> Store:
         ) from None
     if store is None:
         raise InvalidInput(f"there is no store for {without_password(dsn)!r}; these are: {KNOWN}")
-    return store
+    if not (sealed and os.environ.get("OVERWINTER_KEYS")):
+        return store
+    from .sealing.keys import read_keys
+
+    keys = read_keys()
+    if keys is None:
+        return store
+    from .sealing.store import SealedStore
+
+    return SealedStore(store, keys)
 
 
 def _store(scheme: str, dsn: str) -> Store | None:

@@ -191,6 +191,9 @@ DEDUPLICATION_WINDOW_MS = 7 * 24 * 3600 * 1000
 BLOB_THRESHOLD = 256 * 1024
 """A JSON text above this many bytes goes to a blob, its digest into the journal."""
 
+PAYLOAD_LIMIT = 16 * 1024 * 1024
+"""Bytes that one value may have anywhere; a store may allow less."""
+
 
 def unleased(head: Head) -> Head:
     """The head without its lease. What was leased is under way, so it is due at once then."""

@@ -22,6 +22,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from .quantities import Duration
 from .records import (
     EVERYTHING,
+    PAYLOAD_LIMIT,
     Accepted,
     Appended,
     Change,
@@ -44,6 +45,8 @@ class Store(ABC):
     """How long an owner that does not beat is taken for alive, unless the settings say otherwise."""
     poll: Duration = "250ms"
     """How often a look at the due index is worth its price, unless the settings say otherwise."""
+    payload_limit: int = PAYLOAD_LIMIT
+    """Bytes that one value may have. A larger result is refused by name, before anything is written."""
 
     async def create(self) -> None:
         """Make what ``open`` needs and does not make itself (a table, a bucket), unless it is there.

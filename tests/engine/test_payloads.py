@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.orchestrator.entries import PAYLOAD_LIMIT
 from overwinter.state.errors import ExecutionFailed, ExecutionStuck, PayloadTooLarge, StoreUnavailable
-from overwinter.state.records import BLOB_THRESHOLD
+from overwinter.state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Sleep
 
