@@ -85,22 +85,31 @@ class Load(NamedTuple):
     threads: int
     grace: str
     lease: str | None
+    retention: str | None
 
     def settings(self) -> Settings:
         from ..orchestrator.engine import Settings
 
-        return Settings(max_active=self.max_active, threads=self.threads, grace=self.grace, lease=self.lease)
+        return Settings(**self._asdict())
 
 
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--max-active``, ``--threads``, ``--grace`` and ``--lease``; the command gets them as ``load``."""
+    """``--max-active``, ``--threads``, ``--grace``, ``--lease``, ``--retention``; the command gets them as ``load``."""
 
     @functools.wraps(command)
-    def with_load(max_active: int, threads: int, grace: str, lease: str | None, **others: Any) -> Any:
-        return command(load=Load(max_active, threads, grace, lease), **others)
+    def with_load(**given: Any) -> Any:
+        load = Load(**{name: given.pop(name) for name in Load._fields})
+        return command(load=load, **given)
 
     made: Callable[..., Any] = with_load
     for option in (
+        duration_option(
+            "--retention",
+            envvar="OVERWINTER_RETENTION",
+            default=None,
+            show_envvar=True,
+            help="Remove executions that ended longer ago, once an hour; without it nothing is removed.",
+        ),
         duration_option(
             "--lease",
             envvar="OVERWINTER_LEASE",

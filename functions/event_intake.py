@@ -26,6 +26,9 @@ DECIDE = PREFIX + "decide"
 CALLBACK = PREFIX + "callback"
 HEARTBEAT = PREFIX + "heartbeat"
 CANCEL = PREFIX + "cancel"
+SWEEP = PREFIX + "sweep"
+PING = "dev.knative.sources.ping"
+"""What a PingSource sends; where no function is named it means a sweep."""
 
 
 class Fate(Enum):
@@ -33,6 +36,7 @@ class Fate(Enum):
 
     ACCEPTED = "accepted"  # durable; the execution goes on
     DONE = "done"  # a tool has run; its result is in ``value``
+    SWEPT = "swept"  # what was due has been taken; the sender keeps the request open while it is worked on
     UNWANTED = "unwanted"  # valid, but nothing here waits for it; it is dropped
 
 
@@ -50,8 +54,11 @@ UNWANTED = Taken(Fate.UNWANTED)
 
 
 async def take(runtime: Runtime, event: CloudEvent) -> Taken:
-    """Take in an event by its type: a call of a function, a command, or a signal to the execution that its
-    subject names. Raises InvalidInput when its data does not fit, StoreError when it can't be kept."""
+    """Take in an event by its type: a call of a function, a command, a sweep, or a signal to the execution that
+    its subject names. Raises InvalidInput when its data does not fit, StoreError when it can't be kept."""
+    if event.type in (SWEEP, PING):
+        await runtime.engine.sweep()
+        return Taken(Fate.SWEPT)
     if event.type.startswith(CALL):
         name = event.type[len(CALL) :]
         return await call(runtime, name, event) if name in runtime.functions else UNWANTED
@@ -102,6 +109,14 @@ def check_approval(tool: Any, arguments: dict[str, Any]) -> None:
     role = tool.role(arguments) if hasattr(tool, "role") else None
     if role:
         raise Refused(403, f"this call of {tool.name} needs an approval by {role}; let an agent make it")
+
+
+def check_delivery(runtime: Runtime, name: str | None, event: CloudEvent) -> None:
+    """Refuse what a delivery token does not allow: deciding and cancelling, which is for people, and direct calls
+    of tools, which have no agent's limits around them. ``name``: the function that the event was sent to."""
+    called = event.type[len(CALL) :] if event.type.startswith(CALL) else name
+    if event.type in (DECIDE, CANCEL) or kind_of(runtime.functions.get(called or "")) == "tool":
+        raise Refused(403, f"a delivery token does not allow {event.type[:100]} here; use the API's own token")
 
 
 def key_of(event: CloudEvent) -> str:

@@ -22,12 +22,13 @@ from ..state.quantities import seconds, size
 from .event_http import Mode, mode_of, parse
 from .event_intake import PREFIX, Fate, Taken, arguments_of, check_approval, content_of, digest_of, take_for
 from .event_media import essence
-from .http.answer import Answer, Receive, Scope, Send, accepted, json_answer
+from .http.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from .http.events import event_answer, failed, handshake, taken_in
 from .http.message import RawHeaders, header, idempotency_key, preference, read_body, read_json, read_text
 from .http.outcome import answer_of, reply_to, result_of
 from .http.problem import Refused, answered, settle, status_of
 from .http.schemas import input_schema
+from .http.sweeping import Swept, sweep_for
 from .loading import functions_of, kind_of, reachable
 from .process_runtime import ProcessRuntime
 from .target import is_request
@@ -44,6 +45,7 @@ class Asked(NamedTuple):
     """One request, whatever server it came through."""
 
     method: str
+    path: str
     query: bytes
     headers: RawHeaders
     body: bytes
@@ -78,7 +80,7 @@ class Server:
         limit = self.limit
         body: bytes = b"" if (request.content_length or 0) > limit else request.stream.read(limit + 1)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
-        asked = Asked(request.method, request.query_string, headers, body)
+        asked = Asked(request.method, request.path, request.query_string, headers, body)
         answer = self._process.run(lambda: answered(self._within(asked, request.content_length or len(body))))
         return answer.body, answer.status, list(answer.headers)
 
@@ -92,7 +94,9 @@ class Server:
 
         async def work() -> Answer:
             body = await read_body(scope, receive, self.limit)
-            return await self.answer(Asked(scope["method"], scope["query_string"], scope["headers"], body))
+            return await self.answer(
+                Asked(scope["method"], scope["path"], scope["query_string"], scope["headers"], body)
+            )
 
         await (await answered(work()))(scope, receive, send)
 
@@ -104,6 +108,9 @@ class Server:
         if asked.method != "POST":
             raise Refused(405, f"{asked.method} is not served; send POST", [("allow", "GET, HEAD, OPTIONS, POST")])
         mode = mode_of(asked.headers)
+        if asked.path == "/sweep":
+            swept = await self._sweep(asked)
+            return json_answer(swept._asdict()) if mode is Mode.NONE else NO_CONTENT
         if mode is not Mode.NONE:
             return await self._event(asked, mode)
         if self.kind == "tool":
@@ -153,7 +160,7 @@ class Server:
         event = parse(asked.headers, asked.body)
         if self.kind == "tool":
             if event.type.startswith(PREFIX) and event.type != f"{PREFIX}call.{self.name}":
-                return Answer(204)
+                return NO_CONTENT
             settled = await settle(self._invoke(arguments_of(event.data)))
             if settled.error is None:
                 outcome = {"status": "completed", "result": settled.value}
@@ -165,7 +172,10 @@ class Server:
         runtime = await self._process.runtime()
         taken = await taken_in(take_for(runtime, self.name, event))
         if taken.fate is Fate.UNWANTED:
-            return Answer(204)
+            return NO_CONTENT
+        if taken.fate is Fate.SWEPT:
+            await self._sweep(asked)
+            return NO_CONTENT
         found = await self._outcome(runtime, taken, asked) if taken.function else None
         return accepted() if found is None else event_answer(event, taken, found, mode)
 
@@ -177,6 +187,11 @@ class Server:
             return plain(await asyncio.to_thread(self.served.invoke, arguments))
         value = self.served.invoke(arguments)
         return plain(await value if isinstance(value, Awaitable) else value)
+
+    async def _sweep(self, asked: Asked) -> Swept:
+        wait = preference(asked.headers).wait
+        left = self.keep_open if wait is None else min(self.keep_open, wait)
+        return await sweep_for(await self._process.runtime(), left)
 
     async def _outcome(self, runtime: Runtime, taken: Taken, asked: Asked) -> dict[str, Any] | None:
         """The outcome, when it comes while this process works for it or the sender waits; else None."""

@@ -14,7 +14,7 @@ import os
 import random
 import socket
 import uuid
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +31,9 @@ from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .leases import Leases
-from .moving import NOTICE, refuse_moved
+from .moving import refuse_moved
 from .performing import Performer
-from .tidying import keep_tidy
+from .tidying import keep_looking, keep_tidy
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
@@ -87,6 +87,9 @@ class Engine:
         self._swept = asyncio.Event()
         self._sweep_at = 0
         self.draining = False
+        self.taken = 0  # leases granted so far
+        self._sweeping = asyncio.Lock()
+        self._asking: Counter[str] = Counter()  # executions for which a lease may be on its way
         self.moved = ""  # where the store's executions have gone
         self._empty = asyncio.Event()
 
@@ -103,7 +106,7 @@ class Engine:
         except StoreError:
             await self.store.retire(self.owner)
             raise
-        for work in (self.leases.keep_alive(), self._keep_sweeping(), self._keep_looking(), keep_tidy(self)):
+        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_looking(self), keep_tidy(self)):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -160,6 +163,7 @@ class Engine:
         accept = asyncio.ensure_future(
             self.store.accept(id, mail, now=self.clock(), owner=owner, create=create, known=known, reopen=reopen)
         )
+        self._asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id))
         return await asyncio.shield(accept)
@@ -168,6 +172,7 @@ class Engine:
         return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
 
     def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
+        self._asking -= Counter((id,))
         if done.cancelled() or done.exception() is not None:
             if not done.cancelled() and isinstance(done.exception(), StoreUnavailable):
                 self._doubtful.add(id)
@@ -179,7 +184,8 @@ class Engine:
         elif head is not None and head.owner == self.owner:
             activation = self.active.get(id)
             if activation is None:
-                self._spawn(self.leases.reclaim(id))
+                if id not in self._asking:  # else this is the answer that overtook the grant
+                    self._spawn(self.leases.reclaim(id))
             elif accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
                 activation.receive(accepted.mail, head.arrivals)
             elif accepted.answer is Answer.BUSY and head.arrivals > activation.arrivals:
@@ -191,6 +197,7 @@ class Engine:
         cached = self._cache.pop(head.id, None)
         if cached is not None and accepted.entries is None:
             self._supersede(cached)
+            self.taken += 1
             cached.over = False
             cached.status = head.status
             cached.receive(accepted.mail, head.arrivals)
@@ -205,6 +212,7 @@ class Engine:
             return
         activation = Activation(self, head, function.decider(head.id))
         self._supersede(activation)
+        self.taken += 1
         activation.receive(accepted.mail, head.arrivals)
         entries = accepted.entries
         if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
@@ -310,18 +318,6 @@ class Engine:
             if wake <= self.clock() + self.poll * 1000:
                 self.loop.call_later(max(0, wake - self.clock()) / 1000, self._swept.set)
 
-    async def _keep_looking(self) -> None:
-        """Notice when the store is being moved: then nothing more is taken in, and what runs is handed over."""
-        while not self.moved:
-            await asyncio.sleep(NOTICE - 1)
-            try:
-                await refuse_moved(self.store)
-            except StoreMoved as error:
-                log.error("%s", error)
-                self.moved, self.draining = str(error), True
-            except StoreError:
-                continue  # looked at again
-
     async def _keep_sweeping(self) -> None:
         agreed = self.loop.time()
         while True:
@@ -341,6 +337,10 @@ class Engine:
 
     async def sweep(self) -> int:
         """Take what is due, as far as there is room. Returns how many executions were taken."""
+        async with self._sweeping:  # two at once would take each other's grants for leases that nobody knows of
+            return await self._sweep()
+
+    async def _sweep(self) -> int:
         now = self.clock()
         self._sweep_at = 0
         self._foreign = {id: until for id, until in self._foreign.items() if until > now}
@@ -351,7 +351,8 @@ class Engine:
         doubtful, self._doubtful = self._doubtful, set()
         for id in doubtful - self.active.keys():
             self._spawn(self.leases.reclaim(id))
-        mine = [id for id in due if id not in self._foreign and id not in self.active]
+        known = self._foreign.keys() | self.active.keys() | self._asking.keys()
+        mine = [id for id in due if id not in known]
         taken = await asyncio.gather(*(self._take(id) for id in mine))
         if len(mine) >= min(room, 200):
             self._swept.set()
@@ -381,5 +382,5 @@ class Engine:
         return function
 
     def idle(self) -> bool:
-        """Nothing is active in this process."""
-        return not self.active
+        """Nothing is active in this process, nor about to be."""
+        return not (self.active or self._asking or self._sweeping.locked())

@@ -22,12 +22,13 @@ from ... import __version__
 from ...state.quantities import Duration, seconds, size
 from .. import event_intake
 from . import asking, calling, controlling, openapi
-from .answer import Answer, Receive, Scope, Send, json_answer
+from .answer import NO_CONTENT, Answer, Receive, Scope, Send, json_answer
 from .events import deliver, handshake, read_events, reply_event, taken_in
-from .guard import Guard
+from .guard import DELIVERED, Guard
 from .models import ACTIONS
 from .problem import Refused, answered, problem
 from .service import Call, Endpoint, Service
+from .sweeping import sweep, sweep_for
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -40,6 +41,7 @@ def create_app(
     runtime: Runtime,
     *,
     token: str | None,
+    delivery_token: str | None = None,
     max_body: str | int = MAX_BODY,
     longest_wait: Duration = LONGEST_WAIT,
     lifespan: Any = None,
@@ -47,13 +49,14 @@ def create_app(
     """The app over an opened runtime.
 
     ``token`` None means no authentication: only for a loopback address (``guard`` refuses others), and then
-    requests from web pages of other sites are refused. ``max_body`` bounds a request in bytes,
+    requests from web pages of other sites are refused. ``delivery_token`` lets events and sweeps in and nothing
+    else, for senders whose configuration others can read (``guard``). ``max_body`` bounds a request in bytes,
     ``longest_wait`` how long one may wait for an outcome. ``lifespan`` is Starlette's.
     """
     service = Service(runtime, size(max_body), seconds(longest_wait), Counter(unwanted=0))
     app = Starlette(
         routes=list(_routes(service, token)),
-        middleware=[Middleware(Guard, token)],
+        middleware=[Middleware(Guard, token, delivery_token)],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )
@@ -79,6 +82,9 @@ async def _receive(call: Call, name: str | None) -> Answer:
     mode, arrived = read_events(call.headers, await call.body())
     if name is not None and name not in call.runtime.functions:
         raise Refused(404, f"no function {name[:100]!r} is served here; GET /functions lists all")
+    if DELIVERED in call.scope:
+        for event in arrived:
+            event_intake.check_delivery(call.runtime, name, event)
     if name is None:
         taken = await deliver(call.runtime, arrived)
     else:
@@ -87,6 +93,9 @@ async def _receive(call: Call, name: str | None) -> Answer:
     for one in taken:
         counters["events"] += 1
         counters["unwanted"] += one.fate is event_intake.Fate.UNWANTED
+    if any(one.fate is event_intake.Fate.SWEPT for one in taken):
+        await sweep_for(call.runtime, call.wait(call.service.longest_wait))
+        return NO_CONTENT
     if len(arrived) != 1 or len(taken) != 1:
         return Answer(202 if any(one.fate is event_intake.Fate.ACCEPTED for one in taken) else 204)
     return await reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
@@ -119,6 +128,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/counts", "GET", asking.counts)
     yield route("/functions", "GET", asking.functions)
     yield route("/stats", "GET", asking.stats)
+    yield route("/sweep", "POST", sweep)
     yield route("/signal/{id:path}", "POST", controlling.signal)
     yield route("/decide/{id:path}", "POST", controlling.decide)
     yield route("/complete/{token:path}", "POST", controlling.complete)

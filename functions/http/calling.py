@@ -35,7 +35,7 @@ async def _start(call: Call, kind: str) -> Answer:
     by = single(query, "by")
     if len(by) > 200:
         raise Refused(400, "by is longer than 200 characters; shorten it")
-    handle = await call.runtime.start(name, await call.json(), id=id, by=by)
+    handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by))
     wait = call.wait(0.0)
     url = result_url(handle.id)
     outcome = await result_of(call.runtime, handle.id, wait) if wait else None
@@ -60,7 +60,7 @@ async def send_message(call: Call) -> Answer:
     call.function(agent, "agent")
     call.query()
     message = await _message(call)
-    sent = await call.runtime.send(agent, session, message.content, id=message.id, by=message.by)
+    sent = await call.runtime.send(agent, session, message.content, id=message.id, by=call.by(message.by))
     wait = call.wait(CONVERSATION)
     outcome = await reply_to(call.runtime, sent.execution, sent.id, wait) if wait else None
     pending = {"id": sent.execution, "message": sent.id}

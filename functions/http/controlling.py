@@ -35,7 +35,9 @@ async def decide(call: Call) -> Answer:
     id = call.path("id")
     call.query()
     body = await call.model(Decision)
-    decided = call.runtime.decide(id, body.op, body.approved, by=body.by, reason=body.reason, digest=body.digest)
+    decided = call.runtime.decide(
+        id, body.op, body.approved, by=call.by(body.by), reason=body.reason, digest=body.digest
+    )
     await refusing(409, decided)
     return accepted()
 
@@ -71,7 +73,7 @@ def verb(action: str) -> Endpoint:
         id = call.path("id")
         call.query()
         body = await call.model(Reason)
-        await refusing(409, call.runtime.act(action, id, by=body.by, reason=body.reason))
+        await refusing(409, call.runtime.act(action, id, by=call.by(body.by), reason=body.reason))
         return accepted(result_url(id))
 
     return endpoint
@@ -85,14 +87,14 @@ async def bulk(call: Call) -> Answer:
         event = await call.model(BulkSignal)
         chosen = _chosen(event.where, everything=event.all)
         count = await call.runtime.signal_all(
-            chosen, event.name, event.data, event_id=event.id, source=event.source, by=event.by
+            chosen, event.name, event.data, event_id=event.id, source=event.source, by=call.by(event.by)
         )
         return json_answer({"count": count})
     if action not in ACTIONS:
         raise Refused(404, f"there is no action {action[:40]!r}; the actions are: {', '.join(ACTIONS)}, signal")
     body = await call.model(Bulk)
     where = _chosen(body.where, everything=body.all)
-    return json_answer({"count": await call.runtime.bulk(action, where, by=body.by, reason=body.reason)})
+    return json_answer({"count": await call.runtime.bulk(action, where, by=call.by(body.by), reason=body.reason)})
 
 
 def _chosen(where: Where, *, everything: bool) -> Filter:

@@ -1,5 +1,8 @@
 """Who may talk to the server. On loopback nobody needs to say who they are, but web pages in the user's browser
 stay out (DNS rebinding, cross-site requests). On any other address everybody needs the token.
+
+Brokers and schedulers can send a token only in the URL that they are configured with, which others can read and which
+ends up in logs. They get a delivery token, which lets events and sweeps in and nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +22,10 @@ OPEN = frozenset({"/healthz", "/readyz"})
 """Paths without authentication: they tell a probe whether the process works, and nothing else."""
 
 
+DELIVERED = "overwinter.delivered"
+"""Set in the scope of a request that came with the delivery token."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without a port, means this machine only."""
     name = host.strip("[]").lower()
@@ -31,13 +38,16 @@ def is_loopback(host: str) -> bool:
     return address.is_loopback
 
 
-def guard(host: str, token: str | None) -> None:
+def guard(host: str, token: str | None, delivery_token: str | None = None) -> None:
     """Refuse to start where strangers could reach an unprotected server. Raises InvalidInput."""
-    if token is not None and len(token) < 16:
-        raise InvalidInput(
-            "the token is too short to be a secret; make one with: python -c 'import secrets; "
-            "print(secrets.token_urlsafe(32))'"
-        )
+    for secret in (token, delivery_token):
+        if secret is not None and len(secret) < 16:
+            raise InvalidInput(
+                "the token is too short to be a secret; make one with: python -c 'import secrets; "
+                "print(secrets.token_urlsafe(32))'"
+            )
+    if delivery_token is not None and token in (None, delivery_token):
+        raise InvalidInput("a delivery token needs OVERWINTER_TOKEN beside it, and the two must differ")
     if token is None and not is_loopback(host):
         raise InvalidInput(
             f"{host or 'every address'} can be reached from other machines, and no token is set; set "
@@ -48,9 +58,10 @@ def guard(host: str, token: str | None) -> None:
 class Guard:
     """ASGI middleware: 401 without the token, 403 for browsers of other sites, otherwise nothing."""
 
-    def __init__(self, app: object, token: str | None) -> None:
+    def __init__(self, app: object, token: str | None, delivery_token: str | None = None) -> None:
         self._app = app
         self._token = None if token is None else token.encode()
+        self._delivery = None if delivery_token is None else delivery_token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -71,8 +82,13 @@ class Guard:
         given = _given_token(headers, scope.get("query_string", b""))
         if given is None:
             return _unauthorized("send Authorization: Bearer TOKEN", "Bearer")
-        if not hmac.compare_digest(given, self._token):
+        if hmac.compare_digest(given, self._token):
+            return None
+        if self._delivery is None or not hmac.compare_digest(given, self._delivery):
             return _unauthorized("the token is wrong", 'Bearer error="invalid_token"')
+        if scope["path"] not in ("/", "/sweep") and not scope["path"].startswith("/events/"):
+            return Refused(403, "this token only delivers events and sweeps; use the API's own token")
+        scope[DELIVERED] = True
         return None
 
 

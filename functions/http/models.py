@@ -96,6 +96,14 @@ class Count(BaseModel):
     count: int
 
 
+class Swept(BaseModel):
+    """What came of a sweep."""
+
+    taken: int = Field(description="executions that were seen at work meanwhile")
+    active: int = Field(description="those that still are, because the time was over")
+    next: int | None = Field(description="earliest wake time, in ms since the epoch; in the past: more is due")
+
+
 class Outcome(BaseModel):
     """How far an execution or a message is. ``result`` when completed, ``error`` when it ended otherwise."""
 

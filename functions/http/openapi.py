@@ -28,6 +28,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Reason,
     models.Bulk,
     models.Count,
+    models.Swept,
     models.Outcome,
     models.Execution,
     models.Executions,
@@ -151,6 +152,7 @@ def _fixed_paths() -> Json:
     done: dict[int, Json | None] = {202: None}
     message = parameter("id", "query") | {"required": True}
     probe = (500, 503)
+    swept: dict[int, Json | None] = {200: ref(models.Swept), 204: None}
     paths: Json = {
         "/": {"post": _delivery("Take in CloudEvents")},
         "/events/{function}": {"post": _delivery("Take in CloudEvents for one function", parameter("function"))},
@@ -178,6 +180,9 @@ def _fixed_paths() -> Json:
             "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)
         },
         "/heartbeat/{token}": {"post": operation("Keep a callback open", done, parameters=token)},
+        "/sweep": {
+            "post": operation("Take what is due", swept, parameters=(_PREFER,), errors=(400, 401, 403, 413, 500, 503))
+        },
         "/healthz": {"get": operation("The process answers", {200: {}}, errors=probe)},
         "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
     }

@@ -59,6 +59,11 @@ class Call(NamedTuple):
     def header(self, name: str) -> str:
         return header(self.headers, name.encode())
 
+    def by(self, claimed: str) -> str:
+        """Who acts: whom the request names, and whom the platform has verified."""
+        caller = str(self.scope.get("overwinter.caller", ""))
+        return f"{claimed} ({caller})" if claimed and caller else claimed or caller
+
     async def body(self) -> bytes:
         return await read_body(self.scope, self.receive, self.service.max_body)
 

@@ -1,0 +1,269 @@
+"""One execution environment of Lambda: an event loop and a runtime that live from its first event to its last.
+
+Between two events Lambda freezes the process, so an invocation returns only when everything that it took up is at
+rest. When its time is nearly up instead, it hands over: running calls may end, what they have done is committed, and
+the leases are given up, so that the next process goes on at once. Nothing of what was true before a freeze is
+trusted after it: every event begins with the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from types import FrameType
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from urllib.parse import unquote
+
+from ...orchestrator.engine import Settings
+from ...orchestrator.runtime import Runtime
+from ...state.errors import StoreUnavailable
+from ...state.opening import open_store
+from ...state.store import Store
+from ..event_intake import Taken, take, take_for
+from ..http.answer import Answer
+from ..http.message import preference
+from ..http.problem import answered, settle
+from ..http.sweeping import sweep_for
+from ..loading import functions_of, load
+from .access import Access, access
+from .batch import is_batch, take_batch
+from .events import Delivery, Sweep, read
+from .gateway import Request, ask, is_request, read_request, write_answer
+
+log = logging.getLogger("overwinter.aws")
+T = TypeVar("T")
+
+RESERVE = 15.0  # seconds of an invocation that are kept for handing over, at most a quarter of it
+LAST_MOMENT = 0.3  # seconds that running calls get on SIGTERM; Lambda sends SIGKILL half a second after it
+LONGEST_PAUSE = 0.02  # between two looks whether everything is at rest
+WORKED_ON = ("/agents/", "/sessions/", "/workflows/")  # requests whose outcome may come while they stay open
+
+SETTINGS = Settings(poll="1h")
+"""The schedule sweeps. Of its own a process looks at the due index when it opens the store, and when a timer comes
+that it knows of; many processes that each looked often would cost more than all the rest."""
+
+
+class Context(Protocol):
+    """What Lambda says about an invocation."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class Hours(NamedTuple):
+    """The time of one invocation, on the loop's clock: work until ``stop``, be gone by ``end``."""
+
+    stop: float
+    end: float
+
+    @property
+    def grace(self) -> float:
+        """Seconds that running calls get when there is no more time."""
+        return (self.end - self.stop) * 2 / 3
+
+
+class Handler:
+    """Takes Lambda's events for ``functions``; an object that Lambda calls like any handler.
+
+    ``store`` and ``settings`` are Runtime's. Errors are answered where somebody waits (HTTP), and raised
+    elsewhere, so that Lambda tries again and then keeps the event in the dead-letter queue.
+    """
+
+    def __init__(
+        self,
+        functions: Mapping[str, Any],
+        door: Access,
+        *,
+        store: str | Store | None = None,
+        settings: Settings = SETTINGS,
+    ) -> None:
+        # A runtime, and with it the name of an incarnation, is made by the first event: what is made before may be
+        # in a snapshot from which Lambda starts many processes. But a wrong DSN is named here.
+        self._make: Callable[[], Runtime] = lambda: Runtime(functions, store, settings)
+        self._door = door
+        if not isinstance(store, Store):
+            open_store(store)
+        self._runtime: Runtime | None = None
+        self._app: Any = None
+        self._runner = asyncio.Runner()
+        self._leaving = False
+        self._closed = False
+
+    def __call__(self, event: Any, context: Context) -> Any:
+        """Take one event; returns when everything is at rest. Raises what it could not take in."""
+        return self._runner.run(self._invoked(event, context))
+
+    def close(self) -> None:
+        """Hand over what is held and let go of the store. Idempotent; not during an invocation."""
+        if not self._closed:
+            self._closed = True
+            self._runner.run(self._hand_over(0.0, None))
+            self._runner.close()
+
+    def close_on_sigterm(self) -> None:
+        """On SIGTERM close and exit. In the middle of an invocation, hand over at once and answer."""
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            self._leaving = True
+            if self._closed or not self._runner.get_loop().is_running():
+                self.close()
+                sys.exit(0)
+
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, leave)
+
+    # -- one invocation ------------------------------------------------------------------------------
+
+    async def _invoked(self, event: Any, context: Context) -> Any:
+        now = asyncio.get_running_loop().time()
+        left = context.get_remaining_time_in_millis() / 1000
+        hours = Hours(now + left - min(RESERVE, left / 4), now + left)
+        members = cast("dict[str, Any]", event) if type(event) is dict else {}
+        if is_request(members):
+            return write_answer(await answered(self._requested(members, hours)))
+        settled = await settle(self._taken(event, members, hours))
+        await self._come_to_rest(hours)
+        if settled.error is not None:
+            raise settled.error
+        return settled.value
+
+    async def _taken(self, event: Any, members: dict[str, Any], hours: Hours) -> Any:
+        async def take_document(document: Any) -> Any:
+            meant = read(document)
+            if isinstance(meant, Sweep):
+                return await self._sweep(hours)
+            return await _in_time(self._delivered(meant), hours)
+
+        return await (take_batch(members["Records"], take_document) if is_batch(members) else take_document(event))
+
+    async def _delivered(self, delivery: Delivery) -> dict[str, Any]:
+        runtime = await self._opened()
+        event, function = delivery
+        return _told(await (take_for(runtime, function, event) if function else take(runtime, event)))
+
+    async def _sweep(self, hours: Hours) -> dict[str, Any]:
+        """Take up what is due until nothing is; what was taken has come to rest then, if the time was enough."""
+        runtime = await _in_time(self._opened(), hours)
+        swept = await sweep_for(runtime, max(0.0, hours.stop - asyncio.get_running_loop().time()))
+        return swept._asdict()
+
+    async def _requested(self, event: dict[str, Any], hours: Hours) -> Answer:
+        caller = self._door.caller(event)
+        request = read_request(event)
+        if caller:
+            log.info("%s %s by %s", request.method, request.path, caller)
+            request = self._presented(request)
+        wait, reply = preference(request.headers)
+        if wait is None and not reply and request.method == "POST":
+            request = request._replace(headers=[*request.headers, (b"prefer", b"respond-async")])
+        settled = await settle(_in_time(self._asked(request, caller, hours), hours))
+        rests = await self._come_to_rest(hours)
+        if settled.error is not None:
+            raise settled.error
+        first = cast("Answer", settled.value)
+        if first.status != 202 or wait == 0 or not rests or not request.path.startswith(WORKED_ON):
+            return first
+        return await self._look_again(first, caller, hours) or first
+
+    async def _asked(self, request: Request, caller: str, hours: Hours) -> Answer:
+        runtime = await self._opened()
+        if self._app is None:
+            from ..http.app import create_app  # only for HTTP; it takes long to load
+
+            left = hours.stop - asyncio.get_running_loop().time()
+            self._app = create_app(runtime, token=self._door.token, longest_wait=max(0.0, left - 1.0))
+        return await ask(self._app, request, caller)
+
+    async def _look_again(self, first: Answer, caller: str, hours: Hours) -> Answer | None:
+        """The outcome, when it has come while the request stayed open."""
+        known = dict(first.headers)
+        path, _, query = known.get("location", "").partition("?")
+        if not path:
+            return None
+        look = Request("GET", unquote(path), path.encode(), query.encode(), [(b"prefer", b"wait=0")], b"", "", "")
+        settled = await settle(_in_time(self._asked(self._presented(look), caller, hours), hours))
+        found = settled.value
+        if found is None or found.status != 200:
+            return None
+        replayed = [(name, value) for name, value in first.headers if name == "idempotent-replay"]
+        return Answer(200, found.body, (*found.headers, *replayed))
+
+    def _presented(self, request: Request) -> Request:
+        """The request with the app's token in place of AWS's signature, which has done its work."""
+        others = [(name, value) for name, value in request.headers if name != b"authorization"]
+        return request._replace(headers=[*others, (b"authorization", f"Bearer {self._door.token}".encode())])
+
+    # -- the runtime ---------------------------------------------------------------------------------
+
+    async def _opened(self) -> Runtime:
+        if self._runtime is None:
+            self._runtime = await self._make().__aenter__()
+        return self._runtime
+
+    async def _come_to_rest(self, hours: Hours) -> bool:
+        """Wait until nothing is active; hand over when the time is up before. True when all rests here."""
+        if await self._rests(hours):
+            return True
+        await self._hand_over(LAST_MOMENT if self._leaving else hours.grace, hours.end)
+        return False
+
+    async def _rests(self, hours: Hours) -> bool:
+        loop = asyncio.get_running_loop()
+        pause = 0.001
+        while self._runtime is not None and not self._runtime.engine.idle():
+            if self._leaving or loop.time() >= hours.stop:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * 1.5)
+        return True
+
+    async def _hand_over(self, grace: float, end: float | None) -> None:
+        """Close the runtime; the next event opens another, as another incarnation."""
+        runtime, self._runtime, self._app = self._runtime, None, None
+        if runtime is not None:
+            settled = await settle(_by(end, runtime.close(grace)))
+            if settled.error is not None:
+                log.warning("the hand-over was not completed (%s); what is left is taken over later", settled.error)
+
+
+async def _in_time(work: Awaitable[T], hours: Hours) -> T:
+    """Await ``work`` until the time to hand over. Raises StoreUnavailable then: trying again may help."""
+    limit = asyncio.timeout_at(hours.stop)
+    try:
+        async with limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise StoreUnavailable("the time of this invocation is up; what it began goes on elsewhere") from None
+
+
+async def _by(end: float | None, work: Awaitable[None]) -> None:
+    async with asyncio.timeout_at(end):
+        await work
+
+
+def _told(taken: Taken) -> dict[str, Any]:
+    """What became of an event, for who invoked the function directly."""
+    named = {"function": taken.function, "execution": taken.execution, "message": taken.message}
+    told: dict[str, Any] = {"status": taken.fate.value} | {name: value for name, value in named.items() if value}
+    return told | ({"result": taken.value} if taken.value is not None else {})
+
+
+def handler_for(
+    app: str,
+    *,
+    auth: str | None = None,
+    token: str | None = None,
+    store: str | Store | None = None,
+    settings: Settings = SETTINGS,
+) -> Handler:
+    """The handler for the functions of a file or module (``support_desk.py``).
+
+    ``auth`` and ``token`` are OVERWINTER_AUTH and OVERWINTER_TOKEN unless given. Raises InvalidInput that says what
+    to change.
+    """
+    return Handler(functions_of(load(app)), access(auth, token), store=store, settings=settings)

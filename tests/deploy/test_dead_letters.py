@@ -1,0 +1,212 @@
+"""``knative/dead_letters.py``: what could not be delivered is kept once, waits for a person, and is sent again as it
+came, to a real server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import importlib.util
+import json
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from overwinter.state.errors import InvalidInput, StoreUnavailable
+
+from .manifests import KNATIVE
+
+TOKEN, DELIVERY = "the-token-of-the-api", "the-token-of-deliveries"
+EVENT = {
+    "ce-specversion": "1.0",
+    "ce-id": "m-1",
+    "ce-source": "/shop",
+    "ce-type": "io.overwinter.call.support",
+    "ce-subject": "c-17",
+    "ce-greeting": "Gr%C3%BC%C3%9Fe",
+    "content-type": "application/json",
+}
+DEAD = {
+    "ce-knativeerrordest": f"http://support-desk.desk.svc/?access_token={DELIVERY}",
+    "ce-knativeerrorcode": "503",
+    "ce-knativeerrordata": base64.b64encode(b"the store is away").decode(),
+}
+
+
+class Desk(HTTPServer):
+    """Takes what is sent again, and answers with ``status``."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.status = 202
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        desk = cast("Desk", self.server)
+        body = self.rfile.read(int(self.headers["content-length"]))
+        desk.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        self.send_response(desk.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing on stderr."""
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with Desk() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch, desk: Desk) -> Any:
+    """The module, as it is loaded by path, with its environment."""
+    monkeypatch.setenv("OVERWINTER_TOKEN", TOKEN)
+    monkeypatch.setenv("OVERWINTER_DELIVERY_TOKEN", DELIVERY)
+    monkeypatch.setenv("OVERWINTER_STATE", "memory://")
+    monkeypatch.setenv("DESK_URL", f"http://127.0.0.1:{desk.server_port}/")
+    spec = importlib.util.spec_from_file_location("dead_letters", Path(KNATIVE / "dead_letters.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "dead_letters", module)
+    spec.loader.exec_module(module)
+    return module
+
+
+Main = Callable[[httpx.AsyncClient], Coroutine[Any, Any, None]]
+
+
+def run(letters: Any, main: Main) -> None:
+    async def whole() -> None:
+        app = letters.create()
+        async with app.router.lifespan_context(app):
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            transport = httpx.ASGITransport(app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://letters", headers=headers) as client:
+                await asyncio.wait_for(main(client), 30)
+
+    asyncio.run(whole())
+
+
+async def post(client: httpx.AsyncClient, headers: dict[str, str], body: bytes = b'"Where is my order?"') -> int:
+    """A delivery as a broker makes it: with the token in the URL."""
+    answer = await client.post(
+        f"/?access_token={DELIVERY}", content=body, headers={**headers, "authorization": f"Bearer {DELIVERY}"}
+    )
+    assert answer.content == b"" or answer.is_error
+    return answer.status_code
+
+
+async def waiting(client: httpx.AsyncClient) -> dict[str, Any]:
+    """The one letter that waits for a person."""
+    while True:
+        listed = (await client.get("/executions", params={"awaits": "approval"})).json()["executions"]
+        if listed:
+            (head,) = listed
+            return dict(head)
+        await asyncio.sleep(0.01)
+
+
+async def decided(client: httpx.AsyncClient, id: str, approved: bool) -> dict[str, Any]:
+    answer = await client.post(f"/decide/{id}", json={"approved": approved, "by": "ana", "reason": "it is old"})
+    assert answer.status_code == 202
+    return dict((await client.get(f"/results/{id}", headers={"prefer": "wait=20"})).json())
+
+
+@pytest.mark.parametrize("body", [b'"Where is my order?"', b"\xff\x00 no text", b""])
+def test_an_approved_letter_is_sent_again_as_it_came(letters: Any, desk: Desk, body: bytes) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        for _ in range(3):
+            assert await post(client, EVENT | DEAD, body) == 202
+        head = await waiting(client)
+        assert "io.overwinter.call.support from /shop" in head["note"]
+        (approval,) = (await client.get(f"/approvals/{head['id']}")).json()["approvals"]
+        assert approval["data"]["error"]["code"] == "503"
+        assert DELIVERY not in json.dumps((await client.get(f"/history/{head['id']}")).json())
+        outcome = await decided(client, head["id"], True)
+        assert outcome["status"] == "completed" and "202" in outcome["result"]
+
+    run(letters, main)
+    ((headers, sent),) = desk.taken
+    assert sent == body
+    assert {name: value for name, value in headers.items() if name in EVENT} == EVENT
+    assert not [name for name in headers if "knativeerror" in name]
+    assert headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_denied_letter_is_dropped_and_says_by_whom(letters: Any, desk: Desk) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        assert await post(client, EVENT | DEAD) == 202
+        outcome = await decided(client, (await waiting(client))["id"], False)
+        assert outcome["result"] == "dropped by ana: it is old"
+
+    run(letters, main)
+    assert desk.taken == []
+
+
+def test_an_event_that_the_desk_refuses_fails_by_name(letters: Any, desk: Desk) -> None:
+    desk.status = 422
+
+    async def main(client: httpx.AsyncClient) -> None:
+        await post(client, EVENT | DEAD)
+        outcome = await decided(client, (await waiting(client))["id"], True)
+        assert outcome["status"] == "failed" and "the desk answered 422" in outcome["error"]["message"]
+
+    run(letters, main)
+    assert len(desk.taken) == 1
+
+
+def test_what_is_no_valid_event_is_kept_all_the_same(letters: Any) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        assert await post(client, {"ce-type": "odd", "content-type": "text/plain"}, b"who knows") == 202
+        head = await waiting(client)
+        (approval,) = (await client.get(f"/approvals/{head['id']}")).json()["approvals"]
+        assert approval["data"]["body"] == "who knows"
+
+    run(letters, main)
+
+
+def test_when_the_store_is_away_the_letter_is_logged_and_the_broker_tries_again(
+    letters: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gone(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("the store is away")
+
+    async def main(client: httpx.AsyncClient) -> None:
+        monkeypatch.setattr(letters.Runtime, "start", gone)
+        assert await post(client, EVENT | DEAD) == 503
+        assert "Where is my order?" in caplog.text and DELIVERY not in caplog.text
+
+    run(letters, main)
+
+
+def test_nobody_comes_in_without_a_token(letters: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        del client.headers["authorization"]
+        assert (await client.post("/", headers=EVENT)).status_code == 401
+        assert (await client.get("/healthz")).status_code == 200
+
+    run(letters, main)
+    monkeypatch.delenv("OVERWINTER_TOKEN")
+    with pytest.raises(InvalidInput, match="OVERWINTER_TOKEN"):
+        letters.create()
+
+
+def test_a_tick_sweeps_here_too(letters: Any) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        ping = EVENT | {"ce-type": "dev.knative.sources.ping"}
+        assert (await client.post(f"/sweep?access_token={DELIVERY}", headers=ping)).status_code == 204
+
+    run(letters, main)
