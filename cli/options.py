@@ -85,7 +85,7 @@ class Load(NamedTuple):
     threads: int
     grace: str
     lease: str | None
-    retention: str | None
+    retention: str | None = None
 
     def settings(self) -> Settings:
         from ..orchestrator.engine import Settings
