@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from overwinter.tests.servers.moto import Moto, signed
 from overwinter.tests.servers.redis import RedisCluster, RedisServer
 
 
@@ -19,3 +20,9 @@ def redis_server() -> Iterator[RedisServer]:
 def redis_cluster() -> Iterator[RedisCluster]:
     with RedisCluster() as cluster:
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    with signed(), Moto() as server:
+        yield server

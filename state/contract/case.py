@@ -27,6 +27,9 @@ class Case(ABC):
     window = 7 * DAY
     """The deduplication window of the stores that ``make_store`` makes, in ms."""
 
+    events_a_day = 20
+    """How many events a long-lived execution gets a day; fewer for a store that is slow under test."""
+
     @abstractmethod
     async def make_store(self) -> Store:
         """A fresh, opened store without executions."""

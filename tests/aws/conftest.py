@@ -12,17 +12,10 @@ import pytest
 
 from overwinter.functions.aws import Handler, handler_for
 from overwinter.state.opening import open_store
-from overwinter.tests.servers.moto import Moto, signed
+from overwinter.tests.servers.moto import Moto
 
 NIGHT_DESK = Path(__file__).parent / "programs" / "night_desk.py"
 Make = Callable[..., Handler]
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[Moto]:
-    """moto's server, with credentials for it in the environment."""
-    with Moto() as server, signed():
-        yield server
 
 
 @pytest.fixture(params=["sqlite", "dynamodb"])

@@ -26,8 +26,10 @@ from types import TracebackType
 from typing import Any, cast
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0
@@ -92,7 +94,8 @@ class RedisServer:
 
     def client(self) -> Redis:
         """A plain client, to look at the server and to set it up. Close it."""
-        return Redis(HOST, self.port, password=self.password, protocol=2, driver_info=None)
+        once = Retry(NoBackoff(), 0)
+        return Redis(HOST, self.port, password=self.password, protocol=2, driver_info=None, retry=once)
 
     def say(self, *command: str | int | bytes) -> Any:
         """One command and its answer."""

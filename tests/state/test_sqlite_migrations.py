@@ -23,7 +23,8 @@ def write_first_version(path: Path) -> None:
     rows = [(1, "x", "waiting", 2, 2, 1, 0), (2, "y", "idle", 1, 1, 2, 1)]
     for no, id, status, version, length, arrivals, waiting in rows:
         connection.execute(
-            "INSERT INTO execution VALUES (?, ?, 'f', 'workflow', NULL, ?, ?, ?, 1, ?, ?, NULL, NULL, ?, ?, '', '', '')",
+            "INSERT INTO execution"
+            " VALUES (?, ?, 'f', 'workflow', NULL, ?, ?, ?, 1, ?, ?, NULL, NULL, ?, ?, '', '', '')",
             (no, id, NOW, version, length, arrivals, waiting, status, NOW),
         )
     connection.execute("INSERT INTO journal VALUES (?, ?)", (1 << 28 | 1, '{"type":"start"}'))

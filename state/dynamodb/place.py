@@ -1,0 +1,53 @@
+"""Where the data is: a ``dynamodb://`` DSN, taken apart and checked."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from ..errors import InvalidInput
+from ..quantities import milliseconds
+
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+_OPTIONS = ("region", "endpoint", "bucket", "retention")
+_FORM = "dynamodb://table?region=eu-central-1&bucket=name&retention=30d"
+
+
+class Place(NamedTuple):
+    """Empty texts mean: as the AWS environment says (region, endpoint), or none (bucket)."""
+
+    table: str
+    region: str = ""
+    endpoint: str = ""
+    bucket: str = ""
+    folder: str = ""  # inside the bucket; ends with a slash unless empty
+    retention: int | None = None  # ms that a finished execution is kept; None: until somebody deletes it
+
+    def __str__(self) -> str:
+        return f"DynamoDB table {self.table}" + (f" in {self.region}" if self.region else "")
+
+
+def parse(dsn: str) -> Place:
+    """The place of ``dynamodb://table?region=…&endpoint=…&bucket=name/folder&retention=30d``; all options may lack.
+    Raises InvalidInput that shows the form."""
+    parts = urlsplit(dsn)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.scheme != "dynamodb" or not _TABLE.fullmatch(parts.netloc) or parts.path not in ("", "/"):
+        raise InvalidInput(f"{dsn!r} names no DynamoDB table; write {_FORM}")
+    for name in options:
+        if name not in _OPTIONS:
+            raise InvalidInput(f"{dsn!r}: there is no option {name!r}; there are {', '.join(_OPTIONS)}")
+    bucket, _, folder = options.get("bucket", "").strip("/").partition("/")
+    try:
+        retention = milliseconds(options["retention"]) if "retention" in options else None
+    except ValueError as error:
+        raise InvalidInput(f"{dsn!r}: retention: {error}") from None
+    return Place(
+        table=parts.netloc,
+        region=options.get("region", ""),
+        endpoint=options.get("endpoint", ""),
+        bucket=bucket,
+        folder=f"{folder}/" if folder else "",
+        retention=retention,
+    )
