@@ -133,7 +133,11 @@ class Engine:
         self._cache.clear()
         self.performer.close()
         self.waiters.cancel()
-        await self.store.retire(self.owner)
+        try:
+            async with asyncio.timeout_at(max(deadline, self.loop.time() + 1)):
+                await self.store.retire(self.owner)
+        except (StoreError, TimeoutError) as error:
+            log.warning("the leases of this process end by themselves, the store can't be told (%s)", error)
 
     def token(self) -> str:
         """What names one commit among all commits of all processes."""

@@ -102,8 +102,10 @@ class Runtime(Control):
         self.ready = False
         for waiter in self._awaited.values():
             waiter.cancel()
-        await self.engine.close(grace)
-        await self.store.close()
+        try:
+            await self.engine.close(grace)
+        finally:
+            await self.store.close()
 
     def clock(self) -> int:
         return self.engine.clock()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -241,7 +241,7 @@ class MemoryStore(Store):
         return {owner: held[owner] for owner, expires in self._owners.items() if expires > now}
 
     @asynccontextmanager
-    async def watch(self, id: str) -> AsyncIterator[asyncio.Event]:
+    async def watch(self, id: str) -> AsyncGenerator[asyncio.Event]:
         event = asyncio.Event()
         self._watched.setdefault(id, set()).add(event)
         try:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from .quantities import Duration
@@ -218,5 +218,5 @@ class Store(ABC):
 
 
 @asynccontextmanager
-async def _silence() -> AsyncIterator[None]:
+async def _silence() -> AsyncGenerator[None]:
     yield None

@@ -27,6 +27,7 @@ LIMIT = 256 * 1024 * 1024
 """What one call may weigh, in bytes; a server takes texts up to 512 MB (proto-max-bulk-len)."""
 
 _REDIRECTIONS = 8  # at once; then with pauses
+_MOVING = Refusal("TRYAGAIN the keys are being moved")
 
 
 class Exchange:
@@ -129,7 +130,7 @@ class Exchange:
         else:
             if code in ("READONLY", "CLUSTERDOWN", "MOVED", "ASK"):
                 self.servers.suspect(link)
-            self.retry(call, StoreUnavailable(refusal.text) if code in ("MOVED", "ASK") else refusal)
+            self.retry(call, _MOVING if code in ("MOVED", "ASK") else refusal)
 
     def _redirect(self, call: _Call[Any], link: Link, refusal: Refusal) -> None:
         code, slot, place = refusal.text.split(" ")

@@ -9,6 +9,7 @@ ends, or says nothing for too long, is given back with its outcome unknown.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
@@ -44,6 +45,7 @@ class Link:
         self._waiting: list[Sent] = []  # not sent yet
         self._flying: deque[Sent] = deque()  # sent, not answered
         self._wire: _Wire | None = None
+        self._ending: set[asyncio.Future[None]] = set()  # connections that have not ended yet
         self._dialling: asyncio.Task[None] | None = None
         self._scheduled = False
         self._watch: asyncio.TimerHandle | None = None
@@ -69,17 +71,18 @@ class Link:
         if self._dialling is not None:
             self._dialling.cancel()
             await asyncio.wait([self._dialling])
-        wire = self._wire
         self.drop(ConnectionError("the store was closed"))
-        if wire is not None:
-            await wire.ended
+        if self._ending:
+            await asyncio.wait(self._ending)
 
     # -- connecting ----------------------------------------------------------------------------------
 
     async def _connect(self) -> None:
         try:
             connection = await self._dial()
-            self._wire = _Wire(connection, self)
+            wire = self._wire = _Wire(connection, self)
+            self._ending.add(wire.ended)
+            wire.ended.add_done_callback(self._ending.discard)
         except (RedisError, OSError, StoreError) as error:
             self._dialling = None
             self._give_back(error)
@@ -172,3 +175,14 @@ class _Wire(asyncio.Protocol):
         if not self.ended.done():
             self.ended.set_result(None)
         self._link.ended(self, exc)
+
+
+async def hang_up(connection: Connection) -> None:
+    """End a connection that no link has taken over, without a farewell that somebody might not answer."""
+    held = cast(Any, connection)
+    writer: asyncio.StreamWriter | None = held._writer
+    if writer is not None:
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        held._close()

@@ -178,7 +178,8 @@ class _Cluster(Servers):
         try:
             await self._client.nodes_manager.initialize()
         except (RedisClusterException, RedisError, OSError, LookupError) as error:
-            # LookupError: nobody has any slot. All nodes it knew may be gone; next time the ones in the address are asked.
+            # LookupError: nobody has any slot. All nodes it knew may be gone, so next time those in the address are
+            # asked.
             self.trouble = error.__cause__ if isinstance(error.__cause__, Exception) else error
             await self._leave()
             return
@@ -200,8 +201,9 @@ class _Cluster(Servers):
         )
 
     async def _leave(self) -> None:
-        client, self._client = self._client, None
+        client = self._client
         if client is not None:
             for kept in ("nodes_cache", "startup_nodes"):
                 with contextlib.suppress(RedisError, OSError):
                     await client.nodes_manager.aclose(kept)
+            self._client = None  # only now: whoever is stopped before leaves the rest to ``close``

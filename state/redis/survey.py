@@ -126,8 +126,10 @@ def _replicas(place: str, info: Mapping[str, str], settings: Mapping[str, str]) 
     if number == "0":
         return Remark(name, "ok", f"{place}: none; this server's disk is the only copy")
     if settings.get("min-replicas-to-write", "0") == "0":
-        detail = f"{place}: {number}; writes that no replica has are lost when a replica takes over"
-        return Remark(name, "ok", detail, "min-replicas-to-write 1 bounds what can be lost")
+        detail = f"{place}: {number}; what it has not got yet is lost when it takes over"
+        return Remark(
+            name, "warn", detail, "Set min-replicas-to-write 1: then no more than min-replicas-max-lag is lost"
+        )
     return Remark(name, "ok", f"{place}: {number}, of which {settings['min-replicas-to-write']} must follow")
 
 

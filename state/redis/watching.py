@@ -6,7 +6,6 @@ What is said while the connection is away is lost, so whoever waits is woken whe
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +13,8 @@ from typing import Any, cast
 
 from redis.asyncio.connection import Connection
 from redis.exceptions import RedisClusterException, RedisError
+
+from .link import hang_up
 
 _PATIENCE = 1.0  # seconds to wait for the server's word that it will tell
 _PAUSE = 0.2
@@ -41,7 +42,7 @@ class Watching:
             if self._listening is None:
                 self._listening = asyncio.ensure_future(self._listen())
             elif first:
-                await self._say(b"SUBSCRIBE", channel)
+                self._say(b"SUBSCRIBE", channel)
             told = True
             if not heard.is_set():
                 try:
@@ -55,7 +56,7 @@ class Watching:
             if not self._watched[channel]:
                 del self._watched[channel], self._heard[channel]
                 self._missed.discard(channel)
-                await self._say(b"UNSUBSCRIBE", channel)
+                self._say(b"UNSUBSCRIBE", channel)
 
     async def close(self) -> None:
         if self._listening is not None:
@@ -63,10 +64,12 @@ class Watching:
             await asyncio.wait([self._listening])
             self._listening = None
 
-    async def _say(self, word: bytes, *channels: bytes) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(RedisError, OSError):  # whoever listens notices, and subscribes anew
-                await self._connection.send_command(word, *channels, check_health=False)
+    def _say(self, word: bytes, *channels: bytes) -> None:
+        # Written at once: the client's own way to send yields before it writes, and connects again by itself when
+        # the connection was lost meanwhile. Whoever listens notices that, and subscribes anew.
+        connection = self._connection
+        if connection is not None and connection.is_connected:
+            cast(Any, connection)._writer.writelines(connection.pack_command(word, *channels))
 
     async def _listen(self) -> None:
         while True:
@@ -76,7 +79,7 @@ class Watching:
                 if self._watched:
                     await connection.send_command(b"SUBSCRIBE", *self._watched, check_health=False)
                 while True:
-                    self._hear(*await cast(Any, connection).read_response(disable_decoding=True, timeout=math.inf))
+                    self._hear(*await self._next(connection))
             except (RedisError, RedisClusterException, OSError):
                 self._missed.update(self._watched)
                 for heard in self._heard.values():
@@ -85,7 +88,13 @@ class Watching:
             finally:
                 self._connection = None
                 if connection is not None:
-                    await connection.disconnect(nowait=True)
+                    await hang_up(connection)
+
+    async def _next(self, connection: Connection) -> Any:
+        # Its own way of ending a connection waits for the other side, or leaves it half ended; ``hang_up`` does not.
+        return await cast(Any, connection).read_response(
+            disable_decoding=True, timeout=math.inf, disconnect_on_error=False
+        )
 
     def _hear(self, kind: bytes, channel: bytes, *_: object) -> None:
         if kind == b"subscribe" and channel in self._heard:

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 from ..errors import StoreCorrupt
 
+_INSIDE = frozenset({"OOM", "READONLY", "MISCONF", "WRONGTYPE", "NOREPLICAS", "NOPERM", "MASTERDOWN", "CLUSTERDOWN"})
+
 
 class Refusal:
     """An error reply. ``code`` is its first word, also when a script ran into it."""
@@ -113,6 +115,6 @@ def _code(text: str) -> str:
     if code == "ERR" and rest.startswith("Error running script"):
         # Before Redis 7 what a command said inside a script stands within the script's own error.
         for word in rest.split():
-            if word[0] == "-" and word[1:].isupper():
-                return word[1:]
+            if word.removeprefix("-") in _INSIDE:
+                return word.removeprefix("-")
     return code

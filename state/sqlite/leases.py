@@ -17,6 +17,9 @@ from typing import NamedTuple
 if sys.platform != "win32":
     import fcntl
 
+HUNG = 30_000
+"""Milliseconds after which a process on this machine that lives and does not beat (stopped, or blocked by its own
+code) is taken for dead like one elsewhere. Until then its lock is believed: it may be merely slow."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _TRIES = 5
 
@@ -48,11 +51,15 @@ class Leases:
         return name
 
     def alive(self, owner: Owner, now: int) -> bool:
-        if owner.lock in self._held:
-            return True
-        if self.machine and owner.machine == self.machine:
-            return self._locked(owner.lock)
-        return owner.expires > now
+        if owner.expires > now:
+            return not self._is_here(owner) or self._holds(owner.lock)
+        return owner.expires + HUNG > now and self._is_here(owner) and self._holds(owner.lock)
+
+    def _is_here(self, owner: Owner) -> bool:
+        return self.machine != "" and owner.machine == self.machine
+
+    def _holds(self, name: str) -> bool:
+        return name in self._held or self._locked(name)
 
     def drop(self, owner: str) -> None:
         """The owner ends, or is dead: unlock and remove its file."""

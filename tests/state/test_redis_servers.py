@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
+import os
 import secrets
 import ssl
 import threading
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -18,26 +19,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from redis.exceptions import BusyLoadingError
 
 from overwinter.state.contract.case import NOW, TTL, change, known, lease, mail, settle
 from overwinter.state.errors import StoreCorrupt, StoreError, StoreFull, StoreReadOnly, StoreUnavailable
-from overwinter.state.records import Answer, Head, NewExecution
+from overwinter.state.records import Answer, Head
 from overwinter.state.redis import RedisStore
 from overwinter.state.store import Store
 from overwinter.tests.servers.proxy import HOST
 from overwinter.tests.servers.redis import RedisServer, free_port, patiently
-
-NEW = NewExecution("ticket", "workflow")
-
-
-@asynccontextmanager
-async def opened(dsn: str, **settings: Any) -> AsyncGenerator[RedisStore]:
-    store = RedisStore(dsn, **settings)
-    await store.open()
-    try:
-        yield store
-    finally:
-        await store.close()
+from overwinter.tests.state.redis_cases import NEW, opened
 
 
 def refused(dsn: str, kind: type[StoreError], **settings: Any) -> str:
@@ -112,17 +103,32 @@ def test_a_server_that_stands_still_is_given_up_and_waited_for() -> None:
 
 
 def test_a_server_that_is_loading_is_waited_for() -> None:
+    def loading(server: RedisServer) -> bool:
+        try:
+            server.say("PING")
+        except BusyLoadingError:
+            return True
+        return False
+
+    def rewritten(server: RedisServer) -> bool:
+        return b"aof_rewrite_in_progress:0" in _info(server) and b"aof_last_bgrewrite_status:ok" in _info(server)
+
     async def scenario(server: RedisServer) -> None:
         async with opened(server.dsn(), patience="20s") as store:
             head = known(await lease(store, "x"))
-            for number in range(100):
-                await store.put("s", str(number), "1")
+            for number in range(20):
+                blobs = {"sha256:aa": os.urandom(500_000)}
+                await store.accept(f"z{number}", mail("k", blobs=blobs), now=NOW, create=NEW)
+            server.say("BGREWRITEAOF")  # only what a snapshot holds is loaded as slowly as the server is told
+            await asyncio.sleep(0.1)
+            await asyncio.to_thread(patiently, lambda: rewritten(server), "the log is not rewritten")
             server.stop()
             server.start(wait=False)
+            await asyncio.to_thread(patiently, lambda: loading(server), "the server is loaded at once")
             await works(store, head)
-            assert len(await store.keys("s")) == 100
+            assert (await store.counts())["pending"] == 21
 
-    with RedisServer("--key-load-delay", "3000", "--loglevel", "notice") as server:
+    with RedisServer("--key-load-delay", "10000") as server:
         asyncio.run(scenario(server))
 
 
@@ -134,7 +140,7 @@ def test_a_server_without_memory_takes_nothing_more_and_loses_nothing() -> None:
             await store.accept("waiting", mail("k"), now=NOW, create=NEW)
             before = await store.head("x")
             server.say("CONFIG", "SET", "maxmemory", "1")
-            calls = [
+            calls: list[Any] = [
                 store.append(change(head, ["e"], consumed=[1], release=True, status="failed", wake=NOW)),
                 store.append(change(head, (), consumed=[1])),
                 store.accept("waiting", mail("k2"), now=NOW),
@@ -209,7 +215,9 @@ def test_passwords_are_asked_for_and_never_shown() -> None:
     async def scenario(server: RedisServer) -> None:
         async with opened(server.dsn()) as store:
             await works(store, known(await lease(store, "x")))
-            server.say("ACL", "SETUSER", "ow", "on", ">word with/signs", "~{ow:*", "resetchannels", "&ow:*", "+@all", "-@admin")
+            server.say(
+                "ACL", "SETUSER", "ow", "on", ">word with/signs", "~{ow:*", "resetchannels", "&ow:*", "+@all", "-@admin"
+            )
         async with opened(f"redis://ow:word%20with%2Fsigns@{HOST}:{server.port}/0") as store:
             assert (await store.counts())["running"] == 1
             async with store.watch("x") as told:
@@ -313,8 +321,8 @@ class _Authority:
         (self._folder / f"{name}.key").write_bytes(key.private_bytes(pem, *plain))
 
 
-@contextmanager
-def _tls_front(target: int, folder: Path, authority: _Authority) -> Iterator[int]:
+@contextlib.contextmanager
+def _tls_front(target: int, folder: Path, authority: _Authority) -> Generator[int]:
     """TLS before a server that was built without it; whoever comes must show a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server.key")
@@ -325,15 +333,18 @@ def _tls_front(target: int, folder: Path, authority: _Authority) -> Iterator[int
     ports: list[int] = []
     ready = threading.Event()
 
+    open_writers: set[asyncio.StreamWriter] = set()
+
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+        open_writers.add(writer)
+        with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 writer.write(data)
                 await writer.drain()
-        except OSError:
-            pass
-        finally:
-            writer.close()
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        open_writers.discard(writer)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         answers, requests = await asyncio.open_connection(HOST, target)
@@ -346,7 +357,10 @@ def _tls_front(target: int, folder: Path, authority: _Authority) -> Iterator[int
         ready.set()
         await ended.wait()
         server.close()
-        await asyncio.sleep(0.05)
+        while open_writers:
+            for writer in open_writers:
+                writer.transport.abort()
+            await asyncio.sleep(0.01)
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
     thread.start()

@@ -15,6 +15,7 @@ import pytest
 
 from overwinter.state.records import Answer, Change, NewExecution
 from overwinter.state.sqlite import SqliteStore
+from overwinter.state.sqlite.leases import HUNG
 
 NOW = 1_790_000_000_000
 PROGRAMS = Path(__file__).parent / "programs"
@@ -187,3 +188,21 @@ def test_the_traces_of_dead_owners_are_removed(tmp_path: Path, start: Started) -
 
     asyncio.run(scenario())
     assert [path.name for path in tmp_path.iterdir()] == ["store.db"]
+
+
+def test_a_process_that_hangs_is_replaced_after_a_while_though_it_lives(tmp_path: Path) -> None:
+    async def check() -> None:
+        hung, other = SqliteStore(f"sqlite:///{tmp_path / 's.db'}"), SqliteStore(f"sqlite:///{tmp_path / 's.db'}")
+        await hung.open()
+        await other.open()
+        await hung.beat("hung", NOW, 2000)
+        await hung.accept("x", None, now=NOW, owner="hung", create=NewExecution("f", "workflow"))
+        for later in (1999, 2001, 2000 + HUNG - 1):  # it may be merely slow
+            assert dict(await other.owners(NOW + later)) == {"hung": 1}
+            assert await other.due(NOW + later) == []
+        assert dict(await other.owners(NOW + 2000 + HUNG)) == {}
+        assert await other.due(NOW + 2000 + HUNG) == ["x"]
+        await hung.close()
+        await other.close()
+
+    asyncio.run(check())

@@ -4,8 +4,8 @@
 -- ARGV  1 owner  2 now  3 when its leases end  4 beginning of the names of heads  5 … of mailboxes
 --
 -- Answers id, arrivals, id, arrivals … of its executions that have mail. Their heads and mailboxes are not among
--- the KEYS, because which they are is found out here: they are only read, and what is missed while a cluster moves
--- them is told by the next beat.
+-- the KEYS, because which they are is found out here: they are only read, and while a cluster moves them to another
+-- node and refuses, they are left to the next beat.
 
 local leased, owners = unpack(KEYS)
 local owner, now = ARGV[1], tonumber(ARGV[2])
@@ -25,9 +25,12 @@ end
 local mailed = {}
 for _, lease in ipairs(leases(owner, -1)) do
   local id = string.sub(lease, 57)
-  if redis.call('EXISTS', ARGV[5] .. id) == 1 then
-    mailed[#mailed + 1] = id
-    mailed[#mailed + 1] = redis.call('HGET', ARGV[4] .. id, 'arrivals') or '0'
+  if redis.pcall('EXISTS', ARGV[5] .. id) == 1 then
+    local arrivals = redis.pcall('HGET', ARGV[4] .. id, 'arrivals')
+    if type(arrivals) == 'string' then
+      mailed[#mailed + 1] = id
+      mailed[#mailed + 1] = arrivals
+    end
   end
 end
 return mailed

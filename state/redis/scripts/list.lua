@@ -31,9 +31,9 @@ local members = redis.call('ZREVRANGEBYLEX', KEYS[1], first, last, 'LIMIT', 0, s
 for i, member in ipairs(members) do
   local id = string.sub(member, offset + 17)
   if string.sub(id, 1, #prefix) == prefix then
-    local h = redis.call('HMGET', heads .. id, 'function', 'kind', 'status', 'version', 'length', 'base', 'arrivals',
+    local h = redis.pcall('HMGET', heads .. id, 'function', 'kind', 'status', 'version', 'length', 'base', 'arrivals',
       'owner', 'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state')
-    local here = h[3]
+    local here = not h.err and h[3]
     if not here or matches(h) then
       answer[#answer + 1] = id
       answer[#answer + 1] = here and h

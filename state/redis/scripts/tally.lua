@@ -16,7 +16,8 @@ local first = 0
 while true do
   local members = redis.call('ZRANGE', KEYS[1], first, first + 999)
   for _, member in ipairs(members) do
-    local status = redis.call('HGET', ARGV[1] .. string.sub(member, 17), 'status')
+    local status = redis.pcall('HGET', ARGV[1] .. string.sub(member, 17), 'status')
+    if type(status) == 'table' then return {} end -- a cluster is moving it, so nobody can count now
     if status then found[status] = (found[status] or 0) + 1 end
   end
   if #members < 1000 then break end
