@@ -1,7 +1,7 @@
 # Everything a contributor runs. Needs make and Python 3.11 or newer (with venv), nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test check bench bench-peers clean
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 # A first start with an empty bytecode cache is several times slower, so nothing here may run without one.
@@ -17,7 +17,7 @@ ARGS ?=
 
 help: ## list what can be done
 	@echo "overwinter: make TARGET"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-8s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 setup: .venv/.dev ## make .venv with everything that development needs
 
@@ -32,8 +32,11 @@ check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "mypy" && $(BIN)/mypy -p overwinter
 	@echo "pyright" && $(BIN)/pyright
 
-bench: .venv/.dev ## measure W1 to W6 beside raw floors, write benchmarks/latest.json
+bench: .venv/.dev ## measure W1 to W7 beside raw floors, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+bench-peers: .venv/.dev ## measure beside what is installed of the peers (PEERS_HOME, PEERS_SCRIPTS), print the ratios
+	@$(BIN)/python benchmarks/peers.py $(ARGS)
 
 clean: ## remove what the targets above have made
 	rm -rf .venv .dev build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .overwinter

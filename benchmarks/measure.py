@@ -22,6 +22,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from overwinter.benchmarks.places import PLACES, Place
+
 Floor = TypeVar("Floor")
 Product = TypeVar("Product")
 
@@ -40,37 +42,45 @@ class Result(NamedTuple):
 
 
 class Run:
-    """How a workload is run: where, how long, and whom to tell."""
+    """How a workload is run: where, on which store, how long, and whom to tell."""
 
-    def __init__(self, scratch: Path, quick: bool) -> None:
+    def __init__(self, scratch: Path, place: Place, quick: bool) -> None:
         self.scratch = scratch
+        self.place = place
         self.quick = quick
 
     def progress(self, text: str) -> None:
         _say({"progress": text})
 
     def report(self, id: str, value: float, unit: str, floor: float | None = None) -> None:
-        result = Result(id, value, unit, floor)
+        """A figure. ``{}`` in the id stands for the store."""
+        result = Result(id.format(self.place.name), value, unit, floor)
         _say({"result": {**result._asdict(), "ratio": result.ratio}})
-
-    def path(self, name: str) -> Path:
-        """A file in the scratch folder, in a folder of its own, so that its companions don't mix with others."""
-        folder = self.scratch / name
-        folder.mkdir()
-        return folder / name
 
 
 def main(measure: Callable[[Run], None]) -> None:
     """Entry point of a workload's file."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--store", choices=PLACES, default="sqlite", help="what the workload runs on")
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes; for a first look")
     parser.add_argument("--scratch", type=Path, help="folder for the databases, on the disk to be measured")
     arguments = parser.parse_args()
+    leave_when_asked()
     scratch = Path(tempfile.mkdtemp(prefix="overwinter-bench-", dir=arguments.scratch))
     try:
-        measure(Run(scratch, arguments.quick))
+        with PLACES[arguments.store](scratch) as place:
+            measure(Run(scratch, place, arguments.quick))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def leave_when_asked() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that what it has started is ended too."""
+
+    def leave(*_: object) -> None:
+        sys.exit("asked to stop")
+
+    signal.signal(signal.SIGTERM, leave)
 
 
 def _say(line: dict[str, object]) -> None:
@@ -176,8 +186,3 @@ def memory_mb(pid: int) -> float:
     own = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
     children = [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
     return own / 1024 + sum(memory_mb(int(child)) for child in children)
-
-
-def size_mb(path: Path) -> float:
-    """Bytes of a database and its companion files, in MB of a million."""
-    return sum(part.stat().st_size for part in path.parent.iterdir() if part.is_file()) / 1e6

@@ -1,6 +1,7 @@
 """``make bench``: every workload in a process of its own, a table with floors and bars, and latest.json.
 
-Workloads: w1 … w6 (``--only w1,w5``), ``--quick`` for a first look. The exit code is 1 when a workload failed.
+``--only w1,w5`` and ``--store redis`` choose workloads; ``--quick`` is for a first look and keeps nothing. The exit
+code is 1 when a workload failed.
 """
 
 from __future__ import annotations
@@ -9,161 +10,131 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from overwinter.benchmarks.measure import compile_bytecode, environment
+from overwinter.benchmarks.figures import STORES, Figure, growth, keep, machine, store_of, table
+from overwinter.benchmarks.measure import compile_bytecode, environment, leave_when_asked
+from overwinter.benchmarks.places import PLACES
 
 HERE = Path(__file__).parent
+SAID = 4000  # characters shown of what a workload that failed has said last
+
+
+class Workload(NamedTuple):
+    """A file, what it measures, and the stores it runs on."""
+
+    file: str
+    title: str
+    stores: tuple[str, ...]
+
+
+BOTH = ("sqlite", "redis")
 WORKLOADS = {
-    "w1": ("w1_steps.py", "W1 ten steps"),
-    "w2": ("w2_fanout.py", "W2 fan-out"),
-    "w3": ("w3_length.py", "W3 length"),
-    "w4": ("w4_sessions.py", "W4 sessions"),
-    "w5": ("w5_coldstart.py", "W5 cold start"),
-    "w6": ("w6_crash.py", "W6 crash"),
+    "w1": Workload("w1_steps.py", "W1 ten steps", BOTH),
+    "w2": Workload("w2_fanout.py", "W2 fan-out", BOTH),
+    "w3": Workload("w3_length.py", "W3 length", BOTH),
+    "w4": Workload("w4_sessions.py", "W4 sessions", BOTH),
+    "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
+    "w6": Workload("w6_crash.py", "W6 crash", BOTH),
+    "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
+    "dynamodb": Workload("dynamodb_requests.py", "Requests", ("dynamodb",)),
 }
-
-
-class Bar(NamedTuple):
-    """What a figure has to reach: ``most`` or ``least``, and at most ``ratio`` times its floor."""
-
-    most: float | None = None
-    least: float | None = None
-    ratio: float | None = None
-
-    def held(self, value: float, ratio: float | None) -> bool:
-        return (
-            (self.most is None or value <= self.most)
-            and (self.least is None or value >= self.least)
-            and (self.ratio is None or ratio is None or ratio <= self.ratio)
-        )
-
-    def __str__(self) -> str:
-        parts = [f"≤ {self.most:g}" if self.most is not None else "", f"≥ {self.least:g}" if self.least else ""]
-        parts.append(f"≤ {self.ratio:g}×" if self.ratio else "")
-        return ", ".join(part for part in parts if part)
-
-
-BARS = {
-    "w1.sqlite.c1.ms_per_step": Bar(most=0.45, ratio=2),
-    "w1.sqlite.c64.steps_per_s": Bar(least=10_000),
-    "w2.sqlite.ms": Bar(most=15),
-    "w3.sqlite.ms_per_step.100": Bar(),
-    "w3.sqlite.ms_per_step.5000": Bar(),
-    "w3.sqlite.replay1000.ms": Bar(most=20),
-    "w3.sqlite.conversation.s": Bar(most=1.0),
-    "w3.sqlite.conversation.mb": Bar(most=1.6),
-    "w4.sqlite.inprocess.p50_ms": Bar(most=3),
-    "w4.sqlite.inprocess.p99_ms": Bar(most=8),
-    "w4.sqlite.http.p50_ms": Bar(most=6),
-    "w4.sqlite.http.p99_ms": Bar(most=15),
-    "w4.sqlite.kb_per_idle": Bar(most=24),
-    "w5.run.ms": Bar(ratio=1.4),
-    "w5.function.ms": Bar(ratio=1.6),
-    "w5.rss_mb": Bar(most=70),
-    "w6.sqlite.recover_s": Bar(most=0.6),
-    "w6.sqlite.lost": Bar(most=0),
-    "w6.sqlite.repeated": Bar(most=100),
-}
-FLAT = 1.2
 
 
 def talk(file: str, extra: list[str]) -> Iterator[dict[str, Any]]:
     """What a workload says, line by line; a last ``{"failed": …}`` when it did not end well."""
-    process = subprocess.Popen(
-        [sys.executable, str(HERE / file), *extra],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None and process.stderr is not None
-    for line in process.stdout:
-        yield json.loads(line)
-    errors = process.stderr.read()
-    if process.wait():
-        yield {"failed": errors.strip() or f"exit code {process.returncode}"}
-
-
-def figure(value: float | None, unit: str) -> str:
-    if value is None:
-        return "–"
-    unit = unit.replace("steps/s", "/s")
-    digits = 0 if value >= 1000 or value == int(value) else 1 if value >= 100 else 2 if value >= 1 else 3
-    return f"{value:,.{digits}f} {unit}".strip()
-
-
-def table(results: list[dict[str, Any]]) -> Table:
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("SQLite, synchronous=FULL", "overwinter", "raw floor", "ratio", "bar", ""):
-        shown.add_column(name, justify="left" if name.startswith(("S", "b")) else "right", no_wrap=True)
-    workload = ""
-    for result in results:
-        if result["id"][:2] != workload:
-            workload = result["id"][:2]
-            shown.add_row()
-        bar = BARS[result["id"]]
-        held = bar.held(result["value"], result["ratio"])
-        shown.add_row(
-            result["id"].replace(".sqlite", ""),
-            figure(result["value"], result["unit"]),
-            figure(result["floor"], result["unit"]),
-            f"{result['ratio']:.2f}×" if result["ratio"] else "–",
-            str(bar),
-            ("[green]held[/]" if held else "[red]missed[/]") if str(bar) else "",
+    with tempfile.TemporaryFile("w+") as errors:  # no pipe: it may fill before the end is read
+        process = subprocess.Popen(
+            [sys.executable, str(HERE / file), *extra],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env=environment(),
         )
-    return shown
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                yield json.loads(line)
+            if process.wait():
+                errors.seek(0)
+                yield {"failed": errors.read().strip()[-SAID:] or f"exit code {process.returncode}"}
+        finally:
+            process.terminate()
+            process.wait()
+            process.stdout.close()
 
 
-def growth(results: list[dict[str, Any]]) -> str:
-    """W3's promise: a step costs the same, however many came before."""
-    found = {result["id"].removeprefix("w3.sqlite.ms_per_step."): result["value"] for result in results}
-    if not {"100", "5000"} <= set(found):
-        return ""
-    ratio = found["5000"] / found["100"]
-    word = "[green]held[/]" if ratio <= FLAT else "[red]missed[/]"
-    return f"A step at length 5,000 costs {ratio:.2f}× one at length 100 (bar ≤ {FLAT:g}×): {word}"
+def choose(parser: argparse.ArgumentParser, names: str, known: list[str], what: str) -> list[str]:
+    """What was asked for, in the order of ``known``."""
+    chosen = {name for name in names.split(",") if name}
+    if unknown := chosen - set(known):
+        parser.error(f"no {what} {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return [name for name in known if name in chosen]
+
+
+def measure(console: Console, chosen: list[tuple[str, str]], extra: list[str], figures: list[Figure]) -> dict[str, str]:
+    """Add the figures of all chosen workloads; what those said that failed."""
+    failures: dict[str, str] = {}
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        for store, name in chosen:
+            workload = WORKLOADS[name]
+            title = f"{workload.title} on {STORES[store].partition(',')[0]}"
+            task = progress.add_task(title, total=None)
+            place = ["--store", store] if store in PLACES else []
+            for line in talk(workload.file, [*extra, *place]):
+                if "result" in line:
+                    figures.append(line["result"])
+                elif "failed" in line:
+                    failures[f"{name} on {store}"] = line["failed"]
+                else:
+                    progress.update(task, description=f"{title}: {line['progress']}")
+            progress.update(task, description=title, total=1, completed=1)
+    return failures
+
+
+def show(console: Console, figures: list[Figure]) -> None:
+    for store in STORES:
+        found = [figure for figure in figures if store_of(figure["id"]) == store]
+        if found:
+            console.print(table(store, found))
+            if remark := growth(store, found):
+                console.print(remark, highlight=False)
+            console.print()
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure overwinter beside raw floors.")
-    parser.add_argument("--only", default=",".join(WORKLOADS), help="workloads, by default all: w1,w2,w3,w4,w5,w6")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes; for a first look")
+    parser.add_argument("--only", default=",".join(WORKLOADS), help=f"workloads: {','.join(WORKLOADS)}; default: all")
+    parser.add_argument("--store", default=",".join(STORES), help=f"stores: {','.join(STORES)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes; nothing is kept")
     parser.add_argument("--scratch", help="folder for the databases, on the disk to be measured")
     arguments = parser.parse_args()
-    chosen = [name for name in arguments.only.split(",") if name]
-    if unknown := set(chosen) - set(WORKLOADS):
-        parser.error(f"no workload {', '.join(sorted(unknown))}; there are {', '.join(WORKLOADS)}")
+    names = choose(parser, arguments.only, list(WORKLOADS), "workload")
+    stores = choose(parser, arguments.store, list(STORES), "store")
+    chosen = [(store, name) for store in stores for name in names if store in WORKLOADS[name].stores]
+    if not chosen:
+        parser.error(f"none of {', '.join(names)} is measured on {', '.join(stores)}")
     extra = ["--quick"] * arguments.quick + (["--scratch", arguments.scratch] if arguments.scratch else [])
+    leave_when_asked()
     console = Console()
     compile_bytecode()
-    results: list[dict[str, Any]] = []
-    failures: dict[str, str] = {}
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        for name in chosen:
-            file, title = WORKLOADS[name]
-            task = progress.add_task(title, total=None)
-            for line in talk(file, extra):
-                if "result" in line:
-                    results.append(line["result"])
-                elif "failed" in line:
-                    failures[name] = line["failed"]
-                else:
-                    progress.update(task, description=f"{title}: {line['progress']}")
-            progress.update(task, description=title, total=1, completed=1)
-    console.print(table(results))
-    if remark := growth(results):
-        console.print(remark, highlight=False)
-    for name, text in failures.items():
-        console.print(f"[red]{name} failed[/]\n{text}", highlight=False)
-    (HERE / "latest.json").write_text(json.dumps({"results": results}, indent=1) + "\n")
+    figures: list[Figure] = []
+    try:
+        failures = measure(console, chosen, extra, figures)
+    finally:  # what was measured before somebody stopped it is as good
+        show(console, figures)
+        if not arguments.quick:
+            keep(HERE / "latest.json", figures, machine())
+    for what, text in failures.items():
+        console.print(f"[red]{what} failed[/]")
+        console.print(text, highlight=False, markup=False)
     return 1 if failures else 0
 
 

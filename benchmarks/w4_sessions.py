@@ -2,7 +2,7 @@
 
 The sessions get their history by real messages. Each measured message goes to a session that no process has
 touched since, one message at a time, so every one pays for waking: accept, read, replay, commit. Through HTTP the
-server is ``overwinter serve`` in a process of its own. Floor: bare ``sqlite3`` that reads a row of 20 KB among
+server is ``overwinter serve`` in a process of its own. Floor: a bare client that reads a record of 20 KB among
 10,000, changes it and commits.
 """
 
@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from overwinter import Runtime
-from overwinter.benchmarks import floors
-from overwinter.benchmarks.measure import Run, environment, main, percentile, size_mb
+from overwinter.benchmarks.floors import Floor
+from overwinter.benchmarks.measure import Run, environment, main, percentile
 from overwinter.benchmarks.subjects import talker
 
 TURNS = 2
@@ -33,10 +33,10 @@ def text(draw: random.Random) -> str:
     return base64.b64encode(draw.randbytes(PART * 3 // 4)).decode()
 
 
-async def fill(run: Run, path: Path, count: int) -> None:
+async def fill(run: Run, dsn: str, count: int) -> None:
     """Idle sessions ``0 … count-1`` with a conversation of 20 KB."""
     draw = random.Random(4)
-    async with Runtime([talker], store=f"sqlite:///{path}") as runtime:
+    async with Runtime([talker], store=dsn) as runtime:
         left = iter(range(count))
 
         async def worker() -> None:
@@ -50,10 +50,10 @@ async def fill(run: Run, path: Path, count: int) -> None:
         await asyncio.gather(*(worker() for _ in range(64)))
 
 
-async def in_process(path: Path, numbers: Sequence[int]) -> list[float]:
+async def in_process(dsn: str, numbers: Sequence[int]) -> list[float]:
     """Seconds from sending to the reply, one message after another, each to another session."""
     taken: list[float] = []
-    async with Runtime([talker], store=f"sqlite:///{path}") as runtime:
+    async with Runtime([talker], store=dsn) as runtime:
         for number in numbers:
             started = time.perf_counter()
             sent = await runtime.send(talker, str(number), HELLO)
@@ -62,10 +62,10 @@ async def in_process(path: Path, numbers: Sequence[int]) -> list[float]:
     return taken
 
 
-def serve(path: Path) -> tuple[subprocess.Popen[str], int]:
+def serve(dsn: str) -> tuple[subprocess.Popen[str], int]:
     """A serving process and its port."""
     command = [sys.executable, "-c", "from overwinter.cli.main import main; main()"]
-    command += ["serve", str(Path(__file__).with_name("subjects.py")), "--port", "0", "--store", f"sqlite:///{path}"]
+    command += ["serve", str(Path(__file__).with_name("subjects.py")), "--port", "0", "--store", dsn]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(PYTHONUNBUFFERED="1")
     )
@@ -101,14 +101,31 @@ def stop(server: subprocess.Popen[str]) -> None:
     server.communicate(timeout=20)
 
 
-def measure(run: Run) -> None:
+async def fill_all(run: Run, floor: Floor, dsn: str, count: int) -> None:
+    """Both sides' sessions, and what one takes."""
+    at_first = run.place.held_mb()
+    await fill(run, dsn, count)
+    run.place.settle()
+    between = run.place.held_mb()
+    await floor.fill(count, "x" * (2 * TURNS * PART))
+    run.place.settle()
+    least = run.place.held_mb() - between
+    run.report("w4.{}.kb_per_idle", (between - at_first) * 1000 / count, "KB", least * 1000 / count)
+
+
+async def activations(floor: Floor, numbers: Sequence[int]) -> list[float]:
+    taken: list[float] = []
+    for number in numbers:
+        started = time.perf_counter()
+        await floor.activate(number, HELLO)
+        taken.append(time.perf_counter() - started)
+    return taken
+
+
+async def measure_all(run: Run) -> None:
     count, rounds, each = (1000, 3, 40) if run.quick else (10_000, 6, 100)
-    raw, path = run.path("raw.db"), run.path("w4.db")
-    asyncio.run(fill(run, path, count))
-    floors.fill_sessions(raw, count, "x" * (2 * TURNS * PART))
-    run.report("w4.sqlite.kb_per_idle", size_mb(path) * 1000 / count, "KB", size_mb(raw) * 1000 / count)
-    numbers = random.Random(5).sample(range(count), 3 * rounds * each + 20)
-    fresh = iter(numbers)
+    raw, dsn = run.place.floor("raw"), run.place.dsn("w4")
+    fresh = iter(random.Random(5).sample(range(count), 3 * rounds * each + 20))
 
     def some(amount: int = each) -> list[int]:
         return [next(fresh) for _ in range(amount)]
@@ -116,22 +133,26 @@ def measure(run: Run) -> None:
     least: list[float] = []
     inside: list[float] = []
     outside: list[float] = []
-    connection = floors.connect(raw)
-    server, port = serve(path)
-    try:
-        through_http(port, some(20))
-        for number in range(rounds):
-            run.progress(f"round {number + 1} of {rounds}, {each} messages each")
-            least += [floors.activate(connection, session, HELLO) for session in some()]
-            inside += asyncio.run(in_process(path, some()))
-            outside += through_http(port, some())
-    finally:
-        stop(server)
-        connection.close()
+    async with raw:
+        await fill_all(run, raw, dsn, count)
+        server, port = serve(dsn)
+        try:
+            through_http(port, some(20))
+            for number in range(rounds):
+                run.progress(f"round {number + 1} of {rounds}, {each} messages each")
+                least += await activations(raw, some())
+                inside += await in_process(dsn, some())
+                outside += through_http(port, some())
+        finally:
+            stop(server)
     for name, values in (("inprocess", inside), ("http", outside)):
         for share in (50, 99):
             value, floor = percentile(values, share) * 1000, percentile(least, share) * 1000
-            run.report(f"w4.sqlite.{name}.p{share}_ms", value, "ms", floor)
+            run.report(f"w4.{{}}.{name}.p{share}_ms", value, "ms", floor)
+
+
+def measure(run: Run) -> None:
+    asyncio.run(measure_all(run))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ def function(name: str, check: Callable[[bytes], bool], path: Path) -> Start:
 
 def measure(run: Run) -> None:
     rounds = 5 if run.quick else 15
-    raw, path = run.path("raw.db"), run.path("w5.db")
+    raw, path = run.scratch / "raw.db", run.scratch / "w5.db"
     script("hello.py", path)
     script("hello_raw.py", raw)
     run.progress(f"{rounds} rounds of a script")

@@ -33,7 +33,7 @@ from .entries import decode, resolve
 from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
-from .tidying import keep_looking, keep_tidy
+from .tidying import keep_tidy
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
@@ -102,11 +102,11 @@ class Engine:
         await self.leases.beat()
         try:
             await refuse_sealed(self.store)
-            await refuse_moved(self.store)  # after the registration: a move that begins now sees this process
+            await refuse_moved(self.store)  # after the beat: a move that begins now sees this process
         except StoreError:
             await self.store.retire(self.owner)
             raise
-        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_looking(self), keep_tidy(self)):
+        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_tidy(self)):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -157,11 +157,12 @@ class Engine:
 
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
-        if self.moved:
-            raise StoreMoved(self.moved)
         owner = self.owner if self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
+        await self.leases.notice_move()
+        if self.moved:
+            raise StoreMoved(self.moved)
         cached = self._cache.get(id)
         known = cached.version if cached is not None else None
         accept = asyncio.ensure_future(

@@ -7,8 +7,9 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.errors import StoreError
+from ..state.errors import StoreError, StoreMoved
 from ..state.records import Change, Head
+from .moving import NOTICE, refuse_moved
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -22,6 +23,7 @@ class Leases:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.beaten = 0
+        self._looked = 0
 
     async def beat(self) -> None:
         """Renew all leases, and learn what mail other processes have accepted for the executions held here."""
@@ -34,6 +36,19 @@ class Leases:
             if activation is not None and arrivals > activation.arrivals:
                 activation.nudge()
 
+    async def notice_move(self) -> None:
+        """While there is work, look now and then whether the store is being moved: then nothing more is taken in, and
+        what runs is handed over. Asked after a beat, so that the move sees this process or this process the move."""
+        engine, now = self._engine, self._engine.clock()
+        if engine.moved or now - self._looked < (NOTICE - 1) * 1000:
+            return
+        self._looked = now
+        try:
+            await refuse_moved(engine.store)
+        except StoreMoved as error:
+            log.error("%s", error)
+            engine.moved, engine.draining = str(error), True
+
     async def keep_alive(self) -> None:
         """Renew the leases while there are any. A process that holds none writes nothing."""
         while True:
@@ -41,6 +56,7 @@ class Leases:
             if self._engine.active:
                 try:
                     await self.beat()
+                    await self.notice_move()
                 except StoreError as error:
                     log.warning("the leases could not be renewed: %s", error)
 

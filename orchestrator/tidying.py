@@ -1,7 +1,6 @@
-"""What an engine does beside its work: it notices when its store is being moved, and removes what has ended longer ago
-than the retention allows.
+"""Retention: while an engine runs, what has ended longer ago than that is removed.
 
-That is done once an hour among all processes: the last time stands in the store, so that many processes, or
+It is done once an hour among all processes: the last time stands in the store, so that many processes, or
 short-lived ones, don't do it again and again.
 """
 
@@ -11,10 +10,9 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from ..state.errors import EtagMismatch, StoreError, StoreMoved
+from ..state.errors import EtagMismatch, StoreError
 from ..state.quantities import milliseconds
 from ..state.records import FINAL
-from .moving import NOTICE, refuse_moved
 from .retention import prune
 
 if TYPE_CHECKING:
@@ -24,19 +22,6 @@ log = logging.getLogger("overwinter")
 SCOPE, KEY = "overwinter.store", "pruned"
 HOUR = 3_600_000
 LOOK_EVERY = 60.0
-
-
-async def keep_looking(engine: Engine) -> None:
-    """Notice when the store is being moved: then nothing more is taken in, and what runs is handed over."""
-    while not engine.moved:
-        await asyncio.sleep(NOTICE - 1)
-        try:
-            await refuse_moved(engine.store)
-        except StoreMoved as error:
-            log.error("%s", error)
-            engine.moved, engine.draining = str(error), True
-        except StoreError:
-            continue  # looked at again
 
 
 async def keep_tidy(engine: Engine) -> None:

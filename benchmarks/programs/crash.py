@@ -1,6 +1,6 @@
 """W6: starts (or, after the kill, goes on with) a number of workflows of ten steps of 20 ms and waits for all.
 
-Arguments: database, file for the lines, number of workflows, "begin" or "go on". A step writes its line when it
+Arguments: DSN, file for the lines, number of workflows, "begin" or "go on". A step writes its line when it
 begins, so a step that runs twice shows. The first steps wait until all workflows are accepted.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from overwinter import Context, Runtime, workflow
 
-DATABASE, LINES, COUNT, MODE = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+DSN, LINES, COUNT, MODE = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 STEPS = 10
 accepted = asyncio.Event()
 
@@ -38,7 +38,7 @@ async def toil(ctx: Context, number: int) -> int:
 
 
 async def main() -> None:
-    async with Runtime([toil], store=f"sqlite:///{DATABASE}") as runtime:
+    async with Runtime([toil], store=DSN) as runtime:
         if MODE == "begin":
             for number in range(COUNT):
                 await runtime.start(toil, number, id=f"toil-{number}")

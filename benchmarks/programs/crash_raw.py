@@ -1,6 +1,6 @@
-"""W6's floor: Python with asyncio, sqlite3 and pydantic that does what the lines say is still to be done.
+"""W6's floor: a bare client of the store, with asyncio and pydantic, that does what the lines say is still to be done.
 
-Arguments: database, file with the lines, number of workflows. Every step sleeps 20 ms and is committed alone.
+Arguments: DSN, file with the lines, number of workflows. Every step sleeps 20 ms and is committed alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from overwinter.benchmarks import floors
+from overwinter.benchmarks.floors import open_floor
 
-DATABASE, LINES, COUNT = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+DSN, LINES, COUNT = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 STEPS = 10
 
 
@@ -27,15 +27,15 @@ def last_steps() -> list[int]:
 
 
 async def main() -> None:
-    connection = floors.connect(DATABASE)
     begun = last_steps()
+    async with open_floor(DSN) as floor:
 
-    async def toil(number: int) -> None:
-        for step in range(begun[number], STEPS):
-            await asyncio.sleep(0.02)
-            floors.transition(connection, f"again-{number}", step - begun[number], str(step))
+        async def toil(number: int) -> None:
+            for step in range(begun[number], STEPS):
+                await asyncio.sleep(0.02)
+                await floor.transition(f"again-{number}", step - begun[number], str(step))
 
-    await asyncio.gather(*(toil(number) for number in range(COUNT)))
+        await asyncio.gather(*(toil(number) for number in range(COUNT)))
     print(COUNT, flush=True)
 
 

@@ -1,6 +1,6 @@
 """W3: a workflow of many steps that then waits for an event, in a process that is killed and started again.
 
-Arguments: database, number of the execution, steps, "begin" or "go on". "begin" prints when the workflow waits;
+Arguments: DSN, number of the execution, steps, "begin" or "go on". "begin" prints when the workflow waits;
 "go on" runs another execution first, as a process that serves has, then sends the event and prints the
 seconds until the workflow has passed its recorded steps.
 """
@@ -14,7 +14,7 @@ import time
 from overwinter import Context, Runtime, workflow
 
 passed: list[float] = []  # when the code came to the end of the steps; a measurement, not an input of the code
-DATABASE, NUMBER, LENGTH, MODE = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+DSN, NUMBER, LENGTH, MODE = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 
 
 async def increment(value: int) -> int:
@@ -34,7 +34,7 @@ async def long(ctx: Context, length: int) -> int:
 
 async def main() -> None:
     id = f"long-{NUMBER}"
-    async with Runtime([long], store=f"sqlite:///{DATABASE}") as runtime:
+    async with Runtime([long], store=DSN) as runtime:
         if MODE == "begin":
             await runtime.start(long, LENGTH, id=id)
             while (head := await runtime.store.head(id)) is None or head.status != "waiting":  # noqa: ASYNC110  # nothing tells of a wait

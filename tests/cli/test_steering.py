@@ -27,7 +27,7 @@ def approval(op: str = "1", **more: Any) -> dict[str, Any]:
         "what": "refund",
         "role": "desk",
     }
-    return entry | {"digest": f"sha256:{op}", "until": NOW + 60_000, "data": {"amount": "9.00"}} | more
+    return entry | {"digest": f"sha256:{op}", "until": NOW + 86_400_000, "data": {"amount": "9.00"}} | more
 
 
 def test_approvals_lists_what_waits_for_a_person(shelf: Any, overwinter: Command) -> None:

@@ -149,7 +149,7 @@ def test_a_living_process_stops_a_move_and_is_named(filled: Any, overwinter: Com
     async def main() -> None:
         store = open_store(filled.dsn)
         await store.open()
-        await store.beat("worker-7", NOW, 60_000)
+        await store.beat("worker-7", time.time_ns() // 1_000_000, 60_000)
         result = await asyncio.to_thread(overwinter, "store", "move", "--to", "sqlite:///new.db", "--patience", "300ms")
         assert result.exit_code == 4
         assert "in use by worker-7. Stop these processes" in result.stderr

@@ -73,7 +73,9 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self._sentinel = sentinel
         lasting = ["--appendonly", "yes", "--appendfsync", aof] if aof else ["--appendonly", "no"]
-        self._settings = [*lasting, "--save", "", *settings] if not sentinel else [*settings]
+        self._settings = (
+            [*lasting, "--save", "", "--repl-diskless-sync-delay", "0", *settings] if not sentinel else [*settings]
+        )
         if password:
             self._settings += ["--requirepass", password, "--masterauth", password]
 

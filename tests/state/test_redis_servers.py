@@ -167,8 +167,7 @@ def test_a_disk_that_is_full_says_so() -> None:
     async def scenario(server: RedisServer) -> None:
         async with opened(server.dsn()) as store:
             head = known(await lease(store, "x"))
-            server.say("CONFIG", "SET", "dir", str(server.folder / "gone"))
-            (server.folder / "gone").rmdir()
+            (server.folder / "dump.rdb" / "in the way").mkdir(parents=True)
             server.say("CONFIG", "SET", "save", "1 1")
             await asyncio.to_thread(patiently, lambda: _misconfigured(server), "the snapshot does not fail")
             with pytest.raises(StoreFull, match="disk"):
@@ -177,7 +176,6 @@ def test_a_disk_that_is_full_says_so() -> None:
             await works(store, head)
 
     with RedisServer(aof=None) as server:
-        (server.folder / "gone").mkdir()
         asyncio.run(scenario(server))
 
 

@@ -1,0 +1,177 @@
+"""Figures: which there are, what each has to reach, how they are shown, and how ``latest.json`` keeps them.
+
+``latest.json`` holds the last measured value of every id, with the day and the machine it was measured on, so that a
+run of some workloads leaves the figures of the others as they are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeAlias
+
+from rich.table import Table
+
+from overwinter.benchmarks.places import redis_binary
+
+Figure: TypeAlias = dict[str, Any]
+"""id, value, unit, floor (or None), ratio (or None), and in ``latest.json`` ``measured``."""
+
+
+class Bar(NamedTuple):
+    """What a figure has to reach: ``most`` or ``least``, and at most ``ratio`` times its floor."""
+
+    most: float | None = None
+    least: float | None = None
+    ratio: float | None = None
+
+    def held(self, value: float, ratio: float | None) -> bool:
+        return (
+            (self.most is None or value <= self.most)
+            and (self.least is None or value >= self.least)
+            and (self.ratio is None or ratio is None or ratio <= self.ratio)
+        )
+
+    def __str__(self) -> str:
+        parts = [f"≤ {self.most:g}" if self.most is not None else "", f"≥ {self.least:g}" if self.least else ""]
+        parts.append(f"≤ {self.ratio:g}×" if self.ratio else "")
+        return ", ".join(part for part in parts if part)
+
+
+STORES = {
+    "sqlite": "SQLite, synchronous=FULL",
+    "redis": "Redis, AOF everysec",
+    "dynamodb": "DynamoDB, counted",
+}
+BARS = {
+    "w1.sqlite.c1.ms_per_step": Bar(most=0.45, ratio=2),
+    "w1.sqlite.c64.steps_per_s": Bar(least=10_000),
+    "w2.sqlite.ms": Bar(most=15),
+    "w3.sqlite.ms_per_step.100": Bar(),
+    "w3.sqlite.ms_per_step.5000": Bar(),
+    "w3.sqlite.replay1000.ms": Bar(most=20),
+    "w3.sqlite.conversation.s": Bar(most=1.0),
+    "w3.sqlite.conversation.mb": Bar(most=1.6),
+    "w4.sqlite.inprocess.p50_ms": Bar(most=3),
+    "w4.sqlite.inprocess.p99_ms": Bar(most=8),
+    "w4.sqlite.http.p50_ms": Bar(most=6),
+    "w4.sqlite.http.p99_ms": Bar(most=15),
+    "w4.sqlite.kb_per_idle": Bar(most=24),
+    "w5.run.ms": Bar(ratio=1.4),
+    "w5.function.ms": Bar(ratio=1.6),
+    "w5.rss_mb": Bar(most=70),
+    "w6.sqlite.recover_s": Bar(most=0.6),
+    "w6.sqlite.lost": Bar(most=0),
+    "w6.sqlite.repeated": Bar(most=100),
+    "w1.redis.c1.ms_per_step": Bar(most=0.40),
+    "w1.redis.c64.steps_per_s": Bar(least=9_000),
+    "w2.redis.ms": Bar(most=20),
+    "w3.redis.ms_per_step.100": Bar(),
+    "w3.redis.ms_per_step.5000": Bar(),
+    "w3.redis.replay1000.ms": Bar(most=25),
+    "w3.redis.conversation.s": Bar(),
+    "w3.redis.conversation.mb": Bar(),
+    "w4.redis.inprocess.p50_ms": Bar(most=3),
+    "w4.redis.inprocess.p99_ms": Bar(most=8),
+    "w4.redis.http.p50_ms": Bar(),
+    "w4.redis.http.p99_ms": Bar(),
+    "w4.redis.kb_per_idle": Bar(),
+    "w6.redis.recover_s": Bar(most=2.5),
+    "w6.redis.lost": Bar(most=0),
+    "w6.redis.repeated": Bar(most=100),
+    "w7.redis.processes1.steps_per_s": Bar(),
+    "w7.redis.processes2.steps_per_s": Bar(),
+    "w7.redis.processes4.steps_per_s": Bar(),
+    "dynamodb.requests_per_transition": Bar(most=1),
+    "dynamodb.requests_per_wake": Bar(most=2),
+    "dynamodb.write_units_per_transition": Bar(),
+}
+"""Every id there is, in the order of the table."""
+FLAT = 1.2
+
+
+def store_of(id: str) -> str:
+    return next((store for store in STORES if store in id.split(".")), "sqlite")
+
+
+def shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "–"
+    unit = unit.replace("steps/s", "/s")
+    digits = 0 if value >= 1000 or value == int(value) else 1 if value >= 100 else 2 if value >= 1 else 3
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+def table(store: str, figures: Iterable[Figure]) -> Table:
+    """The figures of one store."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    rows.add_column(STORES[store], no_wrap=True, min_width=29)
+    for name in ("overwinter", "raw floor", "ratio"):
+        rows.add_column(name, justify="right", no_wrap=True)
+    rows.add_column("bar", no_wrap=True)
+    rows.add_column("", justify="right", no_wrap=True)
+    workload = ""
+    for found in figures:
+        if found["id"][:2] != workload:
+            workload = found["id"][:2]
+            rows.add_row()
+        bar = BARS[found["id"]]
+        held = bar.held(found["value"], found["ratio"])
+        rows.add_row(
+            found["id"].replace(f".{store}", "").removeprefix(f"{store}."),
+            shown(found["value"], found["unit"]),
+            shown(found["floor"], found["unit"]),
+            f"{found['ratio']:.2f}×" if found["ratio"] else "–",
+            str(bar),
+            ("[green]held[/]" if held else "[red]missed[/]") if str(bar) else "",
+        )
+    return rows
+
+
+def growth(store: str, figures: Iterable[Figure]) -> str:
+    """W3's promise: a step costs the same, however many came before."""
+    found = {figure["id"].removeprefix(f"w3.{store}.ms_per_step."): figure["value"] for figure in figures}
+    if not {"100", "5000"} <= set(found):
+        return ""
+    ratio = found["5000"] / found["100"]
+    word = "[green]held[/]" if ratio <= FLAT else "[red]missed[/]"
+    return f"A step at length 5,000 costs {ratio:.2f}× one at length 100 (bar ≤ {FLAT:g}×): {word}"
+
+
+def machine() -> dict[str, Any]:
+    """What figures depend on, in a few words."""
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "redis": redis_version(),
+    }
+
+
+def redis_version() -> str:
+    binary = redis_binary()
+    if binary is None:
+        return ""
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"v=(\S+)", said)
+    return found[1] if found else ""
+
+
+def keep(path: Path, figures: Iterable[Figure], measured: Mapping[str, Any]) -> None:
+    """Put new figures beside those of earlier runs, one a line, in the order of the table."""
+    before: list[Figure] = json.loads(path.read_text("utf-8"))["results"] if path.exists() else []
+    kept: dict[str, Figure] = {figure["id"]: figure for figure in before}
+    for figure in figures:
+        about = dict(measured)
+        if store_of(figure["id"]) != "redis":
+            about.pop("redis", None)
+        kept[figure["id"]] = {**figure, "measured": about}
+    lines = [json.dumps(kept[id], ensure_ascii=False) for id in BARS if id in kept]
+    path.write_text('{"results": [\n ' + ",\n ".join(lines) + "\n]}\n", encoding="utf-8")
