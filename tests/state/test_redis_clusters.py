@@ -7,13 +7,14 @@ import secrets
 from typing import Any
 
 import pytest
+from redis.crc import key_slot
 
 from overwinter.state.contract.case import NOW, TTL, change, known, lease, mail
 from overwinter.state.errors import InvalidInput, StoreUnavailable
 from overwinter.state.records import Answer, Filter, Head
 from overwinter.state.redis import RedisStore
 from overwinter.tests.servers.proxy import HOST
-from overwinter.tests.servers.redis import RedisCluster, RedisSentinel, RedisServer, key_slot
+from overwinter.tests.servers.redis import RedisCluster, RedisSentinel, RedisServer
 from overwinter.tests.state.redis_cases import leased, opened
 
 
