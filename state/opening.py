@@ -30,11 +30,13 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     try:
         store = _store(scheme, dsn)
     except ModuleNotFoundError as error:
-        extra = {"redis": "redis", "boto3": "dynamodb", "botocore": "dynamodb"}.get(error.name or "")
+        extra = {"redis": "redis", "boto3": "dynamodb", "botocore": "dynamodb"}.get(
+            (error.name or "").partition(".")[0]
+        )
         if extra is None:
             raise
         raise InvalidInput(
-            f"a store at {scheme}:// needs the package {error.name}; install it: pip install 'overwinter[{extra}]'"
+            f"a store at {scheme}:// needs a package that is not installed ({error.name}); install it: pip install 'overwinter[{extra}]'"
         ) from None
     if store is None:
         raise InvalidInput(f"there is no store for {without_password(dsn)!r}; these are: {KNOWN}")

@@ -44,7 +44,7 @@ def test_a_refusal_shows_no_password() -> None:
 
 @pytest.mark.parametrize(
     ("dsn", "package", "extra"),
-    [("redis://127.0.0.1", "redis", "redis"), ("dynamodb://table", "boto3", "dynamodb")],
+    [("redis://127.0.0.1", "redis", "redis"), ("dynamodb://table", "botocore", "dynamodb")],
 )
 def test_a_store_whose_library_is_missing_says_what_to_install(dsn: str, package: str, extra: str) -> None:
     script = (
