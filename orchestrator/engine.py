@@ -177,7 +177,9 @@ class Engine:
         return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
 
     def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
-        self._asking -= Counter((id,))
+        self._asking[id] -= 1
+        if not self._asking[id]:
+            del self._asking[id]
         if done.cancelled() or done.exception() is not None:
             if not done.cancelled() and isinstance(done.exception(), StoreUnavailable):
                 self._doubtful.add(id)

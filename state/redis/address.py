@@ -93,8 +93,8 @@ def connection(address: Address, host: str, port: int, timeout: float) -> Connec
 
 
 def fixed(timeout: float) -> dict[str, Any]:
-    """What every connection has: the older protocol, which all servers speak, and no talk about the client."""
-    return {"protocol": 2, "socket_timeout": timeout, "socket_connect_timeout": timeout, "driver_info": None}
+    """What every connection has: times, and the older protocol, which all servers speak."""
+    return {"protocol": 2, "socket_timeout": timeout, "socket_connect_timeout": timeout}
 
 
 def _options(name: str, scheme: str, user: str, path: str, said: dict[str, str]) -> dict[str, Any]:

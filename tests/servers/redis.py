@@ -97,7 +97,7 @@ class RedisServer:
     def client(self) -> Redis:
         """A plain client, to look at the server and to set it up. Close it."""
         once = Retry(NoBackoff(), 0)
-        return Redis(HOST, self.port, password=self.password, protocol=2, driver_info=None, retry=once)
+        return Redis(HOST, self.port, password=self.password, protocol=2, retry=once)
 
     def say(self, *command: str | int | bytes) -> Any:
         """One command and its answer."""
@@ -129,7 +129,9 @@ class RedisServer:
     def _answers(self) -> bool:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError(f"redis-server ended: {(self.folder / 'log').read_text('utf-8')[-2000:]}")
+            log = self.folder / "log"
+            said = log.read_text("utf-8")[-2000:] if log.exists() else "it wrote no log"
+            raise RuntimeError(f"{program()} ended with {self._process.returncode}: {said}")
         return bool(self.say("PING"))
 
     def stop(self) -> None:
