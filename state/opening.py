@@ -36,7 +36,8 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
         if extra is None:
             raise
         raise InvalidInput(
-            f"a store at {scheme}:// needs a package that is not installed ({error.name}); install it: pip install 'overwinter[{extra}]'"
+            f"a store at {scheme}:// needs a package that is not installed ({error.name}); install it: "
+            f"pip install 'overwinter[{extra}]'"
         ) from None
     if store is None:
         raise InvalidInput(f"there is no store for {without_password(dsn)!r}; these are: {KNOWN}")

@@ -7,7 +7,9 @@ import ssl
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    InvalidResponse,
     MasterDownError,
+    NoPermissionError,
     RedisClusterException,
     RedisError,
     ResponseError,
@@ -34,7 +36,6 @@ PASSING = frozenset(
         "MASTERDOWN",
         "READONLY",  # a replica, or a primary that is about to become one
         "NOREPLICAS",
-        "UNKNOWN",
     }
 )
 """Refusals that pass by themselves."""
@@ -51,7 +52,7 @@ _ADVICE = {
 _DENIED = {
     "NOAUTH": "it asks for a password. Write it into the address: redis://user:password@host:6379/0",
     "WRONGPASS": "the user or the password is wrong",
-    "NOPERM": "the user may not do this. It needs ~{prefix}* &{prefix}* +@all -@admin, or the commands in docs",
+    "NOPERM": "the user may not do this. It needs the keys ~{prefix:*, the channels &prefix:* and +@all -@admin",
 }
 
 
@@ -63,7 +64,7 @@ def passes(error: Refusal | Exception) -> bool:
         return True
     if isinstance(error, RedisClusterException):
         return _ALONE not in str(error)
-    if isinstance(error, ResponseError):
+    if isinstance(error, (ResponseError, InvalidResponse)):
         return False
     if isinstance(error, AuthenticationError) or isinstance(error.__context__, ssl.SSLCertVerificationError):
         return False
@@ -76,7 +77,11 @@ def translate(error: Refusal | Exception, name: str) -> OverwinterError:
         return error
     if isinstance(error, Refusal):
         return _translate_refusal(error, name)
-    if isinstance(error, (AuthenticationError, ResponseError)):
+    if isinstance(error, (AuthenticationError, NoPermissionError)):
+        return StoreUnavailable(f"{name} refuses who asks ({error}). Check the user and the password in its address")
+    if isinstance(error, InvalidResponse):
+        return StoreCorrupt(f"what answers at {name} does not speak Redis' protocol. Check the host and the port")
+    if isinstance(error, ResponseError):
         return _translate_refusal(Refusal(str(error)), name)
     if isinstance(error.__context__, ssl.SSLError):
         return StoreUnavailable(
@@ -106,8 +111,8 @@ def _translate_refusal(refusal: Refusal, name: str) -> OverwinterError:
         return StoreReadOnly(f"{name} is a replica and can't be written. Connect to the primary, or through Sentinel")
     if code in _ADVICE:
         return StoreUnavailable(f"{name}: {_ADVICE[code]}")
-    if code in _DENIED or "invalid username-password" in text or "AUTH" in text:
-        return StoreUnavailable(f"{name} refuses: {_DENIED.get(code, text)}")
+    if code in _DENIED:
+        return StoreUnavailable(f"{name} refuses: {_DENIED[code]} ({text})")
     if "max number of clients" in text:
         return StoreUnavailable(f"{name} has no connection left (maxclients)")
     if code == "WRONGTYPE":

@@ -99,7 +99,7 @@ class _One(Servers):
     async def close(self) -> None:
         await self._link.close()
         if self._sentinel is not None:
-            await self._sentinel.aclose()
+            await asyncio.gather(*(sentinel.aclose() for sentinel in self._sentinel.sentinels))
 
 
 class _Cluster(Servers):

@@ -96,7 +96,7 @@ class Reader:
             elif kind == 45:  # -
                 value = Refusal(text.decode("utf-8", "replace"))
             else:
-                raise StoreCorrupt("what answers does not speak Redis' protocol. Check the address and the port")
+                raise StoreCorrupt("what answers does not speak Redis' protocol. Check the host and the port")
             position = after
             while arrays:
                 array, length = arrays[-1]

@@ -227,7 +227,7 @@ def test_passwords_are_asked_for_and_never_shown() -> None:
             message = refused(f"redis://{user}{HOST}:{server.port}/0", StoreUnavailable)
             assert "wr0ng" not in message
             assert f"{HOST}:{server.port}" in message
-            assert "password" in message or "NOAUTH" in message
+            assert "password" in message
 
 
 def test_nobody_there() -> None:
