@@ -50,7 +50,7 @@ class Activation:
         self.facts: list[Fact] = []
         self.running: dict[str, asyncio.Task[None]] = {}
         self.withheld: list[Effect] = []  # effects decided while paused
-        self.pending = Transition()  # taken and not yet handed to the store
+        self.pending = Transition(engine.store.payload_limit)  # taken and not yet handed to the store
         self.durable: list[tuple[Fact, asyncio.Future[None]]] = []  # who waits for the commit of a fact
         self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
         self.unread: tuple[str, int, list[Fact]] | None = None  # state, first entry and journal to be replayed
@@ -284,7 +284,7 @@ class Activation:
             self._run("children", partial(self.engine.end_children, self))
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
-        carried, self.pending = self.pending, Transition()
+        carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
         change = change_of(self, decision, carried, release=release)
         durable = [done for fact, done in self.durable if not any(fact is waiting for waiting in self.facts)]
         self.durable = [(fact, done) for fact, done in self.durable if done not in durable]

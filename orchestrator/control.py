@@ -33,16 +33,16 @@ class Control:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._clock = SharedClock()
-        self._known_here = False
+        self._prepared = False
 
     def clock(self) -> int:
         return self._clock()
 
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
-        if not self._known_here:
+        if not self._prepared:
             await refuse_moved(self.store)
             await self._clock.agree(self.store)
-            self._known_here = True
+            self._prepared = True
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
 
     # -- events --------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.errors import StoreError, StoreMoved
+from ..state.errors import StoreError, StoreMoved, StoreUnavailable
 from ..state.records import Change, Head
 from .moving import NOTICE, refuse_moved
 
@@ -42,9 +42,12 @@ class Leases:
         engine, now = self._engine, self._engine.clock()
         if engine.moved or now - self._looked < (NOTICE - 1) * 1000:
             return
-        self._looked = now
+        before, self._looked = self._looked, now  # one look, however many ask at this moment
         try:
             await refuse_moved(engine.store)
+        except StoreUnavailable:
+            self._looked = before
+            raise
         except StoreMoved as error:
             log.error("%s", error)
             engine.moved, engine.draining = str(error), True

@@ -22,9 +22,10 @@ _NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"}
 class Transition:
     """Journal texts, consumed mail and blobs of the next append."""
 
-    __slots__ = ("blobs", "consumed", "entries", "notable", "size")
+    __slots__ = ("blobs", "consumed", "entries", "limit", "notable", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit  # bytes that one value may have
         self.entries: list[str] = []
         self.consumed: list[int] = []
         self.blobs: dict[str, bytes] = {}
@@ -35,7 +36,7 @@ class Transition:
         return not self.entries and not self.consumed
 
     def take(self, fact: Fact) -> None:
-        text, blobs = encode(fact)
+        text, blobs = encode(fact, self.limit)
         self.entries.append(text)
         self.size += len(text)
         if blobs:

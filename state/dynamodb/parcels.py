@@ -14,7 +14,7 @@ from .edit import B, Item, S
 from .layout import ITEM_BYTES, blob_sort, encoded, execution, key
 from .table import Table
 
-_INLINE_BYTES = 1_200_000  # blobs of one commit that go into items
+_INLINE_BYTES = 1_500_000  # blobs of one commit that go into items
 _INLINE_WITH_BUCKET = 8_000  # an object costs as much as writing this many bytes into an item, twice over
 
 

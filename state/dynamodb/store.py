@@ -18,6 +18,7 @@ from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
     EVERYTHING,
+    PAYLOAD_LIMIT,
     Accepted,
     Appended,
     Change,
@@ -34,7 +35,7 @@ from ..store import Store
 from .accepting import Accepting
 from .appending import Appending
 from .checking import Checking
-from .layout import SHARDS, blob_sort, execution, key
+from .layout import ITEM_BYTES, SHARDS, blob_sort, execution, key
 from .leases import Leases
 from .listing import Listing
 from .moving import Moving
@@ -63,6 +64,7 @@ class DynamoStore(Store):
     def __init__(self, dsn: str, *, window: int = DEDUPLICATION_WINDOW_MS, patience: Duration = "5s") -> None:
         self.dsn = dsn
         self.place = parse(dsn)
+        self.payload_limit = PAYLOAD_LIMIT if self.place.bucket else ITEM_BYTES
         parts = assemble(self.place, seconds(patience))
         self._wire, self._table, self._parcels = parts.wire, parts.table, parts.parcels
         self._leases = Leases(parts)

@@ -20,6 +20,7 @@ from typing import TypeVar
 from ..errors import Conflict, InvalidInput, StoreError, StoreUnavailable
 from ..records import (
     EVERYTHING,
+    PAYLOAD_LIMIT,
     Accepted,
     Answer,
     Appended,
@@ -54,6 +55,8 @@ class SealedStore(Store):
         self._keys = keys
         self.dsn = inner.dsn
         self.lease, self.poll = inner.lease, inner.poll
+        if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
+            self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys))
         self._lengths: dict[str, dict[int, int]] = {}  # of leased executions: length of the journal by version
         self._withheld: set[str] = set()  # leased executions with mail that can't be opened

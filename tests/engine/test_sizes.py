@@ -56,10 +56,6 @@ class Place(NamedTuple):
     created: bool  # whether ``create`` is wanted first
 
 
-ROOT = Path(__file__).parents[2]
-NETWORKED = [kind for kind in ("redis", "dynamodb") if (ROOT / "state" / kind / "store.py").exists()]
-
-
 @pytest.fixture(scope="module")
 def servers() -> Iterator[dict[str, Any]]:
     """Servers that were needed; each is started once."""
@@ -67,7 +63,7 @@ def servers() -> Iterator[dict[str, Any]]:
         yield {"stack": stack}
 
 
-@pytest.fixture(params=["memory", "sqlite", "sealed", *NETWORKED])
+@pytest.fixture(params=["memory", "sqlite", "sealed", "redis", "dynamodb"])
 def place(
     request: pytest.FixtureRequest, tmp_path: Path, servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> Place:
