@@ -84,24 +84,25 @@ def _without_repetition(fact: Fact) -> Fact:
 def change_of(activation: Activation, decision: Decision, carried: Transition, *, release: bool) -> Change:
     """The append that makes a decision durable, with all that the transition carries."""
     status = decision.status if release or decision.status in FINAL else "running"
-    return Change(
-        id=activation.id,
-        owner=activation.engine.owner,
-        version=activation.version,
-        at=activation.now(),
-        entries=carried.entries,
-        consumed=carried.consumed,
-        arrivals=-1 if activation.nudged else activation.arrivals,
-        status="paused" if activation.paused else status,
-        wake=decision.wake,
-        release=release,
-        base=activation.base if decision.base is None else decision.base,
-        awaits=decision.awaits,
-        note=decision.note or activation.note,
-        state=decision.state or activation.state,
-        blobs=carried.blobs,
-        tell=bool(carried.notable),
-        token=activation.engine.token(),
+    engine = activation.engine
+    return Change(  # in its order, not by name: half the price, once for every commit
+        activation.id,
+        engine.owner,
+        activation.version,
+        activation.now(),
+        carried.entries,
+        carried.consumed,
+        -1 if activation.nudged else activation.arrivals,
+        "paused" if activation.paused else status,
+        decision.wake,
+        release,
+        activation.base if decision.base is None else decision.base,
+        decision.awaits,
+        decision.note or activation.note,
+        decision.state or activation.state,
+        carried.blobs,
+        bool(carried.notable),
+        engine.token(),
     )
 
 

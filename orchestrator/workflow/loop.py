@@ -111,11 +111,13 @@ class Loop(asyncio.AbstractEventLoop):
                 if not ready:
                     return
                 handle = ready.popleft()
-                if not handle._cancelled:
-                    error = self.attempt(handle._context.run, handle._callback, *handle._args)
-                    if error is not None:
-                        self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
-                    del handle
+                if handle._cancelled:
+                    continue
+                try:
+                    handle._context.run(handle._callback, *handle._args)
+                except (Exception, SystemExit, KeyboardInterrupt, Halt) as error:  # noqa: BLE001  # as in ``attempt``
+                    self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
+                del handle  # an error that a task keeps would keep this frame, and so the task
             self.spinning = True
             self.halt()
         finally:

@@ -51,7 +51,7 @@ class Worker(ABC):
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[None] = self._loop.create_future()
         self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[Job] | None] = SimpleQueue()  # those of one turn of the loop together
         # A daemon, so that a program which forgets to close its store still ends.
         self._thread = threading.Thread(target=self._run, name=f"overwinter-{name}", daemon=True)
 
@@ -62,7 +62,7 @@ class Worker(ABC):
 
     def submit(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._jobs.put((future, method, arguments))
+        self._jobs.put([(future, method, arguments)])
         return future
 
     async def stop(self) -> None:
@@ -79,15 +79,15 @@ class Worker(ABC):
             return
         self._answer([(self._opened, None, None)])
         get, empty = self._jobs.get, self._jobs.empty
-        job: Job | None = get()
-        while job is not None:
-            batch = [job]
-            while len(batch) < _BATCH and not empty() and (job := get()) is not None:
-                batch.append(job)
+        jobs = get()
+        while jobs is not None:
+            batch = jobs
+            while len(batch) < _BATCH and not empty() and (jobs := get()) is not None:
+                batch += jobs
             self._answer(self._perform(batch))
-            if job is not None:
+            if jobs is not None:
                 self._rest()
-                job = get()
+                jobs = get()
         self._answer([(self._ended, None, self._failure(self._close))])
 
     def _failure(self, work: Callable[[], object]) -> OverwinterError | None:
@@ -147,9 +147,9 @@ class Writer(Worker):
         jobs, self._waiting = self._waiting, []
         if len(jobs) == 1 and not self._under_way and self._do_promptly(jobs):
             return
-        self._under_way += len(jobs)
-        for job in jobs:
-            self._jobs.put(job)
+        if jobs:
+            self._under_way += len(jobs)
+            self._jobs.put(jobs)
 
     def _do_promptly(self, jobs: list[Job]) -> bool:
         """Commit on the loop. False when another process has the file, or waiting for the disk takes too long."""
@@ -170,7 +170,7 @@ class Writer(Worker):
         _settle(outcomes)
         if self._is_long():
             self._under_way += 1
-            self._jobs.put((self._loop.create_future(), _nothing, ()))  # the thread rests after it
+            self._jobs.put([(self._loop.create_future(), _nothing, ())])  # the thread rests after it
         return True
 
     def _answered(self, outcomes: list[Outcome]) -> None:
