@@ -107,7 +107,7 @@ class Activation:
     def schedule(self) -> None:
         if not self.scheduled and not self.over:
             self.scheduled = True
-            self.engine.loop.call_soon(self.turn)
+            self.engine.turns.add(self)
 
     # -- a turn --------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
 from .tidying import keep_tidy
+from .turns import Turns
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
@@ -77,6 +78,7 @@ class Engine:
         self.leases = Leases(self)
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
+        self.turns: Turns
         self._cache: OrderedDict[str, Activation] = OrderedDict()
         self._foreign: dict[str, int] = {}  # executions of functions not served here, until when they are skipped
         self._doubtful: set[str] = set()  # executions whose lease may have been granted in an answer that got lost
@@ -98,6 +100,7 @@ class Engine:
     async def open(self) -> None:
         """Register this process and begin to take what is due. Raises StoreError, also when the store has moved."""
         self.loop = asyncio.get_running_loop()
+        self.turns = Turns(self.loop)
         await self.clock.agree(self.store)
         await self.leases.beat()
         try:
