@@ -11,35 +11,28 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
-from .errors import InvalidInput
+from .text import DEPTH, clean, cleaned, copied, dumps, loads, readable
+
+__all__ = [
+    "DEPTH",
+    "adapter",
+    "clean",
+    "cleaned",
+    "copied",
+    "decoder",
+    "dumps",
+    "loads",
+    "plain",
+    "readable",
+]
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _PLAIN: tuple[Any, ...] = (Any, object, None, type(None))
 _SCALARS: tuple[Any, ...] = (str, int, bool, float)
-
-
-def dumps(value: Any) -> str:
-    """JSON text of a value: plain JSON types, pydantic models, dataclasses, datetime, Decimal, UUID, sets …
-
-    A pydantic model's own configuration decides how its bytes and non-finite floats are written.
-    Raises InvalidInput naming the type that has no JSON form.
-    """
-    try:
-        return to_json(value, bytes_mode="base64", inf_nan_mode="strings").decode()
-    except (ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(
-            f"a {type(value).__name__} can't be stored as JSON ({error}); "
-            "return plain data, a pydantic model or a dataclass"
-        ) from None
-
-
-def loads(text: str | bytes) -> Any:
-    """Plain JSON value of a text. Raises ValueError."""
-    return from_json(text, allow_inf_nan=False, cache_strings="keys")
 
 
 def plain(value: Any) -> Any:
