@@ -38,7 +38,7 @@ LONGEST = 64 * 1024 * 1024
 T = TypeVar("T")
 Line = dict[str, Any]
 _OPTIONAL = ("owner", "wake", "parent")
-_NUMBERS = ("version", "length", "base", "arrivals", "wake", "created", "updated")
+_NUMBERS = ("version", "length", "base", "arrivals", "wake", "created", "updated", "deaths")
 _TYPES: dict[str, type[object]] = {name: int if name in _NUMBERS else str for name in Head._fields}
 
 
@@ -327,7 +327,7 @@ async def _stopped(number: int, reason: str, reading: _Reading) -> InvalidInput:
 
 def _head(fields: Any) -> Head:
     """The head of an execution line. Raises ValueError, TypeError."""
-    line = cast("Line", fields)
+    line = {**Head._field_defaults, **cast("Line", fields)}  # an older release knew fewer fields
     if set(line) != set(Head._fields):
         raise ValueError(f"an execution has the fields {', '.join(Head._fields)}")
     for name, value in line.items():

@@ -128,7 +128,8 @@ class MemoryStore(Store):
             execution.head = head._replace(wake=wake, updated=now)
             return Accepted(Answer.QUEUED, execution.head)
         status = "running" if head.status in ("pending", "waiting", "idle") else head.status
-        execution.head = head = head._replace(owner=owner, status=status, updated=now)
+        deaths = head.deaths + (head.owner in self._owners)  # who retired is not among them
+        execution.head = head = head._replace(owner=owner, status=status, updated=now, deaths=deaths)
         entries = None if known == head.version else execution.journal[head.base - 1 :]
         return Accepted(Answer.GRANTED, head, entries, execution.batch())
 
@@ -202,6 +203,7 @@ class MemoryStore(Store):
             awaits=change.awaits,
             note=change.note,
             state=change.state,
+            deaths=0 if change.entries else head.deaths,
         )
         if change.tell:
             for event in self._watched.get(change.id, ()):

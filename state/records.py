@@ -49,6 +49,7 @@ class Head(NamedTuple):
     awaits: str  # short text for people: what it waits for ("approval refund", "timer until …")
     note: str  # the status line set by the code
     state: str  # JSON of the decider's small state (aggregates; never the conversation)
+    deaths: int = 0  # how many owners in a row have died holding it, without an entry between
 
 
 class Mail(NamedTuple):

@@ -90,6 +90,8 @@ class Store(ABC):
           idle becomes running, any other stays. Version and wake do not change.
           A lease is live while its owner is (see ``beat``); an owner that never beat is dead. The own lease
           counts as live: BUSY.
+        - A lease that is taken from an owner that died (it beat, and was not heard of again) adds one to
+          ``Head.deaths``; one that is taken from an owner that retired, or never beat, does not.
         - BUSY carries the mail just accepted in ``mail``, so that an owner in the same process sees it at once.
         - ``known``: the version whose state the caller still holds; when current, entries are not read.
         """
@@ -103,6 +105,7 @@ class Store(ABC):
         non-empty token, stored version is ``version + 1``) and the lease is still the owner's or free, it was
         written before and its answer got lost: nothing is changed, and the answer tells what is stored now:
         arrivals, the mailbox if the lease stands (else None), released if it is free.
+        ``Head.deaths`` becomes 0 when there are entries, else it stays.
         With ``release`` the lease is given back and ``wake`` stands. When there is mail that the owner has not
         been given, the lease is kept, released is False and the answer carries the mailbox: stored arrivals
         differ from ``change.arrivals`` (so -1 never releases), or mail was consumed from a mailbox of more
@@ -130,7 +133,7 @@ class Store(ABC):
 
     @abstractmethod
     async def retire(self, owner: str) -> None:
-        """The incarnation ends: its leases are dead at once. Idempotent."""
+        """The incarnation ends in order: its leases are dead at once, and nobody calls that a death. Idempotent."""
 
     @abstractmethod
     async def owners(self, now: int) -> Mapping[str, int]:

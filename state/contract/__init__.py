@@ -17,6 +17,7 @@ pytest runs them as they are; nothing here imports it.
 from .accepting import Accepting
 from .appending import Appending
 from .deduplication import Deduplication
+from .dying import Dying
 from .leasing import Leasing
 from .listing import Listing
 from .mailing import Mailing
@@ -25,7 +26,7 @@ from .sharing import Sharing
 from .values import Values
 
 
-class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Sharing, Listing, Moving, Values):
+class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Dying, Sharing, Listing, Moving, Values):
     """Every sentence of the contract, each as a test on a fresh store."""
 
 

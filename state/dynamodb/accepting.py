@@ -291,6 +291,8 @@ class Accepting:
             return
         if picture is not None and picture.status in _BEGINNING:
             edit.set("status", S("running"))
+        if picture is not None and picture.owner is not None and self._leases.died(picture.owner):
+            edit.count("deaths")
         self._grant(edit, call, call.owner)
 
     async def _transact(

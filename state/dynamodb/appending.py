@@ -123,6 +123,8 @@ class Appending:
         for name, words in (("awaits", change.awaits), ("note", change.note), ("state", change.state)):
             edit.put(name, S(words) if words else None)
         edit.remove("grant")
+        if change.entries:
+            edit.remove("deaths")
         return edit
 
     async def _consume(self, edit: Edit, change: Change, picture: Picture) -> list[Item]:

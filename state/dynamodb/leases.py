@@ -27,6 +27,7 @@ class Leases:
         self._table = parts.table
         self._known: dict[str, int] = {}  # owner -> when it last made itself known here
         self._until: dict[str, int] = {}  # owner that beats here -> until when it is alive
+        self._fallen: set[str] = set()  # owners that were found dead and had not retired
 
     # -- owners -----------------------------------------------------------------------------------------
 
@@ -69,7 +70,14 @@ class Leases:
         if self._until.get(owner, 0) > now:
             return True
         item = await self._table.get(owner_key(owner))
-        return item is not None and number(item, "until") > now
+        until = number(item or {}, "until")
+        if 0 < until <= now:
+            self._fallen.add(owner)
+        return until > now
+
+    def died(self, owner: str) -> bool:
+        """Of an owner that was just found not to be alive: whether it beat and did not retire."""
+        return owner in self._fallen
 
     async def owners(self, now: int) -> dict[str, int]:
         living = [text(item, "owner") for item in await self._table.query("o") if number(item, "until") > now]

@@ -125,6 +125,7 @@ class Moving:
             edit.put(name, S(words) if words else None)
         edit.set("status", S(head.status))
         edit.put("wake", N(head.wake) if head.wake is not None else None)
+        edit.put("deaths", N(head.deaths) if head.deaths else None)
         inside = _room(dump)
         load = sum(weight(mail.body) for mail in dump.mail if mail.seq in inside)
         for name, count in (

@@ -59,6 +59,7 @@ class Picture:
             awaits=text(item, "awaits"),
             note=text(item, "note"),
             state=text(item, "state"),
+            deaths=number(item, "deaths"),
         )
 
     @cached_property

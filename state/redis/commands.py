@@ -192,7 +192,8 @@ class Commands:
 
 def head_of(id: str, fields: Any) -> Head:
     """The head whose stored fields these are."""
-    function, kind, status, version, length, base, arrivals, owner, wake, parent, created, updated, *texts = fields
+    function, kind, status, version, length, base, arrivals, owner, wake, parent, created, updated = fields[:12]
+    awaits, note, state, deaths = fields[12:]
     return Head(
         id,
         function.decode(),
@@ -207,7 +208,10 @@ def head_of(id: str, fields: Any) -> Head:
         None if parent is None else parent.decode(),
         int(created),
         int(updated),
-        *(text.decode() for text in texts),
+        awaits.decode(),
+        note.decode(),
+        state.decode(),
+        0 if deaths is None else int(deaths),
     )
 
 

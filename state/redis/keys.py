@@ -1,7 +1,8 @@
 """Names of the keys. All that belongs to one execution lies in one partition, and all keys of a partition have the
 same hash tag, so a cluster keeps them on one node.
 
-    {ow:3}:head:ID      hash  the head, by the names of ``records.Head``; an absent field is None.
+    {ow:3}:head:ID      hash  the head, by the names of ``records.Head``; an absent field is None,
+                              or 0 for deaths.
                               grant: token of the accept that took the lease. token: of the last change
     {ow:3}:journal:ID   list  entries, the first one first
     {ow:3}:mail:ID      zset  "seq:lane:at:body", scored lane * 2^40 + seq

@@ -107,7 +107,7 @@ class Moving:
         return before
 
 
-_OTHERS = ("function", "kind", "version", "length", "base", "arrivals", "updated", "awaits", "note", "state")
+_OTHERS = ("function", "kind", "version", "length", "base", "arrivals", "updated", "awaits", "note", "state", "deaths")
 
 
 def _contents(dump: Dump) -> Iterator[Iterable[tuple[bytes, ...]]]:

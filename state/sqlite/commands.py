@@ -116,8 +116,9 @@ class Commands:
             self._execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
             return Accepted(Answer.QUEUED, head)
         status = "running" if head.status in ("pending", "waiting", "idle") else head.status
-        head = head._replace(owner=owner, status=status, updated=now)
-        self._execute(SQL["lease"], (head.arrivals, waiting, owner, status, now, no))
+        deaths = head.deaths if head.owner is None else head.deaths + self._died(head.owner)
+        head = head._replace(owner=owner, status=status, updated=now, deaths=deaths)
+        self._execute(SQL["lease"], (head.arrivals, waiting, owner, status, now, deaths, no))
         entries = None if known == head.version else self._entries(no, head)
         return Accepted(Answer.GRANTED, head, entries, self._mailbox(no) if waiting else ())
 
@@ -267,12 +268,17 @@ class Commands:
     def _bury(self, now: int) -> None:
         for owner, *rest in self._execute(SQL["owners"]).fetchall():
             if not self._leases.alive(Owner._make(rest), now):
-                self._execute(SQL["retire"], (owner,))
+                if self._execute(SQL["holds"], (owner,)).fetchone() is None:
+                    self._execute(SQL["retire"], (owner,))  # else its row tells those who take over that it died
                 self._leases.drop(owner)
 
     def _alive(self, owner: str, now: int) -> bool:
         row = self._execute(SQL["owner"], (owner,)).fetchone()
         return row is not None and self._leases.alive(Owner._make(row), now)
+
+    def _died(self, owner: str) -> bool:
+        """Of an owner that is not alive: whether it beat and did not retire."""
+        return self._execute(SQL["owner"], (owner,)).fetchone() is not None
 
     # -- for people ----------------------------------------------------------------------------------
 

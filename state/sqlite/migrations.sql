@@ -2,6 +2,7 @@
 -- leads to; opening a file runs those above its own version, all in one transaction. schema.sql is always
 -- the newest version, whole.
 
+-- 2: the head remembers its last change, so that it is known when it comes again; the listing has an index.
 -- Blobs belong to an execution now: each goes to all whose journal or mailbox names its digest.
 
 -- name: 2
@@ -15,3 +16,8 @@ FROM (SELECT id >> 28 AS no, body FROM journal WHERE instr(body, '"blob":')
       UNION ALL SELECT id >> 28, body FROM mail WHERE instr(body, '"blob":')) AS named
 JOIN blob_of_all ON instr(named.body, blob_of_all.digest);
 DROP TABLE blob_of_all;
+
+-- 3: how many owners have died holding an execution is counted.
+
+-- name: 3
+ALTER TABLE execution ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;

@@ -1,4 +1,4 @@
--- The file of a SqliteStore, version 2 (PRAGMA user_version). Times are milliseconds since the epoch.
+-- The file of a SqliteStore, version 3 (PRAGMA user_version). Times are milliseconds since the epoch.
 --
 -- execution   the heads: one small row for each execution, the one source of its status
 --   no        number of the row; journal, mail and blobs are clustered by it
@@ -12,6 +12,7 @@
 --   wake      when it must next be looked at, or null
 --   status, updated, awaits, note, state    as in records.Head
 --   token     of the last change
+--   deaths    as in records.Head
 --
 -- journal     the transitions, only ever appended
 --   id        execution.no << 28 | sequence number from 1: one execution's entries lie side by side
@@ -28,7 +29,8 @@
 --   no        execution.no
 --   key       first 16 bytes of the SHA-256 of the mail's key
 --
--- owner       process incarnations that beat; one without a row is dead
+-- owner       process incarnations that beat; one without a row is dead. Who retires has none, who dies keeps it
+--             until nothing that it held is left
 --   id        as in execution.owner
 --   machine   boot of the machine it runs on; empty when its death can't be seen from outside
 --   lock      name of the file, in the folder beside this one, that it holds locked while it lives
@@ -62,7 +64,8 @@ CREATE TABLE execution (
     awaits TEXT NOT NULL,
     note TEXT NOT NULL,
     state TEXT NOT NULL,
-    token TEXT NOT NULL DEFAULT ''
+    token TEXT NOT NULL DEFAULT '',
+    deaths INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX execution_created ON execution (created);
 CREATE INDEX execution_due ON execution (wake) WHERE owner IS NULL AND wake IS NOT NULL;

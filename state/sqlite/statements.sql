@@ -5,7 +5,7 @@
 
 -- name: find
 SELECT id, function, kind, status, version, length, base, arrivals, owner, wake, parent, created, updated,
-       awaits, note, state, no, waiting
+       awaits, note, state, deaths, no, waiting
 FROM execution WHERE id = ?
 
 -- name: create
@@ -20,7 +20,7 @@ UPDATE execution SET arrivals = arrivals + 1, waiting = waiting + 1, updated = ?
 UPDATE execution SET arrivals = ?, waiting = ?, wake = ?, updated = ? WHERE no = ?
 
 -- name: lease
-UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated = ? WHERE no = ?
+UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated = ?, deaths = ? WHERE no = ?
 
 -- The fence. This form touches no indexed column, so it costs the fewest pages; it matches when status and
 -- wake time stay as they are and the lease is kept. The other form gives the lease back if asked, unless mail
@@ -29,14 +29,16 @@ UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated =
 -- name: advance
 UPDATE execution
 SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
-    state = ?6, updated = ?7, token = ?13
+    state = ?6, updated = ?7, token = ?13,
+    deaths = CASE WHEN ?1 THEN 0 ELSE deaths END
 WHERE id = ?8 AND version = ?9 AND owner = ?10 AND status = ?11 AND wake IS ?12
 RETURNING no, length, arrivals, waiting, owner
 
 -- name: move
 UPDATE execution
 SET version = version + 1, length = length + ?1, waiting = waiting - ?2, base = ?3, awaits = ?4, note = ?5,
-    state = ?6, updated = ?7, token = ?13, status = ?11, wake = ?12,
+    state = ?6, updated = ?7, token = ?13,
+    deaths = CASE WHEN ?1 THEN 0 ELSE deaths END, status = ?11, wake = ?12,
     owner = CASE WHEN ?14 AND arrivals = ?15 AND (?2 = 0 OR waiting <= ?16) THEN NULL ELSE owner END
 WHERE id = ?8 AND version = ?9 AND owner = ?10
 RETURNING no, length, arrivals, waiting, owner
@@ -91,6 +93,9 @@ SELECT machine, lock, expires FROM owner WHERE id = ?
 
 -- name: owners
 SELECT id, machine, lock, expires FROM owner
+
+-- name: holds
+SELECT 1 FROM execution WHERE owner = ? LIMIT 1
 
 -- name: held
 SELECT owner, count(*) FROM execution WHERE owner IS NOT NULL GROUP BY owner
@@ -153,8 +158,8 @@ DELETE FROM blob WHERE no = ?
 
 -- name: restore
 INSERT INTO execution (id, function, kind, status, version, length, base, arrivals, owner, wake, parent, created,
-                       updated, awaits, note, state, waiting)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                       updated, awaits, note, state, deaths, waiting)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: all_seen
 WITH RECURSIVE held (bucket) AS (

@@ -233,6 +233,59 @@ class RetirementIgnored(MemoryStore):
         return None
 
 
+class DeathsUncounted(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        before = self._executions.get(arguments[0])
+        deaths = 0 if before is None else before.head.deaths
+        accepted = super()._accept(*arguments, **named)
+        if accepted.answer is Answer.GRANTED and accepted.head is not None:
+            head = self._executions[arguments[0]].head = accepted.head._replace(deaths=deaths)
+            return accepted._replace(head=head)
+        return accepted
+
+
+class RetirementIsADeath(MemoryStore):
+    async def retire(self, owner: str) -> None:
+        if owner in self._owners:
+            self._owners[owner] = 0
+
+
+class GhostsDie(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        before = self._executions.get(arguments[0])
+        if before is not None and before.head.owner is not None:
+            self._owners.setdefault(before.head.owner, 0)
+        return super()._accept(*arguments, **named)
+
+
+class TheDeadAreForgotten(MemoryStore):
+    async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
+        if owner not in self._owners:
+            self._owners = {other: until for other, until in self._owners.items() if until > now}
+        return await super().beat(owner, now, ttl)
+
+
+class DeathsCountedForEver(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        deaths = 0 if change.id not in self._executions else self._executions[change.id].head.deaths
+        answer = super()._append(change)
+        self._executions[change.id].head = self._executions[change.id].head._replace(deaths=deaths)
+        return answer
+
+
+class AnyCommitForgetsDeaths(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        answer = super()._append(change)
+        self._executions[change.id].head = self._executions[change.id].head._replace(deaths=0)
+        return answer
+
+
+class DumpWithoutDeaths(MemoryStore):
+    async def dump(self, id: str) -> Dump | None:
+        dump = await super().dump(id)
+        return None if dump is None else dump._replace(head=dump.head._replace(deaths=0))
+
+
 class DeafHeart(MemoryStore):
     async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
         await super().beat(owner, now, ttl)

@@ -36,6 +36,43 @@ def write_first_version(path: Path) -> None:
     connection.close()
 
 
+def write_second_version(path: Path) -> None:
+    """One execution that waits, as version 2 kept it."""
+    connection = sqlite3.connect(path)
+    connection.executescript((SCHEMAS / "2.sql").read_text("utf-8"))
+    connection.execute(f"PRAGMA application_id={schema.APPLICATION}")
+    connection.execute("PRAGMA user_version=2")
+    connection.execute(
+        "INSERT INTO execution VALUES (1, 'x', 'f', 'workflow', NULL, ?, 1, 1, 1, 1, 0, 'dead', NULL, 'running', ?,"
+        " '', '', '', 'token')",
+        (NOW, NOW),
+    )
+    connection.execute("INSERT INTO owner VALUES ('dead', 'elsewhere', 'lock', ?)", (NOW - 1,))
+    connection.execute("INSERT INTO journal VALUES (?, ?)", (1 << 28 | 1, '{"type":"start"}'))
+    connection.commit()
+    connection.close()
+
+
+def test_a_file_of_the_second_version_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    write_second_version(path)
+
+    async def check() -> None:
+        store = SqliteStore(f"sqlite:///{path}")
+        await store.open()
+        head = await store.head("x")
+        assert head is not None
+        assert (head.status, head.deaths) == ("running", 0)
+        await store.beat("a", NOW, 1000)
+        head = (await store.accept("x", None, now=NOW, owner="a")).head
+        assert head is not None
+        assert head.deaths == 1
+        assert list(await store.history("x")) == ['{"type":"start"}']
+        await store.close()
+
+    asyncio.run(check())
+
+
 def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     write_first_version(path)
@@ -77,4 +114,7 @@ def test_a_migrated_file_has_the_schema_of_a_new_one(tmp_path: Path) -> None:
         return found
 
     write_first_version(tmp_path / "old.db")
-    assert described(tmp_path / "old.db") == described(tmp_path / "new.db")
+    write_second_version(tmp_path / "less old.db")
+    new = described(tmp_path / "new.db")
+    assert described(tmp_path / "old.db") == new
+    assert described(tmp_path / "less old.db") == new

@@ -28,9 +28,10 @@ local reopen, create = ARGV[7] == '1', ARGV[8] == '1'
 local lane, at, body, mark, score, oldest = unpack(ARGV, 12, 17)
 local mailing, asking = lane ~= '', owner ~= ''
 
-local STATUS, VERSION, LENGTH, BASE, ARRIVALS, OWNER, WAKE, PARENT, CREATED, UPDATED = 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
+local STATUS, VERSION, LENGTH, BASE, ARRIVALS, OWNER, WAKE, PARENT, CREATED, UPDATED, DEATHS =
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16
 local h = redis.call('HMGET', head, 'function', 'kind', 'status', 'version', 'length', 'base', 'arrivals', 'owner',
-  'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state', 'grant')
+  'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state', 'deaths', 'grant')
 local grant = table.remove(h)
 local fresh = not h[STATUS]
 local repeated = false
@@ -89,6 +90,7 @@ local function save(had, slept, was)
   if h[OWNER] ~= had then
     also('owner', h[OWNER])
     also('grant', token)
+    also('deaths', h[DEATHS])
   end
   if fresh then
     also('function', h[1]); also('kind', h[2]); also('parent', h[PARENT]); also('created', now)
@@ -104,7 +106,7 @@ end
 if fresh then
   if not create then return {'missing'} end
   local parent = ARGV[11] ~= '' and ARGV[11]
-  h = {ARGV[9], ARGV[10], 'pending', '0', '0', '1', '0', false, false, parent, now, now, '', '', ''}
+  h = {ARGV[9], ARGV[10], 'pending', '0', '0', '1', '0', false, false, parent, now, now, '', '', '', false}
 else
   -- The answer to this very call was lost after it had taken the lease.
   if asking and h[OWNER] == owner and grant == token then return granted() end
@@ -140,6 +142,10 @@ if not ends then
   redis.call('HSET', owners, owner, expires == '' and '0' or expires)
 elseif expires ~= '' and ends ~= '0' and tonumber(expires) > tonumber(ends) then
   redis.call('HSET', owners, owner, expires)
+end
+if had then -- it is dead: did it retire, or die?
+  local ended = redis.call('HGET', owners, had)
+  if ended and ended ~= '0' then h[DEATHS] = tostring(tonumber(h[DEATHS] or '0') + 1) end
 end
 h[OWNER] = owner
 if h[STATUS] == 'pending' or h[STATUS] == 'waiting' or h[STATUS] == 'idle' then h[STATUS] = 'running' end

@@ -20,7 +20,7 @@ local id, owner, version, token, at, status, wake, release, base, awaits, note, 
   unpack(ARGV, 1, 14)
 local written, consumed = tonumber(ARGV[15]), tonumber(ARGV[16])
 
-local h = redis.call('HMGET', head, 'version', 'owner', 'token', 'arrivals', 'status', 'wake', 'length')
+local h = redis.call('HMGET', head, 'version', 'owner', 'token', 'arrivals', 'status', 'wake', 'length', 'deaths')
 local had, arrived, was, slept = h[2], h[4], h[5], h[6]
 
 local function mailbox()
@@ -53,6 +53,7 @@ if wake ~= slept then
   if wake then redis.call('HSET', head, 'wake', wake) else redis.call('HDEL', head, 'wake') end
 end
 if freed then redis.call('HDEL', head, 'owner', 'grant') end
+if written > 0 and h[8] then redis.call('HDEL', head, 'deaths') end
 
 local last = 16 + written + consumed
 for i = 17 + written, last do

@@ -32,7 +32,7 @@ for i, member in ipairs(members) do
   local id = string.sub(member, offset + 17)
   if string.sub(id, 1, #prefix) == prefix then
     local h = redis.pcall('HMGET', heads .. id, 'function', 'kind', 'status', 'version', 'length', 'base', 'arrivals',
-      'owner', 'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state')
+      'owner', 'wake', 'parent', 'created', 'updated', 'awaits', 'note', 'state', 'deaths')
     local here = not h.err and h[3]
     if not here or matches(h) then
       answer[#answer + 1] = id
