@@ -26,18 +26,21 @@ from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution,
 from ..state.sealing.marker import refuse_sealed
 from ..state.store import Store
 from .activation import Activation
-from .clock import AGREE_EVERY, SharedClock, wall_clock
+from .clock import SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
+from .sweeping import Place, Sweeper
 from .tidying import keep_tidy
 from .turns import Turns
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
+FOREIGN = 30_000
+"""For so long (ms) an execution whose function is not served here is left alone."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +83,22 @@ class Engine:
         self.loop: asyncio.AbstractEventLoop
         self.turns: Turns
         self._cache: OrderedDict[str, Activation] = OrderedDict()
-        self._foreign: dict[str, int] = {}  # executions of functions not served here, until when they are skipped
-        self._doubtful: set[str] = set()  # executions whose lease may have been granted in an answer that got lost
         self._tokens = itertools.count()
         self._mark = uuid.uuid4().hex[:12]
         self.waiters = Waiters()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._swept = asyncio.Event()
-        self._sweep_at = 0
         self.draining = False
         self.taken = 0  # leases granted so far
-        self._sweeping = asyncio.Lock()
         self._asking: Counter[str] = Counter()  # executions for which a lease may be on its way
         self.moved = ""  # where the store's executions have gone
         self._empty = asyncio.Event()
+        place = Place(
+            room=self._room,
+            busy=lambda: self.active.keys() | self._asking.keys(),
+            take=self._take,
+            reclaim=lambda id: self._spawn(self.leases.reclaim(id)),
+        )
+        self.sweeper = Sweeper(store, self.clock, self.poll, place)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -109,7 +114,7 @@ class Engine:
         except StoreError:
             await self.store.retire(self.owner)
             raise
-        for work in (self.leases.keep_alive(), self._keep_sweeping(), keep_tidy(self)):
+        for work in (self.leases.keep_alive(), self.sweeper.keep_on(), keep_tidy(self)):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -185,7 +190,7 @@ class Engine:
             del self._asking[id]
         if done.cancelled() or done.exception() is not None:
             if not done.cancelled() and isinstance(done.exception(), StoreUnavailable):
-                self._doubtful.add(id)
+                self.sweeper.doubt(id)
             return
         accepted = done.result()
         head = accepted.head
@@ -201,7 +206,7 @@ class Engine:
             elif accepted.answer is Answer.BUSY and head.arrivals > activation.arrivals:
                 activation.nudge()
         elif accepted.answer is Answer.QUEUED:
-            self._swept.set()
+            self.sweeper.tell()
 
     def _activate(self, accepted: Accepted, head: Head) -> None:
         cached = self._cache.pop(head.id, None)
@@ -217,7 +222,7 @@ class Engine:
             cached.decider.close()
         function = self.functions.get(head.function)
         if function is None or self.draining:
-            self._foreign[head.id] = self.clock() + 30_000
+            self.sweeper.leave(head.id, FOREIGN)
             self._spawn(self.leases.hand_back(head))
             return
         activation = Activation(self, head, function.decider(head.id))
@@ -298,7 +303,7 @@ class Engine:
             if len(self._cache) > self.settings.cache:
                 self._cache.popitem(last=False)[1].decider.close()
         if change.wake is not None:
-            self.wake_at(change.wake)
+            self.sweeper.wake_at(change.wake)
         self._made_room()
 
     def lost(self, activation: Activation) -> None:
@@ -317,59 +322,16 @@ class Engine:
         if not self.active:
             self._empty.set()
         if len(self.active) == self.settings.max_active - 1:
-            self._swept.set()
+            self.sweeper.tell()
 
     # -- the due index -------------------------------------------------------------------------------
 
-    def wake_at(self, wake: int) -> None:
-        """This process knows of something due then."""
-        if not self._sweep_at or wake < self._sweep_at:
-            self._sweep_at = wake
-            if wake <= self.clock() + self.poll * 1000:
-                self.loop.call_later(max(0, wake - self.clock()) / 1000, self._swept.set)
-
-    async def _keep_sweeping(self) -> None:
-        agreed = self.loop.time()
-        while True:
-            self._swept.clear()
-            try:
-                await self.sweep()
-                if self.loop.time() - agreed > AGREE_EVERY:
-                    await self.clock.agree(self.store)
-                    agreed = self.loop.time()
-            except StoreError as error:
-                log.warning("the due index can't be read: %s", error)
-            try:
-                async with asyncio.timeout(self.poll):
-                    await self._swept.wait()
-            except TimeoutError:
-                continue
-
     async def sweep(self) -> int:
         """Take what is due, as far as there is room. Returns how many executions were taken."""
-        async with self._sweeping:  # two at once would take each other's grants for leases that nobody knows of
-            return await self._sweep()
+        return await self.sweeper.sweep()
 
-    async def _sweep(self) -> int:
-        now = self.clock()
-        self._sweep_at = 0
-        self._foreign = {id: until for id, until in self._foreign.items() if until > now}
-        room = self.settings.max_active - len(self.active)
-        if self.draining or room <= 0:
-            return 0
-        due = await self.store.due(now, limit=min(room, 200) + len(self._foreign))
-        doubtful, self._doubtful = self._doubtful, set()
-        for id in doubtful - self.active.keys():
-            self._spawn(self.leases.reclaim(id))
-        known = self._foreign.keys() | self.active.keys() | self._asking.keys()
-        mine = [id for id in due if id not in known]
-        taken = await asyncio.gather(*(self._take(id) for id in mine))
-        if len(mine) >= min(room, 200):
-            self._swept.set()
-        wake = await self.store.next_wake()
-        if wake is not None and wake > now:
-            self.wake_at(wake)
-        return sum(taken)
+    def _room(self) -> int:
+        return 0 if self.draining else self.settings.max_active - len(self.active)
 
     async def _take(self, id: str) -> bool:
         if id not in self._cache:
@@ -377,7 +339,7 @@ class Engine:
             if head is None:
                 return False
             if head.function not in self.functions:
-                self._foreign[id] = self.clock() + 30_000
+                self.sweeper.leave(id, FOREIGN)
                 return False
         return (await self.post(id, None)).answer is Answer.GRANTED
 
@@ -393,4 +355,4 @@ class Engine:
 
     def idle(self) -> bool:
         """Nothing is active in this process, nor about to be."""
-        return not (self.active or self._asking or self._sweeping.locked())
+        return not (self.active or self._asking or self.sweeper.running.locked())
