@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from .functions.agent import Agent, Limits
     from .functions.tool import tool
     from .functions.workflow import workflow
-    from .orchestrator.engine import Settings
     from .orchestrator.performing import current_call
     from .orchestrator.resilience import Breaker, Retry
     from .orchestrator.runtime import Runtime, run
+    from .orchestrator.settings import Settings
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
     from .state.errors import Final, OverwinterError, Retryable
@@ -32,7 +32,7 @@ _HOMES = {
     "Retry": "orchestrator.resilience",
     "Retryable": "state.errors",
     "Runtime": "orchestrator.runtime",
-    "Settings": "orchestrator.engine",
+    "Settings": "orchestrator.settings",
     "current_call": "orchestrator.performing",
     "run": "orchestrator.runtime",
     "tool": "functions.tool",

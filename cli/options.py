@@ -17,7 +17,7 @@ from .exits import USAGE, Exit
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ..orchestrator.engine import Settings
+    from ..orchestrator.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -88,7 +88,7 @@ class Load(NamedTuple):
     retention: str | None = None
 
     def settings(self) -> Settings:
-        from ..orchestrator.engine import Settings
+        from ..orchestrator.settings import Settings
 
         return Settings(**self._asdict())
 

@@ -16,7 +16,6 @@ import socket
 import uuid
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -30,9 +29,11 @@ from .clock import SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
+from .health import Health
 from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
+from .settings import Settings as Settings
 from .sweeping import Place, Sweeper
 from .tidying import keep_tidy
 from .turns import Turns
@@ -41,19 +42,6 @@ from .waiting import Waiters
 log = logging.getLogger("overwinter")
 FOREIGN = 30_000
 """For so long (ms) an execution whose function is not served here is left alone."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How one process runs executions."""
-
-    max_active: int = 1000  # executions active at once
-    cache: int = 256  # rehydrated executions kept after their release
-    threads: int = 32  # for plain `def` functions
-    lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
-    poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
-    retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
-    grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
 
 
 class Engine:
@@ -79,6 +67,7 @@ class Engine:
         self.performer = Performer(self.clock, draw or random.Random(), settings.threads, store.payload_limit)
         self.delivery = Delivery(self)
         self.leases = Leases(self)
+        self.health = Health()
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self.turns: Turns
@@ -352,6 +341,17 @@ class Engine:
             known = ", ".join(sorted(self.functions)) or "none"
             raise UnknownFunction(f"no agent or workflow {name!r} is served here; these are: {known}")
         return function
+
+    def numbers(self) -> dict[str, object]:
+        """How much there is of everything here."""
+        return {
+            "active": len(self.active),
+            "max_active": self.settings.max_active,
+            "cached": len(self._cache),
+            "cache": self.settings.cache,
+            "taken": self.taken,
+            "waiters": len(self.waiters),
+        }
 
     def idle(self) -> bool:
         """Nothing is active in this process, nor about to be."""

@@ -34,8 +34,10 @@ from .clock import wall_clock
 from .control import Control, error_of
 from .decider import Fact, Function
 from .delivery import mail_of, start_mail
-from .engine import Engine, Settings
+from .engine import Engine
 from .entries import decode
+from .settings import Settings
+from .vitals import show_vitals
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
@@ -83,6 +85,8 @@ class Runtime(Control):
         self.engine = Engine(self.store, durable, settings, clock=clock)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self.ready = False
+        show_vitals(self.engine)
+        self.engine.health.add_check("runtime", self._starting_or_stopping)
 
     async def __aenter__(self) -> Runtime:
         await self.store.open()
@@ -109,6 +113,9 @@ class Runtime(Control):
 
     def clock(self) -> int:
         return self.engine.clock()
+
+    def _starting_or_stopping(self) -> str:
+        return "" if self.ready and self.functions else "the runtime is starting or stopping"
 
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.engine.post(id, mail, reopen=reopen)

@@ -32,6 +32,9 @@ class Waiters:
         """A future of the reply to a message, if it is given in this process."""
         return _added(self._replies, (id, message))
 
+    def __len__(self) -> int:
+        return sum(map(len, self._ends.values())) + sum(map(len, self._replies.values()))
+
     def cancel(self) -> None:
         for waiters in (*self._ends.values(), *self._replies.values()):
             for waiter in waiters:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from ..orchestrator.decider import Fact
-from ..orchestrator.engine import Settings
+from ..orchestrator.settings import Settings
 from ..state.codec import dumps
 from ..state.errors import ExecutionError, OperationError
 from ..state.quantities import Duration, span

@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from ..orchestrator.activation import Activation
 from ..orchestrator.decider import Invoke
-from ..orchestrator.engine import Engine, Settings
+from ..orchestrator.engine import Engine
 from ..orchestrator.performing import Performer, Sink
 from ..orchestrator.runtime import Runtime
+from ..orchestrator.settings import Settings
 from .clock import Call, VirtualLoop, gate
 from .faults import Faults, StoreOfOneProcess
 from .ledger import Ledger

@@ -13,8 +13,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from ..orchestrator.decider import Fact
-from ..orchestrator.engine import Engine, Settings
+from ..orchestrator.engine import Engine
 from ..orchestrator.runtime import Runtime
+from ..orchestrator.settings import Settings
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Head

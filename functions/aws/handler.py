@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
-from ...orchestrator.engine import Settings
 from ...orchestrator.runtime import Runtime
+from ...orchestrator.settings import Settings
 from ...state.errors import StoreUnavailable
 from ...state.opening import open_store
 from ...state.store import Store

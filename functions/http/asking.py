@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...state.codec import loads
-from ...state.errors import InvalidInput, StoreError, UnknownExecution
+from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
 from ..loading import kind_of
 from .answer import Answer, json_answer
@@ -88,26 +88,19 @@ async def health(call: Call) -> Answer:
 
 
 async def readiness(call: Call) -> Answer:
-    """GET /readyz: the functions are loaded and the store answers."""
-    if not call.runtime.ready or not call.runtime.functions:
-        return _unready("the runtime is starting or stopping")
-    if call.runtime.engine.moved:
-        return _unready(call.runtime.engine.moved)
-    settled = await settle(call.runtime.store.next_wake())
-    if settled.error is not None:
-        reason = str(settled.error) if isinstance(settled.error, StoreError) else type(settled.error).__name__
-        return _unready(f"the store does not answer: {reason}")
-    return json_answer({"status": "ready"})
-
-
-def _unready(detail: str) -> Answer:
-    return document(503, "not-ready", f"{detail}; try again", headers=[("retry-after", "1")])
+    """GET /readyz: nothing speaks against giving work to this process."""
+    settled = await settle(call.runtime.engine.health.reasons())
+    reasons = settled.value if settled.value is not None else {"defect": f"{type(settled.error).__name__} in a check"}
+    if not reasons:
+        return json_answer({"status": "ready"})
+    detail = f"{'; '.join(reasons.values())}; try again"
+    return document(503, "not-ready", detail, {"reasons": reasons}, headers=[("retry-after", "1")])
 
 
 async def stats(call: Call) -> Answer:
-    """GET /stats: what this process has taken in since it started."""
+    """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-    return json_answer(call.service.counters)
+    return json_answer({**call.service.counters, **call.runtime.engine.health.numbers()})
 
 
 async def _head(call: Call) -> Head:

@@ -150,6 +150,15 @@ class History(BaseModel):
     next: int | None
 
 
+class Stats(BaseModel):
+    """What one process has answered since it started, and in groups what it holds now and its limits."""
+
+    model_config = ConfigDict(extra="allow")
+    events: int = 0
+    unwanted: int = 0
+    engine: dict[str, Any] = Field(default={}, description="active, max_active, cached, cache, taken, waiters")
+
+
 class Approval(BaseModel):
     """An approval that waits for a decision. ``digest`` stands for exactly what is proposed."""
 
@@ -186,3 +195,4 @@ class Problem(BaseModel):
     status: int
     detail: str
     attribute: str | None = None
+    reasons: dict[str, str] | None = Field(default=None, description="of /readyz: what speaks against it, by check")

@@ -35,6 +35,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.History,
     models.Approvals,
     models.Functions,
+    models.Stats,
     models.Problem,
 )
 _ERRORS = {
@@ -171,7 +172,7 @@ def _fixed_paths() -> Json:
         },
         "/approvals/{id}": {"get": operation("Open approvals", {200: ref(models.Approvals)}, parameters=id)},
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
-        "/stats": {"get": operation("What this process took in", {200: _COUNTS})},
+        "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
         "/decide/{id}": _post("Approve or deny", done, models.Decision, id),

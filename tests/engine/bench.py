@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from overwinter.orchestrator.decider import Fact
-from overwinter.orchestrator.engine import Settings
 from overwinter.orchestrator.runtime import Handle
+from overwinter.orchestrator.settings import Settings
 from overwinter.state.records import FINAL
 from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
 

@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
-from overwinter.orchestrator.engine import Engine, Settings
+from overwinter.orchestrator.engine import Engine
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.settings import Settings
 from overwinter.state.errors import AlreadyFinished, InvalidInput, StoreError, UnknownExecution
 from overwinter.state.records import FINAL
 from overwinter.testing import Died, Disturbed, Ledger, Moment, Process, VirtualLoop, Weather, run_virtual

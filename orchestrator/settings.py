@@ -1,0 +1,20 @@
+"""How one process runs executions: its bounds and its times. docs/operations.md lists them for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..state.quantities import Duration
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one process runs executions."""
+
+    max_active: int = 1000  # executions active at once
+    cache: int = 256  # rehydrated executions kept after their release
+    threads: int = 32  # for plain `def` functions
+    lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
+    poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
+    retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
+    grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
