@@ -95,7 +95,8 @@ def _ask(server: Server, work: Work) -> dict[str, Any]:
         arguments: Any = {} if work.input is None else work.input
         answer = server.ask("POST", f"/tools/{segment(work.function)}", arguments, again=False)
         return {"status": "completed", "result": answer.json()}
-    id = work.id or f"{work.function}-{secrets.token_hex(8)}"  # chosen here: sent again, it is the same start
+    # When nobody else has, the id is chosen here: sent again, it is the same start.
+    id = f"{work.function}-{secrets.token_hex(8)}" if work.id is None else work.id
     query = {"id": id, "by": by_default()}
     place = f"/{kind}s/{segment(work.function)}"
     return _settled(server, server.ask("POST", place, work.input, wait=_left(until), query=query), until)
@@ -110,7 +111,8 @@ def _message(server: Server, work: Work, session: str, until: float | None) -> d
         raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
     if not isinstance(content, (str, dict)):
         content = str(content)  # a bare number or truth value was meant as text
-    body: dict[str, Any] = {"content": content, "id": work.id or uuid.uuid4().hex, "by": by_default()}
+    id = uuid.uuid4().hex if work.id is None else work.id
+    body: dict[str, Any] = {"content": content, "id": id, "by": by_default()}
     place = f"/sessions/{segment(work.function)}/{segment(session)}"
     return _settled(server, server.ask("POST", place, body, wait=_left(until)), until)
 

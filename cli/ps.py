@@ -24,7 +24,7 @@ JSON = "--json: {executions: [{id, function, kind, status, created, updated, wak
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), metavar="STATUS", help="Only these; repeatable.")
 @click.option("--function", default="", help="Only of this workflow or agent.")
 @click.option("--prefix", default="", help="Only ids that start so.")
-@click.option("--parent", default="", help="Only children of this execution.")
+@click.option("--parent", default=None, help="Only children of this execution.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Also those that have ended.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
 @click.option("--cursor", default=None, help="Go on where the last page ended.")
@@ -34,7 +34,7 @@ def ps_command(
     status: Sequence[str],
     function: str,
     prefix: str,
-    parent: str,
+    parent: str | None,
     everything: bool,
     limit: int,
     cursor: str | None,
@@ -45,7 +45,7 @@ def ps_command(
 
     Without a filter: those that have not ended, or the newest ones when all have.
     """
-    chosen = bool(status or function or prefix or parent or everything or cursor)
+    chosen = bool(status or function or prefix or parent is not None or everything or cursor)
     where = Filter(status if chosen else LIVE, function, prefix, parent)
     page, counts = reach.run(_read(store, where, cursor, limit, widen=not chosen))
     if as_json:

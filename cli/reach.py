@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..state.errors import OverwinterError, UnknownExecution
+from ..state.ids import can_exist
 from ..state.records import Filter, Head
 from .exits import UNAVAILABLE, Exit
 
@@ -59,6 +60,8 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
 
 async def known(store: Store, id: str) -> Head:
     """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
+    if not can_exist(id):  # what was typed is not UTF-8
+        raise UnknownExecution(f"no execution {id!r} in this store")
     head = await store.head(id)
     if head is not None:
         return head

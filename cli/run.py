@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..state.errors import ExecutionError, OperationError, TimedOut, UnknownFunction
+from ..state.ids import can_exist
 from ..state.records import Head
 from . import reach
 from .exits import INTERRUPTED, Exit
@@ -70,7 +71,7 @@ def run_command(
 
     INPUT is JSON, or plain text when it is none; "-" reads it from standard input.
     """
-    if id and session:
+    if id is not None and session is not None:
         raise click.UsageError("--id names a run, --session a conversation; give one of them")
     value = None if input is None else read_value(input, INPUT)
     order = Order(file, function, value, input is not None, id, session, timeout, as_json)
@@ -97,7 +98,7 @@ async def _run(order: Order, dsn: str) -> None:
 
 
 async def _execution(runtime: Runtime, order: Order) -> None:
-    head = await runtime.store.head(order.id) if order.id else None
+    head = await runtime.store.head(order.id) if order.id is not None and can_exist(order.id) else None
     created = False
     if head is not None and not order.given:
         id = head.id

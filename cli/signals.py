@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ..state.ids import check_id
 from . import reach
 from .inputs import DATA, read_value
 from .options import by_default, complete_id, json_option, store_option
@@ -29,7 +30,7 @@ JSON = "--json: {execution, name, event_id}; {count, name, event_id} with --wher
     "--where", multiple=True, metavar="KEY=VALUE", help="To all with status=, function=, prefix= …; then no ID."
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before a bulk signal.")
-@click.option("--event-id", default="", help="Sent again under the same id, it changes nothing.")
+@click.option("--event-id", default=None, help="Sent again under the same id, it changes nothing.")
 @click.option("--by", default=None, help="Who sends; you, when not given.")
 @store_option
 @json_option
@@ -37,7 +38,7 @@ def signal_command(
     words: Sequence[str],
     where: Sequence[str],
     yes: bool,
-    event_id: str,
+    event_id: str | None,
     by: str | None,
     store: str,
     as_json: bool,
@@ -50,7 +51,8 @@ def signal_command(
     if not least <= len(words) <= least + 1:
         raise click.UsageError("overwinter signal ID NAME [DATA], or overwinter signal --where KEY=VALUE NAME [DATA]")
     id, (name, *data) = ("", words) if where else (words[0], words[1:])
-    event = Event(name, read_value(data[0], DATA) if data else None, event_id or f"cli-{uuid.uuid4().hex}")
+    chosen = f"cli-{uuid.uuid4().hex}" if event_id is None else check_id(event_id, "the id of an event")
+    event = Event(name, read_value(data[0], DATA) if data else None, chosen)
     who = by_default() if by is None else by
     if where:
         count = reach.run(_send_all(store, selection(where, LIVE), event, who, ask=not yes))

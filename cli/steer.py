@@ -77,7 +77,7 @@ terminate_command = _command("terminate", "End executions at once, without clean
 def selection(where: Sequence[str], statuses: Sequence[str]) -> Filter:
     """The filter of ``--where`` words. Raises UsageError naming the keys."""
     chosen: list[str] = []
-    fields: dict[str, Any] = {"function": "", "prefix": "", "parent": "", "awaits": ""}
+    fields: dict[str, Any] = {"function": "", "prefix": "", "parent": None, "awaits": ""}
     for word in where:
         key, mark, value = word.partition("=")
         if key == "status" and value:

@@ -28,6 +28,7 @@ from .http.message import RawHeaders, header, idempotency_key, preference, read_
 from .http.outcome import answer_of, reply_to, result_of
 from .http.problem import Refused, answered, settle, status_of
 from .http.schemas import input_schema
+from .http.service import single
 from .http.sweeping import Swept, sweep_for
 from .loading import functions_of, kind_of, reachable
 from .process_runtime import ProcessRuntime
@@ -50,12 +51,13 @@ class Asked(NamedTuple):
     headers: RawHeaders
     body: bytes
 
-    def parameter(self, name: str) -> str:
+    def parameter(self, name: str) -> str | None:
+        """A query parameter; None when it is not there, which is not the same as empty."""
         try:
-            values = parse_qs(self.query.decode("ascii"), errors="strict").get(name, [""])
+            query = parse_qs(self.query.decode("ascii"), keep_blank_values=True, errors="strict")
         except ValueError:
             raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
-        return values[0]
+        return single(query, name) if name in query else None
 
 
 class Server:
@@ -115,7 +117,8 @@ class Server:
             return await self._event(asked, mode)
         if self.kind == "tool":
             return json_answer(await self._invoke(arguments_of(read_json(asked.headers, asked.body))))
-        return await (self._message(asked) if asked.parameter("session") else self._start(asked))
+        session = asked.parameter("session")
+        return await (self._start(asked) if session is None else self._message(asked, session))
 
     # -- plain HTTP ----------------------------------------------------------------------------------
 
@@ -130,17 +133,19 @@ class Server:
             outcome = await reply_to(runtime, id, message, wait)
         else:
             outcome = await result_of(runtime, id, wait)
-        return answer_of(outcome, _location(id, message), {"id": id})
+        return answer_of(outcome, _location(id, message or ""), {"id": id})
 
     async def _start(self, asked: Asked) -> Answer:
         runtime = await self._process.runtime()
         key = idempotency_key(asked.headers)
-        id = asked.parameter("id") or (None if key is None else f"{self.name}-{digest_of(self.name, key)}")
+        id = asked.parameter("id")
+        if id is None and key is not None:
+            id = f"{self.name}-{digest_of(self.name, key)}"
         handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
         outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked)
         return answer_of(outcome, _location(handle.id), {"id": handle.id})
 
-    async def _message(self, asked: Asked) -> Answer:
+    async def _message(self, asked: Asked, session: str) -> Answer:
         runtime = await self._process.runtime()
         if essence(header(asked.headers, b"content-type")) == "text/plain":
             content: Any = read_text(asked.body)
@@ -148,7 +153,7 @@ class Server:
             content = content_of(read_json(asked.headers, asked.body))
         key = idempotency_key(asked.headers)
         id = None if key is None else digest_of(key)
-        sent = await runtime.send(self.name, asked.parameter("session"), content, id=id)
+        sent = await runtime.send(self.name, session, content, id=id)
         taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
         outcome = await self._outcome(runtime, taken, asked)
         pending = {"id": sent.execution, "message": sent.id}

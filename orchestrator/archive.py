@@ -24,6 +24,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from ..state.codec import dumps, loads
 from ..state.errors import Conflict, InvalidInput, StoreCorrupt
+from ..state.ids import check_kept
 from ..state.records import EVERYTHING, STATUSES, Dump, Filter, Head, Mail
 from ..state.store import Store
 from .moving import ALL_KEYS, PASSING, Report, public, silent, still, together
@@ -334,6 +335,9 @@ def _head(fields: Any) -> Head:
         if value is not None or name not in _OPTIONAL:
             _is(_TYPES[name], value)
     head = Head(**line)
+    check_kept(head.id)
+    if head.parent is not None:
+        check_kept(head.parent, "the id of a parent")
     if head.status not in STATUSES:
         raise ValueError(f"there is no status {head.status!r}")
     return head._replace(owner=None)

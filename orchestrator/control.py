@@ -12,9 +12,10 @@ from typing import Any
 
 from ..state.codec import plain
 from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, UnknownExecution
+from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
-from . import failures, tokens
+from . import failures, keys, tokens
 from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
@@ -56,7 +57,7 @@ class Control:
             raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
         fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
         fact |= {"data": plain(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
-        key = f"{source} {event_id}" if event_id else ""
+        key = keys.event(source, event_id) if event_id else ""
         accepted = await self._send(id, mail_of(fact, key, lane=1))
         return accepted.answer is not Answer.DUPLICATE
 
@@ -219,13 +220,13 @@ class Control:
         return head if head.status in (*FINAL, "stuck") else None
 
     async def _head(self, id: str) -> Head:
-        head = await self.store.head(id)
+        head = await self.store.head(id) if can_exist(id) else None
         if head is None:
             raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
         return head
 
     async def _send(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
-        accepted = await self._post(id, mail, reopen=reopen)
+        accepted = await self._post(id, mail, reopen=reopen) if can_exist(id) else Accepted(Answer.MISSING, None)
         if accepted.answer is Answer.MISSING:
             raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
         if accepted.answer is Answer.FINISHED:

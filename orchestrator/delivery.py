@@ -25,7 +25,7 @@ from ..state.errors import (
     StoreUnavailable,
 )
 from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
-from . import failures
+from . import failures, keys
 from .activation import Activation
 from .decider import Access, Fact, Post, Spawn
 from .entries import check_size, decode, encode
@@ -45,7 +45,7 @@ def start_mail(at: int, value: Any, *, parent: str | None = None, by: str = "") 
         fact["parent"] = parent
     if by:
         fact["by"] = by
-    return mail_of(fact, "start", lane=1)
+    return mail_of(fact, keys.START, lane=1)
 
 
 def mail_of(fact: Fact, key: str, *, lane: int) -> NewMail:
@@ -173,7 +173,7 @@ class Delivery:
 
     async def _stop_child(self, child: str, parent: str, verb: str) -> None:
         fact: Fact = {"type": verb, "at": self._engine.clock(), "reason": f"{parent} has ended", "by": parent}
-        mail = mail_of(fact, f"{verb}:{parent}", lane=0)
+        mail = mail_of(fact, keys.ending(verb, parent), lane=0)
         await self.patiently(partial(self._engine.post, child, mail), parent)
 
     async def open_children(self, parent: str) -> list[str]:

@@ -26,10 +26,12 @@ from ..state.errors import (
     StoreUnavailable,
     UnknownFunction,
 )
+from ..state.ids import check_id
 from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
+from . import keys
 from .clock import wall_clock
 from .control import Control, error_of
 from .decider import Fact, Function
@@ -147,14 +149,14 @@ class Runtime(Control):
         served = self._durable(agent)
         if served.kind != "agent":
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
-        execution = f"{served.name}/{check_id(session)}"
-        message = id or secrets.token_hex(8)
+        execution = f"{served.name}/" + check_id(session, "the key of a session")
+        message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
         fact |= {"by": by} if by else {}
         waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
-            mail = mail_of(fact, f"message {id}" if id else "", lane=1)
+            mail = mail_of(fact, "" if id is None else keys.message(id), lane=1)
             accepted = await self.engine.post(execution, mail, create=create)
         except BaseException:
             waiter.cancel()
@@ -306,13 +308,6 @@ def run(function: object, input: Any = None, *, id: str | None = None, store: st
             return await (await runtime.start(function, input, id=id)).result()
 
     return asyncio.run(main())
-
-
-def check_id(id: str) -> str:
-    """An execution id or session key: 1 to 200 printable characters. Raises InvalidInput."""
-    if not 0 < len(id) <= 200 or not id.isprintable() or id != id.strip():
-        raise InvalidInput(f"{id[:80]!r} can't be an id; use 1 to 200 printable characters without outer spaces")
-    return id
 
 
 async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..state.errors import PayloadTooLarge
 from ..state.records import FINAL, Change, Mail
-from . import failures
+from . import failures, keys
 from .decider import Decision, Fact, Post
 from .entries import encode
 
@@ -147,4 +147,4 @@ def child_post(child: str, parent: str, ending: Fact) -> Post:
     for field in ("value", "error", "reason"):
         if field in ending:
             fact[field] = ending[field]
-    return Post("parent", parent, f"child:{child}", fact)
+    return Post("parent", parent, keys.child(child), fact)

@@ -127,12 +127,13 @@ class Appended(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Which executions a query means; empty fields match all. ``prefix`` matches the start of the id."""
+    """Which executions a query means; empty fields match all. ``prefix`` matches the start of the id. Without a
+    ``parent`` (None) all match; the empty text is nobody's id, so it is no execution's parent."""
 
     status: Sequence[str] = ()
     function: str = ""
     prefix: str = ""
-    parent: str = ""
+    parent: str | None = None
     awaits: str = ""  # start of Head.awaits
     before: int = 0  # Head.updated is earlier than this
 
@@ -142,7 +143,7 @@ class Filter(NamedTuple):
             (not self.status or head.status in self.status)
             and (not self.function or head.function == self.function)
             and head.id.startswith(self.prefix)
-            and (not self.parent or head.parent == self.parent)
+            and (self.parent is None or head.parent == self.parent != "")
             and head.awaits.startswith(self.awaits)
             and (not self.before or head.updated < self.before)
         )

@@ -24,8 +24,13 @@ async def executions(call: Call) -> Answer:
     for one in status:
         if one not in STATUSES:
             raise Refused(400, f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
-    fields: dict[str, Any] = {name: single(query, name) for name in ("function", "prefix", "parent", "awaits")}
-    where = Filter(status, **fields)
+    fields: dict[str, Any] = {
+        name: single(query, name) for name in ("function", "prefix", "parent", "awaits") if name in query
+    }
+    for name, value in fields.items():
+        if not value:
+            raise Refused(400, f"{name} is empty; leave it out, or say which executions are meant")
+    where = Filter(status)._replace(**fields)
     limit = number(query, "limit", 50, PAGE) or 50
     try:
         page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)

@@ -63,13 +63,15 @@ class Reason(Asked):
 
 
 class Where(Asked):
-    """Which executions; what is left out matches all."""
+    """Which executions; what is left out matches all. An empty text is refused: it was meant to narrow."""
 
     status: list[Status] = []
-    function: str = Field(default="", max_length=200)
-    prefix: str = Field(default="", max_length=1000, description="start of the id")
-    parent: str = Field(default="", max_length=1000)
-    awaits: str = Field(default="", max_length=1000, description='start of what it waits for, like "approval"')
+    function: str = Field(default="", min_length=1, max_length=200)
+    prefix: str = Field(default="", min_length=1, max_length=1000, description="start of the id")
+    parent: str | None = Field(default=None, min_length=1, max_length=1000)
+    awaits: str = Field(
+        default="", min_length=1, max_length=1000, description='start of what it waits for, like "approval"'
+    )
 
     def filter(self) -> Filter:
         return Filter(tuple(self.status), self.function, self.prefix, self.parent, self.awaits)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote_to_bytes
 
 from pydantic import BaseModel
 
@@ -50,8 +50,10 @@ class Call(NamedTuple):
         return headers
 
     def path(self, name: str) -> str:
-        """A path parameter, never empty."""
+        """A path parameter, never empty, and read from valid UTF-8: else several ids would be one."""
         value: str = self.scope["path_params"][name]
+        if "\ufffd" in value and not _is_utf8(self.scope):
+            raise Refused(400, "the path is not valid percent-encoded UTF-8")
         if not value:
             raise Refused(404, f"the path lacks the {name}; GET /openapi.json lists all paths")
         return value
@@ -106,6 +108,15 @@ class Call(NamedTuple):
 
 
 Endpoint = Callable[[Call], Awaitable[Answer]]
+
+
+def _is_utf8(scope: Scope) -> bool:
+    """Whether the path says in its own bytes what the server made of it."""
+    try:
+        unquote_to_bytes(scope.get("raw_path") or b"\xff").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def single(query: dict[str, list[str]], name: str) -> str:

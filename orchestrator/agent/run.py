@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
+from .. import keys
 from ..calls import OpenCalls
 from ..decider import Effect, Fact, Post, Spawn
 from . import observations
@@ -317,7 +318,7 @@ class Run:
                 self._withdraw(call.op)
                 fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
                 op = f"{call.op}.cancel"
-                self._post(Post(op, call.child, f"{self.id}/{op}", fact))
+                self._post(Post(op, call.child, keys.cancel_of(self.id, op), fact))
                 turn.settle(call, observations.UNFINISHED, self.at)
 
     def _post(self, effect: Spawn | Post) -> None:

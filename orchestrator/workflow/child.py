@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ...state.codec import plain
 from ...state.errors import InvalidInput
+from ...state.ids import check_id
+from .. import keys
 from ..decider import Fact, Post, Spawn
 from .operation import Decode, Operation
 from .run import Run
@@ -60,7 +62,7 @@ class Child(Operation[T]):
 def tell_to_cancel(run: Run, op: str, id: str) -> None:
     """Ask a started child to end."""
     fact: Fact = {"type": "cancel", "at": run.timers.now, "reason": f"{run.id} has ended or cancelled it", "by": run.id}
-    run.effect(Post(f"{op}.cancel", id, f"cancel:{run.id}", fact))
+    run.effect(Post(f"{op}.cancel", id, keys.ending("cancel", run.id), fact))
 
 
 def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, detached: bool = False) -> Child[Any]:
@@ -74,7 +76,8 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
     value = None if input is NOTHING else input
     value = thing.check(value) if hasattr(thing, "check") else plain(value)
     renewed = run.renewed.get(op)
-    child_id = (f"{run.id}/{op}" if id is None else id) + (f"~{renewed[1]}" if renewed else "")
+    chosen = f"{run.id}/{op}" if id is None else check_id(id, "the id of a child")
+    child_id = chosen + (f"~{renewed[1]}" if renewed else "")
     if child_id in run.children:
         raise InvalidInput(f"{child_id!r} is the id of a child that is open already; give each child its own")
     child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), child_id, detached)

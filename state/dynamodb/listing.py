@@ -54,7 +54,7 @@ class Listing:
         """Where the next ones stand and their ids, newest first, as the index has them."""
         if where.before:
             before = min(before, f"{where.before:015d}")  # what is created later is not older
-        if where.parent:
+        if where.parent is not None:
             asked = [
                 self._table.ask(CHILDREN, execution(where.parent), relation="<", bound=before, newest=True, limit=limit)
             ]

@@ -70,6 +70,8 @@ class Queries:
 
     async def executions(self, where: Filter, cursor: str | None, limit: int) -> Page:
         position = None if cursor is None else _position(cursor)
+        if where.parent == "":
+            return Page([], None)
         limit = max(limit, 1)
         pages = [_Pages(self, where, *source, position) for source in self._sources(where)]
         batch = max(8, 2 * (limit + 1) // max(len(pages), 1))
@@ -88,7 +90,7 @@ class Queries:
     def _sources(self, where: Filter) -> Iterable[tuple[Partition, bytes, bytes]]:
         """The indexes to look through: partition, key, and how the members in question begin."""
         for at in self._partitions.all:
-            if where.parent:
+            if where.parent is not None:
                 yield at, at.children, sha1(where.parent)
             elif where.status and RARE.issuperset(status for status in where.status if status in STATUSES):
                 for status in sorted(RARE.intersection(where.status)):
@@ -98,7 +100,7 @@ class Queries:
 
     async def look(self, where: Filter, at: Partition, arguments: list[bytes], key: bytes) -> tuple[Any, list[Head]]:
         """One step through an index: where it ended, and what was found."""
-        filters = (where.function, where.prefix, where.parent, where.awaits, str(where.before), *where.status)
+        filters = (where.function, where.prefix, where.parent or "", where.awaits, str(where.before), *where.status)
         arguments = [*arguments, at.tag + b"head:", *(text.encode() for text in filters)]
         last, *found = await self._exchange.call(at, _LIST, [key], arguments, _list)
         heads: list[Head] = []

@@ -143,10 +143,12 @@ def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
         # Written out, not bound: only so can SQLite see that the index of rare statuses covers them.
         known = ", ".join(f"'{status}'" for status in STATUSES if status in where.status)
         conditions.append(f"status IN ({known})")
-    for column, value in (("function", where.function), ("parent", where.parent)):
-        if value:
-            conditions.append(f"{column} = ?")
-            values.append(value)
+    if where.function:
+        conditions.append("function = ?")
+        values.append(where.function)
+    if where.parent is not None:
+        conditions.append("parent = ?" if where.parent else "FALSE")
+        values += [where.parent] if where.parent else []
     if where.before:
         conditions.append("updated < ?")
         values.append(where.before)

@@ -316,3 +316,57 @@ def test_many_messages_at_once_are_all_answered(run: Run) -> None:
         assert [a.json()["result"] for a in answers] == [str(n) for n in range(50)]
 
     run(main)
+
+
+@pytest.mark.parametrize("raw", ["%ff", "%fe", "c%c3", "%ed%a0%80", "%c0%af"])
+def test_a_path_that_is_not_utf8_names_nobody(run: Run, raw: str) -> None:
+    """Read with a replacement for what can't be read, different paths would be one session."""
+
+    async def main(shop: Any) -> None:
+        places = [("POST", f"/sessions/echo/{raw}"), ("POST", f"/signal/{raw}"), ("POST", f"/cancel/{raw}")]
+        places += [("GET", f"/results/{raw}"), ("GET", f"/executions/{raw}"), ("POST", f"/workflows/{raw}")]
+        for method, path in places:
+            body = {"content": "hi"} if method == "POST" else None
+            answer = await shop.client.request(method, path, json=body)
+            assert "UTF-8" in problem_of(answer, 400)["detail"], path
+        assert (await shop.runtime.store.executions()).heads == []
+
+    run(main)
+
+
+@pytest.mark.parametrize("raw", ["%EF%BF%BD", "a%0Ab", "%20a", "a%20", "%E2%80%AEa", "%00", "x" * 201])
+def test_a_session_key_that_can_not_be_one_is_refused(run: Run, raw: str) -> None:
+    async def main(shop: Any) -> None:
+        answer = await shop.client.post(f"/sessions/echo/{raw}", json={"content": "hi"})
+        if raw == "a%0Ab":
+            problem_of(answer, 404)  # no route takes a line end
+        else:
+            assert "can't be the key of a session" in problem_of(answer, 422)["detail"]
+        started = await shop.client.post(f"/workflows/ticket?id={raw}", json={"question": "hi"})
+        assert "can't be an id" in problem_of(started, 422)["detail"]
+        problem_of(await shop.client.get(f"/executions/{raw}"), 404)
+        assert (await shop.runtime.store.executions()).heads == []
+
+    run(main)
+
+
+def test_an_empty_id_is_not_the_same_as_none(run: Run) -> None:
+    async def main(shop: Any) -> None:
+        problem_of(await shop.client.post("/workflows/ticket?id=", json={"question": "hi"}), 422)
+        problem_of(await shop.client.post("/sessions/echo/c", json={"content": "hi", "id": ""}), 422)
+
+    run(main)
+
+
+def test_an_empty_filter_does_not_mean_everybody(run: Run) -> None:
+    async def main(shop: Any) -> None:
+        await shop.client.post("/workflows/ticket?id=t", json={"question": "wait"})
+        for name in ("parent", "function", "prefix", "awaits"):
+            problem_of(await shop.client.get(f"/executions?{name}="), 400)
+            where = {name: "", "status": ["waiting", "running", "pending"]}
+            problem_of(await shop.client.post("/bulk/terminate", json={"where": where}), 422)
+        found = await shop.client.get("/executions?parent=nobody")
+        assert found.json()["executions"] == []
+        assert (await shop.runtime.store.head("t")).status != "terminated"
+
+    run(main)

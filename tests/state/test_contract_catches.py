@@ -116,6 +116,11 @@ class RestoreOverwrites(MemoryStore):
         return await super().restore(dump)
 
 
+class NobodysChildrenAreAll(MemoryStore):
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        return await super().executions(where._replace(parent=where.parent or None), cursor, limit)
+
+
 class AgeIgnored(MemoryStore):
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         return await super().executions(where._replace(before=0), cursor, limit)
