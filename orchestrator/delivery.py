@@ -24,11 +24,12 @@ from ..state.errors import (
     StoreSealed,
     StoreUnavailable,
 )
-from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
+from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
 from . import failures, keys
 from .activation import Activation
 from .decider import Access, Fact, Post, Spawn
 from .entries import check_size, decode, encode
+from .starting import check_same, is_new
 from .transition import child_post
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Delivery:
         engine, parent = self._engine, None if effect.detached else activation.id
         try:
             function = engine.function(effect.function)
-            mail = start_mail(engine.clock(), function.check(effect.input), parent=activation.id)
+            value = function.check(effect.input)
+            mail = start_mail(engine.clock(), value, parent=activation.id)
             create = NewExecution(function.name, function.kind, parent)
             accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
             head = accepted.head
@@ -79,12 +81,14 @@ class Delivery:
                 raise AlreadyExists(
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
+            if head is not None and not is_new(accepted):
+                await self.patiently(partial(check_same, engine.store, head, function, value), activation.id)
         except InvalidInput as error:
             failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
             activation.report(failed | {"status": "failed", "error": failures.encode(error)})
             return
         activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
-        if accepted.answer is Answer.FINISHED and parent is not None and head is not None:
+        if parent is not None and head is not None and head.status in FINAL:
             ending = await self.patiently(partial(self.ending, head), activation.id)
             activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
 

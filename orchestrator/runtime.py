@@ -16,7 +16,6 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import decoder, plain
 from ..state.errors import (
-    AlreadyExists,
     AlreadyFinished,
     ExecutionCancelled,
     ExecutionFailed,
@@ -39,6 +38,7 @@ from .delivery import mail_of, start_mail
 from .engine import Engine
 from .entries import decode
 from .settings import Settings
+from .starting import check_same, is_new
 from .vitals import show_vitals
 
 log = logging.getLogger("overwinter")
@@ -137,10 +137,9 @@ class Runtime(Control):
         except BaseException:
             waiter.cancel()
             raise
-        head = cast("Head", accepted.head)
-        created = accepted.answer not in (Answer.DUPLICATE, Answer.FINISHED) and head.arrivals == 1
+        created = is_new(accepted)
         if not created:
-            await self._check_same(head, served, value)
+            await check_same(self.store, cast("Head", accepted.head), served, value)
         return Handle(self, id, created)
 
     async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:
@@ -286,15 +285,6 @@ class Runtime(Control):
         if not hasattr(served, "decider"):
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is a tool; invoke it instead of starting it")
         return self.engine.function(cast("Function", served).name)
-
-    async def _check_same(self, head: Head, function: Function, value: Any) -> None:
-        if head.function != function.name:
-            raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
-        texts = await self.store.history(head.id, 0, 1) or (await self.store.mailbox(head.id, 1))[1]
-        facts = [decode(text) for text in texts]
-        await self.engine.fill(head.id, facts)
-        if facts and facts[0]["type"] == "start" and facts[0].get("input") != value:
-            raise AlreadyExists(f"{head.id!r} was started with another input; choose another id or the same input")
 
 
 def run(function: object, input: Any = None, *, id: str | None = None, store: str | Store | None = None) -> Any:

@@ -112,7 +112,8 @@ class MemoryStore(Store):
         head = execution.head
         arrived: tuple[Mail, ...] = ()
         if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
-            return Accepted(Answer.FINISHED, head)
+            known_mail = mail is not None and self._seen(execution, mail.key, now)
+            return Accepted(Answer.DUPLICATE if known_mail else Answer.FINISHED, head)
         if mail is not None:
             if not self._first_time(execution, mail.key, now):
                 return Accepted(Answer.DUPLICATE, head)
@@ -164,15 +165,17 @@ class MemoryStore(Store):
         return head.wake is not None or (head.owner is not None and not self._alive(head.owner, now))
 
     def _first_time(self, execution: _Execution, key: str, now: int) -> bool:
-        if not key:
-            return True
-        seen, mark = execution.seen, fingerprint(key)
+        if self._seen(execution, key, now):
+            return False
+        if key:
+            execution.seen[fingerprint(key)] = now
+        return True
+
+    def _seen(self, execution: _Execution, key: str, now: int) -> bool:
+        seen = execution.seen
         for old in list(_expired(seen, now - self._window)):
             del seen[old]
-        if mark in seen:
-            return False
-        seen[mark] = now
-        return True
+        return key != "" and fingerprint(key) in seen
 
     def _alive(self, owner: str, now: int) -> bool:
         return self._owners.get(owner, now) > now

@@ -25,8 +25,8 @@ class Answer(Enum):
     GRANTED = "granted"  # the lease is yours; everything needed to go on is in the answer
     QUEUED = "queued"  # no lease was asked for; the execution is due now
     BUSY = "busy"  # somebody holds a live lease and will see the mail
-    DUPLICATE = "duplicate"  # this event was accepted before, within the window
-    FINISHED = "finished"  # the execution has ended
+    DUPLICATE = "duplicate"  # this event was accepted before, within the window; it may have ended since
+    FINISHED = "finished"  # the execution has ended, and this event had not come before
     MISSING = "missing"  # no such execution and nothing to create it from
 
 

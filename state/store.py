@@ -82,9 +82,9 @@ class Store(ABC):
         - finished (status in FINAL): FINISHED and nothing changed, unless ``reopen`` is set and the status
           is not completed (then the mail is taken as usual), or ``mail`` is None and a wake time or a dead
           owner's lease stands (an unfinished outbox; then the lease is granted, the status stays).
-        - ``mail.key`` seen for this execution within the deduplication window: DUPLICATE and nothing changed.
-          A store may remember it up to a day longer. The cost of the check stays bounded for an execution
-          that lives for years.
+        - ``mail.key`` seen for this execution within the deduplication window: DUPLICATE and nothing changed, also
+          when the execution has finished since. A store may remember it up to a day longer. The cost of the check
+          stays bounded for an execution that lives for years.
         - ``owner`` None: QUEUED with ``wake`` = min(wake, now); BUSY when a live lease stands.
         - ``owner`` given and no live lease: GRANTED, ``Head.owner`` = owner; a status pending, waiting or
           idle becomes running, any other stays. Version and wake do not change.

@@ -126,7 +126,7 @@ class Ledger(MemoryStore):
         if answer is Answer.GRANTED and head is not None:
             self.book(id).holder = head.owner
         over = before is not None and before.status in FINAL
-        if over and mail is not None and not reopen and answer is not Answer.FINISHED:
+        if over and mail is not None and not reopen and answer not in (Answer.FINISHED, Answer.DUPLICATE):
             self._broken(id, f"mail was acknowledged ({answer.value}) after the end: {mail.body[:120]}")
         parent = create.parent if before is None and create is not None else None
         if parent is not None and id not in self.book(parent).children:

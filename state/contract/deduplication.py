@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ..records import Answer
+from ..records import FINAL, Answer
 from ..store import Store
 from .case import DAY, NOW, WORKFLOW, Case, bodies, change, found, known, lease, mail, scenario, settle
 
@@ -39,6 +39,23 @@ class Deduplication(Case):
         await store.append(change(head, ["start"], consumed=[1]))
         assert (await store.accept("x", mail("start"), now=NOW + 5)).answer is Answer.DUPLICATE
         assert await store.mailbox("x") == (0, [])
+
+    @scenario
+    async def test_an_event_is_still_known_after_the_end(self, store: Store) -> None:
+        for status in sorted(FINAL):
+            before = await settle(store, status, status)
+            for owner in (None, "a"):
+                repeated = await store.accept(status, mail("start"), now=NOW + 9, owner=owner, create=WORKFLOW)
+                assert (repeated.answer, repeated.head) == (Answer.DUPLICATE, before)
+                new = await store.accept(status, mail("k"), now=NOW + 9, owner=owner, create=WORKFLOW)
+                assert (new.answer, new.head) == (Answer.FINISHED, before)
+                unkeyed = await store.accept(status, mail(""), now=NOW + 9, owner=owner, create=WORKFLOW)
+                assert (unkeyed.answer, unkeyed.head) == (Answer.FINISHED, before)
+            forgotten = NOW + self.window + DAY + 1
+            late = await store.accept(status, mail("start"), now=forgotten)
+            assert late.answer is Answer.FINISHED
+            assert await store.head(status) == before
+            assert await store.mailbox(status) == (0, [])
 
     @scenario
     async def test_keys_belong_to_one_execution(self, store: Store) -> None:

@@ -220,7 +220,8 @@ class Accepting:
         if _own(call, picture):
             return _Read(await self._taken(call, picture, alive))
         if picture.status in FINAL and not _takes_more(call, picture, alive):
-            return _Read(Accepted(Answer.FINISHED, picture.head))
+            repeated = await self._seen(call, picture, surely=True) is not None
+            return _Read(Accepted(Answer.DUPLICATE if repeated else Answer.FINISHED, picture.head))
         if call.mail is not None:
             verdict = await self._seen(call, picture, surely or _room(call.mail, picture))
             if verdict is not None:

@@ -99,7 +99,8 @@ class Commands:
             return self._create(id, mail, now, owner, create, known)
         head, no, waiting = Head._make(row[:_HEAD]), row[_HEAD], row[_HEAD + 1]
         if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
-            return Accepted(Answer.FINISHED, head)
+            repeated = mail is not None and mail.key and self._saw(no, _digest(mail.key), now, head.created)
+            return Accepted(Answer.DUPLICATE if repeated else Answer.FINISHED, head)
         if mail is not None:
             if mail.key and not self._first_time(no, mail.key, now, head.created):
                 return Accepted(Answer.DUPLICATE, head)
@@ -173,12 +174,15 @@ class Commands:
 
     def _first_time(self, no: int, key: str, now: int, created: int) -> bool:
         digest = _digest(key)
-        oldest = max((now - self._window) // BUCKET, created // BUCKET - 1)
-        newest = now // BUCKET + 1  # + 1: the clock of another process may have been ahead
-        if self._execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None:
+        if self._saw(no, digest, now, created):
             return False
         self._see(no, digest, now)
         return True
+
+    def _saw(self, no: int, digest: bytes, now: int, created: int) -> bool:
+        oldest = max((now - self._window) // BUCKET, created // BUCKET - 1)
+        newest = now // BUCKET + 1  # + 1: the clock of another process may have been ahead
+        return self._execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None
 
     def _see(self, no: int, digest: bytes, now: int) -> None:
         self._execute(SQL["see"], (now // BUCKET, no, digest))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -15,13 +16,25 @@ from overwinter.functions.agent import Agent
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator import keys
 from overwinter.orchestrator.archive import load
+from overwinter.orchestrator.decider import Function
+from overwinter.orchestrator.delivery import start_mail
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.starting import beginning, check_same
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.codec import dumps
-from overwinter.state.errors import ExecutionFailed, InvalidInput, UnknownExecution
+from overwinter.state.contract.case import change
+from overwinter.state.errors import (
+    AlreadyExists,
+    AlreadyFinished,
+    ExecutionFailed,
+    ExecutionTerminated,
+    InvalidInput,
+    UnknownExecution,
+)
 from overwinter.state.ids import LONGEST, LONGEST_KEPT, can_exist, check_id, check_kept
 from overwinter.state.memory import MemoryStore
-from overwinter.state.records import EVERYTHING, Filter
+from overwinter.state.opening import open_store
+from overwinter.state.records import EVERYTHING, Filter, NewExecution
 
 BAD = {
     "nothing": "",
@@ -210,5 +223,163 @@ def test_an_event_never_stands_for_a_message_or_another_event() -> None:
         assert await runtime.signal("w", "other", event_id="b c", source="a")
         assert not await runtime.signal("w", "other", event_id="b c", source="a")
         assert not await runtime.signal("w", "other", event_id="c", source="a b")
+
+    with_runtime(work)
+
+
+# -- one id, several starts --------------------------------------------------------------------------
+
+
+class Interleaved(MemoryStore):
+    """Between a question and its answer, whatever else is going on gets on."""
+
+    async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
+        found = await super().history(id, after, limit)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return found
+
+    async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
+        found = await super().mailbox(id, limit)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return found
+
+
+async def _outcome(runtime: Runtime, input: str, id: str) -> str:
+    try:
+        return str(await (await runtime.start(greet, input, id=id)).result())
+    except AlreadyExists:
+        return "refused"
+
+
+@pytest.mark.parametrize("make", [MemoryStore, Interleaved, None], ids=["memory", "interleaved", "sqlite"])
+def test_of_two_starts_at_once_with_different_inputs_one_is_refused(make: Any, tmp_path: Path) -> None:
+    async def main() -> None:
+        store = open_store(f"sqlite:///{tmp_path}/store.db") if make is None else make()
+        async with Runtime([greet], store) as runtime:
+            for number in range(60):
+                both = [_outcome(runtime, name, f"x{number}") for name in ("ann", "bob", "ann")]
+                ann, bob, again = await asyncio.gather(*both)
+                assert ann == again
+                assert {ann, bob} in ({"hello ann", "refused"}, {"refused", "hello bob"}), (number, ann, bob)
+
+    asyncio.run(main())
+
+
+def test_a_start_is_found_wherever_it_is_looked_for() -> None:
+    """The worst moments: it is taken between the look at the journal and the look at the mailbox; it waits behind
+    other mail; it is not the first entry; it lies in a blob."""
+
+    async def main() -> None:
+        store = Interleaved()
+        async with Runtime([], store) as door:
+            function = cast("Function", getattr(greet, "__overwinter__", greet))
+            big = "x" * 300_000
+            for number, input in enumerate(["ann", big]):
+                id = f"x{number}"
+                create = NewExecution("greet", "workflow")
+                await store.accept(id, start_mail(1, input), now=1, create=create)
+                for act in (door.pause, door.cancel, door.resume):
+                    await act(id)
+                head = await store.head(id)
+                assert head is not None
+                await check_same(store, head, function, input)
+                with pytest.raises(AlreadyExists, match="another input"):
+                    await check_same(store, head, function, "bob")
+
+                async def take(id: str = id) -> None:
+                    for _ in range(10):
+                        await asyncio.sleep(0)
+                    _, mail = await MemoryStore.mailbox(store, id, 10)
+                    assert len(mail) == 4
+                    await store.beat("a", 1, 10**6)
+                    head = (await store.accept(id, None, now=1, owner="a")).head
+                    assert head is not None
+                    entries = [next(text for text in mail if '"paused"' in text)]
+                    entries.append(next(text for text in mail if '"start"' in text))
+                    await store.append(change(head, entries, consumed=[1, 2, 3, 4], release=True))
+
+                taking = asyncio.ensure_future(take())
+                begun = await beginning(store, id)
+                await taking
+                assert begun is not None
+                assert begun["input"] == input
+                with pytest.raises(AlreadyExists, match="another input"):
+                    await check_same(store, head, function, "bob")
+
+    asyncio.run(main())
+
+
+def test_numbers_and_truth_values_are_not_the_same_input() -> None:
+    @workflow
+    async def repeat(ctx: Context, value: Any) -> Any:
+        return value
+
+    async def work(runtime: Runtime) -> None:
+        for number, (one, other) in enumerate([(1, True), (0, False), ([1], [True]), ({"a": 1}, {"a": True})]):
+            id = f"x{number}"
+            await (await runtime.start(repeat, one, id=id)).result()
+            with pytest.raises(AlreadyExists):
+                await runtime.start(repeat, other, id=id)
+        await runtime.start(repeat, {"a": 1, "b": 2}, id="order")
+        assert not (await runtime.start(repeat, {"b": 2, "a": 1}, id="order")).created
+
+    with_runtime(work, repeat)
+
+
+def test_a_session_is_no_run_that_could_be_started_again() -> None:
+    async def work(runtime: Runtime) -> None:
+        await (await runtime.send(echo, "c", "hi")).reply()
+        with pytest.raises(AlreadyExists, match="is a session"):
+            await runtime.start(echo, "hi", id="echo/c")
+
+    with_runtime(work)
+
+
+def test_a_child_id_that_is_used_again_means_the_same_child_or_is_refused() -> None:
+    @workflow
+    async def twice(ctx: Context, names: list[str]) -> list[str]:
+        found: list[str] = []
+        for name in names:
+            try:
+                found.append(str(await ctx.child(greet, name, id="the child")))
+            except ExecutionFailed as error:
+                found.append(type(error.cause).__name__)
+        return found
+
+    @workflow
+    async def apart(ctx: Context, name: str) -> str:
+        return str(await ctx.child(greet, name, id="detached", detached=True))
+
+    async def work(runtime: Runtime) -> None:
+        handle = await runtime.start(twice, ["ann", "bob", "ann"])
+        assert await handle.result() == ["hello ann", "AlreadyExists", "hello ann"]
+        assert await (await runtime.start(apart, "ann")).result() == "detached"
+        assert await (await runtime.start(apart, "ann")).result() == "detached"
+        with pytest.raises(ExecutionFailed, match="another input"):
+            await (await runtime.start(apart, "bob")).result()
+
+    with_runtime(work, twice, apart)
+
+
+def test_what_had_arrived_is_answered_alike_before_and_after_the_end() -> None:
+    async def work(runtime: Runtime) -> None:
+        handle = await runtime.start(wait, id="w")
+        assert await runtime.signal("w", "go", 1, event_id="e-1", source="s")
+        assert await handle.result() == "1"
+        assert not await runtime.signal("w", "go", 1, event_id="e-1", source="s")
+        for event_id in ("e-2", ""):
+            with pytest.raises(AlreadyFinished):
+                await runtime.signal("w", "go", 1, event_id=event_id, source="s")
+        sent = await runtime.send(echo, "c", "hi", id="m-1")
+        assert await sent.reply() == "hi"
+        await runtime.terminate("echo/c")
+        with pytest.raises(ExecutionTerminated):
+            await runtime.result("echo/c")
+        again = await runtime.send(echo, "c", "hi", id="m-1")
+        assert (again.duplicate, await again.reply()) == (True, "hi")
+        with pytest.raises(AlreadyFinished):
+            await runtime.send(echo, "c", "hi", id="m-2")
 
     with_runtime(work)

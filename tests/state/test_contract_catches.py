@@ -116,6 +116,11 @@ class RestoreOverwrites(MemoryStore):
         return await super().restore(dump)
 
 
+class EndsForgetTheirMail(MemoryStore):
+    def _seen(self, execution: Any, key: str, now: int) -> bool:
+        return execution.head.status not in FINAL and super()._seen(execution, key, now)
+
+
 class NobodysChildrenAreAll(MemoryStore):
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         return await super().executions(where._replace(parent=where.parent or None), cursor, limit)

@@ -112,11 +112,12 @@ else
   if asking and h[OWNER] == owner and grant == token then return granted() end
   local known_since = mailing and redis.call('ZSCORE', seen, mark)
   repeated = known_since and tonumber(known_since) == tonumber(score)
+  local within = known_since and tonumber(known_since) >= tonumber(oldest)
   if FINAL[h[STATUS]] and not takes_more() then
     if repeated then return {asking and 'busy' or 'queued', h, false, {}} end
-    return {'finished', h}
+    return {within and 'duplicate' or 'finished', h}
   end
-  if known_since and not repeated and tonumber(known_since) >= tonumber(oldest) then return {'duplicate', h} end
+  if within and not repeated then return {'duplicate', h} end
 end
 
 local had, slept, was = h[OWNER], h[WAKE], not fresh and h[STATUS]

@@ -1,0 +1,66 @@
+"""Whether two starts under one id are the same start: the execution is asked what it was begun with.
+
+An event that begins an execution is in its mailbox until it is taken, and from that moment in its journal. Whoever
+looks for it there, then there, then again in the journal, finds it, however fast it is taken meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..state.errors import AlreadyExists
+from ..state.records import Accepted, Answer, Head
+from ..state.store import Store
+from .decider import Fact, Function
+from .entries import decode, resolve
+from .fingerprint import canonical
+
+_BEGINNINGS = ("start", "message")
+_PAGE = 200
+
+
+def is_new(accepted: Accepted) -> bool:
+    """Whether it was this event that made the execution."""
+    head = accepted.head
+    return accepted.answer not in (Answer.DUPLICATE, Answer.FINISHED) and head is not None and head.arrivals == 1
+
+
+async def check_same(store: Store, head: Head, function: Function, value: Any) -> None:
+    """Raises AlreadyExists when the execution is another one than ``function`` begun with ``value``."""
+    if head.function != function.name:
+        raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
+    begun = await beginning(store, head.id)
+    if begun is None:
+        return  # it was ended before it began, so nobody gets the result of another input
+    if begun["type"] != "start":
+        raise AlreadyExists(f"{head.id!r} is a session of {head.function}; send it messages, or choose another id")
+    if canonical(begun.get("input")) != canonical(value):
+        raise AlreadyExists(f"{head.id!r} was started with another input; choose another id or the same input")
+
+
+async def beginning(store: Store, id: str) -> Fact | None:
+    """What an existing execution was begun with, its blob in place: a ``start``, or a session's first ``message``.
+    None when it ended without having begun."""
+    found = await _journaled(store, id) or await _waiting(store, id) or await _journaled(store, id)
+    if found is not None:
+        await resolve(store, id, [found])
+    return found
+
+
+async def _journaled(store: Store, id: str) -> Fact | None:
+    """It is the first entry, unless somebody paused it before or it was cancelled in time."""
+    after, limit = 0, 1
+    while texts := await store.history(id, after, limit):
+        for text in texts:
+            fact = decode(text)
+            if fact["type"] in _BEGINNINGS:
+                return fact
+        after, limit = after + len(texts), _PAGE
+    return None
+
+
+async def _waiting(store: Store, id: str) -> Fact | None:
+    count, texts = await store.mailbox(id, 2)
+    if count > len(texts):
+        _, texts = await store.mailbox(id, count)
+    return next((fact for fact in map(decode, texts) if fact["type"] in _BEGINNINGS), None)
