@@ -19,6 +19,7 @@ COPY cli cli
 COPY functions functions
 COPY orchestrator orchestrator
 COPY patterns patterns
+COPY security security
 COPY state state
 COPY testing testing
 RUN pip wheel --wheel-dir /wheels ".[${EXTRAS}]"

@@ -18,7 +18,9 @@ async def made(dsn: str) -> AsyncGenerator[Store]:
     from ..state.opening import open_store
 
     if dsn.partition("?")[0].startswith("memory:"):
-        raise Exit(f"{dsn} is gone when this command ends", code=USAGE, advice="Name a store that lasts.")
+        from ..security.address import shown
+
+        raise Exit(f"{shown(dsn)} is gone when this command ends", code=USAGE, advice="Name a store that lasts.")
     store = open_store(dsn)
     await store.create()
     await store.open()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..security.address import shown
 from ..state.errors import OverwinterError, StoreError
 from ..state.quantities import span
 from . import reach
@@ -69,7 +70,7 @@ def _space(path: Path) -> Check:
 
 def _opened(dsn: str, path: Path | None) -> Check:
     if path is None:
-        return Check("store", "ok", dsn.partition("@")[2] or dsn)
+        return Check("store", "ok", shown(dsn))
     from .view.text import size
 
     try:

@@ -43,7 +43,7 @@ def init_command(store: str, as_json: bool) -> None:
 
 
 async def _init(dsn: str) -> Made:
-    from ..orchestrator.moving import public
+    from ..security.address import shown
     from ..state.opening import open_store
 
     path = reach.sqlite_path(dsn)
@@ -56,6 +56,6 @@ async def _init(dsn: str) -> Made:
         await store.open()
         created = True
     try:
-        return Made(public(dsn), created, sum((await store.counts()).values()))
+        return Made(shown(dsn), created, sum((await store.counts()).values()))
     finally:
         await store.close()

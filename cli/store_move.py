@@ -35,7 +35,7 @@ def move_command(target: str | None, patience: str, back: bool, yes: bool, store
 
     Executions keep their ids, journals, timers, approvals and mail; the etags of key-value entries are new.
     """
-    from ..orchestrator.moving import public
+    from ..security.address import shown
     from .view.terminal import emit, say
 
     if back == (target is not None):
@@ -43,18 +43,18 @@ def move_command(target: str | None, patience: str, back: bool, yes: bool, store
     if target is None:
         mark = reach.run(_undo(store, finished=yes))
         if as_json:
-            emit({"from": public(store), "to": mark.other if mark else None, "undone": mark is not None})
+            emit({"from": shown(store), "to": mark.other if mark else None, "undone": mark is not None})
         elif mark is None:
-            say(f"{public(store)} is not being moved; there is nothing to undo")
+            say(f"{shown(store)} is not being moved; there is nothing to undo")
         else:
-            say(f"{public(store)} may be used again; what was copied to {mark.other} should be removed")
+            say(f"{shown(store)} may be used again; what was copied to {mark.other} should be removed")
         return
     done = reach.run(_move(store, target, seconds(patience)))
     if as_json:
-        emit({"from": public(store), "to": public(target), **done._asdict()})
+        emit({"from": shown(store), "to": shown(target), **done._asdict()})
     else:
-        _report(done, public(target))
-        if public(target) == target:  # else it would say something that can't be used as it stands
+        _report(done, shown(target))
+        if shown(target) == target:  # else it would say something that can't be used as it stands
             say(f"→ OVERWINTER_STATE={target}", style="dim")
 
 

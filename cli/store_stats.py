@@ -59,7 +59,8 @@ def stats_command(store: str, as_json: bool) -> None:
 
 
 async def _stats(dsn: str) -> dict[str, Any]:
-    from ..orchestrator.moving import present, public
+    from ..orchestrator.moving import present
+    from ..security.address import shown
     from .store_progress import progress
 
     async with reach.opened(dsn) as store:
@@ -71,7 +72,7 @@ async def _stats(dsn: str) -> dict[str, Any]:
         ]
         owners = await store.owners(await present(store))
         return {
-            "store": public(dsn),
+            "store": shown(dsn),
             "executions": tally.executions,
             "counts": await store.counts(),
             "functions": functions,

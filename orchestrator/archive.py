@@ -22,12 +22,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
+from ..security.address import shown
 from ..state.codec import dumps, loads
 from ..state.errors import Conflict, InvalidInput, StoreCorrupt
 from ..state.ids import check_kept
 from ..state.records import EVERYTHING, STATUSES, Dump, Filter, Head, Mail
 from ..state.store import Store
-from .moving import ALL_KEYS, PASSING, Report, public, silent, still, together
+from .moving import ALL_KEYS, PASSING, Report, silent, still, together
 
 FORMAT = 1
 LINE = 256 * 1024
@@ -73,7 +74,7 @@ async def export(
     report: Report = silent,
 ) -> Exported:
     """Write the store's executions that match, and all shared key-value entries when everything is asked for."""
-    write(_line({"overwinter": "store", "format": FORMAT, "at": at, "from": public(store.dsn), "release": release}))
+    write(_line({"overwinter": "store", "format": FORMAT, "at": at, "from": shown(store.dsn), "release": release}))
     total = sum((await store.counts()).values()) if where == EVERYTHING else 0
     executions = values = 0
     left_out: list[tuple[str, str]] = []

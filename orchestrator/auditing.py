@@ -12,6 +12,7 @@ import shlex
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any, NamedTuple, cast
 
+from ..security.address import shown
 from ..state.codec import loads
 from ..state.errors import OverwinterError, StoreCorrupt, StoreError, StoreUnavailable
 from ..state.quantities import span
@@ -20,7 +21,7 @@ from ..state.store import Store
 from .decider import Fact
 from .entries import decode
 from .journal import Journal
-from .moving import present, public, read_mark, refusal
+from .moving import present, read_mark, refusal
 
 WRONG, REMARK = "wrong", "remark"
 PAGE = 500
@@ -99,7 +100,7 @@ async def _of_store(store: Store, ahead: int) -> list[Finding]:
     except StoreError as error:
         return [*found, Finding("", WRONG, str(error))]
     if mark is not None:
-        found.append(Finding("", REMARK, refusal(public(store.dsn), mark)))
+        found.append(Finding("", REMARK, refusal(shown(store.dsn), mark)))
     if ahead > _AHEAD_MS:
         what = f"the newest change lies {span(ahead)} ahead of the clock"
         found.append(Finding("", REMARK, what, "Keep the machines in step (NTP); timers follow the clock."))

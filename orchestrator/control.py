@@ -222,13 +222,13 @@ class Control:
     async def _head(self, id: str) -> Head:
         head = await self.store.head(id) if can_exist(id) else None
         if head is None:
-            raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
+            raise UnknownExecution(f"there is no execution {id!r} in this store; `overwinter ps` lists what there is")
         return head
 
     async def _send(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         accepted = await self._post(id, mail, reopen=reopen) if can_exist(id) else Accepted(Answer.MISSING, None)
         if accepted.answer is Answer.MISSING:
-            raise UnknownExecution(f"there is no execution {id!r} in {self.store.dsn}; `overwinter ps` lists them")
+            raise UnknownExecution(f"there is no execution {id!r} in this store; `overwinter ps` lists what there is")
         if accepted.answer is Answer.FINISHED:
             status = accepted.head.status if accepted.head is not None else "over"
             raise AlreadyFinished(f"{id} is {status}; nothing more can be sent to it")

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..security.address import shown
 from ..state.codec import dumps, loads
 from ..state.errors import PayloadTooLarge, StoreCorrupt
 from ..state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT
@@ -70,6 +71,8 @@ async def resolve(store: Store, id: str, facts: Sequence[Fact]) -> None:
             reference = fact["blob"]
             body = await store.blob(id, reference["digest"])
             if body is None:
-                raise StoreCorrupt(f"blob {reference['digest']} of a {fact['type']} entry is missing in {store.dsn}")
+                raise StoreCorrupt(
+                    f"blob {reference['digest']} of a {fact['type']} entry is missing in {shown(store.dsn)}"
+                )
             fact[reference["field"]] = loads(body)
             del fact["blob"]  # only now: until then the fact is not whole, and must not be taken for it

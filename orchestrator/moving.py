@@ -12,11 +12,11 @@ with the state ``moving`` or ``moved`` in the source and ``arriving`` in the tar
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
+from ..security.address import shown
 from ..state.codec import dumps, loads
 from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
 from ..state.records import EVERYTHING, Dump, Head, unleased
@@ -36,7 +36,6 @@ _TOGETHER = 16  # executions that are copied at the same time …
 _ENTRIES = 2000  # … unless they have more journal entries than this
 _STILL = 5
 _NAMED = 10
-_SECRET = re.compile(r"(?i)([?&][^=&]*(?:key|token|secret|passw)[^=&]*=)[^&]*")
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0: unknown)."""
@@ -63,15 +62,6 @@ class Moved(NamedTuple):
 
 def silent(what: str, done: int, total: int) -> None:
     """A report that nobody reads."""
-
-
-def public(dsn: str) -> str:
-    """The DSN without its password and other secrets: what may be shown and stored."""
-    scheme, mark, rest = dsn.partition("://")
-    user, at, place = rest.rpartition("@")
-    if at:
-        rest = (f"{user.split(':')[0]}:***@" if ":" in user else f"{user}@") + place
-    return _SECRET.sub(r"\1***", scheme + mark + rest)
 
 
 async def present(store: Store) -> int:
@@ -103,7 +93,7 @@ async def read_mark(store: Store) -> Mark | None:
         return Mark(str(value["state"]), str(other), int(value["at"]), stored.etag)
     except (ValueError, TypeError, KeyError):
         raise StoreCorrupt(
-            f"{public(store.dsn)} holds a mark of a move that can't be read: {stored.value[:80]!r}"
+            f"{shown(store.dsn)} holds a mark of a move that can't be read: {stored.value[:80]!r}"
         ) from None
 
 
@@ -115,7 +105,7 @@ async def refuse_moved(store: Store) -> None:
     """
     mark = await read_mark(store)
     if mark is not None:
-        raise StoreMoved(refusal(public(store.dsn), mark))
+        raise StoreMoved(refusal(shown(store.dsn), mark))
 
 
 def refusal(here: str, mark: Mark) -> str:
@@ -151,7 +141,7 @@ async def _write(store: Store, state: str, other: str, etag: str) -> None:
     try:
         await store.put(SCOPE, KEY, value, etag=etag)
     except EtagMismatch:
-        raise StoreError(f"another move of {public(store.dsn)} began at this moment; look, then try again") from None
+        raise StoreError(f"another move of {shown(store.dsn)} began at this moment; look, then try again") from None
 
 
 async def _mark_source(source: Store, target: str) -> bool:
@@ -161,7 +151,7 @@ async def _mark_source(source: Store, target: str) -> bool:
         await _write(source, "moving", target, "")
         return True
     if mark.state == "arriving" or mark.other != target:
-        raise StoreError(refusal(public(source.dsn), mark))
+        raise StoreError(refusal(shown(source.dsn), mark))
     return False
 
 
@@ -170,12 +160,12 @@ async def _mark_target(target: Store, source: str) -> bool:
     mark = await read_mark(target)
     if mark is not None:
         if mark.state != "arriving" or mark.other != source:
-            raise StoreError(refusal(public(target.dsn), mark))
+            raise StoreError(refusal(shown(target.dsn), mark))
         return False
     held = sum((await target.counts()).values())
     if held:
         raise StoreError(
-            f"{public(target.dsn)} holds {held:,} executions already; move into an empty store "
+            f"{shown(target.dsn)} holds {held:,} executions already; move into an empty store "
             f"(overwinter store export and import add to one)"
         )
     await _write(target, "arriving", source, "")
@@ -191,7 +181,7 @@ async def nobody(store: Store, patience: float, report: Report = silent) -> None
     while owners := await store.owners(await present(store)):
         if time.monotonic() >= deadline:
             raise StoreUnavailable(
-                f"{public(store.dsn)} is in use by {_named(owners)}. Stop these processes, then try again"
+                f"{shown(store.dsn)} is in use by {_named(owners)}. Stop these processes, then try again"
             )
         report(f"waiting for {_named(owners)}", 0, 0)
         await asyncio.sleep(0.2)
@@ -218,7 +208,7 @@ async def move(
     that the store can't show need at the most to see the mark. Raises StoreUnavailable while processes are at work
     (the source is as before then), Conflict naming executions that differ, other StoreErrors.
     """
-    here, there = public(source.dsn), public(target.dsn)
+    here, there = shown(source.dsn), shown(target.dsn)
     if source is target or here == there:
         raise StoreError(f"{here} can't be moved to itself; name another store with --to")
     mark = await read_mark(source)
@@ -250,7 +240,7 @@ async def _hand_over(source: Store, target: Store, done: Moved) -> Moved:
     if mark is not None and mark.state == "moving":
         await _write(source, "moved", mark.other, mark.etag)
     arriving = await read_mark(target)
-    if arriving is not None and arriving.state == "arriving" and arriving.other == public(source.dsn):
+    if arriving is not None and arriving.state == "arriving" and arriving.other == shown(source.dsn):
         await target.remove(SCOPE, KEY, etag=arriving.etag)
     return done._replace(executions=sum((await target.counts()).values()))
 
@@ -363,13 +353,13 @@ async def _compare(source: Store, target: Store, report: Report) -> None:
     counts = [await store.counts() for store in (source, target)]
     here, there = ({status: count for status, count in each.items() if count} for each in counts)
     if here != there:
-        raise Conflict(f"{public(source.dsn)} holds {here}, {public(target.dsn)} {there}; nothing was handed over")
+        raise Conflict(f"{shown(source.dsn)} holds {here}, {shown(target.dsn)} {there}; nothing was handed over")
 
 
 def _agree(differing: Sequence[str], source: Store, target: Store) -> None:
     if differing:
         raise Conflict(
-            f"{_some(differing)}: not the same in {public(source.dsn)} and {public(target.dsn)}, so somebody has "
+            f"{_some(differing)}: not the same in {shown(source.dsn)} and {shown(target.dsn)}, so somebody has "
             f"worked on one of them since the move began. Nothing was handed over: give the move up "
             f"(overwinter store move --undo) and move into an empty store"
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 
+from ..security.address import shown
+from ..security.redaction import remember_address
 from .errors import InvalidInput
 from .store import Store
 
@@ -24,6 +25,7 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     ``sealed`` is False: then they are seen as they are stored. Raises InvalidInput that names what there is, or what
     to install."""
     dsn = dsn or os.environ.get("OVERWINTER_STATE") or DEFAULT
+    remember_address(dsn)
     scheme, found, _ = dsn.partition("://")
     if not found:
         scheme = ""
@@ -40,7 +42,7 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
             f"pip install 'overwinter[{extra}]'"
         ) from None
     if store is None:
-        raise InvalidInput(f"there is no store for {without_password(dsn)!r}; these are: {KNOWN}")
+        raise InvalidInput(f"there is no store for {shown(dsn)!r}; these are: {KNOWN}")
     if not (sealed and os.environ.get("OVERWINTER_KEYS")):
         return store
     from .sealing.keys import read_keys
@@ -71,8 +73,3 @@ def _store(scheme: str, dsn: str) -> Store | None:
 
         return MemoryStore(dsn)
     return None
-
-
-def without_password(dsn: str) -> str:
-    """The DSN for people and logs."""
-    return re.sub(r"(://[^/@:]*):[^/@]*@", r"\1:***@", dsn)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from ...security.address import shown
 from ..address import url
 from .example import words
 from .heads import table
@@ -29,9 +30,7 @@ def announce(functions: Mapping[str, object], place: Place, listening: socket.so
     out.print(
         Text.assemble(("overwinter", "bold"), " serves ", (clean(place.file), "bold"), " at ", (where, "bold cyan"))
     )
-    out.print(
-        Text(f"store {clean(_without_password(place.store))}" + (" · token required" if place.token else ""), "dim")
-    )
+    out.print(Text(f"store {clean(shown(place.store))}" + (" · token required" if place.token else ""), "dim"))
     out.print()
     rows = [
         [
@@ -97,9 +96,3 @@ def _invocation(functions: Sequence[object], how: str, there: str, comment: str)
 
 def _harmless(tool: object) -> bool:
     return getattr(tool, "effect", "") != "irreversible" and getattr(tool, "approval", None) is None
-
-
-def _without_password(dsn: str) -> str:
-    scheme, mark, rest = dsn.partition("://")
-    user, at, host = rest.rpartition("@")
-    return f"{scheme}{mark}{user.split(':')[0]}:…@{host}" if at and ":" in user else dsn

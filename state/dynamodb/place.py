@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from ...security.address import shown
 from ..errors import InvalidInput
 from ..quantities import milliseconds
 
@@ -31,18 +32,20 @@ class Place(NamedTuple):
 def parse(dsn: str) -> Place:
     """The place of ``dynamodb://table?region=…&endpoint=…&bucket=name/folder&retention=30d``; all options may lack.
     Raises InvalidInput that shows the form."""
-    parts = urlsplit(dsn)
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:
+        raise InvalidInput(f"{shown(dsn)!r} names no DynamoDB table; write {_FORM}") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     if parts.scheme != "dynamodb" or not _TABLE.fullmatch(parts.netloc) or parts.path not in ("", "/"):
-        raise InvalidInput(f"{dsn!r} names no DynamoDB table; write {_FORM}")
-    for name in options:
-        if name not in _OPTIONS:
-            raise InvalidInput(f"{dsn!r}: there is no option {name!r}; there are {', '.join(_OPTIONS)}")
+        raise InvalidInput(f"{shown(dsn)!r} names no DynamoDB table; write {_FORM}")
+    if set(options) - set(_OPTIONS):
+        raise InvalidInput(f"{shown(dsn)!r}: there is an option that is none; there are {', '.join(_OPTIONS)}")
     bucket, _, folder = options.get("bucket", "").strip("/").partition("/")
     try:
         retention = milliseconds(options["retention"]) if "retention" in options else None
     except ValueError as error:
-        raise InvalidInput(f"{dsn!r}: retention: {error}") from None
+        raise InvalidInput(f"{shown(dsn)!r}: retention: {error}") from None
     return Place(
         table=parts.netloc,
         region=options.get("region", ""),

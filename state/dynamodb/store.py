@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from time import monotonic
 from typing import Any, TypeVar
 
+from ...security.address import shown
 from ..errors import StoreError
 from ..quantities import Duration, seconds
 from ..records import (
@@ -113,7 +114,7 @@ class DynamoStore(Store):
         """It goes on, whether or not somebody waits for it."""
         if not self._opened:
             work.close()
-            raise StoreError(f"{self.dsn} is not open; await store.open() first")
+            raise StoreError(f"{shown(self.dsn)} is not open; await store.open() first")
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

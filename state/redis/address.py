@@ -14,6 +14,8 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from redis.asyncio.connection import Connection, SSLConnection, parse_url
 
+from ...security.address import shown
+from ...security.redaction import redacted
 from ..errors import InvalidInput
 
 PARTITIONS = 16
@@ -33,6 +35,10 @@ _SERVER_OPTIONS = (  # those of Redis' own client that make sense here, by its n
     "ssl_password",
 )
 _OPTIONS = ("partitions", "prefix", "sentinel_username", "sentinel_password", *_SERVER_OPTIONS)
+_ADVICE = (
+    "write redis://host:6379/0, rediss://…, redis+cluster://h1,h2 or redis+sentinel://h1,h2/service/0. In a password "
+    "the characters : / ? # @ and % are written %3A %2F %3F %23 %40 %25"
+)
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
@@ -52,17 +58,17 @@ class Address(NamedTuple):
 
 def parse(dsn: str) -> Address:
     """Raises InvalidInput; its message shows no password."""
-    parts = urlsplit(dsn)
+    name = shown(dsn)
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:  # its message may hold the password
+        raise InvalidInput(f"{name!r} is no address of a Redis store; {_ADVICE}") from None
     scheme, _, mode = parts.scheme.partition("+")
-    name = _masked(dsn)
     if scheme not in ("redis", "rediss") or mode not in _PORTS:
-        raise InvalidInput(
-            f"{name!r} is no address of a Redis store; write redis://host:6379/0, rediss://…, redis+cluster://h1,h2"
-            " or redis+sentinel://h1,h2/service/0"
-        )
+        raise InvalidInput(f"{name!r} is no address of a Redis store; {_ADVICE}")
     said = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if unknown := sorted(set(said) - set(_OPTIONS)):
-        raise InvalidInput(f"{name}: there is no option {', '.join(unknown)}; there are {', '.join(_OPTIONS)}")
+    if set(said) - set(_OPTIONS):
+        raise InvalidInput(f"{name}: there is an option that is none; there are {', '.join(_OPTIONS)}")
     user, _, places = parts.netloc.rpartition("@")
     hosts = tuple(_host(place, _PORTS[mode], name) for place in places.split(",") if place)
     service, path = "", parts.path
@@ -100,7 +106,7 @@ def fixed(timeout: float) -> dict[str, Any]:
 def _options(name: str, scheme: str, user: str, path: str, said: dict[str, str]) -> dict[str, Any]:
     number = path.strip("/") or said.get("db", "0")
     if not number.isdecimal():
-        raise InvalidInput(f"{name}: {number!r} is not the number of a database; write /0")
+        raise InvalidInput(f"{name}: what stands after the host is not the number of a database; {_ADVICE}")
     kept = {key: value for key, value in said.items() if key in _SERVER_OPTIONS and key != "db"}
     plain = (
         f"{scheme}://{user}@host/{number}?{urlencode(kept)}" if user else f"{scheme}://host/{number}?{urlencode(kept)}"
@@ -108,7 +114,7 @@ def _options(name: str, scheme: str, user: str, path: str, said: dict[str, str])
     try:
         options: dict[str, Any] = dict(parse_url(plain))
     except ValueError as error:
-        raise InvalidInput(f"{name}: {error}") from None
+        raise InvalidInput(f"{name}: {redacted(str(error))}") from None
     if scheme == "redis" and (tls := sorted(key for key in options if key.startswith("ssl_"))):
         raise InvalidInput(f"{name}: {', '.join(tls)} needs rediss://")
     for key in ("host", "port", "connection_class"):
@@ -121,7 +127,7 @@ def _host(place: str, port: int, name: str) -> tuple[str, int]:
         parts = urlsplit(f"//{place}")
         return unquote(parts.hostname or "localhost"), parts.port or port
     except ValueError:
-        raise InvalidInput(f"{name}: {place!r} is no host and port; write host:6379") from None
+        raise InvalidInput(f"{name}: there is a host and port that are none; {_ADVICE}") from None
 
 
 def _prefix(name: str, prefix: str) -> str:
@@ -136,12 +142,3 @@ def _partitions(name: str, text: str | None) -> int | None:
     if not text.isdecimal() or not 1 <= int(text) <= 1024:
         raise InvalidInput(f"{name}: partitions must be a number from 1 to 1024")
     return int(text)
-
-
-def _masked(dsn: str) -> str:
-    head, at, rest = dsn.rpartition("@")
-    if at:
-        scheme, _, user = head.partition("://")
-        user = f"{user.partition(':')[0]}:***" if ":" in user else user
-        dsn = f"{scheme}://{user}@{rest}"
-    return re.sub(r"((?:ssl_|sentinel_)password=)[^&]*", r"\1***", dsn)

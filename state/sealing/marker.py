@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...security.address import shown
 from ..codec import dumps, loads
 from ..errors import EtagMismatch, SchemaMismatch, StoreCorrupt, StoreSealed
-from ..opening import without_password
 from ..store import Store
 from .keys import VARIABLE, Keys
 
@@ -45,14 +45,12 @@ async def read(inner: Store) -> Found | None:
         record: dict[str, Any] = loads(value.value)
         if record["format"] != _FORMAT:
             raise SchemaMismatch(
-                f"{without_password(inner.dsn)} is sealed in format {record['format']}, which this release does not "
+                f"{shown(inner.dsn)} is sealed in format {record['format']}, which this release does not "
                 "know; upgrade this process"
             )
         return Found(Marker(dict(record["keys"]), bool(record["plain"])), value.etag)
     except (ValueError, TypeError, KeyError):
-        raise StoreCorrupt(
-            f"the entry {SCOPE}/{KEY} of {without_password(inner.dsn)} is not what it should be"
-        ) from None
+        raise StoreCorrupt(f"the entry {SCOPE}/{KEY} of {shown(inner.dsn)} is not what it should be") from None
 
 
 async def write(inner: Store, marker: Marker, etag: str) -> None:
@@ -66,7 +64,7 @@ async def refuse_sealed(store: Store) -> None:
     found = await read(store)
     if found is not None and found.marker.keys:
         raise StoreSealed(
-            f"the payloads in {without_password(store.dsn)} are sealed with key {', '.join(found.marker.keys)}; "
+            f"the payloads in {shown(store.dsn)} are sealed with key {', '.join(found.marker.keys)}; "
             f"say in {VARIABLE} where that key is (env:NAME or file:/path)"
         )
 
@@ -110,7 +108,7 @@ async def forget(inner: Store, key: str) -> bool:
 
 async def _checked(inner: Store, keys: Keys, box: Box) -> Found:
     found = await read(inner) or Found(Marker({}, await _holds_anything(inner)), "")
-    _check(without_password(inner.dsn), found.marker, keys, box)
+    _check(shown(inner.dsn), found.marker, keys, box)
     return found
 
 

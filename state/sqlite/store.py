@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
+from ...security.address import shown
 from ..errors import InvalidInput, StoreError
 from ..quantities import Duration, seconds
 from ..records import (
@@ -86,12 +87,12 @@ class SqliteStore(Store):
 
     def _change(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
         if self._writer is None:
-            raise StoreError(f"{self.dsn} is not open; await store.open() first")
+            raise StoreError(f"{shown(self.dsn)} is not open; await store.open() first")
         return self._writer.submit(method, *arguments)
 
     def _ask(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
         if self._reader is None:
-            raise StoreError(f"{self.dsn} is not open; await store.open() first")
+            raise StoreError(f"{shown(self.dsn)} is not open; await store.open() first")
         return self._reader.submit(method, *arguments)
 
     # -- the three primitives ------------------------------------------------------------------------
@@ -183,5 +184,5 @@ class SqliteStore(Store):
 
 def _path(dsn: str) -> Path:
     if not dsn.startswith(_SCHEME) or dsn == _SCHEME:
-        raise InvalidInput(f"{dsn!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db")
+        raise InvalidInput(f"{shown(dsn)!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db")
     return Path(dsn.removeprefix(_SCHEME)).absolute()

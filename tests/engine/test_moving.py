@@ -414,20 +414,6 @@ def test_marks_that_can_not_be_read_are_not_passed_over(tmp_path: Path) -> None:
     arranged(work)
 
 
-@pytest.mark.parametrize(
-    ("dsn", "shown"),
-    [
-        ("redis://ann:secret@host:6379/0", "redis://ann:***@host:6379/0"),
-        ("rediss://:secret@host", "rediss://:***@host"),
-        ("redis://ann@host", "redis://ann@host"),
-        ("dynamodb://table?region=eu&secret_key=abc&x=1", "dynamodb://table?region=eu&secret_key=***&x=1"),
-        ("sqlite:///a.db", "sqlite:///a.db"),
-    ],
-)
-def test_secrets_of_a_dsn_are_not_shown(dsn: str, shown: str) -> None:
-    assert moving.public(dsn) == shown
-
-
 def test_nobody_waits_only_for_the_living(tmp_path: Path) -> None:
     async def work() -> None:
         store = MemoryStore()

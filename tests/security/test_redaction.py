@@ -1,0 +1,138 @@
+"""Known secrets and the usual forms of keys do not get out; other words are left as they are."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overwinter.security.redaction import LOGGERS, redacted, remember_address
+from overwinter.tests.house.test_architecture import library
+
+
+@pytest.mark.parametrize(
+    "name", ["SHOP_KEY", "OPENAI_API_KEY", "shop_token", "DB_PASSWORD", "MYSQL_PWD", "X_SECRETS", "API_KEY_2"]
+)
+def test_what_the_environment_calls_a_secret_is_one(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "tulips/and roses")
+    assert redacted("refused: tulips/and roses, tulips%2Fand%20roses") == "refused: ***, ***"
+
+
+def test_other_variables_and_short_values_are_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYBOARD_LAYOUT", "dvorak-international")
+    monkeypatch.setenv("DEBUG_TOKEN", "yes")
+    monkeypatch.setenv("OVERWINTER_KEYS", "env:SHOP_SEAL")
+    text = "yes, dvorak-international by env:SHOP_SEAL"
+    assert redacted(text) == text
+
+
+def test_the_password_of_an_address_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORDERS_URL", "postgres://me:orchids-1@db/x")
+    remember_address("redis://:violets%2F2@host/0")
+    assert redacted("orchids-1 violets/2 violets%2F2") == "*** *** ***"
+
+
+SECRET = [
+    "sk-proj-abc123DEF456ghi789",
+    "sk-ab**************************yz",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_0123456789abcdefghijABCDEFGHIJ",
+    "AIzaSyA1234567890abcdefghijklmnopqrstu",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN",
+]
+
+
+@pytest.mark.parametrize("secret", SECRET)
+@pytest.mark.parametrize("around", ["Incorrect API key provided: {}. See", "{}", "headers={{'x': '{}'}}", "?x={}&y"])
+def test_keys_are_known_by_their_form(secret: str, around: str) -> None:
+    assert secret not in redacted(around.format(secret))
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("Authorization: Bearer abcdef123456", "Authorization: Bearer ***"),
+        ("Basic YTpiY2RlZg==", "Basic ***"),
+        ("https://me:pa:ss@host/x", "https://me:***@host/x"),
+        ("https://token1@host/x", "https://***@host/x"),
+        ("get /v1?key=abc&x=1", "get /v1?key=***&x=1"),
+        ("password=tulip&x=1", "password=***&x=1"),
+        ("{'api-key': 'tulip', 'x': 1}", "{'api-key': \"***\", 'x': 1}"),
+        ('{"client_secret": "tulip"}', '{"client_secret": "***"}'),
+        ("-----BEGIN RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----\nx", "***\nx"),
+    ],
+)
+def test_credentials_are_known_by_where_they_stand(text: str, left: str) -> None:
+    assert redacted(text) == left
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Incorrect password: it must be longer",
+        "the token is wrong; send Authorization: Bearer TOKEN",
+        "a bearer certificate and basic information",
+        "sk-learn-compatible estimators",
+        "see https://example.com/a?b=c or mail me@example.com",
+        "key 'name' is missing; KeyError: 'token'",
+        "task-12345678901234567890",
+        "use the key=value form of 12 tokens",
+    ],
+)
+def test_words_are_left_alone(text: str) -> None:
+    assert redacted(text) == text
+
+
+@given(st.lists(st.sampled_from([*SECRET, "password=", "://", "u:", "@", "'api-key': '", "'", " ", "***", "x"])))
+def test_what_is_redacted_stays_as_it_is(parts: list[str]) -> None:
+    text = redacted("".join(parts))
+    assert redacted(text) == text
+
+
+def test_log_lines_and_tracebacks_are_redacted(caplog: pytest.LogCaptureFixture) -> None:
+    for name in LOGGERS:
+        log = logging.getLogger(name)
+        log.warning("refused: %s", "password=tulip1")
+        try:
+            raise ValueError("Bearer abcdef123456")
+        except ValueError:
+            log.exception("it failed")
+    assert "tulip1" not in caplog.text and "abcdef123456" not in caplog.text
+    assert caplog.text.count("Traceback") == len(LOGGERS)
+
+
+def test_a_line_whose_argument_has_no_text_ends_in_the_log_and_not_here() -> None:
+    class Mute:
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    class Listening(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record)
+
+    heard: list[logging.LogRecord] = []
+    handler = Listening()
+    log = logging.getLogger("overwinter")
+    log.addHandler(handler)
+    try:
+        log.propagate = False
+        log.warning("%s", Mute())
+    finally:
+        log.propagate = True
+        log.removeHandler(handler)
+    assert len(heard) == 1
+
+
+def test_every_log_of_the_package_is_redacted() -> None:
+    import ast
+
+    named = {
+        node.args[0].value
+        for source in library()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "logging.getLogger"
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+    assert named <= set(LOGGERS)
