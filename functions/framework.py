@@ -7,15 +7,15 @@ has none. A GET describes the function, so that HTTP probes succeed. docs/functi
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 import threading
-from collections.abc import Awaitable
+from functools import partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qs, quote
 
+from ..orchestrator.calling import alone
 from ..state.codec import plain
 from ..state.errors import InvalidInput, UnknownFunction
 from ..state.quantities import seconds, size
@@ -188,10 +188,7 @@ class Server:
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
         check_approval(self.served, arguments)
-        if self.served.threaded:
-            return plain(await asyncio.to_thread(self.served.invoke, arguments))
-        value = self.served.invoke(arguments)
-        return plain(await value if isinstance(value, Awaitable) else value)
+        return plain(await alone(partial(self.served.invoke, arguments), threaded=self.served.threaded))
 
     async def _sweep(self, asked: Asked) -> Swept:
         wait = preference(asked.headers).wait

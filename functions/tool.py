@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints, overload
 
-from ..orchestrator.resilience import FINAL_ERRORS, ONCE, Breaker, Policy, Retry
+from ..orchestrator.calling import text_of
+from ..orchestrator.resilience import ONCE, Breaker, Policy, Retry
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, milliseconds
 from .docstring import read
@@ -98,10 +99,14 @@ class Tool:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
         if not callable(self.approval):
             return self.approval
+        given = self._parameters.read(arguments)
         try:
-            return self.approval(**self._parameters.read(arguments))
-        except FINAL_ERRORS as error:
-            raise InvalidInput(f"whether {self.name!r} needs an approval can't be told ({error})") from error
+            return self.approval(**given)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            said = f"{type(error).__name__}: {text_of(error)}"
+            raise InvalidInput(f"whether {self.name!r} needs an approval can't be told ({said})") from error
 
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments

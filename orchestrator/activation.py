@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreCorrupt, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
-from .decider import Decider, Decision, Effect, Fact, Invoke, Post, Verdict
+from .decider import Decider, Decision, Effect, Fact, Post, Verdict
+from .effects import Effects
 from .entries import decode
 from .transition import Commit, Transition, change_of, child_post, hand_over, merge, stuck
 
@@ -48,7 +49,7 @@ class Activation:
         self.last_at = head.updated
         self.mailbox: dict[int, tuple[Mail, Fact]] = {}
         self.facts: list[Fact] = []
-        self.running: dict[str, asyncio.Task[None]] = {}
+        self.effects = Effects(self, engine.loop, engine.performer)
         self.withheld: list[Effect] = []  # effects decided while paused
         self.pending = Transition(engine.store.payload_limit)  # taken and not yet handed to the store
         self.durable: list[tuple[Fact, asyncio.Future[None]]] = []  # who waits for the commit of a fact
@@ -59,6 +60,7 @@ class Activation:
         self.committing = False
         self.scheduled = False
         self.nudged = False  # mail is known to wait in the store
+        self.reopened = False  # it had failed, and is to go on
         self.stale = False  # the decider can't be used for another activation
         self.over = False  # dropped or released: nothing more happens here
         self.timer: asyncio.TimerHandle | None = None
@@ -79,7 +81,7 @@ class Activation:
                 self.mailbox[item.seq] = (item, fact)
                 if "blob" in fact:
                     op = f"blob {item.seq}"
-                    self._run(op, partial(self.engine.fetch, self, op, fact))
+                    self.effects.run(op, partial(self.engine.fetch, self, op, fact))
         self.schedule()
 
     def _read(self, mail: Mail) -> Fact:
@@ -90,6 +92,7 @@ class Activation:
             return {"type": "unreadable"}  # no decider takes that
 
     def report(self, fact: Fact) -> None:
+        self.effects.told(fact)
         self.facts.append(fact)
         self.schedule()
 
@@ -103,6 +106,10 @@ class Activation:
         """Mail waits in the store that only a commit brings here."""
         self.nudged = True
         self.schedule()
+
+    def unheard(self) -> bool:
+        """Whether something has come that was not considered. An execution that goes on elsewhere needs none of it."""
+        return bool(self.facts or self.nudged or self.effects) and not self.stale
 
     def schedule(self) -> None:
         if not self.scheduled and not self.over:
@@ -119,7 +126,10 @@ class Activation:
             decision = stuck(self.broken) if self.broken else self._decide()
         except OverwinterError as error:
             decision = stuck(f"{type(error).__name__}: {error}")
-        except Exception as error:  # the edge to deciders: a defect there must not lose the execution
+        except KeyboardInterrupt:
+            self.lose()  # in the middle of a turn; whoever takes it up begins from what is durable
+            raise
+        except BaseException as error:  # the edge to deciders: a defect there must not lose the execution
             log.exception("execution %s: the decider failed", self.id)
             decision = stuck(f"the decider failed with {type(error).__name__}: {error}")
         self._settle(decision)
@@ -134,6 +144,8 @@ class Activation:
                 break
             if self._is_for_decider(fact) and self.decider.offer(fact) is Verdict.TAKEN:
                 self.pending.take(fact)
+        if self.reopened:
+            return self._reopening()
         if self.status in FINAL:
             return self._after_the_end()
         merged: Decision | None = None
@@ -168,9 +180,7 @@ class Activation:
         return bool(entries)
 
     def _is_for_decider(self, fact: Fact) -> bool:
-        """Note the end of a running effect."""
-        if fact["type"] not in ("begun", "timer"):
-            self.running.pop(fact["op"], None)
+        """Not when it only says that something has been done for the engine itself."""
         if fact["type"] == "fetched":
             return False
         if self.settling is not None:
@@ -219,15 +229,22 @@ class Activation:
         """The execution has ended: late mail is dropped, posts are confirmed; `retry` opens a failed one again."""
         decision = Decision()
         decision.status = self.status
-        for seq, (mail, fact) in list(self.mailbox.items()):
+        for seq, (mail, fact) in sorted(self.mailbox.items()):
             reopens = fact["type"] == "retry" and self.status == "failed"
-            if reopens and self.settling:
+            if reopens and (self.settling or self.effects):
                 continue  # first its end is told
             del self.mailbox[seq]
             self.pending.consume(mail, journal=reopens)
             if reopens:
-                decision.status, decision.wake = "pending", self.now()
-                self.stale, self.settling = True, None
+                self.reopened = self.stale = True
+                self.settling = None
+                return self._reopening()
+        return decision
+
+    def _reopening(self) -> Decision:
+        """It goes on from the store, with another decider, as soon as the lease is given back. Mail waits for that."""
+        decision = Decision()
+        decision.status, decision.wake = "pending", self.now()
         return decision
 
     def give_up(self, message: str) -> None:
@@ -239,7 +256,7 @@ class Activation:
 
     def _settle(self, decision: Decision) -> None:
         """Turn a decision into a commit, or go straight on when there is nothing to commit yet."""
-        self._cancel(decision.abandon)
+        self.effects.cancel(decision.abandon)
         if decision.status == "stuck":
             self._get_stuck(decision)
         elif decision.status in FINAL:
@@ -252,17 +269,17 @@ class Activation:
             decision.perform, self.withheld = self.withheld + decision.perform, []
         handed = self.engine.draining and hand_over(decision, begun=self.stale)
         self.stale = self.stale or handed
-        waits = bool(self.running or decision.perform or self.settling)
+        waits = bool(self.effects or self.facts or decision.perform or self.settling)
         if handed and not waits:
             decision.wake = self.now()  # for whoever comes next, at once
         if waits and not self.nudged and (decision.immediate or self.pending.empty()):
             self._watch(decision)  # an immediate effect's cause is committed together with its result
-            self._perform(decision.perform)
+            self.effects.perform(decision.perform)
         else:
             self._commit(decision, release=not waits)
 
     def _get_stuck(self, decision: Decision) -> None:
-        self._cancel(list(self.running))
+        self.effects.cancel_all()
         self.stale = True
         if self.status != "stuck" or self.awaits != decision.error:
             fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
@@ -272,7 +289,7 @@ class Activation:
 
     def _begin_end(self, decision: Decision) -> None:
         """Nothing runs on, and children and parent are told before the lease goes."""
-        self._cancel(list(self.running))
+        self.effects.cancel_all()
         self.paused = False
         self.stale = True
         decision.wake, decision.awaits, decision.immediate = None, "", False
@@ -281,7 +298,7 @@ class Activation:
             self.settling.append(child_post(self.id, self.parent, self.pending.ending()))
         decision.perform = list(self.settling)
         if decision.status == "terminated":
-            self._run("children", partial(self.engine.end_children, self))
+            self.effects.run("children", partial(self.engine.end_children, self))
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
@@ -298,8 +315,8 @@ class Activation:
             append.add_done_callback(lambda done: self._committed(done, commit, tries))
 
     def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int) -> None:
-        error = None if done.cancelled() else done.exception()
-        if done.cancelled() or self.over:
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        if self.over:
             return
         if error is None:
             self._advance(commit, done.result())
@@ -311,7 +328,7 @@ class Activation:
             self.committing = False
             self.give_up(f"{type(error).__name__}: {error}")
         else:
-            if not isinstance(error, Conflict):
+            if not (isinstance(error, Conflict) or done.cancelled()):
                 log.error("execution %s: the commit failed", self.id, exc_info=error)
             self.engine.lost(self)
 
@@ -334,37 +351,20 @@ class Activation:
         if answer.mail is not None:
             self.receive(answer.mail, answer.arrivals)
         self._watch(commit.decision)
-        self._perform(commit.decision.perform)
+        self.effects.perform(commit.decision.perform)
         if self.facts or self.nudged or change.release:
             self.schedule()
 
-    # -- effects -------------------------------------------------------------------------------------
+    # -- effects and time -----------------------------------------------------------------------------
 
-    def _perform(self, effects: Sequence[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Invoke):
-                call = self.engine.performer.invoke(self.id, effect, self)
-                self.running[effect.op] = self.engine.loop.create_task(call)
-            else:
-                self._run(effect.op, partial(self.engine.deliver, self, effect))
+    async def deliver(self, effect: Effect) -> None:
+        await self.engine.deliver(self, effect)
 
-    def _run(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
-        self.running[op] = self.engine.loop.create_task(self._guarded(op, work))
+    def lose(self) -> None:
+        self.engine.lost(self)
 
-    async def _guarded(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await work()
-        except StoreCorrupt as error:
-            self.give_up(str(error))
-        except Exception:  # the edge to stores: an effect that can't end must not hold the execution for ever
-            log.exception("execution %s: operation %s can't be carried out; it is begun again", self.id, op)
-            self.engine.lost(self)
-
-    def _cancel(self, ops: Sequence[str]) -> None:
-        for op in ops:
-            task = self.running.pop(op, None)
-            if task is not None:
-                task.cancel()
+    def interrupted(self) -> bool:
+        return self.engine.interrupted()
 
     def _watch(self, decision: Decision) -> None:
         """While the lease is held, deadlines are this process's own to watch."""
@@ -386,7 +386,7 @@ class Activation:
         self.over = True
         if self.timer is not None:
             self.timer.cancel()
-        self._cancel(list(self.running))
+        self.effects.cancel_all()
         for _, waiter in self.durable:
             waiter.cancel()
         self.decider.close()

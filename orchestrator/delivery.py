@@ -27,6 +27,7 @@ from ..state.errors import (
 from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
 from . import failures, keys
 from .activation import Activation
+from .calling import checked
 from .decider import Access, Fact, Post, Spawn
 from .entries import check_size, decode, encode
 from .starting import check_same, is_new
@@ -72,7 +73,7 @@ class Delivery:
         engine, parent = self._engine, None if effect.detached else activation.id
         try:
             function = engine.function(effect.function)
-            value = function.check(effect.input)
+            value = checked(function, effect.input)
             mail = start_mail(engine.clock(), value, parent=activation.id)
             create = NewExecution(function.name, function.kind, parent)
             accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
@@ -87,10 +88,12 @@ class Delivery:
             failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
             activation.report(failed | {"status": "failed", "error": failures.encode(error)})
             return
-        activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
         if parent is not None and head is not None and head.status in FINAL:
+            # Its end tells of its start too. Were they two facts, nobody would tell the second after a crash.
             ending = await self.patiently(partial(self.ending, head), activation.id)
             activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
+        else:
+            activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
 
     async def _post(self, activation: Activation, effect: Post) -> None:
         mail = mail_of(effect.fact, effect.key, lane=0)
@@ -154,11 +157,10 @@ class Delivery:
     async def finish_outbox(self, activation: Activation, head: Head) -> None:
         """An execution ended and the process died before children and parent were told: tell them again.
 
-        A failed one that is being opened again is not an outbox; then there is nothing to tell.
+        Whether one that is being opened again had told of its failure can't be seen; what was told twice arrives once.
         """
         activation.settling = []
-        reopened = any(fact["type"] == "retry" for _, fact in activation.mailbox.values())
-        if activation.parent is not None and not reopened:
+        if activation.parent is not None:
             ending = await self.ending(head)
             activation.settling.append(child_post(activation.id, activation.parent, ending))
         posts = list(activation.settling)
@@ -167,7 +169,6 @@ class Delivery:
             await self._stop_child(child, activation.id, verb)
         for post in posts:
             await self._post(activation, post)
-        activation.schedule()
 
     async def end_children(self, activation: Activation) -> None:
         """Terminate what an execution that was terminated has left running."""

@@ -220,7 +220,7 @@ class Engine:
         activation.receive(accepted.mail, head.arrivals)
         entries = accepted.entries
         if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
-            self._spawn(self._load_slowly(activation, head, entries))
+            activation.effects.run("load", partial(self._load_slowly, activation, head, entries))
         else:
             try:
                 self._load(activation, head, [decode(text) for text in entries])
@@ -231,6 +231,7 @@ class Engine:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
         earlier = self.active.get(activation.id)
         self.active[activation.id] = activation
+        activation.facts += self.leases.unheard.pop(activation.id, ())
         if earlier is not None and not earlier.committing:
             earlier.stop()
 
@@ -242,21 +243,16 @@ class Engine:
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
         """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
         that was not asked for because the cache had it, until it made room for others."""
-        try:
-            if texts is None:
-                texts = await self.delivery.journal(head)
-            entries = [decode(text) for text in texts]
-            await resolve(self.store, head.id, entries)
-            if head.status in FINAL:
-                activation.loading = False
-                await self.delivery.finish_outbox(activation, head)
-            else:
-                self._load(activation, head, entries)
-        except StoreCorrupt as error:
-            activation.give_up(str(error))
-        except StoreError as error:
-            log.warning("execution %s: loading failed (%s)", head.id, error)
-            self.lost(activation)
+        if texts is None:
+            texts = await self.delivery.journal(head)
+        entries = [decode(text) for text in texts]
+        await resolve(self.store, head.id, entries)
+        if head.status in FINAL:
+            activation.loading = False
+            await self.delivery.finish_outbox(activation, head)
+        else:
+            self._load(activation, head, entries)
+        activation.report({"type": "fetched", "op": "load"})
 
     # -- what activations tell -----------------------------------------------------------------------
 
@@ -285,6 +281,8 @@ class Engine:
             activation.timer.cancel()
             activation.timer = None
         activation.over = True
+        if activation.unheard():
+            self._spawn(self.leases.take_up(activation))
         if activation.stale or not current or self.settings.cache == 0:
             activation.decider.close()
         else:
@@ -302,6 +300,10 @@ class Engine:
             self._spawn(self.leases.reclaim(activation.id))
         activation.stop()
         self._made_room()
+
+    def interrupted(self) -> bool:
+        """Whether the loop is being ended around an open engine: then a cancelled call says nothing about itself."""
+        return any(task.cancelling() for task in self._tasks)
 
     def current(self, activation: Activation) -> bool:
         """Whether it is the one that holds the lease, as far as is known here."""

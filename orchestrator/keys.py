@@ -28,9 +28,10 @@ def event(source: str, id: str) -> str:
     return f"{source} {id}"
 
 
-def child(id: str) -> str:
-    """That a child has ended, to its parent."""
-    return f"child:{id}"
+def child(id: str, at: int) -> str:
+    """That a child has ended, to its parent. Not its id alone: one that had failed and was opened again ends once more,
+    and its parent may wait for that."""
+    return f"child:{dumps([id, at])}"
 
 
 def ending(verb: str, parent: str) -> str:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from ..state.errors import StoreError, StoreMoved, StoreUnavailable
 from ..state.records import Change, Head
+from .decider import Fact
 from .moving import NOTICE, refuse_moved
 
 if TYPE_CHECKING:
+    from .activation import Activation
     from .engine import Engine
 
 log = logging.getLogger("overwinter")
@@ -23,6 +25,7 @@ class Leases:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.beaten = 0
+        self.unheard: dict[str, list[Fact]] = {}  # for the next activation of an execution that is being taken up
         self._looked = 0
 
     async def beat(self) -> None:
@@ -90,6 +93,22 @@ class Leases:
                 await engine.delivery.patiently(partial(engine.store.append, change), head.id)
         except StoreError as error:
             log.warning("execution %s: its lease could not be handed back (%s)", head.id, error)
+
+    async def take_up(self, activation: Activation) -> None:
+        """Something came in this process for an execution while its lease was being given back: go on with it."""
+        engine, id = self._engine, activation.id
+        facts, activation.facts = activation.facts, []
+        newer = engine.active.get(id)
+        if newer is not None:
+            newer.facts += facts
+            newer.schedule()
+            return
+        self.unheard[id] = facts
+        try:
+            await engine.delivery.patiently(partial(engine.post, id, None), id)
+        except StoreError as error:
+            log.warning("execution %s: it could not be taken up again (%s)", id, error)
+        self.unheard.pop(id, None)  # else another process goes on with it, and orders again what it misses
 
     async def reclaim(self, id: str) -> None:
         """Give a lease back that this process holds and knows nothing of, because an answer of the store was

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 from ..state.codec import dumps, loads
-from ..state.errors import CircuitOpen, InDoubt, TimedOut
+from ..state.errors import CircuitOpen, InDoubt, StepFailed, TimedOut
 from ..state.quantities import seconds, span
 from ..state.records import PAYLOAD_LIMIT
 from . import failures
+from .calling import in_thread, outcome_of
 from .decider import Fact, Invoke
 from .entries import check_size
 from .resilience import Breaker, Policy
 
+log = logging.getLogger("overwinter")
 Clock = Callable[[], int]
 
 
@@ -64,10 +67,11 @@ class Circuit:
         self.failed = 0
         self.open_until = 0
 
-    def check(self, name: str, now: int) -> None:
-        if now < self.open_until:
-            wait = (self.open_until - now) / 1000
-            raise CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
+    def refusal(self, name: str, now: int) -> CircuitOpen | None:
+        if now >= self.open_until:
+            return None
+        wait = (self.open_until - now) / 1000
+        return CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
 
     def note(self, breaker: Breaker, error: BaseException | None, now: int) -> None:
         if error is None:
@@ -113,25 +117,37 @@ class Performer:
                 )
             started = self._clock()
             failed: BaseException
-            try:
-                value = await self._attempt(execution, call, attempt)
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is not None and task.cancelling():
-                    raise
-                failed = failures.interrupted()
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
-                failed = error
-            else:
-                sink.report(self._outcome(call, attempt, started, {"value": value}))
-                return
-            if isinstance(failed, CircuitOpen):
+            refused = self._refused(call)
+            if refused is not None:
                 attempt -= 1  # nothing was tried
-            pause = self._pause(call.policy, attempt, failed)
+                failed, pause = refused, refused.retry_after
+            else:
+                try:
+                    value = await self._attempt(execution, call, attempt)
+                except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
+                    failed = outcome_of(error)
+                else:
+                    sink.report(self._outcome(call, attempt, started, {"value": value}))
+                    return
+                pause = self._pause(call.policy, attempt, failed)
             if pause is None or self._far(call.policy, pause):
                 sink.report(self._ended(call, attempt, started, pause, failed))
                 return
             await asyncio.sleep(pause)
+
+    def died(self, call: Invoke, error: BaseException | None) -> Fact:
+        """The outcome of a call whose task has ended without one."""
+        if error is None:
+            error = StepFailed("the call ended without an outcome; this is a defect of the runtime")
+        elif isinstance(error, asyncio.CancelledError):
+            error = failures.interrupted()
+        log.error("the call of %r ended without an outcome, which fails it", call.name, exc_info=error)
+        return self._outcome(call, call.attempt + 1, self._clock(), {"error": _told(error)})
+
+    def _refused(self, call: Invoke) -> CircuitOpen | None:
+        """The open circuit of the call's target."""
+        circuit = None if call.policy.breaker is None else self._circuits.get(call.name)
+        return None if circuit is None else circuit.refusal(call.name, self._clock())
 
     def _far(self, policy: Policy, pause: float) -> bool:
         """Whether a pause is waited for in the store rather than here."""
@@ -139,11 +155,12 @@ class Performer:
 
     def _pause(self, policy: Policy, attempt: int, error: BaseException) -> float | None:
         """Seconds until the next attempt; None when this outcome is final."""
-        if isinstance(error, CircuitOpen):
-            return error.retry_after
         if attempt >= policy.retry.attempts or not policy.retry.again(error):
             return None
-        return policy.retry.pause(attempt, error, self._draw)
+        try:
+            return policy.retry.pause(attempt, error, self._draw)
+        except Exception:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing
+            return policy.retry.pause(attempt, ConnectionError(), self._draw)
 
     def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:
         """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
@@ -177,7 +194,7 @@ class Performer:
         return fact
 
     async def _attempt(self, execution: str, call: Invoke, attempt: int) -> Any:
-        """One attempt; the value as plain JSON. Raises what the function raises, TimedOut, CircuitOpen."""
+        """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
         policy = call.policy
         _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}"))
         if policy.timeout is None and policy.breaker is None:
@@ -186,8 +203,6 @@ class Performer:
             value: object = call.call()
             return self._plain(call, await value if isinstance(value, Awaitable) else value)  # pyright: ignore[reportUnknownArgumentType]  # user code gives anything
         circuit = self._circuits.setdefault(call.name, Circuit())
-        if policy.breaker is not None:
-            circuit.check(call.name, self._clock())
         failed: BaseException | None = None
         try:
             return self._plain(call, await self._bounded(call, policy))
@@ -214,8 +229,7 @@ class Performer:
         if call.threaded:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="overwinter-call")
-            context = contextvars.copy_context()
-            return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, call.call)
+            return await in_thread(call.call, self._executor)
         value: object = call.call()
         return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
@@ -232,6 +246,8 @@ def _told(error: BaseException) -> Fact:
     """The error as the journal keeps it, also when the error itself can't be asked."""
     try:
         return failures.encode(error)
-    except Exception as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
         kind = f"{type(error).__module__}.{type(error).__qualname__}"
         return {"kind": kind, "message": f"an error whose text can't be read ({type(broken).__name__})"}

@@ -7,12 +7,13 @@ schedule, they can't multiply.
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
-from ..state.quantities import Duration, seconds
+from ..state.quantities import Duration, asked, seconds
 
 FINAL_ERRORS: tuple[type[BaseException], ...] = (
     Final,
@@ -25,6 +26,8 @@ FINAL_ERRORS: tuple[type[BaseException], ...] = (
     LookupError,
     NameError,
     NotImplementedError,
+    StopAsyncIteration,
+    StopIteration,
     SyntaxError,
     TypeError,
     ValueError,
@@ -34,14 +37,15 @@ FINAL_ERRORS: tuple[type[BaseException], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When to try again. Pauses grow from ``first`` by ``factor`` up to ``most``, each between half and whole
-    (jitter). ``attempts`` counts the first one. ``final`` errors are not tried again; ``retry`` errors are,
-    though they are final by default. A pause up to ``in_process`` is waited for in the process."""
+    """When to try again. Pauses grow from ``first`` by ``factor``, each between half and whole (jitter), or are as
+    long as the error asks for (Retry-After); ``most`` bounds them all. ``attempts`` counts the first one. ``final``
+    errors are not tried again; ``retry`` errors are, though they are final by default. A pause up to ``in_process``
+    is waited for in the process."""
 
     attempts: int = 5
     first: Duration = "200ms"
     factor: float = 4.0
-    most: Duration = "10m"
+    most: Duration = "1h"
     jitter: bool = True
     final: tuple[type[BaseException], ...] = FINAL_ERRORS
     retry: tuple[type[BaseException], ...] = ()
@@ -50,6 +54,8 @@ class Retry:
     def __post_init__(self) -> None:
         if self.attempts < 1:
             raise ValueError("attempts counts the first one: it must be at least 1")
+        if not 0 <= self.factor < math.inf:
+            raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         for duration in (self.first, self.most, self.in_process):
             seconds(duration)
 
@@ -60,12 +66,17 @@ class Retry:
         return isinstance(error, Exception) and not isinstance(error, self.final)
 
     def pause(self, failed: int, error: BaseException, draw: random.Random) -> float:
-        """Seconds to wait after ``failed`` attempts. What the error asks for (``retry_after``) is a minimum."""
-        pause: float = min(seconds(self.most), seconds(self.first) * self.factor ** (failed - 1))
+        """Seconds to wait after ``failed`` attempts. What the error asks for (``retry_after``) is a minimum; ``most``
+        bounds it, whoever asks."""
+        most = seconds(self.most)
+        try:
+            pause: float = min(most, seconds(self.first) * self.factor ** (failed - 1))
+        except OverflowError:
+            pause = most
         if self.jitter:
             pause *= draw.uniform(0.5, 1.0)
-        asked = retry_after(error)
-        return pause if asked is None else max(pause, asked)
+        wanted = retry_after(error)
+        return pause if wanted is None else min(most, max(pause, wanted))
 
 
 ONCE = Retry(attempts=1)
@@ -93,17 +104,28 @@ DEFAULT = Policy()
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds an error asks to wait: its ``retry_after``, or a Retry-After header of its ``response``."""
-    asked: Any = getattr(error, "retry_after", None)
-    if asked is None:
-        headers: Any = getattr(getattr(error, "response", None), "headers", None)
-        asked = headers.get("retry-after") if headers is not None and hasattr(headers, "get") else None
-    if asked is None:
+    """Seconds an error asks to wait: its ``retry_after``, or what the headers of its ``response`` (or its own) say.
+    Finite, never negative; None when it asks for nothing that is a time."""
+    wanted: Any = getattr(error, "retry_after", None)
+    if wanted is not None:
+        return _read(wanted)
+    headers: Any = getattr(getattr(error, "response", None), "headers", None)
+    return wait_of(getattr(error, "headers", None) if headers is None else headers)
+
+
+def wait_of(headers: Any) -> float | None:
+    """Seconds that an answer's headers ask to wait: ``retry-after-ms``, or ``Retry-After`` as a number or a date."""
+    if not hasattr(headers, "get"):
         return None
-    try:
-        return max(0.0, float(asked))
-    except (TypeError, ValueError):
-        return _http_date(str(asked))
+    finer = asked(headers.get("retry-after-ms"))
+    if finer is not None:
+        return finer / 1000
+    return _read(headers.get("retry-after", headers.get("Retry-After")))
+
+
+def _read(wanted: Any) -> float | None:
+    found = asked(wanted)
+    return _http_date(wanted) if found is None and isinstance(wanted, str) else found
 
 
 def _http_date(text: str) -> float | None:
@@ -111,6 +133,6 @@ def _http_date(text: str) -> float | None:
     from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (TypeError, ValueError):
+        return asked(parsedate_to_datetime(text).timestamp() - time.time())
+    except (TypeError, ValueError, LookupError, OverflowError):
         return None

@@ -11,7 +11,8 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import decoder, plain
@@ -31,6 +32,7 @@ from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
 from . import keys
+from .calling import alone
 from .clock import wall_clock
 from .control import Control, error_of
 from .decider import Fact, Function
@@ -170,10 +172,8 @@ class Runtime(Control):
         call = getattr(served, "invoke", None)
         if call is None:
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is no tool; start it instead")
-        if getattr(served, "threaded", False):
-            return plain(await asyncio.to_thread(call, arguments or {}))
-        value = call(arguments or {})
-        return plain(await value if isinstance(value, Awaitable) else value)
+        work = partial(call, arguments or {})
+        return plain(await alone(work, threaded=getattr(served, "threaded", False)))
 
     # -- waiting -------------------------------------------------------------------------------------
 

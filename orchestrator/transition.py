@@ -147,4 +147,4 @@ def child_post(child: str, parent: str, ending: Fact) -> Post:
     for field in ("value", "error", "reason"):
         if field in ending:
             fact[field] = ending[field]
-    return Post("parent", parent, keys.child(child), fact)
+    return Post("parent", parent, keys.child(child, ending["at"]), fact)

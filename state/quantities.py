@@ -5,11 +5,19 @@ Numbers are taken as seconds, bytes and currency units. Everything else is a Val
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from typing import SupportsFloat
 
 Duration = str | int | float | timedelta
+
+LONGEST = 100_000_000_000.0
+"""Seconds, about 3000 years, that no duration reaches."""
+LATEST = 253_402_128_000_000
+"""30 December 9999 in milliseconds since the epoch: no deadline is later. It fits wherever times are kept and shown:
+64 bit integers (SQLite), doubles (Redis), a datetime in any time zone."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -30,7 +38,7 @@ def seconds(duration: Duration) -> float:
             rest = rest[match.end() :]
         if rest.strip() or not duration.strip():
             raise ValueError(f'{duration!r} is not a duration; write it like "250ms", "30s", "5m", "1h30m" or "3d"')
-    if not 0 <= value < 1e11:
+    if not 0 <= value < LONGEST:
         raise ValueError(f"a duration must be between 0 and 3000 years, not {duration!r}")
     return value
 
@@ -38,6 +46,30 @@ def seconds(duration: Duration) -> float:
 def milliseconds(duration: Duration) -> int:
     """Whole milliseconds of a duration, rounded up so that a timer never fires early."""
     return -int(-seconds(duration) * 1000 // 1)
+
+
+def asked(wanted: object) -> float | None:
+    """Seconds (or another unit) that somebody outside asks for, as a number, a text of one or a timedelta: finite,
+    never negative, LONGEST at the most. None when it is no number."""
+    if isinstance(wanted, timedelta):
+        wanted = wanted.total_seconds()
+    if not isinstance(wanted, (str, bytes, SupportsFloat)):
+        return None
+    try:
+        number = float(wanted)
+    except ValueError:
+        return None
+    except OverflowError:  # an integer that no float reaches
+        number = LONGEST
+    return None if number != number else min(max(number, 0.0), LONGEST)
+
+
+def deadline(when: float) -> int:
+    """A point in time in seconds since the epoch as milliseconds, rounded up; between the epoch and LATEST. What lies
+    beyond is as good as never. Raises ValueError for NaN."""
+    if when != when:
+        raise ValueError("nan is no time; say a number of seconds")
+    return math.ceil(min(max(when * 1000 - 1e-3, 0.0), float(LATEST)))
 
 
 def size(text: str | int) -> int:

@@ -32,7 +32,7 @@ class Book:
         self.holder: str | None = None
         self.recorded: dict[str, Fact] = {}  # operation -> its result, since the last checkpoint
         self.once: set[tuple[str, object]] = set()
-        self.children: set[str] = set()  # ids that `ordered` entries name
+        self.children: dict[str, str] = {}  # ids that `ordered` entries name -> the last operation that did
         self.ending = ""  # type of the final entry, unless opened again
         self.invoked: dict[tuple[str, int], int] = {}  # (operation, attempt) -> how often
         self.begun: set[tuple[str, int]] = set()
@@ -178,12 +178,12 @@ class Ledger(MemoryStore):
                 self._broken(id, f"a second {kind} entry {what[1]}")
             book.once.add(what)
         if kind in RESULTS:
-            op = str(entry.get("op") or entry.get("id"))
+            op = str(entry.get("op") or book.children.get(str(entry["id"]), entry["id"]))
             if op in book.recorded:
                 self._broken(id, f"operation {op} has a second result: {dumps(entry)[:200]}")
             book.recorded[op] = entry
         elif kind == "ordered":
-            book.children.add(str(entry.get("id")))
+            book.children[str(entry.get("id"))] = str(entry["op"])
         elif kind == "begun":
             book.begun.add((entry["op"], entry["n"]))
         elif kind == "checkpoint":

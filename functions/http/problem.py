@@ -7,6 +7,7 @@ raised must become an answer, whatever it is.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Awaitable
 from http import HTTPStatus
@@ -32,6 +33,7 @@ from ...state.errors import (
     UnknownExecution,
     UnknownFunction,
 )
+from ...state.quantities import asked
 from .answer import Answer, Headers
 
 log = logging.getLogger("overwinter.http")
@@ -143,7 +145,7 @@ def kind_of(error: BaseException) -> str:
 
 
 def _wait(error: BaseException) -> int:
-    asked = getattr(error, "retry_after", None)
-    if isinstance(asked, (int, float)):
-        return max(1, -int(-asked // 1))
+    wanted = asked(getattr(error, "retry_after", None))
+    if wanted is not None:
+        return max(1, math.ceil(wanted))
     return _RETRY_AFTER.get(type(error), 1) if isinstance(error, Exception) else 1

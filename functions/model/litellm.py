@@ -15,7 +15,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ...orchestrator.resilience import retry_after
+from ...orchestrator.resilience import retry_after, wait_of
 from ...state.errors import InvalidInput, Retryable
 from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
 
@@ -122,11 +122,7 @@ def _code(error: Exception) -> str:
 def _wait(error: Exception) -> float | None:
     """Retry-After: litellm keeps the provider's headers beside the response, not in it."""
     headers: Any = getattr(error, "litellm_response_headers", None)
-    if headers is None:
-        return retry_after(error)
-    asked = ValueError()
-    asked.retry_after = headers.get("retry-after")  # type: ignore[attr-defined]  # read by retry_after
-    return retry_after(asked)
+    return retry_after(error) if headers is None else wait_of(headers)
 
 
 def _message(message: Message) -> dict[str, Any]:

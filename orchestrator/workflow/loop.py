@@ -115,7 +115,7 @@ class Loop(asyncio.AbstractEventLoop):
                     continue
                 try:
                     handle._context.run(handle._callback, *handle._args)
-                except (Exception, SystemExit, KeyboardInterrupt, Halt) as error:  # noqa: BLE001  # as in ``attempt``
+                except BaseException as error:  # noqa: BLE001  # as in ``attempt``
                     self.call_exception_handler({"message": f"{handle!r} failed", "exception": error})
                 del handle  # an error that a task keeps would keep this frame, and so the task
             self.spinning = True
@@ -129,7 +129,7 @@ class Loop(asyncio.AbstractEventLoop):
         try:
             call(*args)
             del call, args  # an error that a task keeps would keep this frame, and so the task
-        except (Exception, SystemExit, KeyboardInterrupt, Halt) as error:  # noqa: BLE001  # the edge to user code: what it raises is an outcome
+        except BaseException as error:  # noqa: BLE001  # the edge to user code: what it raises is an outcome
             return error
         return None
 

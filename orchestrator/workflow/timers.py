@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-import math
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
+from ...state.quantities import LATEST, deadline
 from ..decider import Fact
 
 
@@ -76,23 +76,24 @@ class Timers:
         self,
         op: str,
         identity: tuple[str, str],
-        deadline: int,
+        at: int,
         callback: Callable[..., object],
         args: tuple[Any, ...] = (),
         context: Context | None = None,
     ) -> Timer:
-        timer = Timer(self, op, identity, deadline, callback, args, context or self._context)
+        at = min(at, LATEST)
+        timer = Timer(self, op, identity, at, callback, args, context or self._context)
         self.open[op] = timer
         self._serial += 1
-        heapq.heappush(self._heap, (deadline, self._serial, timer))
+        heapq.heappush(self._heap, (at, self._serial, timer))
         return timer
 
     def at(self, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context) -> Timer:
-        """A timer of asyncio's: named t0, t1 … in the order of asking."""
+        """A timer of asyncio's, whose times may be any: named t0, t1 … in the order of asking."""
         op = f"t{self._count}"
         self._count += 1
         self.ask(op, "timer", "asyncio")
-        return self.add(op, ("timer", "asyncio"), math.ceil(when * 1000 - 1e-3), callback, args, context)
+        return self.add(op, ("timer", "asyncio"), deadline(when), callback, args, context)
 
     def drop(self, timer: Timer) -> None:
         """The timer is cancelled."""

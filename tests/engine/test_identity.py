@@ -182,7 +182,7 @@ TEXTS = st.text(alphabet=st.sampled_from('ab :/[]",~meschildant\\'), max_size=12
 KEYS: list[tuple[Callable[..., str], int]] = [
     (keys.message, 1),
     (keys.event, 2),
-    (keys.child, 1),
+    (keys.child, 2),
     (keys.ending, 2),
     (keys.cancel_of, 2),
 ]
@@ -205,7 +205,7 @@ def test_a_key_stands_for_one_thing(one: tuple[Any, str], other: tuple[Any, str]
 def test_sources_and_ids_that_read_alike_when_joined_are_two_events() -> None:
     texts = ["message", "a", "a b", "b c", "c", "child:a", "cancel:p", "event:", "", "start", 'event:["a","b"]']
     made = [keys.event(source, id) for source, id in itertools.product(texts, texts)]
-    made += [keys.message(id) for id in texts] + [keys.child(id) for id in texts]
+    made += [keys.message(id) for id in texts] + [keys.child(id, 1) for id in texts]
     made += [keys.ending("cancel", id) for id in texts] + [keys.START]
     assert len(set(made)) == len(made)
 

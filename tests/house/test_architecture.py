@@ -34,7 +34,9 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "types", "manager", "mi
 # The outer edges: the only places that may catch every error, and why.
 EDGES = {
     "functions/http/problem.py": "an error that nobody foresaw becomes a 500 with a problem document",
-    "orchestrator/activation.py": "a defect of a decider, or of a store under an effect, must not lose the execution",
+    "orchestrator/activation.py": "a defect of a decider must not lose the execution",
+    "orchestrator/calling.py": "whatever a user's function raises in a thread is raised again outside of it",
+    "orchestrator/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
     "security/redaction.py": "an argument of a log line may have any text; logging itself says so",

@@ -17,7 +17,7 @@ from overwinter.functions.model.scripted import Scripted
 from overwinter.functions.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.runtime import Runtime
-from overwinter.state.errors import Final
+from overwinter.state.errors import Final, Retryable
 
 
 class Ticket(BaseModel):
@@ -34,6 +34,14 @@ def lookup_order(order_id: str) -> dict[str, str]:
         raise RuntimeError("the shop is down")
     if order_id == "never":
         raise Final("there will never be such an order")
+    if order_id == "none":
+        next(iter(()))
+    if order_id == "exit":
+        raise SystemExit(1)
+    if order_id == "panic":
+        raise BaseException("as an extension in Rust raises it")
+    if order_id == "long":
+        raise Retryable("the shop is closed", retry_after=float("inf"))
     return {"id": order_id, "state": "shipped"}
 
 

@@ -124,6 +124,18 @@ def test_a_tool_is_invoked(run: Run) -> None:
     run(main)
 
 
+def test_a_tool_that_raises_anything_is_answered(run: Run) -> None:
+    async def main(shop: Any) -> None:
+        for order, said in (("none", "StopIteration"), ("exit", "SystemExit"), ("panic", "an extension in Rust")):
+            answer = await shop.client.post("/tools/lookup_order", json={"order_id": order})
+            assert said in problem_of(answer, 500)["detail"]
+        closed = await shop.client.post("/tools/lookup_order", json={"order_id": "long"})
+        problem_of(closed, 503)
+        assert closed.headers["retry-after"].isdecimal()
+
+    run(main)
+
+
 def test_a_tool_that_needs_an_approval_is_not_called_directly(run: Run) -> None:
     async def main(shop: Any) -> None:
         refused = problem_of(await shop.client.post("/tools/refund", json={"order_id": "o"}), 403)

@@ -1,0 +1,113 @@
+"""Calling a user's function: whatever it raises comes back as an outcome that futures, tasks and loops can carry.
+
+Three things keep their meaning and are passed on: KeyboardInterrupt (the process is being stopped), the cancellation
+of the task that makes the call, and GeneratorExit (the task is being taken apart). Everything else that
+a function raises ends its call and nothing but its call: SystemExit too, and BaseExceptions of somebody's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from typing import Any, NamedTuple, Protocol
+
+from ..state.errors import InvalidInput, StepFailed
+from . import failures
+
+
+class _Raised(NamedTuple):
+    """What a function in a thread raised, as a value: a future refuses StopIteration, and then never ends."""
+
+    error: BaseException
+
+
+class Checking(Protocol):
+    """What takes an input."""
+
+    @property
+    def name(self) -> str: ...
+
+    def check(self, value: Any) -> Any: ...
+
+
+async def in_thread(function: Callable[[], Any], executor: Executor | None = None) -> Any:
+    """Call a plain function in a thread, with this task's context. Raises what it raises."""
+    context = contextvars.copy_context()
+    outcome = await asyncio.get_running_loop().run_in_executor(executor, context.run, _caught, function)
+    if type(outcome) is _Raised:
+        raise _carried(outcome.error)
+    return outcome
+
+
+async def alone(function: Callable[[], Any], *, threaded: bool) -> Any:
+    """Call a function without an execution around it. All that it raises is an Exception afterwards."""
+    try:
+        if threaded:
+            return await in_thread(function)
+        value: object = function()
+        return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
+    except Exception:
+        raise
+    except BaseException as error:
+        failed = outcome_of(error)
+        if isinstance(failed, Exception):
+            raise failed from error
+        raise _named(failed) from error
+
+
+def checked(function: Checking, value: Any) -> Any:
+    """The input of a function as plain JSON. Whatever its validators raise is InvalidInput."""
+    try:
+        return function.check(value)
+    except (InvalidInput, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise InvalidInput(
+            f"the input of {function.name!r} can't be checked: {type(error).__name__}: {text_of(error)}"
+        ) from error
+
+
+def outcome_of(error: BaseException) -> BaseException:
+    """An error that a call raised, as its outcome. Raises it when it is about the task or the process instead."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise error
+        return failures.interrupted()
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        raise error
+    return error
+
+
+def _caught(function: Callable[[], Any]) -> Any:
+    try:
+        return function()
+    except BaseException as error:  # noqa: BLE001  # the edge to user code: it is raised again on the other side
+        return _Raised(error)
+
+
+def _carried(error: BaseException) -> BaseException:
+    """What a thread raised, for a coroutine to raise, where these would mean something else."""
+    if isinstance(error, asyncio.CancelledError):
+        return failures.interrupted()
+    if isinstance(error, (StopIteration, GeneratorExit)):
+        return _named(error)
+    return error
+
+
+def _named(error: BaseException) -> StepFailed:
+    """An error that can't be raised as itself, by its name."""
+    name = type(error).__qualname__
+    return StepFailed(f"the call raised {name}: {text_of(error)}".rstrip(": "), kind=f"{type(error).__module__}.{name}")
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says; also when it can't be asked."""
+    try:
+        return str(error)[: failures.MESSAGE_LIMIT]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
+        return f"an error whose text can't be read ({type(broken).__name__})"

@@ -1,0 +1,108 @@
+"""What one execution has under way in this process: calls, deliveries, blobs being fetched.
+
+Each is a task and ends in exactly one fact, and it counts as running until that fact has been handed over: so
+nothing is let go while somebody still has something to tell. A task that dies without a word ends its call
+and says so; an execution that waited for it would wait for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import Protocol
+
+from ..state.errors import StoreCorrupt, StoreError
+from .decider import Effect, Fact, Invoke
+from .performing import Performer, Sink
+
+log = logging.getLogger("overwinter")
+
+
+class Host(Sink, Protocol):
+    """The execution that the effects are of."""
+
+    id: str
+
+    async def deliver(self, effect: Effect) -> None:
+        """Carry out what leaves the execution; it ends in a report."""
+        ...
+
+    def give_up(self, message: str) -> None:
+        """Something of the execution can't be read."""
+        ...
+
+    def lose(self) -> None:
+        """It can't go on in this process."""
+        ...
+
+    def interrupted(self) -> bool:
+        """Whether the process ends in disorder, so that what is cancelled says nothing about the calls."""
+        ...
+
+
+class Effects:
+    """Those of one activation, by operation."""
+
+    __slots__ = ("_host", "_loop", "_performer", "_running")
+
+    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, performer: Performer) -> None:
+        self._host = host
+        self._loop = loop
+        self._performer = performer
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._running)
+
+    def perform(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Invoke):
+                task = self._loop.create_task(self._performer.invoke(self._host.id, effect, self._host))
+                self._running[effect.op] = task
+                task.add_done_callback(partial(self._left, effect.op, effect))
+            else:
+                self.run(effect.op, partial(self._host.deliver, effect))
+
+    def run(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that ends in one fact of that operation, as every effect does."""
+        self._running[op] = task = self._loop.create_task(self._guarded(op, work))
+        task.add_done_callback(partial(self._left, op, None))
+
+    def told(self, fact: Fact) -> None:
+        """The fact in which an effect ends has come; ``begun`` alone comes before it."""
+        if fact["type"] != "begun":
+            self._running.pop(fact["op"], None)
+
+    def cancel(self, ops: Iterable[str]) -> None:
+        for op in ops:
+            task = self._running.pop(op, None)
+            if task is not None:
+                task.cancel()
+
+    def cancel_all(self) -> None:
+        self.cancel(list(self._running))
+
+    async def _guarded(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except StoreCorrupt as error:
+            self._running.pop(op, None)
+            self._host.give_up(str(error))
+        except StoreError as error:
+            log.warning("execution %s: operation %s is begun again (%s)", self._host.id, op, error)
+            self._host.lose()
+        except Exception:  # the edge to stores: an effect that can't end must not hold the execution for ever
+            log.exception("execution %s: operation %s can't be carried out; it is begun again", self._host.id, op)
+            self._host.lose()
+
+    def _left(self, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
+        """A task is done: it has reported or was given up, or else it died."""
+        if self._running.get(op) is not task:
+            return
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if call is None or isinstance(error, KeyboardInterrupt) or self._host.interrupted():
+            self._host.lose()
+        else:
+            self._host.report(self._performer.died(call, error))
