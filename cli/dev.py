@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from . import reach
+from .door import Bounds, door_options
 from .options import Load, duration_option, file_argument, load_options, store_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -30,6 +31,7 @@ class Place(NamedTuple):
     load: Load = Load(1000, 32, "15s", None)
     delivery_token: str = ""
     wait: str = "60s"  # the longest time that a request is held open
+    bounds: Bounds = Bounds()
 
 
 def _address_options(command: Command) -> Command:
@@ -57,13 +59,14 @@ def _address_options(command: Command) -> Command:
 @file_argument
 @_address_options
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
+@door_options
 @store_option
-def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, store: str) -> None:
+def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, bounds: Bounds, store: str) -> None:
     """Serve the agents, tools and workflows of FILE, and reload when it changes.
 
     Everything runs in one process: functions, orchestrator, HTTP and CloudEvents.
     """
-    place = Place(file, host, port, store, token)
+    place = Place(file, host, port, store, token, bounds=bounds)
     if no_reload or os.name != "posix":
         _serve(place)
     else:
@@ -93,6 +96,7 @@ def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, st
     help="The longest time that a request is held open.",
 )
 @load_options
+@door_options
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)
 @store_option
@@ -104,6 +108,7 @@ def serve_command(
     delivery_token: str,
     wait: str,
     load: Load,
+    bounds: Bounds,
     fd: int | None,
     again: bool,
     store: str,
@@ -112,7 +117,7 @@ def serve_command(
 
     SIGTERM and Ctrl-C hand running executions over: what is recorded is never run again.
     """
-    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait))
+    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds))
 
 
 def _serve(place: Place) -> None:

@@ -76,7 +76,11 @@ async def _after_end(code: int, changed: asyncio.Task[str], stopped: asyncio.Tas
 async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyncio.subprocess.Process:
     fd = listening.fileno()
     arguments = ["serve", place.file, "--host", place.host, "--store", place.store, "--fd", str(fd)]
-    environment = {**os.environ, "OVERWINTER_TOKEN": place.token}  # not an argument: those are public
+    environment = {
+        **os.environ,
+        **place.bounds.environment(),
+        "OVERWINTER_TOKEN": place.token,
+    }  # not an argument: those are public
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -22,6 +22,7 @@ import uvicorn
 
 from ..functions.http.guard import guard
 from .address import adopt, listen
+from .descriptors import connections_within_reach
 
 if TYPE_CHECKING:
     from .dev import Place
@@ -53,6 +54,8 @@ def _loop_factory() -> Any:
 
 async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.app import create_app
+    from ..functions.http.connection import config
+    from ..functions.http.door import Door
     from ..functions.loading import functions_of, load
     from ..orchestrator.runtime import Runtime
     from ..state.quantities import seconds
@@ -61,23 +64,29 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     functions = functions_of(load(Path(place.file)))
     grace = seconds(place.load.grace)
     for_requests = min(FOR_REQUESTS, math.ceil(grace / 3))
+    limits = place.bounds.limits()
     settings = replace(place.load.settings(), grace=max(0.0, grace - for_requests))
+    door = Door(replace(limits, connections=connections_within_reach(limits.connections)))
     async with Runtime(functions, place.store, settings) as runtime:
         app = create_app(
             runtime,
             token=place.token or None,
             delivery_token=place.delivery_token or None,
+            max_body=door.limits.body,
+            max_held=door.limits.held,
+            max_requests=door.limits.requests,
             longest_wait=place.wait,
         )
-        config = uvicorn.Config(
-            app,
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=for_requests,
+        server = uvicorn.Server(
+            config(
+                app,
+                door,
+                log_level="warning",
+                access_log=False,
+                backlog=door.limits.connections,
+                timeout_graceful_shutdown=for_requests,
+            )
         )
-        server = uvicorn.Server(config)
         with _stopping(server):
             announce(functions, place, listening)
             parent = asyncio.create_task(_outlive_nobody(server, place))

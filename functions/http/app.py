@@ -22,11 +22,12 @@ from ... import __version__
 from ...state.quantities import Duration, seconds, size
 from .. import event_intake
 from . import asking, calling, controlling, openapi
-from .answer import NO_CONTENT, Answer, Receive, Scope, Send, json_answer
+from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from .events import deliver, handshake, read_events, reply_event, taken_in
 from .guard import DELIVERED, Guard
 from .models import ACTIONS
 from .problem import Refused, answered, problem
+from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
 
 MAX_BODY = "4MB"
+MAX_HELD = "64MB"
+MAX_REQUESTS = 950
 LONGEST_WAIT: Duration = "60s"
 
 
@@ -43,6 +46,8 @@ def create_app(
     token: str | None,
     delivery_token: str | None = None,
     max_body: str | int = MAX_BODY,
+    max_held: str | int = MAX_HELD,
+    max_requests: int = MAX_REQUESTS,
     longest_wait: Duration = LONGEST_WAIT,
     lifespan: Any = None,
 ) -> Starlette:
@@ -51,9 +56,12 @@ def create_app(
     ``token`` None means no authentication: only for a loopback address (``guard`` refuses others), and then
     requests from web pages of other sites are refused. ``delivery_token`` lets events and sweeps in and nothing
     else, for senders whose configuration others can read (``guard``). ``max_body`` bounds a request in bytes,
-    ``longest_wait`` how long one may wait for an outcome. ``lifespan`` is Starlette's.
+    ``max_held`` all that are open together, ``max_requests`` how many are open, ``longest_wait`` how long one may wait
+    for an outcome. ``lifespan`` is Starlette's. What a connection may do is the server's: ``connection.config``.
     """
-    service = Service(runtime, size(max_body), seconds(longest_wait), Counter(unwanted=0))
+    body = size(max_body)
+    room = Room(max_requests, max(body, size(max_held)))
+    service = Service(runtime, body, seconds(longest_wait), Counter(unwanted=0), room)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -94,11 +102,12 @@ async def _receive(call: Call, name: str | None) -> Answer:
         counters["events"] += 1
         counters["unwanted"] += one.fate is event_intake.Fate.UNWANTED
     if any(one.fate is event_intake.Fate.SWEPT for one in taken):
-        await sweep_for(call.runtime, call.wait(call.service.longest_wait))
+        await call.patiently(sweep_for(call.runtime, call.wait(call.service.longest_wait)))
         return NO_CONTENT
     if len(arrived) != 1 or len(taken) != 1:
         return Answer(202 if any(one.fate is event_intake.Fate.ACCEPTED for one in taken) else 204)
-    return await reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
+    answer = reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
+    return await call.patiently(answer) or accepted()
 
 
 def _routes(service: Service, token: str | None) -> Iterator[Route]:
@@ -112,6 +121,9 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
 
     def route(path: str, method: str, endpoint: Endpoint, *more: str) -> Route:
         return Route(path, _Endpoint(service, endpoint), methods=[method, *more])
+
+    def probe(path: str, endpoint: Endpoint) -> Route:
+        return Route(path, _Probe(service, endpoint), methods=["GET"])
 
     yield route("/", "POST", events, "OPTIONS")
     yield route("/sessions/{agent}/{session:path}", "POST", calling.send_message)
@@ -137,8 +149,8 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))
-    yield route("/healthz", "GET", asking.health)
-    yield route("/readyz", "GET", asking.readiness)
+    yield probe("/healthz", asking.health)
+    yield probe("/readyz", asking.readiness)
     yield route("/openapi.json", "GET", description)
 
 
@@ -150,11 +162,30 @@ class _Endpoint:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(self._service, scope, receive)
-        answer = await answered(self._endpoint(call))
+        stay = Stay(self._service.room)
+        try:
+            stay.begin()
+        except Refused as full:
+            await self._answer(problem(full), scope, receive, send)
+            return
+        try:
+            answer = await answered(self._endpoint(Call(self._service, scope, receive, stay)))
+            await self._answer(answer, scope, receive, send)
+        finally:
+            stay.end()
+
+    async def _answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         if answer.status >= 400:
             self._service.counters["server errors" if answer.status >= 500 else "refused"] += 1
         await answer(scope, receive, send)
+
+
+class _Probe(_Endpoint):
+    """An endpoint that finds room in any case."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(self._service, scope, receive, Stay(self._service.room))
+        await self._answer(await answered(self._endpoint(call)), scope, receive, send)
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
 from ..event_intake import arguments_of, digest_of, invoke
@@ -13,6 +13,9 @@ from .models import Message
 from .outcome import answer_of, message_url, reply_to, result_of, result_url
 from .problem import Refused
 from .service import Call, single
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Sent
 
 CONVERSATION = 30.0  # seconds that a message waits for its reply when the sender does not say
 
@@ -38,7 +41,7 @@ async def _start(call: Call, kind: str) -> Answer:
     handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by))
     wait = call.wait(0.0)
     url = result_url(handle.id)
-    outcome = await result_of(call.runtime, handle.id, wait) if wait else None
+    outcome = await call.patiently(result_of(call.runtime, handle.id, wait)) if wait else None
     answer = answer_of(outcome, url, {"id": handle.id})
     if not handle.created:
         answer.headers = (*answer.headers, ("idempotent-replay", "true"))
@@ -59,12 +62,16 @@ async def send_message(call: Call) -> Answer:
     agent, session = call.path("agent"), call.path("session")
     call.function(agent, "agent")
     call.query()
-    message = await _message(call)
-    sent = await call.runtime.send(agent, session, message.content, id=message.id, by=call.by(message.by))
+    sent = await _sent(call, agent, session)
     wait = call.wait(CONVERSATION)
-    outcome = await reply_to(call.runtime, sent.execution, sent.id, wait) if wait else None
+    outcome = await call.patiently(reply_to(call.runtime, sent.execution, sent.id, wait)) if wait else None
     pending = {"id": sent.execution, "message": sent.id}
     return answer_of(outcome, message_url(sent.execution, sent.id), pending)
+
+
+async def _sent(call: Call, agent: str, session: str) -> Sent:
+    message = await _message(call)  # not kept while the reply is waited for
+    return await call.runtime.send(agent, session, message.content, id=message.id, by=call.by(message.by))
 
 
 async def _message(call: Call) -> Message:
@@ -83,7 +90,8 @@ async def result(call: Call) -> Answer:
     """GET /results/{id}: the outcome of an execution, or 202 while it goes on."""
     id = call.path("id")
     call.query()
-    return answer_of(await result_of(call.runtime, id, call.wait(0.0)), result_url(id), {"id": id})
+    outcome = await call.patiently(result_of(call.runtime, id, call.wait(0.0)))
+    return answer_of(outcome, result_url(id), {"id": id})
 
 
 async def reply(call: Call) -> Answer:
@@ -92,7 +100,7 @@ async def reply(call: Call) -> Answer:
     message = single(call.query("id"), "id")
     if not message:
         raise InvalidInput("say which message by ?id=, as the Location of its acceptance did")
-    outcome = await reply_to(call.runtime, execution, message, call.wait(0.0))
+    outcome = await call.patiently(reply_to(call.runtime, execution, message, call.wait(0.0)))
     return answer_of(outcome, message_url(execution, message), {"id": execution, "message": message})
 
 

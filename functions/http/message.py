@@ -5,6 +5,7 @@ The limit is counted while the body arrives; a Content-Length is believed only w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic_core import ValidationError
@@ -22,11 +23,14 @@ Model = TypeVar("Model", bound="BaseModel")
 RawHeaders = list[tuple[bytes, bytes]]
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Refused with 413 above ``limit`` bytes, with 400 when the client went away."""
+async def read_body(scope: Scope, receive: Receive, limit: int, hold: Callable[[int], None] | None = None) -> bytes:
+    """The whole body. Refused with 413 above ``limit`` bytes, with 415 when it is compressed, with 400 when the client
+    went away. ``hold`` is told of each part before it is kept, and may refuse it."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):
             raise _too_large(limit)
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise Refused(415, "the body must not be compressed; send it as it is", [("accept-encoding", "identity")])
     chunks: list[bytes] = []
     size = 0
     more = True
@@ -38,6 +42,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise _too_large(limit)
+        if hold is not None:
+            hold(len(chunk))
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

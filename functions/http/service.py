@@ -16,12 +16,16 @@ from ...state.errors import UnknownFunction
 from ..loading import kind_of
 from .answer import Answer, Receive, Scope
 from .message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
+from .presence import while_there
 from .problem import Refused
+from .room import Room, Stay
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
 
 Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
+PARAMETERS = 100  # of one query
 
 
 class Service(NamedTuple):
@@ -31,6 +35,7 @@ class Service(NamedTuple):
     max_body: int
     longest_wait: float
     counters: Counter[str]
+    room: Room
 
 
 class Call(NamedTuple):
@@ -39,6 +44,7 @@ class Call(NamedTuple):
     service: Service
     scope: Scope
     receive: Receive
+    stay: Stay
 
     @property
     def runtime(self) -> Runtime:
@@ -67,7 +73,7 @@ class Call(NamedTuple):
         return f"{claimed} ({caller})" if claimed and caller else claimed or caller
 
     async def body(self) -> bytes:
-        return await read_body(self.scope, self.receive, self.service.max_body)
+        return await read_body(self.scope, self.receive, self.service.max_body, self.stay.hold)
 
     async def json(self) -> Any:
         """The body as plain JSON, None when it is empty."""
@@ -79,9 +85,12 @@ class Call(NamedTuple):
     def query(self, *allowed: str) -> dict[str, list[str]]:
         """The query parameters. An unknown one is refused: a mistyped filter must not match everything."""
         try:
-            found = parse_qs(self.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict")
+            text = self.scope["query_string"].decode("ascii")
+            found = parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=PARAMETERS)
         except ValueError:
-            raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
+            raise Refused(
+                400, f"the query is not valid percent-encoded UTF-8, or has more than {PARAMETERS} parameters"
+            ) from None
         unknown = set(found) - {*allowed, "access_token"}
         if unknown:
             names = ", ".join(allowed) or "none"
@@ -96,6 +105,14 @@ class Call(NamedTuple):
         """Seconds that the sender lets us take, within the limit."""
         asked = self.preference.wait
         return min(self.service.longest_wait, unsaid if asked is None else asked)
+
+    async def patiently(self, look: Awaitable[T | None]) -> T | None:
+        """What is awaited for the client: None when that goes away before. The body has served by now."""
+        self.stay.release()
+        try:
+            return await while_there(self.scope, look)
+        except TimeoutError:
+            return None
 
     def function(self, name: str, kind: str) -> Any:
         """The function of that name. Raises UnknownFunction, also when it is of another kind."""

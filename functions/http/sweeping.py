@@ -53,5 +53,7 @@ async def sweep(call: Call) -> Answer:
     a body, because senders of events take a body for a reply event."""
     call.query()
     await call.body()
-    swept = await sweep_for(call.runtime, call.wait(call.service.longest_wait))
+    swept = await call.patiently(sweep_for(call.runtime, call.wait(call.service.longest_wait)))
+    if swept is None:
+        return NO_CONTENT  # for a client that has gone
     return json_answer(swept._asdict()) if mode_of(call.headers) is Mode.NONE else NO_CONTENT
