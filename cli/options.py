@@ -85,6 +85,7 @@ class Load(NamedTuple):
     threads: int
     grace: str
     lease: str | None
+    deaths: int = 5
     retention: str | None = None
 
     def settings(self) -> Settings:
@@ -93,8 +94,62 @@ class Load(NamedTuple):
         return Settings(**self._asdict())
 
 
+_LOAD = (
+    duration_option(
+        "--retention",
+        envvar="OVERWINTER_RETENTION",
+        default=None,
+        show_envvar=True,
+        help="Remove executions that ended longer ago, once an hour; without it nothing is removed.",
+    ),
+    click.option(
+        "--deaths",
+        envvar="OVERWINTER_DEATHS",
+        type=click.IntRange(0, 1000),
+        default=5,
+        show_default=True,
+        show_envvar=True,
+        help="Quarantine an execution after so many processes in a row died with it; 0: never.",
+    ),
+    duration_option(
+        "--lease",
+        envvar="OVERWINTER_LEASE",
+        default=None,
+        show_envvar=True,
+        help="Another machine takes over from a silent process after this; the store says when not given.",
+    ),
+    duration_option(
+        "--grace",
+        envvar="OVERWINTER_GRACE",
+        default="15s",
+        show_default=True,
+        show_envvar=True,
+        help="After SIGTERM, to end what runs and hand the rest over.",
+    ),
+    click.option(
+        "--threads",
+        envvar="OVERWINTER_THREADS",
+        type=click.IntRange(1, 10_000),
+        default=32,
+        show_default=True,
+        show_envvar=True,
+        help="For steps and tools that are plain functions.",
+    ),
+    click.option(
+        "--max-active",
+        envvar="OVERWINTER_MAX_ACTIVE",
+        type=click.IntRange(1, 1_000_000),
+        default=1000,
+        show_default=True,
+        show_envvar=True,
+        help="Executions active at once; the rest wait in the store.",
+    ),
+)
+
+
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--max-active``, ``--threads``, ``--grace``, ``--lease``, ``--retention``; the command gets them as ``load``."""
+    """``--max-active``, ``--threads``, ``--grace``, ``--lease``, ``--deaths``, ``--retention``; the command gets them
+    as ``load``."""
 
     @functools.wraps(command)
     def with_load(**given: Any) -> Any:
@@ -102,48 +157,7 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(load=load, **given)
 
     made: Callable[..., Any] = with_load
-    for option in (
-        duration_option(
-            "--retention",
-            envvar="OVERWINTER_RETENTION",
-            default=None,
-            show_envvar=True,
-            help="Remove executions that ended longer ago, once an hour; without it nothing is removed.",
-        ),
-        duration_option(
-            "--lease",
-            envvar="OVERWINTER_LEASE",
-            default=None,
-            show_envvar=True,
-            help="Another machine takes over from a silent process after this; the store says when not given.",
-        ),
-        duration_option(
-            "--grace",
-            envvar="OVERWINTER_GRACE",
-            default="15s",
-            show_default=True,
-            show_envvar=True,
-            help="After SIGTERM, to end what runs and hand the rest over.",
-        ),
-        click.option(
-            "--threads",
-            envvar="OVERWINTER_THREADS",
-            type=click.IntRange(1, 10_000),
-            default=32,
-            show_default=True,
-            show_envvar=True,
-            help="For steps and tools that are plain functions.",
-        ),
-        click.option(
-            "--max-active",
-            envvar="OVERWINTER_MAX_ACTIVE",
-            type=click.IntRange(1, 1_000_000),
-            default=1000,
-            show_default=True,
-            show_envvar=True,
-            help="Executions active at once; the rest wait in the store.",
-        ),
-    ):
+    for option in _LOAD:
         made = option(made)
     return made
 

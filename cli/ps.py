@@ -1,7 +1,7 @@
 """``overwinter ps``: executions, newest first. Without ``--all`` or a filter, those that have not ended.
 
 ``--json``: ``{"executions": [head…], "cursor": text | null, "counts": {status: number}}``; a head is ``{id,
-function, kind, status, version, length, created, updated, wake, awaits, note, parent, owner}``.
+function, kind, status, version, length, created, updated, wake, awaits, note, parent, owner, deaths}``.
 """
 
 from __future__ import annotations

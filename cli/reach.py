@@ -102,6 +102,7 @@ def head_json(head: Head) -> dict[str, Any]:
         "note": head.note,
         "parent": head.parent,
         "owner": head.owner,
+        "deaths": head.deaths,
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ..security.address import shown
 from ..state.errors import OverwinterError, StoreError
 from ..state.quantities import span
+from ..state.records import Filter
 from . import reach
 from .checks import Check
 
@@ -110,8 +111,7 @@ async def _executions(store: Store) -> AsyncIterator[Check]:
     listed = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     yield Check("executions", "ok", listed or "none yet")
     if counts.get("stuck"):
-        advice = "overwinter ps --status stuck; fix the code, then: overwinter resume --where status=stuck"
-        yield Check("stuck", "warn", f"{counts['stuck']:,}: their code no longer matches their journal", advice)
+        yield await _stuck(store, counts["stuck"])
     if counts.get("failed"):
         advice = "overwinter ps --status failed; to go on: overwinter retry --where status=failed"
         yield Check("failed", "warn", f"{counts['failed']:,} ended with an error", advice)
@@ -120,6 +120,19 @@ async def _executions(store: Store) -> AsyncIterator[Check]:
         some = ", ".join(overdue[:3]) + (" …" if len(overdue) > 3 else "")
         advice = "overwinter dev FILE takes them up; the file must hold their functions."
         yield Check("overdue", "warn", f"{len(overdue):,} are due and no process takes them: {some}", advice)
+
+
+async def _stuck(store: Store, count: int) -> Check:
+    from ..orchestrator.stuck import DAMAGED, QUARANTINED, REASONS
+
+    kinds: dict[str, int] = {}
+    for word in (QUARANTINED, DAMAGED):
+        kinds[word] = len((await store.executions(Filter(("stuck",), awaits=word), limit=count)).heads)
+    kinds[""] = count - sum(kinds.values())
+    named = "; ".join(f"{number:,} {word}: {REASONS[word]}" for word, number in kinds.items() if number > 0)
+    named = named.replace(" :", ":")
+    advice = "overwinter ps --status stuck; fix what it says, then: overwinter resume --where status=stuck"
+    return Check("stuck", "warn", named, advice)
 
 
 async def _clock(store: Store) -> Check:

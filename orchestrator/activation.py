@@ -61,6 +61,7 @@ class Activation:
         self.scheduled = False
         self.nudged = False  # mail is known to wait in the store
         self.reopened = False  # it had failed, and is to go on
+        self.suspect = head.deaths > 0  # its last owner died, and nothing was written since
         self.stale = False  # the decider can't be used for another activation
         self.over = False  # dropped or released: nothing more happens here
         self.timer: asyncio.TimerHandle | None = None
@@ -123,7 +124,7 @@ class Activation:
         if self.over or self.committing or self.loading:
             return  # what ends these schedules the next turn
         try:
-            decision = stuck(self.broken) if self.broken else self._decide()
+            decision = self._decide_nothing() if self.broken else self._decide()
         except OverwinterError as error:
             decision = stuck(f"{type(error).__name__}: {error}")
         except KeyboardInterrupt:
@@ -168,6 +169,10 @@ class Activation:
             self.pending.add(decision)
             merged = decision if merged is None else merge(merged, decision)
         return merged
+
+    def _decide_nothing(self) -> Decision:
+        """It can't go on here: only a verb can change anything."""
+        return self._offer_mail(is_stuck=True) or stuck(self.broken)
 
     def _replay(self) -> bool:
         """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
@@ -338,6 +343,9 @@ class Activation:
         self.version += 1
         self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
         self.status = change.status
+        if self.suspect and change.entries:
+            self.suspect = False
+            self.engine.suspects.gone(self.id)
         for done in commit.durable:
             if not done.done():
                 done.set_result(None)

@@ -15,7 +15,7 @@ import random
 import socket
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ from .health import Health
 from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
+from .quarantine import Suspects
 from .settings import Settings as Settings
 from .sweeping import Place, Sweeper
 from .tidying import keep_tidy
@@ -85,9 +86,10 @@ class Engine:
             room=self._room,
             busy=lambda: self.active.keys() | self._asking.keys(),
             take=self._take,
-            reclaim=lambda id: self._spawn(self.leases.reclaim(id)),
+            reclaim=self._reclaim,
         )
         self.sweeper = Sweeper(store, self.clock, self.poll, place)
+        self.suspects = Suspects(settings.deaths, self.clock, self.sweeper.leave, self.sweeper.again)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -198,8 +200,11 @@ class Engine:
             self.sweeper.tell()
 
     def _activate(self, accepted: Accepted, head: Head) -> None:
+        if head.deaths and not self.suspects.may_begin(head.id, head.deaths):
+            self._spawn(self.leases.hand_back(head))
+            return
         cached = self._cache.pop(head.id, None)
-        if cached is not None and accepted.entries is None:
+        if cached is not None and accepted.entries is None and not head.deaths:
             self._supersede(cached)
             self.taken += 1
             cached.over = False
@@ -212,12 +217,16 @@ class Engine:
         function = self.functions.get(head.function)
         if function is None or self.draining:
             self.sweeper.leave(head.id, FOREIGN)
+            self.suspects.gone(head.id)
             self._spawn(self.leases.hand_back(head))
             return
         activation = Activation(self, head, function.decider(head.id))
         self._supersede(activation)
         self.taken += 1
         activation.receive(accepted.mail, head.arrivals)
+        doubtful = head.status not in FINAL and (head.deaths or head.status == "stuck")
+        if doubtful and self._set_aside(activation, accepted, head):
+            return
         entries = accepted.entries
         if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
             activation.effects.run("load", partial(self._load_slowly, activation, head, entries))
@@ -226,6 +235,38 @@ class Engine:
                 self._load(activation, head, [decode(text) for text in entries])
             except StoreCorrupt as error:
                 activation.give_up(str(error))
+
+    def _set_aside(self, activation: Activation, accepted: Accepted, head: Head) -> bool:
+        """Whether it is quarantined, or will be: then it is not begun."""
+        verdict = self.suspects.verdict(head, accepted.mail)
+        if verdict:
+            activation.give_up(verdict)
+        elif self.suspects.is_condemned(head):
+            self._spawn(self._condemn(activation, accepted, head))
+        else:
+            return False
+        return True
+
+    async def _condemn(self, activation: Activation, accepted: Accepted, head: Head) -> None:
+        """Quarantine it, naming what is open."""
+        try:
+            entries = await self._read(head, accepted.entries)
+        except StoreCorrupt as error:
+            activation.give_up(str(error))
+        except StoreError as error:
+            log.warning("execution %s: loading failed (%s)", head.id, error)
+            self.lost(activation)
+        else:
+            decider = self.function(head.function).decider(head.id)
+            activation.give_up(self.suspects.sentence(head, decider, entries, accepted.mail))
+
+    async def _read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
+        """The journal that is needed to go on, its blobs in place."""
+        if texts is None:
+            texts = await self.delivery.journal(head)
+        entries = [decode(text) for text in texts]
+        await resolve(self.store, head.id, entries)
+        return entries
 
     def _supersede(self, activation: Activation) -> None:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
@@ -243,10 +284,7 @@ class Engine:
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
         """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
         that was not asked for because the cache had it, until it made room for others."""
-        if texts is None:
-            texts = await self.delivery.journal(head)
-        entries = [decode(text) for text in texts]
-        await resolve(self.store, head.id, entries)
+        entries = await self._read(head, texts)
         if head.status in FINAL:
             activation.loading = False
             await self.delivery.finish_outbox(activation, head)
@@ -277,6 +315,7 @@ class Engine:
         current = self.current(activation)  # else the answer about a newer lease came before this one
         if current:
             del self.active[activation.id]
+            self.suspects.gone(activation.id)
         if activation.timer is not None:
             activation.timer.cancel()
             activation.timer = None
@@ -297,6 +336,7 @@ class Engine:
         """Somebody else owns the execution now, or it can't go on here."""
         if self.active.get(activation.id) is activation:
             del self.active[activation.id]
+            self.suspects.gone(activation.id)
             self._spawn(self.leases.reclaim(activation.id))
         activation.stop()
         self._made_room()
@@ -324,6 +364,9 @@ class Engine:
     def _room(self) -> int:
         return 0 if self.draining else self.settings.max_active - len(self.active)
 
+    def _reclaim(self, id: str) -> None:
+        self._spawn(self.leases.reclaim(id))
+
     async def _take(self, id: str) -> bool:
         if id not in self._cache:
             head = await self.store.head(id)
@@ -332,7 +375,13 @@ class Engine:
             if head.function not in self.functions:
                 self.sweeper.leave(id, FOREIGN)
                 return False
-        return (await self.post(id, None)).answer is Answer.GRANTED
+            if not self.suspects.may_take(head):
+                return False
+        try:
+            return (await self.post(id, None)).answer is Answer.GRANTED
+        finally:
+            if id not in self.active:
+                self.suspects.gone(id)
 
     # -- functions -----------------------------------------------------------------------------------
 

@@ -18,3 +18,4 @@ class Settings:
     poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
     retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
+    deaths: int = 5  # an execution under which so many processes in a row have died is quarantined; 0: none is

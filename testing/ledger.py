@@ -87,6 +87,11 @@ class Ledger(MemoryStore):
     async def time(self) -> int | None:
         return None if self.clock is None else self.clock()
 
+    async def dies(self, owner: str) -> None:
+        """Everybody sees at once that this owner is dead, as on one machine. It has not left in order."""
+        if owner in self._owners:
+            self._owners[owner] = 0
+
     def _broken(self, id: str, what: str) -> None:
         self.violations.append(f"{id}: {what}")
 

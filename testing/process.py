@@ -123,7 +123,7 @@ class Process:
             _swallow(call)
         self._held = None
         if noticed:
-            self._burial = self._loop.create_task(self._ledger.retire(self.name), context=contextvars.Context())
+            self._burial = self._loop.create_task(self._ledger.dies(self.name), context=contextvars.Context())
         self._death.set_result(None)
 
     async def die(self, *, noticed: bool = True) -> None:

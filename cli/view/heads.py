@@ -33,6 +33,8 @@ def head_table(heads: Sequence[Head], width: int, now: int) -> Iterator[Text]:
 def doing(head: Head, now: int) -> str:
     """What it waits for and until when, and its status line."""
     parts: list[str] = []
+    if head.deaths:
+        parts.append("its process died" if head.deaths == 1 else f"{head.deaths} processes died with it")
     if head.awaits and head.status not in FINAL:
         until = f" until {clock(head.wake, now)}" if head.wake and head.wake > now else ""
         parts.append(excerpt(head.awaits, 80) + until)

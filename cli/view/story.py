@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from ...orchestrator.stuck import REASONS, reason
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from .condense import Gap, condense
@@ -200,7 +201,7 @@ def _children(story: Story) -> Iterator[Text]:
 
 def _errors(story: Story) -> Iterator[Text]:
     if story.head.status == "stuck":
-        yield Text("stuck: the code no longer asks for what the journal holds", "bold red")
+        yield Text(f"stuck: {REASONS[reason(story.head.awaits)]}", "bold red")
         yield from (Text("  " + part, "red") for part in clean_lines(story.problem).splitlines()[:ERROR_LINES])
     if story.head.status != "failed":
         return
@@ -227,6 +228,9 @@ def _waits(story: Story) -> Iterator[Text]:
         yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until, "yellow"))
     if story.mail:
         yield Text(f"{counted(story.mail, 'mail')} in the mailbox", "yellow")
+    if head.deaths:
+        died = "the process that ran it" if head.deaths == 1 else f"the last {head.deaths} processes that ran it"
+        yield Text(f"{died} died", "bold red")
     if head.owner is None and head.wake is not None and head.wake < now - 10_000 and head.status != "paused":
         yield Text(f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red")
 

@@ -132,6 +132,7 @@ class Execution(BaseModel):
     awaits: str
     note: str
     owner: str | None
+    deaths: int
 
     @staticmethod
     def of(head: Head) -> dict[str, Any]:

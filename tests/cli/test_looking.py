@@ -171,6 +171,7 @@ def test_ps_json_pages_through_everything(shelf: Any, overwinter: Command) -> No
             "note",
             "parent",
             "owner",
+            "deaths",
         ]
     )
 

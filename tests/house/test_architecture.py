@@ -38,6 +38,7 @@ EDGES = {
     "orchestrator/calling.py": "whatever a user's function raises in a thread is raised again outside of it",
     "orchestrator/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",
+    "orchestrator/quarantine.py": "a defect of a decider must not save what kills its processes from the verdict",
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
     "security/redaction.py": "an argument of a log line may have any text; logging itself says so",
     "state/sqlite/threads.py": "whoever waits for the thread must get an answer",

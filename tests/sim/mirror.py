@@ -126,6 +126,9 @@ class Mirror(Ledger):
         await super().retire(owner)
         self._compare(owner, "retire", None, self._do(lambda: self._of(owner).retire(owner)))
 
+    async def dies(self, owner: str) -> None:
+        await self.retire(owner)  # no store can be told that a process that lives here is dead
+
     async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
         known = etag if etag is None or etag == "" else self._etags.get(etag, "unknown")
         real = self._do(lambda: self._of(scope).put(scope, key, value, etag=known))

@@ -51,6 +51,8 @@ class Simulation:
         self.ledger = ledger()
         self.desk = Desk()
         self.doing = Doing(self.ledger.journal_now, self.desk.agent)
+        self.functions: list[object] = [self.doing.shapes, self.doing.rounds, self.desk.agent]
+        self.mischief: tuple[str, ...] = ("kill", "unnoticed", "stop", "hang", "outage", "nothing")
         self.processes: list[_SimulatedProcess] = []
         self.kills = 0
         self.wrong: list[str] = []
@@ -80,23 +82,9 @@ class Simulation:
 
     async def _main(self, loop: VirtualLoop) -> None:
         self._loop = loop
-        draw = self.draw
         loop.set_exception_handler(self._unhandled)
-        self._weather = Weather(
-            kill=draw.choice((0.0, 0.003, 0.012)),
-            delay=draw.choice((0.0, 0.3, 0.9)),
-            longest_delay=draw.choice((0.005, 0.05, 0.4)),
-            stall=draw.choice((0.0, 0.001, 0.005)),
-            refuse=draw.choice((0.0, 0.01, 0.05)),
-            lose=draw.choice((0.0, 0.0, 0.02)),
-        )
-        self._settings = replace(
-            Settings(), max_active=draw.choice((2, 5, 1000)), cache=draw.choice((0, 2, 256)), grace="1s"
-        )
-        if draw.random() < 0.5:  # the store has a clock, and the machines' clocks are minutes apart
-            self.ledger.clock = loop.clock
-            self._skews = (0, 300_000, -300_000)
-        for _ in range(draw.randint(2, 4)):
+        self.set_up()
+        for _ in range(self.draw.randint(2, 4)):
             await self._begin_process()
         actors = [loop.create_task(self._chaos()), loop.create_task(self._people())]
         for number in range(self.size):
@@ -110,6 +98,28 @@ class Simulation:
             task.cancel()
         for process in self.processes:
             process.kill()
+
+    def set_up(self) -> None:
+        """The weather and the settings of this world."""
+        draw = self.draw
+        self._weather = Weather(
+            kill=draw.choice((0.0, 0.003, 0.012)),
+            delay=draw.choice((0.0, 0.3, 0.9)),
+            longest_delay=draw.choice((0.005, 0.05, 0.4)),
+            stall=draw.choice((0.0, 0.001, 0.005)),
+            refuse=draw.choice((0.0, 0.01, 0.05)),
+            lose=draw.choice((0.0, 0.0, 0.02)),
+        )
+        self._settings = replace(
+            Settings(),
+            max_active=draw.choice((2, 5, 1000)),
+            cache=draw.choice((0, 2, 256)),
+            grace="1s",
+            deaths=0,  # who dies here dies at random
+        )
+        if draw.random() < 0.5:  # the store has a clock, and the machines' clocks are minutes apart
+            self.ledger.clock = self._loop.clock
+            self._skews = (0, 300_000, -300_000)
 
     def _unhandled(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -158,7 +168,7 @@ class Simulation:
         while True:
             await asyncio.sleep(draw.uniform(0.2, 4.0))
             process = self._some_process()
-            what = draw.choice(("kill", "unnoticed", "stop", "hang", "outage", "nothing"))
+            what = draw.choice(self.mischief)
             if process is None or what == "nothing":
                 continue
             if what in ("kill", "unnoticed"):
@@ -345,7 +355,7 @@ class _SimulatedProcess(Process):
             simulation._loop,
             name,
             simulation.ledger,
-            [simulation.doing.shapes, simulation.doing.rounds, simulation.desk.agent],
+            simulation.functions,
             simulation._settings,
             faults=self.faults,
             engine=simulation._engine,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from overwinter.tests.sim.mutants import worlds
+from overwinter.tests.sim.poison import BROKEN, Poisoned
 from overwinter.tests.sim.simulation import Result, Simulation
 
 EXECUTIONS = int(os.environ.get("OVERWINTER_SIM_EXECUTIONS", "600"))
@@ -53,6 +54,20 @@ def test_every_promise_is_kept_under_random_faults() -> None:
 def test_a_broken_protocol_is_found_out(name: str, broken: dict[str, Any]) -> None:
     for seed in range(1, ENOUGH + 1):
         if Simulation(seed, **broken).run().wrong:
+            return
+    pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
+
+
+def test_poison_is_named_and_nobody_else_condemned() -> None:
+    for seed in range(SEED, SEED + 20):
+        result = Poisoned(seed).run()
+        assert not result.wrong, f"seed {seed}\n" + "\n".join(result.wrong[:20])
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_quarantine_is_found_out(name: str) -> None:
+    for seed in range(1, ENOUGH + 1):
+        if Poisoned(seed, **BROKEN[name]).run().wrong:
             return
     pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
 

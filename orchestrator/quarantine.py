@@ -1,0 +1,132 @@
+"""What kills its processes is set aside, and what was merely there at the time is not.
+
+The store counts how many processes in a row have died while they held an execution, without an entry of it between
+(``Head.deaths``). One with a death is *suspect*. Suspects are begun in small groups, the smaller the more deaths they
+have, and the last time before the verdict one is held with no other suspect beside it: whoever was there by chance is
+in another group the next time, writes an entry and is cleared. Between two attempts there is a pause. After
+``Settings.deaths`` deaths it is *quarantined*: stuck, with the operations named that were open, until somebody resumes
+it. A process that leaves in order is no death.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from ..state.errors import OverwinterError
+from ..state.records import Head, Mail
+from .decider import Decider, Effect, Fact, Invoke, Verdict
+from .entries import decode
+from .stuck import QUARANTINED
+
+log = logging.getLogger("overwinter")
+_FIRST_PAUSE, _LONGEST_PAUSE = 500, 60_000
+_GROUP = 10
+"""By how much a group is smaller with each death."""
+_VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
+
+
+def pause(deaths: int) -> int:
+    """Milliseconds from the last sign of life to the next attempt. After the first death there is none: mostly it
+    was the machine, or somebody who meant it."""
+    return 0 if deaths < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE << min(deaths - 2, 16))
+
+
+class Suspects:
+    """The suspects of one process. ``limit`` deaths are a verdict (0: never), ``leave`` tells the sweeper to leave an
+    execution alone for so many ms, ``again`` that some need not be left alone any longer."""
+
+    def __init__(
+        self,
+        limit: int,
+        clock: Callable[[], int],
+        leave: Callable[[str, int], None],
+        again: Callable[[Sequence[str]], None],
+    ) -> None:
+        self.held: dict[str, int] = {}  # suspects that run here, or are about to: how many deaths each has
+        self._limit = limit
+        self._clock = clock
+        self._leave = leave
+        self._again = again
+        self._waiting: list[str] = []  # for their turn
+
+    # -- whose turn it is ----------------------------------------------------------------------------
+
+    def may_take(self, head: Head) -> bool:
+        """Whether an execution that is due may be taken now; if so, it has its place among the suspects."""
+        deaths = head.deaths + (head.owner is not None)  # who holds it though it is due is dead
+        since = self._clock() - head.updated
+        if self._limit and deaths <= self._limit and since < pause(deaths):
+            self._leave(head.id, pause(deaths) - since)
+            return False
+        return self.may_begin(head.id, deaths)
+
+    def may_begin(self, id: str, deaths: int) -> bool:
+        """Whether it may be begun beside the suspects that are held; if so, it has its place among them."""
+        if not deaths or not 0 < deaths <= self._limit:
+            return True  # no suspect, or one that will not be begun at all
+        others = [other for held, other in self.held.items() if held != id]
+        if len(others) >= min(self._beside(other) for other in (deaths, *others)):
+            self._waiting.append(id)
+            self._leave(id, _LONGEST_PAUSE)
+            return False
+        self.held[id] = deaths
+        return True
+
+    def _beside(self, deaths: int) -> int:
+        """How many suspects may be held at once with one that has so many deaths, itself included."""
+        return int(_GROUP ** max(0, self._limit - 1 - deaths))
+
+    def gone(self, id: str) -> None:
+        """It is cleared, or no longer held here: the next ones have their turn."""
+        if self.held.pop(id, None) is not None and self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._again(waiting)
+
+    # -- the verdict ---------------------------------------------------------------------------------
+
+    def verdict(self, head: Head, mail: Sequence[Mail]) -> str:
+        """Why a granted execution is not even loaded; empty when it may be."""
+        if head.status == "stuck" and head.awaits.startswith(QUARANTINED):
+            return "" if any(_type(each) == "resumed" for each in mail) else head.awaits
+        if 0 < self._limit < head.deaths:
+            return self._sentence(head, "in its own code", ", the last one when it looked for what was open")
+        return ""
+
+    def is_condemned(self, head: Head) -> bool:
+        """Whether it is loaded only to see what it was about."""
+        return 0 < self._limit == head.deaths
+
+    def sentence(self, head: Head, decider: Decider, entries: Sequence[Fact], mail: Sequence[Mail]) -> str:
+        """The verdict, with what was open when it was last left. The decider is used up."""
+        names = [f"{effect.report} {effect.name} ({effect.op})" for effect in self._open(head, decider, entries, mail)]
+        named = f"in {', '.join(names)}" if names else f"in its own code after entry {head.length}"
+        return self._sentence(head, named)
+
+    def _open(self, head: Head, decider: Decider, entries: Sequence[Fact], mail: Sequence[Mail]) -> list[Invoke]:
+        """The calls that it would begin with now. Nothing of it is performed."""
+        effects: list[Effect] = []
+        try:
+            decider.replay(head.state, head.base, entries, self._clock())
+            effects += decider.decide().perform
+            for each in mail:
+                fact = decode(each.body)
+                if "blob" in fact or fact["type"] in _VERBS or decider.offer(fact) is Verdict.LATER:
+                    continue
+                effects += decider.decide().perform
+        except Exception as error:  # noqa: BLE001 - the edge to deciders: it is condemned whatever is the matter with it
+            log.warning("execution %s: what is open in it can't be told (%s: %s)", head.id, type(error).__name__, error)
+        finally:
+            decider.close()
+        return [effect for effect in effects if isinstance(effect, Invoke) and not effect.begun]
+
+    def _sentence(self, head: Head, where: str, more: str = "") -> str:
+        died = "the process that ran it died" if head.deaths == 1 else f"{head.deaths} processes in a row died with it"
+        return f"{QUARANTINED} {where}: {died}{more}. Find out why, then try again: overwinter resume {head.id}"
+
+
+def _type(mail: Mail) -> str:
+    try:
+        return str(decode(mail.body)["type"])
+    except OverwinterError:
+        return ""
