@@ -38,7 +38,7 @@ BUCKET = 24 * 3600 * 1000
 """Length of a bucket of deduplication keys, in ms."""
 _FORGET_EVERY, _FORGET_MOST = 1000, 4000  # forgets faster than mail comes in, a little at a time
 _HEAD = len(Head._fields)
-_ADVANCE, _MOVE, _WRITE = SQL["advance"], SQL["move"], SQL["write"]
+_FENCE, _ADVANCE, _MOVE, _WRITE = SQL["fence"], SQL["advance"], SQL["move"], SQL["write"]
 
 
 class Commands:
@@ -215,14 +215,18 @@ class Commands:
         (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base, *texts, blobs, _, token) = (
             change
         )
-        values = (len(entries), len(consumed), base, *texts, at, id, version, owner, status, wake, token)
-        row = None if release else self._execute(_ADVANCE, values).fetchone()
-        if row is None:
-            row = self._execute(_MOVE, (*values, release, arrivals, MAIL_BATCH)).fetchone()
-            if row is None:
-                return self._repeated(change)
-        no, length, arrived, waiting, holder = row
-        seq = (no << SHIFT) + length - len(entries)
+        fence = self._execute(_FENCE, (id,)).fetchone()
+        if fence is None or fence[1] != version or fence[2] != owner:
+            return self._repeated(change, fence)
+        no, _, _, was, slept, _, length, arrived, waiting, deaths = fence
+        news = arrived != arrivals or (bool(consumed) and waiting > MAIL_BATCH)
+        waiting -= len(consumed)
+        values = (version + 1, length + len(entries), waiting, 0 if entries else deaths, base, *texts, at, token)
+        if release or status != was or wake != slept:
+            self._execute(_MOVE, (*values, status, wake, None if release and not news else owner, no))
+        else:
+            self._execute(_ADVANCE, (*values, no))
+        seq = (no << SHIFT) + length
         for body in entries:
             seq += 1
             self._execute(_WRITE, (seq, body))
@@ -230,21 +234,20 @@ class Commands:
             waiting = self._consume(no, consumed, waiting)
         if blobs:
             self._keep(no, blobs)
-        more = bool(consumed) and waiting + len(consumed) > MAIL_BATCH
-        if arrived == arrivals and not more:
-            return Appended(arrived, None, holder is None)
-        return Appended(arrived, self._mailbox(no) if waiting else [], False)
+        if news:
+            return Appended(arrived, self._mailbox(no) if waiting else [], False)
+        return Appended(arrived, None, release)
 
-    def _repeated(self, change: Change) -> Appended:
-        row = None
-        if change.token:
-            row = self._execute(SQL["repeated"], (change.id, change.version, change.token, change.owner)).fetchone()
-        if row is None:
-            raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
-        no, arrivals, waiting, holder = row
-        if holder is None:
-            return Appended(arrivals, None, True)
-        return Appended(arrivals, self._mailbox(no) if waiting else [], False)
+    def _repeated(self, change: Change, fence: tuple[Any, ...] | None) -> Appended:
+        """A change whose place is taken: by itself, if it was sent again because its answer was lost."""
+        if fence is not None:
+            no, version, holder, _, _, token, _, arrivals, waiting, _ = fence
+            same = version == change.version + 1 and token == change.token != ""
+            if same and holder is None:
+                return Appended(arrivals, None, True)
+            if same and holder == change.owner:
+                return Appended(arrivals, self._mailbox(no) if waiting else [], False)
+        raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
 
     def _consume(self, no: int, consumed: Iterable[int], waiting: int) -> int:
         missing = 0
