@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -143,6 +143,13 @@ class Delivery:
         fact = decode(texts[-1])
         await self._engine.fill(head.id, [fact])
         return fact
+
+    async def read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
+        """What is needed to go on with a leased execution, its blobs in place. ``texts`` is the journal, if it is
+        there already. Raises StoreCorrupt, other StoreErrors."""
+        entries = [decode(text) for text in (await self.journal(head) if texts is None else texts)]
+        await self._engine.fill(head.id, entries)
+        return entries
 
     async def journal(self, head: Head) -> list[str]:
         """What is needed to go on with a leased execution."""

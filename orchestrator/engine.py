@@ -15,7 +15,7 @@ import random
 import socket
 import uuid
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -35,14 +35,12 @@ from .moving import refuse_moved
 from .performing import Performer
 from .quarantine import Suspects
 from .settings import Settings as Settings
-from .sweeping import Place, Sweeper
+from .sweeping import FOREIGN, Place, Sweeper
 from .tidying import keep_tidy
 from .turns import Turns
 from .waiting import Waiters
 
 log = logging.getLogger("overwinter")
-FOREIGN = 30_000
-"""For so long (ms) an execution whose function is not served here is left alone."""
 
 
 class Engine:
@@ -242,31 +240,17 @@ class Engine:
         if verdict:
             activation.give_up(verdict)
         elif self.suspects.is_condemned(head):
-            self._spawn(self._condemn(activation, accepted, head))
+            activation.effects.run("load", partial(self._condemn, activation, accepted, head))
         else:
             return False
         return True
 
     async def _condemn(self, activation: Activation, accepted: Accepted, head: Head) -> None:
         """Quarantine it, naming what is open."""
-        try:
-            entries = await self._read(head, accepted.entries)
-        except StoreCorrupt as error:
-            activation.give_up(str(error))
-        except StoreError as error:
-            log.warning("execution %s: loading failed (%s)", head.id, error)
-            self.lost(activation)
-        else:
-            decider = self.function(head.function).decider(head.id)
-            activation.give_up(self.suspects.sentence(head, decider, entries, accepted.mail))
-
-    async def _read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
-        """The journal that is needed to go on, its blobs in place."""
-        if texts is None:
-            texts = await self.delivery.journal(head)
-        entries = [decode(text) for text in texts]
-        await resolve(self.store, head.id, entries)
-        return entries
+        entries = await self.delivery.read(head, accepted.entries)
+        decider = self.function(head.function).decider(head.id)
+        activation.effects.told({"type": "fetched", "op": "load"})
+        activation.give_up(self.suspects.sentence(head, decider, entries, accepted.mail))
 
     def _supersede(self, activation: Activation) -> None:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
@@ -284,7 +268,7 @@ class Engine:
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
         """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
         that was not asked for because the cache had it, until it made room for others."""
-        entries = await self._read(head, texts)
+        entries = await self.delivery.read(head, texts)
         if head.status in FINAL:
             activation.loading = False
             await self.delivery.finish_outbox(activation, head)

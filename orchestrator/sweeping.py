@@ -18,6 +18,9 @@ from .clock import AGREE_EVERY, SharedClock
 
 log = logging.getLogger("overwinter")
 
+FOREIGN = 30_000
+"""For so long (ms) an execution whose function is not served here is left alone."""
+
 MOST = 200
 """How many executions one look takes."""
 
