@@ -321,7 +321,7 @@ class Activation:
 
     def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        if self.over:
+        if self.over or (done.cancelled() and self.interrupted()):
             return
         if error is None:
             self._advance(commit, done.result())

@@ -75,6 +75,7 @@ class Engine:
         self._mark = uuid.uuid4().hex[:12]
         self.waiters = Waiters()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cut = False  # one of them was cancelled
         self.draining = False
         self.taken = 0  # leases granted so far
         self._asking: Counter[str] = Counter()  # executions for which a lease may be on its way
@@ -143,7 +144,11 @@ class Engine:
     def _spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = self.loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._cut = self._cut or task.cancelled()
 
     # -- events in -----------------------------------------------------------------------------------
 
@@ -327,7 +332,7 @@ class Engine:
 
     def interrupted(self) -> bool:
         """Whether the loop is being ended around an open engine: then a cancelled call says nothing about itself."""
-        return any(task.cancelling() for task in self._tasks)
+        return self._cut or any(task.cancelling() for task in self._tasks)
 
     def current(self, activation: Activation) -> bool:
         """Whether it is the one that holds the lease, as far as is known here."""
