@@ -39,6 +39,7 @@ from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .engine import Engine
 from .entries import decode
+from .sessions import Sessions
 from .settings import Settings
 from .starting import check_same, is_new
 from .vitals import show_vitals
@@ -87,6 +88,7 @@ class Runtime(Control):
         self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         self.engine = Engine(self.store, durable, settings, clock=clock)
+        self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self.ready = False
         show_vitals(self.engine)
@@ -146,7 +148,8 @@ class Runtime(Control):
 
     async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:
         """Put a message into an agent session, which is created by its first message. ``id`` makes it
-        arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished."""
+        arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that
+        of a run or a workflow."""
         served = self._durable(agent)
         if served.kind != "agent":
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
@@ -154,11 +157,13 @@ class Runtime(Control):
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
         fact |= {"by": by} if by else {}
+        await self._sessions.look(execution, served.name)
         waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
             mail = mail_of(fact, "" if id is None else keys.message(id), lane=1)
             accepted = await self.engine.post(execution, mail, create=create)
+            await self._sessions.note(execution, served.name, accepted)
         except BaseException:
             waiter.cancel()
             raise
