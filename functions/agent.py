@@ -12,6 +12,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from types import FunctionType
 from typing import Any, Generic, NamedTuple, cast
 
@@ -21,7 +22,8 @@ from typing_extensions import TypeVar
 from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
 from ..orchestrator.resilience import Breaker, Policy, Retry
-from ..state.codec import adapter, decoder, dumps, loads, plain
+from ..orchestrator.workflow.targets import losses
+from ..state.codec import adapter, decoder, dumps, form, loads, taker
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, milliseconds, money, size
 from .child import ChildTool
@@ -136,14 +138,23 @@ class Agent(Generic[Out_co]):
     # -- as the engine sees it -----------------------------------------------------------------------
 
     def check(self, value: Any) -> Any:
-        """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields."""
-        if self.input is str and isinstance(value, str):
-            return value
-        target = adapter(self.input)
+        """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields, or says why
+        what the agent or a tool of it returns could not be recorded."""
+        if self._lost:
+            raise InvalidInput(self._lost)
         try:
-            return plain(target.dump_python(target.validate_python(value), mode="json"))
-        except ValidationError as error:
-            raise InvalidInput(f"the input of {self.name} does not fit: {complaint(error)}") from None
+            found = taker(self.input)(value)
+            typed = decoder(self.input)
+            return found if typed is None or self.input is str else form(self.input).write(typed(found))
+        except InvalidInput as error:
+            cause = error.__cause__
+            wrong = complaint(cause) if isinstance(cause, ValidationError) else error
+            raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
+
+    @cached_property
+    def _lost(self) -> str:
+        tools = (tool.lost for tool in self._tools.values() if isinstance(tool, Tool))
+        return next(filter(None, (losses(self.output, f"what agent {self.name!r} returns"), *tools)), "")
 
     def decider(self, id: str) -> AgentLoop:
         return AgentLoop(id, self)
@@ -193,13 +204,13 @@ class Agent(Generic[Out_co]):
             return text
         fenced = _FENCED.match(text)
         said = (fenced[1] if fenced else text).strip()
-        target = adapter(self.output)
         try:
             loads(said)
         except ValueError as error:
             return self._parse_bare(said, error)
+        target = form(self.output)
         try:
-            return plain(target.dump_python(target.validate_json(said), mode="json"))
+            return target.take(target.parse(said))
         except ValidationError as error:
             raise InvalidInput(complaint(error)) from None
 
@@ -208,7 +219,7 @@ class Agent(Generic[Out_co]):
         target = adapter(self.output)
         if target.json_schema().get("type") != "object":
             try:
-                return plain(target.dump_python(target.validate_python(said), mode="json"))
+                return form(self.output).take(target.validate_python(said))
             except ValidationError as refused:
                 raise InvalidInput(complaint(refused)) from None
         raise InvalidInput(f"it is not valid JSON ({error})")

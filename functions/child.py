@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..orchestrator.decider import Function
 from ..orchestrator.resilience import DEFAULT
-from ..state.codec import adapter
+from ..state.codec import adapter, stored
 from ..state.errors import InvalidInput
 from .docstring import read
 from .parameters import Schema
@@ -21,6 +21,7 @@ class ChildTool:
     approval_within = 0
     threaded = False
     policy = DEFAULT
+    write = staticmethod(stored)
 
     def __init__(self, function: Function) -> None:
         self.function = function

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qs, quote
 
 from ..orchestrator.calling import alone
-from ..state.codec import plain
 from ..state.errors import InvalidInput, UnknownFunction
 from ..state.quantities import seconds, size
 from .event_http import Mode, mode_of, parse
@@ -188,7 +187,7 @@ class Server:
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
         check_approval(self.served, arguments)
-        return plain(await alone(partial(self.served.invoke, arguments), threaded=self.served.threaded))
+        return self.served.write(await alone(partial(self.served.invoke, arguments), threaded=self.served.threaded))
 
     async def _sweep(self, asked: Asked) -> Swept:
         wait = preference(asked.headers).wait

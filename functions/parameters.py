@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from ..orchestrator.resilience import FINAL_ERRORS
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput
+from ..state.sameness import nonfinite
 
 Schema = dict[str, Any]
 
@@ -47,11 +48,13 @@ class Parameters:
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit."""
         try:
-            values: dict[str, Any] = self._build()[0].validate_json(to_json(arguments))
+            values: dict[str, Any] = self._build()[0].validate_json(to_json(arguments), by_alias=True, by_name=True)
         except ValidationError as error:
             raise InvalidInput(complaint(error, self.names)) from None
         except FINAL_ERRORS as error:
             raise InvalidInput(f"the arguments can't be read ({error})") from error
+        if place := nonfinite(values):
+            raise InvalidInput(f"{place}: should be a finite number")
         return values
 
     def _build(self) -> tuple[TypeAdapter[Any], Schema]:

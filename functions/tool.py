@@ -9,10 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints, overload
+from functools import cached_property
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from ..orchestrator.calling import text_of
 from ..orchestrator.resilience import ONCE, Breaker, Policy, Retry
+from ..orchestrator.workflow.targets import annotation, losses, mender
+from ..state.codec import Writer
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, milliseconds
 from .docstring import read
@@ -86,10 +89,21 @@ class Tool:
         """JSON schema of the arguments object."""
         return self._parameters.schema
 
-    @property
+    @cached_property
     def output(self) -> Any:
         """The annotation of what it returns; Any when there is none."""
-        return get_type_hints(self.function).get("return", Any)
+        return annotation(self.function, "return")
+
+    @cached_property
+    def lost(self) -> str:
+        """Why what it returns can't be recorded, and what to do; "" when it can."""
+        return losses(self.output, f"what {self.name!r} returns")
+
+    @cached_property
+    def write(self) -> Writer:
+        """Makes plain JSON of what the function returned. Its texts are made storable, because no model that reads
+        them could correct them. Raises InvalidInput when it does not fit, or would not come back as it is."""
+        return mender(self.output, f"what {self.name!r} returns")
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""

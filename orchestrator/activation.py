@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreCorrupt, StoreError
+from ..state.codec import clean
+from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
 from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
-from .entries import decode
+from .entries import UNREADABLE, read_mail
 from .transition import Commit, Transition, change_of, child_post, hand_over, merge, stuck
 
 if TYPE_CHECKING:
@@ -78,19 +79,12 @@ class Activation:
         self.arrivals = max(self.arrivals, arrivals)
         for item in mail:
             if item.seq not in self.mailbox and item.seq not in self.pending.consumed:
-                fact = self._read(item)
+                fact = read_mail(item)
                 self.mailbox[item.seq] = (item, fact)
                 if "blob" in fact:
                     op = f"blob {item.seq}"
                     self.effects.run(op, partial(self.engine.fetch, self, op, fact))
         self.schedule()
-
-    def _read(self, mail: Mail) -> Fact:
-        try:
-            return decode(mail.body)
-        except StoreCorrupt as error:
-            log.error("execution %s: mail %d is dropped (%s)", self.id, mail.seq, error)
-            return {"type": "unreadable"}  # no decider takes that
 
     def report(self, fact: Fact) -> None:
         self.effects.told(fact)
@@ -208,6 +202,8 @@ class Activation:
                 if decision is not None:
                     return decision
             elif not (self.paused or is_stuck):
+                if fact["type"] == UNREADABLE:
+                    return stuck(fact["error"])
                 verdict = self.decider.offer(fact)
                 if verdict is not Verdict.LATER:
                     del self.mailbox[seq]
@@ -219,6 +215,7 @@ class Activation:
         if kind == "terminated":
             self.pending.consume(mail, journal=True)
             self.pending.notable.append(fact)
+            self.broken = ""  # it matters no more
             decision = Decision()
             decision.status = "terminated"
             return decision
@@ -286,6 +283,7 @@ class Activation:
     def _get_stuck(self, decision: Decision) -> None:
         self.effects.cancel_all()
         self.stale = True
+        decision.error = clean(decision.error)
         if self.status != "stuck" or self.awaits != decision.error:
             fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
             self.pending.take(fact)

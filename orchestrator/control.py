@@ -10,8 +10,8 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from ..state.codec import plain
-from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, UnknownExecution
+from ..state.codec import clean, mended
+from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, StoreCorrupt, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
@@ -56,7 +56,7 @@ class Control:
         if not name:
             raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
         fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
-        fact |= {"data": plain(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
+        fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
         key = keys.event(source, event_id) if event_id else ""
         accepted = await self._send(id, mail_of(fact, key, lane=1))
         return accepted.answer is not Answer.DUPLICATE
@@ -66,11 +66,11 @@ class Control:
         id, op, secret = tokens.parse(token)
         fact: Fact = {"type": "callback", "at": self.clock(), "op": op, "secret": secret}
         if error is None:
-            fact["value"] = plain(value)
+            fact["value"] = mended(value)
         elif isinstance(error, BaseException):
             fact["error"] = failures.encode(error)
         else:
-            fact["error"] = {"kind": "", "message": error}
+            fact["error"] = {"kind": "", "message": clean(error)}
         await self._send(id, mail_of(fact, "", lane=0))
 
     async def heartbeat(self, token: str) -> None:
@@ -215,7 +215,7 @@ class Control:
             _, waiting = await self.store.mailbox(id, 10)
             head = await self._head(id)  # read last: it shows what was taken up meanwhile
             revives = _REVIVES.get(head.status, ())
-            if any(decode(text)["type"] in revives for text in waiting):
+            if any(_type_of(text) in revives for text in waiting):
                 return None
         return head if head.status in (*FINAL, "stuck") else None
 
@@ -233,6 +233,14 @@ class Control:
             status = accepted.head.status if accepted.head is not None else "over"
             raise AlreadyFinished(f"{id} is {status}; nothing more can be sent to it")
         return accepted
+
+
+def _type_of(mail: str) -> str:
+    """The type of a fact in the mailbox; "" when it can't be read, which is for whoever takes it up to say."""
+    try:
+        return str(decode(mail)["type"])
+    except StoreCorrupt:
+        return ""
 
 
 def error_of(fact: Fact) -> Exception:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
+from ..state.codec import Writer, stored
 from .resilience import Policy
 
 Fact = dict[str, Any]
@@ -43,6 +44,7 @@ class Invoke(NamedTuple):
     extra: Mapping[str, Any] = {}
     attempt: int = 0  # attempts recorded so far
     begun: bool = False  # an at-most-once attempt was begun and never finished: its outcome is in doubt
+    write: Writer = stored  # makes plain JSON of the value, or refuses it by InvalidInput
 
 
 class Spawn(NamedTuple):

@@ -29,7 +29,7 @@ from . import failures, keys
 from .activation import Activation
 from .calling import checked
 from .decider import Access, Fact, Post, Spawn
-from .entries import check_size, decode, encode
+from .entries import ROOM, check_size, decode, encode
 from .starting import check_same, is_new
 from .transition import child_post
 
@@ -117,7 +117,7 @@ class Delivery:
             return None if found is None else {"value": loads(found.value), "etag": found.etag}
         if effect.action == "put":
             text = dumps(effect.value)
-            check_size(len(text.encode()), f"the value of {effect.scope}/{effect.key}", store.payload_limit)
+            check_size(len(text.encode()), f"the value of {effect.scope}/{effect.key}", store.payload_limit - ROOM)
             return await store.put(effect.scope, effect.key, text, etag=effect.etag)
         if effect.action == "remove":
             return await store.remove(effect.scope, effect.key, etag=effect.etag)

@@ -11,11 +11,16 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..security.address import shown
-from ..state.codec import dumps, loads
-from ..state.errors import PayloadTooLarge, StoreCorrupt
-from ..state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT
+from ..state.codec import cleaned, dumps, loads
+from ..state.errors import InvalidInput, PayloadTooLarge, StoreCorrupt
+from ..state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT, Mail
 from ..state.store import Store
 from .decider import Fact
+
+ROOM = 1024
+"""Bytes that a key-value entry leaves free below the limit, for the object that it is read into."""
+
+UNREADABLE = "unreadable"
 
 _FIELDS = ("value", "input", "data", "content", "error", "events")
 
@@ -29,7 +34,11 @@ class Encoded(NamedTuple):
 
 def encode(fact: Fact, limit: int = PAYLOAD_LIMIT) -> Encoded:
     """The journal text of a fact. Raises PayloadTooLarge, InvalidInput (a value without a JSON form)."""
-    text = dumps(fact)
+    try:
+        text = dumps(fact)
+    except InvalidInput:
+        fact = cleaned(fact)  # values were checked where they came in; a name or a reason was not
+        text = dumps(fact)
     if len(text) <= BLOB_THRESHOLD // 4 or len(text.encode()) <= BLOB_THRESHOLD:
         return Encoded(text, {})
     field = max((name for name in _FIELDS if name in fact), key=lambda name: len(dumps(fact[name])), default="")
@@ -62,6 +71,15 @@ def decode(text: str) -> Fact:
     if not isinstance(fact, dict) or "type" not in fact:
         raise StoreCorrupt(f"a journal entry is no object with a type: {text[:80]!r}")
     return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
+
+
+def read_mail(mail: Mail) -> Fact:
+    """The fact of a mail. One that can't be read stays in the mailbox, and says why the execution can't go on."""
+    try:
+        return decode(mail.body)
+    except StoreCorrupt as error:
+        advice = "upgrade this process and resume it, or terminate it"
+        return {"type": UNREADABLE, "error": f"mail {mail.seq} can't be read: {error}; {advice}"}
 
 
 async def resolve(store: Store, id: str, facts: Sequence[Fact]) -> None:

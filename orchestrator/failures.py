@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from ..state import errors
-from ..state.codec import dumps, loads
+from ..state.codec import clean, dumps, mended
 from ..state.errors import InvalidInput, StepFailed
 
 MESSAGE_LIMIT = 8 * 1024
@@ -22,7 +22,7 @@ Failure = dict[str, Any]
 def encode(error: BaseException) -> Failure:
     """``{"kind": "module.Class", "message", "args"?, "data"?, "op"?}``; what has no JSON form is left out."""
     cls = type(error)
-    failure: Failure = {"kind": f"{cls.__module__}.{cls.__qualname__}", "message": str(error)[:MESSAGE_LIMIT]}
+    failure: Failure = {"kind": f"{cls.__module__}.{cls.__qualname__}", "message": clean(str(error)[:MESSAGE_LIMIT])}
     args = _plain(list(error.args))
     if args is not None and args != [failure["message"]]:
         failure["args"] = args
@@ -69,10 +69,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseException):
         return None
     try:
-        text = dumps(value)
+        found = mended(value)
     except InvalidInput:
         return None
-    return loads(text) if len(text) <= DETAIL_LIMIT else None
+    return found if len(dumps(found)) <= DETAIL_LIMIT else None
 
 
 def _find(kind: str) -> type[Exception] | None:

@@ -15,14 +15,12 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
-from ..state.codec import dumps, loads
-from ..state.errors import CircuitOpen, InDoubt, StepFailed, TimedOut
+from ..state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
 from ..state.quantities import seconds, span
 from ..state.records import PAYLOAD_LIMIT
 from . import failures
 from .calling import in_thread, outcome_of
 from .decider import Fact, Invoke
-from .entries import check_size
 from .resilience import Breaker, Policy
 
 log = logging.getLogger("overwinter")
@@ -234,12 +232,10 @@ class Performer:
         return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
     def _plain(self, call: Invoke, value: Any) -> Any:
-        if value is None or value is True or value is False or type(value) is int:
-            return value
-        text = dumps(value)
-        if len(text) * 4 > self._limit:
-            check_size(len(text.encode()), f"the result of {call.name!r}", self._limit)
-        return value if type(value) is str else loads(text)
+        try:
+            return call.write(value, self._limit)
+        except InvalidInput as error:
+            raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
 
 
 def _told(error: BaseException) -> Fact:

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
-from ..state.codec import decoder, plain
+from ..state.codec import decoder, stored
 from ..state.errors import (
     AlreadyFinished,
     ExecutionCancelled,
@@ -178,7 +178,8 @@ class Runtime(Control):
         if call is None:
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is no tool; start it instead")
         work = partial(call, arguments or {})
-        return plain(await alone(work, threaded=getattr(served, "threaded", False)))
+        write: Callable[[Any], Any] = getattr(served, "write", stored)
+        return write(await alone(work, threaded=getattr(served, "threaded", False)))
 
     # -- waiting -------------------------------------------------------------------------------------
 

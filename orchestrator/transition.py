@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..state.codec import clean
 from ..state.errors import PayloadTooLarge
 from ..state.records import FINAL, Change, Mail
 from . import failures, keys
@@ -55,16 +56,19 @@ class Transition:
         return self.size >= COMMIT_LIMIT
 
     def add(self, decision: Decision) -> None:
-        """The decider's own entries. A result over the limit fails the execution, by name."""
+        """The decider's own entries. A result over the limit fails the execution, or the answer, by name."""
         entries, decision.entries = decision.entries, []
         for fact in entries:
             try:
                 self.take(_without_repetition(fact))
             except PayloadTooLarge as error:
-                if fact["type"] != "completed":
+                failed: Fact = {"at": fact["at"], "error": failures.encode(error)}
+                if fact["type"] == "completed":
+                    fact, decision.status = {"type": "failed", **failed}, "failed"
+                elif fact["type"] == "reply":
+                    fact = {"type": "reply", "to": fact["to"], **failed}
+                else:
                     raise
-                fact = {"type": "failed", "at": fact["at"], "error": failures.encode(error)}
-                decision.status = "failed"
                 self.take(fact)
             if fact["type"] in _NOTABLE:
                 self.notable.append(fact)
@@ -97,8 +101,8 @@ def change_of(activation: Activation, decision: Decision, carried: Transition, *
         decision.wake,
         release,
         activation.base if decision.base is None else decision.base,
-        decision.awaits,
-        decision.note or activation.note,
+        clean(decision.awaits),
+        clean(decision.note or activation.note),
         decision.state or activation.state,
         carried.blobs,
         bool(carried.notable),

@@ -1,71 +1,54 @@
 """Values to JSON text and back, typed by annotations. What the journal gives back on replay is exactly what
 the code got the first time, because both come from the same JSON text.
 
-JSON here is RFC 8259: no NaN tokens (a non-finite float is written as a string, which the type ``float``
-reads back), bytes as base64, Decimal, datetime and UUID as text.
+This is the face of ``text`` (JSON texts and their limits) and ``form`` (typed values).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any, Protocol
 
-from pydantic_core import to_json
-
+from .form import adapter, complaints, form, mended, stored
 from .text import DEPTH, clean, cleaned, copied, dumps, loads, readable
 
 __all__ = [
     "DEPTH",
+    "Writer",
     "adapter",
     "clean",
     "cleaned",
+    "complaints",
     "copied",
     "decoder",
     "dumps",
+    "form",
     "loads",
+    "losses",
+    "mended",
+    "mender",
     "plain",
     "readable",
+    "stored",
+    "taker",
+    "writer",
 ]
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 _PLAIN: tuple[Any, ...] = (Any, object, None, type(None))
 _SCALARS: tuple[Any, ...] = (str, int, bool, float)
 
 
+class Writer(Protocol):
+    """Makes plain JSON of a value, and refuses by InvalidInput what would not come back as it is."""
+
+    def __call__(self, value: Any, limit: int | None = None, /) -> Any: ...
+
+
 def plain(value: Any) -> Any:
-    """The value as plain JSON types, as a later replay would read it."""
-    if value is None or value is True or value is False or type(value) in (int, str):
-        return value
+    """The value as plain JSON types, whatever that loses: for showing and comparing. ``stored`` is for keeping."""
     return loads(dumps(value))
-
-
-@lru_cache(maxsize=4096)
-def _cached_adapter(annotation: Any) -> TypeAdapter[Any]:
-    return _adapter(annotation)
-
-
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    # Imported late: it is half of a cold start, and a process that handles scalars and plain data needs none of it.
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
-
-    config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="strings")
-    try:
-        return TypeAdapter(annotation, config=config)
-    except PydanticUserError as error:
-        if error.code != "type-adapter-config-unused":
-            raise
-        return TypeAdapter(annotation)  # a model or dataclass brings its own configuration
-
-
-def adapter(annotation: Any) -> TypeAdapter[Any]:
-    """The pydantic adapter of an annotation, cached when the annotation is hashable."""
-    try:
-        return _cached_adapter(annotation)
-    except TypeError:
-        return _adapter(annotation)
 
 
 def decoder(annotation: Any) -> Callable[[Any], Any] | None:
@@ -74,13 +57,59 @@ def decoder(annotation: Any) -> Callable[[Any], Any] | None:
         return None
     if annotation in _SCALARS:
         return partial(_scalar, annotation)
-    validate = adapter(annotation).validate_json
+    return form(annotation).read
 
-    def decode(value: Any) -> Any:
-        return validate(to_json(value))
 
-    return decode
+def writer(annotation: Any) -> Writer:
+    """What makes plain JSON of values of an annotation; ``stored`` itself when it says nothing."""
+    if annotation in _PLAIN:
+        return stored
+    if annotation in _SCALARS:
+        return partial(_write_scalar, annotation)
+    return form(annotation).write
+
+
+def mender(annotation: Any) -> Writer:
+    """``writer`` for what nobody who reads it could correct: its texts are made storable."""
+    if annotation in _PLAIN:
+        return mended
+    if annotation is str:
+        return _mend_text
+    return writer(annotation) if annotation in _SCALARS else form(annotation).mended
+
+
+def taker(annotation: Any) -> Writer:
+    """``writer`` for what comes in from outside: a number that is not finite is refused, whatever the type says."""
+    if annotation in _PLAIN:
+        return stored
+    if annotation in _SCALARS:
+        return partial(_take_scalar, annotation)
+    return form(annotation).take
+
+
+def losses(annotation: Any) -> str:
+    """What every value of the annotation would lose on its way to JSON and back; "" for nothing."""
+    if annotation in _PLAIN or annotation in _SCALARS:
+        return ""
+    return "; ".join(form(annotation).lost)
 
 
 def _scalar(annotation: type, value: Any) -> Any:
-    return value if type(value) is annotation else adapter(annotation).validate_json(to_json(value))
+    return value if type(value) is annotation else form(annotation).read(value)
+
+
+def _mend_text(value: Any, limit: int | None = None, /) -> Any:
+    return _write_scalar(str, clean(value) if isinstance(value, str) else value, limit)
+
+
+def _take_scalar(annotation: type, value: Any, limit: int | None = None, /) -> Any:
+    if type(value) is annotation and annotation is not float:
+        return stored(value, limit)
+    return form(annotation).take(value, limit)
+
+
+def _write_scalar(annotation: type, value: Any, limit: int | None = None, /) -> Any:
+    kind: Any = type(value)
+    if kind is annotation and (kind is not float or math.isfinite(value)):
+        return value if kind is float else stored(value, limit)
+    return form(annotation).write(value, limit)

@@ -89,7 +89,7 @@ def cleaned(value: Any) -> Any:
         return clean(value)
     if type(value) is dict:
         found: dict[Any, Any] = value
-        return {cleaned(key): cleaned(item) for key, item in found.items()}
+        return {clean(key) if isinstance(key, str) else key: cleaned(item) for key, item in found.items()}
     if type(value) is list or type(value) is tuple:
         items: list[Any] | tuple[Any, ...] = value
         return [cleaned(item) for item in items]

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
-from ...state.codec import dumps, loads
+from ...state.codec import dumps, readable
+from ...state.errors import InvalidInput
 from .conversation import ToolCall
 from .usage import ZERO, Usage
 
@@ -82,8 +83,8 @@ def _asked(id: str, name: str, raw: str) -> Asked:
     if not raw.strip():
         return Asked(call, {}, "")
     try:
-        arguments = loads(raw)
-    except ValueError as error:
+        arguments = readable(raw)
+    except InvalidInput as error:
         return Asked(call, None, f"the arguments are not valid JSON ({error})")
     if not isinstance(arguments, dict):
         return Asked(call, None, "the arguments must be a JSON object")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ...state.codec import mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ..calls import OpenCalls
 from ..decider import Decision, Effect, Fact, Invoke, Verdict
@@ -126,7 +127,7 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         call = spec.think(self._run.thread.messages(turn.messages), turn.content)
-        return Invoke(turn.thinking(), spec.model_name, "model", call, False, spec.model_policy)
+        return Invoke(turn.thinking(), spec.model_name, "model", call, False, spec.model_policy, write=mended)
 
     # -- what follows --------------------------------------------------------------------------------
 
@@ -293,7 +294,14 @@ def _observation(call: Call, text: str) -> Fact:
 def _invocation(call: Call, tool: ToolSpec) -> Invoke:
     arguments = call.arguments or {}
     return Invoke(
-        call.op, tool.name, "tool", lambda: tool.invoke(arguments), tool.threaded, tool.policy, {"call": call.id}
+        call.op,
+        tool.name,
+        "tool",
+        lambda: tool.invoke(arguments),
+        tool.threaded,
+        tool.policy,
+        {"call": call.id},
+        write=tool.write,
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ...state.codec import Writer
 from ..resilience import Policy
 from .conversation import Message, Window
 from .usage import Allowance
@@ -51,6 +52,11 @@ class ToolSpec(Protocol):
 
     def invoke(self, arguments: dict[str, Any]) -> Any:
         """Call the function; its result or an awaitable of it."""
+        ...
+
+    @property
+    def write(self) -> Writer:
+        """Makes plain JSON of the result. Raises InvalidInput when it does not fit or would not come back as it is."""
         ...
 
 

@@ -6,9 +6,10 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from ...state.codec import plain
+from ...state.codec import clean, stored
 from ...state.errors import Denied
 from ...state.quantities import Duration, milliseconds
+from ...state.records import PAYLOAD_LIMIT
 from ..decider import Fact
 from .operation import Waiting
 from .run import Run
@@ -57,7 +58,7 @@ class Asking(Scope):
     ) -> Approving:
         """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it). Raises Denied
         when it is denied, or not decided within ``timeout`` (then its reason is "expired")."""
-        run, shown = self._run, plain(data)
+        run, shown, what = self._run, stored(data, PAYLOAD_LIMIT), clean(what)
         digest = digest_of(what, shown)
         approving = Approving(run, self._next(), what, digest)
         run.open(approving)
@@ -72,7 +73,7 @@ class Asking(Scope):
         if shown is not None:
             entry["data"] = shown
         if role is not None:
-            entry["role"] = role
+            entry["role"] = clean(role)
         if timeout is not None:
             entry["until"] = run.began(approving.op) + milliseconds(timeout)
             approving.due(entry["until"])

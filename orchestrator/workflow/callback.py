@@ -95,7 +95,13 @@ class Calling(Scope):
         made: Callback[Any] = Callback(run, self._next(), name, decoder(type, f"callback {name!r}"), run.origin.seed)
         run.open(made)
         made.begin(run.began(made.op), timeout, heartbeat)
-        entry: Fact = {"type": "ordered", "op": made.op, "at": run.began(made.op), "kind": "callback", "name": name}
+        entry: Fact = {
+            "type": "ordered",
+            "op": made.op,
+            "at": run.began(made.op),
+            "kind": "callback",
+            "name": made.name,
+        }
         if made.until is not None:
             entry["until"] = made.until
         run.own[made.op] = entry

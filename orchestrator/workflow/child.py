@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from ...state.codec import plain
+from ...state.codec import plain, stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id
 from .. import keys
@@ -74,7 +74,12 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
         )
     thing = served(target)
     value = None if input is NOTHING else input
-    value = thing.check(value) if hasattr(thing, "check") else plain(value)
+    try:
+        value = thing.check(value) if hasattr(thing, "check") else stored(value)
+    except InvalidInput:
+        if op not in run.recorded:
+            raise
+        value = plain(value)  # it was accepted when it was ordered
     renewed = run.renewed.get(op)
     chosen = f"{run.id}/{op}" if id is None else check_id(id, "the id of a child")
     child_id = chosen + (f"~{renewed[1]}" if renewed else "")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from ...state.codec import plain
+from ...state.codec import clean
 from ...state.errors import InvalidInput
+from ...state.records import PAYLOAD_LIMIT
 from .approval import Asking
 from .call import Handing
 from .callback import Calling
@@ -53,17 +54,17 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching
 
     def status(self, text: str) -> None:
         """Set the status line that people see. It is not journaled; it comes back with replay."""
-        self._run.note = text
+        self._run.note = clean(text)
 
     async def checkpoint(self, input: Any = None) -> NoReturn:
         """Begin anew with ``input`` and a fresh history, in the same execution. It does not return.
 
         Open operations are given up, attached children cancelled, and ``finally`` blocks around it can't order
         anything; events that nobody has taken are kept. For workflows that go on for long, so that waking
-        never has to read what is over.
+        never has to read what is over. Raises InvalidInput for an input that does not fit.
         """
         if self._prefix:
             raise InvalidInput("checkpoint begins the whole workflow anew; call it outside of map and parallel")
-        self._run.begin_anew(plain(input), self._count)
+        self._run.begin_anew(self._run.accept(input, PAYLOAD_LIMIT), self._count)
         await self._run.loop.create_future()
         raise AssertionError("unreachable")

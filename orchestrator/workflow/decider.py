@@ -35,6 +35,8 @@ class Code(Protocol):
     @property
     def policy(self) -> Policy: ...
     def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]: ...
+    def accept(self, value: Any, limit: int | None = None) -> Any: ...
+    def result(self, value: Any) -> Any: ...
 
 
 class WorkflowDecider:
@@ -51,7 +53,9 @@ class WorkflowDecider:
         self._closed = False
 
     def _new_run(self, at: int) -> Run:
-        return Run(self._id, self._workflow.name, self._workflow.policy, at)
+        run = Run(self._id, self._workflow.name, self._workflow.policy, at)
+        run.accept, run.result = self._workflow.accept, self._workflow.result
+        return run
 
     # -- the protocol --------------------------------------------------------------------------------
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from pydantic_core import ValidationError
 
-from ...state.codec import plain
+from ...state import codec
 from ...state.errors import InvalidInput
 from ..resilience import DEFAULT, Policy, Retry
 from .context import Context
 from .decider import WorkflowDecider
-from .targets import annotation, decoder
+from .targets import annotation, decoder, losses, writer
 
 UNSAID: Any = object()
 
@@ -64,11 +64,46 @@ class Workflow:
     def _decode(self) -> Callable[[Any], Any] | None:
         return decoder(self.input, f"the input of {self.name!r}")
 
+    @cached_property
+    def _lost(self) -> str:
+        return losses(self.output, f"what {self.name!r} returns")
+
     def check(self, value: Any) -> Any:
-        """The input as plain JSON, validated. Raises InvalidInput that names the fields."""
-        value = plain(value)
-        self._arguments(value)
-        return value
+        """The input as plain JSON, validated. Raises InvalidInput that names the fields, or says why what the
+        workflow returns could not be recorded."""
+        if self._lost:
+            raise InvalidInput(self._lost)
+        return self.accept(value)
+
+    def accept(self, value: Any, limit: int | None = None) -> Any:
+        """``check`` without a look at what the workflow returns: for one that is under way already."""
+        if self._decode is None or self._without(value):
+            value = codec.stored(value, limit)
+            self._arguments(value)
+            return value
+        try:
+            return codec.taker(self.input)(value, limit)
+        except InvalidInput as error:
+            cause = error.__cause__
+            wrong = codec.complaints(cause, "input") if isinstance(cause, ValidationError) else error
+            raise type(error)(f"the input of {self.name} is not valid: {wrong}") from None
+
+    def result(self, value: Any) -> Any:
+        """What the function returned, as plain JSON. Raises InvalidInput when it does not fit or would not come back
+        as it is."""
+        try:
+            return self._write(value)
+        except InvalidInput as error:
+            raise type(error)(f"the result of {self.name} can't be recorded: {error}") from None
+
+    @cached_property
+    def _write(self) -> codec.Writer:
+        return writer(self.output, f"what {self.name!r} returns")
+
+    def _without(self, value: Any) -> bool:
+        """Whether the function is called without its input."""
+        parameter = self._parameter
+        return parameter is None or (value is None and parameter.default is not inspect.Parameter.empty)
 
     def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]:
         """The coroutine of one life. Raises InvalidInput."""
@@ -82,17 +117,14 @@ class Workflow:
             if value is not None:
                 raise InvalidInput(f"{self.name} takes no input; leave it out")
             return ()
-        if value is None and self._parameter.default is not inspect.Parameter.empty:
+        if self._without(value):
             return ()
         if self._decode is None:
-            return (plain(value),)
+            return (codec.copied(value),)
         try:
             return (self._decode(value),)
         except ValidationError as error:
-            wrong = "; ".join(
-                f"{'.'.join(str(part) for part in found['loc']) or 'input'}: {found['msg']}"
-                for found in error.errors(include_url=False, include_context=False, include_input=False)
-            )
+            wrong = codec.complaints(error, "input")
             raise InvalidInput(f"the input of {self.name} is not valid: {wrong}") from None
 
     def __repr__(self) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from ...state.codec import plain
+from ...state.codec import clean, copied
+from ...state.errors import InvalidInput
+from ...state.records import PAYLOAD_LIMIT
 from ..decider import Access
+from ..entries import ROOM
 from .operation import Decode, Operation
 from .scope import Scope
-from .targets import decoder
+from .targets import decoder, writer
 
 T = TypeVar("T")
 
@@ -56,10 +59,13 @@ class State:
 
         return self._access("get", key, decode=entry)
 
-    def put(self, key: str, value: Any, *, etag: str | None = None) -> Operation[str]:
+    def put(self, key: str, value: Any, *, etag: str | None = None, type: Any = Any) -> Operation[str]:
         """Write; gives the new etag. ``etag`` "" means only when absent, another only when unchanged: else
-        EtagMismatch is raised. After a crash between the write and its record, it is written again."""
-        return self._access("put", key, plain(value), etag)
+        EtagMismatch is raised. After a crash between the write and its record, it is written again. ``type``: the
+        type that it will be read as, where the value alone does not tell (a dict with keys that are no text).
+        Raises InvalidInput for what would not come back, PayloadTooLarge."""
+        write = writer(type, f"the value of {key!r}")
+        return self._access("put", key, write(value, PAYLOAD_LIMIT - ROOM), etag)
 
     def delete(self, key: str, *, etag: str | None = None) -> Operation[bool]:
         """Remove; whether there was one. Raises EtagMismatch when ``etag`` is given and not the current one."""
@@ -72,6 +78,8 @@ class State:
     def _access(
         self, action: str, key: str, value: Any = None, etag: str | None = None, decode: Decode | None = None
     ) -> Operation[Any]:
+        if clean(key) != key or clean(self._scope) != self._scope:
+            raise InvalidInput(f"the key {key!r} holds half a surrogate pair, which no store can keep; use another")
         run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context
         name = f"state.{action} {key}" if self._scope == run.id else f"{self._scope}.{action} {key}"
         operation: Operation[Any] = Operation(run, op, name, decode)
@@ -81,4 +89,4 @@ class State:
 
 
 def _decoded(decode: Decode | None, value: Any) -> Any:
-    return plain(value) if decode is None else decode(value)
+    return copied(value) if decode is None else decode(value)

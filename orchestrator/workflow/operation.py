@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...state.codec import dumps, loads
+from ...state.codec import clean, copied
 from ...state.errors import InvalidInput, StepFailed
 from .. import failures
 from ..decider import Fact
@@ -45,7 +45,7 @@ class Operation(_Typed[T]):
     def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None) -> None:
         self.run = run
         self.op = op
-        self.name = name
+        self.name = clean(name)
         self.decode = decode
         super().__init__(run.loop)
 
@@ -58,8 +58,8 @@ class Operation(_Typed[T]):
             except (ValueError, TypeError) as error:
                 self.fail(unfit(f"{self.kind} {self.name!r} (operation {self.op})", error))
                 return
-        elif type(value) is dict or type(value) is list:
-            value = loads(dumps(value))  # the workflow may change it; the journal's copy stays
+        else:
+            value = copied(value)  # the workflow may change it; the journal's copy stays
         self.set_result(value)
 
     def fail(self, error: BaseException) -> None:

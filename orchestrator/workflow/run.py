@@ -5,11 +5,11 @@ done, and what the journal holds ahead while it is replayed. Operations order he
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
-from ...state.codec import plain
+from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from .. import failures
 from ..calls import OpenCalls
@@ -68,6 +68,8 @@ class Run:
         self._reason = ""
         self.stuck = ""
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
+        self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
+        self.result: Callable[[Any], Any] = stored
         self.following: Fact | None = None  # checkpoint entry; waits until nothing is unsent
 
     # -- life ----------------------------------------------------------------------------------------
@@ -108,7 +110,7 @@ class Run:
         error = main.exception()
         if error is None:
             try:
-                return {"type": "completed", "at": at, "value": plain(main.result())}
+                return {"type": "completed", "at": at, "value": self.result(main.result())}
             except InvalidInput as unfit:
                 error = unfit
         failure = failures.encode(error)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from ...state.errors import InvalidInput
 from ...state.quantities import Duration
 from ..decider import Invoke
 from ..resilience import Breaker, Policy, Retry
@@ -35,6 +36,8 @@ def order(
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
         return _order(run, op, fn, args, kwargs, name, policy)
+    if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
+        raise InvalidInput(lost)
 
     async def ask_and_call() -> Any:
         asking = Asking(run, f"{op}.")
@@ -54,6 +57,8 @@ def _order(
     policy: Policy | None,
 ) -> Operation[Any]:
     about = describe(fn)
+    if about.lost and op not in run.recorded:  # what an earlier release has ordered goes on as it began
+        raise InvalidInput(about.lost)
     call: Operation[Any] = Operation(run, op, name or about.name, about.decode)
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
@@ -65,6 +70,7 @@ def _order(
                 partial(fn, *args, **kwargs) if args or kwargs else fn,
                 about.threaded,
                 policy or about.policy or run.policy,
+                write=about.write,
             )
         )
     return call

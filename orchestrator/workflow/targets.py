@@ -36,7 +36,7 @@ _MISSING: Any = object()
 class Described:
     """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context."""
 
-    __slots__ = ("branch", "decode", "name", "policy", "threaded")
+    __slots__ = ("branch", "decode", "lost", "name", "policy", "threaded", "write")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         inner, tool = _inner(fn)
@@ -45,7 +45,11 @@ class Described:
         )
         self.name = str(getattr(tool, "name", "")) or _name(inner)
         self.threaded = not asynchronous
-        self.decode = returns(inner)
+        returned = annotation(inner, "return")
+        what = f"what {_name(inner)} returns"
+        self.decode = decoder(returned, what)
+        self.write = writer(returned, what)
+        self.lost = losses(returned, what)
         policy = getattr(tool, "policy", None)
         self.policy = policy if isinstance(policy, Policy) else None
         self.branch = asynchronous and _takes_context(inner)
@@ -90,7 +94,7 @@ def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
     if getattr(tool, "approval", None) is None:
         return None
     try:
-        arguments = codec.plain(dict(inspect.signature(called).bind(*args, **kwargs).arguments))
+        arguments = codec.stored(dict(inspect.signature(called).bind(*args, **kwargs).arguments))
     except TypeError as error:
         raise InvalidInput(f"{tool.name} can't be called like that: {error}") from None
     role = tool.role(arguments)
@@ -128,11 +132,6 @@ def _several(fn: Callable[..., Any], input: Mapping[str, Any]) -> bool:
     return takes_all or set(input) <= set(named)
 
 
-def returns(fn: Callable[..., Any]) -> Callable[[Any], Any] | None:
-    """What makes the annotated return type from plain JSON; None when there is nothing to do."""
-    return decoder(annotation(fn, "return"), f"what {_name(fn)} returns")
-
-
 def annotation(fn: Callable[..., Any], parameter: str) -> Any:
     """The annotation of a parameter, or of "return"; Any when there is none. Raises TypeError naming it."""
     while isinstance(fn, functools.partial):
@@ -154,10 +153,30 @@ def annotation(fn: Callable[..., Any], parameter: str) -> Any:
 
 def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
     """``codec.decoder`` with an error that says where the annotation stands."""
+    return _known_as(codec.decoder, annotated, what)
+
+
+def writer(annotated: Any, what: str) -> codec.Writer:
+    """``codec.writer`` with such an error."""
+    return _known_as(codec.writer, annotated, what)
+
+
+def mender(annotated: Any, what: str) -> codec.Writer:
+    """``codec.mender`` with such an error."""
+    return _known_as(codec.mender, annotated, what)
+
+
+def losses(annotated: Any, what: str) -> str:
+    """Why values of the annotation can't be recorded, and what to do; "" when they can."""
+    lost = _known_as(codec.losses, annotated, what)
+    return f"{what} can't be recorded and read back as it is: {lost}" if lost else ""
+
+
+def _known_as(use: Callable[[Any], T], annotated: Any, what: str) -> T:
     if isinstance(annotated, typing.TypeVar) or annotated in (typing.NoReturn, typing.Never):
-        return None
+        annotated = Any
     try:
-        return codec.decoder(annotated)
+        return use(annotated)
     except (RuntimeError, NameError):  # pydantic's PydanticUserError and PydanticUndefinedAnnotation
         raise InvalidInput(
             f"{what} is annotated as {annotated!r}, which has no JSON form; use plain data, a pydantic model "

@@ -1,0 +1,106 @@
+"""Whether a value came back as what it was: the first place where two values differ, and numbers that are none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from .errors import InvalidInput
+
+_SEQUENCES = (list, tuple, deque)
+_IDENTITY: Any = object.__eq__
+_SETS = (set, frozenset)
+
+
+def difference(before: Any, after: Any, stored: Callable[[Any], Any] | None, place: str = "") -> str | None:
+    """Where ``after`` is not what ``before`` was; None when it is. What has no type of its own (``Any``) comes back
+    as ``stored`` makes it; private attributes are no data."""
+    if _equal(before, after):
+        return None
+    if isinstance(before, float) and isinstance(after, float) and math.isnan(before) and math.isnan(after):
+        return None
+    parts = _parts(before, after)
+    if parts is not None:
+        for name, mine, theirs in parts:
+            found = difference(mine, theirs, stored, at(place, name))
+            if found is not None:
+                return found
+        return None
+    kind: Any = type(before)
+    if isinstance(after, Iterator) or (kind is type(after) and kind.__eq__ is _IDENTITY):
+        return None  # nothing to compare
+    try:
+        if stored is not None and stored(before) == after:
+            return None
+    except InvalidInput as error:
+        return f"{place or 'it'}: {error}"
+    return f"{place or 'it'}: {_short(before)} would come back as {_short(after)}; declare a type that keeps it"
+
+
+def _equal(before: Any, after: Any) -> bool:
+    try:
+        return bool(before == after)
+    except (TypeError, ValueError):  # compared element by element, as arrays are
+        return False
+
+
+def _parts(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
+    """Both taken apart alike: names and parts; None when they have no parts in common."""
+    if isinstance(before, _SEQUENCES) and isinstance(after, _SEQUENCES):
+        mine, theirs = list(cast("list[Any]", before)), list(cast("list[Any]", after))
+        if len(mine) != len(theirs):
+            return None
+        return [(str(index), one, other) for index, (one, other) in enumerate(zip(mine, theirs, strict=True))]
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        first, second = before, after
+        return [(str(key), first[key], second[key]) for key in first] if first.keys() == second.keys() else None
+    if type(before) is not type(after):
+        return None
+    fields = fields_of(before)
+    if fields is None:
+        return None
+    others = fields_of(after) or {}
+    return [(name, value, others.get(name)) for name, value in fields.items()]
+
+
+def fields_of(value: Any) -> dict[str, Any] | None:
+    """The data of a pydantic model or a dataclass; None for anything else."""
+    kind: Any = type(value)
+    if hasattr(kind, "__pydantic_fields__") and not dataclasses.is_dataclass(kind):
+        extra: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
+        return {name: getattr(value, name, None) for name in kind.__pydantic_fields__} | extra
+    if dataclasses.is_dataclass(kind):
+        return {field.name: getattr(value, field.name, None) for field in dataclasses.fields(kind)}
+    return None
+
+
+def nonfinite(value: Any, place: str = "") -> str:
+    """Where a value holds NaN or an infinity; "" when nowhere."""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else place or "it"
+    inside: Mapping[Any, Any] | None = None
+    if isinstance(value, Mapping):
+        inside = value
+        if found := next((str(key) for key in inside if nonfinite(key)), ""):
+            return at(place, found)
+    elif isinstance(value, (*_SEQUENCES, *_SETS)):
+        inside = dict(enumerate(cast("list[Any]", value)))
+    elif not isinstance(value, (str, int, bytes, type(None))):
+        inside = fields_of(value)
+    for name, item in (inside or {}).items():
+        if found := nonfinite(item, at(place, name)):
+            return found
+    return ""
+
+
+def at(place: str, part: object) -> str:
+    """The place of a part of what is at ``place``."""
+    return f"{place}.{part}" if place else str(part)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
