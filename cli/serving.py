@@ -77,6 +77,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             max_requests=door.limits.requests,
             longest_wait=place.wait,
         )
+        runtime.engine.health.add_numbers("door", door.numbers)
         server = uvicorn.Server(
             config(
                 app,

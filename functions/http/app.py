@@ -61,6 +61,7 @@ def create_app(
     """
     body = size(max_body)
     room = Room(max_requests, max(body, size(max_held)))
+    runtime.engine.health.add_numbers("requests", room.numbers)
     service = Service(runtime, body, seconds(longest_wait), Counter(unwanted=0), room)
     app = Starlette(
         routes=list(_routes(service, token)),

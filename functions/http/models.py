@@ -160,6 +160,8 @@ class Stats(BaseModel):
     events: int = 0
     unwanted: int = 0
     engine: dict[str, Any] = Field(default={}, description="active, max_active, cached, cache, taken, waiters")
+    requests: dict[str, Any] = Field(default={}, description="open, max_open, held_bytes, max_held_bytes")
+    door: dict[str, Any] = Field(default={}, description="connections by stage, what they hold, who was sent away")
 
 
 class Approval(BaseModel):

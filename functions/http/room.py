@@ -19,8 +19,8 @@ class Room:
     def numbers(self) -> dict[str, object]:
         """What there is now, and the limits."""
         return {
-            "requests": self.requests,
-            "max_requests": self.max_requests,
+            "open": self.requests,
+            "max_open": self.max_requests,
             "held_bytes": self.held,
             "max_held_bytes": self.max_held,
         }

@@ -307,6 +307,21 @@ def test_answers_that_nobody_fetches_have_a_bound_together(shop: Any) -> None:
     at_the_door(shop, main, Limits(held="4MB"))
 
 
+# -- what is said of it --------------------------------------------------------------------------------------
+
+
+def test_the_numbers_of_the_door_are_in_stats(shop: Any) -> None:
+    async def main(place: Place) -> None:
+        half = await place.connect()
+        await half.send(b"GET /")
+        await place.until(lambda: place.door.numbers()["head"] == 1)
+        told = json.loads((await place.asks(get("/stats"))).body)
+        assert told["requests"] == {"open": 1, "max_open": 35, "held_bytes": 0, "max_held_bytes": 64 * 1024 * 1024}
+        assert (told["door"]["connections"], told["door"]["max_connections"], told["door"]["head"]) == (2, 40, 1)
+
+    at_the_door(shop, main, Limits(connections=40))
+
+
 # -- the limits themselves -----------------------------------------------------------------------------------
 
 
