@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 from ..state.codec import clean
 from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
+from .deadlines import Deadlines
 from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
-from .entries import UNREADABLE, read_mail
+from .mailbox import Letter, Mailbox
+from .offering import Offering
 from .transition import Commit, Transition, change_of, child_post, hand_over, merge, stuck
 
 if TYPE_CHECKING:
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("overwinter")
 
-VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
-"""Mail that means the execution as a whole; the decider never sees it."""
+READING = "mail"
+"""The op under which the mailbox is read on."""
 
 
 class Activation:
@@ -41,14 +43,15 @@ class Activation:
         self.decider = decider
         self.version = head.version
         self.base = head.base
-        self.arrivals = head.arrivals
         self.status = head.status
         self.awaits = head.awaits
         self.note = head.note
         self.state = head.state
         self.paused = head.status == "paused"
         self.last_at = head.updated
-        self.mailbox: dict[int, tuple[Mail, Fact]] = {}
+        self.mailbox = Mailbox(head.id, head.arrivals)
+        self.deadlines = Deadlines(engine.clock)
+        self.offering = Offering(self, self.mailbox, self.deadlines)
         self.facts: list[Fact] = []
         self.effects = Effects(self, engine.loop, engine.performer)
         self.withheld: list[Effect] = []  # effects decided while paused
@@ -75,16 +78,26 @@ class Activation:
         return self.last_at
 
     def receive(self, mail: Sequence[Mail], arrivals: int) -> None:
-        """Mail handed over by the store."""
-        self.arrivals = max(self.arrivals, arrivals)
-        for item in mail:
-            if item.seq not in self.mailbox and item.seq not in self.pending.consumed:
-                fact = read_mail(item)
-                self.mailbox[item.seq] = (item, fact)
-                if "blob" in fact:
-                    op = f"blob {item.seq}"
-                    self.effects.run(op, partial(self.engine.fetch, self, op, fact))
+        """The first of the mailbox, handed over by the store."""
+        self.mailbox.receive(mail, arrivals)
         self.schedule()
+
+    def wake(self, mail: Sequence[Mail], head: Head, asked: int) -> None:
+        """The lease was granted again, and what is here is still what the journal says."""
+        self.over = False
+        self.status = head.status
+        self.deadlines.asked(asked)
+        if self.deadlines.due(self.now()) is None:
+            self.decider.expire(self.now())  # nothing is due: it is only told the time
+        self.receive(mail, head.arrivals)
+
+    def arrive(self, mail: Mail, arrivals: int) -> None:
+        """Mail that this process has put into the mailbox while it holds the lease."""
+        if arrivals == self.mailbox.arrivals + 1:
+            self.mailbox.arrive(mail)
+            self.schedule()
+        elif arrivals > self.mailbox.arrivals:
+            self.nudge()
 
     def report(self, fact: Fact) -> None:
         self.effects.told(fact)
@@ -117,6 +130,7 @@ class Activation:
         self.scheduled = False
         if self.over or self.committing or self.loading:
             return  # what ends these schedules the next turn
+        self.offering.begin()
         try:
             decision = self._decide_nothing() if self.broken else self._decide()
         except OverwinterError as error:
@@ -146,27 +160,33 @@ class Activation:
         merged: Decision | None = None
         clean = not facts  # nothing but durable mail led here
         if replayed:
-            merged = self.decider.decide()
-            self.pending.add(merged)
+            merged = self._ask()
         while merged is None or merged.status not in FINAL:
             before = len(self.pending.consumed)
             if self.mailbox:
-                verb = self._offer_mail(is_stuck=merged is not None and merged.status == "stuck")
+                verb = self.offering.mail(is_stuck=merged is not None and merged.status == "stuck")
                 if verb is not None:
                     return verb
             if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
-                return merged
+                if merged.status == "stuck" or not self.offering.timers():
+                    return merged
+                clean = False
             clean = clean and (merged is None or not merged.perform)
-            decision = self.decider.decide()
+            decision = self._ask()
             decision.immediate = decision.immediate and clean
             clean = clean and not decision.entries
-            self.pending.add(decision)
             merged = decision if merged is None else merge(merged, decision)
         return merged
 
+    def _ask(self) -> Decision:
+        decision = self.decider.decide()
+        self.deadlines.note(decision)
+        self.pending.add(decision)
+        return decision
+
     def _decide_nothing(self) -> Decision:
         """It can't go on here: only a verb can change anything."""
-        return self._offer_mail(is_stuck=True) or stuck(self.broken)
+        return self.offering.mail(is_stuck=True) or stuck(self.broken)
 
     def _replay(self) -> bool:
         """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
@@ -174,8 +194,6 @@ class Activation:
             return False
         (state, first, entries), self.unread = self.unread, None
         self.decider.replay(state, first, entries, self.now())
-        if entries and not self.paused and self.status not in FINAL:
-            self.facts += self.decider.expire(self.now())
         return bool(entries)
 
     def _is_for_decider(self, fact: Fact) -> bool:
@@ -187,60 +205,14 @@ class Activation:
             return False
         return True
 
-    def _offer_mail(self, *, is_stuck: bool) -> Decision | None:
-        """Offer the mailbox, control lane first. A decision when a verb decides instead of the decider."""
-        for seq in sorted(self.mailbox, key=lambda seq: (self.mailbox[seq][0].lane, seq)):
-            mail, fact = self.mailbox[seq]
-            if "blob" in fact:
-                break  # being fetched; what came later waits its turn
-            if self.pending.full():
-                self.nudged = True  # the commit keeps the lease, and the next turn goes on here
-                break
-            if fact["type"] in VERBS:
-                del self.mailbox[seq]
-                decision = self._apply(mail, fact)
-                if decision is not None:
-                    return decision
-            elif not (self.paused or is_stuck):
-                if fact["type"] == UNREADABLE:
-                    return stuck(fact["error"])
-                verdict = self.decider.offer(fact)
-                if verdict is not Verdict.LATER:
-                    del self.mailbox[seq]
-                    self.pending.consume(mail, journal=verdict is Verdict.TAKEN)
-        return None
-
-    def _apply(self, mail: Mail, fact: Fact) -> Decision | None:
-        kind = fact["type"]
-        if kind == "terminated":
-            self.pending.consume(mail, journal=True)
-            self.pending.notable.append(fact)
-            self.broken = ""  # it matters no more
-            decision = Decision()
-            decision.status = "terminated"
-            return decision
-        changes = kind == "resumed" or (kind == "paused" and not self.paused)
-        self.pending.consume(mail, journal=changes)
-        if kind == "paused":
-            self.paused = True
-        elif kind == "resumed":
-            self.paused = False
-        return None
-
     def _after_the_end(self) -> Decision:
-        """The execution has ended: late mail is dropped, posts are confirmed; `retry` opens a failed one again."""
+        """The execution has ended: posts are confirmed, and only ``retry`` says something to a failed one."""
+        if self.offering.after_the_end(telling=bool(self.settling or self.effects)):
+            self.reopened = self.stale = True
+            self.settling = None
+            return self._reopening()
         decision = Decision()
         decision.status = self.status
-        for seq, (mail, fact) in sorted(self.mailbox.items()):
-            reopens = fact["type"] == "retry" and self.status == "failed"
-            if reopens and (self.settling or self.effects):
-                continue  # first its end is told
-            del self.mailbox[seq]
-            self.pending.consume(mail, journal=reopens)
-            if reopens:
-                self.reopened = self.stale = True
-                self.settling = None
-                return self._reopening()
         return decision
 
     def _reopening(self) -> Decision:
@@ -248,6 +220,13 @@ class Activation:
         decision = Decision()
         decision.status, decision.wake = "pending", self.now()
         return decision
+
+    def fetch(self, letter: Letter) -> None:
+        op = f"blob {letter.mail.seq}"
+        if op not in self.effects:
+            self.effects.run(
+                op, partial(self.engine.delivery.bring, self, op, partial(self.engine.fill, self.id, [letter.fact]))
+            )
 
     def give_up(self, message: str) -> None:
         """Something of it can't be read in the store: it is stuck until somebody mends that."""
@@ -269,12 +248,17 @@ class Activation:
             decision.perform, decision.status, decision.wake, decision.immediate = [], "paused", None, False
         elif self.withheld:
             decision.perform, self.withheld = self.withheld + decision.perform, []
+        missing = self.offering.missing(self.engine.store)
+        if missing is not None and READING not in self.effects:
+            self.effects.run(READING, partial(self.engine.delivery.bring, self, READING, missing))
+        look = self.deadlines.look
         handed = self.engine.draining and hand_over(decision, begun=self.stale)
         self.stale = self.stale or handed
-        waits = bool(self.effects or self.facts or decision.perform or self.settling)
+        waits = bool(self.effects or self.facts or decision.perform or self.settling or look is not None)
         if handed and not waits:
             decision.wake = self.now()  # for whoever comes next, at once
-        if waits and not self.nudged and (decision.immediate or self.pending.empty()):
+        nothing = self.pending.empty() and not self.deadlines.ripe()
+        if waits and not self.nudged and (decision.immediate or nothing):
             self._watch(decision)  # an immediate effect's cause is committed together with its result
             self.effects.perform(decision.perform)
         else:
@@ -301,7 +285,7 @@ class Activation:
             self.settling.append(child_post(self.id, self.parent, self.pending.ending()))
         decision.perform = list(self.settling)
         if decision.status == "terminated":
-            self.effects.run("children", partial(self.engine.end_children, self))
+            self.effects.run("children", partial(self.engine.delivery.end_children, self))
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
@@ -314,15 +298,16 @@ class Activation:
 
     def _submit(self, commit: Commit, tries: int) -> None:
         if not self.over:
+            asked = self.engine.clock()
             append = asyncio.ensure_future(self.engine.store.append(commit.change))
-            append.add_done_callback(lambda done: self._committed(done, commit, tries))
+            append.add_done_callback(lambda done: self._committed(done, commit, tries, asked))
 
-    def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int) -> None:
+    def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int, asked: int) -> None:
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         if self.over or (done.cancelled() and self.interrupted()):
             return
         if error is None:
-            self._advance(commit, done.result())
+            self._advance(commit, done.result(), asked)
         elif isinstance(error, StoreError) and not isinstance(error, Conflict):
             pause = min(5.0, 0.05 * 2**tries)
             log.warning("execution %s: the store refused a commit (%s); again in %.2f s", self.id, error, pause)
@@ -335,8 +320,9 @@ class Activation:
                 log.error("execution %s: the commit failed", self.id, exc_info=error)
             self.engine.lost(self)
 
-    def _advance(self, commit: Commit, answer: Appended) -> None:
-        change = commit.change
+    def _advance(self, commit: Commit, answer: Appended, asked: int) -> None:
+        change, looked = commit.change, self.deadlines.look is not None
+        self.deadlines.asked(asked)
         self.committing = False
         self.version += 1
         self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
@@ -358,7 +344,7 @@ class Activation:
             self.receive(answer.mail, answer.arrivals)
         self._watch(commit.decision)
         self.effects.perform(commit.decision.perform)
-        if self.facts or self.nudged or change.release:
+        if self.facts or self.nudged or looked or change.release:
             self.schedule()
 
     # -- effects and time -----------------------------------------------------------------------------
@@ -378,13 +364,14 @@ class Activation:
             self.timer.cancel()
             self.timer = None
         if decision.wake is not None:
-            delay = max(0, decision.wake - self.engine.clock()) / 1000
-            self.timer = self.engine.loop.call_later(delay, self.expire)
+            look = self.deadlines.look
+            at = decision.wake if look is None else max(decision.wake, look + 1)
+            self.timer = self.engine.loop.call_later(max(0, at - self.engine.clock()) / 1000, self.expire)
 
     def expire(self) -> None:
+        """A deadline may have come: the next turn looks at it."""
         self.timer = None
-        if not self.over and not self.paused and self.status not in FINAL:
-            self.facts += self.decider.expire(self.now())
+        if not self.paused and self.status not in FINAL:
             self.schedule()
 
     def stop(self) -> None:

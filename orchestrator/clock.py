@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from ..state.store import Store
 
+MOST = 1_000
+"""Milliseconds that a deadline may be held open for clocks that can't agree any better."""
 AGREE_EVERY = 30.0
 """Seconds between two looks at the store's clock; ordinary clocks drift by less than a millisecond meanwhile."""
 
@@ -27,6 +29,7 @@ class SharedClock:
     def __init__(self, machine: Callable[[], int] = wall_clock) -> None:
         self._machine = machine
         self._ahead = 0  # ms that the store's clock is ahead of this machine's
+        self.margin = 0  # ms by which what two processes take for the same moment may differ
 
     def __call__(self) -> int:
         return self._machine() + self._ahead
@@ -44,5 +47,8 @@ class SharedClock:
                 ahead, error = shared - (before + after) // 2, (after - before) // 2 + 1
             if error < QUICK:
                 break
-        if error <= SLOW and abs(ahead - self._ahead) > error:
+        if error > SLOW:
+            return
+        if abs(ahead - self._ahead) > error:
             self._ahead = ahead
+        self.margin = min(2 * error, MOST)  # this one's error and as much of another's

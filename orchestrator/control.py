@@ -39,11 +39,14 @@ class Control:
     def clock(self) -> int:
         return self._clock()
 
-    async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
+    async def prepare(self) -> None:
+        """Before anything is sent: it may be taken in here, and bears the time that all processes go by."""
         if not self._prepared:
             await refuse_moved(self.store)
             await self._clock.agree(self.store)
             self._prepared = True
+
+    async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
 
     # -- events --------------------------------------------------------------------------------------
@@ -55,6 +58,7 @@ class Control:
         deduplication window: False when it had arrived before."""
         if not name:
             raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
+        await self.prepare()
         fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
         fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
         key = keys.event(source, event_id) if event_id else ""
@@ -64,6 +68,7 @@ class Control:
     async def callback(self, token: str, *, value: Any = None, error: str | BaseException | None = None) -> None:
         """Complete the callback of ``token`` with a value, or fail it. A second completion changes nothing."""
         id, op, secret = tokens.parse(token)
+        await self.prepare()
         fact: Fact = {"type": "callback", "at": self.clock(), "op": op, "secret": secret}
         if error is None:
             fact["value"] = mended(value)
@@ -76,6 +81,7 @@ class Control:
     async def heartbeat(self, token: str) -> None:
         """Say that the outside system is still at work on the callback of ``token``."""
         id, op, secret = tokens.parse(token)
+        await self.prepare()
         await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, "", lane=0))
 
     # -- approvals -----------------------------------------------------------------------------------
@@ -99,6 +105,7 @@ class Control:
     ) -> str:
         """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
         must be that of the proposal: what is approved is then exactly what was read."""
+        await self.prepare()
         waiting = await self.approvals(id)
         names = ", ".join(f"{fact['op']} ({fact.get('what', '')})" for fact in waiting) or "none"
         if op is None:
@@ -141,6 +148,7 @@ class Control:
         """One of ACTIONS by name."""
         if action not in ACTIONS:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
+        await self.prepare()
         fact: Fact = {"type": _FACT_OF[action], "at": self.clock(), "by": by, "reason": reason}
         if action == "retry":
             head = await self._head(id)

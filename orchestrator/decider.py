@@ -19,11 +19,17 @@ from .resilience import Policy
 Fact = dict[str, Any]
 
 
+def when(fact: Fact) -> int:
+    """From when the fact counts: mail that had to wait, from when it was taken up."""
+    at: int = fact["taken"] if "taken" in fact else fact.get("at", 0)
+    return at
+
+
 class Verdict(Enum):
     """What becomes of an offered fact."""
 
     TAKEN = "taken"  # journal it
-    LATER = "later"  # leave it in the mailbox and offer it again after the next decision
+    LATER = "later"  # leave it in the mailbox, with the ordinary mail behind it, and offer it again after a decision
     IGNORED = "ignored"  # late, duplicated or unknown: it changes nothing; drop it
 
 
@@ -92,6 +98,7 @@ class Decision:
         "error",
         "immediate",
         "note",
+        "outside",
         "perform",
         "state",
         "status",
@@ -104,6 +111,7 @@ class Decision:
         self.abandon: list[str] = []  # ops whose running effects are no longer wanted
         self.status = "waiting"  # one of records.STATUSES; a final one comes with its final entry
         self.wake: int | None = None  # earliest deadline of timers, timeouts and durable retries
+        self.outside = False  # ``wake`` is a timer's, and something from outside may be meant to precede it
         self.awaits = ""  # for people: "event customer.reply", "approval refund", "2 children"
         self.note = ""  # the status line set by the code
         self.state = ""  # JSON of the small state that the head carries; a few KB at the most
@@ -130,7 +138,8 @@ class Decider(Protocol):
         ...
 
     def expire(self, now: int) -> list[Fact]:
-        """Timer facts that are due at ``now`` (to be offered); due durable retries are queued to perform."""
+        """Timer facts that are due at ``now`` (to be offered); due durable retries are queued to perform. The engine
+        asks deadline by deadline, earliest first, when all mail that came by then was offered."""
         ...
 
     def decide(self) -> Decision:

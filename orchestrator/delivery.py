@@ -135,6 +135,11 @@ class Delivery:
                 log.warning("execution %s: %s; again in %.2f s", execution, error, pause)
                 await asyncio.sleep(pause)
 
+    async def bring(self, activation: Activation, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Bring mail, or the blob of one; the activation goes on then."""
+        await self.patiently(work, activation.id)
+        activation.report({"type": "fetched", "op": op})
+
     # -- ends ----------------------------------------------------------------------------------------
 
     async def ending(self, head: Head) -> Fact:

@@ -53,6 +53,9 @@ class Effects:
         self._performer = performer
         self._running: dict[str, asyncio.Task[None]] = {}
 
+    def __contains__(self, op: str) -> bool:
+        return op in self._running
+
     def __bool__(self) -> bool:
         return bool(self._running)
 

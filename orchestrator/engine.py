@@ -167,18 +167,18 @@ class Engine:
             raise StoreMoved(self.moved)
         cached = self._cache.get(id)
         known = cached.version if cached is not None else None
-        accept = asyncio.ensure_future(
-            self.store.accept(id, mail, now=self.clock(), owner=owner, create=create, known=known, reopen=reopen)
-        )
+        now = self.clock()
+        call = self.store.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
+        accept = asyncio.ensure_future(call)
         self._asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
-        accept.add_done_callback(partial(self._accepted, id))
+        accept.add_done_callback(partial(self._accepted, id, now))
         return await asyncio.shield(accept)
 
     def _has_room(self, id: str) -> bool:
         return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
 
-    def _accepted(self, id: str, done: asyncio.Future[Accepted]) -> None:
+    def _accepted(self, id: str, asked: int, done: asyncio.Future[Accepted]) -> None:
         self._asking[id] -= 1
         if not self._asking[id]:
             del self._asking[id]
@@ -189,20 +189,20 @@ class Engine:
         accepted = done.result()
         head = accepted.head
         if accepted.answer is Answer.GRANTED and head is not None:
-            self._activate(accepted, head)
+            self._activate(accepted, head, asked)
         elif head is not None and head.owner == self.owner:
             activation = self.active.get(id)
             if activation is None:
                 if id not in self._asking:  # else this is the answer that overtook the grant
                     self._spawn(self.leases.reclaim(id))
-            elif accepted.mail and head.arrivals == activation.arrivals + len(accepted.mail):
-                activation.receive(accepted.mail, head.arrivals)
-            elif accepted.answer is Answer.BUSY and head.arrivals > activation.arrivals:
+            elif accepted.mail:
+                activation.arrive(accepted.mail[0], head.arrivals)
+            elif accepted.answer is Answer.BUSY and head.arrivals > activation.mailbox.arrivals:
                 activation.nudge()
         elif accepted.answer is Answer.QUEUED:
             self.sweeper.tell()
 
-    def _activate(self, accepted: Accepted, head: Head) -> None:
+    def _activate(self, accepted: Accepted, head: Head, asked: int) -> None:
         if head.deaths and not self.suspects.may_begin(head.id, head.deaths):
             self._spawn(self.leases.hand_back(head))
             return
@@ -210,10 +210,7 @@ class Engine:
         if cached is not None and accepted.entries is None and not head.deaths:
             self._supersede(cached)
             self.taken += 1
-            cached.over = False
-            cached.status = head.status
-            cached.receive(accepted.mail, head.arrivals)
-            cached.expire()
+            cached.wake(accepted.mail, head, asked)
             return
         if cached is not None:
             cached.decider.close()
@@ -226,6 +223,7 @@ class Engine:
         activation = Activation(self, head, function.decider(head.id))
         self._supersede(activation)
         self.taken += 1
+        activation.deadlines.asked(asked)
         activation.receive(accepted.mail, head.arrivals)
         doubtful = head.status not in FINAL and (head.deaths or head.status == "stuck")
         if doubtful and self._set_aside(activation, accepted, head):
@@ -286,14 +284,6 @@ class Engine:
     async def deliver(self, activation: Activation, effect: Effect) -> None:
         assert not isinstance(effect, Invoke)
         await self.delivery.deliver(activation, effect)
-
-    async def end_children(self, activation: Activation) -> None:
-        await self.delivery.end_children(activation)
-
-    async def fetch(self, activation: Activation, op: str, fact: Fact) -> None:
-        """Bring the blob of a mailed fact."""
-        await self.delivery.patiently(partial(self.fill, activation.id, [fact]), activation.id)
-        activation.report({"type": "fetched", "op": op})
 
     async def fill(self, id: str, facts: list[Fact]) -> None:
         """Put the blobs of an execution's facts in place."""

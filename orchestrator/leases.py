@@ -36,7 +36,7 @@ class Leases:
         self.beaten = now
         for id, arrivals in mailed:
             activation = engine.active.get(id)
-            if activation is not None and arrivals > activation.arrivals:
+            if activation is not None and arrivals > activation.mailbox.arrivals:
                 activation.nudge()
 
     async def notice_move(self) -> None:

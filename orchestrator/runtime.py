@@ -123,6 +123,9 @@ class Runtime(Control):
     def _starting_or_stopping(self) -> str:
         return "" if self.ready and self.functions else "the runtime is starting or stopping"
 
+    async def prepare(self) -> None:
+        """The engine has agreed on the time when it was opened, and sees by itself when the store moves."""
+
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.engine.post(id, mail, reopen=reopen)
 

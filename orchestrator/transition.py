@@ -96,7 +96,7 @@ def change_of(activation: Activation, decision: Decision, carried: Transition, *
         activation.now(),
         carried.entries,
         carried.consumed,
-        -1 if activation.nudged else activation.arrivals,
+        -1 if activation.nudged else activation.mailbox.arrivals,
         "paused" if activation.paused else status,
         decision.wake,
         release,
@@ -107,6 +107,7 @@ def change_of(activation: Activation, decision: Decision, carried: Transition, *
         carried.blobs,
         bool(carried.notable),
         engine.token(),
+        True,
     )
 
 

@@ -11,6 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TypeVar
 
 from .errors import Conflict, EtagMismatch, InvalidInput, StoreError
@@ -188,7 +189,7 @@ class MemoryStore(Store):
         if execution is None or not _held(execution.head, change):
             raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
         head = execution.head
-        crowded = bool(change.consumed) and len(execution.mail) > MAIL_BATCH
+        crowded = bool(change.consumed) and not change.paging and len(execution.mail) > MAIL_BATCH
         unseen = head.arrivals != change.arrivals or crowded
         execution.journal.extend(change.entries)
         for seq in change.consumed:
@@ -255,6 +256,11 @@ class MemoryStore(Store):
             self._watched[id].discard(event)
             if not self._watched[id]:
                 del self._watched[id]
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        execution = self._executions.get(id)
+        mails = () if execution is None else execution.mail.values()  # in order of arrival
+        return list(islice((mail for mail in mails if mail.lane == lane and mail.seq > after), max(limit, 0)))
 
     # -- for people ----------------------------------------------------------------------------------
 

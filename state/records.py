@@ -112,12 +112,13 @@ class Change(NamedTuple):
     blobs: Mapping[str, bytes] = {}
     tell: bool = False  # a reply or the end is in it: whoever watches the execution is to hear of it
     token: str = ""  # unlike that of any other change; by it a repeated append is recognised. Empty: it is not
+    paging: bool = False  # what is beyond the first of a long mailbox, the owner reads by itself with Store.mail
 
 
 class Appended(NamedTuple):
     """Answer of ``append``. The version is now ``Change.version + 1``.
 
-    ``mail`` is the whole mailbox (at most MAIL_BATCH) when mail has arrived that the owner has not been
+    ``mail`` is the first of the mailbox (at most MAIL_BATCH) when there is mail that the owner has not been
     given, else None. ``released`` is False when a release was asked for and unseen mail kept the lease.
     """
 
@@ -187,7 +188,7 @@ class Value(NamedTuple):
 
 
 MAIL_BATCH = 100
-"""How many mails one answer carries at the most; the rest is read when these are consumed."""
+"""How many mails one answer carries at the most; the rest is read when these are consumed, or with ``Store.mail``."""
 
 DEDUPLICATION_WINDOW_MS = 7 * 24 * 3600 * 1000
 BLOB_THRESHOLD = 256 * 1024

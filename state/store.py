@@ -22,6 +22,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from .quantities import Duration
 from .records import (
     EVERYTHING,
+    MAIL_BATCH,
     PAYLOAD_LIMIT,
     Accepted,
     Appended,
@@ -29,6 +30,7 @@ from .records import (
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -109,7 +111,8 @@ class Store(ABC):
         With ``release`` the lease is given back and ``wake`` stands. When there is mail that the owner has not
         been given, the lease is kept, released is False and the answer carries the mailbox: stored arrivals
         differ from ``change.arrivals`` (so -1 never releases), or mail was consumed from a mailbox of more
-        than MAIL_BATCH.
+        than MAIL_BATCH. The latter not when the owner is ``paging``: it reads on by itself with ``mail``, and
+        asks for no release before it has read what it could take.
         """
 
     @abstractmethod
@@ -148,6 +151,15 @@ class Store(ABC):
         process made it. A hint and no promise: look at the store once inside, and now and then.
         None when the store can't notify."""
         return _silence()
+
+    # -- for owners ----------------------------------------------------------------------------------
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        """The mails of one lane that wait and have a number above ``after``, in order of arrival. Tells of all that
+        was accepted before it was asked, and costs what it brings, however long the mailbox is."""
+        dump = await self.dump(id)  # right and slow, for a store that has nothing better
+        found = [] if dump is None else [mail for mail in dump.mail if mail.lane == lane and mail.seq > after]
+        return sorted(found)[: max(limit, 0)]
 
     # -- for people ----------------------------------------------------------------------------------
 

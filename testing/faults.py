@@ -13,7 +13,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from ..state.errors import StoreUnavailable
-from ..state.records import Accepted, Appended, Change, Dump, Filter, Head, NewExecution, NewMail, Page, Value
+from ..state.records import (
+    MAIL_BATCH,
+    Accepted,
+    Appended,
+    Change,
+    Dump,
+    Filter,
+    Head,
+    Mail,
+    NewExecution,
+    NewMail,
+    Page,
+    Value,
+)
 from ..state.store import Store
 
 T = TypeVar("T")
@@ -165,6 +178,9 @@ class StoreOfOneProcess(Store):
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         return await self._ask("history", id, lambda: self._shared.history(id, after, limit))
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        return await self._ask("mail", id, lambda: self._shared.mail(id, lane, after, limit))
 
     async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
         return await self._ask("mailbox", id, lambda: self._shared.mailbox(id, limit))

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ..orchestrator.decider import Fact, Invoke
 from ..state.codec import dumps, loads
 from ..state.memory import MemoryStore
 from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
+from .clock import VirtualLoop
 
 HEAD_LIMIT = 64 * 1024
 RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
@@ -36,6 +37,7 @@ class Book:
         self.ending = ""  # type of the final entry, unless opened again
         self.invoked: dict[tuple[str, int], int] = {}  # (operation, attempt) -> how often
         self.begun: set[tuple[str, int]] = set()
+        self.came: dict[int, tuple[int, Fact]] = {}  # mail from outside that waits: when it was durable, and what
 
 
 class Ledger(MemoryStore):
@@ -133,6 +135,10 @@ class Ledger(MemoryStore):
         over = before is not None and before.status in FINAL
         if over and mail is not None and not reopen and answer not in (Answer.FINISHED, Answer.DUPLICATE):
             self._broken(id, f"mail was acknowledged ({answer.value}) after the end: {mail.body[:120]}")
+        if mail is not None and head is not None and answer in (Answer.GRANTED, Answer.BUSY, Answer.QUEUED):
+            fact = loads(mail.body)
+            if fact["type"] in ("event", "decided", "callback", "beat"):
+                self.book(id).came[head.arrivals] = max(_true_time(), mail.at), fact
         parent = create.parent if before is None and create is not None else None
         if parent is not None and id not in self.book(parent).children:
             self._broken(id, f"was started before {parent} had recorded that it orders it")
@@ -160,8 +166,12 @@ class Ledger(MemoryStore):
         if answer.released:
             book.holder = None
         book.journal += change.entries
-        for text in change.entries:
-            self._check_entry(id, book, loads(text))
+        entries = [loads(text) for text in change.entries]
+        self._check_timers(id, book, [_as_mailed(entry) for entry in entries], change.consumed)
+        for seq in change.consumed:
+            book.came.pop(seq, None)
+        for entry in entries:
+            self._check_entry(id, book, entry)
         head = self._executions[id].head
         if (change.status in FINAL or book.ending) and change.status != book.ending:
             self._broken(id, f"the status is {change.status}, the journal ends with {book.ending or 'no end'}")
@@ -172,6 +182,18 @@ class Ledger(MemoryStore):
             self._broken(id, f"the head has {size} bytes")
         if answer.released and change.status not in FINAL and change.wake is None and not _waits(change):
             self._broken(id, f"was released as {change.status} with nothing to wake it")
+
+    def _check_timers(self, id: str, book: Book, entries: list[Fact], consumed: Sequence[int]) -> None:
+        """What was acknowledged by a deadline goes before the timer of that deadline."""
+        for number, timer in enumerate(entries):
+            if timer["type"] != "timer":
+                continue
+            due = timer["due"] if "due" in timer else timer["at"]
+            earlier = entries[:number]
+            for seq, (durable, fact) in book.came.items():
+                ignored = seq in consumed and fact not in entries
+                if durable <= due and _precedes(fact, timer) and not ignored and fact not in earlier:
+                    self._broken(id, f"the timer of {timer['op']} fired though mail came in time: {dumps(fact)[:200]}")
 
     def _check_entry(self, id: str, book: Book, entry: Fact) -> None:
         kind = entry["type"]
@@ -225,6 +247,23 @@ class Ledger(MemoryStore):
             if execution.journal != self.book(id).journal:
                 self._broken(id, "the journal is not what was appended")
         return self.violations
+
+
+def _as_mailed(entry: Fact) -> Fact:
+    return {key: value for key, value in entry.items() if key != "taken"}
+
+
+def _true_time() -> int:
+    """That of the simulated world, whatever a machine's clock says."""
+    loop = asyncio.get_running_loop()
+    return loop.clock() if isinstance(loop, VirtualLoop) else 0
+
+
+def _precedes(fact: Fact, timer: Fact) -> bool:
+    """Whether the fact is what the timer was to wait for."""
+    if fact["type"] == "event":
+        return timer.get("kind") == "event" and timer.get("name") == fact["name"]
+    return bool(fact["op"] == timer["op"])
 
 
 def _waits(change: Change) -> bool:

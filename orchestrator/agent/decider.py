@@ -92,6 +92,7 @@ class AgentLoop:
         decision.immediate = not decision.entries and taken in (["start"], ["message"])
         decision.status = self._status()
         decision.wake = self._wake()
+        decision.outside = run.turn is not None and run.turn.outside()
         decision.awaits = self._awaits()
         decision.state = run.state()
         base = run.base()

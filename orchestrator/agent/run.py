@@ -14,7 +14,7 @@ from typing import Any
 from ...state.codec import dumps, loads
 from .. import keys
 from ..calls import OpenCalls
-from ..decider import Effect, Fact, Post, Spawn
+from ..decider import Effect, Fact, Post, Spawn, when
 from . import observations
 from .conversation import Thread, Window
 from .turn import Call, Phase, Stage, Turn
@@ -63,7 +63,7 @@ class Run:
 
     def apply(self, entry: Fact) -> bool:
         """Take in a fact or an own entry. False when it changes nothing."""
-        kind, at = entry["type"], entry.get("at", 0)
+        kind, at = entry["type"], when(entry)
         if self.final and kind not in ("retry", "sent"):
             return False
         if kind in _FACTS and at > self.at:

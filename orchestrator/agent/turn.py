@@ -125,6 +125,10 @@ class Turn:
     def approvals(self) -> Iterator[Call]:
         return (call for call in self.calls.values() if call.stage is Stage.APPROVAL)
 
+    def outside(self) -> bool:
+        """Whether somebody outside is to decide or to work on something."""
+        return any(call.stage in (Stage.APPROVAL, Stage.CHILD) for call in self.calls.values())
+
     def deadline(self, limit: int | None) -> int | None:
         """When the time is over; None while a person has to decide."""
         if limit is None or self.stopped_at is not None or self.timed_out:

@@ -22,7 +22,7 @@ class Callback(Waiting[T]):
     Raises CallbackFailed when that system reports an error, TimedOut when it stays silent.
     """
 
-    __slots__ = ("heartbeat", "secret", "timeout", "token", "until")
+    __slots__ = ("alive", "heartbeat", "secret", "timeout", "token", "until")
     kind = "callback"
     outside = True
 
@@ -33,6 +33,7 @@ class Callback(Waiting[T]):
         self.heartbeat: Duration | None = None
         self.timeout: Duration | None = None
         self.until: int | None = None
+        self.alive = 0  # when it was last heard of
 
     def begin(self, at: int, timeout: Duration | None, heartbeat: Duration | None) -> None:
         self.timeout, self.heartbeat = timeout, heartbeat
@@ -40,13 +41,15 @@ class Callback(Waiting[T]):
         self._watch(at)
 
     def _watch(self, at: int) -> None:
-        silent = None if self.heartbeat is None else at + milliseconds(self.heartbeat)
+        self.alive = max(self.alive, at)
+        silent = None if self.heartbeat is None else self.alive + milliseconds(self.heartbeat)
         deadlines = [deadline for deadline in (self.until, silent) if deadline is not None]
         if deadlines:
             self.due(min(deadlines))
 
-    def beat(self) -> None:
-        self._watch(self.run.timers.now)
+    def beat(self, at: int) -> None:
+        """It was alive then, whenever that was read."""
+        self._watch(at)
 
     def complete(self, fact: Fact) -> None:
         self.settled()

@@ -133,7 +133,7 @@ class WorkflowDecider:
         self._taken, self._first = 0, False
         decision.note = run.note
         if not self._over:
-            decision.wake = _earliest(run)
+            decision.wake, decision.outside = _earliest(run)
             decision.awaits = awaited(run)
             decision.status = "pending" if run.main is None else "waiting"
         return decision
@@ -185,7 +185,7 @@ class WorkflowDecider:
             self._begin(Origin(fact), ())
             return True
         if kind == "cancel" and run.main is None and run.ending is None:
-            run.timers.now = max(run.timers.now, fact["at"])
+            advance(run, fact)
             run.ending = {
                 "type": "cancelled",
                 "at": run.timers.now,
@@ -287,11 +287,12 @@ def _iso(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _earliest(run: Run) -> int | None:
+def _earliest(run: Run) -> tuple[int | None, bool]:
+    """The earliest deadline, and whether what somebody outside is to do may come before it."""
     retry, timer = run.calls.wake(), run.timers.wake()
-    if retry is None or timer is None:
-        return timer if retry is None else retry
-    return min(retry, timer)
+    if timer is None or (retry is not None and retry < timer):
+        return retry, False
+    return timer, bool(run.people or run.children)
 
 
 def _ahead(entries: Sequence[Fact], first: int, loose: frozenset[int]) -> dict[str, Fact]:

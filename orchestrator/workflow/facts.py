@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
-from ..decider import Fact
+from ..decider import Fact, when
 from .approval import Approving
 from .callback import Callback
 from .child import Child, tell_to_cancel
@@ -26,7 +26,7 @@ Handler = Callable[[Run, Fact], bool]
 
 def advance(run: Run, fact: Fact) -> None:
     """The clock moves with what is taken, never backwards."""
-    run.timers.now = max(run.timers.now, fact["at"])
+    run.timers.now = max(run.timers.now, when(fact))
 
 
 def step(run: Run, fact: Fact) -> bool:
@@ -103,7 +103,7 @@ def beat(run: Run, fact: Fact) -> bool:
     if op is None:
         return False
     advance(run, fact)
-    op.beat()
+    op.beat(fact["at"])
     return True
 
 

@@ -13,7 +13,7 @@ from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from .. import failures
 from ..calls import OpenCalls
-from ..decider import Effect, Fact, Post, Spawn
+from ..decider import Effect, Fact, Post, Spawn, when
 from ..resilience import Policy
 from . import mismatch
 from .loop import Halt, Loop, Task
@@ -30,7 +30,7 @@ class Origin:
     __slots__ = ("at", "first", "input", "note", "parent", "seed")
 
     def __init__(self, fact: Fact) -> None:
-        self.at: int = fact["at"]
+        self.at: int = when(fact)
         self.input: Any = fact.get("input")
         self.seed: str = str(fact.get("seed", ""))
         self.parent: str | None = fact.get("parent")

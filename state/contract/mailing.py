@@ -88,6 +88,48 @@ class Mailing(Case):
         assert (await store.append(change(head, ["e"], release=True, status="paused"))).released
 
     @scenario
+    async def test_an_owner_that_is_paging_reads_on_by_itself(self, store: Store) -> None:
+        for number in range(2 * MAIL_BATCH + 10):
+            lane = 0 if number % 5 == 4 else 1
+            await store.accept("x", mail("", str(number), lane), now=NOW, create=WORKFLOW)
+        await store.beat("a", NOW, TTL)
+        accepted = await store.accept("x", None, now=NOW, owner="a")
+        head, first = known(accepted), [m.seq for m in accepted.mail]
+        assert [m.lane for m in accepted.mail].count(0) == 42
+        answer = await store.append(change(head, ["e"], consumed=first, paging=True))
+        assert (answer.mail, answer.released) == (None, False)
+        assert list(await store.mail("x", 0)) == []
+        read: list[str] = []
+        seq = first[-1]
+        while page := await store.mail("x", 1, seq, 7):
+            assert len(page) <= 7
+            assert all(m.lane == 1 and m.seq > seq for m in page)
+            read += [m.body for m in page]
+            seq = page[-1].seq
+        assert read == [str(number) for number in range(first[-1], 2 * MAIL_BATCH + 10) if number % 5 != 4]
+        last = change(await found(store, "x"), ["f"], consumed=[seq], paging=True, release=True)
+        assert (await store.append(last)).released
+
+    @scenario
+    async def test_a_lane_is_read_from_any_number_on(self, store: Store) -> None:
+        assert list(await store.mail("x", 1)) == []
+        for number, lane in enumerate([1, 0, 0, 1, 0, 1], start=1):
+            await store.accept("x", mail("", f"{lane}:{number}", lane), now=NOW, create=WORKFLOW)
+        await store.accept("y", mail("", "another's"), now=NOW, create=WORKFLOW)
+        assert [(m.seq, m.lane, m.at, m.body) for m in await store.mail("x", 0, 2)] == [
+            (3, 0, NOW, "0:3"),
+            (5, 0, NOW, "0:5"),
+        ]
+        assert [m.seq for m in await store.mail("x", 1)] == [1, 4, 6]
+        assert [m.seq for m in await store.mail("x", 1, 1, 1)] == [4]
+        assert list(await store.mail("x", 1, 6)) == list(await store.mail("x", 1, 0, 0)) == []
+        await store.beat("a", NOW, TTL)
+        head = known(await store.accept("x", None, now=NOW, owner="a"))
+        await store.append(change(head, ["e"], consumed=[4, 5]))
+        assert [m.seq for m in await store.mail("x", 1)] == [1, 6]
+        assert [m.seq for m in await store.mail("x", 0)] == [2, 3]
+
+    @scenario
     async def test_consumed_mail_is_gone_and_the_rest_stays(self, store: Store) -> None:
         head = known(await lease(store, "x"))
         for number in (2, 3, 4):

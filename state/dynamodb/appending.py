@@ -81,7 +81,8 @@ class Appending:
         return Appended(picture.arrivals, await self._mailbox.first(picture), False)
 
     async def _commit(self, change: Change, token: str, picture: Picture, items: Sequence[Item]) -> Appended:
-        unseen = picture.arrivals != change.arrivals or (bool(change.consumed) and picture.waiting > MAIL_BATCH)
+        crowded = bool(change.consumed) and not change.paging and picture.waiting > MAIL_BATCH
+        unseen = picture.arrivals != change.arrivals or crowded
         released = change.release and not unseen
         edit = self._fenced(change, token, picture)
         outside = await self._consume(edit, change, picture)

@@ -73,6 +73,11 @@ def mail_sort(life: str, lane: int, seq: int, token: int) -> str:
     return f"m#{life}#{lane:02d}#{seq:012d}#{token}"
 
 
+def mail_span(life: str, lane: int, first: int, last: int = 10**12 - 1) -> tuple[str, str]:
+    """Between which sort keys the mails of a lane with these numbers lie."""
+    return f"m#{life}#{lane:02d}#{first:012d}#", f"m#{life}#{lane:02d}#{last:012d}#~"
+
+
 def mail_seq(sort: str) -> int:
     return int(sort.split("#")[3])
 

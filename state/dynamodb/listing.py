@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import InvalidInput
-from ..records import STATUSES, Filter, Head, Page
+from ..records import STATUSES, Filter, Head, Mail, Page
 from .edit import S, text
 from .layout import CHILDREN, LIST, SHARDS, execution, head_key
 from .parts import Parts
@@ -93,6 +93,10 @@ class Listing:
             return 0, []
         mails = await self._mailbox.first(picture, max(limit, 0))
         return picture.waiting, [mail.body for mail in mails]
+
+    async def mail(self, id: str, lane: int, after: int, limit: int) -> list[Mail]:
+        picture = await self.picture(id)
+        return [] if picture is None else await self._mailbox.after(picture, lane, after, limit)
 
     async def counts(self) -> dict[str, int]:
         entries = await asyncio.gather(*(self._table.ask(LIST, f"l#{shard}") for shard in range(SHARDS)))

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from ..errors import StoreCorrupt
 from ..records import MAIL_BATCH, Mail, NewMail
 from .edit import Item, N, S, number, text
-from .layout import ITEM_BYTES, encoded, execution, key, mail_seq, mail_sort
+from .layout import ITEM_BYTES, encoded, execution, key, mail_seq, mail_sort, mail_span
 from .parcels import Parcels
 from .picture import Picture, batch
 from .table import Table
@@ -56,9 +56,19 @@ class Mailbox:
             inside += [await self.mail(item) for item in await self._items(picture, limit)]
         return batch(inside) if limit == MAIL_BATCH else sorted(inside, key=lambda mail: (mail.lane, mail.seq))[:limit]
 
-    async def _items(self, picture: Picture, limit: int) -> list[Item]:
+    async def after(self, picture: Picture, lane: int, seq: int, limit: int) -> list[Mail]:
+        """The first mails of a lane with a higher number, as the picture has them."""
+        found = [mail for _, mail in picture.mail.values() if mail.lane == lane and mail.seq > seq]
+        if picture.spilled and limit > 0:
+            span = mail_span(picture.life, lane, seq + 1)
+            found += [await self.mail(item) for item in await self._items(picture, limit, span)]
+        return sorted(found)[: max(limit, 0)]
+
+    async def _items(self, picture: Picture, limit: int, span: tuple[str, str] | None = None) -> list[Item]:
         found: list[Item] = []
-        async for page in self._table.pages(execution(picture.head.id), prefix=f"m#{picture.life}#"):
+        prefix, most = f"m#{picture.life}#", limit + len(picture.gone)
+        pages = self._table.pages(execution(picture.head.id), prefix=prefix, between=span, limit=most)
+        async for page in pages:
             for item in page:
                 seq = mail_seq(item["sk"]["S"])
                 if seq <= picture.arrivals and seq not in picture.gone:
@@ -70,13 +80,15 @@ class Mailbox:
     async def keys(self, picture: Picture, seqs: Collection[int]) -> list[Item]:
         """Keys of the items with these numbers, as far as there are any."""
         wanted, found = set(seqs), list[Item]()
-        if not wanted:
-            return found
-        pages = self._table.pages(execution(picture.head.id), prefix=f"m#{picture.life}#", names=["pk", "sk"])
-        async for page in pages:
-            found += [item for item in page if mail_seq(item["sk"]["S"]) in wanted]
+        for lane in (1, 0):  # most mail is ordinary
             if len(found) == len(wanted):
                 break
+            span = mail_span(picture.life, lane, min(wanted), max(wanted))
+            pages = self._table.pages(execution(picture.head.id), between=span, names=["pk", "sk"])
+            async for page in pages:
+                found += [item for item in page if mail_seq(item["sk"]["S"]) in wanted]
+                if len(found) == len(wanted):
+                    break
         return found
 
     async def clear(self, keys: Iterable[Item]) -> None:

@@ -19,6 +19,7 @@ from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
     EVERYTHING,
+    MAIL_BATCH,
     PAYLOAD_LIMIT,
     Accepted,
     Appended,
@@ -26,6 +27,7 @@ from ..records import (
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -169,6 +171,9 @@ class DynamoStore(Store):
                 break
             await asyncio.sleep(clock.pause())
         return round(clock.machine()) + clock.ahead
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        return await self._begin(self._listing.mail(id, lane, after, limit))
 
     # -- for people ----------------------------------------------------------------------------------
 

@@ -114,6 +114,7 @@ class Commands:
             self._channels + name if change.tell else b"",
             b"%d" % len(change.entries),
             b"%d" % len(change.consumed),
+            b"1" if change.paging else b"",
         ]
         arguments += [entry.encode() for entry in change.entries]
         arguments += [b"%d" % seq for seq in change.consumed]

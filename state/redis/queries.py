@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InvalidInput
-from ..records import STATUSES, Filter, Head, Page, Value
+from ..records import STATUSES, Filter, Head, Mail, Page, Value
 from .commands import HEAD, head_of, mail_of
 from .exchange import Exchange, together
 from .keys import RARE, Partition, Partitions, digits, sha1
 from .scripts import script
 
 _DUE, _OWNERS, _LIST = script("due"), script("owners"), script("list")
+LANE = 2**40
+"""What the score of a mail counts for its lane; the rest is its number."""
 _STEPS = 500  # heads that one call looks at: it holds up everybody else for about a millisecond
 
 
@@ -130,6 +132,13 @@ class Queries:
         await together(both)
         return waiting.result(), bodies.result()
 
+    async def mail(self, id: str, lane: int, after: int, limit: int) -> list[Mail]:
+        name = id.encode()
+        at = self._partitions(name)
+        span = b"(%d" % (lane * LANE + max(after, 0)), b"(%d" % ((lane + 1) * LANE)
+        command = b"ZRANGEBYSCORE", at.of(b"mail", name), *span, b"LIMIT", b"0", b"%d" % max(limit, 0)
+        return await self._exchange.ask(at, _mails, *command)
+
     async def counts(self) -> dict[str, int]:
         answers = await together(self._exchange.ask(at, _list, b"HGETALL", at.counts) for at in self._partitions.all)
         counts: dict[str, int] = {}
@@ -222,6 +231,10 @@ def _texts(reply: Any) -> list[str]:
 
 def _bodies(reply: Any) -> list[str]:
     return [mail_of(member).body for member in reply]
+
+
+def _mails(reply: Any) -> list[Mail]:
+    return [mail_of(member) for member in reply]
 
 
 def _value(reply: Any) -> Value | None:

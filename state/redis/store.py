@@ -20,12 +20,14 @@ from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
     EVERYTHING,
+    MAIL_BATCH,
     Accepted,
     Appended,
     Change,
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -150,6 +152,9 @@ class RedisStore(Store):
 
     def watch(self, id: str) -> AbstractAsyncContextManager[asyncio.Event | None]:
         return self._open.watching.watch(id)
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        return await self._open.queries.mail(id, lane, after, limit)
 
     # -- for people ----------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from typing import TypeVar
 from ..errors import Conflict, InvalidInput, StoreError, StoreUnavailable
 from ..records import (
     EVERYTHING,
+    MAIL_BATCH,
     PAYLOAD_LIMIT,
     Accepted,
     Answer,
@@ -28,6 +29,7 @@ from ..records import (
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -221,6 +223,13 @@ class SealedStore(Store):
 
     def watch(self, id: str) -> AbstractAsyncContextManager[asyncio.Event | None]:
         return self.inner.watch(id)
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        mail = await self.inner.mail(id, lane, after, limit)
+        readable = self._contents(id).readable(mail)
+        if len(readable) < len(mail):
+            self._withheld.add(id)
+        return readable
 
     # -- for people ----------------------------------------------------------------------------------
 

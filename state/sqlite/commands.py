@@ -212,16 +212,26 @@ class Commands:
     # -- append --------------------------------------------------------------------------------------
 
     def append(self, change: Change) -> Appended:
-        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base, *texts, blobs, _, token) = (
-            change
-        )
+        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base) = change[:11]
+        (awaits, note, state, blobs, _, token, pages) = change[11:]
         fence = self._execute(_FENCE, (id,)).fetchone()
         if fence is None or fence[1] != version or fence[2] != owner:
             return self._repeated(change, fence)
         no, _, _, was, slept, _, length, arrived, waiting, deaths = fence
-        news = arrived != arrivals or (bool(consumed) and waiting > MAIL_BATCH)
+        news = arrived != arrivals or (bool(consumed) and not pages and waiting > MAIL_BATCH)
         waiting -= len(consumed)
-        values = (version + 1, length + len(entries), waiting, 0 if entries else deaths, base, *texts, at, token)
+        values = (
+            version + 1,
+            length + len(entries),
+            waiting,
+            0 if entries else deaths,
+            base,
+            awaits,
+            note,
+            state,
+            at,
+            token,
+        )
         if release or status != was or wake != slept:
             self._execute(_MOVE, (*values, status, wake, None if release and not news else owner, no))
         else:

@@ -21,3 +21,8 @@ DROP TABLE blob_of_all;
 
 -- name: 3
 ALTER TABLE execution ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
+
+-- 4: the control lane is found without walking through what else waits.
+
+-- name: 4
+CREATE INDEX mail_control ON mail (id) WHERE lane = 0;

@@ -93,6 +93,14 @@ class Queries:
         mails = self._rows(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, max(limit, 0)))
         return waiting, [mail[3] for mail in mails]
 
+    def mail(self, id: str, lane: int, after: int, limit: int) -> list[Mail]:
+        rows = self._rows(SQL["number"], (id,))
+        if not rows:
+            return []
+        first, last = rows[0][0] << SHIFT | max(after, 0) + 1, rows[0][0] << SHIFT | _LAST
+        found = self._rows(SQL["ordinary" if lane else "control"], (first, last, max(limit, 0)))
+        return [Mail._make(row) for row in found]
+
     def counts(self) -> dict[str, int]:
         return dict(self._rows(SQL["counts"]))
 

@@ -1,4 +1,4 @@
--- The file of a SqliteStore, version 3 (PRAGMA user_version). Times are milliseconds since the epoch.
+-- The file of a SqliteStore, version 4 (PRAGMA user_version). Times are milliseconds since the epoch.
 --
 -- execution   the heads: one small row for each execution, the one source of its status
 --   no        number of the row; journal, mail and blobs are clustered by it
@@ -82,6 +82,7 @@ CREATE TABLE mail (
     at INTEGER NOT NULL,
     body TEXT NOT NULL
 );
+CREATE INDEX mail_control ON mail (id) WHERE lane = 0;
 
 CREATE TABLE seen (
     bucket INTEGER NOT NULL,

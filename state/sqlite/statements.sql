@@ -58,8 +58,21 @@ INSERT INTO mail (id, lane, at, body) VALUES (?, ?, ?, ?)
 -- name: consume
 DELETE FROM mail WHERE id = ?
 
+-- The first of a mailbox. Each lane is read in its own order, as far as is needed: the control lane by its index.
+
 -- name: mailbox
-SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? ORDER BY lane, id LIMIT ?
+SELECT seq, lane, at, body FROM (
+    SELECT id & 0xfffffff AS seq, lane, at, body FROM mail WHERE id BETWEEN ?1 AND ?2 AND lane = 0 ORDER BY id LIMIT ?3)
+UNION ALL
+SELECT seq, lane, at, body FROM (
+    SELECT id & 0xfffffff AS seq, lane, at, body FROM mail WHERE id BETWEEN ?1 AND ?2 AND lane > 0 ORDER BY id LIMIT ?3)
+LIMIT ?3
+
+-- name: control
+SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? AND lane = 0 ORDER BY id LIMIT ?
+
+-- name: ordinary
+SELECT id & 0xfffffff, lane, at, body FROM mail WHERE id BETWEEN ? AND ? AND lane > 0 ORDER BY id LIMIT ?
 
 -- Deduplication.
 

@@ -18,12 +18,14 @@ from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
     EVERYTHING,
+    MAIL_BATCH,
     Accepted,
     Appended,
     Change,
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -129,6 +131,9 @@ class SqliteStore(Store):
 
     async def owners(self, now: int) -> Mapping[str, int]:
         return await self._ask(self._queries.owners, now)
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        return await self._ask(self._queries.mail, id, lane, after, limit)
 
     # -- for people ----------------------------------------------------------------------------------
 

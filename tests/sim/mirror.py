@@ -16,12 +16,14 @@ from zlib import crc32
 from overwinter.state.errors import Conflict, StoreError
 from overwinter.state.records import (
     EVERYTHING,
+    MAIL_BATCH,
     Accepted,
     Appended,
     Change,
     Dump,
     Filter,
     Head,
+    Mail,
     NewExecution,
     NewMail,
     Page,
@@ -177,6 +179,11 @@ class Mirror(Ledger):
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         model = await super().history(id, after, limit)
         self._compare(id, "history", list(model), _list(self._do(lambda: self._of(id).history(id, after, limit))))
+        return model
+
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        model = await super().mail(id, lane, after, limit)
+        self._compare(id, "mail", list(model), _list(self._do(lambda: self._of(id).mail(id, lane, after, limit))))
         return model
 
     async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:

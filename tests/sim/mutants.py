@@ -1,4 +1,4 @@
-"""The protocol, broken in five ways. Each must be found out by the simulator, or the simulator proves nothing."""
+"""The protocol, broken in seven ways. Each must be found out by the simulator, or the simulator proves nothing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from overwinter.orchestrator.activation import Activation
-from overwinter.orchestrator.decider import Effect, Fact, Post, Spawn
+from overwinter.orchestrator.decider import Decision, Effect, Fact, Post, Spawn
 from overwinter.orchestrator.engine import Engine
+from overwinter.orchestrator.offering import Offering
 from overwinter.state.records import Appended, Change, Head, NewMail
 from overwinter.testing import Ledger
 
@@ -64,13 +65,39 @@ class NoResend(Engine):
         await super().deliver(activation, effect)
 
 
+class _TimersFirst(Offering):
+    """The timers that are due are offered, then the mail."""
+
+    def mail(self, *, is_stuck: bool) -> Decision | None:
+        self._stopped = False
+        if not is_stuck:
+            self.timers()
+        return super().mail(is_stuck=is_stuck)
+
+
+class TimersFirst(Engine):
+    """Who comes late to look finds the deadline and not what came by then."""
+
+    def _supersede(self, activation: Activation) -> None:
+        activation.offering = _TimersFirst(activation, activation.mailbox, activation.deadlines)
+        super()._supersede(activation)
+
+
+class NoLook(Engine):
+    """A timer fires without a look at what other processes have accepted."""
+
+    def _supersede(self, activation: Activation) -> None:
+        activation.deadlines.looked = 2**62
+        super()._supersede(activation)
+
+
 LEDGERS: dict[str, type[Ledger]] = {
     "no fence": NoFence,
     "release ignoring mail": ReleaseIgnoringMail,
     "lease without wake": LeaseWithoutWake,
     "accept after finish": AcceptAfterFinish,
 }
-ENGINES: dict[str, type[Engine]] = {"no resend": NoResend}
+ENGINES: dict[str, type[Engine]] = {"no resend": NoResend, "timers first": TimersFirst, "no look": NoLook}
 
 
 def worlds() -> list[tuple[str, dict[str, Any]]]:

@@ -16,7 +16,7 @@ from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
-from overwinter.state.errors import Denied, InDoubt
+from overwinter.state.errors import Denied, InDoubt, TimedOut
 from overwinter.tests.sim.desk import answers
 
 Shape = dict[str, Any]
@@ -41,10 +41,15 @@ class Generator:
         kinds += ["state", "until", "callback", "agent"]
         if depth:
             kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached"]
+            kinds += ["deadline"] * 3
         return self._make(draw.choice(kinds), depth)
 
     def _make(self, kind: str, depth: int) -> Shape:
         draw = self._draw
+        if kind == "deadline":  # it passes while a step is running
+            asking, step = self._make("approve", 0), self._make("step", 0)
+            items = [{**asking, "within": draw.choice((700, 1500))}, {**step, "ms": 2500}]
+            return {"kind": "gather", "label": self._label(), "items": items}
         shape: Shape = {"kind": kind, "label": self._label()}
         if kind in ("step", "flaky", "once", "map"):
             shape["value"] = draw.randint(0, 999)
@@ -55,6 +60,8 @@ class Generator:
             shape["count"] = draw.randint(0, 6)
         elif kind == "sleep":
             shape["ms"] = draw.choice((0, 10, 100, 700, 4000))
+        elif kind in ("signal", "approve", "callback"):
+            shape["within"] = draw.choice((0, 0, 300, 1500, 4000))  # ms in which it must come; 0: whenever
         elif kind in ("seq", "par", "gather"):
             shape["items"] = [self.shape(depth - 1) for _ in range(draw.randint(2, 4))]
         elif kind in ("child", "detached"):
@@ -100,7 +107,7 @@ def fits(shape: Shape, value: Any) -> bool:
     if kind == "agent":
         return bool(value == answers(f"look {label}"))
     if kind in ("signal", "callback"):
-        return bool(value == f"data of {label}")
+        return bool(value == f"data of {label}" or (value == "late" and shape["within"]))
     if kind == "approve":
         return value in ("approved", "denied")
     if kind == "rounds":
@@ -151,14 +158,8 @@ class Doing:
             return await ctx.child(self.shapes, shape["shape"])
         if kind == "detached":
             return await ctx.child(self.shapes, shape["shape"], detached=True)
-        if kind == "signal":
-            return await ctx.wait_for(label)
-        if kind == "approve":
-            return await self._approve(ctx, label)
-        if kind == "callback":
-            callback = ctx.callback(label)
-            await ctx.step(self._hand_out, callback.token, label, name=f"{label} token")
-            return await callback
+        if kind in ("signal", "approve", "callback"):
+            return await self._ask(ctx, kind, label, shape["within"] / 1000 or None)
         if kind == "state":
             await ctx.state.put(label, {"value": label})
             return (await ctx.state.get(label))["value"]
@@ -200,12 +201,21 @@ class Doing:
 
         return item
 
-    async def _approve(self, ctx: Context, what: str) -> str:
+    async def _ask(self, ctx: Context, kind: str, label: str, within: float | None) -> Any:
+        """Wait for what somebody outside is to do."""
         try:
-            await ctx.approve(what)
+            if kind == "signal":
+                return await ctx.wait_for(label, timeout=within)
+            if kind == "approve":
+                await ctx.approve(label, timeout=within)
+                return "approved"
+            callback = ctx.callback(label, timeout=within and 3 * within, heartbeat=within)
+            await ctx.step(self._hand_out, callback.token, label, name=f"{label} token")
+            return await callback
+        except TimedOut:
+            return "late"
         except Denied:
             return "denied"
-        return "approved"
 
     async def _step(self, ctx: Context, shape: Shape, after: str) -> Any:
         once = shape["kind"] == "once"

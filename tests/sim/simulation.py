@@ -277,15 +277,21 @@ class Simulation:
             await asyncio.sleep(0.2)
 
     async def _complete(self, token: str, label: str) -> None:
-        await asyncio.sleep(self.draw.uniform(0, 2.0))
         try:
+            for _ in range(self.draw.choice((0, 0, 1, 3))):
+                await asyncio.sleep(self.draw.uniform(0, 1.0))
+                await self._ask(lambda runtime: runtime.heartbeat(token))
+            await asyncio.sleep(self.draw.uniform(0, 2.0))
             for _ in range(self.draw.choice((1, 1, 2))):
                 await self._ask(lambda runtime: runtime.callback(token, value=f"data of {label}"))
         except AlreadyFinished:
             return
 
     async def _help(self, id: str, what: str, fact: dict[str, Any]) -> None:
-        await asyncio.sleep(self.draw.uniform(0, 2.0))
+        pause, until = self.draw.uniform(0, 2.0), fact.get("until")
+        if until is not None and self.draw.random() < 0.6:  # at the last moment
+            pause = (until - self._loop.clock() - self.draw.choice((0, 1, 5, 50, 300))) / 1000
+        await asyncio.sleep(max(0.0, pause))
         try:
             for _ in range(self.draw.choice((1, 1, 2))):
                 await (self._decide(id, what) if fact["type"] == "ordered" else self._signal(id, what))

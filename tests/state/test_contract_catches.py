@@ -13,6 +13,7 @@ from overwinter.state.memory import MemoryStore
 from overwinter.state.records import (
     EVERYTHING,
     FINAL,
+    MAIL_BATCH,
     Accepted,
     Answer,
     Appended,
@@ -20,6 +21,7 @@ from overwinter.state.records import (
     Dump,
     Filter,
     Head,
+    Mail,
     NewMail,
     Page,
     Value,
@@ -163,6 +165,22 @@ class OnlyTheFirstBatch(MemoryStore):
         answer = super()._append(change)
         execution.mail = kept
         return answer
+
+
+class OnlyTheFirstPage(MemoryStore):
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        return await super().mail(id, lane, 0, limit)
+
+
+class PagesOfAllLanes(MemoryStore):
+    async def mail(self, id: str, lane: int, after: int = 0, limit: int = MAIL_BATCH) -> Sequence[Mail]:
+        both = [*await super().mail(id, 0, after, limit), *await super().mail(id, 1, after, limit)]
+        return sorted(both)[:limit]
+
+
+class PagingIgnored(MemoryStore):
+    def _append(self, change: Change) -> Appended:
+        return super()._append(change._replace(paging=False))
 
 
 class WakeLostOnRelease(MemoryStore):

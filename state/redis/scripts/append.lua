@@ -10,7 +10,8 @@
 --      13 arrivals as the owner knows them
 --      14 channel on which to tell of it; empty: nobody is told
 --      15 number of entries  16 number of consumed mails
---      17 … the entries, then the seq of each consumed mail, then digest and bytes of the blobs, in turn
+--      17 "1": the owner reads a long mailbox on by itself
+--      18 … the entries, then the seq of each consumed mail, then digest and bytes of the blobs, in turn
 --
 -- Answers -1: another owner has moved it on. arrivals * 2, plus 1 when the lease is free. Or, when the owner is to
 -- be given the mailbox, {arrivals, mail …}; the lease stands then.
@@ -37,15 +38,15 @@ if h[1] ~= version or had ~= owner then
   return mailbox()
 end
 
-local crowded = consumed > 0 and redis.call('ZCARD', mail) > BATCH
+local crowded = consumed > 0 and ARGV[17] == '' and redis.call('ZCARD', mail) > BATCH
 local unseen = arrived ~= arrivals or crowded
 local freed = release == '1' and not unseen
 wake = wake ~= '' and wake
 
 -- The first write may be refused for lack of memory, none after it: nothing is ever done by halves.
 local length = h[7]
-for first = 17, 16 + written, 1000 do
-  length = redis.call('RPUSH', journal, unpack(ARGV, first, math.min(first + 999, 16 + written)))
+for first = 18, 17 + written, 1000 do
+  length = redis.call('RPUSH', journal, unpack(ARGV, first, math.min(first + 999, 17 + written)))
 end
 redis.call('HSET', head, 'version', tonumber(version) + 1, 'length', length, 'token', token, 'status', status,
   'base', base, 'updated', at, 'awaits', awaits, 'note', note, 'state', state)
@@ -55,8 +56,8 @@ end
 if freed then redis.call('HDEL', head, 'owner', 'grant') end
 if written > 0 and h[8] then redis.call('HDEL', head, 'deaths') end
 
-local last = 16 + written + consumed
-for i = 17 + written, last do
+local last = 17 + written + consumed
+for i = 18 + written, last do
   local score = 1099511627776 + ARGV[i] -- most mail is ordinary
   if redis.call('ZREMRANGEBYSCORE', mail, score, score) == 0 then
     redis.call('ZREMRANGEBYSCORE', mail, ARGV[i], ARGV[i])
