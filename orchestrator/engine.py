@@ -14,7 +14,7 @@ import os
 import random
 import socket
 import uuid
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution,
 from ..state.sealing.marker import refuse_sealed
 from ..state.store import Store
 from .activation import Activation
+from .cache import Cache
 from .clock import SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
@@ -70,7 +71,7 @@ class Engine:
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self.turns: Turns
-        self._cache: OrderedDict[str, Activation] = OrderedDict()
+        self._cache: Cache[Activation] = Cache(settings.cache)
         self._tokens = itertools.count()
         self._mark = uuid.uuid4().hex[:12]
         self.waiters = Waiters()
@@ -126,9 +127,7 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for cached in self._cache.values():
-            cached.decider.close()
-        self._cache.clear()
+        self._cache.close()
         self.performer.close()
         self.waiters.cancel()
         try:
@@ -165,15 +164,20 @@ class Engine:
         await self.leases.notice_move()
         if self.moved:
             raise StoreMoved(self.moved)
-        cached = self._cache.get(id)
-        known = cached.version if cached is not None else None
-        now = self.clock()
+        known, now = self._known(id), self.clock()
         call = self.store.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
         accept = asyncio.ensure_future(call)
         self._asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id, now))
         return await asyncio.shield(accept)
+
+    def _known(self, id: str) -> int | None:
+        """The version whose state is here, or will be when the store comes to look: a release may be on its way."""
+        active = self.active.get(id)
+        if active is not None and active.committing and not active.stale and self._cache.size:
+            return active.version + 1
+        return self._cache.version(id)
 
     def _has_room(self, id: str) -> bool:
         return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
@@ -206,14 +210,12 @@ class Engine:
         if head.deaths and not self.suspects.may_begin(head.id, head.deaths):
             self._spawn(self.leases.hand_back(head))
             return
-        cached = self._cache.pop(head.id, None)
-        if cached is not None and accepted.entries is None and not head.deaths:
+        cached = self._cache.take(head.id, -1 if head.deaths else head.version)
+        if cached is not None:
             self._supersede(cached)
             self.taken += 1
             cached.wake(accepted.mail, head, asked)
             return
-        if cached is not None:
-            cached.decider.close()
         function = self.functions.get(head.function)
         if function is None or self.draining:
             self.sweeper.leave(head.id, FOREIGN)
@@ -301,12 +303,10 @@ class Engine:
         activation.over = True
         if activation.unheard():
             self._spawn(self.leases.take_up(activation))
-        if activation.stale or not current or self.settings.cache == 0:
+        if activation.stale or not current:
             activation.decider.close()
         else:
-            self._cache[activation.id] = activation
-            if len(self._cache) > self.settings.cache:
-                self._cache.popitem(last=False)[1].decider.close()
+            self._cache.keep(activation)
         if change.wake is not None:
             self.sweeper.wake_at(change.wake)
         self._made_room()
