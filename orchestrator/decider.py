@@ -61,6 +61,7 @@ class Spawn(NamedTuple):
     function: str  # name of a workflow or agent
     input: Any  # plain JSON
     detached: bool  # nobody waits for it; it is not cancelled with this one
+    depth: int = 0  # how many executions are above the one that starts it
 
 
 class Post(NamedTuple):

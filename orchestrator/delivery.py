@@ -38,13 +38,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
+NESTED = 256
+"""How many executions may be above one: children of children, attached or not. Endless recursion ends there."""
 
 
-def start_mail(at: int, value: Any, *, parent: str | None = None, by: str = "") -> NewMail:
+def start_mail(at: int, value: Any, *, parent: str | None = None, depth: int = 0, by: str = "") -> NewMail:
     """The first mail of an execution; its constant key makes starting idempotent."""
     fact: Fact = {"type": "start", "at": at, "input": value, "seed": secrets.token_hex(16)}
     if parent is not None:
         fact["parent"] = parent
+    if depth:
+        fact["depth"] = depth
     if by:
         fact["by"] = by
     return mail_of(fact, keys.START, lane=1)
@@ -72,9 +76,14 @@ class Delivery:
     async def _spawn(self, activation: Activation, effect: Spawn) -> None:
         engine, parent = self._engine, None if effect.detached else activation.id
         try:
+            if effect.depth >= NESTED:
+                raise InvalidInput(
+                    f"{effect.function} would be nested more than {NESTED} executions deep; let a child that goes on "
+                    "for ever use ctx.checkpoint, or begin it from outside"
+                )
             function = engine.function(effect.function)
             value = checked(function, effect.input)
-            mail = start_mail(engine.clock(), value, parent=activation.id)
+            mail = start_mail(engine.clock(), value, parent=activation.id, depth=effect.depth + 1)
             create = NewExecution(function.name, function.kind, parent)
             accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
             head = accepted.head

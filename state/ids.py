@@ -10,10 +10,13 @@ Ids are compared character by character; nothing is trimmed, folded or normalise
 
 from __future__ import annotations
 
+import hashlib
+
 from .errors import InvalidInput
 
 LONGEST = 200
 """Characters that a chosen id may have."""
+_SHOWN = 120
 LONGEST_KEPT = 2000
 """Bytes that the id of any execution may have: a session's holds its agent's name, a child's its parent's id."""
 
@@ -25,6 +28,15 @@ def check_id(id: object, what: str = "an id") -> str:
     if len(id) > LONGEST or not _is_plain(id):
         raise InvalidInput(f"{id[:80]!r} can't be {what}; use 1 to {LONGEST} printable characters without outer spaces")
     return id
+
+
+def child_id(parent: str, op: str) -> str:
+    """The id of a child for which nobody has chosen one: its parent's and the operation, and, where that would be
+    longer than a chosen one, its beginning and a hash of it. So ids stay short however deep children are nested."""
+    id = f"{parent}/{op}"
+    if len(id) <= LONGEST:
+        return id
+    return f"{id[:_SHOWN]}..{hashlib.sha256(id.encode()).hexdigest()[:32]}"
 
 
 def check_kept(id: str, what: str = "an execution's id") -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from ...state.codec import mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
+from ...state.ids import child_id
 from ..calls import OpenCalls
 from ..decider import Decision, Effect, Fact, Invoke, Verdict
 from ..failures import Failure
@@ -225,7 +226,7 @@ class AgentLoop:
             "op": call.op,
             "kind": "child",
             "name": tool.child,
-            "id": f"{self._run.id}/{call.op}",
+            "id": child_id(self._run.id, call.op),
             "detached": False,
             "input": tool.input(arguments),
         }

@@ -54,6 +54,7 @@ class Run:
         self.unsent: dict[str, None] = {}  # of these, what was not handed out
         self.abandoned: list[str] = []
         self.final = ""  # the final status
+        self.depth = 0  # how many executions are above this one
         self.cancelling: Fact | None = None
         self.at = 0  # time of the last fact
         self.clock = 0  # the latest time known
@@ -139,6 +140,7 @@ class Run:
         if self.mode is not Mode.NEW:
             return False
         self.mode = Mode.ONCE
+        self.depth = entry.get("depth", 0)
         self._begin("", entry.get("input"))
         return True
 
@@ -268,7 +270,7 @@ class Run:
             turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
-            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False))
+            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False, self.depth))
         return True
 
     def _observed(self, entry: Fact) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ...state.codec import plain, stored
 from ...state.errors import InvalidInput
-from ...state.ids import check_id
+from ...state.ids import check_id, child_id
 from .. import keys
 from ..decider import Fact, Post, Spawn
 from .operation import Decode, Operation
@@ -81,23 +81,26 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
             raise
         value = plain(value)  # it was accepted when it was ordered
     renewed = run.renewed.get(op)
-    chosen = f"{run.id}/{op}" if id is None else check_id(id, "the id of a child")
-    child_id = chosen + (f"~{renewed[1]}" if renewed else "")
-    if child_id in run.children:
-        raise InvalidInput(f"{child_id!r} is the id of a child that is open already; give each child its own")
-    child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), child_id, detached)
+    chosen = child_id(run.id, op) if id is None else check_id(id, "the id of a child")
+    whole = chosen + (f"~{renewed[1]}" if renewed else "")
+    ahead = run.recorded.get(op)
+    if ahead is not None and id is None:
+        whole = ahead.get("id", whole)  # a release that made ids in another way may have ordered it
+    if whole in run.children:
+        raise InvalidInput(f"{whole!r} is the id of a child that is open already; give each child its own")
+    child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), whole, detached)
     run.open(child)
-    run.children[child_id] = op
+    run.children[whole] = op
     run.own[op] = {
         "type": "ordered",
         "op": op,
         "at": run.began(op),
         "kind": "child",
         "name": name,
-        "id": child_id,
+        "id": whole,
         "detached": detached,
     }
-    run.effect(Spawn(op, child_id, name, value, detached))
+    run.effect(Spawn(op, whole, name, value, detached, 0 if run.origin is None else run.origin.depth))
     return child
 
 
@@ -129,6 +132,7 @@ class Parenting(Scope):
 
         Attached: awaiting the child gives its output; when this execution ends first, the child is cancelled.
         Detached: awaiting gives its id as soon as its start is durable; it lives on by itself. ``id`` defaults
-        to ``<this execution>/<operation>``; an id that exists already joins that execution.
+        to ``<this execution>/<operation>``, shortened where that is long; an id that exists already joins that
+        execution.
         """
         return begin(self._run, self._next(), target, input, id, detached)

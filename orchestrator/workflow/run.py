@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "first", "input", "note", "parent", "seed")
+    __slots__ = ("at", "depth", "first", "input", "note", "parent", "seed")
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
         self.input: Any = fact.get("input")
         self.seed: str = str(fact.get("seed", ""))
         self.parent: str | None = fact.get("parent")
+        self.depth: int = fact.get("depth", 0)
         self.first: int = fact.get("first", 0)
         self.note: str = fact.get("note", "")
 
@@ -143,6 +144,8 @@ class Run:
         self.following = {"type": "checkpoint", "input": input, "seed": next_seed(self.origin.seed), "first": first}
         if self.origin.parent is not None:
             self.following["parent"] = self.origin.parent
+        if self.origin.depth:
+            self.following["depth"] = self.origin.depth
         if self.note:
             self.following["note"] = self.note
         self.let_go()
