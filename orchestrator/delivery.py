@@ -25,7 +25,7 @@ from ..state.errors import (
     StoreUnavailable,
 )
 from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
-from . import failures, keys
+from . import failures, keeping, keys
 from .activation import Activation
 from .calling import checked
 from .decider import Access, Fact, Post, Spawn
@@ -159,10 +159,11 @@ class Delivery:
         return fact
 
     async def read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
-        """What is needed to go on with a leased execution, its blobs in place. ``texts`` is the journal, if it is
-        there already. Raises StoreCorrupt, other StoreErrors."""
+        """What is needed to go on with a leased execution, its blobs in place, and the events that its checkpoint
+        names. ``texts`` is the journal, if it is there already. Raises StoreCorrupt, other StoreErrors."""
         entries = [decode(text) for text in (await self.journal(head) if texts is None else texts)]
         await self._engine.fill(head.id, entries)
+        await keeping.bring(self._engine.store, head.id, head.base, entries)
         return entries
 
     async def journal(self, head: Head) -> list[str]:

@@ -31,6 +31,7 @@ from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .entries import decode, resolve
 from .health import Health
+from .keeping import lacks
 from .leases import Leases
 from .moving import refuse_moved
 from .performing import Performer
@@ -164,9 +165,9 @@ class Engine:
         await self.leases.notice_move()
         if self.moved:
             raise StoreMoved(self.moved)
-        known, now = self._known(id), self.clock()
-        call = self.store.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
-        accept = asyncio.ensure_future(call)
+        now, known = self.clock(), self._known(id)
+        accepted = self.store.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
+        accept = asyncio.ensure_future(accepted)
         self._asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id, now))
@@ -231,7 +232,7 @@ class Engine:
         if doubtful and self._set_aside(activation, accepted, head):
             return
         entries = accepted.entries
-        if entries is None or head.status in FINAL or any('"blob":' in text for text in entries):
+        if entries is None or head.status in FINAL or lacks(entries):
             activation.effects.run("load", partial(self._load_slowly, activation, head, entries))
         else:
             try:

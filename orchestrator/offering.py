@@ -120,6 +120,8 @@ class Offering:
             return decision
         changes = kind == "resumed" or (kind == "paused" and not host.paused)
         host.pending.consume(mail, journal=changes)
+        if changes:
+            host.decider.offer(fact)  # it does not take it; it only counts the journal
         if kind == "paused":
             host.paused = True
         elif kind == "resumed":

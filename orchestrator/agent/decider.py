@@ -52,6 +52,9 @@ class AgentLoop:
 
     def offer(self, fact: Fact) -> Verdict:
         run = self._run
+        if fact["type"] in ("paused", "resumed"):  # journaled all the same
+            run.sequence += 1
+            return Verdict.IGNORED
         if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
             repeated = run.mode is Mode.ONCE or (run.turn is not None and run.turn.id == fact.get("id"))
             return Verdict.IGNORED if repeated else Verdict.LATER

@@ -11,9 +11,10 @@ from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, StoreCorrupt
 from .. import failures
 from ..decider import Decision, Fact, Post, Verdict
+from ..keeping import Kept, keep, kept
 from ..resilience import Policy
 from . import mismatch
 from .context import Context
@@ -51,6 +52,7 @@ class WorkflowDecider:
         self._first = False  # the first of them was the start of a new journal
         self._over = ""  # final status, once its entry is written
         self._closed = False
+        self._kept: list[Kept] = []  # the events that go on with the checkpoint that a replay begins from
 
     def _new_run(self, at: int) -> Run:
         run = Run(self._id, self._workflow.name, self._workflow.policy, at)
@@ -64,6 +66,10 @@ class WorkflowDecider:
         journal = reopened(entries)
         run, facts = self._run, journal.entries
         begun = max((index for index, entry in enumerate(facts) if entry["type"] == "checkpoint"), default=-1)
+        try:
+            self._kept = kept(facts[begun], first, entries) if begun >= 0 else []
+        except StoreCorrupt as error:
+            run.stuck = str(error)
         run.renewed = journal.renewed
         run.recorded = _ahead(facts, begun + 1, journal.loose)
         run.loop.quiet = True
@@ -72,6 +78,7 @@ class WorkflowDecider:
             entry = facts[index]
             if entry["type"] in _OUTSIDE:
                 continue
+            run.number = first + (index if journal.positions is None else journal.positions[index])
             if index in journal.loose:
                 if self._fits(entry):
                     self._apply(entry)
@@ -88,10 +95,13 @@ class WorkflowDecider:
             run.turn()
 
     def offer(self, fact: Fact) -> Verdict:
-        run = self._run
+        run, kind = self._run, fact["type"]
+        if kind in _OUTSIDE:  # journaled all the same
+            self._length += 1
+            return Verdict.IGNORED
         if self._closed or run.stuck:
             return Verdict.LATER
-        kind = fact["type"]
+        run.number = self._length + 1
         if run.following is not None and kind == "cancel":
             return Verdict.LATER
         began = kind == "start" and self._length == 0 and self._taken == 0
@@ -152,7 +162,7 @@ class WorkflowDecider:
         """One journal entry. False: the code disagrees with it."""
         kind, run = entry["type"], self._run
         if kind == "checkpoint":
-            self._begin(Origin(entry), entry.get("events", ()))
+            self._begin(Origin(entry), self._kept)
             return True
         if kind == "ordered":
             return self._ordered(entry)
@@ -208,11 +218,11 @@ class WorkflowDecider:
         del self._run.own[entry["op"]]
         return True
 
-    def _begin(self, origin: Origin, events: Sequence[Fact]) -> None:
+    def _begin(self, origin: Origin, events: Sequence[Kept]) -> None:
         run = self._run
         run.timers.now = max(run.timers.now, origin.at)
         for event in events:
-            run.events.setdefault(str(event["name"]), []).append(event)
+            run.events.setdefault(str(event.fact["name"]), []).append(event)
         run.origin = origin
         ctx = Context(run, first=origin.first)
         try:
@@ -243,12 +253,13 @@ class WorkflowDecider:
         if run.following is None or run.unsent or run.stuck:
             return False
         entry = run.following
-        entry["events"] = [event for name in run.events for event in run.events[name]]
+        events = [event for name in run.events for event in run.events[name]]
+        keep(entry, events)
         entry["at"] = run.timers.now
         decision.entries.append(entry)
         decision.base = self._length + len(decision.entries)
         self._run = self._new_run(run.timers.now)
-        self._begin(Origin(entry), entry["events"])
+        self._begin(Origin(entry), events)
         return True
 
     def _end(self, decision: Decision) -> None:

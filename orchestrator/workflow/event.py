@@ -98,9 +98,9 @@ class Listening(Scope):
         event: Event[Any] = Event(run, self._next(), name, decoder(type, f"event {name!r}"), match)
         run.open(event)
         waiting = run.events.get(name, [])
-        for fact in list(waiting):
-            if event.accepts(fact):
-                waiting.remove(fact)
+        for kept in list(waiting):
+            if event.accepts(kept.fact):
+                waiting.remove(kept)
                 break
             if event.done():
                 break

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
 from ..decider import Fact, when
+from ..keeping import Kept
 from .approval import Approving
 from .callback import Callback
 from .child import Child, tell_to_cancel
@@ -67,7 +68,7 @@ def event(run: Run, fact: Fact) -> bool:
     for listener in list(listeners):
         if listener.accepts(fact):
             return True
-    run.events.setdefault(name, []).append(fact)
+    run.events.setdefault(name, []).append(Kept(run.number, fact))
     return True
 
 

@@ -12,11 +12,13 @@ from ..decider import Fact
 
 class Journal(NamedTuple):
     """Entries to apply. ``loose`` are the positions in ``entries`` that are dropped when the code has not asked
-    for them. ``renewed``: operations that begin again, with the time and the number of the retry."""
+    for them. ``renewed``: operations that begin again, with the time and the number of the retry. ``positions``:
+    where each stood in the journal, when some were left out."""
 
     entries: Sequence[Fact]
     loose: frozenset[int] = frozenset()
     renewed: dict[str, tuple[int, int]] = {}
+    positions: Sequence[int] | None = None
 
 
 def reopened(entries: Sequence[Fact]) -> Journal:
@@ -40,6 +42,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         [entries[index] for index in kept],
         frozenset(position for position, index in enumerate(kept) if index in loose),
         renewed,
+        kept,
     )
 
 

@@ -14,6 +14,7 @@ from ...state.errors import InvalidInput
 from .. import failures
 from ..calls import OpenCalls
 from ..decider import Effect, Fact, Post, Spawn, when
+from ..keeping import Kept
 from ..resilience import Policy
 from . import mismatch
 from .loop import Halt, Loop, Task
@@ -57,7 +58,8 @@ class Run:
         self.people: dict[str, Operation[Any]] = {}  # what somebody outside is to do
         self.own: dict[str, Fact] = {}  # entries to journal
         self.abandoned: list[str] = []
-        self.events: dict[str, list[Fact]] = {}  # arrived before anybody waited
+        self.events: dict[str, list[Kept]] = {}  # arrived before anybody waited
+        self.number = 0  # of the entry that is being taken
         self.listeners: dict[str, list[Event[Any]]] = {}
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times

@@ -18,7 +18,8 @@ from overwinter.tests.engine.bench import Bench, at_bench
 async def deeper(ctx: Context, left: int) -> int:
     if left == 0:
         return 0
-    return 1 + int(await ctx.child("deeper", left - 1))
+    below: int = await ctx.child("deeper", left - 1)
+    return 1 + below
 
 
 def test_children_may_be_nested_as_deep_as_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +41,10 @@ def test_endless_recursion_ends(detached: bool) -> None:
         if number % 2:  # what is above is not forgotten with the history
             await ctx.checkpoint(number + 1)
         try:
-            await ctx.child("endless", number + 1, detached=detached)
+            if detached:
+                await ctx.child("endless", number + 1, detached=True)
+            else:
+                await ctx.child("endless", number + 1)
         except ExecutionError as error:
             return str(error)
         return "began it"
