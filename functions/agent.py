@@ -23,6 +23,7 @@ from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
 from ..orchestrator.resilience import Breaker, Policy, Retry
 from ..orchestrator.workflow.targets import losses
+from ..security.redaction import holds_a_secret, remember
 from ..state.codec import adapter, decoder, dumps, form, loads, taker
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, milliseconds, money, size
@@ -129,6 +130,7 @@ class Agent(Generic[Out_co]):
         self.window = _window(history)
         self.model_policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self.settings = dict(settings or {})
+        remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self._tools = _by_name(self.name, tools)
         self._schemas: tuple[ToolSchema, ...] | None = None
 

@@ -24,6 +24,10 @@ _REMEMBERED_LIMIT = 1000
 _NAMED = re.compile(
     r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|PASS|PWD|CREDENTIAL)S?(?:_(?:[A-Z]|\d+|OLD|NEW))?$"
 )
+_HOLDS = re.compile(
+    r"(?i)api[-_]?key|access[-_]?key|private[-_]?key|secret|passw(?:or)?d|passphrase|authorization|cookie|credential|"
+    r"(?:access|auth|bearer|refresh|id|session|security)[-_]?token|x-[a-z-]*(?:token|key)"
+)
 _NOT_SECRET = frozenset({"OVERWINTER_KEYS", "PWD", "OLDPWD"})  # the first holds references
 
 LOGGERS = ("overwinter", "overwinter.http", "overwinter.aws")
@@ -46,12 +50,21 @@ def remember_address(dsn: str) -> None:
 
 def redacted(text: str) -> str:
     """The text with ``***`` in place of secrets."""
-    known = _pattern(frozenset(_of_environment() | _remembered))
-    if known is not None:
-        text = known.sub(MASK, text)
-    for form, instead in _FORMS:
-        text = form.sub(instead, text)
+    for known in _forms(frozenset(_of_environment() | _remembered)):
+        if known in text:
+            text = text.replace(known, MASK)
+    small = text.lower()
+    for words, form, instead in _FORMS:
+        for word in words:
+            if word in small:
+                text = form.sub(instead, text)
+                break
     return text
+
+
+def holds_a_secret(name: str) -> bool:
+    """Whether a header, an attribute or a key of that name holds one, whatever it looks like."""
+    return _HOLDS.search(name) is not None
 
 
 class Redacting(logging.Filter):
@@ -92,11 +105,10 @@ def _names_a_secret(name: str) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _pattern(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    """One pattern for all of them, in the forms in which they may come back; the longest first."""
+def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
+    """All of them in the forms in which they may come back; the longest first."""
     forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), repr(secret)[1:-1])}
-    forms = {form for form in forms if form.strip("* ")}
-    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))) if forms else None
+    return tuple(sorted((form for form in forms if form.strip("* ")), key=len, reverse=True))
 
 
 def _kept(match: re.Match[str]) -> str:
@@ -105,27 +117,53 @@ def _kept(match: re.Match[str]) -> str:
 
 
 _SECRET_NAME = (
-    r"(?:[\w.-]{0,32}(?:api[-_]?key|access[-_]?key|secret[-_]?key|private[-_]?key|[-_]token|secret|passw(?:or)?d|passphrase)"
-    r"|token|pwd|authorization|cookie|set-cookie)"
+    r"(?:(?:api|access|secret|private|account)[-_]?key|(?<![A-Za-z0-9])token|secret|passw(?:or)?d|passphrase|pwd"
+    r"|authorization|cookie)"
 )
-_FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+_NAMES = ("key", "token", "secret", "passw", "passphrase", "pwd", "authorization", "cookie")
+_FORMS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    # Words of which one must stand in the text, in small letters; the form; what is put in its place.
     # Whole private keys.
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), MASK),
+    (
+        ("private key-----",),
+        re.compile(r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
+        MASK,
+    ),
     # Keys of providers, by their prefix; those that are masked in the middle too. Without a digit it is a word.
-    (re.compile(r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_*-]*[0-9*])[A-Za-z0-9_*-]{12,}"), MASK),
-    (re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
-    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,}"), MASK),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), MASK),
+    (
+        ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),
+        re.compile(r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_*-]{0,200}[0-9*])[A-Za-z0-9_*-]{12,}"),
+        MASK,
+    ),
+    (("akia", "asia"), re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
+    (
+        ("gh", "glpat-", "xox", "aiza", "hf_", "gsk_", "xai-", "npm_", "pypi-"),
+        re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,}"),
+        MASK,
+    ),
+    (("eyj",), re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*"), MASK),
     # Credentials of HTTP.
-    (re.compile(r"(?i)\b((?:bearer|basic)\s+)(?=[\w.~+/-]*[0-9=])[\w.~+/-]{8,}=*"), _kept),
-    # Named in a URL, an assignment or a dump: password=…, 'api-key': '…', "token": "…".
-    (re.compile(rf"(?i)(\b{_SECRET_NAME}=)(?!{re.escape(MASK)})(?:'[^']*'|\"[^\"]*\"|[^\s&;,'\")\]}}]+)"), _kept),
-    (re.compile(rf"(?i)([\"']{_SECRET_NAME}[\"']\s*:\s*b?)(?:'[^']+'|\"[^\"]+\")"), lambda m: f'{m[1]}"{MASK}"'),
-    (re.compile(rf"(?i)(\b{_SECRET_NAME}:\s+)(?=[\w.~+/-]*[0-9])[\w.~+/-]{{8,}}=*"), _kept),
-    (re.compile(r"(?i)([?&](?:key|sig|signature|x-amz-[a-z-]+)=)[^\s&'\"]+"), _kept),
+    (
+        ("bearer", "basic"),
+        re.compile(r"(?i)\b((?:bearer|basic)\s{1,20})(?=[\w.~+/-]{0,200}[0-9=])[\w.~+/-]{8,}=*"),
+        _kept,
+    ),
+    # Named in a URL, an assignment or a dump: password=…, 'api-key': '…', "token": "…", api_key: …
+    (
+        _NAMES,
+        re.compile(rf"(?i)({_SECRET_NAME}=)(?!{re.escape(MASK)})(?:'[^']*'|\"[^\"]*\"|[^\s&;,'\")\]}}]+)"),
+        _kept,
+    ),
+    (
+        _NAMES,
+        re.compile(rf"(?i)({_SECRET_NAME}[\"']\s{{0,20}}:\s{{0,20}}b?)(?:'[^']+'|\"[^\"]+\")"),
+        lambda found: f'{found[1]}"{MASK}"',
+    ),
+    (_NAMES, re.compile(rf"(?i)({_SECRET_NAME}:\s{{1,20}})(?=[\w.~+/-]{{0,200}}[0-9])[\w.~+/-]{{8,}}=*"), _kept),
+    (("key=", "sig", "x-amz-"), re.compile(r"(?i)([?&](?:key|sig|signature|x-amz-[a-z-]{1,40})=)[^\s&'\"]+"), _kept),
     # User and password in a URL.
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,30}://[^\s/?#@:'\"]{0,200}:)[^\s'\"]{0,500}(?=@)"), _kept),
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,30}://)[^\s/?#@:'\"]{1,500}(?=@)"), _kept),
+    (("://",), re.compile(r"(://[^\s/?#@:'\"]{0,100}:)[^\s'\"]{0,200}(?=@)"), _kept),
+    (("://",), re.compile(r"(://)[^\s/?#@:'\"]{1,200}(?=@)"), _kept),
 )
 
 for _name in LOGGERS:

@@ -13,6 +13,7 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from ...security.redaction import remember
 from ...state.errors import InvalidInput
 from .answer import Receive, Scope, Send
 from .message import RawHeaders, header
@@ -40,6 +41,7 @@ def is_loopback(host: str) -> bool:
 
 def guard(host: str, token: str | None, delivery_token: str | None = None) -> None:
     """Refuse to start where strangers could reach an unprotected server. Raises InvalidInput."""
+    remember(*(secret for secret in (token, delivery_token) if secret))
     for secret in (token, delivery_token):
         if secret is not None and len(secret) < 16:
             raise InvalidInput(
@@ -60,6 +62,7 @@ class Guard:
 
     def __init__(self, app: object, token: str | None, delivery_token: str | None = None) -> None:
         self._app = app
+        remember(*(secret for secret in (token, delivery_token) if secret))
         self._token = None if token is None else token.encode()
         self._delivery = None if delivery_token is None else delivery_token.encode()
 

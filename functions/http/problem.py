@@ -13,6 +13,8 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ...orchestrator.failures import text_of
+from ...security.redaction import redacted
 from ...state.codec import dumps
 from ...state.errors import (
     AlreadyExists,
@@ -26,6 +28,7 @@ from ...state.errors import (
     OverwinterError,
     PayloadTooLarge,
     Retryable,
+    StoreError,
     StoreFull,
     StoreReadOnly,
     StoreSealed,
@@ -59,6 +62,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Retryable, 503),
     (TimeoutError, 504),
 )
+_PLACE = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,;'\"()]*|(?<![\w.:])/(?:[^\s,;:'\"()]+)")
 _RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30}
 
 
@@ -115,7 +119,9 @@ def problem(error: BaseException) -> Answer:
         members["attribute"] = error.attribute
     if status == 503:
         headers.append(("retry-after", str(_wait(error))))
-    detail = str(error) or type(error).__doc__ or kind
+    detail = text_of(error) or type(error).__doc__ or kind
+    if isinstance(error, StoreError):
+        detail = _PLACE.sub("the store", detail)  # where it lies is for the log
     if status == 500:
         log.error("the request failed", exc_info=error)
         if not isinstance(error, OverwinterError):
@@ -131,7 +137,7 @@ def document(
         "type": f"urn:overwinter:problem:{kind}",
         "title": kind.replace("-", " ").capitalize(),
         "status": status,
-        "detail": detail,
+        "detail": redacted(detail),
         **(members or {}),
     }
     return Answer(status, dumps(body).encode(), (("content-type", CONTENT_TYPE), *headers))

@@ -11,17 +11,31 @@ from __future__ import annotations
 import asyncio
 import importlib
 import importlib.util
+import logging
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ...orchestrator.resilience import retry_after, wait_of
+from ...security.redaction import redacted
 from ...state.errors import InvalidInput, Retryable
 from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
 
+_READ, _TOLD = 16 * 1024, 600
+"""Characters of a provider's error that are looked at, and that are told."""
+_CLUTTER = re.compile(
+    r"(?i)Traceback \(most recent call last\)|\n\s*File \"|Received Model Group|Available Model Group|LiteLLM Retried"
+    r"|litellm_params|litellm_debug|[\"']?messages[\"']?\s*[:=]\s*\["
+    r"|\brequest(?:[ _](?:body|data|kwargs))?[\"']?\s*[:=]\s*[{\[]"
+)
+_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.~@+-]+){2,}\.(?:py|pyc|so|json)\b(?::\d+)?")
 _PASSING = {408, 409, 425, 429}
 _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
            "max_tokens": "length", "content_filter": "content_filter"}  # fmt: skip
+
+
+log = logging.getLogger("overwinter")
 
 
 class ModelUnavailable(Retryable):
@@ -49,9 +63,10 @@ class LiteLLM:
         try:
             response = await library.acompletion(**self._arguments(request))
         except library.exceptions.BudgetExceededError as error:
-            raise InvalidInput(f"{self.name}: {error}") from error
+            raise InvalidInput(f"{self.name}: {said(error)}") from None
         except _openai_error(library) as error:
-            raise _translated(self.name, library, error) from error
+            log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
+            raise _translated(self.name, library, error) from None
         return _answer(response, self.name)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
@@ -99,19 +114,28 @@ def _openai_error(library: Any) -> type[Exception]:
 def _translated(model: str, library: Any, error: Exception) -> Exception:
     """A provider's error as what the caller can do about it."""
     status = getattr(error, "status_code", None)
-    said = f"{model}: {str(error)[:2000]}"
+    told = f"{model}: {said(error)}"
     known = library.exceptions
     if isinstance(error, known.ContextWindowExceededError):
-        return InvalidInput(f"{said}. The conversation is too long for this model; make the agent's history shorter")
+        return InvalidInput(f"{told}. The conversation is too long for this model; make the agent's history shorter")
     if isinstance(error, known.AuthenticationError) or status in (401, 403):
-        return InvalidInput(f"{said}. Check the provider's API key in the environment, such as OPENAI_API_KEY")
+        return InvalidInput(f"{told}. Check the provider's API key in the environment, such as OPENAI_API_KEY")
     if isinstance(error, known.NotFoundError):
-        return InvalidInput(f"{said}. Check the model's name, written as provider/model")
+        return InvalidInput(f"{told}. Check the model's name, written as provider/model")
     if status == 429 and "insufficient_quota" in _code(error):
-        return InvalidInput(f"{said}. The account has no quota left; add credit or choose another model")
+        return InvalidInput(f"{told}. The account has no quota left; add credit or choose another model")
     if status is None or status in _PASSING or status >= 500:
-        return ModelUnavailable(said, retry_after=_wait(error), status=status)
-    return InvalidInput(f"{said}. The provider refuses the request; correct the model's name or the settings")
+        return ModelUnavailable(told, retry_after=_wait(error), status=status)
+    return InvalidInput(f"{told}. The provider refuses the request; correct the model's name or the settings")
+
+
+def said(error: Exception) -> str:
+    """What the provider said: without the traceback, the file paths and the dump of the request that litellm adds, and
+    without the key that some providers repeat."""
+    text = redacted(str(error)[:_READ])
+    clutter = _CLUTTER.search(text)
+    text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
+    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(error).__name__
 
 
 def _code(error: Exception) -> str:

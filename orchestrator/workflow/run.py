@@ -227,7 +227,7 @@ def _origin_of(error: BaseException) -> str | None:
         if found is None or id(found) in seen:
             continue
         seen.add(id(found))
-        op: str | None = getattr(found, "_overwinter_op", None)
+        op = failures.origin(found)
         if op is not None:
             return op
         if isinstance(found, BaseExceptionGroup):

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,7 +20,9 @@ from overwinter.functions.model import litellm as adapter
 from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable
 from overwinter.functions.model.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
 from overwinter.orchestrator.agent.answer import read
+from overwinter.orchestrator.failures import encode
 from overwinter.orchestrator.resilience import retry_after
+from overwinter.state.codec import dumps
 from overwinter.state.errors import InvalidInput
 
 from .driver import Driver, run
@@ -201,6 +204,42 @@ def test_what_another_attempt_would_only_repeat_is_final(
     error = refused(provider)
     assert isinstance(error, InvalidInput) and advice in str(error) and message in str(error)
     assert not Retry().again(error)
+
+
+def test_what_the_provider_said_is_cut_and_cleaned(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_LLM_KEY", "tulips-and-roses")
+    for message in (
+        "Incorrect API key provided: tulips-and-roses. See the docs",
+        "Incorrect API key provided: sk-proj-abcdef0123456789. See the docs",
+        'it failed\nTraceback (most recent call last):\n  File "/usr/lib/x/main.py", line 3\n    call(tulips)',
+        'it failed in /usr/lib/python3/site-packages/litellm/main.py:77: {"messages": [{"content": "tulips"}]}',
+        "it failed. " + "tulips " * 1000,
+    ):
+        provider.fails(401, message)
+        error = refused(provider)
+        written = dumps(encode(error))
+        assert "tulips-and-roses" not in written and "abcdef0123456789" not in written
+        assert "Traceback" not in written and "/usr/lib" not in written and '"messages"' not in written
+        assert len(written) < 2000 and "API key" in str(error)
+        assert "it failed" in str(error) or "See the docs" in str(error)
+
+
+def test_an_unmapped_error_brings_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    import litellm
+
+    async def broken(**_: Any) -> Any:
+        try:
+            raise KeyError("inner")
+        except KeyError as error:
+            raise litellm.exceptions.APIConnectionError(
+                f"x - inner\n{traceback.format_exc()}", "openai", "gpt-4o"
+            ) from error
+
+    monkeypatch.setattr(litellm, "acompletion", broken)
+    with pytest.raises(ModelUnavailable) as caught:
+        asyncio.run(MODEL.complete(Request(MODEL.name, (Message("user", "?"),))))
+    written = dumps(encode(caught.value))
+    assert "inner" in written and "Traceback" not in written and "test_litellm" not in written
 
 
 def test_a_provider_out_of_reach_or_silent_may_be_tried_again(provider: Provider) -> None:

@@ -62,9 +62,9 @@ def process() -> None:
     ("raising", "kind", "text"),
     [
         (invalid, "StepFailed", "valid integer"),
-        (undecodable, "StepFailed", "codec can't decode"),
-        (picky, "StepFailed", "because it rains"),
-        (group, "StepFailed", "several"),
+        (undecodable, "UnicodeDecodeError", "codec can't decode"),
+        (picky, "Picky", "because it rains"),
+        (group, "ExceptionGroup", "several"),
         (missing, "FileNotFoundError", "No such file"),
         (process, "CalledProcessError", "non-zero exit status 2"),
     ],

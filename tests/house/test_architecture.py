@@ -35,6 +35,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "types", "manager", "mi
 EDGES = {
     "functions/http/problem.py": "an error that nobody foresaw becomes a 500 with a problem document",
     "orchestrator/activation.py": "a defect of a decider must not lose the execution",
+    "orchestrator/attributes.py": "a class of an error may have any text, property and constructor",
     "orchestrator/calling.py": "whatever a user's function raises in a thread is raised again outside of it",
     "orchestrator/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",

@@ -102,6 +102,17 @@ def history(name: str) -> Any:
     return json.loads((HISTORIES / f"{name}.json").read_text())
 
 
+def covers(entry: Any, recorded: Any, *, more: bool = False) -> bool:
+    """Whether an entry says what an older release recorded; of an error it may say more."""
+    if not (isinstance(entry, dict) and isinstance(recorded, dict)):
+        return bool(entry == recorded)
+    if not more and set(entry) != set(recorded):
+        return False
+    return all(
+        name in entry and covers(entry[name], value, more=more or name == "error") for name, value in recorded.items()
+    )
+
+
 @pytest.mark.parametrize("name", ["order", "refund", "patrol", "order_in_flight"])
 def test_a_history_replays(name: str) -> None:
     recorded = history(name)
@@ -111,7 +122,8 @@ def test_a_history_replays(name: str) -> None:
         decider = replay(workflow, recorded["id"], entries[:cut])
         decision = decider.decide()
         assert decision.status != "stuck", (cut, decision.error)
-        assert all(entry in entries[cut:] for entry in json.loads(json.dumps(decision.entries))), cut
+        for entry in json.loads(json.dumps(decision.entries)):
+            assert any(covers(entry, old) for old in entries[cut:]), (cut, entry)
         decider.close()
     assert [decision.status, decision.awaits, [effect.op for effect in decision.perform]] == recorded["then"]
 
