@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ..orchestrator.decider import Function
 from ..orchestrator.resilience import DEFAULT
-from ..state.codec import adapter, stored
+from ..state.codec import Writer, adapter, stored
 from ..state.errors import InvalidInput
 from .docstring import read
 from .parameters import Schema
@@ -21,7 +21,6 @@ class ChildTool:
     approval_within = 0
     threaded = False
     policy = DEFAULT
-    write = staticmethod(stored)
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -68,6 +67,10 @@ class ChildTool:
         if unknown and self._schema is not None and self._schema.get("additionalProperties") is False:
             raise InvalidInput(f"there is no parameter {sorted(unknown)[0]!r}; there are {', '.join(properties)}")
         return self.function.check(arguments if self._whole else arguments["input"])
+
+    @property
+    def write(self) -> Writer:
+        return stored
 
     def invoke(self, arguments: dict[str, Any]) -> Any:
         raise InvalidInput(f"{self.name} is an {self.function.kind}: it is started, not called")

@@ -99,10 +99,14 @@ class Tool:
         """Why what it returns can't be recorded, and what to do; "" when it can."""
         return losses(self.output, f"what {self.name!r} returns")
 
-    @cached_property
+    @property
     def write(self) -> Writer:
         """Makes plain JSON of what the function returned. Its texts are made storable, because no model that reads
         them could correct them. Raises InvalidInput when it does not fit, or would not come back as it is."""
+        return self._write
+
+    @cached_property
+    def _write(self) -> Writer:
         return mender(self.output, f"what {self.name!r} returns")
 
     def check(self, arguments: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from .text import cleaned, dumps, readable
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_LIST: Any = list  # of a type that is only known at run time
 _ARRAYS = (list, tuple, set, frozenset, deque)
 _BITS = 2**13  # bits of an integer that every reader takes
 
@@ -31,7 +32,7 @@ def stored(value: Any, limit: int | None = None) -> Any:
     """The value as plain JSON, as a later replay would read it. A model becomes an object, a tuple a list, a date
     its text. Raises InvalidInput that names what can't be told from JSON (NaN, keys that are no text, secrets …),
     PayloadTooLarge when its text has more than ``limit`` bytes."""
-    kind = type(value)
+    kind = cast("Any", type(value))
     if value is None or kind is bool or (kind is int and value.bit_length() < _BITS):
         return value
     if kind is str and (limit is None or len(value) * 6 < limit) and value.isascii():
@@ -243,7 +244,7 @@ def _alone(annotation: Any, own: Any) -> Any:
     inner = own["schema"] if own["type"] == "definitions" else own
     if inner["type"] not in ("dataclass", "typed-dict") or hasattr(inner.get("cls"), "__pydantic_config__"):
         return None
-    wrapped: Any = TypeAdapter(list[annotation], config=_config()).core_schema
+    wrapped: Any = TypeAdapter(_LIST[annotation], config=_config()).core_schema
     if wrapped["type"] == "definitions":
         return {**wrapped, "schema": wrapped["schema"]["items_schema"]}
     return wrapped["items_schema"]

@@ -207,10 +207,10 @@ def _choices(schema: Schema) -> list[Schema]:
 def _fields_of(schema: Schema) -> Schema | None:
     """What holds the fields of an owner; None for a root model, or one behind validators of its own."""
     while schema.get("type") not in ("model-fields", "dataclass-args", "typed-dict"):
-        inner = schema.get("schema")
-        if not isinstance(inner, dict) or inner.get("type") in _OWNERS:  # pyright: ignore[reportUnknownMemberType]
+        inner: Schema = schema.get("schema") or {}
+        if inner.get("type", "") in ("", *_OWNERS):
             return None
-        schema = inner  # pyright: ignore[reportUnknownVariableType]  # a schema
+        schema = inner
     return schema
 
 

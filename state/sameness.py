@@ -29,7 +29,7 @@ def difference(before: Any, after: Any, stored: Callable[[Any], Any] | None, pla
             if found is not None:
                 return found
         return None
-    kind: Any = type(before)
+    kind = cast("Any", type(before))
     if isinstance(after, Iterator) or (kind is type(after) and kind.__eq__ is _IDENTITY):
         return None  # nothing to compare
     try:
@@ -50,25 +50,33 @@ def _equal(before: Any, after: Any) -> bool:
 def _parts(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
     """Both taken apart alike: names and parts; None when they have no parts in common."""
     if isinstance(before, _SEQUENCES) and isinstance(after, _SEQUENCES):
-        mine, theirs = list(cast("list[Any]", before)), list(cast("list[Any]", after))
-        if len(mine) != len(theirs):
-            return None
-        return [(str(index), one, other) for index, (one, other) in enumerate(zip(mine, theirs, strict=True))]
+        mine, theirs = _numbered(before), _numbered(after)
+        return [(str(key), mine[key], theirs[key]) for key in mine] if len(mine) == len(theirs) else None
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        first, second = before, after
-        return [(str(key), first[key], second[key]) for key in first] if first.keys() == second.keys() else None
-    if type(before) is not type(after):
+        mine, theirs = _entries(before), _entries(after)
+        return [(str(key), mine[key], theirs[key]) for key in mine] if mine.keys() == theirs.keys() else None
+    fields, others = fields_of(before), fields_of(after)
+    if fields is None or others is None or not _alike(before, after):
         return None
-    fields = fields_of(before)
-    if fields is None:
-        return None
-    others = fields_of(after) or {}
     return [(name, value, others.get(name)) for name, value in fields.items()]
+
+
+def _alike(before: object, after: object) -> bool:
+    return type(before) is type(after)
+
+
+def _entries(value: Any) -> dict[Any, Any]:
+    return dict(value)
+
+
+def _numbered(value: Any) -> dict[Any, Any]:
+    items: list[Any] = list(value)
+    return dict(enumerate(items))
 
 
 def fields_of(value: Any) -> dict[str, Any] | None:
     """The data of a pydantic model or a dataclass; None for anything else."""
-    kind: Any = type(value)
+    kind = cast("Any", type(value))
     if hasattr(kind, "__pydantic_fields__") and not dataclasses.is_dataclass(kind):
         extra: dict[str, Any] = getattr(value, "__pydantic_extra__", None) or {}
         return {name: getattr(value, name, None) for name in kind.__pydantic_fields__} | extra
@@ -81,13 +89,13 @@ def nonfinite(value: Any, place: str = "") -> str:
     """Where a value holds NaN or an infinity; "" when nowhere."""
     if isinstance(value, float):
         return "" if math.isfinite(value) else place or "it"
-    inside: Mapping[Any, Any] | None = None
+    inside: dict[Any, Any] | None = None
     if isinstance(value, Mapping):
-        inside = value
+        inside = _entries(value)
         if found := next((str(key) for key in inside if nonfinite(key)), ""):
             return at(place, found)
     elif isinstance(value, (*_SEQUENCES, *_SETS)):
-        inside = dict(enumerate(cast("list[Any]", value)))
+        inside = _numbered(value)
     elif not isinstance(value, (str, int, bytes, type(None))):
         inside = fields_of(value)
     for name, item in (inside or {}).items():

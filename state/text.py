@@ -7,7 +7,7 @@ levels: what is accepted is wrapped by facts, lists of facts and answers, and mu
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from pydantic_core import from_json, to_json
 
@@ -87,10 +87,9 @@ def cleaned(value: Any) -> Any:
     """Plain data with ``clean`` done to all its texts, keys too. Raises RecursionError when it has no end."""
     if isinstance(value, str):
         return clean(value)
-    if type(value) is dict:
-        found: dict[Any, Any] = value
-        return {clean(key) if isinstance(key, str) else key: cleaned(item) for key, item in found.items()}
-    if type(value) is list or type(value) is tuple:
-        items: list[Any] | tuple[Any, ...] = value
-        return [cleaned(item) for item in items]
+    kind = cast("Any", type(value))
+    if kind is dict:
+        return {clean(key) if isinstance(key, str) else key: cleaned(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return [cleaned(item) for item in value]
     return value
