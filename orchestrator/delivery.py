@@ -126,7 +126,7 @@ class Delivery:
             return None if found is None else {"value": loads(found.value), "etag": found.etag}
         if effect.action == "put":
             text = dumps(effect.value)
-            check_size(len(text.encode()), f"the value of {effect.scope}/{effect.key}", store.payload_limit - ROOM)
+            check_size(len(text.encode()) + ROOM, f"the value of {effect.scope}/{effect.key}", store.payload_limit)
             return await store.put(effect.scope, effect.key, text, etag=effect.etag)
         if effect.action == "remove":
             return await store.remove(effect.scope, effect.key, etag=effect.etag)

@@ -18,7 +18,7 @@ from ..state.store import Store
 from .decider import Fact
 
 ROOM = 1024
-"""Bytes that a key-value entry leaves free below the limit, for the object that it is read into."""
+"""Bytes that a key-value entry counts more than its value: it must fit with its etag into what a read records."""
 
 UNREADABLE = "unreadable"
 

@@ -7,9 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from ...state.codec import clean, copied
 from ...state.errors import InvalidInput
-from ...state.records import PAYLOAD_LIMIT
 from ..decider import Access
-from ..entries import ROOM
 from .operation import Decode, Operation
 from .scope import Scope
 from .targets import decoder, writer
@@ -63,9 +61,9 @@ class State:
         """Write; gives the new etag. ``etag`` "" means only when absent, another only when unchanged: else
         EtagMismatch is raised. After a crash between the write and its record, it is written again. ``type``: the
         type that it will be read as, where the value alone does not tell (a dict with keys that are no text).
-        Raises InvalidInput for what would not come back, PayloadTooLarge."""
+        Raises InvalidInput for what would not come back."""
         write = writer(type, f"the value of {key!r}")
-        return self._access("put", key, write(value, PAYLOAD_LIMIT - ROOM), etag)
+        return self._access("put", key, write(value), etag)
 
     def delete(self, key: str, *, etag: str | None = None) -> Operation[bool]:
         """Remove; whether there was one. Raises EtagMismatch when ``etag`` is given and not the current one."""

@@ -20,9 +20,10 @@ from overwinter import Agent, Context, Runtime, Settings, run, tool, workflow
 from overwinter.functions.model.port import ToolCall
 from overwinter.functions.model.scripted import Scripted, call
 from overwinter.orchestrator.delivery import mail_of
-from overwinter.state.errors import ExecutionFailed, ExecutionStuck, ExecutionTerminated, InvalidInput
+from overwinter.orchestrator.entries import ROOM
+from overwinter.state.errors import ExecutionFailed, ExecutionStuck, ExecutionTerminated, InvalidInput, PayloadTooLarge
 from overwinter.state.memory import MemoryStore
-from overwinter.state.records import NewMail
+from overwinter.state.records import PAYLOAD_LIMIT, NewMail
 
 ran: list[str] = []
 
@@ -408,3 +409,40 @@ def test_mail_that_can_not_be_read_is_kept_and_makes_stuck_by_name() -> None:
             assert (await store.head("e")).status == "terminated"  # type: ignore[union-attr]  # it is there
 
     asyncio.run(main())
+
+
+# -- sizes -------------------------------------------------------------------------------------------
+
+
+def test_an_entry_of_the_largest_size_can_be_read_back() -> None:
+    """What a read records is the value and its etag, and both must fit."""
+
+    @workflow
+    async def flow(ctx: Context, size: int) -> list[str]:
+        said: list[str] = []
+        for more in (0, ROOM):
+            try:
+                await ctx.state.put("k", "x" * (size + more))
+                said.append(str(len(await ctx.state.get("k", type=str) or "")))
+            except PayloadTooLarge as error:
+                said.append(str(error)[:10])
+        return said
+
+    size = PAYLOAD_LIMIT - ROOM - 2
+    assert run(flow, size, store="memory://") == [str(size), "the value "]
+
+
+def test_a_reply_over_the_limit_is_an_error_of_its_message() -> None:
+    class Many(BaseModel):
+        numbers: list[float]
+
+    agent = Agent("desk", Scripted(['{"numbers": [' + "1e9," * 4_000_000 + "1]}"]), output=Many)
+
+    async def work(runtime: Runtime) -> None:
+        sent = await runtime.send("desk", "s", "go")
+        with pytest.raises(PayloadTooLarge):
+            await sent.reply()
+        head = await runtime.store.head("desk/s")
+        assert head is not None and head.status == "idle"
+
+    with_runtime(work, agent)
