@@ -53,7 +53,7 @@ def readable(text: str, limit: int | None = None) -> Any:
             f"it has {size:,} bytes, the limit is {limit:,}; store it elsewhere and pass a reference to it"
         )
     try:
-        if text.count("[") + text.count("{") <= DEPTH:
+        if len(text) < 2 * DEPTH or text.count("[") + text.count("{") <= DEPTH:
             return loads(text)
         value = loads(_OPEN + text + _SHUT)
     except ValueError as error:
