@@ -24,6 +24,7 @@ from .moving import refuse_moved
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
+PAGE = 100  # entries read at once; one has 256 KB at the most
 _REVIVES = {"failed": ("retry",), "stuck": ("resumed", "terminated")}
 """Mail by which an execution of that status goes on."""
 
@@ -88,11 +89,17 @@ class Control:
 
     async def approvals(self, id: str) -> list[Fact]:
         """Open approvals: the ``ordered`` entries (op, what, role, digest, until, at, data) not yet decided."""
+        waiting = await self.proposals(id)
+        await resolve(self.store, id, waiting)
+        return waiting
+
+    async def proposals(self, id: str) -> list[Fact]:
+        """The same without what of them lies in blobs (``resolve`` puts it back)."""
         head = await self._head(id)
         if head.status in FINAL:
             return []
         opened: dict[str, Fact] = {}
-        async for fact in self.entries(id, head.base - 1):
+        async for fact in self._facts(id, head.base - 1):
             if fact["type"] == "ordered" and fact.get("kind") == "approval":
                 opened[fact["op"]] = fact
             elif fact["type"] in ("decided", "checkpoint"):
@@ -106,7 +113,7 @@ class Control:
         """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
         must be that of the proposal: what is approved is then exactly what was read."""
         await self.prepare()
-        waiting = await self.approvals(id)
+        waiting = await self.proposals(id)
         names = ", ".join(f"{fact['op']} ({fact.get('what', '')})" for fact in waiting) or "none"
         if op is None:
             if len(waiting) != 1:
@@ -200,14 +207,17 @@ class Control:
 
     async def entries(self, id: str, after: int = 0) -> AsyncIterator[Fact]:
         """The journal from ``after`` on, blobs in place."""
+        async for fact in self._facts(id, after):
+            await resolve(self.store, id, [fact])
+            yield fact
+
+    async def _facts(self, id: str, after: int) -> AsyncIterator[Fact]:
         while True:
-            texts = await self.store.history(id, after, 500)
-            facts = [decode(text) for text in texts]
-            await resolve(self.store, id, facts)
-            for fact in facts:
-                yield fact
+            texts = await self.store.history(id, after, PAGE)
+            for text in texts:
+                yield decode(text)
             after += len(texts)
-            if len(texts) < 500:
+            if len(texts) < PAGE:
                 return
 
     async def ending(self, head: Head) -> Fact:

@@ -26,7 +26,7 @@ from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_ans
 from .events import deliver, handshake, read_events, reply_event, taken_in
 from .guard import DELIVERED, Guard
 from .models import ACTIONS
-from .problem import Refused, answered, problem
+from .problem import Refused, answered, document, problem
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_BODY = "4MB"
 MAX_HELD = "64MB"
 MAX_REQUESTS = 950
+AROUND = 1024 * 1024  # bytes of an answer beside the largest value that it may hold
 LONGEST_WAIT: Duration = "60s"
 
 
@@ -62,7 +63,8 @@ def create_app(
     body = size(max_body)
     room = Room(max_requests, max(body, size(max_held)))
     runtime.engine.health.add_numbers("requests", room.numbers)
-    service = Service(runtime, body, seconds(longest_wait), Counter(unwanted=0), room)
+    most = runtime.store.payload_limit + AROUND
+    service = Service(runtime, body, most, seconds(longest_wait), Counter(unwanted=0), room)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -176,6 +178,11 @@ class _Endpoint:
             stay.end()
 
     async def _answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(answer.body) > self._service.max_answer:
+            detail = (
+                f"the answer has {len(answer.body)} bytes, {self._service.max_answer} are allowed; let less be answered"
+            )
+            answer = document(500, "answer-too-large", detail)
         if answer.status >= 400:
             self._service.counters["server errors" if answer.status >= 500 else "refused"] += 1
         await answer(scope, receive, send)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...orchestrator.entries import resolve
 from ...state.codec import loads
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
 from ..loading import kind_of
 from .answer import Answer, json_answer
 from .models import Execution
+from .paging import fitting, journal
 from .problem import Refused, document, settle
 from .schemas import input_schema
 from .service import Call, number, single
@@ -33,7 +35,11 @@ async def executions(call: Call) -> Answer:
     where = Filter(status)._replace(**fields)
     limit = number(query, "limit", 50, PAGE) or 50
     try:
-        page = await call.runtime.store.executions(where, single(query, "cursor") or None, limit)
+        cursor = single(query, "cursor") or None
+        page = await call.runtime.store.executions(where, cursor, limit)
+        count = fitting(page.heads)
+        if count < len(page.heads):
+            page = await call.runtime.store.executions(where, cursor, count)
     except InvalidInput as error:
         raise Refused(400, f"{error}") from error
     return json_answer({"executions": [Execution.of(head) for head in page.heads], "cursor": page.cursor})
@@ -50,15 +56,29 @@ async def history(call: Call) -> Answer:
     query = call.query("after", "limit")
     head = await _head(call)
     after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000) or 100
-    entries = [loads(text) for text in await call.runtime.store.history(head.id, after, limit)]
+    entries = [loads(text) for text in await journal(call.runtime.store, head.id, after, limit)]
     reached = after + len(entries)
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
 
 
 async def approvals(call: Call) -> Answer:
-    """GET /approvals/{id}: what waits for a decision."""
-    call.query()
-    return json_answer({"approvals": await call.runtime.approvals(call.path("id"))})
+    """GET /approvals/{id}: what waits for a decision, by pages."""
+    id, query = call.path("id"), call.query("after")
+    waiting = await call.runtime.proposals(id)
+    after = single(query, "after")
+    if after:
+        found = [number for number, one in enumerate(waiting) if one["op"] == after]
+        if not found:
+            raise Refused(409, f"{after[:100]!r} does not wait any more; read the approvals again from the beginning")
+        waiting = waiting[found[0] + 1 :]
+    page: list[Any] = []
+    for one in waiting:
+        await resolve(call.runtime.store, id, [one])
+        page.append(one)
+        if fitting(page) < len(page):
+            page.pop()
+            break
+    return json_answer({"approvals": page, "next": page[-1]["op"] if len(page) < len(waiting) else None})
 
 
 async def counts(call: Call) -> Answer:

@@ -147,7 +147,8 @@ class Executions(BaseModel):
 
 
 class History(BaseModel):
-    """Journal entries (docs/journal.md). ``next`` is the ``after`` to read on with; null at the end."""
+    """Journal entries (docs/journal.md): at most 4 MB of them, but one at the least. ``next`` is the ``after`` to read
+    on with; null at the end."""
 
     entries: list[dict[str, Any]]
     next: int | None
@@ -172,9 +173,11 @@ class Approval(BaseModel):
 
 
 class Approvals(BaseModel):
-    """All open approvals of an execution."""
+    """Open approvals of an execution, at most 4 MB, but one at the least. ``next`` is the ``after`` to read on with;
+    null at the end."""
 
     approvals: list[Approval]
+    next: str | None
 
 
 class Function(BaseModel):

@@ -60,6 +60,13 @@ _PREFER: Json = {
     "schema": {"type": "string", "examples": ["wait=10", "respond-async"]},
     "description": "how long to wait for the outcome",
 }
+_AFTER: Json = {
+    "name": "after",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "where to read on: the `next` of the page before",
+}
 _KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -170,7 +177,11 @@ def _fixed_paths() -> Json:
         "/history/{id}": {
             "get": operation("Its journal", {200: ref(models.History)}, parameters=(*id, *_paging(1000)))
         },
-        "/approvals/{id}": {"get": operation("Open approvals", {200: ref(models.Approvals)}, parameters=id)},
+        "/approvals/{id}": {
+            "get": operation(
+                "Open approvals", {200: ref(models.Approvals)}, parameters=(*id, _AFTER), errors=(*_READ, 409)
+            )
+        },
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},

@@ -33,6 +33,7 @@ class Service(NamedTuple):
 
     runtime: Runtime
     max_body: int
+    max_answer: int
     longest_wait: float
     counters: Counter[str]
     room: Room

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NamedTuple, cast
 
@@ -83,6 +83,18 @@ async def opened(token: str | None = None, **options: Any) -> AsyncGenerator[Sho
         transport = httpx.ASGITransport(cast("Any", app))  # httpx types ASGI with plain dicts
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield Shop(client, runtime)
+
+
+def asked_over(main: Main, functions: Sequence[object]) -> None:
+    """Run ``main(shop)`` in a shop of other functions."""
+
+    async def whole() -> None:
+        async with Runtime(functions, "memory://") as runtime:
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                await asyncio.wait_for(main(Shop(client, runtime)), 60)
+
+    asyncio.run(whole())
 
 
 @pytest.fixture
