@@ -1,7 +1,8 @@
 """What an event means to the functions served here, and that it happens once. docs/events.md lists the types.
 
 When ``take`` returns, the event is durable, or its tool has run, or nobody here wants it. An event is known
-by its source and id: taken twice, it changes nothing the second time.
+by its source and id: taken twice, it changes nothing the second time. Only a tool that is called by itself runs again,
+because nothing of such a call is kept.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ import hashlib
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..orchestrator import tokens
 from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
+from ..state.ids import can_exist, check_id
 from .event import CloudEvent
 from .http.problem import Refused
 from .loading import kind_of
 
 if TYPE_CHECKING:
     from ..orchestrator.runtime import Runtime
+    from .http.models import Decision, Reason
 
 PREFIX = "io.overwinter."
 CALL = PREFIX + "call."
@@ -78,11 +82,49 @@ async def take_for(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
         raise UnknownFunction(f"no function {name!r} is served here; these are: {', '.join(runtime.functions)}")
     if event.type.startswith(PREFIX):
         return await take(runtime, event)
-    if kind_of(function) == "workflow" and event.subject is not None:
-        head = await runtime.store.head(event.subject)
-        if head is not None and head.function == name:
-            return await take(runtime, event)
-    return await call(runtime, name, event)
+    return await (take(runtime, event) if await _is_of(runtime, name, event) else call(runtime, name, event))
+
+
+async def _is_of(runtime: Runtime, name: str, event: CloudEvent) -> bool:
+    """Whether the subject is an execution of the workflow, so that the event is a signal to it."""
+    if kind_of(runtime.functions[name]) != "workflow" or event.subject is None or not can_exist(event.subject):
+        return False
+    head = await runtime.store.head(event.subject)
+    return head is not None and head.function == name
+
+
+async def check(runtime: Runtime, name: str | None, event: CloudEvent) -> None:
+    """Raise what ``take`` (``take_for`` with a name) would raise whatever else is going on: for events that are taken
+    together or not at all. Nothing is changed."""
+    if event.type.startswith(CALL):
+        called = event.type[len(CALL) :]
+        if called in runtime.functions:
+            _check_call(runtime.functions[called], event)
+    elif event.type.startswith(PREFIX):
+        _check_command(event)
+    elif name is not None and not await _is_of(runtime, name, event):
+        _check_call(runtime.functions[name], event)
+
+
+def _check_call(function: Any, event: CloudEvent) -> None:
+    kind = kind_of(function)
+    if kind == "tool":
+        arguments = arguments_of(event.data)
+        function.check(arguments)
+        check_approval(function, arguments)
+        return
+    if event.subject is not None and (kind == "agent" or event.type.startswith(CALL)):
+        check_id(event.subject, "the subject")
+    function.check(content_of(event.data) if kind == "agent" and event.subject is not None else event.data)
+
+
+def _check_command(event: CloudEvent) -> None:
+    if event.type in (CALLBACK, HEARTBEAT):
+        tokens.parse(_completion(event)["token"])
+    elif event.type == CANCEL:
+        _subject(event), _reason(event)
+    elif event.type == DECIDE:
+        _subject(event), _decision(event)
 
 
 async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
@@ -155,37 +197,64 @@ async def _signal(runtime: Runtime, event: CloudEvent) -> Taken:
 async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
     if event.type in (CALLBACK, HEARTBEAT):
         return await _to_callback(runtime, event)
-    if event.type not in (DECIDE, CANCEL):
-        return UNWANTED
-    if event.subject is None:
-        raise InvalidInput(f"an event of type {event.type} needs the execution's id as its subject")
-    from .http.message import read_model  # the models take long to build, and a cold start seldom needs them
-    from .http.models import Decision, Reason
-
     if event.type == CANCEL:
-        reason = read_model(Reason, event.data)
-        await runtime.cancel(event.subject, by=reason.by or event.source, reason=reason.reason)
-    else:
-        made = read_model(Decision, event.data)
-        waiting = {approval["op"] for approval in await runtime.approvals(event.subject)}
-        if not waiting or (made.op is not None and made.op not in waiting):
-            return UNWANTED  # decided already, or expired
-        by = made.by or event.source
-        await runtime.decide(event.subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest)
-    return Taken(Fate.ACCEPTED, execution=event.subject)
+        subject, reason = _subject(event), _reason(event)
+        await runtime.cancel(subject, by=reason.by or event.source, reason=reason.reason)
+        return Taken(Fate.ACCEPTED, execution=subject)
+    if event.type == DECIDE:
+        return await _decide(runtime, event)
+    return UNWANTED
+
+
+async def _decide(runtime: Runtime, event: CloudEvent) -> Taken:
+    subject, made = _subject(event), _decision(event)
+    waiting = {approval["op"] for approval in await runtime.proposals(subject)}
+    if not waiting or (made.op is not None and made.op not in waiting):
+        return UNWANTED  # decided already, or expired
+    by = made.by or event.source
+    await runtime.decide(subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest)
+    return Taken(Fate.ACCEPTED, execution=subject)
 
 
 async def _to_callback(runtime: Runtime, event: CloudEvent) -> Taken:
+    data = _completion(event)
+    if event.type == HEARTBEAT:
+        await runtime.heartbeat(data["token"])
+    elif "error" in data:
+        await runtime.callback(data["token"], error=data["error"])
+    else:
+        await runtime.callback(data["token"], value=data.get("value"))
+    return Taken(Fate.ACCEPTED)
+
+
+# -- what commands say ---------------------------------------------------------------------------------------
+# Their models take long to build, and a cold start seldom needs them.
+
+
+def _subject(event: CloudEvent) -> str:
+    if event.subject is None:
+        raise InvalidInput(f"an event of type {event.type} needs the execution's id as its subject")
+    return event.subject
+
+
+def _reason(event: CloudEvent) -> Reason:
+    from .http.message import read_model
+    from .http.models import Reason
+
+    return read_model(Reason, event.data)
+
+
+def _decision(event: CloudEvent) -> Decision:
+    from .http.message import read_model
+    from .http.models import Decision
+
+    return read_model(Decision, event.data)
+
+
+def _completion(event: CloudEvent) -> dict[str, Any]:
     data = arguments_of(event.data)
-    token = data.get("token")
-    allowed = {"token"} if event.type == HEARTBEAT else {"token", "value", "error"}
-    error = data.get("error", "")
+    token, error = data.get("token"), data.get("error", "")
+    allowed = {"token"} if event.type == HEARTBEAT else {"token", "error"} if error else {"token", "value", "error"}
     if not isinstance(token, str) or not isinstance(error, str) or set(data) - allowed:
         raise InvalidInput(f'{event.type} needs data like {{"token": "…"}}, with "value" or a text as "error"')
-    if event.type == HEARTBEAT:
-        await runtime.heartbeat(token)
-    elif "error" in data:
-        await runtime.callback(token, error=error)
-    else:
-        await runtime.callback(token, value=data.get("value"))
-    return Taken(Fate.ACCEPTED)
+    return data

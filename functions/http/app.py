@@ -23,7 +23,7 @@ from ...state.quantities import Duration, seconds, size
 from .. import event_intake
 from . import asking, calling, controlling, openapi
 from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
-from .events import deliver, handshake, read_events, reply_event, taken_in
+from .events import deliver, handshake, read_events, reply_event
 from .guard import DELIVERED, Guard
 from .models import ACTIONS
 from .problem import Refused, answered, document, problem
@@ -96,10 +96,7 @@ async def _receive(call: Call, name: str | None) -> Answer:
     if DELIVERED in call.scope:
         for event in arrived:
             event_intake.check_delivery(call.runtime, name, event)
-    if name is None:
-        taken = await deliver(call.runtime, arrived)
-    else:
-        taken = [await taken_in(event_intake.take_for(call.runtime, name, event)) for event in arrived]
+    taken = await deliver(call.runtime, name, arrived)
     counters = call.service.counters
     for one in taken:
         counters["events"] += 1

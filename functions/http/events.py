@@ -7,22 +7,23 @@ A sender that wants the reply says ``Prefer: reply``; then the request stays ope
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 from ...orchestrator.failures import encode
 from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ..event import CloudEvent
 from ..event_http import Mode, mode_of, parse, parse_all, write_binary, write_structured
-from ..event_intake import ERROR, RESULT, Fate, Taken, digest_of, take
+from ..event_intake import ERROR, RESULT, Fate, Taken, check, digest_of, take, take_for
 from .answer import NO_CONTENT, Answer, accepted
 from .message import RawHeaders, header, preference
 from .outcome import reply_to, result_of
-from .problem import Refused, settle
+from .problem import Refused, Settled, settle, status_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
 
+BATCH = 1000  # events that may come together
 WITHOUT_A_HINT = 20.0  # seconds that ``Prefer: reply`` waits when it does not say how long
 
 
@@ -48,25 +49,63 @@ def read_events(headers: RawHeaders, body: bytes) -> tuple[Mode, list[CloudEvent
     return mode, [parse(headers, body)]
 
 
-async def deliver(runtime: Runtime, events: Sequence[CloudEvent]) -> list[Taken]:
-    """Take in the events of a batch: those with one subject in order, the others side by side."""
+async def deliver(runtime: Runtime, name: str | None, events: Sequence[CloudEvent]) -> list[Taken]:
+    """Take in what came together, for one function if ``name`` says so: events with one subject in order, the others
+    side by side. Each of them is checked before the first is taken. Raises PartlyTaken when one can't be taken then."""
+    if len(events) == 1:
+        return [await taken_in(_taking(runtime, name, events[0]))]
+    await _check_all(runtime, name, events)
     lanes: dict[str, list[int]] = {}
     for index, event in enumerate(events):
         lanes.setdefault(event.subject or f"\0{index}", []).append(index)
-    taken: dict[int, Taken] = {}
+    settled: dict[int, Settled[Taken]] = {}
 
     async def lane(indexes: list[int]) -> None:
         for index in indexes:
-            taken[index] = await taken_in(take(runtime, events[index]))
+            settled[index] = await settle(taken_in(_taking(runtime, name, events[index])))
+            if settled[index].error is not None:
+                return  # what comes after it would overtake it
 
-    if len(lanes) == 1:
-        await lane(next(iter(lanes.values())))
-    else:
-        settled = await asyncio.gather(*(settle(lane(indexes)) for indexes in lanes.values()))
-        for one in settled:
-            if one.error is not None:
-                raise one.error
-    return [taken[index] for index in range(len(events))]
+    await asyncio.gather(*map(lane, lanes.values()))
+    if any(one.error is not None for one in settled.values()):
+        raise PartlyTaken(events, settled)
+    return [cast("Taken", settled[index].value) for index in range(len(events))]
+
+
+def _taking(runtime: Runtime, name: str | None, event: CloudEvent) -> Awaitable[Taken]:
+    return take(runtime, event) if name is None else take_for(runtime, name, event)
+
+
+async def _check_all(runtime: Runtime, name: str | None, events: Sequence[CloudEvent]) -> None:
+    if len(events) > BATCH:
+        raise Refused(413, f"the batch has {len(events)} events, {BATCH} are allowed; send smaller ones")
+    for index, event in enumerate(events):
+        error = (await settle(check(runtime, name, event))).error
+        if error is not None:
+            raise Refused(status_of(error), f"event {index} of the batch: {error}; nothing of the batch was taken")
+
+
+class PartlyTaken(Refused):
+    """Some events of a batch were taken, and others not. The whole may be sent again: what was taken happens once."""
+
+    def __init__(self, events: Sequence[CloudEvent], settled: Mapping[int, Settled[Taken]]) -> None:
+        told = [_fate_of(event, settled.get(index)) for index, event in enumerate(events)]
+        statuses = [one["status"] for one in told if "status" in one]
+        first = next(one["detail"] for one in told if "detail" in one)
+        again = 503 if 503 in statuses else next((one for one in statuses if one >= 500), None)
+        what = f"{len(statuses)} of {len(events)} events of the batch were not taken, the first because: {first}"
+        super().__init__(again or 422, what)
+        self.members = {"events": told}
+
+
+def _fate_of(event: CloudEvent, settled: Settled[Taken] | None) -> dict[str, Any]:
+    told: dict[str, Any] = {"id": event.id, "source": event.source}
+    if settled is None:
+        return told | {"fate": "not tried"}
+    if settled.value is not None:
+        return told | {"fate": settled.value.fate.value}
+    error = cast("Exception", settled.error)
+    return told | {"fate": "refused", "status": status_of(error), "detail": str(error)[:500]}
 
 
 async def taken_in(work: Any) -> Taken:

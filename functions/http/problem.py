@@ -67,12 +67,14 @@ _RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30}
 
 
 class Refused(InvalidInput):
-    """The request is refused with a status of HTTP's own; ``headers`` go with the answer."""
+    """The request is refused with a status of HTTP's own; ``headers`` go with the answer, ``members`` into its
+    problem document."""
 
     def __init__(self, status: int, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
         self.status = status
         self.headers = tuple(headers)
+        self.members: dict[str, Any] = {}
 
 
 class Settled(NamedTuple, Generic[T]):
@@ -112,6 +114,7 @@ def problem(error: BaseException) -> Answer:
     headers: list[tuple[str, str]] = []
     if isinstance(error, Refused):
         headers.extend(error.headers)
+        members |= error.members
         kind = HTTPStatus(status).name.lower().replace("_", "-")
     else:
         kind = kind_of(error)
