@@ -126,7 +126,9 @@ class Control:
             raise InvalidInput(f"the proposal {op!r} of {id} is not the one with digest {digest}; read it again")
         fact: Fact = {"type": "decided", "at": self.clock(), "op": op, "approved": approved, "by": by, "reason": reason}
         fact["digest"] = chosen.get("digest", "")
-        await self._send(id, mail_of(fact, "", lane=0))
+        accepted = await self._send(id, mail_of(fact, keys.decision(op, chosen["at"]), lane=0))
+        if accepted.answer is Answer.DUPLICATE:
+            raise AlreadyFinished(f"the approval {op!r} of {id} has been decided already; read what it came to")
         return op
 
     # -- verbs ---------------------------------------------------------------------------------------
@@ -157,13 +159,17 @@ class Control:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
         await self.prepare()
         fact: Fact = {"type": _FACT_OF[action], "at": self.clock(), "by": by, "reason": reason}
+        key = ""
         if action == "retry":
             head = await self._head(id)
             if head.status != "failed":
                 raise InvalidInput(f"only a failed execution can be retried; {id} is {head.status}")
             op = (await self.ending(head)).get("error", {}).get("op")
             fact |= {"op": op} if op else {}
-        await self._send(id, mail_of(fact, "", lane=0), reopen=action == "retry")
+            key = keys.retry(head.length)
+        accepted = await self._send(id, mail_of(fact, key, lane=0), reopen=action == "retry")
+        if accepted.answer is Answer.DUPLICATE:
+            raise InvalidInput(f"{id} is retried already; somebody else has just asked for it")
 
     async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:
         """The action for all executions of the filter that can take it. Returns how many."""

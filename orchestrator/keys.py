@@ -13,7 +13,7 @@ from ..state.codec import dumps
 START = "start"
 """An execution starts once."""
 
-_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:")
+_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:", "decided:", "retry:")
 
 
 def message(id: str) -> str:
@@ -42,3 +42,13 @@ def ending(verb: str, parent: str) -> str:
 def cancel_of(parent: str, op: str) -> str:
     """``cancel`` for the child that a parent has under ``op``, when another may follow under the same id."""
     return f"cancel-of:{dumps([parent, op])}"
+
+
+def decision(op: str, at: int) -> str:
+    """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile."""
+    return f"decided:{dumps([op, at])}"
+
+
+def retry(length: int) -> str:
+    """Of an execution that failed with so many entries. Each failure is retried once, however many ask for it."""
+    return f"retry:{length}"

@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 from ...security.redaction import remember
 from ...state.errors import InvalidInput
@@ -19,6 +19,7 @@ from .answer import Receive, Scope, Send
 from .message import RawHeaders, header
 from .problem import Refused, problem
 
+PARAMETERS = 100  # of a query that are read for a token
 OPEN = frozenset({"/healthz", "/readyz"})
 """Paths without authentication: they tell a probe whether the process works, and nothing else."""
 
@@ -68,7 +69,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            refusal = self._refusal(scope)
+            refusal = self._refusal(scope) or _unreadable(scope)
             if refusal is not None:
                 await problem(refusal)(scope, receive, send)
                 return
@@ -95,6 +96,18 @@ class Guard:
         return None
 
 
+def _unreadable(scope: Scope) -> Refused | None:
+    """A path that is no UTF-8: servers decode it all the same, and make one path of many."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" not in raw:
+        return None
+    try:
+        unquote_to_bytes(raw.partition(b"?")[0]).decode()
+    except UnicodeDecodeError:
+        return Refused(400, "the path is not valid percent-encoded UTF-8")
+    return None
+
+
 def _private(send: Send) -> Send:
     """Keep answers to URLs that hold the token out of shared caches (RFC 6750, 2.3)."""
 
@@ -115,9 +128,11 @@ def _given_token(headers: RawHeaders, query: bytes) -> bytes | None:
     if scheme:
         return credentials.strip().encode("latin-1") if scheme.lower() == "bearer" else b""
     if b"access_token" in query:
-        for name, value in parse_qsl(query.decode("latin-1")):
-            if name == "access_token":
-                return value.encode()
+        try:
+            given = dict(reversed(parse_qsl(query.decode("latin-1"), max_num_fields=PARAMETERS)))
+        except ValueError:  # more than any request here has
+            return b""
+        return given["access_token"].encode() if "access_token" in given else None
     return None
 
 

@@ -156,3 +156,25 @@ def test_whatever_is_sent_there_is_an_answer_or_an_end() -> None:
         at_the_door(opened, main)
 
     sent()
+
+
+@pytest.mark.parametrize("spelled", ["%ff", "%fe", "a%c3", "%c3%28", "%ed%a0%80", "a/%ff/b"])
+def test_a_path_that_is_no_text_is_refused(shop: Any, spelled: str) -> None:
+    async def main(place: Place) -> None:
+        for asked in (get(f"/executions/{spelled}"), post(f"/sessions/echo/{spelled}", b'{"content": "hi"}')):
+            answer = await place.asks(asked)
+            assert (answer.status, answer.headers["content-type"]) == (400, "application/problem+json")
+        assert json.loads((await place.asks(get("/executions"))).body)["executions"] == []
+        told = await place.asks(post("/sessions/echo/%e2%82%ac%20", b'{"content": "hi"}'))
+        assert told.status == 422  # the text is readable, and no id
+
+    at_the_door(shop, main)
+
+
+def test_a_query_has_a_bound(shop: Any) -> None:
+    async def main(place: Place) -> None:
+        query = "&".join(f"a{n}=1" for n in range(150))
+        assert (await place.asks(get(f"/executions?{query}"))).status == 400
+        assert (await place.asks(get(f"/executions?access_token={TOKEN}&{query}"))).status == 400
+
+    at_the_door(shop, main)
