@@ -37,6 +37,10 @@ class Cache(Generic[T]):
         kept = self._kept.get(id)
         return None if kept is None else kept.version
 
+    def look(self, id: str) -> T | None:
+        """What is kept, which stays where it is."""
+        return self._kept.get(id)
+
     def keep(self, rested: T) -> None:
         self._kept[rested.id] = rested
         if len(self._kept) > self.size:

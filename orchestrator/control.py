@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from ..state.codec import clean, mended
-from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, StoreCorrupt, UnknownExecution
+from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, StoreCorrupt, Unfit, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
@@ -50,18 +50,23 @@ class Control:
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
 
+    async def _admit(self, id: str, fact: Fact) -> None:
+        """Refuse at the door what the execution is known not to be able to use. Raises Unfit. Here nothing is known."""
+
     # -- events --------------------------------------------------------------------------------------
 
     async def signal(
         self, id: str, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
     ) -> bool:
         """Send the event ``name`` for ``wait_for``. The same source and event id are taken once within the
-        deduplication window: False when it had arrived before."""
+        deduplication window: False when it had arrived before. Raises Unfit when the execution rests in this process
+        and waits for it with another type; elsewhere such an event is kept and passed over (``skipped``)."""
         if not name:
             raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
         await self.prepare()
         fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
         fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
+        await self._admit(id, fact)
         key = keys.event(source, event_id) if event_id else ""
         accepted = await self._send(id, mail_of(fact, key, lane=1))
         return accepted.answer is not Answer.DUPLICATE
@@ -77,6 +82,7 @@ class Control:
             fact["error"] = failures.encode(error)
         else:
             fact["error"] = {"kind": "", "message": clean(error)}
+        await self._admit(id, fact)
         await self._send(id, mail_of(fact, "", lane=0))
 
     async def heartbeat(self, token: str) -> None:
@@ -198,8 +204,8 @@ class Control:
                 if (head.status == "failed") if failed else (head.status not in FINAL):
                     try:
                         await work(head.id)
-                    except (AlreadyFinished, UnknownExecution):
-                        continue  # it has ended since the page was read
+                    except (AlreadyFinished, UnknownExecution, Unfit):
+                        continue  # it has ended since the page was read, or can't use that
                     except InvalidInput:
                         if not failed:
                             raise

@@ -74,7 +74,8 @@ class Post(NamedTuple):
 
 
 class Access(NamedTuple):
-    """Read or write a key-value entry; reported as a ``step`` fact with the value or etag."""
+    """Read or write a key-value entry; reported as a ``step`` fact with the value or etag, or with an error when
+    ``check`` raises ValueError or TypeError for what was read."""
 
     op: str
     name: str
@@ -83,6 +84,7 @@ class Access(NamedTuple):
     key: str
     value: Any = None
     etag: str | None = None
+    check: Callable[[Any], Any] | None = None
 
 
 Effect = Invoke | Spawn | Post | Access

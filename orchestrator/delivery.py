@@ -113,9 +113,15 @@ class Delivery:
         started = self._engine.clock()
         fact: Fact = {"type": "step", "op": effect.op, "name": effect.name}
         try:
-            fact["value"] = await self.patiently(partial(self._key_value, effect), activation.id)
+            value = await self.patiently(partial(self._key_value, effect), activation.id)
+            if effect.check is not None:
+                effect.check(value)
+            fact["value"] = value
         except OverwinterError as error:
             fact["error"] = failures.encode(error)
+        except (ValueError, TypeError) as error:  # somebody has put there what does not fit, and may put it right
+            why = f"the value of {effect.scope}/{effect.key} does not have the type that the code reads: {error}"
+            fact["error"] = failures.encode(InvalidInput(why))
         now = self._engine.clock()
         activation.report(fact | {"at": now, "ms": now - started})
 

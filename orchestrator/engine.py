@@ -72,7 +72,7 @@ class Engine:
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self.turns: Turns
-        self._cache: Cache[Activation] = Cache(settings.cache)
+        self.cache: Cache[Activation] = Cache(settings.cache)
         self._tokens = itertools.count()
         self._mark = uuid.uuid4().hex[:12]
         self.waiters = Waiters()
@@ -128,7 +128,7 @@ class Engine:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._cache.close()
+        self.cache.close()
         self.performer.close()
         self.waiters.cancel()
         try:
@@ -176,9 +176,9 @@ class Engine:
     def _known(self, id: str) -> int | None:
         """The version whose state is here, or will be when the store comes to look: a release may be on its way."""
         active = self.active.get(id)
-        if active is not None and active.committing and not active.stale and self._cache.size:
+        if active is not None and active.committing and not active.stale and self.cache.size:
             return active.version + 1
-        return self._cache.version(id)
+        return self.cache.version(id)
 
     def _has_room(self, id: str) -> bool:
         return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
@@ -211,7 +211,7 @@ class Engine:
         if head.deaths and not self.suspects.may_begin(head.id, head.deaths):
             self._spawn(self.leases.hand_back(head))
             return
-        cached = self._cache.take(head.id, -1 if head.deaths else head.version)
+        cached = self.cache.take(head.id, -1 if head.deaths else head.version)
         if cached is not None:
             self._supersede(cached)
             self.taken += 1
@@ -307,7 +307,7 @@ class Engine:
         if activation.stale or not current:
             activation.decider.close()
         else:
-            self._cache.keep(activation)
+            self.cache.keep(activation)
         if change.wake is not None:
             self.sweeper.wake_at(change.wake)
         self._made_room()
@@ -348,7 +348,7 @@ class Engine:
         self._spawn(self.leases.reclaim(id))
 
     async def _take(self, id: str) -> bool:
-        if id not in self._cache:
+        if id not in self.cache:
             head = await self.store.head(id)
             if head is None:
                 return False
@@ -378,7 +378,7 @@ class Engine:
         return {
             "active": len(self.active),
             "max_active": self.settings.max_active,
-            "cached": len(self._cache),
+            "cached": len(self.cache),
             "cache": self.settings.cache,
             "taken": self.taken,
             "waiters": len(self.waiters),

@@ -37,6 +37,7 @@ from .clock import wall_clock
 from .control import Control, error_of
 from .decider import Fact, Function
 from .delivery import mail_of, start_mail
+from .door import refuse_unfit
 from .engine import Engine
 from .entries import decode
 from .sessions import Sessions
@@ -126,6 +127,9 @@ class Runtime(Control):
     async def prepare(self) -> None:
         """The engine has agreed on the time when it was opened, and sees by itself when the store moves."""
 
+    async def _admit(self, id: str, fact: Fact) -> None:
+        await refuse_unfit(self.engine, id, fact, self.entries)
+
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.engine.post(id, mail, reopen=reopen)
 
@@ -186,24 +190,28 @@ class Runtime(Control):
 
     # -- waiting -------------------------------------------------------------------------------------
 
-    async def result(self, id: str, timeout: Duration | None = None) -> Any:
-        """The output of an execution, typed by its function's annotation. Raises ExecutionFailed,
-        ExecutionCancelled, ExecutionTerminated, ExecutionStuck, or TimeoutError when it is still going on."""
+    async def result(self, id: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
+        """The output of an execution, typed by its function's annotation (InvalidInput when that has changed since), or
+        as the plain JSON that was recorded. Raises ExecutionFailed, ExecutionCancelled, ExecutionTerminated,
+        ExecutionStuck, or TimeoutError when it is still going on."""
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
             ending = await self._wait((id,), lambda: self._look_for_end(id))
         if ending["type"] == "completed":
-            return _typed(ending.get("value"), self.functions.get(ending["function"]))
+            value = ending.get("value")
+            return _typed(value, self.functions.get(ending["function"]), id) if typed else value
         raise _end_error(id, ending)
 
-    async def reply(self, execution: str, message: str, timeout: Duration | None = None) -> Any:
-        """The reply to a message, typed by the agent's output. Raises the reply's error, or TimeoutError."""
+    async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
+        """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
+        reply's error, or TimeoutError."""
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
             reply = await self._wait((execution, message), lambda: self._look_for_reply(execution, message))
         if reply["type"] != "reply":
             raise _end_error(execution, reply)
         if "error" in reply:
             raise error_of(reply)
-        return _typed(reply.get("value"), self.functions.get(execution.partition("/")[0]))
+        value = reply.get("value")
+        return _typed(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
 
     async def _wait(self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact:
         """What another process may also bring about: listen here and at the store, and look into it now and then."""
@@ -339,9 +347,14 @@ def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, objec
     return found
 
 
-def _typed(value: Any, function: object | None) -> Any:
+def _typed(value: Any, function: object | None, id: str) -> Any:
     decode_value = decoder(getattr(function, "output", Any))
-    return value if decode_value is None else decode_value(value)
+    try:
+        return value if decode_value is None else decode_value(value)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput(
+            f"{id} gave a value that does not fit what its function declares now ({error}); read it with typed=False"
+        ) from None
 
 
 def _end_error(id: str, ending: Fact) -> Exception:

@@ -7,6 +7,7 @@
     │   ├── UnknownExecution         no execution under that id
     │   ├── AlreadyExists            the id is taken by an execution of another function or input
     │   ├── AlreadyFinished          the execution has ended; nothing more can be sent to it
+    │   ├── Unfit                    an event or a completion of another type than the execution waits for
     │   └── PayloadTooLarge          a value over the limit; terminal, never retried
     ├── StoreError                   the store could not do what was asked
     │   ├── StoreUnavailable         locked, unreachable or slow; trying again may help
@@ -68,6 +69,10 @@ class AlreadyExists(InvalidInput):
 
 class AlreadyFinished(InvalidInput):
     """The execution has ended; nothing more can be sent to it."""
+
+
+class Unfit(InvalidInput):
+    """The execution waits for this with data of another type. Nothing was sent."""
 
 
 class PayloadTooLarge(InvalidInput):

@@ -234,6 +234,10 @@ class Timeline:
         settled = [] if waiting is None or waiting.kind in WORK else self._timer(number, entry)
         return [*settled, *self._info(number, entry, value=entry.get("text"), name=str(entry.get("name", "")))]
 
+    def _skipped(self, number: int, entry: Entry) -> list[Row]:
+        """What came from outside and was passed over, because it has not the type that is waited for."""
+        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
         row = self._append(Row(number, "reply", _at(entry)))
@@ -309,6 +313,7 @@ class Timeline:
         "checkpoint": _checkpoint,
         "stuck": _stuck,
         "observed": _observed,
+        "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),

@@ -6,7 +6,7 @@ limit on cost is never held against an amount that nobody knows.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import LimitExceeded
@@ -14,6 +14,7 @@ from ...state.quantities import span
 from ..failures import Failure
 
 ZERO = Decimal(0)
+_EXACT = Context(prec=100)  # not the thread's: a program may have set another, and sums must not round
 
 
 class Usage(NamedTuple):
@@ -34,7 +35,7 @@ class Usage(NamedTuple):
             self.iterations + other.iterations,
             self.input + other.input,
             self.output + other.output,
-            self.cost + other.cost,
+            _EXACT.add(self.cost, other.cost),
             self.unpriced + other.unpriced,
         )
 
@@ -43,7 +44,7 @@ class Usage(NamedTuple):
             self.iterations - other.iterations,
             self.input - other.input,
             self.output - other.output,
-            self.cost - other.cost,
+            _EXACT.subtract(self.cost, other.cost),
             self.unpriced - other.unpriced,
         )
 

@@ -51,6 +51,16 @@ class Callback(Waiting[T]):
         """It was alive then, whenever that was read."""
         self._watch(at)
 
+    def misfit(self, fact: Fact) -> Exception | None:
+        """Why a completion does not have the type that is waited for."""
+        if self.decode is None or fact.get("error") is not None:
+            return None
+        try:
+            self.decode(fact.get("value"))
+        except (ValueError, TypeError) as error:
+            return error
+        return None
+
     def complete(self, fact: Fact) -> None:
         self.settled()
         cause = error_in(fact)

@@ -1,22 +1,29 @@
-"""When a map or parallel is complete, and the partial results it then has."""
+"""When a map or parallel is complete, and the partial results it then has. Shares are counted exactly: 29 of 100 are
+0.29 of them, and one of three is 1/3, whatever a float makes of it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, Generic, Literal, TypeVar, overload
 
 T = TypeVar("T")
 Status = Literal["succeeded", "failed", "cancelled"]
+_DIGITS = 10**7
+"""Shares with a denominator up to this are told apart in a float: the one that was written is found again."""
 
 
 class Completion:
     """A completion rule: made by ``all``, ``first``, ``at_least`` or ``tolerate``."""
 
-    __slots__ = ("_kind", "_limit")
+    __slots__ = ("_kind", "_limit", "_share")
 
-    def __init__(self, kind: Literal["least", "count", "share"], limit: float) -> None:
+    def __init__(self, kind: Literal["least", "count", "share"], limit: float | Decimal | Fraction) -> None:
         self._kind = kind
         self._limit = limit
+        self._share = Fraction(limit).limit_denominator(_DIGITS)
 
     @classmethod
     def all(cls) -> Completion:
@@ -36,8 +43,8 @@ class Completion:
         return cls("least", n)
 
     @classmethod
-    def tolerate(cls, *, count: int | None = None, share: float | None = None) -> Completion:
-        """All branches run; up to ``count`` of them, or that ``share`` (0 to 1) of all, may fail."""
+    def tolerate(cls, *, count: int | None = None, share: float | Decimal | Fraction | None = None) -> Completion:
+        """All branches run; up to ``count`` of them, or that ``share`` (0 to 1) of all, may fail: 0.29 of 100 is 29."""
         if (count is None) == (share is None):
             raise ValueError("tolerate takes either a count or a share")
         if share is not None:
@@ -54,8 +61,7 @@ class Completion:
             if succeeded >= self._limit:
                 return True
             return False if total - failed < self._limit else None
-        allowed = self._limit if self._kind == "count" else self._limit * total
-        if failed > allowed:
+        if failed * self._share.denominator > self._share.numerator * (1 if self._kind == "count" else total):
             return False
         return True if succeeded + failed == total else None
 

@@ -57,7 +57,8 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching
         self._run.note = clean(text)
 
     async def checkpoint(self, input: Any = None) -> NoReturn:
-        """Begin anew with ``input`` and a fresh history, in the same execution. It does not return.
+        """Begin anew with ``input`` and a fresh history, in the same execution. It does not return. Raises InvalidInput
+        when ``input`` does not fit this workflow.
 
         Open operations are given up, attached children cancelled, and ``finally`` blocks around it can't order
         anything; events that nobody has taken are kept. For workflows that go on for long, so that waking

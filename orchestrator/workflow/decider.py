@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ...state.errors import InvalidInput, StoreCorrupt
-from .. import failures
 from ..decider import Decision, Fact, Post, Verdict
 from ..keeping import Kept, keep, kept
 from ..resilience import Policy
 from . import mismatch
 from .context import Context
-from .facts import HANDLERS, advance
+from .facts import HANDLERS, advance, unusable
 from .reopening import reopened
 from .run import Origin, Run
 
@@ -35,6 +34,8 @@ class Code(Protocol):
     def name(self) -> str: ...
     @property
     def policy(self) -> Policy: ...
+    @property
+    def place(self) -> str: ...
     def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]: ...
     def accept(self, value: Any, limit: int | None = None) -> Any: ...
     def result(self, value: Any) -> Any: ...
@@ -72,6 +73,9 @@ class WorkflowDecider:
             run.stuck = str(error)
         run.renewed = journal.renewed
         run.recorded = _ahead(facts, begun + 1, journal.loose)
+        run.skipped = {str(entry.get("id", "")) for entry in entries if entry["type"] == "skipped"}
+        run.retried = _retried(entries)
+        run.replaying = True
         run.loop.quiet = True
         self._over = next((entry["type"] for entry in reversed(facts) if entry["type"] in _FINAL), "")
         for index in range(max(begun, 0), len(facts)):
@@ -89,7 +93,7 @@ class WorkflowDecider:
         run.recorded = {}
         run.abandoned.clear()
         run.loop.forget()
-        run.loop.quiet = False
+        run.loop.quiet = run.replaying = False
         if run.stuck:
             run.halt()
             run.turn()
@@ -137,7 +141,7 @@ class WorkflowDecider:
         elif run.main is not None and run.ending is None and run.following is None and run.never():
             run.stuck = f"the code waits for nothing that can arrive{mismatch.place(run.main)}"
         if run.stuck:
-            return self._stuck(Decision())
+            return self._stuck(decision)
         decision.immediate = self._first and self._taken == 1 and not decision.entries
         self._length += len(decision.entries)
         self._taken, self._first = 0, False
@@ -147,6 +151,14 @@ class WorkflowDecider:
             decision.awaits = awaited(run)
             decision.status = "pending" if run.main is None else "waiting"
         return decision
+
+    def refusal(self, fact: Fact) -> str:
+        """Why the execution, as it rests here, can't use what comes from outside: an event or a completion whose data
+        has another type than all of those who wait for it. Empty when it may."""
+        run = self._run
+        if self._closed or self._over or run.stuck or run.halted:
+            return ""
+        return unusable(run, fact)
 
     def close(self) -> None:
         if not self._closed:
@@ -162,7 +174,7 @@ class WorkflowDecider:
         """One journal entry. False: the code disagrees with it."""
         kind, run = entry["type"], self._run
         if kind == "checkpoint":
-            self._begin(Origin(entry), self._kept)
+            self._begin(Origin(entry), self._kept, kind)
             return True
         if kind == "ordered":
             return self._ordered(entry)
@@ -183,7 +195,7 @@ class WorkflowDecider:
             timer = self._run.timers.open.get(entry.get("op", ""))
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
-        return entry["type"] in ("sent", "child", "decided", "callback", "beat") or (
+        return entry["type"] in ("sent", "child", "decided", "callback", "beat", "skipped") or (
             mismatch.identity(entry) == (op.kind, op.name)
         )
 
@@ -192,7 +204,7 @@ class WorkflowDecider:
         if kind == "start":
             if run.origin is not None or run.ending is not None:
                 return False
-            self._begin(Origin(fact), ())
+            self._begin(Origin(fact), (), kind)
             return True
         if kind == "cancel" and run.main is None and run.ending is None:
             advance(run, fact)
@@ -208,7 +220,7 @@ class WorkflowDecider:
         if not handler(run, fact):
             return False
         run.turn()
-        return not run.stuck
+        return True  # it happened, also when the code got stuck on it
 
     def _ordered(self, entry: Fact) -> bool:
         """An own entry of this decider's: the code must have asked for it by now."""
@@ -218,7 +230,7 @@ class WorkflowDecider:
         del self._run.own[entry["op"]]
         return True
 
-    def _begin(self, origin: Origin, events: Sequence[Kept]) -> None:
+    def _begin(self, origin: Origin, events: Sequence[Kept], kind: str) -> None:
         run = self._run
         run.timers.now = max(run.timers.now, origin.at)
         for event in events:
@@ -227,9 +239,8 @@ class WorkflowDecider:
         ctx = Context(run, first=origin.first)
         try:
             body = self._workflow.body(ctx, origin.input)
-        except InvalidInput as error:
-            run.ending = {"type": "failed", "at": run.timers.now, "error": failures.encode(error)}
-            run.halt()
+        except InvalidInput as error:  # it was valid when it was accepted
+            run.disagree(mismatch.unfit_input(self._id, self._workflow.place, kind, origin.input, error))
             return
         run.begin(origin, body)
         run.turn()
@@ -259,7 +270,7 @@ class WorkflowDecider:
         decision.entries.append(entry)
         decision.base = self._length + len(decision.entries)
         self._run = self._new_run(run.timers.now)
-        self._begin(Origin(entry), events)
+        self._begin(Origin(entry), events, "checkpoint")
         return True
 
     def _end(self, decision: Decision) -> None:
@@ -274,6 +285,9 @@ class WorkflowDecider:
         return [effect for effect in self._run.unsent.values() if isinstance(effect, Post)]
 
     def _stuck(self, decision: Decision) -> Decision:
+        noted = [*decision.entries, *self._run.own.values()]
+        decision = Decision()
+        decision.entries = [entry for entry in noted if entry["type"] == "skipped"]  # it has happened all the same
         decision.status = "stuck"
         decision.error = decision.awaits = self._run.stuck
         decision.note = self._run.note
@@ -304,6 +318,18 @@ def _earliest(run: Run) -> tuple[int | None, bool]:
     if timer is None or (retry is not None and retry < timer):
         return retry, False
     return timer, bool(run.people or run.children)
+
+
+def _retried(entries: Sequence[Fact]) -> set[str]:
+    """The operations that ``retry`` was to begin again at."""
+    ops: set[str] = set()
+    failed: Fact = {}
+    for entry in entries:
+        if entry["type"] == "failed":
+            failed = entry
+        elif entry["type"] == "retry":
+            ops.add(str(entry.get("op") or failed.get("error", {}).get("op") or ""))
+    return ops
 
 
 def _ahead(entries: Sequence[Fact], first: int, loose: frozenset[int]) -> dict[str, Fact]:

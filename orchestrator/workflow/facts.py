@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
 from ..decider import Fact, when
 from ..keeping import Kept
+from . import mismatch
 from .approval import Approving
 from .callback import Callback
 from .child import Child, tell_to_cancel
@@ -65,10 +66,15 @@ def event(run: Run, fact: Fact) -> bool:
     advance(run, fact)
     name = str(fact["name"])
     listeners: list[Event[Any]] = run.listeners.get(name, [])
+    unfit: Event[Any] | None = None
     for listener in list(listeners):
         if listener.accepts(fact):
             return True
+        if unfit is None and listener.why is not None:
+            unfit = listener
     run.events.setdefault(name, []).append(Kept(run.number, fact))
+    if unfit is not None:
+        unfit.pass_over(fact)
     return True
 
 
@@ -93,9 +99,37 @@ def callback(run: Run, fact: Fact) -> bool:
     op = _calling(run, fact)
     if op is None:
         return False
+    error = op.misfit(fact)
+    if error is not None and (not run.replaying or op.op in run.retried):
+        why = mismatch.misfit("value of callback", op.name, fact.get("value"), error)
+        run.skip(f"{op.op} {len(run.passed)}", {"op": op.op, "name": op.name, "why": why})
+        return run.replaying  # an older release took it and failed; live it is dropped, and the callback stays open
     advance(run, fact)
     run.settle(op.op)
     op.complete(fact)
+    return True
+
+
+def unusable(run: Run, fact: Fact) -> str:
+    """Why nobody who waits now can use the data of an event or a completion; empty when somebody may."""
+    if fact["type"] == "callback":
+        op = _calling(run, fact)
+        error = None if op is None else op.misfit(fact)
+        if op is None or error is None:
+            return ""
+        return mismatch.misfit("value of callback", op.name, fact.get("value"), error)
+    listeners = run.listeners.get(str(fact.get("name", ""))) if fact["type"] == "event" else None
+    if not listeners:
+        return ""
+    errors = [listener.misfit(fact.get("data")) for listener in listeners]
+    if any(error is None for error in errors):
+        return ""
+    return mismatch.misfit("event", str(fact["name"]), fact.get("data"), cast("Exception", errors[0]))
+
+
+def skipped(run: Run, fact: Fact) -> bool:
+    """The journal says that something was passed over; so does the code, or it would be stuck by now."""
+    run.own.pop(f"skipped {fact.get('id') or ''}", None)
     return True
 
 
@@ -186,6 +220,7 @@ HANDLERS: dict[str, Handler] = {
     "event": event,
     "decided": decided,
     "callback": callback,
+    "skipped": skipped,
     "beat": beat,
     "sent": sent,
     "child": child,

@@ -6,6 +6,7 @@ import inspect
 import types
 from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from pydantic_core import ValidationError
@@ -44,6 +45,12 @@ class Workflow:
         self.policy = DEFAULT if retry is None else Policy(retry=retry)
         self._parameter = _parameter(fn)
         self.__doc__ = fn.__doc__
+
+    @property
+    def place(self) -> str:
+        """Where it is defined, as ``shop.py:41``."""
+        code = inspect.unwrap(self.fn).__code__
+        return f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
     @cached_property
     def input(self) -> Any:

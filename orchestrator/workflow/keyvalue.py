@@ -82,7 +82,7 @@ class State:
         name = f"state.{action} {key}" if self._scope == run.id else f"{self._scope}.{action} {key}"
         operation: Operation[Any] = Operation(run, op, name, decode)
         run.open(operation)
-        run.effect(Access(op, name, action, self._scope, key, value, etag))
+        run.effect(Access(op, name, action, self._scope, key, value, etag, decode))
         return operation
 
 

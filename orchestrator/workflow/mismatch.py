@@ -6,12 +6,30 @@ import asyncio
 import sys
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, Protocol, cast
 
+from ...security.redaction import redacted
+from ...state.codec import dumps
 from ..decider import Fact
 
 _HERE = str(Path(__file__).parent)
 _ASYNCIO = str(Path(asyncio.__file__).parent)
+_EXCERPT = 300
+_RETYPE = (
+    ". The code has changed under a running execution: restore the type, or make one that takes what was recorded too "
+    "(a default, a union), then `overwinter resume "
+)
+
+
+class Waits(Protocol):
+    """An operation, as far as its description needs it; it is a future as well."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def op(self) -> str: ...
 
 
 def identity(entry: Fact) -> tuple[str, str]:
@@ -42,6 +60,47 @@ def unasked(id: str, entry: Fact, main: asyncio.Task[Any] | None, ending: Fact |
     return f"{recorded}the code {how}{_advice(id)}"
 
 
+def unfit(id: str, waiting: Waits, what: str, value: Any, error: Exception) -> str:
+    """What was recorded no longer has the type that the code declares for it."""
+    return f"{_waits(waiting)} {what}, recorded as {shown(value)}, which does not fit: {problems(error)}{_RETYPE}{id}`"
+
+
+def unfit_input(id: str, place: str, kind: str, value: Any, error: Exception) -> str:
+    """The input that an execution was started or went on with no longer has the type that its function declares."""
+    what = "an input that was accepted" if kind == "start" else "a checkpoint"
+    return f"{place} is to begin with {what}, recorded as {shown(value)}, but {error}{_RETYPE}{id}`"
+
+
+def result(waiting: Waits) -> str:
+    """What is awaited, by its kind."""
+    name = {"step": "the result of step", "child": "the output of child", "callback": "the value of callback"}
+    return f"{name.get(waiting.kind, waiting.kind)} {waiting.name!r} (operation {waiting.op})"
+
+
+def misfit(what: str, name: str, value: Any, error: Exception) -> str:
+    """Something from outside that does not have the type that the code waits for."""
+    return (
+        f"the {what} {name!r} does not have the type that the execution waits for: {problems(error)} ({shown(value)})"
+    )
+
+
+def shown(value: Any) -> str:
+    """A value as an excerpt of its JSON."""
+    text = redacted(dumps(value)[:_EXCERPT])
+    return text if len(text) < _EXCERPT else text + "…"
+
+
+def problems(error: Exception) -> str:
+    """What a validation found, in one line."""
+    found: Any = getattr(error, "errors", None)
+    if not callable(found):
+        return redacted(str(error)[:_EXCERPT])
+    listed: Any = found(include_url=False, include_context=False, include_input=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}".removeprefix(": ") for one in listed[:5]
+    )
+
+
 def said(operation: tuple[str, str]) -> str:
     kind, name = operation
     return f"{kind} {name!r}" if name else f"a {kind}"
@@ -59,6 +118,27 @@ def place(task: asyncio.Task[Any] | None) -> str:
             found = _line(frame)
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
     return f"; it waits at {found}" if found else ""
+
+
+def _waits(waiting: Waits) -> str:
+    """The line that asks for what is at hand, or that waits for it."""
+    line = _line_of(cast("asyncio.Future[Any]", waiting))
+    if line:
+        return f"{line} waits for"
+    caller = _caller()
+    return "the code waits for" if caller == "the code" else f"{caller} asked for"
+
+
+def _line_of(future: asyncio.Future[Any]) -> str:
+    """Where the task that awaits a future is suspended, through whatever gathers futures."""
+    callbacks: Any = getattr(future, "_callbacks", None)
+    for callback, *_ in callbacks or ():
+        owner = getattr(callback, "__self__", None)
+        if isinstance(owner, asyncio.Task):
+            return place(owner).removeprefix("; it waits at ") or _line_of(owner)  # pyright: ignore[reportUnknownArgumentType]  # a task of anything
+        if isinstance(owner, asyncio.Future):
+            return _line_of(owner)  # pyright: ignore[reportUnknownArgumentType]  # a future of anything
+    return ""
 
 
 def _entry(entry: Fact) -> str:

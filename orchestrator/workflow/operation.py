@@ -10,9 +10,10 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...state.codec import clean, copied
-from ...state.errors import InvalidInput, StepFailed
+from ...state.errors import StepFailed
 from .. import failures
 from ..decider import Fact
+from . import mismatch
 from .loop import Future
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ class Operation(_Typed[T]):
         super().__init__(run.loop)
 
     def take(self, value: Any) -> None:
-        """The recorded value has come."""
+        """The recorded value has come. It fitted its type when it was made; when it does not, the code has changed."""
         decode = self.decode
         if decode is not None:
             try:
                 value = decode(value)
             except (ValueError, TypeError) as error:
-                self.fail(unfit(f"{self.kind} {self.name!r} (operation {self.op})", error))
+                self.run.disagree(mismatch.unfit(self.run.id, self, mismatch.result(self), value, error))
                 return
         else:
             value = copied(value)  # the workflow may change it; the journal's copy stays
@@ -120,11 +121,6 @@ class Waiting(Operation[T]):
 
     def give_up(self) -> None:
         self.settled()
-
-
-def unfit(what: str, error: Exception) -> InvalidInput:
-    """A recorded value that does not have the annotated type."""
-    return InvalidInput(f"{what} gave a value that does not fit its annotation: {error}; correct one of them")
 
 
 def error_in(fact: Fact) -> Exception | None:

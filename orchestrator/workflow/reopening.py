@@ -35,7 +35,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         for op in again:
             renewed[op] = (entries[retried]["at"], count)
         gone = again | {f"{op}.cancel" for op in again}
-        left_out |= {index for index in range(failed) if ops[index] in gone}
+        left_out |= {index for index in range(failed) if ops[index] in gone and entries[index]["type"] != "skipped"}
         loose |= set(range(begun, retried))
     kept = [index for index in range(len(entries)) if index not in left_out]
     return Journal(

@@ -70,6 +70,10 @@ class Run:
         self.cancelling = False
         self._reason = ""
         self.stuck = ""
+        self.replaying = False
+        self.skipped: set[str] = set()  # events that the journal says were passed over
+        self.passed: set[str] = set()  # and those that were in this life
+        self.retried: set[str] = set()  # operations that ``retry`` opened again
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
@@ -127,6 +131,16 @@ class Run:
         self._reason = reason or "cancelled"
         if self.main is not None:
             self.main.cancel(reason)
+
+    def disagree(self, why: str) -> None:
+        """What was recorded does not fit the code. The fact that shows it is journaled all the same: it happened."""
+        self.stuck = self.stuck or why
+        self.halt()
+
+    def skip(self, key: str, entry: Fact) -> None:
+        """Note what was passed over because it did not fit, so that people see it."""
+        self.passed.add(key)
+        self.own[f"skipped {key}"] = {"type": "skipped", "at": self.timers.now, **entry}
 
     def let_go(self) -> None:
         """The function is over: calls are abandoned, attached children are told."""

@@ -15,9 +15,8 @@ import pytest
 from overwinter.orchestrator.decider import Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
-from overwinter.state.errors import InvalidInput
 
-from .world import START, World, replay, replayed_from, replayed_from_every_prefix
+from .world import START, World, replay, replayed_from_every_prefix
 
 START_FACT = {"type": "start", "at": START, "input": None, "seed": "s"}
 
@@ -63,14 +62,6 @@ def test_a_second_start_is_ignored() -> None:
         await ctx.sleep(1)
 
     assert World(flow).mail(dict(START_FACT)) == [Verdict.IGNORED]
-
-
-def test_an_input_that_does_not_fit_fails_the_execution() -> None:
-    async def flow(ctx: Context, n: int) -> None: ...
-
-    world = World(flow, "many")
-    assert isinstance(world.error, InvalidInput) and "the input of flow is not valid: input:" in str(world.error)
-    replayed_from(world, 1)
 
 
 def test_a_result_without_a_json_form_fails_the_execution() -> None:

@@ -134,19 +134,6 @@ def test_options_make_the_policy() -> None:
     assert calls[0].policy.breaker is breaker and calls[1].policy.at_most_once
 
 
-def test_a_value_that_does_not_fit_is_an_error_that_says_so() -> None:
-    async def flow(ctx: Context) -> str:
-        try:
-            await ctx.step(price)
-        except InvalidInput as error:
-            return str(error)
-        return ""
-
-    world = World(flow)
-    world.mail({"type": "step", "op": "0", "name": "price", "ms": 1, "value": "many"})
-    assert "step 'price' (operation 0) gave a value that does not fit its annotation" in world.value
-
-
 @pytest.mark.parametrize("wrong", [3, "name", None])
 def test_a_step_needs_a_function(wrong: Any) -> None:
     async def flow(ctx: Context) -> None:
