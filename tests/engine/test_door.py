@@ -1,0 +1,164 @@
+"""What does not have the type that is waited for: refused where that is known, passed over where it is not."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from overwinter.functions.event import CloudEvent
+from overwinter.functions.event_intake import take
+from overwinter.functions.workflow import workflow
+from overwinter.orchestrator.control import Control
+from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.workflow.context import Context
+from overwinter.state.errors import ExecutionFailed, InvalidInput, Unfit
+from overwinter.state.opening import open_store
+from overwinter.state.records import Filter
+
+
+class Order(BaseModel):
+    id: int
+
+
+@workflow
+async def counting(ctx: Context) -> list[Any]:
+    return [await ctx.wait_for("n", type=int), await ctx.wait_for("n", type=Order)]
+
+
+@workflow
+async def bank(ctx: Context) -> int:
+    call = ctx.callback("bank", type=int)
+    await ctx.step(lambda: tokens.append(call.token), name="tell")
+    return await call
+
+
+@workflow
+async def reading(ctx: Context) -> int:
+    return await ctx.kv("shop").get("limit", type=int) or 0
+
+
+@workflow
+async def numbering(ctx: Context) -> int:
+    return 3
+
+
+tokens: list[str] = []
+
+
+async def rest(runtime: Runtime, id: str) -> None:
+    """Wait until the execution is at rest here."""
+    for _ in range(2000):
+        head = await runtime.store.head(id)
+        if head is not None and not head.owner and head.status != "pending" and id not in runtime.engine.active:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"{id} finds no rest")
+
+
+async def types(runtime: Runtime, id: str) -> list[str]:
+    return [entry["type"] async for entry in runtime.entries(id)]
+
+
+def test_at_rest_an_event_of_another_type_is_refused() -> None:
+    async def main() -> None:
+        async with Runtime([counting], "memory://") as runtime:
+            await runtime.start(counting, id="a")
+            await rest(runtime, "a")
+            with pytest.raises(Unfit, match=r"a: the event 'n' does not have the type .*valid integer"):
+                await runtime.signal("a", "n", "many")
+            with pytest.raises(InvalidInput):
+                await take(runtime, CloudEvent(id="1", source="/s", type="n", subject="a", data=[]))
+            assert await runtime.signal_all(Filter(), "n", "many") == 0
+            assert await types(runtime, "a") == ["start"]
+            assert await runtime.signal("a", "other", "many")
+            await runtime.signal("a", "n", 1, event_id="e", source="s")
+            await rest(runtime, "a")
+            assert not await runtime.signal("a", "n", 1, event_id="e", source="s"), "a repetition is one still"
+            with pytest.raises(Unfit):
+                await runtime.signal("a", "n", 1, event_id="f", source="s")
+            await runtime.signal("a", "n", {"id": 2})
+            assert await runtime.result("a", 10, typed=False) == [1, {"id": 2}]
+
+    asyncio.run(main())
+
+
+def test_where_nothing_is_known_it_is_passed_over_visibly(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/shop.db"
+
+    async def main() -> None:
+        async with Runtime([counting], dsn) as runtime:
+            await runtime.start(counting, id="a")
+            await rest(runtime, "a")
+        store = open_store(dsn)
+        await store.open()
+        control = Control(store)
+        for data in ("many", 1, [2], {"id": 2}):
+            await control.signal("a", "n", data)
+        await store.close()
+        async with Runtime([counting], dsn) as runtime:
+            assert await runtime.result("a", 10, typed=False) == [1, {"id": 2}]
+            assert (await types(runtime, "a")).count("skipped") == 2
+
+    asyncio.run(main())
+
+
+def test_events_on_their_way_are_not_judged_by_what_is_waited_for_now() -> None:
+    async def main() -> None:
+        async with Runtime([counting], "memory://") as runtime:
+            await runtime.start(counting, id="a")
+            await rest(runtime, "a")
+            await runtime.signal("a", "n", 1)
+            await runtime.signal("a", "n", {"id": 2})  # the first is durable, and may not have been taken yet
+            assert await runtime.result("a", 10, typed=False) == [1, {"id": 2}]
+
+    asyncio.run(main())
+
+
+def test_a_completion_of_another_type_is_refused() -> None:
+    async def main() -> None:
+        async with Runtime([bank], "memory://") as runtime:
+            tokens.clear()
+            await runtime.start(bank, id="b")
+            await rest(runtime, "b")
+            with pytest.raises(Unfit, match="the value of callback 'bank'"):
+                await runtime.callback(tokens[0], value="many")
+            await runtime.callback(tokens[0], value=5)
+            assert await runtime.result("b", 10) == 5
+
+    asyncio.run(main())
+
+
+def test_a_value_in_the_store_of_another_type_fails_and_can_be_put_right() -> None:
+    async def main() -> None:
+        async with Runtime([reading], "memory://") as runtime:
+            await runtime.store.put("shop", "limit", '"many"')
+            await runtime.start(reading, id="r")
+            with pytest.raises(ExecutionFailed, match="shop/limit does not have the type"):
+                await runtime.result("r", 10)
+            await runtime.store.put("shop", "limit", "7")
+            await runtime.retry("r")
+            assert await runtime.result("r", 10) == 7
+
+    asyncio.run(main())
+
+
+def test_an_outcome_whose_type_has_changed_can_still_be_read(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/shop.db"
+
+    async def spelled(ctx: Context) -> Order:
+        raise AssertionError
+
+    async def main() -> None:
+        async with Runtime([numbering], dsn) as runtime:
+            await runtime.start(numbering, id="n")
+            assert await runtime.result("n", 10) == 3
+        async with Runtime([workflow(name="numbering")(spelled)], dsn) as runtime:
+            with pytest.raises(InvalidInput, match="read it with typed=False"):
+                await runtime.result("n", 10)
+            assert await runtime.result("n", 10, typed=False) == 3
+
+    asyncio.run(main())
