@@ -36,7 +36,7 @@ class Verdict(Enum):
 class Invoke(NamedTuple):
     """Call a function in this process, at least once, and report its outcome as one fact.
 
-    The fact: ``{"type": report, "op", "name", "at", "ms", "n"?, **extra, "value" | "error"}``, where ``n`` is
+    The fact: ``{"type": report, "op", "name", "at", "ms", "n"?, "args"?, **extra, "value" | "error"}``, where ``n`` is
     the number of attempts when it is above 1, ``at`` the time of the report and ``ms`` the duration of the
     last attempt. Before that, the engine may offer ``begun`` (at most once) and ``retrying`` facts.
     """
@@ -51,6 +51,7 @@ class Invoke(NamedTuple):
     attempt: int = 0  # attempts recorded so far
     begun: bool = False  # an at-most-once attempt was begun and never finished: its outcome is in doubt
     write: Writer = stored  # makes plain JSON of the value, or refuses it by InvalidInput
+    args: str | None = None  # fingerprint of what it is called with; recorded with each of its facts
 
 
 class Spawn(NamedTuple):
@@ -85,6 +86,7 @@ class Access(NamedTuple):
     value: Any = None
     etag: str | None = None
     check: Callable[[Any], Any] | None = None
+    args: str | None = None  # fingerprint of what is written; recorded with the fact
 
 
 Effect = Invoke | Spawn | Post | Access

@@ -112,6 +112,8 @@ class Delivery:
     async def _access(self, activation: Activation, effect: Access) -> None:
         started = self._engine.clock()
         fact: Fact = {"type": "step", "op": effect.op, "name": effect.name}
+        if effect.args:
+            fact["args"] = effect.args
         try:
             value = await self.patiently(partial(self._key_value, effect), activation.id)
             if effect.check is not None:

@@ -37,24 +37,34 @@ _QUICK: Mapping[type, Callable[[Any], str]] = {
 def of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """The fingerprint of a call's arguments; empty when there are none."""
     if kwargs:
-        text = canonical([args, kwargs])
+        text = _written([args, kwargs]) or _one_by_one(args, kwargs)
     elif not args:
         return ""
     elif len(args) == 1 and (kind := type(args[0])) in _QUICK:
         text = f"[{_QUICK[kind](args[0])}]"  # what most calls have, as ``canonical`` would write it
     else:
-        text = canonical(args)
+        text = _written(args) or _one_by_one(args, kwargs)
     return blake2b(text.encode(), digest_size=_SIZE).hexdigest()
 
 
 def canonical(value: object) -> str:
     """A text in ASCII that is the same for the same value, whatever the order of its sets and mappings."""
+    return _written(value) or "null"
+
+
+def _written(value: object) -> str:
+    """Empty when there is no JSON form: it holds itself, or is nested without end."""
     try:
         return _encode(value)
     except TypeError:
         return _encode(_sortable(value))  # keys that can't be compared with each other, or are no JSON keys
     except (ValueError, RecursionError):
-        return "null"  # it holds itself, or is nested without end: it has no JSON form
+        return ""
+
+
+def _one_by_one(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Arguments of which one has no JSON form: that one is left out."""
+    return "|".join([*map(canonical, args), *(f"{name}:{canonical(item)}" for name, item in sorted(kwargs.items()))])
 
 
 def _stand_in(value: object) -> Any:

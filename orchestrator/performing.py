@@ -110,9 +110,8 @@ class Performer:
         while True:
             attempt += 1
             if call.policy.at_most_once:
-                await sink.record(
-                    {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
-                )
+                begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
+                await sink.record(begun | {"args": call.args} if call.args else begun)
             started = self._clock()
             failed: BaseException
             refused = self._refused(call)
@@ -165,15 +164,18 @@ class Performer:
         if pause is None:
             return self._outcome(call, attempt, started, {"error": _told(error)})
         now = self._clock()
-        return {
+        fact: Fact = {
             "type": "retrying",
             "op": call.op,
             "name": call.name,
             "at": now,
             "n": attempt,
             "until": now + int(pause * 1000) + 1,
-            "error": _told(error),
         }
+        if call.args:
+            fact["args"] = call.args
+        fact["error"] = _told(error)
+        return fact
 
     def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
         now = self._clock()
@@ -186,6 +188,8 @@ class Performer:
         }
         if attempt > 1:
             fact["n"] = attempt
+        if call.args:
+            fact["args"] = call.args
         if call.extra:
             fact.update(call.extra)
         fact.update(result)

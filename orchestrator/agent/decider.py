@@ -55,6 +55,8 @@ class AgentLoop:
         if fact["type"] in ("paused", "resumed"):  # journaled all the same
             run.sequence += 1
             return Verdict.IGNORED
+        if fact["type"] == "decided" and not fact.get("digest"):
+            return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
         if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
             repeated = run.mode is Mode.ONCE or (run.turn is not None and run.turn.id == fact.get("id"))
             return Verdict.IGNORED if repeated else Verdict.LATER
@@ -207,10 +209,10 @@ class AgentLoop:
             except InvalidInput as error:
                 return _observation(call, observations.unfit(str(error), ""))
             if role is not None:
-                return self._approval(call, tool, role)
+                return self._approval(turn, call, tool, role)
         return self._child(call, tool, call.arguments) if tool.child else None
 
-    def _approval(self, call: Call, tool: ToolSpec, role: str) -> Fact:
+    def _approval(self, turn: Turn, call: Call, tool: ToolSpec, role: str) -> Fact:
         return {
             "type": "ordered",
             "op": call.op,
@@ -218,7 +220,7 @@ class AgentLoop:
             "name": tool.name,
             "what": tool.name,
             "data": call.arguments,
-            "digest": digest(call),
+            "digest": digest(call, turn.mark),
             "role": role,
             "until": max(self._run.at, self._run.clock) + tool.approval_within,
         }

@@ -141,7 +141,7 @@ class Run:
             return False
         self.mode = Mode.ONCE
         self.depth = entry.get("depth", 0)
-        self._begin("", entry.get("input"))
+        self._begin("", entry.get("input"), str(entry.get("seed", "")))
         return True
 
     def _message(self, entry: Fact) -> bool:
@@ -154,14 +154,14 @@ class Run:
             return False
         self._skip = None
         self.mode = Mode.SESSION
-        self._begin(id, entry.get("content"))
+        self._begin(id, entry.get("content"), f"{entry.get('at', 0)} {id}")
         return True
 
-    def _begin(self, id: str, content: Any) -> None:
+    def _begin(self, id: str, content: Any, mark: str) -> None:
         self.turns += 1
         number, since = self._since
         began = since if number == self.turns and since else self.clock
-        self.turn = Turn(self.turns, self.sequence + 1, id, content, began)
+        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark)
 
     # -- outcomes ------------------------------------------------------------------------------------
 
@@ -220,7 +220,7 @@ class Run:
         if found is None:
             return False
         turn, call = found
-        if entry.get("digest") not in (None, "", digest(call)):
+        if entry.get("digest") not in (None, "", call.digest):  # without one: only in the journals of older releases
             return False
         if entry.get("approved") is True:
             call.stage, call.approved, call.until = Stage.READY, True, None
@@ -266,7 +266,7 @@ class Run:
         turn, call = found
         if entry["kind"] == "approval":
             call.stage, call.until = Stage.APPROVAL, entry.get("until")
-            call.arguments = entry["data"]
+            call.arguments, call.digest = entry["data"], str(entry.get("digest", ""))
             turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
@@ -343,6 +343,6 @@ def identity(call: Call) -> str:
     return json.dumps([call.name, call.arguments], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def digest(call: Call) -> str:
-    """``sha256:…`` over the tool and the exact arguments; what an approval is bound to."""
-    return "sha256:" + hashlib.sha256(identity(call).encode()).hexdigest()
+def digest(call: Call, mark: str) -> str:
+    """``sha256:…`` over the tool, the exact arguments and the turn; what an approval is bound to."""
+    return "sha256:" + hashlib.sha256(f"{identity(call)}\n{mark}".encode()).hexdigest()

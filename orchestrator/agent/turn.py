@@ -40,7 +40,20 @@ class Stage(Enum):
 class Call:
     """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
 
-    __slots__ = ("approved", "arguments", "child", "content", "id", "name", "op", "problem", "raw", "stage", "until")
+    __slots__ = (
+        "approved",
+        "arguments",
+        "child",
+        "content",
+        "digest",
+        "id",
+        "name",
+        "op",
+        "problem",
+        "raw",
+        "stage",
+        "until",
+    )
 
     def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
         self.op = op
@@ -53,6 +66,7 @@ class Call:
         self.approved = False
         self.child = ""  # id of the child execution
         self.until: int | None = None  # when an open approval expires
+        self.digest = ""  # what an approval was asked for
         self.content = ""
 
     def end(self, content: str) -> None:
@@ -61,7 +75,8 @@ class Call:
 
 
 class Turn:
-    """The turn under way. ``since`` is when work on it began, ``allowed`` what was used before its allowance
+    """The turn under way. ``mark`` tells it from every other turn, also of another execution that is made under the
+    same id. ``since`` is when work on it began, ``allowed`` what was used before its allowance
     began (more than nothing only after a ``retry``)."""
 
     __slots__ = (
@@ -74,6 +89,7 @@ class Turn:
         "error",
         "first",
         "id",
+        "mark",
         "marks",
         "messages",
         "notes",
@@ -88,8 +104,9 @@ class Turn:
         "usage",
     )
 
-    def __init__(self, number: int, first: int, id: str, content: Any, since: int) -> None:
+    def __init__(self, number: int, first: int, id: str, content: Any, since: int, mark: str = "") -> None:
         self.number = number
+        self.mark = mark
         self.first = first
         self.id = id
         self.content = content

@@ -1,4 +1,6 @@
-"""``approve``: a person decides. The decision is bound to the digest of what was asked, and good once."""
+"""``approve``: a person decides. The decision is bound to the digest of what was asked by which life of which
+execution, and good once: it can't serve another execution that is made under the same id and asks for the same.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ class Approving(Waiting[Approval]):
 
     def __init__(self, run: Run, op: str, what: str, digest: str) -> None:
         super().__init__(run, op, what)
-        self.digest = digest
+        self.digest = self.args = digest
 
     def decide(self, fact: Fact) -> None:
         self.settled()
@@ -58,9 +60,13 @@ class Asking(Scope):
     ) -> Approving:
         """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it). Raises Denied
         when it is denied, or not decided within ``timeout`` (then its reason is "expired")."""
-        run, shown, what = self._run, stored(data, PAYLOAD_LIMIT), clean(what)
-        digest = digest_of(what, shown)
-        approving = Approving(run, self._next(), what, digest)
+        run, shown, what, op = self._run, stored(data, PAYLOAD_LIMIT), clean(what), self._next()
+        assert run.origin is not None
+        digest = digest_of(what, shown, run.origin.seed)
+        ahead = run.recorded.get(op)
+        if ahead is not None and ahead.get("digest") == digest_of(what, shown):
+            digest = ahead["digest"]  # asked by an older release, and perhaps already decided
+        approving = Approving(run, op, what, digest)
         run.open(approving)
         entry: Fact = {
             "type": "ordered",
@@ -81,7 +87,9 @@ class Asking(Scope):
         return approving
 
 
-def digest_of(what: str, data: Any) -> str:
-    """What an approval is bound to: sha256 over the canonical JSON of both."""
-    text = json.dumps([what, data], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def digest_of(what: str, data: Any, seed: str | None = None) -> str:
+    """What an approval is bound to: sha256 over the canonical JSON of both, and of the life that asks. Without a
+    seed, as older releases made it."""
+    bound = [what, data] if seed is None else [what, data, seed]
+    text = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from ...state.codec import plain, stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id, child_id
+from .. import fingerprint as fingerprints
 from .. import keys
 from ..decider import Fact, Post, Spawn
 from .operation import Decode, Operation
@@ -28,8 +29,10 @@ class Child(Operation[T]):
     __slots__ = ("detached", "id")
     kind = "child"
 
-    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, id: str, detached: bool) -> None:
-        super().__init__(run, op, name, decode)
+    def __init__(
+        self, run: Run, op: str, name: str, decode: Decode | None, args: str | None, id: str, detached: bool
+    ) -> None:
+        super().__init__(run, op, name, decode, args)
         self.id = id
         self.detached = detached
 
@@ -65,7 +68,16 @@ def tell_to_cancel(run: Run, op: str, id: str) -> None:
     run.effect(Post(f"{op}.cancel", id, keys.ending("cancel", run.id), fact))
 
 
-def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, detached: bool = False) -> Child[Any]:
+def begin(
+    run: Run,
+    op: str,
+    target: object,
+    input: Any,
+    id: str | None = None,
+    detached: bool = False,
+    *,
+    compare: bool = True,
+) -> Child[Any]:
     """Order a child under ``op``. Raises TypeError when the target can't be one, InvalidInput for the input."""
     name = durable_name(target)
     if name is None:
@@ -88,7 +100,9 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
         whole = ahead.get("id", whole)  # a release that made ids in another way may have ordered it
     if whole in run.children:
         raise InvalidInput(f"{whole!r} is the id of a child that is open already; give each child its own")
-    child: Child[Any] = Child(run, op, name, None if detached else output_decoder(thing, name), whole, detached)
+    args = fingerprints.of(() if value is None else (value,), {} if id is None else {"id": id}) if compare else None
+    decode = None if detached else output_decoder(thing, name)
+    child: Child[Any] = Child(run, op, name, decode, args, whole, detached)
     run.open(child)
     run.children[whole] = op
     run.own[op] = {
@@ -100,6 +114,8 @@ def begin(run: Run, op: str, target: object, input: Any, id: str | None = None, 
         "id": whole,
         "detached": detached,
     }
+    if args:
+        run.own[op]["args"] = args
     run.effect(Spawn(op, whole, name, value, detached, 0 if run.origin is None else run.origin.depth))
     return child
 
@@ -119,20 +135,41 @@ class Parenting(Scope):
 
     @overload
     def child(
-        self, target: object, input: Any = ..., *, id: str | None = ..., detached: Literal[True]
+        self,
+        target: object,
+        input: Any = ...,
+        *,
+        id: str | None = ...,
+        detached: Literal[True],
+        fingerprint: bool = ...,
     ) -> Child[str]: ...
     @overload
-    def child(self, target: Served[T], input: Any = ..., *, id: str | None = ...) -> Child[T]: ...
+    def child(
+        self, target: Served[T], input: Any = ..., *, id: str | None = ..., fingerprint: bool = ...
+    ) -> Child[T]: ...
     @overload
-    def child(self, target: Body[T], input: Any = ..., *, id: str | None = ...) -> Child[T]: ...
+    def child(
+        self, target: Body[T], input: Any = ..., *, id: str | None = ..., fingerprint: bool = ...
+    ) -> Child[T]: ...
     @overload
-    def child(self, target: object, input: Any = ..., *, id: str | None = ...) -> Child[Any]: ...
-    def child(self, target: Any, input: Any = NOTHING, *, id: str | None = None, detached: bool = False) -> Child[Any]:
+    def child(
+        self, target: object, input: Any = ..., *, id: str | None = ..., fingerprint: bool = ...
+    ) -> Child[Any]: ...
+    def child(
+        self,
+        target: Any,
+        input: Any = NOTHING,
+        *,
+        id: str | None = None,
+        detached: bool = False,
+        fingerprint: bool = True,
+    ) -> Child[Any]:
         """Start ``target`` (a workflow, an agent, or the name of one) with ``input``.
 
         Attached: awaiting the child gives its output; when this execution ends first, the child is cancelled.
         Detached: awaiting gives its id as soon as its start is durable; it lives on by itself. ``id`` defaults
         to ``<this execution>/<operation>``, shortened where that is long; an id that exists already joins that
-        execution.
+        execution, which must have been started with the same input. A replay must pass the same input and id, unless
+        ``fingerprint`` is False.
         """
-        return begin(self._run, self._next(), target, input, id, detached)
+        return begin(self._run, self._next(), target, input, id, detached, compare=fingerprint)

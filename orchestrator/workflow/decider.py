@@ -108,6 +108,8 @@ class WorkflowDecider:
         run.number = self._length + 1
         if run.following is not None and kind == "cancel":
             return Verdict.LATER
+        if kind == "decided" and not fact.get("digest"):
+            return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
         began = kind == "start" and self._length == 0 and self._taken == 0
         if (self._over and kind != "sent") or not self._accept(fact):
             return Verdict.LATER if run.stuck and not self._over else Verdict.IGNORED
@@ -196,7 +198,7 @@ class WorkflowDecider:
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
         return entry["type"] in ("sent", "child", "decided", "callback", "beat", "skipped") or (
-            mismatch.identity(entry) == (op.kind, op.name)
+            mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
         )
 
     def _accept(self, fact: Fact) -> bool:
@@ -226,6 +228,8 @@ class WorkflowDecider:
         """An own entry of this decider's: the code must have asked for it by now."""
         own = self._run.own.get(entry["op"])
         if own is None or mismatch.identity(own) != mismatch.identity(entry):
+            return False
+        if mismatch.differ(mismatch.args_of(own), entry):
             return False
         del self._run.own[entry["op"]]
         return True

@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from ...state.codec import clean, copied
 from ...state.errors import InvalidInput
+from .. import fingerprint
 from ..decider import Access
 from .operation import Decode, Operation
 from .scope import Scope
@@ -80,9 +81,10 @@ class State:
             raise InvalidInput(f"the key {key!r} holds half a surrogate pair, which no store can keep; use another")
         run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context
         name = f"state.{action} {key}" if self._scope == run.id else f"{self._scope}.{action} {key}"
-        operation: Operation[Any] = Operation(run, op, name, decode)
+        given = fingerprint.of((value, etag), {}) if action == "put" or etag is not None else ""
+        operation: Operation[Any] = Operation(run, op, name, decode, given)
         run.open(operation)
-        run.effect(Access(op, name, action, self._scope, key, value, etag, decode))
+        run.effect(Access(op, name, action, self._scope, key, value, etag, decode, given))
         return operation
 
 

@@ -39,6 +39,32 @@ def identity(entry: Fact) -> tuple[str, str]:
     return "step", entry.get("name", "")
 
 
+def args_of(entry: Fact) -> str | None:
+    """The fingerprint of what the operation of an entry was given; None when the entry does not say, as those of
+    operations without arguments and of older releases. An approval's is the digest of what was asked."""
+    found: str | None = entry.get("args", entry.get("digest"))
+    return found
+
+
+def differ(args: str | None, entry: Fact) -> bool:
+    """Whether the code gives an operation something else than what was recorded."""
+    if args is None:
+        return False
+    recorded = entry.get("args", entry.get("digest"))
+    return recorded is not None and recorded != args
+
+
+def given(id: str, op: str, wanted: tuple[str, str], args: str | None, entry: Fact) -> str:
+    """The code asked for the same operation with something else."""
+    return (
+        f"{_caller()} asked for {said(wanted)} as operation {op} with other arguments than the journal recorded there: "
+        f"their fingerprint is {args or 'that of none'}, recorded is {args_of(entry)}. Either the code has changed "
+        "under a running execution, or what it passes differs from run to run: the order of a set, the time, chance, "
+        "the environment. Make it pass the same again (sort sets; ctx.now(), ctx.random()), or leave out of the "
+        f"comparison what may differ (fingerprint=False), then `overwinter resume {id}`"
+    )
+
+
 def asked(id: str, op: str, wanted: tuple[str, str], entry: Fact) -> str:
     """The code asked for something else than the journal holds."""
     return (

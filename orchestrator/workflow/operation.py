@@ -37,17 +37,19 @@ else:
 
 
 class Operation(_Typed[T]):
-    """The base of all operations. ``op`` is its id; ``kind`` and ``name`` identify it on replay."""
+    """The base of all operations. ``op`` is its id; ``kind`` and ``name`` identify it on replay, and ``args``: the
+    fingerprint of what it was given, "" when that was nothing, None when it is not to be compared."""
 
-    __slots__ = ("decode", "name", "op", "run")
+    __slots__ = ("args", "decode", "name", "op", "run")
     kind = "step"
     outside = False  # somebody outside must do something
 
-    def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None) -> None:
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None, args: str | None = None) -> None:
         self.run = run
         self.op = op
         self.name = clean(name)
         self.decode = decode
+        self.args = args
         super().__init__(run.loop)
 
     def take(self, value: Any) -> None:

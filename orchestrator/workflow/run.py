@@ -172,22 +172,27 @@ class Run:
 
     # -- ordering ------------------------------------------------------------------------------------
 
-    def ask(self, op: str, kind: str, name: str) -> Fact | None:
+    def ask(self, op: str, kind: str, name: str, args: str | None = None) -> Fact | None:
         """The code asks for an operation. Returns what the journal holds ahead for it, if anything.
-        Raises Halt when that is something else: the execution is stuck."""
+        Raises Halt when that is something else, or was given something else: the execution is stuck."""
         if self.halted:
             raise Halt
         if not self.recorded:
             return None
         entry = self.recorded.get(op)
-        if entry is not None and mismatch.identity(entry) != (kind, name):
+        if entry is None:
+            return None
+        if mismatch.identity(entry) != (kind, name):
             self.stuck = mismatch.asked(self.id, op, (kind, name), entry)
-            self.halt()
-            raise Halt
-        return entry
+        elif mismatch.differ(args, entry):
+            self.stuck = mismatch.given(self.id, op, (kind, name), args, entry)
+        else:
+            return entry
+        self.halt()
+        raise Halt
 
     def open(self, operation: Operation[Any]) -> Fact | None:
-        entry = self.ask(operation.op, operation.kind, operation.name)
+        entry = self.ask(operation.op, operation.kind, operation.name, operation.args)
         self.ops[operation.op] = operation
         if operation.outside:
             self.people[operation.op] = operation

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
+from .. import fingerprint as fingerprints
 from ..decider import Invoke
 from ..resilience import Breaker, Policy, Retry
 from .approval import Asking
@@ -31,18 +33,21 @@ def order(
     kwargs: dict[str, Any],
     name: str | None = None,
     policy: Policy | None = None,
+    *,
+    compare: bool = True,
 ) -> Operation[Any]:
-    """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given."""
+    """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
+    called with must be the same on replay."""
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
-        return _order(run, op, fn, args, kwargs, name, policy)
+        return _order(run, op, fn, args, kwargs, name, policy, compare=compare)
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
 
     async def ask_and_call() -> Any:
         asking = Asking(run, f"{op}.")
         await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
-        return await _order(run, f"{op}.1", fn, args, kwargs, name, policy)
+        return await _order(run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
 
     return cast("Operation[Any]", run.loop.create_task(ask_and_call()))
 
@@ -55,11 +60,14 @@ def _order(
     kwargs: dict[str, Any],
     name: str | None,
     policy: Policy | None,
+    *,
+    compare: bool,
 ) -> Operation[Any]:
     about = describe(fn)
     if about.lost and op not in run.recorded:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
-    call: Operation[Any] = Operation(run, op, name or about.name, about.decode)
+    given = _given(fn, args, kwargs) if compare else None
+    call: Operation[Any] = Operation(run, op, name or about.name, about.decode, given)
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
         run.calls.order(
@@ -71,9 +79,19 @@ def _order(
                 about.threaded,
                 policy or about.policy or run.policy,
                 write=about.write,
+                args=given,
             )
         )
     return call
+
+
+def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The fingerprint of a call's arguments, those that are bound to the function already among them."""
+    while type(fn) is partial:
+        args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
+    if type(fn) is FunctionType and fn.__name__ == "<lambda>" and fn.__defaults__:
+        args = (*args, fn.__defaults__)  # lambda who=who: …
+    return fingerprints.of(args, kwargs)
 
 
 class Stepping(Scope):
@@ -102,6 +120,10 @@ class Stepping(Scope):
     @overload
     def step(self, fn: Callable[..., T], *args: Any, breaker: Breaker, **options: Any) -> Operation[T]: ...
     @overload
+    def step(self, fn: Callable[..., Awaitable[T]], *args: Any, fingerprint: bool, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, fingerprint: bool, **options: Any) -> Operation[T]: ...
+    @overload
     def step(self, fn: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
     @overload
     def step(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
@@ -114,6 +136,7 @@ class Stepping(Scope):
         timeout: Duration | None = None,
         at_most_once: bool = False,
         breaker: Breaker | None = None,
+        fingerprint: bool = True,
         **kwargs: Any,
     ) -> Operation[Any]:
         """Call ``fn(*args, **kwargs)`` and await its result, typed by its return annotation.
@@ -122,7 +145,8 @@ class Stepping(Scope):
         they may do anything. ``name`` (default: the function's) identifies the step on replay. ``retry``,
         ``timeout`` (of one attempt) and ``breaker`` override the workflow's. With ``at_most_once`` the
         beginning of each attempt is recorded first, and an attempt that may have happened raises InDoubt
-        instead of being made again. Arguments for ``fn`` of these same names go through ``functools.partial``.
+        instead of being made again. A replay must pass the same arguments; with ``fingerprint`` False they may
+        differ. Arguments for ``fn`` of these same names go through ``functools.partial``.
 
         A tool that is declared with an approval is called when somebody has approved exactly these arguments.
 
@@ -137,4 +161,4 @@ class Stepping(Scope):
                 breaker or base.breaker,
                 at_most_once or base.at_most_once,
             )
-        return order(self._run, self._next(), fn, args, kwargs, name, policy)
+        return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint)

@@ -49,9 +49,12 @@ class Driver:
         self._decided(self.loop.decide(), [])
 
     def send(self, *facts: Fact) -> Decision:
-        """Mail arrives; what the decider does not want yet stays in the mailbox."""
+        """Mail arrives; what the decider does not want yet stays in the mailbox. A decision is on what was asked,
+        unless it says otherwise."""
         for fact in facts:
-            self.mailbox.append({"at": self.now, **fact})
+            asked = {entry["op"]: entry.get("digest", "") for entry in self.entries("ordered")}
+            about = {"digest": asked.get(fact.get("op"), "none")} if fact["type"] == "decided" else {}
+            self.mailbox.append({"at": self.now, **about, **fact})
         return self.turn([])
 
     def say(self, id: str, content: Any = "hello") -> Decision:

@@ -61,10 +61,12 @@ class World:
     # -- what comes in -------------------------------------------------------------------------------
 
     def mail(self, *facts: Fact) -> list[Verdict]:
-        """Offer facts in one turn, then decide."""
+        """Offer facts in one turn, then decide. A decision is on what was asked, unless it says otherwise."""
         verdicts: list[Verdict] = []
         for fact in facts:
             self.now += 1
+            if fact["type"] == "decided":
+                fact = {**fact, "digest": fact.get("digest", self.asked(fact["op"]))}
             fact = json.loads(json.dumps({"at": self.now, **fact}))
             text = json.dumps(fact)
             verdicts.append(self.decider.offer(fact))
@@ -90,6 +92,11 @@ class World:
         self.decisions.append(decision)
         return decision
 
+    def asked(self, op: str) -> str:
+        """The digest of the last approval that was asked for under ``op``."""
+        found = [entry["digest"] for entry in self.journal if entry.get("op") == op and "digest" in entry]
+        return found[-1] if found else "none"
+
     @property
     def last(self) -> Decision:
         return self.decisions[-1]
@@ -111,9 +118,12 @@ class World:
         effect = self.open.pop(op)
         self.performed.append(op)
         if isinstance(effect, Invoke):
-            self.mail({"type": effect.report, "op": op, "name": effect.name, "ms": 0, **outcome(effect.call)})
+            given = {"args": effect.args} if effect.args else {}
+            self.mail({"type": effect.report, "op": op, "name": effect.name, "ms": 0, **given, **outcome(effect.call)})
         elif isinstance(effect, Access):
-            self.mail({"type": "step", "op": op, "name": effect.name, "ms": 0, **outcome(lambda: self.access(effect))})
+            given = {"args": effect.args} if effect.args else {}
+            answer = outcome(lambda: self.access(effect))
+            self.mail({"type": "step", "op": op, "name": effect.name, "ms": 0, **given, **answer})
         elif isinstance(effect, Post):
             self.posts.append(effect)
             self.mail({"type": "sent", "op": op})
