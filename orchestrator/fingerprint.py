@@ -19,7 +19,7 @@ from hashlib import blake2b
 from json import JSONEncoder
 from json.encoder import encode_basestring_ascii
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 _SIZE = 6
@@ -27,6 +27,7 @@ _SCALARS = (str, int, float, bool, type(None))
 _TEXTS = (date, time, timedelta, Decimal, Fraction, UUID, PurePath, complex)
 """What ``str`` shows whole, and always alike. A datetime is a date."""
 _BYTES = (bytes, bytearray, memoryview)
+_CONTAINERS = (list, dict, set, tuple, str)
 _WHOLE = 2**63
 _QUICK: Mapping[type, Callable[[Any], str]] = {
     str: encode_basestring_ascii,
@@ -40,8 +41,8 @@ def of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         text = _written([args, kwargs]) or _one_by_one(args, kwargs)
     elif not args:
         return ""
-    elif len(args) == 1 and (kind := type(args[0])) in _QUICK:
-        text = f"[{_QUICK[kind](args[0])}]"  # what most calls have, as ``canonical`` would write it
+    elif len(args) == 1 and (quick := _QUICK.get(cast("type[object]", type(args[0])))) is not None:
+        text = f"[{quick(args[0])}]"  # what most calls have, as ``canonical`` would write it
     else:
         text = _written(args) or _one_by_one(args, kwargs)
     return blake2b(text.encode(), digest_size=_SIZE).hexdigest()
@@ -70,21 +71,21 @@ def _one_by_one(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
 def _stand_in(value: object) -> Any:
     """What stands for something that JSON does not know. None: it is left out."""
     if isinstance(value, (set, frozenset)):
-        return {"set": sorted(canonical(item) for item in value)}  # pyright: ignore[reportUnknownVariableType]  # of anything
+        return {"set": sorted(map(canonical, cast("set[object]", value)))}
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, _BYTES):
-        return {"bytes": bytes(value).hex()}
+        return {"bytes": bytes(cast("bytes", value)).hex()}
     if isinstance(value, _TEXTS):
         return {"text": str(value)}
     if isinstance(value, deque):
-        return list(value)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # of anything
+        return list(cast("deque[object]", value))
     if isinstance(value, Mapping):
-        return dict(value)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]  # of anything
+        return dict(cast("Mapping[object, object]", value))
     if isinstance(value, type):
         return None
     if hasattr(type(value), "__pydantic_fields__") and hasattr(type(value), "__pydantic_fields_set__"):
-        given: set[str] = value.__pydantic_fields_set__  # type: ignore[attr-defined]  # it has one, see above
+        given: set[str] = cast("Any", value).__pydantic_fields_set__
         return {name: getattr(value, name, None) for name in given}
     if dataclasses.is_dataclass(value):
         return {
@@ -95,22 +96,21 @@ def _stand_in(value: object) -> Any:
 
 def _set(value: object, field: dataclasses.Field[Any]) -> bool:
     """Whether a dataclass's field has another value than it would have by itself, as far as that is cheap to say."""
-    found = getattr(value, field.name, None)
+    found: object = getattr(value, field.name, None)
     if field.default is not dataclasses.MISSING:
         return not (isinstance(found, _SCALARS) and type(found) is type(field.default) and found == field.default)
-    return field.default_factory is dataclasses.MISSING or bool(_length(found))
-
-
-def _length(value: object) -> int:
-    return len(value) if isinstance(value, (list, dict, set, tuple, str)) else 1  # pyright: ignore[reportUnknownArgumentType]  # of anything
+    if field.default_factory is dataclasses.MISSING:
+        return True
+    return not isinstance(found, _CONTAINERS) or len(cast("list[object]", found)) > 0
 
 
 def _sortable(value: object) -> Any:
     """The value with mappings as sorted pairs of texts."""
     if isinstance(value, Mapping):
-        return {"pairs": sorted([canonical(key), canonical(item)] for key, item in value.items())}  # pyright: ignore[reportUnknownVariableType]  # of anything
+        held = cast("Mapping[object, object]", value)
+        return {"pairs": sorted([canonical(key), canonical(item)] for key, item in held.items())}
     if isinstance(value, (list, tuple)):
-        return [_sortable(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # of anything
+        return [_sortable(item) for item in cast("list[object]", value)]
     known = value if isinstance(value, _SCALARS) else _stand_in(value)
     return known if isinstance(known, _SCALARS) else canonical(known)
 

@@ -87,7 +87,7 @@ def _order(
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """The fingerprint of a call's arguments, those that are bound to the function already among them."""
-    while type(fn) is partial:
+    while isinstance(fn, partial):
         args, kwargs, fn = (*fn.args, *args), {**fn.keywords, **kwargs}, fn.func
     if type(fn) is FunctionType and fn.__name__ == "<lambda>" and fn.__defaults__:
         args = (*args, fn.__defaults__)  # lambda who=who: …
