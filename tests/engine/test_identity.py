@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overwinter.functions.agent import Agent
@@ -36,6 +36,7 @@ from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
 from overwinter.state.records import EVERYTHING, Filter, NewExecution
 
+LENIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 BAD = {
     "nothing": "",
     "too long": "x" * 201,
@@ -130,6 +131,7 @@ def test_an_id_is_text() -> None:
             check_id(id)
 
 
+@LENIENT
 @given(st.text(max_size=LONGEST + 1))
 def test_a_chosen_id_can_be_kept_printed_and_encoded(id: str) -> None:
     try:
@@ -196,6 +198,7 @@ def named(draw: st.DrawFn) -> tuple[tuple[Any, ...], str]:
     return (make, *said), make(*said)
 
 
+@LENIENT
 @given(named(), named())
 def test_a_key_stands_for_one_thing(one: tuple[Any, str], other: tuple[Any, str]) -> None:
     assert (one[0] == other[0]) == (one[1] == other[1])
