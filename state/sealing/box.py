@@ -1,10 +1,11 @@
 """Sealing and opening with AES-256-GCM, for what belongs to one execution or to one scope of values.
 
-A sealed text is text: ``sealed:1:<key id>:<base64 of nonce, ciphertext and tag>``; sealed bytes are the same
-without base64. No JSON text begins like that. Each execution and each scope has a key of its own, derived from
-the configured one by HKDF-SHA256 over its name, so a ciphertext can't be opened anywhere else, and the limit of
-2^32 messages that random 96-bit nonces set to a key is one for each execution. The place inside the execution
-(``entry 7``, ``mail``, ``blob sha256:…``) is associated data.
+A sealed text is text: ``sealed:<format>:<key id>:<base64 of nonce, ciphertext and tag>``; sealed bytes are the same
+without base64, in format 1. No JSON text begins like that. Each execution and each scope has a key of its own,
+derived from the configured one by HKDF-SHA256 over its name, so a ciphertext can't be opened anywhere else, and the
+limit of 2^32 messages that random 96-bit nonces set to a key is one for each execution. The place inside the
+execution (``entry 7``, ``mail``, ``blob sha256:…``) is associated data. In format 2 so is the *life* it belongs to, the
+time at which the execution was created: nothing of one that was deleted opens in another of the same id.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ except ImportError as error:
     raise InvalidInput("sealing needs the cryptography package; pip install 'overwinter[encryption]'") from error
 
 PREFIX = "sealed:1:"
+BOUND = "sealed:2:"
+"""How a text begins that is bound to the life of its execution."""
 _ANY = re.compile(r"sealed:(\d+):[0-9a-f]{16}:")
 _BYTES = PREFIX.encode()
 _NONCE = 12
@@ -41,7 +44,7 @@ class Box:
     (sealed by a newer release).
     """
 
-    __slots__ = ("_ciphers", "_head", "_info", "_keys", "_name", "_seal", "_strict")
+    __slots__ = ("_bound", "_ciphers", "_head", "_info", "_keys", "_name", "_seal", "_strict")
 
     def __init__(self, keys: Keys, kind: str, name: str) -> None:
         self._keys = keys
@@ -50,22 +53,28 @@ class Box:
         self._ciphers: dict[str, AESGCM] = {}
         self._strict = keys.strict
         self._head = f"{PREFIX}{keys.first.id}:"
+        self._bound = f"{BOUND}{keys.first.id}:"
         self._seal = self._cipher(keys.first.id, "").encrypt
 
-    def seal(self, place: str, text: str) -> str:
+    def seal(self, place: str, text: str, life: int | None = None) -> str:
+        """With a ``life`` in format 2."""
         nonce = os.urandom(_NONCE)
-        sealed = nonce + self._seal(nonce, text.encode(), place.encode())
-        return self._head + binascii.b2a_base64(sealed, newline=False).decode()
+        sealed = nonce + self._seal(nonce, text.encode(), _associated(place, life))
+        head = self._head if life is None else self._bound
+        return head + binascii.b2a_base64(sealed, newline=False).decode()
 
-    def open(self, place: str, text: str) -> str:
-        if not text.startswith(PREFIX):
+    def open(self, place: str, text: str, life: int | None = None) -> str:
+        """``life`` is that of what the text was found in; a text of format 1 belongs to any."""
+        bound = text.startswith(BOUND)
+        if not (bound or text.startswith(PREFIX)):
             return self._unsealed(place, text)
         cipher = self._cipher(text[len(PREFIX) : _TEXT_AT - 1], place)
         try:
             sealed = binascii.a2b_base64(text[_TEXT_AT:], strict_mode=True)
-            return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode()).decode()
+            associated = _associated(place, life if bound else None)
+            return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], associated).decode()
         except (InvalidTag, ValueError):
-            self._spoiled(place)
+            self.spoiled(place)
 
     def seal_bytes(self, place: str, content: bytes) -> bytes:
         nonce = os.urandom(_NONCE)
@@ -83,7 +92,7 @@ class Box:
         try:
             return cipher.decrypt(view[_BYTES_AT:nonce_end], view[nonce_end:], place.encode())
         except (InvalidTag, ValueError):
-            self._spoiled(place)
+            self.spoiled(place)
 
     def _cipher(self, id: str, place: str) -> AESGCM:
         cipher = self._ciphers.get(id)
@@ -115,14 +124,22 @@ class Box:
             "somebody else may have put it there"
         )
 
-    def _spoiled(self, place: str) -> NoReturn:
+    def spoiled(self, place: str) -> NoReturn:
         raise StoreCorrupt(
             f"the {place} of {self._name!r} can't be opened: it was changed, or brought here from another place"
         )
+
+
+def _associated(place: str, life: int | None) -> bytes:
+    return (place if life is None else f"{place} of {life}").encode()
+
+
+def is_sealed(text: str) -> bool:
+    return text.startswith((PREFIX, BOUND))
 
 
 def key_of(text: str | bytes) -> str:
     """Id of the key that a text or bytes are sealed with; empty when they are not sealed."""
     if isinstance(text, bytes):
         return text[len(_BYTES) : _BYTES_AT].hex() if text.startswith(_BYTES) else ""
-    return text[len(PREFIX) : _TEXT_AT - 1] if text.startswith(PREFIX) else ""
+    return text[len(PREFIX) : _TEXT_AT - 1] if is_sealed(text) else ""

@@ -2,30 +2,37 @@
 
     entry 7 · mail · state · note · awaits · blob sha256:…
 
-Mail has no number before the store has taken it, and a status line is read beside many others, so these places
-have none: within one execution, whoever can write to the store may put an older state or status line back, or a
-mail twice. Entries can't be moved at all.
+All but mail and blobs are bound to the execution's *life* too, the time at which it was created: what is left of one
+that was deleted does not open in another of the same id. Mail is sealed before anybody knows whether it begins one;
+what must not be believed in another life (a decision, a callback) says itself where it belongs. Mail has no number
+before the store has taken it, and a status line is read beside many others, so these places have none: within one
+life, whoever can write to the store may put an older state or status line back, or a mail twice. Entries can't be
+moved at all.
+
+What an older release has sealed belongs to any life. Once something of a journal is bound to one, nothing after it may
+be older.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from ..errors import SchemaMismatch, StoreCorrupt, StoreSealed
 from ..records import Change, Dump, Head, Mail, NewMail
-from .box import PREFIX, Box
+from .box import BOUND, PREFIX, Box, is_sealed
 
 _LOOKED_UP = "approval"
 _CLOSED = (StoreSealed, StoreCorrupt, SchemaMismatch)
 
 
 class Contents:
-    """The records of one execution. What opens raises as ``Box.open`` does."""
+    """The records of one execution in one life (None where that plays no part). Opening raises as ``Box.open`` does."""
 
-    __slots__ = ("_box",)
+    __slots__ = ("_box", "_life")
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, life: int | None) -> None:
         self._box = box
+        self._life = life
 
     # -- in ------------------------------------------------------------------------------------------
 
@@ -57,25 +64,25 @@ class Contents:
         )
 
     def _seal_entries(self, texts: Sequence[str], first: int) -> Sequence[str]:
-        seal = self._box.seal
-        return [seal(f"entry {first + number}", text) for number, text in enumerate(texts)]
+        seal, life = self._box.seal, self._life
+        return [seal(f"entry {first + number}", text, life) for number, text in enumerate(texts)]
 
     def _seal_awaits(self, status: str, text: str) -> str:
         """What a stuck execution says quotes from an error; what others wait for is looked up by its beginning."""
         quotes = status == "stuck" and not text.startswith(_LOOKED_UP)
-        return self._seal_once("awaits", text) if quotes or text.startswith(PREFIX) else text
+        return self._seal_once("awaits", text) if quotes or is_sealed(text) else text
 
     def _seal_once(self, place: str, text: str) -> str:
         """Most heads have no note. What could not be opened goes back as it was stored: it is not lost by that."""
-        if not text or (text.startswith(PREFIX) and _opened(self._box.open, place, text) is None):
+        if not text or (is_sealed(text) and self._opened(place, text) is None):
             return text
-        return self._box.seal(place, text)
+        return self._box.seal(place, text, self._life)
 
     # -- out -----------------------------------------------------------------------------------------
 
     def show(self, head: Head) -> Head:
         """The head with what can be opened; never raises."""
-        if not (head.note or head.state or head.awaits.startswith(PREFIX)):
+        if not (head.note or head.state or is_sealed(head.awaits)):
             return head
         return head._replace(
             awaits=self._shown("awaits", head.awaits),
@@ -84,19 +91,26 @@ class Contents:
         )
 
     def _shown(self, place: str, text: str) -> str:
-        if not text.startswith(PREFIX):
+        if not is_sealed(text):
             return text
-        opened = _opened(self._box.open, place, text)
+        opened = self._opened(place, text)
         return text if opened is None else opened
 
     def check(self, head: Head) -> None:
         """Raises when the state can't be opened."""
         if head.state:
-            self._box.open("state", head.state)
+            self._box.open("state", head.state, self._life)
 
-    def open_entries(self, texts: Iterable[str], first: int) -> list[str]:
-        unseal = self._box.open
-        return [unseal(f"entry {first + number}", text) for number, text in enumerate(texts)]
+    def open_entries(self, texts: Sequence[str], first: int) -> list[str]:
+        unseal, life = self._box.open, self._life
+        bound = False
+        opened: list[str] = []
+        for number, text in enumerate(texts, first):
+            bound = bound or text.startswith(BOUND)
+            if bound and text.startswith(PREFIX):
+                self._box.spoiled(f"entry {number}")  # of another life: this one is sealed otherwise by now
+            opened.append(unseal(f"entry {number}", text, life))
+        return opened
 
     def open_mail(self, mail: Iterable[Mail]) -> list[Mail]:
         return [item._replace(body=self._box.open("mail", item.body)) for item in mail]
@@ -108,11 +122,17 @@ class Contents:
         """Mail in its order, up to the first that can't be opened."""
         found: list[Mail] = []
         for item in mail:
-            body = _opened(self._box.open, "mail", item.body)
+            body = self._opened("mail", item.body)
             if body is None:
                 break
             found.append(item._replace(body=body))
         return found
+
+    def _opened(self, place: str, text: str) -> str | None:
+        try:
+            return self._box.open(place, text, self._life)
+        except _CLOSED:
+            return None
 
     def open_blob(self, digest: str, content: bytes) -> bytes:
         return self._box.open_bytes(_blob(digest), content)
@@ -125,13 +145,6 @@ class Contents:
             mail=self.open_mail(dump.mail),
             blobs={digest: self.open_blob(digest, content) for digest, content in dump.blobs.items()},
         )
-
-
-def _opened(unseal: Callable[[str, str], str], place: str, text: str) -> str | None:
-    try:
-        return unseal(place, text)
-    except _CLOSED:
-        return None
 
 
 def _blob(digest: str) -> str:

@@ -4,7 +4,8 @@ Sealed: bodies of mail, journal entries, ``Head.state`` and ``Head.note``, what 
 ``Head.awaits``, values, blobs. Everything else is as the inner store has it, which does all the work: the calls
 reach it in the order in which they were made. Texts from before sealing are read as they are, unless ``strict``.
 
-An entry is sealed for its number in the journal, so the number that the next one gets is kept for each lease. What
+An entry is sealed for its number in the journal of one life of the execution, so that life and the number that the
+next entry gets are kept for each lease. What
 can't be opened is never handed to an engine: the lease is given back, and the execution waits for its key, or is
 stuck when its texts were tampered with. ``head`` and ``executions`` show what can't be opened as it is stored.
 """
@@ -15,9 +16,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from ..errors import Conflict, InvalidInput, StoreError, StoreUnavailable
+from ..errors import Conflict, InvalidInput, StoreCorrupt, StoreError, StoreUnavailable
 from ..records import (
     EVERYTHING,
     MAIL_BATCH,
@@ -38,7 +39,7 @@ from ..records import (
 )
 from ..store import Store
 from . import marker
-from .box import Box
+from .box import BOUND, Box
 from .contents import Contents
 from .keys import Keys
 from .waiting import give_back, later
@@ -46,7 +47,15 @@ from .waiting import give_back, later
 T = TypeVar("T")
 
 _BOXES = 4096  # names whose derived keys are kept
-_LEASES = 16384  # leased executions whose journal's length is kept
+_LEASES = 16384  # leased executions of which is kept what their next entry is sealed for
+_SEEN = 16384  # executions of which the life is remembered
+
+
+class _Lease(NamedTuple):
+    """A leased execution: its life, and the length of its journal by version."""
+
+    life: int
+    lengths: dict[int, int]
 
 
 class SealedStore(Store):
@@ -60,7 +69,8 @@ class SealedStore(Store):
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys))
-        self._lengths: dict[str, dict[int, int]] = {}  # of leased executions: length of the journal by version
+        self._leased: dict[str, _Lease] = {}
+        self._lives: dict[str, int] = {}  # of executions that were seen lately
         self._withheld: set[str] = set()  # leased executions with mail that can't be opened
         self._mixed = False
         self._unmarked = True  # nothing in the store says yet that it is sealed with the first key
@@ -98,8 +108,15 @@ class SealedStore(Store):
         """What seals and opens the things of an execution ("execution"), or of a scope ("values")."""
         return self._box(kind, name)
 
-    def _contents(self, id: str) -> Contents:
-        return Contents(self._box("execution", id))
+    def _contents(self, id: str, life: int | None = None) -> Contents:
+        return Contents(self._box("execution", id), life)
+
+    def _of(self, head: Head) -> Contents:
+        """The contents of an execution as it is now."""
+        if len(self._lives) >= _SEEN:
+            del self._lives[next(iter(self._lives))]
+        self._lives[head.id] = head.created
+        return self._contents(head.id, head.created)
 
     # -- the three primitives ------------------------------------------------------------------------
 
@@ -140,7 +157,7 @@ class SealedStore(Store):
         head = accepted.head
         if head is None:
             return accepted
-        contents = self._contents(head.id)
+        contents = self._of(head)
         shown = contents.show(head)
         if accepted.answer is not Answer.GRANTED:
             return accepted._replace(head=shown, mail=contents.open_mail(accepted.mail))
@@ -153,34 +170,36 @@ class SealedStore(Store):
         except StoreError as error:
             waiting = await give_back(self.inner, head, now, error)
             return Accepted(Answer.QUEUED, contents.show(waiting))
-        if len(self._lengths) >= _LEASES:
-            del self._lengths[next(iter(self._lengths))]
-        self._lengths[head.id] = {head.version: head.length}
+        if len(self._leased) >= _LEASES:
+            del self._leased[next(iter(self._leased))]
+        self._leased[head.id] = _Lease(head.created, {head.version: head.length})
         self._withheld.discard(head.id)
         return accepted._replace(head=shown, entries=entries, mail=mail)
 
     def append(self, change: Change) -> Awaitable[Appended]:
-        length = self._lengths.get(change.id, {}).get(change.version)
-        if length is None:
+        lease = self._leased.get(change.id)
+        length = None if lease is None else lease.lengths.get(change.version)
+        if lease is None or length is None:
             return self._append_after_a_look(change)
-        return self._append(change, length)
+        return self._append(change, lease.life, length)
 
-    def _append(self, change: Change, length: int) -> Awaitable[Appended]:
-        sealed = self._contents(change.id).seal_change(change, length)
+    def _append(self, change: Change, life: int, length: int) -> Awaitable[Appended]:
+        sealed = self._contents(change.id, life).seal_change(change, length)
         if change.release and change.id in self._withheld:
             sealed = sealed._replace(wake=later(change.at, change.wake))
         answer = self._change(partial(self.inner.append, sealed))
         # Before it is answered: the next change may be handed in at once.
-        self._lengths[change.id] = {change.version: length, change.version + 1: length + len(change.entries)}
+        lengths = {change.version: length, change.version + 1: length + len(change.entries)}
+        self._leased[change.id] = _Lease(life, lengths)
         return self._appended(change, answer)
 
     async def _append_after_a_look(self, change: Change) -> Appended:
         """For a lease that was granted to another object, or a change that is handed in again after its release."""
         head = await self.inner.head(change.id)
         if head is not None and head.version == change.version:
-            return await self._append(change, head.length)
+            return await self._append(change, head.created, head.length)
         if head is not None and head.version == change.version + 1:
-            return await self._append(change, head.length - len(change.entries))
+            return await self._append(change, head.created, head.length - len(change.entries))
         raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
 
     async def _appended(self, change: Change, given: Awaitable[Appended]) -> Appended:
@@ -189,10 +208,10 @@ class SealedStore(Store):
         except StoreUnavailable:
             raise  # it may have been written: the same change will come again
         except StoreError:
-            self._lengths.pop(change.id, None)
+            self._leased.pop(change.id, None)
             raise
         if answer.released:
-            self._lengths.pop(change.id, None)
+            self._leased.pop(change.id, None)
             self._withheld.discard(change.id)
         if not answer.mail:
             return answer
@@ -235,15 +254,25 @@ class SealedStore(Store):
 
     async def head(self, id: str) -> Head | None:
         head = await self.inner.head(id)
-        return None if head is None else self._contents(id).show(head)
+        return None if head is None else self._of(head).show(head)
 
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         page = await self.inner.executions(where, cursor, limit)
-        return page._replace(heads=[self._contents(head.id).show(head) for head in page.heads])
+        return page._replace(heads=[self._of(head).show(head) for head in page.heads])
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
+        first = max(after, 0) + 1
         texts = await self.inner.history(id, after, limit)
-        return self._contents(id).open_entries(texts, max(after, 0) + 1)
+        if not any(text.startswith(BOUND) for text in texts):
+            return self._contents(id).open_entries(texts, first)
+        if id in self._lives:
+            try:
+                return self._contents(id, self._lives[id]).open_entries(texts, first)
+            except StoreCorrupt:
+                pass  # perhaps it was deleted and made anew since it was seen
+        head = await self.inner.head(id)
+        texts = await self.inner.history(id, after, limit)
+        return [] if head is None else self._of(head).open_entries(texts, first)
 
     async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
         waiting, bodies = await self.inner.mailbox(id, limit)
@@ -259,10 +288,10 @@ class SealedStore(Store):
 
     async def dump(self, id: str) -> Dump | None:
         dump = await self.inner.dump(id)
-        return None if dump is None else self._contents(id).open_dump(dump)
+        return None if dump is None else self._of(dump.head).open_dump(dump)
 
     async def restore(self, dump: Dump) -> bool:
-        sealed = self._contents(dump.head.id).seal_dump(dump)
+        sealed = self._contents(dump.head.id, dump.head.created).seal_dump(dump)
         return await self._change(partial(self.inner.restore, sealed))
 
     async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:

@@ -258,8 +258,8 @@ def test_strictly_what_is_not_sealed_is_not_read() -> None:
 def test_what_a_newer_release_has_sealed_is_refused_by_name() -> None:
     async def work(inner: MemoryStore, store: SealedStore) -> None:
         await furnish(store)
-        raw(inner, "x")[0] = raw(inner, "x")[0].replace("sealed:1:", "sealed:2:")
-        with pytest.raises(SchemaMismatch, match="format 2"):
+        raw(inner, "x")[0] = raw(inner, "x")[0].replace("sealed:2:", "sealed:3:")
+        with pytest.raises(SchemaMismatch, match="format 3"):
             await store.history("x")
         accepted = await store.accept("x", None, now=NOW, owner="a")
         assert (accepted.answer, known(accepted).status) == (Answer.QUEUED, "waiting")
