@@ -21,7 +21,10 @@ from .decider import Fact
 from .delivery import mail_of
 from .entries import decode, resolve
 from .moving import refuse_moved
+from .proving import prove
 
+_LOOKED_BACK = 1000
+"""Entries before the end in which the completion of a callback is looked for, when it comes again."""
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
 PAGE = 100  # entries read at once; one has 256 KB at the most
@@ -72,9 +75,9 @@ class Control:
         return accepted.answer is not Answer.DUPLICATE
 
     async def callback(self, token: str, *, value: Any = None, error: str | BaseException | None = None) -> None:
-        """Complete the callback of ``token`` with a value, or fail it. A second completion changes nothing."""
-        id, op, secret = tokens.parse(token)
-        await self.prepare()
+        """Complete the callback of ``token`` with a value, or fail it. A second completion changes nothing, also after
+        the execution has ended. Raises InvalidInput for a token that the execution did not give."""
+        id, op, secret = await self._proven(token)
         fact: Fact = {"type": "callback", "at": self.clock(), "op": op, "secret": secret}
         if error is None:
             fact["value"] = mended(value)
@@ -83,13 +86,28 @@ class Control:
         else:
             fact["error"] = {"kind": "", "message": clean(error)}
         await self._admit(id, fact)
-        await self._send(id, mail_of(fact, "", lane=0))
+        try:
+            await self._send(id, mail_of(fact, "", lane=0))
+        except AlreadyFinished:
+            if not await self._completed(id, op):
+                raise
 
     async def heartbeat(self, token: str) -> None:
-        """Say that the outside system is still at work on the callback of ``token``."""
-        id, op, secret = tokens.parse(token)
-        await self.prepare()
+        """Say that the outside system is still at work on the callback of ``token``. Raises as ``callback`` does."""
+        id, op, secret = await self._proven(token)
         await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, "", lane=0))
+
+    async def _proven(self, token: str) -> tokens.Token:
+        read = tokens.parse(token)
+        await self.prepare()
+        await prove(self.store, await self._head(read.execution), read)
+        return read
+
+    async def _completed(self, id: str, op: str) -> bool:
+        """Whether the callback was completed not long before the end."""
+        head = await self._head(id)
+        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
+        return any(fact["type"] == "callback" and fact.get("op") == op for fact in map(decode, texts))
 
     # -- approvals -----------------------------------------------------------------------------------
 

@@ -28,6 +28,11 @@ def secret_of(seed: str, op: str) -> str:
     return hashlib.sha256(f"callback\n{seed}\n{op}".encode()).hexdigest()[:32]
 
 
+def next_seed(seed: str) -> str:
+    """The seed after a checkpoint."""
+    return hashlib.sha256(f"checkpoint\n{seed}".encode()).hexdigest()[:32]
+
+
 def make(execution: str, op: str, secret: str) -> str:
     """A token, safe in URLs."""
     body = f"{secret}\n{op}\n{execution}".encode()

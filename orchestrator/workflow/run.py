@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
-from .. import failures
+from .. import failures, tokens
 from ..calls import OpenCalls
 from ..decider import Effect, Fact, Post, Spawn, when
 from ..keeping import Kept
@@ -157,7 +156,12 @@ class Run:
         if self.halted:
             raise Halt
         assert self.origin is not None
-        self.following = {"type": "checkpoint", "input": input, "seed": next_seed(self.origin.seed), "first": first}
+        self.following = {
+            "type": "checkpoint",
+            "input": input,
+            "seed": tokens.next_seed(self.origin.seed),
+            "first": first,
+        }
         if self.origin.parent is not None:
             self.following["parent"] = self.origin.parent
         if self.origin.depth:
@@ -230,11 +234,6 @@ class Run:
     def never(self) -> bool:
         """Whether the code waits for nothing that can arrive."""
         return not (self.halted or self.ops or self.timers or self.unsent)
-
-
-def next_seed(seed: str) -> str:
-    """The seed after a checkpoint."""
-    return sha256(f"checkpoint\n{seed}".encode()).hexdigest()[:32]
 
 
 def _origin_of(error: BaseException) -> str | None:

@@ -13,6 +13,7 @@ from overwinter.functions.event import CloudEvent
 from overwinter.functions.event_http import write_structured
 from overwinter.functions.http.app import create_app
 from overwinter.functions.workflow import workflow
+from overwinter.orchestrator import tokens
 from overwinter.orchestrator.runtime import Runtime
 
 Run = Callable[..., None]
@@ -77,6 +78,11 @@ def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> No
                 while not token:
                     await asyncio.sleep(0.01)
                     token = (await client.get("/executions/o/1")).json()["note"]
+                wrong = tokens.make(*tokens.parse(token)._replace(secret="0" * 32))
+                for path, body in (("complete", 7), ("fail", {"message": "no"}), ("heartbeat", None)):
+                    assert (await client.post(f"/{path}/{wrong}", json=body)).status_code == 404
+                assert await posted(client, "io.overwinter.heartbeat", {"token": wrong}) == 422
+                assert await posted(client, "io.overwinter.callback", {"token": wrong, "value": 8}) == 422
                 if by_event:
                     assert await posted(client, "io.overwinter.heartbeat", {"token": token}) == 202
                     data = {"token": token, **({"error": "no"} if fails else {"value": 7})}
@@ -88,5 +94,7 @@ def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> No
                 end = await settled(client, "o/1")
                 assert end["status"] == ("failed" if fails else "completed")
                 assert "no" in end["error"]["message"] if fails else end["result"] == 7
+                assert (await client.post(f"/complete/{token}", json=9)).status_code == 202  # it had been completed
+                assert (await client.post(f"/complete/{wrong}", json=9)).status_code == 404
 
     asyncio.run(asyncio.wait_for(main(), 20))
