@@ -41,14 +41,14 @@ async def check_same(store: Store, head: Head, function: Function, value: Any) -
 async def beginning(store: Store, id: str) -> Fact | None:
     """What an existing execution was begun with, its blob in place: a ``start``, or a session's first ``message``.
     None when it ended without having begun."""
-    found = await _journaled(store, id) or await _waiting(store, id) or await _journaled(store, id)
+    found = await journaled(store, id) or await waiting(store, id) or await journaled(store, id)
     if found is not None:
         await resolve(store, id, [found])
     return found
 
 
-async def _journaled(store: Store, id: str) -> Fact | None:
-    """It is the first entry, unless somebody paused it before or it was cancelled in time."""
+async def journaled(store: Store, id: str) -> Fact | None:
+    """What the journal begins with: the first entry, unless somebody paused it before or it was cancelled in time."""
     after, limit = 0, 1
     while texts := await store.history(id, after, limit):
         for text in texts:
@@ -59,7 +59,8 @@ async def _journaled(store: Store, id: str) -> Fact | None:
     return None
 
 
-async def _waiting(store: Store, id: str) -> Fact | None:
+async def waiting(store: Store, id: str) -> Fact | None:
+    """What the mailbox holds to begin with."""
     count, texts = await store.mailbox(id, 2)
     if count > len(texts):
         _, texts = await store.mailbox(id, count)

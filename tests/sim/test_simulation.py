@@ -12,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from overwinter.orchestrator import starting
 from overwinter.tests.sim.mutants import worlds
 from overwinter.tests.sim.poison import BROKEN, Poisoned
+from overwinter.tests.sim.rivals import BROKEN as RIVALLED
+from overwinter.tests.sim.rivals import Rivals
 from overwinter.tests.sim.simulation import Result, Simulation
 
 EXECUTIONS = int(os.environ.get("OVERWINTER_SIM_EXECUTIONS", "600"))
@@ -68,6 +71,21 @@ def test_poison_is_named_and_nobody_else_condemned() -> None:
 def test_broken_quarantine_is_found_out(name: str) -> None:
     for seed in range(1, ENOUGH + 1):
         if Poisoned(seed, **BROKEN[name]).run().wrong:
+            return
+    pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
+
+
+def test_of_two_starts_under_one_id_only_the_one_that_won_is_acknowledged() -> None:
+    for seed in range(SEED, SEED + 8):
+        result = Rivals(seed).run()
+        assert not result.wrong, f"seed {seed}\n" + "\n".join(result.wrong[:20])
+
+
+@pytest.mark.parametrize("name", RIVALLED)
+def test_a_start_that_does_not_look_well_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starting, "beginning", RIVALLED[name])
+    for seed in range(1, ENOUGH + 1):
+        if Rivals(seed).run().wrong:
             return
     pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
 
