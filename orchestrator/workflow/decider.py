@@ -180,6 +180,9 @@ class WorkflowDecider:
             return True
         if kind == "ordered":
             return self._ordered(entry)
+        if kind == "skipped":
+            run.own.pop(f"skipped {entry.get('id', '')}", None)
+            return True  # the code has passed it over too, or it is stuck by now
         if kind == "retry":
             advance(run, entry)
             return True

@@ -127,12 +127,6 @@ def unusable(run: Run, fact: Fact) -> str:
     return mismatch.misfit("event", str(fact["name"]), fact.get("data"), cast("Exception", errors[0]))
 
 
-def skipped(run: Run, fact: Fact) -> bool:
-    """The journal says that something was passed over; so does the code, or it would be stuck by now."""
-    run.own.pop(f"skipped {fact.get('id') or ''}", None)
-    return True
-
-
 def beat(run: Run, fact: Fact) -> bool:
     op = _calling(run, fact)
     if op is None:
@@ -220,7 +214,6 @@ HANDLERS: dict[str, Handler] = {
     "event": event,
     "decided": decided,
     "callback": callback,
-    "skipped": skipped,
     "beat": beat,
     "sent": sent,
     "child": child,

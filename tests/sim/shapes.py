@@ -205,11 +205,11 @@ class Doing:
         """Wait for what somebody outside is to do."""
         try:
             if kind == "signal":
-                return await ctx.wait_for(label, timeout=within)
+                return await ctx.wait_for(label, type=str, timeout=within)
             if kind == "approve":
                 await ctx.approve(label, timeout=within)
                 return "approved"
-            callback = ctx.callback(label, timeout=within and 3 * within, heartbeat=within)
+            callback = ctx.callback(label, type=str, timeout=within and 3 * within, heartbeat=within)
             await ctx.step(self._hand_out, callback.token, label, name=f"{label} token")
             return await callback
         except TimedOut:

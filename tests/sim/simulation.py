@@ -11,13 +11,14 @@ import contextvars
 import random
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 from overwinter.orchestrator.engine import Engine
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.settings import Settings
-from overwinter.state.errors import AlreadyFinished, InvalidInput, StoreError, UnknownExecution
+from overwinter.state.errors import AlreadyFinished, InvalidInput, StoreError, Unfit, UnknownExecution
 from overwinter.state.records import FINAL
 from overwinter.testing import Died, Disturbed, Ledger, Moment, Process, VirtualLoop, Weather, run_virtual
 from overwinter.tests.sim.desk import Desk, answers
@@ -282,6 +283,8 @@ class Simulation:
                 await asyncio.sleep(self.draw.uniform(0, 1.0))
                 await self._ask(lambda runtime: runtime.heartbeat(token))
             await asyncio.sleep(self.draw.uniform(0, 2.0))
+            if self.draw.random() < 0.3:
+                await self._misfit(lambda runtime: runtime.callback(token, value=[label]))
             for _ in range(self.draw.choice((1, 1, 2))):
                 await self._ask(lambda runtime: runtime.callback(token, value=f"data of {label}"))
         except AlreadyFinished:
@@ -307,7 +310,14 @@ class Simulation:
 
     async def _signal(self, id: str, name: str) -> None:
         data = f"data of {name}"
+        if self.draw.random() < 0.3:
+            await self._misfit(lambda runtime: runtime.signal(id, name, [name], event_id=f"{name}?", source="sim"))
         await self._ask(lambda runtime: runtime.signal(id, name, data, event_id=name, source="sim"))
+
+    async def _misfit(self, send: Callable[[Runtime], Awaitable[object]]) -> None:
+        """Something of another type than is waited for: refused, or kept and passed over. It ends nothing."""
+        with suppress(Unfit):
+            await self._ask(send)
 
     # -- checks --------------------------------------------------------------------------------------
 

@@ -349,10 +349,12 @@ async def parallel_fails(ctx: Context) -> str:
 
 def talk(world: World) -> None:
     world.event("news", 1)
+    world.event("other", "two")
     world.event("other", 2)
     world.event("news", 3)
     world.run()
     world.event("news", 4)
+    world.event("late", {"n": "seven"})
     world.event("late", {"n": 7})
     world.run()
 
@@ -360,7 +362,7 @@ def talk(world: World) -> None:
 @shape(script=talk)
 async def listening(ctx: Context) -> list[Any]:
     news = [await ctx.wait_for("news") for _ in range(3)]
-    late = await ctx.wait_for("late", timeout="1d", match=lambda data: data["n"] == 7)
+    late = await ctx.wait_for("late", timeout="1d", type=dict[str, int], match=lambda data: data["n"] == 7)
     with suppress(TimedOut):
         await ctx.wait_for("silence", timeout="1m")
     return [*news, late, await ctx.wait_for("other", type=int)]
