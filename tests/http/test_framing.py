@@ -117,7 +117,7 @@ def test_old_and_long_forms_are_served(shop: Any) -> None:
 def test_however_the_bytes_are_cut_the_same_is_answered() -> None:
     asked = HELLO + CHUNKED + b"\r\n" + HEALTH + post("/", b"{", kind="application/cloudevents+json") + HELLO
 
-    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(cuts=st.sets(st.integers(1, len(asked) - 1), max_size=60))
     def cut(cuts: set[int]) -> None:
         places = [0, *sorted(cuts), len(asked)]
@@ -137,7 +137,7 @@ def test_whatever_is_sent_there_is_an_answer_or_an_end() -> None:
     seeds = st.sampled_from([HELLO, CHUNKED + b"\r\n", HEALTH])
     edits = st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=6), st.integers(0, 4)), max_size=4)
 
-    @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
     @given(seed=seeds, edits=edits)
     def sent(seed: bytes, edits: list[tuple[int, bytes, int]]) -> None:
         text = bytearray(seed)
