@@ -220,7 +220,7 @@ class Ledger(MemoryStore):
             book.invoked.clear()
         elif kind == "retry":
             book.ending = ""
-            book.recorded = {op: fact for op, fact in book.recorded.items() if "error" not in fact}
+            book.recorded = {op: fact for op, fact in book.recorded.items() if _went_well(fact)}
             book.invoked.clear()
         elif kind in FINAL:
             book.ending = kind
@@ -264,6 +264,10 @@ def _precedes(fact: Fact, timer: Fact) -> bool:
     if fact["type"] == "event":
         return timer.get("kind") == "event" and timer.get("name") == fact["name"]
     return bool(fact["op"] == timer["op"])
+
+
+def _went_well(result: Fact) -> bool:
+    return "error" not in result and result.get("status", "completed") == "completed"
 
 
 def _waits(change: Change) -> bool:

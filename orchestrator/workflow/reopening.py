@@ -47,11 +47,14 @@ def reopened(entries: Sequence[Fact]) -> Journal:
 
 
 def _operations(entries: Sequence[Fact]) -> list[str | None]:
-    """The operation of each entry; what tells of a child may carry its id only."""
-    children = {
-        entry["id"]: entry["op"] for entry in entries if entry["type"] == "ordered" and entry["kind"] == "child"
-    }
-    return [entry.get("op") or (children.get(entry["id"]) if entry["type"] == "child" else None) for entry in entries]
+    """The operation of each entry; what tells of a child may carry its id only, and an id may be ordered again."""
+    children: dict[str, str] = {}
+    ops: list[str | None] = []
+    for entry in entries:
+        if entry["type"] == "ordered" and entry["kind"] == "child":
+            children[entry["id"]] = entry["op"]
+        ops.append(entry.get("op") or (children.get(entry["id"]) if entry["type"] == "child" else None))
+    return ops
 
 
 def _retries(entries: Sequence[Fact]) -> Iterator[tuple[int, int]]:

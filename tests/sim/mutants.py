@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from overwinter.orchestrator.activation import Activation
-from overwinter.orchestrator.decider import Decision, Effect, Fact, Post, Spawn
+from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Post, Spawn
+from overwinter.orchestrator.delivery import Delivery
+from overwinter.orchestrator.effects import Effects
 from overwinter.orchestrator.engine import Engine
 from overwinter.orchestrator.offering import Offering
 from overwinter.state.records import Appended, Change, Head, NewMail
@@ -91,13 +94,72 @@ class NoLook(Engine):
         super()._supersede(activation)
 
 
+class _Parting:
+    """Takes the place of an activation: that a child was started is told at once, that it had ended a moment later."""
+
+    def __init__(self, activation: Activation) -> None:
+        self.id = activation.id
+        self.second: Fact | None = None
+        self._activation = activation
+
+    def report(self, fact: Fact) -> None:
+        if fact["type"] == "child" and "error" not in fact:
+            self.second, fact = fact, {"type": "sent", "op": fact["op"], "at": fact["at"]}
+        self._activation.report(fact)
+
+
+class _InTwo(Delivery):
+    """Its effects end in two facts now and then."""
+
+    async def deliver(self, activation: Activation, effect: Spawn | Post | Access) -> None:
+        parting = _Parting(activation)
+        await super().deliver(cast("Activation", parting), effect)
+        if parting.second is not None:
+            await asyncio.sleep(0)
+            activation.report(parting.second)
+
+
+class ForgetsFacts(Engine):
+    """What comes while the store answers that the lease is given back is forgotten."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.delivery = _InTwo(self)
+
+    def released(self, activation: Activation, change: Change) -> None:
+        activation.facts.clear()
+        super().released(activation, change)
+
+
+class _Silent(Effects):
+    """Says nothing of a call whose task has died."""
+
+    def _left(self, *_: object) -> None:
+        return
+
+
+class SilentDeaths(Engine):
+    """An execution goes on waiting for a call whose task has died."""
+
+    def _supersede(self, activation: Activation) -> None:
+        if not isinstance(activation.effects, _Silent):
+            activation.effects = _Silent(activation, self.loop, self.performer)
+        super()._supersede(activation)
+
+
 LEDGERS: dict[str, type[Ledger]] = {
     "no fence": NoFence,
     "release ignoring mail": ReleaseIgnoringMail,
     "lease without wake": LeaseWithoutWake,
     "accept after finish": AcceptAfterFinish,
 }
-ENGINES: dict[str, type[Engine]] = {"no resend": NoResend, "timers first": TimersFirst, "no look": NoLook}
+ENGINES: dict[str, type[Engine]] = {
+    "no resend": NoResend,
+    "timers first": TimersFirst,
+    "no look": NoLook,
+    "forgets facts on release": ForgetsFacts,
+    "silent deaths": SilentDeaths,
+}
 
 
 def worlds() -> list[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from overwinter.functions.agent import Agent
@@ -16,12 +17,48 @@ from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
-from overwinter.state.errors import Denied, InDoubt, TimedOut
+from overwinter.state.errors import Denied, InDoubt, StepFailed, TimedOut
 from overwinter.tests.sim.desk import answers
 
 Shape = dict[str, Any]
 QUICK = Retry(attempts=12, first="60ms", factor=2.0, most="900ms", in_process="150ms")
 JournalOf = Callable[[str], list[Fact]]
+
+
+class Panic(BaseException):
+    """As an extension in Rust raises it."""
+
+
+def stop() -> None:
+    next(iter(()))
+
+
+def panic() -> None:
+    raise Panic
+
+
+async def leave() -> None:
+    raise SystemExit
+
+
+async def give_itself_up() -> None:
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
+    await asyncio.sleep(0.001)
+
+
+async def stubborn() -> str:
+    """Goes on when it is cancelled, and ends when nobody wants to know any more."""
+    for _ in range(3):
+        try:
+            await asyncio.sleep(0.3)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+    return "late"
+
+
+ODD: dict[str, Callable[[], Any]] = {"stop": stop, "panic": panic, "leave": leave, "give up": give_itself_up}
 
 
 class Generator:
@@ -38,9 +75,9 @@ class Generator:
     def shape(self, depth: int = 2) -> Shape:
         draw = self._draw
         kinds = ["step"] * 6 + ["flaky", "once", "sleep", "signal", "approve", "map", "chance"]
-        kinds += ["state", "until", "callback", "agent"]
+        kinds += ["state", "until", "callback", "agent", "odd", "late"]
         if depth:
-            kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached"]
+            kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached", "again"]
             kinds += ["deadline"] * 3
         return self._make(draw.choice(kinds), depth)
 
@@ -64,9 +101,19 @@ class Generator:
             shape["within"] = draw.choice((0, 0, 300, 1500, 4000))  # ms in which it must come; 0: whenever
         elif kind in ("seq", "par", "gather"):
             shape["items"] = [self.shape(depth - 1) for _ in range(draw.randint(2, 4))]
-        elif kind in ("child", "detached"):
+        elif kind in ("child", "detached", "again"):
             shape["shape"] = self.shape(depth - 1)
+        elif kind == "odd":
+            shape["raises"] = draw.choice(sorted(ODD))
         return shape
+
+    def failing(self) -> Shape:
+        """A shape that fails at first, by itself or by its child, and goes on when somebody retries it."""
+        failing: Shape = {"kind": "failing", "label": self._label(), "value": 7, "failures": self._draw.randint(1, 2)}
+        inner = self._draw.choice(("", "child", "again"))
+        if inner:
+            failing = {"kind": inner, "label": self._label(), "shape": failing}
+        return {"kind": "seq", "label": self._label(), "items": [failing, self.shape(1)]}
 
     def rounds(self) -> Shape:
         """A workflow that begins anew several times."""
@@ -82,14 +129,14 @@ def within(shape: Shape) -> Iterator[Shape]:
 
 def children(shape: Shape) -> Iterator[Shape]:
     for item in within(shape):
-        if item["kind"] in ("child", "detached"):
+        if item["kind"] in ("child", "detached", "again"):
             yield item
 
 
 def fits(shape: Shape, value: Any) -> bool:
     """Whether ``value`` is a right outcome of the shape."""
     kind, label = shape["kind"], shape["label"]
-    if kind in ("step", "flaky"):
+    if kind in ("step", "flaky", "failing"):
         return bool(value == shape["value"])
     if kind == "once":
         return value in (shape["value"], "in doubt")
@@ -98,8 +145,10 @@ def fits(shape: Shape, value: Any) -> bool:
     if kind in ("seq", "par", "gather"):
         items = shape["items"]
         return len(value) == len(items) and all(map(fits, items, value))
-    if kind == "child":
+    if kind in ("child", "again"):
         return fits(shape["shape"], value)
+    if kind == "odd":
+        return bool(value == "odd")
     if kind in ("detached", "state"):
         return isinstance(value, str)
     if kind == "until":
@@ -158,6 +207,10 @@ class Doing:
             return await ctx.child(self.shapes, shape["shape"])
         if kind == "detached":
             return await ctx.child(self.shapes, shape["shape"], detached=True)
+        if kind == "again":
+            return await self._again(ctx, shape)
+        if kind in ("odd", "late", "failing"):
+            return await self._unusual(ctx, shape)
         if kind in ("signal", "approve", "callback"):
             return await self._ask(ctx, kind, label, shape["within"] / 1000 or None)
         if kind == "state":
@@ -172,6 +225,34 @@ class Doing:
         elif kind == "chance":
             ctx.random().random()
         return None
+
+    async def _again(self, ctx: Context, shape: Shape) -> Any:
+        """A child that is asked for again when it has ended."""
+        id = f"{ctx.execution}/{shape['label']}"
+        await ctx.child(self.shapes, shape["shape"], id=id)
+        return await ctx.child(self.shapes, shape["shape"], id=id)
+
+    async def _unusual(self, ctx: Context, shape: Shape) -> Any:
+        """A call that fails in an odd way, one that is given up and reports all the same, one that fails at first."""
+        kind, label = shape["kind"], shape["label"]
+        if kind == "failing":
+            return await ctx.step(self._fail, ctx.execution, shape, name=label)
+        if kind == "odd":
+            try:
+                return await ctx.step(ODD[shape["raises"]], name=label)
+            except StepFailed:
+                return "odd"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await ctx.step(stubborn, name=label)
+        return None
+
+    def _fail(self, execution: str, shape: Shape) -> int:
+        tried = execution.partition("/")[0], shape["label"]  # a child is retried under another id
+        self.made[tried] += 1
+        if self.made[tried] <= shape["failures"]:
+            raise ValueError(f"{shape['label']} fails at first")
+        return int(shape["value"])
 
     async def _sequence(self, ctx: Context, items: list[Shape]) -> list[Any]:
         values: list[Any] = []

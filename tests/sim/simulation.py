@@ -64,6 +64,7 @@ class Simulation:
         self.unacknowledged = 0
         self._engine = engine
         self._skews: tuple[int, ...] = (0,)
+        self._helped: set[tuple[str, str]] = set()  # who has been given what they need
         self._clients: list[asyncio.Task[None]] = []
         self._loop: VirtualLoop
 
@@ -216,7 +217,7 @@ class Simulation:
     async def _client(self, number: int) -> None:
         self.unacknowledged += 1
         await asyncio.sleep(self.draw.uniform(0, CLEARING * 0.6))
-        kind = self.draw.choice(("shapes", "shapes", "shapes", "rounds", "desk"))
+        kind = self.draw.choice(("shapes", "shapes", "shapes", "failing", "rounds", "desk"))
         if kind == "desk":
             await self._talk(f"s{number}")
         else:
@@ -225,9 +226,10 @@ class Simulation:
 
     async def _start(self, kind: str, id: str) -> None:
         generator = Generator(self.draw)
-        shape = generator.rounds() if kind == "rounds" else generator.shape()
+        shape = {"rounds": generator.rounds, "failing": generator.failing}.get(kind, generator.shape)()
         self.shapes[id] = shape
-        await self._ask(lambda runtime: runtime.start(kind, shape, id=id))
+        function = "rounds" if kind == "rounds" else "shapes"
+        await self._ask(lambda runtime: runtime.start(function, shape, id=id))
         for _ in range(self.draw.choice((0, 0, 0, 1, 2))):
             await asyncio.sleep(self.draw.uniform(0, 3.0))
             await self._act(id, self.draw.choice(("pause", "pause", "cancel", "terminate", "resume")))
@@ -259,10 +261,14 @@ class Simulation:
 
     async def _people(self) -> None:
         """Send awaited events, decide approvals, complete callbacks; everything once, some of it again."""
-        seen: set[tuple[str, str]] = set()
+        seen = self._helped
         called: set[str] = set()
+        retried: set[tuple[str, int]] = set()
         while True:
             for head in self.ledger.heads_now():
+                if head.status == "failed" and (head.id, head.version) not in retried:
+                    retried.add((head.id, head.version))
+                    self._clients.append(self._loop.create_task(self._retry(head.id)))
                 if head.status == "paused" and self._loop.time() > CLEARING:  # a pause that overtook its end
                     self._clients.append(self._loop.create_task(self._act(head.id, "resume")))
                 if head.function != "shapes" or head.status in FINAL:
@@ -276,6 +282,18 @@ class Simulation:
                 called.add(token)
                 self._clients.append(self._loop.create_task(self._complete(token, self.doing.tokens[token])))
             await asyncio.sleep(0.2)
+
+    async def _retry(self, id: str) -> None:
+        """Somebody opens what has failed again, or several do at once."""
+        await asyncio.sleep(self.draw.uniform(0, 1.0))
+
+        async def retry() -> None:
+            try:
+                await self._ask(lambda runtime: runtime.retry(id, by="simulation"))
+            except (AlreadyFinished, InvalidInput):
+                return  # it goes on already
+
+        await asyncio.gather(*(retry() for _ in range(self.draw.choice((1, 1, 2, 3)))))
 
     async def _complete(self, token: str, label: str) -> None:
         try:
@@ -299,7 +317,7 @@ class Simulation:
             for _ in range(self.draw.choice((1, 1, 2))):
                 await (self._decide(id, what) if fact["type"] == "ordered" else self._signal(id, what))
         except (AlreadyFinished, UnknownExecution):
-            return
+            self._helped.discard((id, what))  # it may be opened again, and need it
         except InvalidInput as error:
             if "no open approval" not in str(error):
                 raise
@@ -326,7 +344,8 @@ class Simulation:
         waiting: list[str] = [f"{self.unacknowledged} clients have no answer"] if self.unacknowledged else []
         for head in self.ledger.heads_now():
             rests = head.status == "idle" and head.kind == "agent"
-            if head.owner is not None or head.wake is not None or not (rests or head.status in FINAL):
+            ended = head.status in FINAL and head.status != "failed"
+            if head.owner is not None or head.wake is not None or not (rests or ended):
                 waiting.append(
                     f"{head.id} is {head.status} (owner {head.owner}, wake {head.wake}, awaits {head.awaits!r}, "
                     f"{self.ledger.waiting_mail(head.id)} mails)"

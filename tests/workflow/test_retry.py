@@ -213,3 +213,26 @@ def test_a_defect_that_was_fixed_goes_on_after_what_was_recorded() -> None:
     assert "op" not in world.journal[-1]["error"]
     again = retried(world).run()
     assert again.value == "ab" and ran == ["b"]
+
+
+async def one_id_again(ctx: Context) -> list[Any]:
+    return [await ctx.child("kept", 0, id="kept"), await ctx.child("kept", 0, id="kept")]
+
+
+def test_a_child_that_was_asked_for_again_is_retried_alone() -> None:
+    """Its end carries the id of both; only the second one went wrong."""
+    ends = iter([1, ValueError("bad"), 2])
+
+    def kept(_: int) -> int:
+        end = next(ends)
+        if isinstance(end, ValueError):
+            raise end
+        return end
+
+    world = World(one_id_again, children={"kept": kept}).run()
+    assert isinstance(world.error, ExecutionFailed) and world.journal[-1]["error"]["op"] == "1"
+    again = retried(world).run()
+    assert [spawn.id for spawn in again.spawned] == ["kept~1"]
+    assert again.value == [1, 2]
+    for cut in range(len(world.journal) + 1, len(again.journal) + 1):
+        replayed_from(again, cut)
