@@ -15,6 +15,7 @@ from ..security.address import shown
 from ..state.errors import OverwinterError, StoreError
 from ..state.quantities import span
 from ..state.records import Filter
+from ..state.store import PROBE
 from . import reach
 from .checks import Check
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 WRITES = 9
 SLOW_WRITE_MS = 50
 OVERDUE_MS = 10_000
-SCOPE = "overwinter.doctor"
 LITTLE_SPACE = 1 << 30
 NO_SPACE = 64 << 20
 FIRST_DAY = 1_704_067_200_000  # 2024: no machine of ours has an earlier date
@@ -94,9 +94,9 @@ async def _writes(store: Store) -> Check:
     try:
         for number in range(WRITES):
             begun = time.perf_counter()
-            await store.put(SCOPE, "probe", str(number))
+            await store.put(PROBE, "probe", str(number))
             took.append((time.perf_counter() - begun) * 1000)
-        await store.remove(SCOPE, "probe")
+        await store.remove(PROBE, "probe")
     except StoreError as error:
         return Check("writes", "fail", str(error))
     middle = sorted(took)[WRITES // 2]

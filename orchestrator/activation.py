@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from ..state.codec import clean
 from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
+from . import failures
 from .deadlines import Deadlines
 from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
@@ -310,7 +311,8 @@ class Activation:
             self._advance(commit, done.result(), asked)
         elif isinstance(error, StoreError) and not isinstance(error, Conflict):
             pause = min(5.0, 0.05 * 2**tries)
-            log.warning("execution %s: the store refused a commit (%s); again in %.2f s", self.id, error, pause)
+            said = "execution %s: the store refused a commit (%s); again in %.2f s"
+            log.log(failures.level(error), said, self.id, error, pause)
             self.engine.loop.call_later(pause, self._submit, commit, tries + 1)
         elif isinstance(error, InvalidInput):  # too big for this store, and it would be again
             self.committing = False

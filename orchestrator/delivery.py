@@ -20,6 +20,7 @@ from ..state.errors import (
     OverwinterError,
     StoreCorrupt,
     StoreFull,
+    StoreLost,
     StoreReadOnly,
     StoreSealed,
     StoreUnavailable,
@@ -146,10 +147,10 @@ class Delivery:
         while True:
             try:
                 return await work()
-            except (StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed) as error:
+            except (StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
                 pause = min(5.0, 0.05 * 2**tries)
                 tries += 1
-                log.warning("execution %s: %s; again in %.2f s", execution, error, pause)
+                log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
                 await asyncio.sleep(pause)
 
     async def bring(self, activation: Activation, op: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -87,6 +87,7 @@ class Engine:
             room=self._room,
             busy=lambda: self.active.keys() | self._asking.keys(),
             take=self._take,
+            look=self.leases.look,
             reclaim=self._reclaim,
         )
         self.sweeper = Sweeper(store, self.clock, self.poll, place)
@@ -162,6 +163,7 @@ class Engine:
         owner = self.owner if self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
+        await self.leases.look()
         await self.leases.notice_move()
         if self.moved:
             raise StoreMoved(self.moved)

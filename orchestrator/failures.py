@@ -11,6 +11,7 @@ Only classes that are already loaded are looked up (never imported), and no ``__
 from __future__ import annotations
 
 import builtins
+import logging
 from functools import lru_cache
 from types import MemberDescriptorType
 from typing import Any, cast
@@ -39,6 +40,11 @@ _ARGS: Any = vars(BaseException)["args"]  # past a property of that name
 _HEAPTYPE = 1 << 9  # of type.__flags__: a class that is made at run time, as every class in Python is
 _SHOWN = frozenset({"obj", "object", "msg", "print_file_and_line", "message", "exceptions"})
 """Members of the interpreter's own errors that are arguments too, or would keep what is not theirs."""
+
+
+def level(error: BaseException) -> int:
+    """How loud the log is about an error of the store that is met again and again: a lost store was told of once."""
+    return logging.DEBUG if isinstance(error, errors.StoreLost) else logging.WARNING
 
 
 def encode(error: BaseException) -> Failure:

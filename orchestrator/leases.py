@@ -7,7 +7,8 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.errors import StoreError, StoreMoved, StoreUnavailable
+from ..state.errors import StoreError, StoreLost, StoreMoved, StoreUnavailable
+from ..state.quantities import milliseconds
 from ..state.records import Change, Head
 from .decider import Fact
 from .moving import NOTICE, refuse_moved
@@ -26,7 +27,10 @@ class Leases:
         self._engine = engine
         self.beaten = 0
         self.unheard: dict[str, list[Fact]] = {}  # for the next activation of an execution that is being taken up
+        self.lost = ""  # why the store is not the one that was opened
         self._looked = 0
+        self._seen = 0
+        self._vigilance = milliseconds(engine.store.vigilance)
 
     async def beat(self) -> None:
         """Renew all leases, and learn what mail other processes have accepted for the executions held here."""
@@ -38,6 +42,24 @@ class Leases:
             activation = engine.active.get(id)
             if activation is not None and arrivals > activation.mailbox.arrivals:
                 activation.nudge()
+
+    async def look(self) -> None:
+        """Look now and then whether what was opened is still there. Raises StoreLost, and says so in the log once."""
+        engine, now = self._engine, self._engine.clock()
+        if now - self._seen < self._vigilance:
+            return
+        before, self._seen = self._seen, now  # one look, however many ask at this moment
+        try:
+            await engine.store.look()
+        except StoreError as error:
+            self._seen = before
+            if isinstance(error, StoreLost) and not self.lost:
+                self.lost = str(error)
+                log.error("%s", error)
+            raise
+        if self.lost:
+            self.lost = ""
+            log.warning("the store is the one that was opened again; work goes on")
 
     async def notice_move(self) -> None:
         """While there is work, look now and then whether the store is being moved: then nothing more is taken in, and
@@ -61,8 +83,11 @@ class Leases:
             await asyncio.sleep(self._engine.lease / 4000)
             if self._engine.active:
                 try:
+                    await self.look()
                     await self.beat()
                     await self.notice_move()
+                except StoreLost:
+                    continue  # it was said
                 except StoreError as error:
                     log.warning("the leases could not be renewed: %s", error)
 

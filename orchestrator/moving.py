@@ -20,13 +20,13 @@ from ..security.address import shown
 from ..state.codec import dumps, loads
 from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
 from ..state.records import EVERYTHING, Dump, Head, unleased
-from ..state.store import Store
+from ..state.store import PROBE, Store
 from .clock import wall_clock
 
 T = TypeVar("T")
 SCOPE = "overwinter.store"
 KEY = "moved"
-PASSING = frozenset({SCOPE, "overwinter.doctor"})
+PASSING = frozenset({SCOPE, PROBE})
 """Scopes that say something of one store; they are not carried to another."""
 
 NOTICE = 6.0

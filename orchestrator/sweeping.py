@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import NamedTuple
 
-from ..state.errors import StoreError
+from ..state.errors import StoreError, StoreLost
 from ..state.store import Store
 from .clock import AGREE_EVERY, SharedClock
 
@@ -31,6 +31,7 @@ class Place(NamedTuple):
     room: Callable[[], int]  # how many more executions it may take
     busy: Callable[[], Collection[str]]  # those that it holds already, or is about to
     take: Callable[[str], Awaitable[bool]]  # take one; whether it was granted
+    look: Callable[[], Awaitable[None]]  # whether the store is still the one that was opened
     reclaim: Callable[[str], None]  # look after a lease that may have been granted unawares
 
 
@@ -82,10 +83,13 @@ class Sweeper:
         while True:
             self._told.clear()
             try:
+                await self._place.look()
                 await self.sweep()
                 if loop.time() - agreed > AGREE_EVERY:
                     await self._clock.agree(self._store)
                     agreed = loop.time()
+            except StoreLost:
+                pass  # it was said
             except StoreError as error:
                 log.warning("the due index can't be read: %s", error)
             try:

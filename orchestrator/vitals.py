@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-from ..state.errors import StoreError
+import asyncio
+
+from ..state.errors import StoreError, StoreLost
 from .engine import Engine
+
+FRESH = 1.0
+"""Seconds for which an answer of the store is believed: who asks more often makes it no more work."""
+
+
+class Probe:
+    """Whether the store takes a change now, tried with one that nobody reads: full, locked, read-only, damaged or gone
+    is said before an event is lost on it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._asked = 0.0
+        self._asking: asyncio.Task[str] | None = None
+
+    async def reason(self) -> str:
+        """Why it does not; "" when it does."""
+        now = asyncio.get_running_loop().time()
+        if self._asking is None or (self._asking.done() and now - self._asked >= FRESH):
+            self._asked, self._asking = now, asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> str:
+        store = self._engine.store
+        try:
+            await store.probe()
+            await store.next_wake()
+        except StoreLost as error:
+            return str(error)
+        except StoreError as error:
+            return f"the store takes nothing in ({type(error).__name__}): {error}"
+        return ""
 
 
 def show_vitals(engine: Engine) -> None:
     """Let the engine's ``health`` tell of it."""
 
-    async def store() -> str:
-        try:
-            await engine.store.next_wake()
-        except StoreError as error:
-            return f"the store does not answer: {error}"
-        return ""
-
     engine.health.add_check("moved", lambda: engine.moved)
-    engine.health.add_check("store", store)
+    engine.health.add_check("store", Probe(engine).reason)
     engine.health.add_numbers("engine", engine.numbers)

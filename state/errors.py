@@ -12,6 +12,7 @@
     ├── StoreError                   the store could not do what was asked
     │   ├── StoreUnavailable         locked, unreachable or slow; trying again may help
     │   ├── StoreReadOnly · StoreFull · StoreCorrupt · SchemaMismatch
+    │   ├── StoreLost                what was opened was deleted, replaced or emptied since
     │   ├── StoreMoved               the store's executions were moved to another store
     │   ├── StoreSealed              the payloads are sealed with a key that is not here
     │   ├── Conflict                 another owner moved the execution on; stop and publish nothing
@@ -106,6 +107,11 @@ class SchemaMismatch(StoreError):
 class StoreSealed(StoreError):
     """The payloads are sealed with a key that this process does not have. Nothing was changed, nothing is lost:
     give the process the key (OVERWINTER_KEYS) and start it again."""
+
+
+class StoreLost(StoreError):
+    """What this process has opened is not there any more: it was deleted, replaced, moved away or emptied. Nothing is
+    taken in meanwhile. Put it back, or start the process again on what is there now."""
 
 
 class StoreMoved(StoreError):

@@ -38,6 +38,9 @@ from .records import (
     Value,
 )
 
+PROBE = "overwinter.doctor"
+"""Scope of what is written to see whether it can be."""
+
 
 class Store(ABC):
     """State of all executions. Made by ``open_store(dsn)``; ``open`` before use, ``close`` after."""
@@ -47,6 +50,8 @@ class Store(ABC):
     """How long an owner that does not beat is taken for alive, unless the settings say otherwise."""
     poll: Duration = "250ms"
     """How often a look at the due index is worth its price, unless the settings say otherwise."""
+    vigilance: Duration = "1s"
+    """How often ``look`` is worth its price while there is work."""
     payload_limit: int = PAYLOAD_LIMIT
     """Bytes that one value may have. A larger result is refused by name, before anything is written."""
 
@@ -62,6 +67,18 @@ class Store(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Finish what was handed in, then disconnect. Idempotent."""
+
+    async def look(self) -> None:
+        """Whether what was opened is still there. Raises StoreLost when it was deleted, replaced, moved away or
+        emptied since, and then every change raises it too, until it is back; other StoreErrors when it can't be told.
+        A store that looks by itself at every change need do nothing here but say what it found."""
+        return None
+
+    async def probe(self) -> None:
+        """Look, and make a small change that nobody reads. Raises what would keep any other change from being made:
+        StoreLost, StoreFull, StoreReadOnly, StoreCorrupt, StoreUnavailable. Within a few seconds."""
+        await self.look()
+        await self.put(PROBE, "probe", "0")
 
     # -- the three primitives ------------------------------------------------------------------------
 

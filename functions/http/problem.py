@@ -30,6 +30,8 @@ from ...state.errors import (
     Retryable,
     StoreError,
     StoreFull,
+    StoreLost,
+    StoreMoved,
     StoreReadOnly,
     StoreSealed,
     StoreUnavailable,
@@ -58,12 +60,14 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (StoreFull, 503),
     (StoreReadOnly, 503),
     (StoreSealed, 503),
+    (StoreLost, 503),
+    (StoreMoved, 503),
     (CircuitOpen, 503),
     (Retryable, 503),
     (TimeoutError, 504),
 )
 _PLACE = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,;'\"()]*|(?<![\w.:])/(?:[^\s,;:'\"()]+)")
-_RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30}
+_RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30, StoreLost: 30, StoreMoved: 30}
 
 
 class Refused(InvalidInput):

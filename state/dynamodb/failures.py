@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from botocore import exceptions as aws  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
-from ..errors import OverwinterError, PayloadTooLarge, StoreCorrupt, StoreError, StoreUnavailable
+from ..errors import OverwinterError, PayloadTooLarge, StoreCorrupt, StoreError, StoreLost, StoreUnavailable
 from .place import Place
 
 POLICY = "docs/dynamodb.md lists the permissions that are needed"
@@ -122,7 +122,7 @@ def translate(error: BaseException, place: Place) -> OverwinterError:
     if name == "NoSuchBucket":
         return StoreError(f"{place}: there is no bucket {place.bucket}. Make it: overwinter store init")
     if name == "ResourceNotFoundException" or "not have the specified index" in text:
-        return StoreError(f"{place} does not exist, or lacks an index. Make it: overwinter store init")
+        return StoreLost(f"{place} does not exist, or lacks an index. Make it: overwinter store init")
     if "tem size" in text and "exceed" in text:
         return PayloadTooLarge(f"{place}: an item would be bigger than 400 KB. Store the value elsewhere")
     if "does not match the schema" in text or "The provided key element" in text:

@@ -7,11 +7,11 @@ from collections.abc import Awaitable
 from time import monotonic
 from typing import Any
 
-from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreUnavailable
+from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreLost, StoreUnavailable
 from ..records import Remark
-from .edit import N, S, number
+from .edit import Edit, N, S, number, text
 from .failures import POLICY
-from .layout import INDEXES, VERSION, key
+from .layout import INDEXES, VERSION, key, new_life
 from .parts import Parts
 
 _KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
@@ -40,6 +40,7 @@ def description() -> dict[str, Any]:
 class Setup:
     def __init__(self, parts: Parts) -> None:
         self._wire, self._table, self._place = parts.wire, parts.table, parts.place
+        self.identity = ""
 
     # -- create -----------------------------------------------------------------------------------------
 
@@ -89,8 +90,21 @@ class Setup:
             )
 
     async def _sign(self) -> None:
-        """Say which layout it has, unless it says so."""
-        await self._table.put_new({**_SCHEMA, "version": N(VERSION), "program": S("overwinter")})
+        """Say which layout it has, and which table it is, unless it says so."""
+        edit = Edit(_SCHEMA)
+        for name, value in (("version", N(VERSION)), ("program", S("overwinter")), ("identity", S(new_life()))):
+            edit.default(name, value)
+        self.identity = text(await self._table.update(edit), "identity")
+
+    async def look(self) -> None:
+        """Raises StoreLost when it is not the table that was opened."""
+        item = await self._table.get(_SCHEMA)
+        if text(item or {}, "identity") != self.identity:
+            what = "is empty" if item is None else "is another one"
+            raise StoreLost(
+                f"{self._place} {what}, and was not when this process opened it: the table was deleted and made anew. "
+                "Nothing more is taken in. Restore a backup, or start the process again on what is there now"
+            )
 
     async def _bucket(self) -> None:
         region = self._place.region or (await self._wire.region())
@@ -110,6 +124,7 @@ class Setup:
 
     async def open(self) -> None:
         item = await self._table.get(_SCHEMA)
+        self.identity = text(item or {}, "identity")
         if item is None:  # made by a template for deployment, or by somebody else
             self._check((await self._wire.dynamodb("describe_table", TableName=self._place.table))["Table"])
             await self._sign()
@@ -118,6 +133,8 @@ class Setup:
                 f"{self._place} was written by a newer release (layout {number(item, 'version')}, this one knows "
                 f"{VERSION}). Upgrade this process; nothing was changed"
             )
+        elif not self.identity:  # of an older release
+            await self._sign()
 
     # -- survey -----------------------------------------------------------------------------------------
 

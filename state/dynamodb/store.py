@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from ...security.address import shown
-from ..errors import StoreError
+from ..errors import StoreError, StoreLost
 from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
@@ -63,6 +63,7 @@ class DynamoStore(Store):
 
     lease: Duration = "5s"
     poll: Duration = "1s"
+    vigilance: Duration = "5s"
 
     def __init__(self, dsn: str, *, window: int = DEDUPLICATION_WINDOW_MS, patience: Duration = "5s") -> None:
         self.dsn = dsn
@@ -81,6 +82,7 @@ class DynamoStore(Store):
         self._tasks: set[asyncio.Task[Any]] = set()
         self._expired = 0.0
         self._opened = False
+        self._lost = ""
 
     @property
     def requests(self) -> Counter[str]:
@@ -122,6 +124,23 @@ class DynamoStore(Store):
         task.add_done_callback(self._tasks.discard)
         return asyncio.shield(task)
 
+    async def look(self) -> None:
+        try:
+            await self._begin(self._setup.look())
+        except StoreLost as error:
+            self._lost = str(error)
+            raise
+        self._lost = ""
+
+    def _change(self, work: Coroutine[Any, Any, Result]) -> asyncio.Future[Result]:
+        """As ``_begin``, unless the table is not the one that was opened."""
+        if not self._lost:
+            return self._begin(work)
+        work.close()
+        refused: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        refused.set_exception(StoreLost(self._lost))
+        return refused
+
     # -- the three primitives ------------------------------------------------------------------------
 
     def accept(
@@ -135,10 +154,10 @@ class DynamoStore(Store):
         known: int | None = None,
         reopen: bool = False,
     ) -> Awaitable[Accepted]:
-        return self._begin(self._accepting.accept(id, mail, now, owner, create, known, reopen))
+        return self._change(self._accepting.accept(id, mail, now, owner, create, known, reopen))
 
     def append(self, change: Change) -> Awaitable[Appended]:
-        return self._begin(self._appending.append(change))
+        return self._change(self._appending.append(change))
 
     async def due(self, now: int, limit: int = 100) -> Sequence[str]:
         found = await self._begin(self._leases.due(now, limit))
@@ -153,7 +172,7 @@ class DynamoStore(Store):
     # -- leases --------------------------------------------------------------------------------------
 
     async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
-        return await self._begin(self._leases.beat(owner, now, ttl))
+        return await self._change(self._leases.beat(owner, now, ttl))
 
     async def retire(self, owner: str) -> None:
         await self._begin(self._leases.retire(owner))
@@ -194,7 +213,7 @@ class DynamoStore(Store):
         return await self._begin(self._listing.counts())
 
     async def delete(self, id: str, *, now: int) -> bool:
-        return await self._begin(self._moving.delete(id, now))
+        return await self._change(self._moving.delete(id, now))
 
     # -- for whole stores ----------------------------------------------------------------------------
 
@@ -202,7 +221,7 @@ class DynamoStore(Store):
         return await self._begin(self._moving.dump(id))
 
     async def restore(self, dump: Dump) -> bool:
-        return await self._begin(self._moving.restore(dump))
+        return await self._change(self._moving.restore(dump))
 
     async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._begin(self._values.scopes(after, limit))
@@ -219,10 +238,10 @@ class DynamoStore(Store):
         return await self._begin(self._values.get(scope, key))
 
     async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
-        return await self._begin(self._values.put(scope, key, value, etag))
+        return await self._change(self._values.put(scope, key, value, etag))
 
     async def remove(self, scope: str, key: str, *, etag: str | None = None) -> bool:
-        return await self._begin(self._values.remove(scope, key, etag))
+        return await self._change(self._values.remove(scope, key, etag))
 
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._begin(self._values.keys(scope, prefix, limit))

@@ -158,14 +158,6 @@ class Table:
         put = {"TableName": self.name, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         return {"Put": {**put, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}}
 
-    async def put_new(self, item: Item) -> bool:
-        """False when there is one."""
-        try:
-            await self.wire.dynamodb("put_item", **self.as_new(item)["Put"])
-        except Unmet:
-            return False
-        return True
-
     async def put_many(self, items: Iterable[Item]) -> None:
         await self._write_many([{"PutRequest": {"Item": item}} for item in items])
 

@@ -21,7 +21,7 @@ same hash tag, so a cluster keeps them on one node.
     {ow:3}:scopes       zset  the scopes that have keys; all scored 0
     {ow:3}:receipt:…    string, gone after an hour: this token's removal took place
     {ow:3}:staged:…     parts of an execution that is being restored; gone after an hour
-    {ow:3}:meta         hash  schema, partitions
+    {ow:3}:meta         hash  schema, partitions; identity: made up when it was first opened
 
 Every key that a script writes is handed to it as such, although it could make the names itself: while a cluster
 moves a slot from node to node, only then is a script refused whose keys have partly gone.

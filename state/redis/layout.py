@@ -1,9 +1,11 @@
 """Into how many partitions a store is divided, and which schema it has: said in the first partition at its first
-opening, repeated in all others, read at every opening."""
+opening, repeated in all others, read at every opening. Each partition has an identity too, by which it is known
+whether it is still the one that was opened."""
 
 from __future__ import annotations
 
-from typing import Any
+import secrets
+from typing import Any, NamedTuple
 
 from ..errors import InvalidInput, SchemaMismatch, StoreCorrupt
 from .address import PARTITIONS, Address
@@ -15,12 +17,19 @@ SCHEMA = 1
 _OPEN = script("open")
 
 
-async def open_layout(exchange: Exchange, address: Address) -> Partitions:
+class Layout(NamedTuple):
+    """What was found at the opening: the partitions, and what each said of its identity."""
+
+    partitions: Partitions
+    identities: list[bytes]
+
+
+async def open_layout(exchange: Exchange, address: Address) -> Layout:
     """Raises SchemaMismatch for a newer schema, InvalidInput when the address says another number of partitions."""
     asked = address.partitions or PARTITIONS
     said = await _ask(exchange, Partitions(address.prefix, asked), b"")
     # Any of them will do: a server may have lost its last second, and with it what some of them said.
-    found = {(int(schema), int(partitions)) for schema, partitions in said if schema is not None}
+    found = {(int(schema), int(partitions)) for schema, partitions, _ in said if schema is not None}
     schema, count = max(found, default=(SCHEMA, asked))
     if schema > SCHEMA:
         raise SchemaMismatch(
@@ -33,10 +42,11 @@ async def open_layout(exchange: Exchange, address: Address) -> Partitions:
             f"{address.name} has {count} partitions, and that can't be changed. Leave partitions= out of the address"
         )
     partitions = Partitions(address.prefix, count)
-    if len(found) == 0 or count != asked or any(schema is None for schema, _ in said):
-        await _ask(exchange, partitions, b"%d" % count)
-    return partitions
+    if count != asked or any(None in each for each in said):
+        said = await _ask(exchange, partitions, b"%d" % count)
+    return Layout(partitions, [identity for _, _, identity in said])
 
 
 async def _ask(exchange: Exchange, partitions: Partitions, count: bytes) -> list[Any]:
-    return await together(exchange.call(at, _OPEN, [at.meta], [b"%d" % SCHEMA, count], list) for at in partitions.all)
+    arguments = [b"%d" % SCHEMA, count, secrets.token_hex(8).encode()]
+    return await together(exchange.call(at, _OPEN, [at.meta], arguments, list) for at in partitions.all)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple
 
-from ..errors import InvalidInput, StoreError
+from ..errors import InvalidInput, StoreError, StoreLost
 from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
@@ -38,6 +38,7 @@ from ..store import Store
 from .address import parse
 from .commands import Commands
 from .exchange import Exchange
+from .guarding import Guard
 from .keys import Partitions
 from .layout import open_layout
 from .moving import Moving
@@ -77,11 +78,12 @@ class RedisStore(Store):
         address = self.address
         exchange = Exchange(servers(address, self._timeout), address.name, self._patience)
         try:
-            partitions = await open_layout(exchange, address)
+            layout = await open_layout(exchange, address)
         except BaseException:
             await exchange.close()
             raise
         channels = f"{address.prefix}:tell:{address.options.get('db', 0)}:"
+        partitions = layout.partitions
         queries = Queries(exchange, partitions)
         self._parts = _Parts(
             exchange,
@@ -92,6 +94,7 @@ class RedisStore(Store):
             Watching(exchange.servers.dial, channels),
             Verifying(exchange, partitions, address.prefix),
             Survey(exchange, partitions, queries, address.prefix),
+            Guard(exchange, layout),
         )
 
     async def close(self) -> None:
@@ -105,6 +108,19 @@ class RedisStore(Store):
         if self._parts is None:
             raise StoreError(f"{self.address.name} is not open; await store.open() first")
         return self._parts
+
+    @property
+    def _changing(self) -> Commands:
+        """What makes changes; raises StoreLost while they are refused."""
+        self._check()
+        return self._open.commands
+
+    def _check(self) -> None:
+        if self._open.guard.lost is not None:
+            raise StoreLost(str(self._open.guard.lost))
+
+    async def look(self) -> None:
+        await self._open.guard.look()
 
     # -- the three primitives ------------------------------------------------------------------------
 
@@ -120,13 +136,13 @@ class RedisStore(Store):
         reopen: bool = False,
     ) -> asyncio.Future[Accepted]:
         try:
-            return self._open.commands.accept(id, mail, now, owner, create, known, reopen)
+            return self._open.guard.refusal() or self._open.commands.accept(id, mail, now, owner, create, known, reopen)
         except (ValueError, TypeError) as error:
             return _failed(InvalidInput(f"this can't be stored: {error}"))
 
     def append(self, change: Change) -> asyncio.Future[Appended]:
         try:
-            return self._open.commands.append(change)
+            return self._open.guard.refusal() or self._open.commands.append(change)
         except (ValueError, TypeError) as error:
             return _failed(InvalidInput(f"this can't be stored: {error}"))
 
@@ -139,7 +155,7 @@ class RedisStore(Store):
     # -- leases --------------------------------------------------------------------------------------
 
     async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
-        return await self._open.commands.beat(owner, now, ttl)
+        return await self._changing.beat(owner, now, ttl)
 
     async def retire(self, owner: str) -> None:
         await self._open.commands.retire(owner)
@@ -174,7 +190,7 @@ class RedisStore(Store):
         return await self._open.queries.counts()
 
     async def delete(self, id: str, *, now: int) -> bool:
-        return await self._open.commands.delete(id, now)
+        return await self._changing.delete(id, now)
 
     # -- for whole stores ----------------------------------------------------------------------------
 
@@ -182,6 +198,7 @@ class RedisStore(Store):
         return await self._open.moving.dump(id)
 
     async def restore(self, dump: Dump) -> bool:
+        self._check()
         return await self._open.moving.restore(dump)
 
     async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
@@ -199,10 +216,10 @@ class RedisStore(Store):
         return await self._open.queries.get(scope, key)
 
     async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
-        return await self._open.commands.put(scope, key, value, etag)
+        return await self._changing.put(scope, key, value, etag)
 
     async def remove(self, scope: str, key: str, *, etag: str | None = None) -> bool:
-        return await self._open.commands.remove(scope, key, etag)
+        return await self._changing.remove(scope, key, etag)
 
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._open.queries.keys(scope, prefix, limit)
@@ -222,6 +239,7 @@ class _Parts(NamedTuple):
     watching: Watching
     verifying: Verifying
     survey: Survey
+    guard: Guard
 
 
 def _failed(error: Exception) -> asyncio.Future[Any]:

@@ -118,6 +118,9 @@ class SealedStore(Store):
         self._lives[head.id] = head.created
         return self._contents(head.id, head.created)
 
+    async def look(self) -> None:
+        await self.inner.look()
+
     # -- the three primitives ------------------------------------------------------------------------
 
     def accept(

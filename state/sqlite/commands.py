@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import Conflict, EtagMismatch
+from ..errors import Conflict, EtagMismatch, StoreLost
 from ..records import (
     FINAL,
     MAIL_BATCH,
@@ -28,6 +28,7 @@ from ..records import (
 )
 from . import schema
 from .leases import Leases, Owner
+from .place import Place
 from .statements import SQL
 
 SHIFT = 28
@@ -46,6 +47,7 @@ class Commands:
 
     def __init__(self, path: Path, leases: Leases, window: int, patience: float) -> None:
         self.path = path
+        self.place = Place(path)
         self.patience = patience
         self._leases = leases
         self._window = window
@@ -55,15 +57,18 @@ class Commands:
     def connect(self) -> None:
         self.connection = schema.open_writer(self.path, self.patience)
         self._execute = self.connection.execute
+        self.place.remember()
 
     def begin(self) -> None:
+        self.place.look_now_and_then()
         schema.patiently(lambda: self._execute("BEGIN IMMEDIATE"), self.patience)
 
     def begin_at_once(self) -> bool:
         """False when another process is writing: it is not waited for."""
         try:
+            self.place.look_now_and_then()
             self._execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
+        except (sqlite3.OperationalError, StoreLost, OSError):
             return False  # whatever it is, the thread will find it again and say so
         return True
 

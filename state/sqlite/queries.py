@@ -12,6 +12,7 @@ from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
 from . import schema
 from .commands import BUCKET, SHIFT
 from .leases import Leases, Owner
+from .place import Place
 from .statements import SQL
 
 _LAST = (1 << SHIFT) - 1
@@ -22,8 +23,9 @@ _LIST = SQL["find"].partition("WHERE")[0]
 class Queries:
     """The reader's connection, made at the first question."""
 
-    def __init__(self, path: Path, leases: Leases, patience: float) -> None:
+    def __init__(self, path: Path, place: Place, leases: Leases, patience: float) -> None:
         self._path = path
+        self._place = place
         self._leases = leases
         self._patience = patience
         self._connection: sqlite3.Connection | None = None
@@ -35,6 +37,7 @@ class Queries:
 
     def _rows(self, statement: str, values: Sequence[Any] = (), *, first: str = "") -> list[Any]:
         if self._connection is None:
+            self._place.look()  # that it is the writer's file
             self._connection = schema.open_reader(self._path, self._patience)
         if first:
             self._connection.execute(first)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar, TypeVarTuple
 
 from ...security.address import shown
-from ..errors import InvalidInput, StoreError
+from ..errors import InvalidInput, StoreError, StoreUnavailable
 from ..quantities import Duration, seconds
 from ..records import (
     DEDUPLICATION_WINDOW_MS,
@@ -33,6 +33,7 @@ from ..records import (
 )
 from ..store import Store
 from .commands import Commands
+from .failures import translate
 from .leases import Leases
 from .queries import Queries
 from .threads import Reader, Writer
@@ -41,6 +42,8 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 _SCHEME = "sqlite:///"
+_PROBE = 2.0
+"""Seconds that a probe waits for its change."""
 
 
 class SqliteStore(Store):
@@ -61,7 +64,7 @@ class SqliteStore(Store):
         self.path = _path(dsn)
         self._leases = Leases(self.path)
         self._commands = Commands(self.path, self._leases, window, seconds(patience))
-        self._queries = Queries(self.path, self._leases, seconds(patience))
+        self._queries = Queries(self.path, self._commands.place, self._leases, seconds(patience))
         self._writer: Writer | None = None
         self._reader: Reader | None = None
 
@@ -86,6 +89,23 @@ class SqliteStore(Store):
                 await writer.stop()  # last: the connection that closes last folds the log into the file
             finally:
                 self._leases.close()
+
+    async def look(self) -> None:
+        try:
+            self._commands.place.look()
+        except OSError as error:
+            raise translate(error, self.path) from error
+
+    async def probe(self) -> None:
+        try:
+            async with asyncio.timeout(_PROBE):
+                await super().probe()
+        except TimeoutError:
+            raise StoreUnavailable(
+                f"{self.path}: no change could be made within {_PROBE:g} s: another process has it locked, or the disk "
+                f"hangs. Find who has it open (lsof {self.path}); one that was stopped in the middle of a change needs "
+                "SIGCONT or SIGKILL"
+            ) from None
 
     def _change(self, method: Callable[[*Arguments], Result], *arguments: *Arguments) -> asyncio.Future[Result]:
         if self._writer is None:
