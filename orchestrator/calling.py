@@ -11,6 +11,7 @@ import asyncio
 import contextvars
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from ..state.errors import InvalidInput, StepFailed
@@ -34,8 +35,8 @@ class Checking(Protocol):
 
 async def in_thread(function: Callable[[], Any], executor: Executor | None = None) -> Any:
     """Call a plain function in a thread, with this task's context. Raises what it raises."""
-    context = contextvars.copy_context()
-    outcome = await asyncio.get_running_loop().run_in_executor(executor, context.run, _caught, function)
+    work = partial(contextvars.copy_context().run, _caught, function)
+    outcome: Any = await asyncio.get_running_loop().run_in_executor(executor, work)
     if type(outcome) is _Raised:
         raise _carried(outcome.error)
     return outcome

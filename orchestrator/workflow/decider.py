@@ -110,6 +110,8 @@ class WorkflowDecider:
             return Verdict.LATER
         if kind == "decided" and not fact.get("digest"):
             return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
+        if kind == "child" and run.children.get(fact["id"]) in run.own:
+            return Verdict.LATER  # it ended before it was asked for again; the journal tells the asking first
         began = kind == "start" and self._length == 0 and self._taken == 0
         if (self._over and kind != "sent") or not self._accept(fact):
             return Verdict.LATER if run.stuck and not self._over else Verdict.IGNORED

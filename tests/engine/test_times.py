@@ -22,9 +22,11 @@ from overwinter.state.records import Head
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain
 
-ODD: list[Any] = ["inf", "-inf", "1e400", "1e30", "nan", 1e30, math.inf, -math.inf, math.nan, 10**400, -(10**400)]
-ODD += ["31536000", 31_536_000, True, b"7", object(), "soon", "", [], timedelta(days=400_000_000), lambda: 3]
-ODD += ["Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 -0000", "Mon, 99 Foo 2001 00:00:00 GMT", "\ud800"]
+ODD: list[Any] = [
+    *("inf", "-inf", "1e400", "1e30", "nan", 1e30, math.inf, -math.inf, math.nan, 10**400, -(10**400), True, b"7", ""),
+    *("31536000", 31_536_000, object(), "soon", [], timedelta(days=400_000_000), lambda: 3, "\ud800"),
+    *("Fri, 31 Dec 9999 23:59:59 GMT", "Mon, 01 Jan 0001 00:00:00 -0000", "Mon, 99 Foo 2001 00:00:00 GMT"),
+]
 
 
 class Refusal(Exception):

@@ -1,4 +1,4 @@
-"""The protocol, broken in seven ways. Each must be found out by the simulator, or the simulator proves nothing."""
+"""The protocol, broken in nine ways. Each must be found out by the simulator, or the simulator proves nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
 from overwinter.orchestrator.activation import Activation
-from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Post, Spawn
+from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn
 from overwinter.orchestrator.delivery import Delivery
 from overwinter.orchestrator.effects import Effects
 from overwinter.orchestrator.engine import Engine
@@ -134,7 +134,7 @@ class ForgetsFacts(Engine):
 class _Silent(Effects):
     """Says nothing of a call whose task has died."""
 
-    def _left(self, *_: object) -> None:
+    def _left(self, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
         return
 
 

@@ -5,6 +5,7 @@ Processes die of nothing else here, so who is condemned and is not the poison wa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -53,6 +54,7 @@ class Poisoned(Simulation):
 
     async def _poison_client(self) -> None:
         self.unacknowledged += 1
+        await asyncio.sleep(self.draw.uniform(0, 10.0))  # when others are at work
         await self._ask(lambda runtime: runtime.start(self.poison, id=POISON))
         self.unacknowledged -= 1
 

@@ -224,10 +224,12 @@ class Simulation:
             await self._start(kind, f"e{number}")
         self.unacknowledged -= 1
 
-    async def _start(self, kind: str, id: str) -> None:
+    def shape(self, kind: str) -> Shape:
         generator = Generator(self.draw)
-        shape = {"rounds": generator.rounds, "failing": generator.failing}.get(kind, generator.shape)()
-        self.shapes[id] = shape
+        return {"rounds": generator.rounds, "failing": generator.failing}.get(kind, generator.shape)()
+
+    async def _start(self, kind: str, id: str) -> None:
+        shape = self.shapes[id] = self.shape(kind)
         function = "rounds" if kind == "rounds" else "shapes"
         await self._ask(lambda runtime: runtime.start(function, shape, id=id))
         for _ in range(self.draw.choice((0, 0, 0, 1, 2))):

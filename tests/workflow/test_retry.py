@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.decider import Fact, Verdict
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
+from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.errors import Denied, ExecutionFailed
 
 from .world import World, replayed_from
@@ -221,12 +223,12 @@ async def one_id_again(ctx: Context) -> list[Any]:
 
 def test_a_child_that_was_asked_for_again_is_retried_alone() -> None:
     """Its end carries the id of both; only the second one went wrong."""
-    ends = iter([1, ValueError("bad"), 2])
+    ends: Iterator[int | None] = iter([1, None, 2])
 
     def kept(_: int) -> int:
         end = next(ends)
-        if isinstance(end, ValueError):
-            raise end
+        if end is None:
+            raise ValueError("bad")
         return end
 
     world = World(one_id_again, children={"kept": kept}).run()
@@ -236,3 +238,15 @@ def test_a_child_that_was_asked_for_again_is_retried_alone() -> None:
     assert again.value == [1, 2]
     for cut in range(len(world.journal) + 1, len(again.journal) + 1):
         replayed_from(again, cut)
+
+
+def test_a_child_that_ended_before_it_was_asked_for_again_is_told_of_after_the_asking() -> None:
+    decider = Workflow(one_id_again).decider("w")
+    ended: Fact = {"type": "child", "at": 5, "id": "kept", "status": "completed", "value": 1}
+    assert decider.offer({"type": "start", "at": 1, "input": None, "seed": "s"}) is Verdict.TAKEN
+    assert [entry["op"] for entry in decider.decide().entries] == ["0"]
+    assert decider.offer(ended) is Verdict.TAKEN
+    assert decider.offer(ended) is Verdict.LATER  # of the second one, which is not in the journal yet
+    assert [entry["op"] for entry in decider.decide().entries] == ["1"]
+    assert decider.offer(ended) is Verdict.TAKEN
+    assert decider.decide().entries[-1]["value"] == [1, 1]
