@@ -63,6 +63,7 @@ class Spawn(NamedTuple):
     input: Any  # plain JSON
     detached: bool  # nobody waits for it; it is not cancelled with this one
     depth: int = 0  # how many executions are above the one that starts it
+    kind: str = ""  # "workflow" or "agent", when that is known
 
 
 class Post(NamedTuple):

@@ -24,11 +24,13 @@ from ..state.errors import (
     StoreReadOnly,
     StoreSealed,
     StoreUnavailable,
+    UnknownFunction,
 )
 from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
 from . import failures, keeping, keys
 from .activation import Activation
 from .calling import checked
+from .catalogue import kind_of
 from .decider import Access, Fact, Post, Spawn
 from .entries import ROOM, check_size, decode, encode
 from .starting import check_same, is_new
@@ -82,18 +84,19 @@ class Delivery:
                     f"{effect.function} would be nested more than {NESTED} executions deep; let a child that goes on "
                     "for ever use ctx.checkpoint, or begin it from outside"
                 )
-            function = engine.function(effect.function)
-            value = checked(function, effect.input)
+            name, function = effect.function, engine.functions.get(effect.function)
+            value = effect.input if function is None else checked(function, effect.input)
+            kind = await self._kind(effect, activation.id) if function is None else function.kind
             mail = start_mail(engine.clock(), value, parent=activation.id, depth=effect.depth + 1)
-            create = NewExecution(function.name, function.kind, parent)
+            create = NewExecution(name, kind, parent)
             accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
             head = accepted.head
-            if head is not None and (head.function != function.name or head.parent != parent):
+            if head is not None and (head.function != name or head.parent != parent):
                 raise AlreadyExists(
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
             if head is not None and not is_new(accepted):
-                await self.patiently(partial(check_same, engine.store, head, function, value), activation.id)
+                await self.patiently(partial(check_same, engine.store, head, name, value), activation.id)
         except InvalidInput as error:
             failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
             activation.report(failed | {"status": "failed", "error": failures.encode(error)})
@@ -104,6 +107,17 @@ class Delivery:
             activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
         else:
             activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
+
+    async def _kind(self, effect: Spawn, execution: str) -> str:
+        """The kind of a function that another process serves. Raises UnknownFunction when none ever has."""
+        store = self._engine.store
+        kind = effect.kind or await self.patiently(partial(kind_of, store, effect.function), execution)
+        if not kind:
+            raise UnknownFunction(
+                f"no agent or workflow {effect.function!r} is served here, and no process has served one from this "
+                "store"
+            )
+        return kind
 
     async def _post(self, activation: Activation, effect: Post) -> None:
         mail = mail_of(effect.fact, effect.key, lane=0)

@@ -26,6 +26,7 @@ from ..state.sealing.marker import refuse_sealed
 from ..state.store import Store
 from .activation import Activation
 from .cache import Cache
+from .catalogue import announce
 from .clock import SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
@@ -60,6 +61,7 @@ class Engine:
     ) -> None:
         self.store = store
         self.functions = functions
+        self.served = frozenset(functions)
         self.settings = settings
         self.clock = SharedClock(clock)
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -91,7 +93,7 @@ class Engine:
             reclaim=self._reclaim,
         )
         self.sweeper = Sweeper(store, self.clock, self.poll, place)
-        self.suspects = Suspects(settings.deaths, self.clock, self.sweeper.leave, self.sweeper.again)
+        self.suspects = Suspects(settings.deaths, self.clock, self.sweeper, self.delivery.read)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -107,7 +109,12 @@ class Engine:
         except StoreError:
             await self.store.retire(self.owner)
             raise
-        for work in (self.leases.keep_alive(), self.sweeper.keep_on(), keep_tidy(self)):
+        for work in (
+            self.leases.keep_alive(),
+            self.sweeper.keep_on(),
+            keep_tidy(self),
+            announce(self.store, self.functions),
+        ):
             self._spawn(work)
 
     async def close(self, grace: Duration | None = None) -> None:
@@ -160,7 +167,7 @@ class Engine:
 
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
-        owner = self.owner if self._has_room(id) else None
+        owner = self.owner if self.served and self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
         await self.leases.look()
@@ -168,8 +175,8 @@ class Engine:
         if self.moved:
             raise StoreMoved(self.moved)
         now, known = self.clock(), self._known(id)
-        accepted = self.store.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
-        accept = asyncio.ensure_future(accepted)
+        ask = partial(self.store.accept, create=create, known=known, reopen=reopen, served=self.served)
+        accept = asyncio.ensure_future(ask(id, mail, now=now, owner=owner))
         self._asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id, now))
@@ -231,7 +238,7 @@ class Engine:
         activation.deadlines.asked(asked)
         activation.receive(accepted.mail, head.arrivals)
         doubtful = head.status not in FINAL and (head.deaths or head.status == "stuck")
-        if doubtful and self._set_aside(activation, accepted, head):
+        if doubtful and self.suspects.set_aside(activation, head, accepted, function):
             return
         entries = accepted.entries
         if entries is None or head.status in FINAL or lacks(entries):
@@ -241,24 +248,6 @@ class Engine:
                 self._load(activation, head, [decode(text) for text in entries])
             except StoreCorrupt as error:
                 activation.give_up(str(error))
-
-    def _set_aside(self, activation: Activation, accepted: Accepted, head: Head) -> bool:
-        """Whether it is quarantined, or will be: then it is not begun."""
-        verdict = self.suspects.verdict(head, accepted.mail)
-        if verdict:
-            activation.give_up(verdict)
-        elif self.suspects.is_condemned(head):
-            activation.effects.run("load", partial(self._condemn, activation, accepted, head))
-        else:
-            return False
-        return True
-
-    async def _condemn(self, activation: Activation, accepted: Accepted, head: Head) -> None:
-        """Quarantine it, naming what is open."""
-        entries = await self.delivery.read(head, accepted.entries)
-        decider = self.function(head.function).decider(head.id)
-        activation.effects.told({"type": "fetched", "op": "load"})
-        activation.give_up(self.suspects.sentence(head, decider, entries, accepted.mail))
 
     def _supersede(self, activation: Activation) -> None:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
@@ -344,7 +333,7 @@ class Engine:
         return await self.sweeper.sweep()
 
     def _room(self) -> int:
-        return 0 if self.draining else self.settings.max_active - len(self.active)
+        return 0 if self.draining or not self.served else self.settings.max_active - len(self.active)
 
     def _reclaim(self, id: str) -> None:
         self._spawn(self.leases.reclaim(id))

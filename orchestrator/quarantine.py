@@ -11,11 +11,14 @@ it. A process that leaves in order is no death.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
+from typing import Protocol
 
 from ..state.errors import OverwinterError
-from ..state.records import Head, Mail
-from .decider import Decider, Effect, Fact, Invoke, Verdict
+from ..state.records import Accepted, Head, Mail
+from .decider import Decider, Effect, Fact, Function, Invoke, Verdict
+from .effects import Effects
 from .entries import decode
 from .stuck import QUARANTINED
 
@@ -32,22 +35,44 @@ def pause(deaths: int) -> int:
     return 0 if deaths < 2 else min(_LONGEST_PAUSE, _FIRST_PAUSE << min(deaths - 2, 16))
 
 
+class Turns(Protocol):
+    """What sees to it that executions have their turn: a sweeper."""
+
+    def leave(self, id: str, ms: int) -> None:
+        """Leave it alone for so long."""
+        ...
+
+    def again(self, ids: Iterable[str]) -> None:
+        """These need not be left alone any longer."""
+        ...
+
+
+class Defendant(Protocol):
+    """An execution that was granted: an activation."""
+
+    effects: Effects
+
+    def give_up(self, message: str) -> None:
+        """It is stuck with that."""
+        ...
+
+
 class Suspects:
-    """The suspects of one process. ``limit`` deaths are a verdict (0: never), ``leave`` tells the sweeper to leave an
-    execution alone for so many ms, ``again`` that some need not be left alone any longer."""
+    """The suspects of one process. ``limit`` deaths are a verdict (0: never), ``sweeper`` is told which executions are
+    to be left alone for so many ms, and which need not be any longer, ``read`` brings a journal."""
 
     def __init__(
         self,
         limit: int,
         clock: Callable[[], int],
-        leave: Callable[[str, int], None],
-        again: Callable[[Sequence[str]], None],
+        sweeper: Turns,
+        read: Callable[[Head, Sequence[str] | None], Awaitable[Sequence[Fact]]],
     ) -> None:
         self.held: dict[str, int] = {}  # suspects that run here, or are about to: how many deaths each has
         self._limit = limit
         self._clock = clock
-        self._leave = leave
-        self._again = again
+        self._sweeper = sweeper
+        self._read = read
         self._waiting: list[str] = []  # for their turn
 
     # -- whose turn it is ----------------------------------------------------------------------------
@@ -57,7 +82,7 @@ class Suspects:
         deaths = head.deaths + (head.owner is not None)  # who holds it though it is due is dead
         since = self._clock() - head.updated
         if self._limit and deaths <= self._limit and since < pause(deaths):
-            self._leave(head.id, pause(deaths) - since)
+            self._sweeper.leave(head.id, pause(deaths) - since)
             return False
         return self.may_begin(head.id, deaths)
 
@@ -68,7 +93,7 @@ class Suspects:
         others = [other for held, other in self.held.items() if held != id]
         if len(others) >= min(self._beside(other) for other in (deaths, *others)):
             self._waiting.append(id)
-            self._leave(id, _LONGEST_PAUSE)
+            self._sweeper.leave(id, _LONGEST_PAUSE)
             return False
         self.held[id] = deaths
         return True
@@ -81,9 +106,27 @@ class Suspects:
         """It is cleared, or no longer held here: the next ones have their turn."""
         if self.held.pop(id, None) is not None and self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._again(waiting)
+            self._sweeper.again(waiting)
 
     # -- the verdict ---------------------------------------------------------------------------------
+
+    def set_aside(self, who: Defendant, head: Head, accepted: Accepted, function: Function) -> bool:
+        """Whether a granted execution is quarantined, or will be: then it is not begun."""
+        verdict = self.verdict(head, accepted.mail)
+        if verdict:
+            who.give_up(verdict)
+        elif 0 < self._limit == head.deaths:
+            who.effects.run("load", partial(self._condemn, who, head, accepted, function))
+        else:
+            return False
+        return True
+
+    async def _condemn(self, who: Defendant, head: Head, accepted: Accepted, function: Function) -> None:
+        """Load it only to see what it is about."""
+        entries = await self._read(head, accepted.entries)
+        sentence = self._name(head, function.decider(head.id), entries, accepted.mail)
+        who.effects.told({"type": "fetched", "op": "load"})
+        who.give_up(sentence)
 
     def verdict(self, head: Head, mail: Sequence[Mail]) -> str:
         """Why a granted execution is not even loaded; empty when it may be."""
@@ -93,11 +136,7 @@ class Suspects:
             return self._sentence(head, "in its own code", ", the last one when it looked for what was open")
         return ""
 
-    def is_condemned(self, head: Head) -> bool:
-        """Whether it is loaded only to see what it was about."""
-        return 0 < self._limit == head.deaths
-
-    def sentence(self, head: Head, decider: Decider, entries: Sequence[Fact], mail: Sequence[Mail]) -> str:
+    def _name(self, head: Head, decider: Decider, entries: Sequence[Fact], mail: Sequence[Mail]) -> str:
         """The verdict, with what was open when it was last left. The decider is used up."""
         names = [f"{effect.report} {effect.name} ({effect.op})" for effect in self._open(head, decider, entries, mail)]
         named = f"in {', '.join(names)}" if names else f"in its own code after entry {head.length}"

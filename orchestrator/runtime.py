@@ -150,7 +150,7 @@ class Runtime(Control):
             raise
         created = is_new(accepted)
         if not created:
-            await check_same(self.store, cast("Head", accepted.head), served, value)
+            await check_same(self.store, cast("Head", accepted.head), served.name, value)
         return Handle(self, id, created)
 
     async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:

@@ -11,7 +11,7 @@ from typing import Any
 from ..state.errors import AlreadyExists
 from ..state.records import Accepted, Answer, Head
 from ..state.store import Store
-from .decider import Fact, Function
+from .decider import Fact
 from .entries import decode, resolve
 from .fingerprint import canonical
 
@@ -25,9 +25,9 @@ def is_new(accepted: Accepted) -> bool:
     return accepted.answer not in (Answer.DUPLICATE, Answer.FINISHED) and head is not None and head.arrivals == 1
 
 
-async def check_same(store: Store, head: Head, function: Function, value: Any) -> None:
+async def check_same(store: Store, head: Head, function: str, value: Any) -> None:
     """Raises AlreadyExists when the execution is another one than ``function`` begun with ``value``."""
-    if head.function != function.name:
+    if head.function != function:
         raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
     begun = await beginning(store, head.id)
     if begun is None:

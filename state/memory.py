@@ -35,27 +35,10 @@ from .records import (
     fingerprint,
     unleased,
 )
+from .remembered import Remembered, held, repeated
 from .store import Store
 
 Result = TypeVar("Result")
-
-
-class _Execution:
-    """One execution: its head, its journal, its mailbox by sequence number, the keys it has seen, its blobs."""
-
-    __slots__ = ("blobs", "head", "journal", "mail", "no", "seen", "token")
-
-    def __init__(self, no: int, head: Head) -> None:
-        self.no = no
-        self.head = head
-        self.journal: list[str] = []
-        self.mail: dict[int, Mail] = {}
-        self.seen: dict[str, int] = {}  # fingerprint -> when it was accepted, oldest first
-        self.blobs: dict[str, bytes] = {}
-        self.token = ""  # of the last change
-
-    def batch(self) -> list[Mail]:
-        return sorted(self.mail.values(), key=lambda mail: (mail.lane, mail.seq))[:MAIL_BATCH]
 
 
 class MemoryStore(Store):
@@ -66,7 +49,7 @@ class MemoryStore(Store):
         self._window = window
         self._created = 0
         self._writes = 0
-        self._executions: dict[str, _Execution] = {}
+        self._executions: dict[str, Remembered] = {}
         self._owners: dict[str, int] = {}  # live incarnation -> when its lease expires
         self._values: dict[tuple[str, str], Value] = {}
         self._watched: dict[str, set[asyncio.Event]] = {}
@@ -89,8 +72,9 @@ class MemoryStore(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Awaitable[Accepted]:
-        return _answered(lambda: self._accept(id, mail, now, owner, create, known, reopen))
+        return _answered(lambda: self._accept(id, mail, now, owner, create, known, reopen, served))
 
     def append(self, change: Change) -> Awaitable[Appended]:
         return _answered(lambda: self._append(change))
@@ -104,6 +88,7 @@ class MemoryStore(Store):
         create: NewExecution | None,
         known: int | None,
         reopen: bool,
+        served: frozenset[str] | None,
     ) -> Accepted:
         execution = self._executions.get(id)
         if execution is None:
@@ -125,7 +110,7 @@ class MemoryStore(Store):
         if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
             execution.head = head._replace(updated=now) if mail is not None else head
             return Accepted(Answer.BUSY, execution.head, mail=arrived)
-        if owner is None:
+        if owner is None or (served is not None and head.function not in served):
             wake = now if head.wake is None else min(head.wake, now)
             execution.head = head._replace(wake=wake, updated=now)
             return Accepted(Answer.QUEUED, execution.head)
@@ -135,7 +120,7 @@ class MemoryStore(Store):
         entries = None if known == head.version else execution.journal[head.base - 1 :]
         return Accepted(Answer.GRANTED, head, entries, execution.batch())
 
-    def _create(self, id: str, create: NewExecution, now: int) -> _Execution:
+    def _create(self, id: str, create: NewExecution, now: int) -> Remembered:
         self._created += 1
         head = Head(
             id=id,
@@ -155,7 +140,7 @@ class MemoryStore(Store):
             note="",
             state="",
         )
-        execution = self._executions[id] = _Execution(self._created, head)
+        execution = self._executions[id] = Remembered(self._created, head)
         return execution
 
     def _takes_more(self, head: Head, mail: NewMail | None, now: int, reopen: bool) -> bool:
@@ -165,14 +150,14 @@ class MemoryStore(Store):
             return False
         return head.wake is not None or (head.owner is not None and not self._alive(head.owner, now))
 
-    def _first_time(self, execution: _Execution, key: str, now: int) -> bool:
+    def _first_time(self, execution: Remembered, key: str, now: int) -> bool:
         if self._seen(execution, key, now):
             return False
         if key:
             execution.seen[fingerprint(key)] = now
         return True
 
-    def _seen(self, execution: _Execution, key: str, now: int) -> bool:
+    def _seen(self, execution: Remembered, key: str, now: int) -> bool:
         seen = execution.seen
         for old in list(_expired(seen, now - self._window)):
             del seen[old]
@@ -183,10 +168,10 @@ class MemoryStore(Store):
 
     def _append(self, change: Change) -> Appended:
         execution = self._executions.get(change.id)
-        if execution is not None and _repeated(execution, change):
+        if execution is not None and repeated(execution, change):
             free = execution.head.owner is None
             return Appended(execution.head.arrivals, None if free else execution.batch(), free)
-        if execution is None or not _held(execution.head, change):
+        if execution is None or not held(execution.head, change):
             raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
         head = execution.head
         crowded = bool(change.consumed) and not change.paging and len(execution.mail) > MAIL_BATCH
@@ -328,7 +313,7 @@ class MemoryStore(Store):
         if dump.head.id in self._executions:
             return False
         self._created += 1
-        execution = self._executions[dump.head.id] = _Execution(self._created, dump.head)
+        execution = self._executions[dump.head.id] = Remembered(self._created, dump.head)
         execution.journal = list(dump.entries)
         execution.mail = {mail.seq: mail for mail in dump.mail}
         execution.seen = dict(sorted(dump.seen, key=lambda item: item[1]))
@@ -390,14 +375,3 @@ def _position(cursor: str | None) -> tuple[float, float]:
     if not (created.isdecimal() and no.isdecimal()):
         raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
     return int(created), int(no)
-
-
-def _repeated(execution: _Execution, change: Change) -> bool:
-    """Whether this change is the last one that was written, handed in again."""
-    head = execution.head
-    same = change.token != "" and change.token == execution.token and head.version == change.version + 1
-    return same and head.owner in (None, change.owner)
-
-
-def _held(head: Head, change: Change) -> bool:
-    return head.version == change.version and head.owner == change.owner

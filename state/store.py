@@ -93,6 +93,7 @@ class Store(ABC):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Awaitable[Accepted]:
         """Take in an event, make the execution due, and lease it if asked and free. One atomic step.
 
@@ -111,6 +112,8 @@ class Store(ABC):
           counts as live: BUSY.
         - A lease that is taken from an owner that died (it beat, and was not heard of again) adds one to
           ``Head.deaths``; one that is taken from an owner that retired, or never beat, does not.
+        - ``served``: names of the functions that the owner can run, None: all. The lease of another one's execution
+          is not granted: it is as if no owner had been given.
         - BUSY carries the mail just accepted in ``mail``, so that an owner in the same process sees it at once.
         - ``known``: the version whose state the caller still holds; when current, entries are not read.
         """

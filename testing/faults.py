@@ -145,11 +145,14 @@ class StoreOfOneProcess(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Accepted:
         return await self._ask(
             "accept",
             id,
-            lambda: self._shared.accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen),
+            lambda: self._shared.accept(
+                id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen, served=served
+            ),
         )
 
     async def append(self, change: Change) -> Appended:

@@ -109,11 +109,14 @@ class Ledger(MemoryStore):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Awaitable[Accepted]:
         before = self.head_now(id)
         if mail is not None and mail.key == "start":
             mail = mail._replace(body=_seeded(mail.body, id))
-        answered = super().accept(id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen)
+        answered = super().accept(
+            id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen, served=served
+        )
         assert isinstance(answered, asyncio.Future)
         if answered.exception() is None:
             self._check_accepted(id, mail, before, answered.result(), create, reopen)

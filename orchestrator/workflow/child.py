@@ -116,7 +116,8 @@ def begin(
     }
     if args:
         run.own[op]["args"] = args
-    run.effect(Spawn(op, whole, name, value, detached, 0 if run.origin is None else run.origin.depth))
+    depth = 0 if run.origin is None else run.origin.depth
+    run.effect(Spawn(op, whole, name, value, detached, depth, str(getattr(thing, "kind", ""))))
     return child
 
 

@@ -22,11 +22,14 @@ from .leasing import Leasing
 from .listing import Listing
 from .mailing import Mailing
 from .moving import Moving
+from .serving import Serving
 from .sharing import Sharing
 from .values import Values
 
 
-class StoreContract(Accepting, Deduplication, Mailing, Appending, Leasing, Dying, Sharing, Listing, Moving, Values):
+class StoreContract(
+    Accepting, Deduplication, Mailing, Appending, Leasing, Dying, Serving, Sharing, Listing, Moving, Values
+):
     """Every sentence of the contract, each as a test on a fresh store."""
 
 

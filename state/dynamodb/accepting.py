@@ -14,8 +14,9 @@ import asyncio
 from dataclasses import dataclass
 
 from ..errors import StoreUnavailable
-from ..records import FINAL, STATUSES, Accepted, Answer, Head, Mail, NewExecution, NewMail, fingerprint
+from ..records import FINAL, STATUSES, Accepted, Answer, Mail, NewExecution, NewMail
 from . import layout
+from .call import Call
 from .edit import Edit, N, S, number
 from .failures import Unmet
 from .leases import Leases
@@ -26,62 +27,6 @@ _BEGINNING = ("pending", "waiting", "idle")
 _OPEN = tuple(status for status in STATUSES if status not in FINAL)
 _LOOKS = 40
 """How often to look again before giving up: each time somebody else has changed the execution in between."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """An ``accept`` with what is worked out of its arguments once."""
-
-    id: str
-    mail: NewMail | None
-    now: int
-    owner: str | None
-    create: NewExecution | None
-    known: int | None
-    reopen: bool
-    token: int
-    oldest: int  # keys accepted then or before are forgotten
-
-    @property
-    def stamp(self) -> int:
-        return layout.stamp(self.now, self.token)
-
-    @property
-    def forgotten(self) -> int:
-        """The last stamp of keys that are forgotten."""
-        return layout.stamp(self.oldest + 1) - 1
-
-    @property
-    def mark(self) -> str:
-        """Under which the head remembers the mail: by its key, or by the call when it has none."""
-        assert self.mail is not None
-        return layout.short(fingerprint(self.mail.key)) if self.mail.key else f"!{self.token}"
-
-    @property
-    def keyed(self) -> bool:
-        return self.mail is not None and self.mail.key != ""
-
-    def head(self) -> Head:
-        """Of the execution that is to be made."""
-        assert self.create is not None
-        return Head(
-            self.id,
-            self.create.function,
-            self.create.kind,
-            "pending",
-            version=0,
-            length=0,
-            base=1,
-            arrivals=0,
-            owner=None,
-            wake=None,
-            parent=self.create.parent,
-            created=self.now,
-            updated=self.now,
-            awaits="",
-            note="",
-            state="",
-        )
 
 
 class Accepting:
@@ -100,8 +45,9 @@ class Accepting:
         create: NewExecution | None,
         known: int | None,
         reopen: bool,
+        served: frozenset[str] | None,
     ) -> Accepted:
-        call = Call(id, mail, now, owner, create, known, reopen, layout.new_token(), now - self._window)
+        call = Call(id, mail, now, owner, create, known, reopen, served, layout.new_token(), now - self._window)
         if mail is not None:
             self._mailbox.check(mail)
             self._parcels.check(mail.blobs)
@@ -112,7 +58,8 @@ class Accepting:
         picture, fresh = self._held.get(id), False
         if picture is None:
             try:
-                if mail is None or (not mail.blobs and weight(mail.body) <= layout.HEAD_MAIL_SINGLE):
+                light = mail is None or (not mail.blobs and weight(mail.body) <= layout.HEAD_MAIL_SINGLE)
+                if light and call.knowing:
                     return await self._taken(call, Picture(await self._table.update(self._first(call))))
                 picture = await self.look(id)
             except Unmet as found:
@@ -145,7 +92,10 @@ class Accepting:
         else:
             fits = _OPEN if call.owner is None else _BEGINNING
             status = f"{edit.name('status')} IN ({', '.join(edit.value(S(one)) for one in fits)})"
-            edit.need(status if call.create is None else f"({edit.absent('pk')} OR {status})")
+            if call.owner is not None and call.served is not None:
+                names = ", ".join(edit.value(S(name)) for name in sorted(call.served))
+                status += f" AND {edit.name('function')} IN ({names})"
+            edit.need(status if call.create is None else f"({edit.absent('pk')} OR ({status}))")
         if call.create is not None:
             self._make(edit, call, layout.new_life())
         edit.need(edit.absent("owner"))
@@ -200,7 +150,7 @@ class Accepting:
             if look > 3:
                 await asyncio.sleep(0.001 * look)
             try:
-                answer = await self._decide(call, picture, alone, surely)
+                answer = await self._decide(call.fitting(picture), picture, alone, surely)
             except Unmet as found:
                 surely = surely or not found.failed[0]
                 picture, fresh = _picture(found) if found.failed[0] else await self.look(call.id), True

@@ -153,8 +153,9 @@ class DynamoStore(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Awaitable[Accepted]:
-        return self._change(self._accepting.accept(id, mail, now, owner, create, known, reopen))
+        return self._change(self._accepting.accept(id, mail, now, owner, create, known, reopen, served))
 
     def append(self, change: Change) -> Awaitable[Appended]:
         return self._change(self._appending.append(change))

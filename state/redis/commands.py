@@ -35,6 +35,7 @@ class Commands:
         self._channels = channels.encode()
         self._numbers = itertools.count()
         self._nonce = secrets.token_hex(6).encode()
+        self._served: tuple[frozenset[str], bytes] = frozenset(), b"\n"  # the last ones, and how they are handed over
         self._expires: dict[str, bytes] = {}  # owner -> when its leases end, as this store has told
 
     def _token(self) -> bytes:
@@ -51,8 +52,10 @@ class Commands:
         create: NewExecution | None,
         known: int | None,
         reopen: bool,
+        served: frozenset[str] | None,
     ) -> asyncio.Future[Accepted]:
         name, token = id.encode(), self._token()
+        served_names = b"" if served is None else self._packed(served)
         arguments = [
             name,
             b"%d" % now,
@@ -67,15 +70,15 @@ class Commands:
         else:
             arguments += (b"1", create.function.encode(), create.kind.encode(), (create.parent or "").encode())
         if mail is None:
-            arguments += (b"", b"", b"", b"", b"", b"")
+            arguments += (b"", b"", b"", b"", b"", b"", served_names)
         else:
-            self._deliver(arguments, mail, now, token)
+            self._deliver(arguments, mail, now, token, served_names)
         partition = self._partitions(name)
         keys = partition.accepting + partition.packed(name, b"head", b"journal", b"mail", b"seen", b"blobs")
         packed = _ACCEPT.packed(keys, 12, arguments)
         return self._exchange.run(partition, packed, lambda reply: _accepted(id, reply), _ACCEPT)
 
-    def _deliver(self, arguments: list[bytes], mail: NewMail, now: int, token: bytes) -> None:
+    def _deliver(self, arguments: list[bytes], mail: NewMail, now: int, token: bytes, served: bytes) -> None:
         oldest = (now - self._window) // MINUTE
         if mail.key:
             mark, minute = bytes.fromhex(fingerprint(mail.key)), now // MINUTE
@@ -89,9 +92,16 @@ class Commands:
             mark,
             b"%d" % score,
             b"%d" % (oldest << BITS),
+            served,
         )
         for digest, content in mail.blobs.items():
             arguments += (digest.encode(), content)
+
+    def _packed(self, served: frozenset[str]) -> bytes:
+        """Names in one text, each between two line feeds; mostly those of the last time."""
+        if served is not self._served[0]:
+            self._served = served, "".join(("\n", *(f"{name}\n" for name in sorted(served)))).encode()
+        return self._served[1]
 
     # -- append --------------------------------------------------------------------------------------
 

@@ -134,9 +134,12 @@ class RedisStore(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> asyncio.Future[Accepted]:
         try:
-            return self._open.guard.refusal() or self._open.commands.accept(id, mail, now, owner, create, known, reopen)
+            return self._open.guard.refusal() or self._open.commands.accept(
+                id, mail, now, owner, create, known, reopen, served
+            )
         except (ValueError, TypeError) as error:
             return _failed(InvalidInput(f"this can't be stored: {error}"))
 

@@ -133,9 +133,20 @@ class SealedStore(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> Awaitable[Accepted]:
         sealed = None if mail is None else self._contents(id).seal_new(mail)
-        accept = partial(self.inner.accept, id, sealed, now=now, owner=owner, create=create, known=known, reopen=reopen)
+        accept = partial(
+            self.inner.accept,
+            id,
+            sealed,
+            now=now,
+            owner=owner,
+            create=create,
+            known=known,
+            reopen=reopen,
+            served=served,
+        )
         return self._accepted(self._change(accept), now)
 
     def _change(self, call: Callable[[], Awaitable[T]]) -> Awaitable[T]:

@@ -96,12 +96,14 @@ class Commands:
         create: NewExecution | None,
         known: int | None,
         reopen: bool,
+        served: frozenset[str] | None,
     ) -> Accepted:
         row = self._execute(SQL["find"], (id,)).fetchone()
         if row is None:
             if create is None:
                 return Accepted(Answer.MISSING, None)
-            return self._create(id, mail, now, owner, create, known)
+            runs = served is None or create.function in served
+            return self._create(id, mail, now, owner if runs else None, create, known)
         head, no, waiting = Head._make(row[:_HEAD]), row[_HEAD], row[_HEAD + 1]
         if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
             repeated = mail is not None and mail.key and self._saw(no, _digest(mail.key), now, head.created)
@@ -117,7 +119,7 @@ class Commands:
                 self._execute(SQL["arrive"], (now, no))
             news = () if mail is None else (Mail(head.arrivals, mail.lane, mail.at, mail.body),)
             return Accepted(Answer.BUSY, head, None, news)
-        if owner is None:
+        if owner is None or (served is not None and head.function not in served):
             head = head._replace(wake=now if head.wake is None else min(head.wake, now), updated=now)
             self._execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
             return Accepted(Answer.QUEUED, head)

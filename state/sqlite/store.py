@@ -129,8 +129,9 @@ class SqliteStore(Store):
         create: NewExecution | None = None,
         known: int | None = None,
         reopen: bool = False,
+        served: frozenset[str] | None = None,
     ) -> asyncio.Future[Accepted]:
-        return self._change(self._commands.accept, id, mail, now, owner, create, known, reopen)
+        return self._change(self._commands.accept, id, mail, now, owner, create, known, reopen, served)
 
     def append(self, change: Change) -> asyncio.Future[Appended]:
         return self._change(self._commands.append, change)

@@ -287,9 +287,9 @@ def test_a_start_is_found_wherever_it_is_looked_for() -> None:
                     await act(id)
                 head = await store.head(id)
                 assert head is not None
-                await check_same(store, head, function, input)
+                await check_same(store, head, function.name, input)
                 with pytest.raises(AlreadyExists, match="another input"):
-                    await check_same(store, head, function, "bob")
+                    await check_same(store, head, function.name, "bob")
 
                 async def take(id: str = id) -> None:
                     for _ in range(10):
@@ -309,7 +309,7 @@ def test_a_start_is_found_wherever_it_is_looked_for() -> None:
                 assert begun is not None
                 assert begun["input"] == input
                 with pytest.raises(AlreadyExists, match="another input"):
-                    await check_same(store, head, function, "bob")
+                    await check_same(store, head, function.name, "bob")
 
     asyncio.run(main())
 

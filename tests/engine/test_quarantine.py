@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -251,35 +252,52 @@ def test_zero_deaths_means_that_nothing_is_quarantined() -> None:
     at_bench(work)
 
 
+class Notes:
+    """A sweeper that does nothing but write down what it is told."""
+
+    def __init__(self) -> None:
+        self.left: dict[str, int] = {}
+        self.ready: list[str] = []
+
+    def leave(self, id: str, ms: int) -> None:
+        self.left[id] = ms
+
+    def again(self, ids: Iterable[str]) -> None:
+        self.ready += ids
+
+
+async def nothing(head: Head, texts: Sequence[str] | None) -> list[dict[str, Any]]:
+    return []
+
+
 @pytest.mark.parametrize(("deaths", "most"), [(1, 1000), (2, 100), (3, 10), (4, 1), (5, 1)])
 def test_the_more_deaths_the_fewer_at_a_time(deaths: int, most: int) -> None:
-    suspects = Suspects(5, lambda: 10**9, lambda id, ms: None, lambda ids: None)
+    suspects = Suspects(5, lambda: 10**9, Notes(), nothing)
     begun = sum(suspects.may_begin(f"e{number}", deaths) for number in range(1500))
     assert begun == most
 
 
 def test_a_suspect_that_waited_has_its_turn_when_another_is_cleared() -> None:
-    left: dict[str, int] = {}
-    again: list[str] = []
-    suspects = Suspects(3, lambda: 10**9, left.__setitem__, again.extend)
+    notes = Notes()
+    suspects = Suspects(3, lambda: 10**9, notes, nothing)
     assert suspects.may_take(head_of("a", 2))
     assert not suspects.may_take(head_of("b", 2))
     assert not suspects.may_take(head_of("c", 1))  # it would be beside one that must be alone
     assert suspects.may_take(head_of("new", 0))
-    assert list(left) == ["b", "c"]
+    assert list(notes.left) == ["b", "c"]
     suspects.gone("new")
-    assert again == []
+    assert notes.ready == []
     suspects.gone("a")
-    assert again == ["b", "c"]
+    assert notes.ready == ["b", "c"]
     assert suspects.may_take(head_of("c", 1))
     assert not suspects.may_take(head_of("b", 2))
 
 
 def test_who_holds_a_due_execution_counts_as_a_death_and_pauses_grow() -> None:
-    left: dict[str, int] = {}
-    suspects = Suspects(5, lambda: 1_000, left.__setitem__, lambda ids: None)
+    notes = Notes()
+    suspects = Suspects(5, lambda: 1_000, notes, nothing)
     assert suspects.may_take(head_of("first", 0, owner="dead", updated=1_000))
     assert not suspects.may_take(head_of("second", 1, owner="dead", updated=900))
-    assert left == {"second": 400}
+    assert notes.left == {"second": 400}
     assert [pause(deaths) for deaths in range(6)] == [0, 0, 500, 1000, 2000, 4000]
     assert pause(100) == 60_000

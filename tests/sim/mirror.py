@@ -97,11 +97,12 @@ class Mirror(Ledger):
         create: NewExecution | None,
         known: int | None,
         reopen: bool,
+        served: frozenset[str] | None,
     ) -> Accepted:
-        model = super()._accept(id, mail, now, owner, create, known, reopen)
+        model = super()._accept(id, mail, now, owner, create, known, reopen, served)
         real = self._do(
             lambda: self._of(owner or id).accept(
-                id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen
+                id, mail, now=now, owner=owner, create=create, known=known, reopen=reopen, served=served
             )
         )
         self._compare(id, f"accept({mail}, owner={owner}, known={known})", _listed(model), _listed(real))

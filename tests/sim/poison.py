@@ -93,7 +93,7 @@ class AllTogether(Engine):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.suspects = _AllTogether(self.settings.deaths, self.clock, self.sweeper.leave, self.sweeper.again)
+        self.suspects = _AllTogether(self.settings.deaths, self.clock, self.sweeper, self.delivery.read)
 
 
 BROKEN: dict[str, dict[str, Any]] = {

@@ -314,6 +314,31 @@ class DumpWithoutDeaths(MemoryStore):
         return None if dump is None else dump._replace(head=dump.head._replace(deaths=0))
 
 
+class AnythingIsServed(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        return super()._accept(*arguments[:-1], None)  # type: ignore[call-arg] # the last one is ``served``
+
+
+class NamesThatBeginAlike(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        *others, served = arguments
+        similar = None if served is None else _Similar(served)
+        return super()._accept(*others, similar)  # type: ignore[call-arg] # as above
+
+
+class _Similar(frozenset[str]):
+    def __contains__(self, name: object) -> bool:
+        return any(str(name) in served for served in self)
+
+
+class NothingMoreIsQueued(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        create, served = arguments[4], arguments[-1]
+        if served is not None and create is not None and create.function not in served:
+            return Accepted(Answer.MISSING, None)
+        return super()._accept(*arguments)
+
+
 class DeafHeart(MemoryStore):
     async def beat(self, owner: str, now: int, ttl: int) -> Sequence[tuple[str, int]]:
         await super().beat(owner, now, ttl)

@@ -17,7 +17,8 @@
 --      15 its fingerprint, or the call's own when it has no key
 --      16 the score of that fingerprint in `seen`
 --      17 scores below this one are forgotten
---      18 … digest and bytes of the mail's blobs, in turn
+--      18 names of the functions that the owner can run, each between two line feeds; empty: all
+--      19 … digest and bytes of the mail's blobs, in turn
 --
 -- Answers {answer}, {answer, head} or {answer, head, entries, mail}: the head's fields in the order of records.Head
 -- without the id, entries false when the caller holds them.
@@ -26,6 +27,7 @@ local due, leased, owners, counts, created, children, rare, head, journal, mail,
 local id, now, owner, expires, token, known = unpack(ARGV, 1, 6)
 local reopen, create = ARGV[7] == '1', ARGV[8] == '1'
 local lane, at, body, mark, score, oldest = unpack(ARGV, 12, 17)
+local served = ARGV[18]
 local mailing, asking = lane ~= '', owner ~= ''
 
 local STATUS, VERSION, LENGTH, BASE, ARRIVALS, OWNER, WAKE, PARENT, CREATED, UPDATED, DEATHS =
@@ -67,7 +69,7 @@ local function deliver()
     local old = redis.call('ZRANGEBYSCORE', seen, '-inf', '(' .. oldest, 'LIMIT', 0, 4)
     if #old > 0 then redis.call('ZREM', seen, unpack(old)) end
   end
-  for i = 18, #ARGV, 2 do redis.call('HSET', blobs, ARGV[i], ARGV[i + 1]) end
+  for i = 19, #ARGV, 2 do redis.call('HSET', blobs, ARGV[i], ARGV[i + 1]) end
   return member
 end
 
@@ -120,6 +122,7 @@ else
   if within and not repeated then return {'duplicate', h} end
 end
 
+if served ~= '' and not string.find(served, '\n' .. h[1] .. '\n', 1, true) then asking = false end
 local had, slept, was = h[OWNER], h[WAKE], not fresh and h[STATUS]
 local arrived = mailing and not repeated and deliver()
 
