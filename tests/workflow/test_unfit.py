@@ -85,13 +85,15 @@ def lived(upto: str) -> World:
     world.perform()
     world.mail({"type": "child", "id": "w-1/1", "status": "completed", "value": {"a": 1}})
     seed = world.journal[0]["seed"]
+
+    def called_back() -> None:
+        world.perform()
+        world.mail({"type": "callback", "op": "3", "secret": tokens.secret_of(seed, "3"), "value": 5})
+
     facts: dict[str, Callable[[], object]] = {
         "step": lambda: None,
         "child": lambda: None,
-        "callback": lambda: (
-            world.perform(),
-            world.mail({"type": "callback", "op": "3", "secret": tokens.secret_of(seed, "3"), "value": 5}),
-        ),
+        "callback": called_back,
         "event": lambda: world.event("n", 7),
         "checkpoint": world.run,
     }
