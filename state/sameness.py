@@ -61,8 +61,8 @@ def _parts(before: Any, after: Any) -> list[tuple[str, Any, Any]] | None:
     return [(name, value, others.get(name)) for name, value in fields.items()]
 
 
-def _alike(before: object, after: object) -> bool:
-    return type(before) is type(after)
+def _alike(before: Any, after: Any) -> bool:
+    return cast("Any", type(before)) is type(after)
 
 
 def _entries(value: Any) -> dict[Any, Any]:
