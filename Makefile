@@ -32,7 +32,7 @@ check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "mypy" && $(BIN)/mypy -p overwinter
 	@echo "pyright" && $(BIN)/pyright
 
-bench: .venv/.dev ## measure W1 to W7 beside raw floors, write benchmarks/latest.json
+bench: .venv/.dev ## measure W1 to W9 beside raw floors, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-peers: .venv/.dev ## measure beside what is installed of the peers (PEERS_HOME, PEERS_SCRIPTS), print the ratios

@@ -43,6 +43,8 @@ WORKLOADS = {
     "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
+    "w8": Workload("w8_backlog.py", "W8 backlog", BOTH),
+    "w9": Workload("w9_wakes.py", "W9 wakes", ("sqlite",)),
     "dynamodb": Workload("dynamodb_requests.py", "Requests", ("dynamodb",)),
 }
 

@@ -91,6 +91,7 @@ class Runtime(Control):
         self.engine = Engine(self.store, durable, settings, clock=clock)
         self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
+        self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
         self.ready = False
         show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)
@@ -176,7 +177,12 @@ class Runtime(Control):
             raise
         if accepted.answer is Answer.FINISHED:
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
-        return Sent(self, execution, message, accepted.answer is Answer.DUPLICATE)
+        duplicate = accepted.answer is Answer.DUPLICATE
+        if not duplicate and accepted.head is not None:
+            self._since[execution, message] = accepted.head.length
+            if len(self._since) > REMEMBERED:
+                del self._since[next(iter(self._since))]
+        return Sent(self, execution, message, duplicate)
 
     async def invoke(self, tool: object, arguments: Any = None) -> Any:
         """Call a tool once, without an execution around it. Raises what the tool raises."""
@@ -205,7 +211,16 @@ class Runtime(Control):
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
-            reply = await self._wait((execution, message), lambda: self._look_for_reply(execution, message))
+            looked = self._since.pop((execution, message), 0)  # entries that hold no reply to it
+
+            async def look() -> Fact | None:
+                nonlocal looked
+                length = (await self._head(execution)).length
+                found = await self._look_for_reply(execution, message, looked, length)
+                looked = length
+                return found
+
+            reply = await self._wait((execution, message), look)
         if reply["type"] != "reply":
             raise _end_error(execution, reply)
         if "error" in reply:
@@ -262,10 +277,13 @@ class Runtime(Control):
             return {"type": "stuck", "error": head.awaits}
         return await self.ending(head) | {"function": head.function}
 
-    async def _look_for_reply(self, execution: str, message: str) -> Fact | None:
-        """Read the journal backwards to the reply, or to the message without one."""
+    async def _look_for_reply(self, execution: str, message: str, after: int, length: int) -> Fact | None:
+        """Read the journal backwards to the reply, or to the message without one, or to entry ``after``: a message
+        that has to wait for thousands of others is not looked for among theirs again and again."""
         reply: Fact | None = None
-        async for fact in self._backwards(execution):
+        async for number, fact in self._backwards(execution, length):
+            if number <= after and reply is None:
+                break
             if reply is None and fact["type"] == "reply" and fact["to"] == message:
                 reply = fact
                 if "said" not in reply:
@@ -276,14 +294,14 @@ class Runtime(Control):
                 break
         return await self._look_for_end(execution)
 
-    async def _backwards(self, execution: str) -> AsyncIterator[Fact]:
-        upto = (await self._head(execution)).length
+    async def _backwards(self, execution: str, upto: int) -> AsyncIterator[tuple[int, Fact]]:
         while upto > 0:
             first = max(0, upto - 200)
-            for text in reversed(await self.store.history(execution, first, upto - first)):
+            texts = await self.store.history(execution, first, upto - first)
+            for number, text in zip(range(first + len(texts), first, -1), reversed(texts), strict=True):
                 fact = decode(text)
                 await self.engine.fill(execution, [fact])
-                yield fact
+                yield number, fact
             upto = first
 
     # -- functions -----------------------------------------------------------------------------------

@@ -60,8 +60,12 @@ async def journaled(store: Store, id: str) -> Fact | None:
 
 
 async def waiting(store: Store, id: str) -> Fact | None:
-    """What the mailbox holds to begin with."""
-    count, texts = await store.mailbox(id, 2)
-    if count > len(texts):
-        _, texts = await store.mailbox(id, count)
-    return next((fact for fact in map(decode, texts) if fact["type"] in _BEGINNINGS), None)
+    """What the mailbox holds to begin with: ordinary mail, mostly the first."""
+    after = 0
+    while page := await store.mail(id, 1, after):
+        for mail in page:
+            fact = decode(mail.body)
+            if fact["type"] in _BEGINNINGS:
+                return fact
+        after = page[-1].seq
+    return None
