@@ -87,6 +87,7 @@ class Load(NamedTuple):
     lease: str | None
     deaths: int = 5
     retention: str | None = None
+    spare_threads: int = 64
 
     def settings(self) -> Settings:
         from ..orchestrator.settings import Settings
@@ -94,7 +95,7 @@ class Load(NamedTuple):
         return Settings(**self._asdict())
 
 
-_LOAD = (
+LOAD_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     duration_option(
         "--retention",
         envvar="OVERWINTER_RETENTION",
@@ -136,6 +137,15 @@ _LOAD = (
         help="For steps and tools that are plain functions.",
     ),
     click.option(
+        "--spare-threads",
+        envvar="OVERWINTER_SPARE_THREADS",
+        type=click.IntRange(0, 10_000),
+        default=64,
+        show_default=True,
+        show_envvar=True,
+        help="For those of them that were given up and still run.",
+    ),
+    click.option(
         "--max-active",
         envvar="OVERWINTER_MAX_ACTIVE",
         type=click.IntRange(1, 1_000_000),
@@ -148,8 +158,7 @@ _LOAD = (
 
 
 def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """``--max-active``, ``--threads``, ``--grace``, ``--lease``, ``--deaths``, ``--retention``; the command gets them
-    as ``load``."""
+    """``--max-active``, ``--threads`` and so on, one option a field of ``Load``; the command gets them as ``load``."""
 
     @functools.wraps(command)
     def with_load(**given: Any) -> Any:
@@ -157,7 +166,7 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(load=load, **given)
 
     made: Callable[..., Any] = with_load
-    for option in _LOAD:
+    for option in LOAD_OPTIONS:
         made = option(made)
     return made
 

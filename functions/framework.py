@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from urllib.parse import parse_qs, quote
 
 from ..orchestrator.calling import alone
+from ..orchestrator.settings import Settings
+from ..orchestrator.threads import Threads
 from ..state.errors import InvalidInput, UnknownFunction
 from ..state.quantities import seconds, size
 from .event_http import Mode, mode_of, parse
@@ -68,6 +70,7 @@ class Server:
         self.kind = kind_of(served)
         self._module = module
         self._process = ProcessRuntime(self._functions)
+        self._threads = Threads(Settings.threads, Settings.spare_threads)  # for tools, which need no runtime
         self.limit = size(MAX_BODY)
         self.keep_open = seconds(os.environ.get("OVERWINTER_WAIT", KEEP_OPEN))
 
@@ -187,7 +190,8 @@ class Server:
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
         check_approval(self.served, arguments)
-        return self.served.write(await alone(partial(self.served.invoke, arguments), threaded=self.served.threaded))
+        thread = partial(self._threads.run, self.name) if self.served.threaded else None
+        return self.served.write(await alone(partial(self.served.invoke, arguments), thread))
 
     async def _sweep(self, asked: Asked) -> Swept:
         wait = preference(asked.headers).wait

@@ -8,20 +8,13 @@ a function raises ends its call and nothing but its call: SystemExit too, and Ba
 from __future__ import annotations
 
 import asyncio
-import contextvars
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
-from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from ..state.errors import InvalidInput, StepFailed
 from . import failures
 
-
-class _Raised(NamedTuple):
-    """What a function in a thread raised, as a value: a future refuses StopIteration, and then never ends."""
-
-    error: BaseException
+Call = Callable[[], Any]
 
 
 class Checking(Protocol):
@@ -33,19 +26,11 @@ class Checking(Protocol):
     def check(self, value: Any) -> Any: ...
 
 
-async def in_thread(function: Callable[[], Any], executor: Executor | None = None) -> Any:
-    """Call a plain function in a thread, with this task's context. Raises what it raises."""
-    work = partial(contextvars.copy_context().run, _caught, function)
-    outcome: Any = await asyncio.get_running_loop().run_in_executor(executor, work)
-    if type(outcome) is _Raised:
-        raise _carried(outcome.error)
-    return outcome
-
-
-async def alone(function: Callable[[], Any], *, threaded: bool) -> Any:
-    """Call a function without an execution around it. All that it raises is an Exception afterwards."""
+async def alone(function: Call, in_thread: Callable[[Call], Awaitable[Any]] | None = None) -> Any:
+    """Call a function without an execution around it, a plain one by ``in_thread``. All that it raises is an
+    Exception afterwards."""
     try:
-        if threaded:
+        if in_thread is not None:
             return await in_thread(function)
         value: object = function()
         return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
@@ -82,14 +67,7 @@ def outcome_of(error: BaseException) -> BaseException:
     return error
 
 
-def _caught(function: Callable[[], Any]) -> Any:
-    try:
-        return function()
-    except BaseException as error:  # noqa: BLE001  # the edge to user code: it is raised again on the other side
-        return _Raised(error)
-
-
-def _carried(error: BaseException) -> BaseException:
+def carried(error: BaseException) -> BaseException:
     """What a thread raised, for a coroutine to raise, where these would mean something else."""
     if isinstance(error, asyncio.CancelledError):
         return failures.interrupted()

@@ -30,6 +30,7 @@ from .catalogue import announce
 from .clock import SharedClock, wall_clock
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
+from .ending import Ending
 from .entries import decode, resolve
 from .health import Health
 from .keeping import lacks
@@ -39,6 +40,7 @@ from .performing import Performer
 from .quarantine import Suspects
 from .settings import Settings as Settings
 from .sweeping import FOREIGN, Place, Sweeper
+from .threads import Threads
 from .tidying import keep_tidy
 from .turns import Turns
 from .waiting import Waiters
@@ -58,6 +60,7 @@ class Engine:
         clock: Callable[[], int] = wall_clock,
         draw: random.Random | None = None,
         owner: str = "",
+        threads: Threads | None = None,
     ) -> None:
         self.store = store
         self.functions = functions
@@ -67,7 +70,8 @@ class Engine:
         self.owner = owner or f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.lease = milliseconds(store.lease if settings.lease is None else settings.lease)
         self.poll = seconds(store.poll if settings.poll is None else settings.poll)
-        self.performer = Performer(self.clock, draw or random.Random(), settings.threads, store.payload_limit)
+        threads = threads or Threads(settings.threads, settings.spare_threads)
+        self.performer = Performer(self.clock, draw or random.Random(), threads, store.payload_limit)
         self.delivery = Delivery(self)
         self.leases = Leases(self)
         self.health = Health()
@@ -84,7 +88,7 @@ class Engine:
         self.taken = 0  # leases granted so far
         self._asking: Counter[str] = Counter()  # executions for which a lease may be on its way
         self.moved = ""  # where the store's executions have gone
-        self._empty = asyncio.Event()
+        self.ending = Ending()
         place = Place(
             room=self._room,
             busy=lambda: self.active.keys() | self._asking.keys(),
@@ -123,13 +127,7 @@ class Engine:
         self.draining = True
         self.performer.impatient = True
         deadline = self.loop.time() + seconds(self.settings.grace if grace is None else grace)
-        while self.active and self.loop.time() < deadline:
-            self._empty.clear()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await self._empty.wait()
-            except TimeoutError:
-                break
+        await self.ending.wait(self.active, deadline)
         for activation in list(self.active.values()):
             activation.stop()
         self.active.clear()
@@ -322,7 +320,7 @@ class Engine:
 
     def _made_room(self) -> None:
         if not self.active:
-            self._empty.set()
+            self.ending.empty()
         if len(self.active) == self.settings.max_active - 1:
             self.sweeper.tell()
 
@@ -363,17 +361,6 @@ class Engine:
             known = ", ".join(sorted(self.functions)) or "none"
             raise UnknownFunction(f"no agent or workflow {name!r} is served here; these are: {known}")
         return function
-
-    def numbers(self) -> dict[str, object]:
-        """How much there is of everything here."""
-        return {
-            "active": len(self.active),
-            "max_active": self.settings.max_active,
-            "cached": len(self.cache),
-            "cache": self.settings.cache,
-            "taken": self.taken,
-            "waiters": len(self.waiters),
-        }
 
     def idle(self) -> bool:
         """Nothing is active in this process, nor about to be."""

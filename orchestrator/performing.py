@@ -12,16 +12,16 @@ import contextvars
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 from ..state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
 from ..state.quantities import seconds, span
 from ..state.records import PAYLOAD_LIMIT
 from . import failures
-from .calling import in_thread, outcome_of
+from .calling import outcome_of
 from .decider import Fact, Invoke
 from .resilience import Breaker, Policy
+from .threads import Threads
 
 log = logging.getLogger("overwinter")
 Clock = Callable[[], int]
@@ -84,18 +84,16 @@ class Circuit:
 class Performer:
     """Makes calls for all executions of an engine."""
 
-    def __init__(self, clock: Clock, draw: random.Random, threads: int, limit: int = PAYLOAD_LIMIT) -> None:
+    def __init__(self, clock: Clock, draw: random.Random, threads: Threads, limit: int = PAYLOAD_LIMIT) -> None:
         self._clock = clock
         self._draw = draw
         self._limit = limit
         self._circuits: dict[str, Circuit] = {}
-        self._threads = threads
-        self._executor: ThreadPoolExecutor | None = None
+        self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
 
     def close(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
+        self.threads.close()
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
@@ -216,7 +214,7 @@ class Performer:
                 circuit.note(policy.breaker, failed, self._clock())
 
     async def _bounded(self, call: Invoke, policy: Policy) -> Any:
-        if policy.timeout is None:
+        if policy.timeout is None or call.threaded:  # in a thread its time begins when it does
             return await self._run(call)
         scope = asyncio.timeout(seconds(policy.timeout))
         try:
@@ -229,9 +227,8 @@ class Performer:
 
     async def _run(self, call: Invoke) -> Any:
         if call.threaded:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix="overwinter-call")
-            return await in_thread(call.call, self._executor)
+            key = _current.get().idempotency_key
+            return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
         value: object = call.call()
         return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 

@@ -43,6 +43,7 @@ from .entries import decode
 from .sessions import Sessions
 from .settings import Settings
 from .starting import check_same, is_new
+from .threads import Threads
 from .vitals import show_vitals
 
 log = logging.getLogger("overwinter")
@@ -75,7 +76,8 @@ class Sent(NamedTuple):
 
 class Runtime(Control):
     """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
-    (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``)."""
+    (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``).
+    ``threads`` None: its own; a process that opens one runtime after the other hands the same on."""
 
     def __init__(
         self,
@@ -84,11 +86,12 @@ class Runtime(Control):
         settings: Settings = Settings(),
         *,
         clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
     ) -> None:
         super().__init__(store if isinstance(store, Store) else open_store(store))
         self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
-        self.engine = Engine(self.store, durable, settings, clock=clock)
+        self.engine = Engine(self.store, durable, settings, clock=clock, threads=threads)
         self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
@@ -190,9 +193,11 @@ class Runtime(Control):
         call = getattr(served, "invoke", None)
         if call is None:
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is no tool; start it instead")
-        work = partial(call, arguments or {})
+        thread = None
+        if getattr(served, "threaded", False):
+            thread = partial(self.engine.performer.threads.run, getattr(served, "name", ""))
         write: Callable[[Any], Any] = getattr(served, "write", stored)
-        return write(await alone(work, threaded=getattr(served, "threaded", False)))
+        return write(await alone(partial(call, arguments or {}), thread))
 
     # -- waiting -------------------------------------------------------------------------------------
 

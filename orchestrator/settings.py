@@ -14,6 +14,7 @@ class Settings:
     max_active: int = 1000  # executions active at once
     cache: int = 256  # rehydrated executions kept after their release
     threads: int = 32  # for plain `def` functions
+    spare_threads: int = 64  # for such calls that were given up and still run; beyond that they take those of others
     lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
     poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
     retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is

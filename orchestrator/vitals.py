@@ -44,4 +44,17 @@ def show_vitals(engine: Engine) -> None:
 
     engine.health.add_check("moved", lambda: engine.moved)
     engine.health.add_check("store", Probe(engine).reason)
-    engine.health.add_numbers("engine", engine.numbers)
+    engine.health.add_check("threads", engine.performer.threads.exhausted)
+    engine.health.add_numbers("engine", lambda: _numbers(engine))
+    engine.health.add_numbers("threads", engine.performer.threads.numbers)
+
+
+def _numbers(engine: Engine) -> dict[str, object]:
+    return {
+        "active": len(engine.active),
+        "max_active": engine.settings.max_active,
+        "cached": len(engine.cache),
+        "cache": engine.settings.cache,
+        "taken": engine.taken,
+        "waiters": len(engine.waiters),
+    }

@@ -18,6 +18,7 @@ from ..orchestrator.engine import Engine
 from ..orchestrator.performing import Performer, Sink
 from ..orchestrator.runtime import Runtime
 from ..orchestrator.settings import Settings
+from ..orchestrator.threads import Threads
 from .clock import Call, VirtualLoop, gate
 from .faults import Faults, StoreOfOneProcess
 from .ledger import Ledger
@@ -76,7 +77,7 @@ class Process:
             draw=random.Random(name),
             owner=name,
         )
-        witness = _Witness(self.engine.clock, random.Random(name), settings.threads)
+        witness = _Witness(self.engine.clock, random.Random(name), Threads(settings.threads, settings.spare_threads))
         witness.ledger, witness.owner = ledger, name
         self.engine.performer = witness
 

@@ -11,11 +11,11 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from time import monotonic
 from typing import Any, cast
 
+from ..daemons import Daemons
 from ..errors import StoreError
 from . import failures
 from .clock import ServiceClock
@@ -35,14 +35,14 @@ class Wire:
         self.patience = patience
         self.clock = ServiceClock()
         self.requests: Counter[str] = Counter()
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool: Daemons | None = None
         self._session: Any = None
         self._clients: dict[str, Any] = {}
         self._making = asyncio.Lock()
 
     def start(self) -> None:
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="dynamodb")
+            self._pool = Daemons(THREADS, "dynamodb")
 
     async def stop(self) -> None:
         pool, self._pool = self._pool, None

@@ -154,7 +154,7 @@ def test_a_call_whose_task_dies_without_a_word_ends_and_says_so(
 ) -> None:
     async def work(bench: Bench) -> None:
         process = await bench.process(Chain("chain", [Call(lambda _: 1)]))
-        broken = Broken(process.engine.clock, process.engine.performer._draw, 1)
+        broken = Broken(process.engine.clock, process.engine.performer._draw, process.engine.performer.threads)
         broken.how = how
         process.engine.performer = broken
         await bench.start(process, "chain", "e")

@@ -1,0 +1,105 @@
+"""A pool of threads that never keep a process from ending: at the interpreter's exit nobody waits for them, while
+those of ``ThreadPoolExecutor`` are joined there, however long what runs in them may take.
+
+It is an executor for ``loop.run_in_executor`` and ``loop.set_default_executor`` (which takes a ``ThreadPoolExecutor``
+and nothing else). Jobs begin in the order in which they came; there are never more than ``limit`` threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any, NamedTuple, ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+
+class _Job(NamedTuple):
+    future: Future[Any]
+    call: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+_Desk = SimpleQueue["_Job | None"]
+"""Where a thread that has nothing to do gets its next job; None sends it home."""
+
+
+class Daemons(ThreadPoolExecutor):
+    """At most ``limit`` daemon threads, made as they are needed."""
+
+    def __init__(self, limit: int, name: str) -> None:
+        super().__init__(limit, thread_name_prefix=name)
+        self._limit = limit
+        self._name = name
+        self._count = 0
+        self._idle: list[_Desk] = []
+        self._waiting: deque[_Job] = deque()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        job = _Job(future, fn, args, kwargs)
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("this pool of threads is closed")
+            if self._idle:
+                self._idle.pop().put(job)
+                return future
+            if self._count >= self._limit:
+                self._waiting.append(job)
+                return future
+            self._count += 1
+            number = self._count
+        threading.Thread(target=self._work, args=(job,), name=f"{self._name}-{number}", daemon=True).start()
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take nothing more; idle threads end now, busy ones when their job does. ``wait`` is not listened to:
+        whoever wants to be sure of an outcome waits for its future."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            waiting = list(self._waiting) if cancel_futures else []
+            if cancel_futures:
+                self._waiting.clear()
+        for desk in idle:
+            desk.put(None)
+        for job in waiting:
+            job.future.cancel()
+
+    def _work(self, first: _Job) -> None:
+        desk: _Desk = SimpleQueue()
+        job: _Job | None = first
+        while job is not None:
+            job = self._do(job, desk) or desk.get()
+
+    def _do(self, job: _Job, desk: _Desk) -> _Job | None:
+        """Do a job; the next one if there is one, else this thread is idle when the outcome is known."""
+        future = job.future
+        if not future.set_running_or_notify_cancel():
+            return self._next(desk)
+        try:
+            value = job.call(*job.args, **job.kwargs)
+        except BaseException as error:  # noqa: BLE001  # the thread's edge: whoever waits must get an answer
+            following = self._next(desk)
+            future.set_exception(error)
+        else:
+            following = self._next(desk)
+            future.set_result(value)
+        return following
+
+    def _next(self, desk: _Desk) -> _Job | None:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._closed:
+                desk.put(None)
+            else:
+                self._idle.append(desk)
+            return None
