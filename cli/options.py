@@ -88,6 +88,7 @@ class Load(NamedTuple):
     deaths: int = 5
     retention: str | None = None
     spare_threads: int = 64
+    watchdog: str = "5s"
 
     def settings(self) -> Settings:
         from ..orchestrator.settings import Settings
@@ -144,6 +145,14 @@ LOAD_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
         show_default=True,
         show_envvar=True,
         help="For those of them that were given up and still run.",
+    ),
+    duration_option(
+        "--watchdog",
+        envvar="OVERWINTER_WATCHDOG",
+        default="5s",
+        show_default=True,
+        show_envvar=True,
+        help="Name in the log what holds the event loop for longer; 0: nothing looks.",
     ),
     click.option(
         "--max-active",

@@ -96,7 +96,7 @@ class Runtime(Control):
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
         self.ready = False
-        show_vitals(self.engine)
+        self._watchdog = show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)
 
     async def __aenter__(self) -> Runtime:
@@ -107,6 +107,8 @@ class Runtime(Control):
             await self.store.close()
             raise
         self.ready = True
+        if self._watchdog is not None:
+            self._watchdog.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -120,6 +122,8 @@ class Runtime(Control):
         try:
             await self.engine.close(grace)
         finally:
+            if self._watchdog is not None:
+                self._watchdog.stop()
             await self.store.close()
 
     def clock(self) -> int:

@@ -18,5 +18,6 @@ class Settings:
     lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says
     poll: Duration | None = None  # how often the due index is looked at for what others queued; None: as the store says
     retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
+    watchdog: Duration | None = "5s"  # what holds the event loop for longer is named; None: nothing looks
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
     deaths: int = 5  # an execution under which so many processes in a row have died is quarantined; 0: none is

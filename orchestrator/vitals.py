@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from ..state.errors import StoreError, StoreLost
+from ..state.quantities import seconds
 from .engine import Engine
+from .watchdog import Watchdog
 
 FRESH = 1.0
 """Seconds for which an answer of the store is believed: who asks more often makes it no more work."""
@@ -39,14 +41,21 @@ class Probe:
         return ""
 
 
-def show_vitals(engine: Engine) -> None:
-    """Let the engine's ``health`` tell of it."""
+def show_vitals(engine: Engine) -> Watchdog | None:
+    """Let the engine's ``health`` tell of it. The watchdog, when there is to be one, is still to be started."""
 
     engine.health.add_check("moved", lambda: engine.moved)
     engine.health.add_check("store", Probe(engine).reason)
     engine.health.add_check("threads", engine.performer.threads.exhausted)
     engine.health.add_numbers("engine", lambda: _numbers(engine))
     engine.health.add_numbers("threads", engine.performer.threads.numbers)
+    bound = seconds(engine.settings.watchdog or 0)
+    if not bound:
+        return None
+    watchdog = Watchdog(bound)
+    engine.health.add_check("loop", watchdog.reason)
+    engine.health.add_numbers("loop", watchdog.numbers)
+    return watchdog
 
 
 def _numbers(engine: Engine) -> dict[str, object]:

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import random
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from ..orchestrator.activation import Activation
@@ -68,6 +69,7 @@ class Process:
         self._burial: asyncio.Task[None] | None = None
         self._corpses: set[asyncio.Task[object]] = set()  # kept, so that nothing of them is ever finalised
         self.store = StoreOfOneProcess(ledger, name, faults or Faults())
+        settings = replace(settings, watchdog=None)  # it goes by the time of the machine
         self.runtime = Runtime(functions, self.store, settings)
         self.engine = self.runtime.engine = engine(
             self.store,

@@ -42,9 +42,10 @@ LAST_MOMENT = 0.3  # seconds that running calls get on SIGTERM; Lambda sends SIG
 LONGEST_PAUSE = 0.02  # between two looks whether everything is at rest
 WORKED_ON = ("/agents/", "/sessions/", "/workflows/")  # requests whose outcome may come while they stay open
 
-SETTINGS = Settings(poll="1h")
+SETTINGS = Settings(poll="1h", watchdog=None)
 """The schedule sweeps. Of its own a process looks at the due index when it opens the store, and when a timer comes
-that it knows of; many processes that each looked often would cost more than all the rest."""
+that it knows of; many processes that each looked often would cost more than all the rest. And a process that is frozen
+between two events is none whose event loop stands."""
 
 
 class Context(Protocol):
