@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..state.errors import OverwinterError, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import Filter, Head
+from . import looping
 from .exits import UNAVAILABLE, Exit
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PAGE = 1000
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one command's coroutine to its end."""
-    return asyncio.run(work)
+    return looping.run(work)
 
 
 def sqlite_path(dsn: str) -> Path | None:

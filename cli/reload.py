@@ -24,18 +24,18 @@ GRACE = 20.0
 
 
 async def supervise(place: Place, folder: Path) -> None:
-    """Serve, watch ``folder`` and replace until SIGTERM or SIGINT."""
+    """Serve, watch ``folder`` and replace until SIGTERM or SIGINT; a second one hurries the serving process."""
     listening = listen(place.host, place.port)
-    stop = asyncio.Event()
+    stop, hurry = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, lambda: (hurry if stop.is_set() else stop).set())
     changes: asyncio.Queue[str] = asyncio.Queue()
     watching = asyncio.create_task(_watch(folder, changes, stop))
     try:
         again = False
         while not stop.is_set():
-            await _one(place, listening, changes, stop, again=again)
+            await _one(place, listening, changes, stop, hurry, again=again)
             again = True
     finally:
         stop.set()
@@ -44,7 +44,13 @@ async def supervise(place: Place, folder: Path) -> None:
 
 
 async def _one(
-    place: Place, listening: socket.socket, changes: asyncio.Queue[str], stop: asyncio.Event, *, again: bool
+    place: Place,
+    listening: socket.socket,
+    changes: asyncio.Queue[str],
+    stop: asyncio.Event,
+    hurry: asyncio.Event,
+    *,
+    again: bool,
 ) -> None:
     """One serving process, until it should be replaced or everything should stop."""
     process = await _start(place, listening, again=again)
@@ -60,7 +66,7 @@ async def _one(
     finally:
         changed.cancel()
         stopped.cancel()
-        await _end(process)
+        await _end(process, ended, hurry)
         await ended
 
 
@@ -92,16 +98,23 @@ async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyn
     )
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Ask it to hand over, and insist after the grace period."""
+async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int], hurry: asyncio.Event) -> None:
+    """Ask it to hand over, once more when somebody is in a hurry, and insist after the grace period."""
     if process.returncode is not None:
         return
     process.terminate()
+    hurried = asyncio.create_task(hurry.wait())
     try:
-        await asyncio.wait_for(process.wait(), GRACE)
+        async with asyncio.timeout(GRACE):
+            await asyncio.wait([ended, hurried], return_when=asyncio.FIRST_COMPLETED)
+            if hurried.done() and process.returncode is None:
+                process.terminate()
+            await asyncio.wait([ended])
     except TimeoutError:
         say(f"the serving process did not stop within {GRACE:.0f}s and is killed", style="yellow")
         process.kill()
+    finally:
+        hurried.cancel()
 
 
 async def _watch(folder: Path, changes: asyncio.Queue[str], stop: asyncio.Event) -> None:

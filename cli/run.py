@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-from collections.abc import AsyncGenerator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -81,20 +80,45 @@ def run_command(
 async def _run(order: Order, dsn: str) -> None:
     from ..functions.loading import functions_of, kind_of, load
     from ..orchestrator.runtime import Runtime
+    from ..orchestrator.settings import Settings
+    from ..state.quantities import seconds
+    from .ending import ending_in_time
 
     functions = functions_of(load(Path(order.file)))
     if order.function not in functions:
         names = ", ".join(sorted(functions))
         raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
     kind = kind_of(functions[order.function])
-    async with Runtime(functions, dsn) as runtime:
-        if kind == "tool":
-            value = await runtime.invoke(order.function, order.input)
-            _result(order, {"id": None, "function": order.function, "status": "completed"}, value)
-        elif order.session is not None:
-            await _message(runtime, order, order.session)
-        else:
-            await _execution(runtime, order)
+    settings = Settings()
+    async with Runtime(functions, dsn, settings) as runtime:
+        task = asyncio.current_task()
+
+        def stop(number: int) -> None:
+            if number > 1:
+                runtime.engine.ending.hurry()
+            elif task is not None and runtime.ready:  # else it is being closed already
+                task.cancel()
+
+        with ending_in_time(seconds(settings.grace), stop, code=INTERRUPTED) as ending:
+            try:
+                await _by_kind(runtime, order, kind)
+            except asyncio.CancelledError:
+                if not ending.signals:
+                    raise
+                raise Exit(f"stopped; {order.function} did not end", code=INTERRUPTED) from None
+            finally:
+                await runtime.close()
+                ending.over(INTERRUPTED)
+
+
+async def _by_kind(runtime: Runtime, order: Order, kind: str | None) -> None:
+    if kind == "tool":
+        value = await runtime.invoke(order.function, order.input)
+        _result(order, {"id": None, "function": order.function, "status": "completed"}, value)
+    elif order.session is not None:
+        await _message(runtime, order, order.session)
+    else:
+        await _execution(runtime, order)
 
 
 async def _execution(runtime: Runtime, order: Order) -> None:
@@ -107,7 +131,7 @@ async def _execution(runtime: Runtime, order: Order) -> None:
         id, created = handle.id, handle.created
     if not created:
         _tell(order, f"{id} was started before; this goes on with it")
-    async with _resumable(order, id):
+    with _resumable(order, id):
         head, timeline = await _progress(runtime, order, id)
     about: dict[str, Any] = {"id": id, "function": order.function, "status": head.status, "created": created}
     about["totals"] = timeline.totals.json()
@@ -123,7 +147,7 @@ async def _execution(runtime: Runtime, order: Order) -> None:
 async def _message(runtime: Runtime, order: Order, session: str) -> None:
     sent = await runtime.send(order.function, session, order.input, by=by_default())
     about: dict[str, Any] = {"id": sent.execution, "function": order.function, "message": sent.id}
-    async with _resumable(order, sent.execution):
+    with _resumable(order, sent.execution):
         try:
             value = await sent.reply(order.timeout)
         except TimeoutError:
@@ -153,36 +177,16 @@ async def _progress(runtime: Runtime, order: Order, id: str) -> tuple[Head, Time
     raise AssertionError("follow ends with the last news")
 
 
-@contextlib.asynccontextmanager
-async def _resumable(order: Order, id: str) -> AsyncGenerator[None]:
-    """A kill by SIGTERM or Ctrl-C hands over cleanly and says how to go on."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    stopped: list[int] = []
-
-    def stop(number: int) -> None:
-        stopped.append(number)
-        if task is not None:
-            task.cancel()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    handled: list[signal.Signals] = []
-    with contextlib.suppress(NotImplementedError, RuntimeError):  # not on this platform or not the main thread
-        for number in numbers:
-            loop.add_signal_handler(number, stop, number)
-            handled.append(number)
+@contextlib.contextmanager
+def _resumable(order: Order, id: str) -> Generator[None]:
+    """A stop by SIGTERM or Ctrl-C says how to go on."""
     try:
         yield
     except asyncio.CancelledError:
-        if not stopped:
-            raise
         again = f"overwinter run {order.file} {order.function} --id {id}"
         if order.session is not None:
             again = f"overwinter show {id}"
         raise Exit(f"stopped; {id} is kept as far as it came", code=INTERRUPTED, advice=f"Go on: {again}") from None
-    finally:
-        for number in handled:
-            loop.remove_signal_handler(number)
 
 
 def _late(order: Order, id: str) -> TimedOut:

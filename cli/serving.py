@@ -1,7 +1,8 @@
 """One serving process: load the file, open the store, run the engine, answer HTTP until told to stop.
 
 On SIGTERM or SIGINT it takes no new connection, lets open requests and then running steps end, commits, and releases
-its leases, so that the next process goes on at once. All of that within the grace period, counted from the signal.
+its leases, so that the next process goes on at once. All of that within the grace period, counted from the signal; a
+second signal cuts it short. A process that can't be brought to that ends all the same (``ending``).
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from ..functions.http.guard import guard
+from . import looping
 from .address import adopt, listen
 from .descriptors import connections_within_reach
+from .ending import ending_in_time
+from .exits import FAILED, OK
 
 if TYPE_CHECKING:
     from .dev import Place
@@ -38,8 +42,7 @@ def serve(place: Place) -> None:
     server = listen(place.host, place.port) if place.fd is None else adopt(place.fd)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(place, server))
+        looping.run(_serve(place, server), _loop_factory())
     finally:
         server.close()
 
@@ -77,8 +80,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             max_requests=door.limits.requests,
             longest_wait=place.wait,
         )
-        runtime.engine.health.add_numbers("door", door.numbers)
-        server = uvicorn.Server(
+        server = _Server(
             config(
                 app,
                 door,
@@ -88,40 +90,36 @@ async def _serve(place: Place, listening: socket.socket) -> None:
                 timeout_graceful_shutdown=for_requests,
             )
         )
-        with _stopping(server):
+
+        def stop(number: int) -> None:
+            server.should_exit = True
+            if number > 1:
+                server.force_exit = True  # cuts open requests off
+                runtime.engine.ending.hurry()
+
+        with ending_in_time(grace, stop, code=FAILED) as ending:
             announce(functions, place, listening)
-            parent = asyncio.create_task(_outlive_nobody(server, place))
+            parent = asyncio.create_task(_outlive_nobody(place))
             await server.serve(sockets=[listening])
             parent.cancel()
+            await runtime.close()
+            ending.over(OK)
 
 
-@contextlib.contextmanager
-def _stopping(server: uvicorn.Server) -> Generator[None, None, None]:
-    """Signals ask the server to stop; a second one cuts open requests off.
+class _Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn would take them only while it serves, and raise them again at its end, which
+    would end the process before the engine has handed over."""
 
-    The server has handlers of its own while it serves, and raises the signal again at its end: without these it
-    would end the process there, before the engine has handed over.
-    """
-    loop = asyncio.get_running_loop()
-
-    def stop() -> None:
-        server.force_exit = server.should_exit
-        server.should_exit = True
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:
-            signal.signal(number, lambda _number, _frame: stop())
-    yield
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
 
 
-async def _outlive_nobody(server: uvicorn.Server, place: Place) -> None:
+async def _outlive_nobody(place: Place) -> None:
     """Under a watching parent: stop when it is gone, however it went."""
     if place.fd is None:
         return
     parent = os.getppid()
     while os.getppid() == parent:  # noqa: ASYNC110  # no event tells of a parent's end
         await asyncio.sleep(LOOK_FOR_PARENT)
-    server.should_exit = True
+    signal.raise_signal(signal.SIGTERM)

@@ -8,9 +8,6 @@ Exit codes: 0 done, 5 when ``--for`` passed and something was still active (it i
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
-from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,35 +57,30 @@ async def _sweep(file: str, limit: str | None, load: Load, dsn: str) -> Swept:
     from ..functions.loading import load as load_file
     from ..orchestrator.runtime import Runtime
     from ..state.quantities import seconds
+    from .ending import ending_in_time
 
     functions = functions_of(load_file(Path(file)))
     path = reach.sqlite_path(dsn)
     if path is not None and not path.exists():
         advice = "--store or OVERWINTER_STATE chooses the store of the processes that serve this file."
         raise Exit(f"there is no store at {path}, so nothing can be due", code=UNAVAILABLE, advice=advice)
-    with _stopping() as stopped:
-        try:
-            async with Runtime(functions, dsn, load.settings()) as runtime:
+    settings = load.settings()
+    async with Runtime(functions, dsn, settings) as runtime:
+        task = asyncio.current_task()
+
+        def stop(number: int) -> None:
+            if number > 1:
+                runtime.engine.ending.hurry()
+            elif task is not None and runtime.ready:  # else it is being closed already
+                task.cancel()
+
+        with ending_in_time(seconds(settings.grace), stop, code=INTERRUPTED) as ending:
+            try:
                 return await sweep_for(runtime, None if limit is None else seconds(limit))
-        except asyncio.CancelledError:
-            if not stopped:
-                raise
-            raise Exit("stopped; what was taken is handed over to the next sweep", code=INTERRUPTED) from None
-
-
-@contextlib.contextmanager
-def _stopping() -> Generator[list[int]]:
-    """SIGTERM and Ctrl-C end the sweep, and the runtime hands over."""
-    task = asyncio.current_task()
-    loop = asyncio.get_running_loop()
-    stopped: list[int] = []
-
-    def stop(number: int) -> None:
-        stopped.append(number)
-        if task is not None:
-            task.cancel()
-
-    with contextlib.suppress(NotImplementedError):  # not on this platform
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
-    yield stopped
+            except asyncio.CancelledError:
+                if not ending.signals:
+                    raise
+                raise Exit("stopped; what was taken is handed over to the next sweep", code=INTERRUPTED) from None
+            finally:
+                await runtime.close()
+                ending.over(INTERRUPTED)

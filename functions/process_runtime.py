@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..state.daemons import let_go
 from ..state.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class ProcessRuntime:
 
         async def stay() -> None:
             stop = asyncio.Event()
+            let_go(asyncio.get_running_loop())
             found.append((asyncio.get_running_loop(), stop))
             running.set()
             await stop.wait()

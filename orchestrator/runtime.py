@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import decoder, stored
+from ..state.daemons import let_go
 from ..state.errors import (
     AlreadyFinished,
     ExecutionCancelled,
@@ -96,6 +97,7 @@ class Runtime(Control):
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
         self.ready = False
+        self._closed = False
         self._watchdog = show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)
 
@@ -115,8 +117,10 @@ class Runtime(Control):
         await self.close()
 
     async def close(self, grace: Duration | None = None) -> None:
-        """Hand running executions over within the grace period and close the store."""
-        self.ready = False
+        """Hand running executions over within the grace period and close the store. Once is enough."""
+        if self._closed:
+            return
+        self.ready, self._closed = False, True
         for waiter in self._awaited.values():
             waiter.cancel()
         try:
@@ -341,7 +345,9 @@ def run(function: object, input: Any = None, *, id: str | None = None, store: st
         async with Runtime([function], store) as runtime:
             return await (await runtime.start(function, input, id=id)).result()
 
-    return asyncio.run(main())
+    with asyncio.Runner() as runner:
+        let_go(runner.get_loop())
+        return runner.run(main())
 
 
 async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:

@@ -7,6 +7,7 @@ and nothing else). Jobs begin in the order in which they came; there are never m
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,8 @@ class _Job(NamedTuple):
     kwargs: dict[str, Any]
 
 
+DEFAULT = 32
+"""As many threads as asyncio's own executor has at the most."""
 _Desk = SimpleQueue["_Job | None"]
 """Where a thread that has nothing to do gets its next job; None sends it home."""
 
@@ -103,3 +106,8 @@ class Daemons(ThreadPoolExecutor):
             else:
                 self._idle.append(desk)
             return None
+
+
+def let_go(loop: asyncio.AbstractEventLoop) -> None:
+    """Let what ``asyncio.to_thread`` runs on this loop keep no process, and no end of the loop."""
+    loop.set_default_executor(Daemons(DEFAULT, "overwinter-loop"))
