@@ -11,7 +11,7 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -40,7 +40,7 @@ from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .door import refuse_unfit
 from .engine import Engine
-from .entries import decode
+from .replies import ReplySearch
 from .sessions import Sessions
 from .settings import Settings
 from .starting import check_same, is_new
@@ -224,16 +224,9 @@ class Runtime(Control):
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
         async with asyncio.timeout(None if timeout is None else seconds(timeout)):
-            looked = self._since.pop((execution, message), 0)  # entries that hold no reply to it
-
-            async def look() -> Fact | None:
-                nonlocal looked
-                length = (await self._head(execution)).length
-                found = await self._look_for_reply(execution, message, looked, length)
-                looked = length
-                return found
-
-            reply = await self._wait((execution, message), look)
+            since = self._since.pop((execution, message), 0)
+            search = ReplySearch(self.store, execution, message, since)
+            reply = await self._wait((execution, message), lambda: self._look_for_reply(search, execution))
         if reply["type"] != "reply":
             raise _end_error(execution, reply)
         if "error" in reply:
@@ -290,32 +283,14 @@ class Runtime(Control):
             return {"type": "stuck", "error": head.awaits}
         return await self.ending(head) | {"function": head.function}
 
-    async def _look_for_reply(self, execution: str, message: str, after: int, length: int) -> Fact | None:
-        """Read the journal backwards to the reply, or to the message without one, or to entry ``after``: a message
-        that has to wait for thousands of others is not looked for among theirs again and again."""
-        reply: Fact | None = None
-        async for number, fact in self._backwards(execution, length):
-            if number <= after and reply is None:
-                break
-            if reply is None and fact["type"] == "reply" and fact["to"] == message:
-                reply = fact
-                if "said" not in reply:
-                    return reply
-            elif reply is not None and fact.get("op") == reply["said"] and fact["type"] == "model":
-                return reply | {"value": fact["value"]["text"]}
-            elif fact["type"] == "message" and fact["id"] == message:
-                break
-        return await self._look_for_end(execution)
-
-    async def _backwards(self, execution: str, upto: int) -> AsyncIterator[tuple[int, Fact]]:
-        while upto > 0:
-            first = max(0, upto - 200)
-            texts = await self.store.history(execution, first, upto - first)
-            for number, text in zip(range(first + len(texts), first, -1), reversed(texts), strict=True):
-                fact = decode(text)
-                await self.engine.fill(execution, [fact])
-                yield number, fact
-            upto = first
+    async def _look_for_reply(self, search: ReplySearch, execution: str) -> Fact | None:
+        reply = await search.look((await self._head(execution)).length)
+        if reply is not None:
+            return reply
+        ending = await self._look_for_end(execution)
+        if ending is None:
+            await search.check()
+        return ending
 
     # -- functions -----------------------------------------------------------------------------------
 
