@@ -146,6 +146,7 @@ class _Encoder:
         return found
 
     def _surroundings(self, error: BaseException, failure: Failure, depth: int) -> None:
+        whole = error  # not narrowed to a group
         notes: Any = _held(error).get("__notes__")
         if isinstance(notes, list):
             failure["notes"] = [cut(str.__str__(note), 1024) for note in notes[:NOTES_LIMIT] if isinstance(note, str)]  # pyright: ignore[reportUnknownVariableType]
@@ -161,7 +162,7 @@ class _Encoder:
             name, other = "context", None if error.__suppress_context__ else error.__context__
         if other is None:
             return
-        held = next((key for key, value in _attributes(error).items() if value is other), None)
+        held = next((key for key, value in _attributes(whole).items() if value is other), None)
         found = self.failure(other, depth + 1) if held is None else {"attribute": held}  # recorded there already
         if found is not None:
             failure[name] = found
