@@ -16,7 +16,7 @@ MAIL = 1000  # mails that are read to find a message; with more of them it may b
 
 
 class ReplySearch:
-    """Looks for the reply to one message of one session. ``since``: it was sent when the journal had so many entries."""
+    """Looks for the reply to one message of one session, which was sent when the journal had ``since`` entries."""
 
     def __init__(self, store: Store, execution: str, message: str, since: int = 0) -> None:
         self._store = store
