@@ -324,6 +324,10 @@ HARD = [
 ]
 
 
+ON_DISK = (nested(DEPTH - 1), "größer 😀", nested(DEPTH + 1), nested(201), 10**5000, {None: 1}, HALF)
+"""Those of them that are tried on SQLite too: what each of them is for is the same for every store."""
+
+
 def places(kind: str, folder: Path) -> Callable[[], Store]:
     if kind == "sqlite":
         return lambda: open_store(f"sqlite:///{folder / 'store.db'}")
@@ -335,6 +339,8 @@ def places(kind: str, folder: Path) -> Callable[[], Store]:
 @pytest.mark.parametrize("way", ANYTHING)
 def test_a_value_at_the_limit_comes_back(way: str, kind: str, tmp_path: Path) -> None:
     for number, value in enumerate(FINE):
+        if kind == "sqlite" and value not in ON_DISK:
+            continue
         (folder := tmp_path / str(number)).mkdir()
         found = asyncio.run(brought(places(kind, folder), ANYTHING[way], value))
         assert found == (value if way not in ("tool", "arguments") else "answered")
@@ -344,6 +350,8 @@ def test_a_value_at_the_limit_comes_back(way: str, kind: str, tmp_path: Path) ->
 @pytest.mark.parametrize("way", ANYTHING)
 def test_a_value_over_the_limit_is_refused_and_nothing_is_left_hanging(way: str, kind: str, tmp_path: Path) -> None:
     for number, value in enumerate(HARD):
+        if kind == "sqlite" and value not in ON_DISK:
+            continue
         (folder := tmp_path / str(number)).mkdir()
         found = asyncio.run(brought(places(kind, folder), ANYTHING[way], value))
         if way in ("tool", "arguments"):
@@ -384,7 +392,7 @@ odd_values = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(way=st.sampled_from(sorted(ANYTHING)), value=odd_values)
 def test_any_value_by_any_way_comes_back_or_is_refused(way: str, value: Any) -> None:
     found = asyncio.run(brought(places("memory", Path()), ANYTHING[way], value))
