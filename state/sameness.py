@@ -13,6 +13,7 @@ from .errors import InvalidInput
 _SEQUENCES = (list, tuple, deque)
 _IDENTITY: Any = object.__eq__
 _SETS = (set, frozenset)
+_NO_FLOATS = (str, int, bool, bytes, type(None))
 
 
 def difference(before: Any, after: Any, stored: Callable[[Any], Any] | None, place: str = "") -> str | None:
@@ -85,23 +86,42 @@ def fields_of(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def nonfinite(value: Any, place: str = "") -> str:
+def nonfinite(value: Any) -> str:
     """Where a value holds NaN or an infinity; "" when nowhere."""
+    found = _nonfinite(value)
+    return "" if found is None else found or "it"
+
+
+def _nonfinite(value: Any) -> str | None:
+    """The place inside of the value."""
     if isinstance(value, float):
-        return "" if math.isfinite(value) else place or "it"
-    inside: dict[Any, Any] | None = None
+        return None if math.isfinite(value) else ""
+    items: Any = ()
     if isinstance(value, Mapping):
-        inside = _entries(value)
-        if found := next((str(key) for key in inside if nonfinite(key)), ""):
-            return at(place, found)
+        items = _entries(value).items()
+        if any(isinstance(key, float) and not math.isfinite(key) for key, _ in items):
+            return "a key"
     elif isinstance(value, (*_SEQUENCES, *_SETS)):
-        inside = _numbered(value)
-    elif not isinstance(value, (str, int, bytes, type(None))):
-        inside = fields_of(value)
-    for name, item in (inside or {}).items():
-        if found := nonfinite(item, at(place, name)):
-            return found
-    return ""
+        if _sums_up(value):
+            return None
+        items = _numbered(value).items()
+    elif not isinstance(value, _NO_FLOATS):
+        items = (fields_of(value) or {}).items()
+    for name, item in items:
+        if type(item) in _NO_FLOATS:
+            continue
+        found = _nonfinite(item)
+        if found is not None:
+            return at(str(name), found) if found else str(name)
+    return None
+
+
+def _sums_up(numbers: Any) -> bool:
+    """Whether these are numbers with a finite sum: then each of them is finite, and a long list was quickly read."""
+    try:
+        return math.isfinite(sum(numbers))
+    except (TypeError, ValueError, ArithmeticError):
+        return False
 
 
 def at(place: str, part: object) -> str:
