@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 from collections.abc import MutableMapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ...security.redaction import remember
 from ...state.errors import InvalidInput
@@ -69,7 +69,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            refusal = self._refusal(scope) or _unreadable(scope)
+            refusal = self._refusal(scope)
             if refusal is not None:
                 await problem(refusal)(scope, receive, send)
                 return
@@ -94,18 +94,6 @@ class Guard:
             return Refused(403, "this token only delivers events and sweeps; use the API's own token")
         scope[DELIVERED] = True
         return None
-
-
-def _unreadable(scope: Scope) -> Refused | None:
-    """A path that is no UTF-8: servers decode it all the same, and make one path of many."""
-    raw: bytes = scope.get("raw_path") or b""
-    if b"%" not in raw:
-        return None
-    try:
-        unquote_to_bytes(raw.partition(b"?")[0]).decode()
-    except UnicodeDecodeError:
-        return Refused(400, "the path is not valid percent-encoded UTF-8")
-    return None
 
 
 def _private(send: Send) -> Send:
