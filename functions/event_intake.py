@@ -122,9 +122,11 @@ def _check_command(event: CloudEvent) -> None:
     if event.type in (CALLBACK, HEARTBEAT):
         tokens.parse(_completion(event)["token"])
     elif event.type == CANCEL:
-        _subject(event), _reason(event)
+        _subject(event)
+        _reason(event)
     elif event.type == DECIDE:
-        _subject(event), _decision(event)
+        _subject(event)
+        _decision(event)
 
 
 async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:

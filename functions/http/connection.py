@@ -83,8 +83,8 @@ class Connection(HttpToolsProtocol):
     def _read(self, piece: memoryview) -> int:
         """Have a piece parsed. Returns how much of it was."""
         parser, part, self._begun = self.parser, self._part, False
-        if parser is None:
-            return len(piece)  # the connection is lost
+        if parser is None:  # pyright: ignore[reportUnnecessaryComparison]  # uvicorn drops it with the connection
+            return len(piece)
         try:
             parser.feed_data(piece)
         except httptools.HttpParserUpgrade as stopped:
@@ -146,7 +146,8 @@ class Connection(HttpToolsProtocol):
     def _check_target(self) -> None:
         """One host, and the same in a target that names one."""
         host = self._single.get(b"host")
-        if host is None and self.parser is not None and self.parser.get_http_version() == "1.1":
+        gone = self.parser is None  # pyright: ignore[reportUnnecessaryComparison]  # uvicorn drops it with the connection
+        if host is None and not gone and self.parser.get_http_version() == "1.1":
             raise Refused(400, "the header Host is missing; HTTP/1.1 asks for it")
         if not self.url.startswith(b"/"):
             scheme, _, place = self.url.partition(b"://")
@@ -173,7 +174,8 @@ class Connection(HttpToolsProtocol):
             raise Refused(413, "the body goes on though it was answered")
 
     def on_message_complete(self) -> None:
-        if self.parser is not None and self.parser.should_upgrade() and self._framing():
+        gone = self.parser is None  # pyright: ignore[reportUnnecessaryComparison]  # uvicorn drops it with the connection
+        if not gone and self.parser.should_upgrade() and self._framing():
             return  # the parser believes so, see _resume
         self._part = Part.NONE
         super().on_message_complete()

@@ -51,7 +51,7 @@ def flow(step: Callable[[], Any], output: Any, event: Any, callback: Any, input:
     async def compensate() -> str:
         return "compensated"
 
-    async def ticket(ctx: Context, given: input) -> Any:
+    async def ticket(ctx: Context, given: Any) -> Any:
         if given is not None and type(given).__name__ != "int":
             return await ctx.step(lambda: "later", name="later")
         try:
@@ -86,14 +86,14 @@ def lived(upto: str) -> World:
     world.mail({"type": "child", "id": "w-1/1", "status": "completed", "value": {"a": 1}})
     seed = world.journal[0]["seed"]
 
-    def called_back() -> None:
+    def complete() -> None:
         world.perform()
         world.mail({"type": "callback", "op": "3", "secret": tokens.secret_of(seed, "3"), "value": 5})
 
     facts: dict[str, Callable[[], object]] = {
         "step": lambda: None,
         "child": lambda: None,
-        "callback": called_back,
+        "callback": complete,
         "event": lambda: world.event("n", 7),
         "checkpoint": world.run,
     }
@@ -133,7 +133,8 @@ def test_a_checkpoint_that_no_longer_fits_is_stuck() -> None:
     world = World(flow(**(OLD | {"event": int})), 1, journal=lived("event").journal).run()
     assert "checkpoint" in world.types() or world.status == "stuck"
     begun = [entry for entry in world.journal if entry["type"] == "checkpoint"]
-    decision = replay(flow(**(OLD | {"input": New})), world.id, begun).decide()
+    changed: dict[str, Any] = OLD | {"input": New}
+    decision = replay(flow(**changed), world.id, begun).decide()
     assert (
         decision.status == "stuck" and "a checkpoint" in decision.error and line("async def ticket") in decision.error
     )
