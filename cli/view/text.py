@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 JSON = Any  # a plain JSON value, as the journal holds it
@@ -117,7 +118,7 @@ def tokens(count: int) -> str:
     return f"{count / 1_000_000:.1f}M"
 
 
-def cost(amount: float) -> str:
+def cost(amount: float | Decimal) -> str:
     """Money in the model's currency, with as many digits as say something: "0.50", "0.0031"."""
     if amount >= 0.1 or amount == 0:
         return f"{amount:.2f}"

@@ -7,6 +7,7 @@ not dropped: a newer process may have written them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from .usage import Usage, usage
@@ -69,7 +70,7 @@ class Totals:
         self.steps = self.models = self.tools = self.replies = self.retries = self.failed = 0
         self.worked = 0  # ms, of steps, models and tools; concurrent ones count each
         self.tokens = 0
-        self.cost = 0.0
+        self.cost = Decimal(0)
 
     def count(self, row: Row) -> None:
         if row.kind == "step":
@@ -98,7 +99,7 @@ class Totals:
             "failed": self.failed,
             "worked_ms": self.worked,
             "tokens": self.tokens,
-            "cost": round(self.cost, 9),
+            "cost": float(self.cost),
         }
 
 

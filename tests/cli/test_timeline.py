@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -28,6 +29,11 @@ def fold(*entries: Entry) -> Timeline:
 def only(timeline: Timeline) -> Row:
     (row,) = timeline.rows()
     return row
+
+
+def test_what_was_spent_is_summed_exactly() -> None:
+    spent = [{"type": "model", "op": str(n), "ms": 1, "value": {"cost": "0.1"}} for n in range(3)]
+    assert fold(*spent).totals.cost == Decimal("0.3")
 
 
 def test_retries_and_the_end_are_one_row() -> None:
@@ -91,7 +97,7 @@ def test_usage_is_summed_and_nonsense_counts_nothing() -> None:
         {"type": "model", "op": "3", "ms": 1, "value": "just text"},
         {"type": "model", "op": "4", "ms": 1, "error": ERROR},
     )
-    assert (timeline.totals.tokens, timeline.totals.cost, timeline.totals.models) == (15, 0.25, 4)
+    assert (timeline.totals.tokens, timeline.totals.cost, timeline.totals.models) == (15, Decimal("0.25"), 4)
 
 
 @pytest.mark.parametrize("type_", ["reply", "completed"])
