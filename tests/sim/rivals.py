@@ -13,7 +13,6 @@ from overwinter.orchestrator.decider import Fact
 from overwinter.orchestrator.entries import decode
 from overwinter.state.errors import AlreadyExists
 from overwinter.state.store import Store
-from overwinter.tests.sim.shapes import Generator
 from overwinter.tests.sim.simulation import Simulation
 
 Looks = Callable[[Store, str], Awaitable[Fact | None]]
@@ -26,8 +25,8 @@ class Rivals(Simulation):
         super().__init__(seed, executions=12)
 
     async def _start(self, kind: str, id: str) -> None:
-        generator = Generator(self.draw)
-        inputs: list[Any] = [generator.rounds() if kind == "rounds" else generator.shape() for _ in range(2)]
+        inputs: list[Any] = [self.shape(kind), self.shape(kind)]
+        self.shapes[id] = inputs[0]  # until it is known who won
         told = [input for input in await asyncio.gather(*(self._rival(kind, id, one) for one in inputs)) if input]
         if len(told) != 1 and inputs[0] != inputs[1]:
             self.wrong.append(f"{id}: {len(told)} of two starts with different inputs were acknowledged")
@@ -36,7 +35,7 @@ class Rivals(Simulation):
     async def _rival(self, kind: str, id: str, input: Any) -> Any:
         await asyncio.sleep(self.draw.choice((0.0, 0.0, 0.001, 0.1)))
         try:
-            await self._ask(lambda runtime: runtime.start(kind, input, id=id))
+            await self._ask(lambda runtime: runtime.start("rounds" if kind == "rounds" else "shapes", input, id=id))
         except AlreadyExists:
             return None
         return input
