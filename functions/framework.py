@@ -209,7 +209,7 @@ class Server:
                 outcome = await reply_to(runtime, taken.execution, taken.message, pause)
             else:
                 outcome = await result_of(runtime, taken.execution, pause)
-            if outcome is not None or (wait is None and runtime.engine.idle()):
+            if outcome is not None or (wait is None and not runtime.engine.works_for(taken.execution)):
                 return outcome
             left -= pause
         return None

@@ -120,6 +120,10 @@ class Activation:
         """Whether something has come that was not considered. An execution that goes on elsewhere needs none of it."""
         return bool(self.facts or self.nudged or self.effects) and not self.stale
 
+    def unsettled(self) -> bool:
+        """Whether something that was told is still to be recorded."""
+        return not self.over and bool(self.facts or self.committing)
+
     def schedule(self) -> None:
         if not self.scheduled and not self.over:
             self.scheduled = True

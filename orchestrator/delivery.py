@@ -89,7 +89,9 @@ class Delivery:
             kind = await self._kind(effect, activation.id) if function is None else function.kind
             mail = start_mail(engine.clock(), value, parent=activation.id, depth=effect.depth + 1)
             create = NewExecution(name, kind, parent)
-            accepted = await self.patiently(partial(engine.post, effect.id, mail, create=create), activation.id)
+            accepted = await self.patiently(
+                partial(engine.post, effect.id, mail, create=create, by=activation.id), activation.id
+            )
             head = accepted.head
             if head is not None and (head.function != name or head.parent != parent):
                 raise AlreadyExists(
@@ -121,7 +123,7 @@ class Delivery:
 
     async def _post(self, activation: Activation, effect: Post) -> None:
         mail = mail_of(effect.fact, effect.key, lane=0)
-        await self.patiently(partial(self._engine.post, effect.id, mail), activation.id)
+        await self.patiently(partial(self._engine.post, effect.id, mail, by=activation.id), activation.id)
         activation.report({"type": "sent", "op": effect.op, "at": self._engine.clock()})
 
     async def _access(self, activation: Activation, effect: Access) -> None:
@@ -224,7 +226,7 @@ class Delivery:
     async def _stop_child(self, child: str, parent: str, verb: str) -> None:
         fact: Fact = {"type": verb, "at": self._engine.clock(), "reason": f"{parent} has ended", "by": parent}
         mail = mail_of(fact, keys.ending(verb, parent), lane=0)
-        await self.patiently(partial(self._engine.post, child, mail), parent)
+        await self.patiently(partial(self._engine.post, child, mail, by=parent), parent)
 
     async def open_children(self, parent: str) -> list[str]:
         """Ids of attached children that have not ended."""

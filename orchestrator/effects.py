@@ -45,13 +45,14 @@ class Host(Sink, Protocol):
 class Effects:
     """Those of one activation, by operation."""
 
-    __slots__ = ("_host", "_loop", "_performer", "_running")
+    __slots__ = ("_cut", "_host", "_loop", "_performer", "_running")
 
     def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, performer: Performer) -> None:
         self._host = host
         self._loop = loop
         self._performer = performer
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._cut: list[asyncio.Task[None]] = []  # calls that may end without a word
 
     def __contains__(self, op: str) -> bool:
         return op in self._running
@@ -84,6 +85,13 @@ class Effects:
             if task is not None:
                 task.cancel()
 
+    def cut(self) -> list[asyncio.Task[None]]:
+        """Cut off all calls; what counts of them is still reported."""
+        self._cut = [task for task in self._running.values() if _code(task) is _CALL]
+        for task in self._cut:
+            task.cancel()
+        return self._cut
+
     def cancel_all(self) -> None:
         self.cancel(list(self._running))
 
@@ -104,8 +112,18 @@ class Effects:
         """A task is done: it has reported or was given up, or else it died."""
         if self._running.get(op) is not task:
             return
+        if task in self._cut and task.cancelled():
+            del self._running[op]
+            return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if call is None or isinstance(error, KeyboardInterrupt) or self._host.interrupted():
             self._host.lose()
         else:
             self._host.report(self._performer.died(call, error))
+
+
+_CALL = Performer.invoke.__code__
+
+
+def _code(task: asyncio.Task[None]) -> object:
+    return getattr(task.get_coro(), "cr_code", None)

@@ -27,7 +27,9 @@ from ..state.store import Store
 from .activation import Activation
 from .cache import Cache
 from .catalogue import announce
+from .causes import Causes
 from .clock import SharedClock, wall_clock
+from .cutting import Cut, cut_off
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .ending import Ending
@@ -75,6 +77,7 @@ class Engine:
         self.delivery = Delivery(self)
         self.leases = Leases(self)
         self.health = Health()
+        self.causes = Causes()
         self.active: dict[str, Activation] = {}
         self.loop: asyncio.AbstractEventLoop
         self.turns: Turns
@@ -92,6 +95,7 @@ class Engine:
         place = Place(
             room=self._room,
             busy=lambda: self.active.keys() | self._asking.keys(),
+            wants=self.causes.__contains__,
             take=self._take,
             look=self.leases.look,
             reclaim=self._reclaim,
@@ -121,13 +125,16 @@ class Engine:
         ):
             self._spawn(work)
 
-    async def close(self, grace: Duration | None = None) -> None:
+    async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
         """Hand over: take nothing more, let running calls end within the grace period, release the rest so
-        that the next process goes on at once."""
+        that the next process goes on at once. With ``cut`` it counts that they are cut off then."""
         self.draining = True
         self.performer.impatient = True
         deadline = self.loop.time() + seconds(self.settings.grace if grace is None else grace)
         await self.ending.wait(self.active, deadline)
+        if cut is not None and self.active:
+            self.performer.cut = cut
+            await cut_off(list(self.active.values()))
         for activation in list(self.active.values()):
             activation.stop()
         self.active.clear()
@@ -159,12 +166,21 @@ class Engine:
     # -- events in -----------------------------------------------------------------------------------
 
     async def post(
-        self, id: str, mail: NewMail | None, *, create: NewExecution | None = None, reopen: bool = False
+        self,
+        id: str,
+        mail: NewMail | None,
+        *,
+        create: NewExecution | None = None,
+        reopen: bool = False,
+        by: str = "",
     ) -> Accepted:
-        """Make an event durable and run the execution here when it is free and there is room.
+        """Make an event durable and run the execution here when it is free and there is room. ``by``: the execution
+        that sends it, "" for the outside.
 
         Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
         """
+        if mail is not None:
+            self.causes.note(id, by)
         owner = self.owner if self.served and self._has_room(id) else None
         if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
@@ -365,3 +381,16 @@ class Engine:
     def idle(self) -> bool:
         """Nothing is active in this process, nor about to be."""
         return not (self.active or self._asking or self.sweeper.running.locked())
+
+    def works_for(self, id: str) -> bool:
+        """Whether the execution, or one that was started for it, is active here or about to be."""
+        parents = {active.parent for active in self.active.values() if active.parent is not None}
+        for _ in self.active:  # a chain is no longer than that
+            if id in parents:
+                return True
+            parents = {up for one in parents if (active := self.active.get(one)) and (up := active.parent) is not None}
+        return id in self.active or id in self._asking
+
+    def done(self) -> bool:
+        """Nothing of what ``causes`` says is this process's to work on is active, nor about to be."""
+        return not self.causes.among(self.active, self._asking)

@@ -19,6 +19,7 @@ from ..state.quantities import seconds, span
 from ..state.records import PAYLOAD_LIMIT
 from . import failures
 from .calling import outcome_of
+from .cutting import Cut
 from .decider import Fact, Invoke
 from .resilience import Breaker, Policy
 from .threads import Threads
@@ -91,6 +92,7 @@ class Performer:
         self._circuits: dict[str, Circuit] = {}
         self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
+        self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
         self.threads.close()
@@ -120,7 +122,7 @@ class Performer:
                 try:
                     value = await self._attempt(execution, call, attempt)
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
-                    failed = outcome_of(error)
+                    failed = self._cut_off(error, call, started) or outcome_of(error)
                 else:
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return
@@ -129,6 +131,16 @@ class Performer:
                 sink.report(self._ended(call, attempt, started, pause, failed))
                 return
             await asyncio.sleep(pause)
+
+    def _cut_off(self, error: BaseException, call: Invoke, started: int) -> TimedOut | None:
+        """The error of an attempt that was cut off and counts."""
+        if self.cut is None or not isinstance(error, asyncio.CancelledError):
+            return None
+        task, failure = asyncio.current_task(), self.cut.failure(call, started, self._clock())
+        if task is None or not task.cancelling() or failure is None:
+            return None
+        task.uncancel()
+        return failure
 
     def died(self, call: Invoke, error: BaseException | None) -> Fact:
         """The outcome of a call whose task has ended without one."""
@@ -152,6 +164,8 @@ class Performer:
         """Seconds until the next attempt; None when this outcome is final."""
         if attempt >= policy.retry.attempts or not policy.retry.again(error):
             return None
+        if self.cut is not None and isinstance(error, TimedOut):
+            return 0.0  # nothing is wrong over there: who comes next begins at once
         try:
             return policy.retry.pause(attempt, error, self._draw)
         except Exception:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing

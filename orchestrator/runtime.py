@@ -36,6 +36,7 @@ from . import keys
 from .calling import alone
 from .clock import wall_clock
 from .control import Control, error_of
+from .cutting import Cut
 from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .door import refuse_unfit
@@ -116,15 +117,16 @@ class Runtime(Control):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def close(self, grace: Duration | None = None) -> None:
-        """Hand running executions over within the grace period and close the store. Once is enough."""
+    async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
+        """Hand running executions over within the grace period and close the store. Once is enough. With ``cut`` it
+        counts as a failed attempt that a call was cut off then."""
         if self._closed:
             return
         self.ready, self._closed = False, True
         for waiter in self._awaited.values():
             waiter.cancel()
         try:
-            await self.engine.close(grace)
+            await self.engine.close(grace, cut)
         finally:
             if self._watchdog is not None:
                 self._watchdog.stop()

@@ -30,6 +30,7 @@ class Place(NamedTuple):
 
     room: Callable[[], int]  # how many more executions it may take
     busy: Callable[[], Collection[str]]  # those that it holds already, or is about to
+    wants: Callable[[str], bool]  # whether it would take this one at all
     take: Callable[[str], Awaitable[bool]]  # take one; whether it was granted
     look: Callable[[], Awaitable[None]]  # whether the store is still the one that was opened
     reclaim: Callable[[str], None]  # look after a lease that may have been granted unawares
@@ -115,7 +116,8 @@ class Sweeper:
         busy = self._place.busy()
         for id in doubtful.difference(busy):
             self._place.reclaim(id)
-        mine = [id for id in due if id not in busy and id not in self._left]
+        wants = self._place.wants
+        mine = [id for id in due if id not in busy and id not in self._left and wants(id)]
         taken = await asyncio.gather(*(self._place.take(id) for id in mine))
         if len(mine) >= min(room, MOST):
             self._told.set()

@@ -1,9 +1,11 @@
 """One execution environment of Lambda: an event loop and a runtime that live from its first event to its last.
 
-Between two events Lambda freezes the process, so an invocation returns only when everything that it took up is at
-rest. When its time is nearly up instead, it hands over: running calls may end, what they have done is committed, and
-the leases are given up, so that the next process goes on at once. Nothing of what was true before a freeze is
-trusted after it: every event begins with the store.
+Between two events Lambda freezes the process, so an invocation returns when everything that its event has set going is
+at rest, or as soon as the outcome that somebody waits for is known; only a sweep takes up what others have left. What
+still runs then is handed over: it is cut off, what it has done is committed, and the leases are given up, so that
+the next process goes on at once. A call that is cut off because the time of an invocation is up, and has had half of
+it, counts as a failed attempt. Nothing of what was true before a freeze is trusted after it: every event begins with
+the store. Only the threads of plain functions that were cut off are remembered, because they go on with the thaw.
 """
 
 from __future__ import annotations
@@ -18,8 +20,11 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
+from ...orchestrator.cutting import Cut
 from ...orchestrator.runtime import Runtime
 from ...orchestrator.settings import Settings
+from ...orchestrator.threads import Threads
+from ...state.daemons import let_go
 from ...state.errors import StoreUnavailable
 from ...state.opening import open_store
 from ...state.store import Store
@@ -40,6 +45,7 @@ T = TypeVar("T")
 RESERVE = 15.0  # seconds of an invocation that are kept for handing over, at most a quarter of it
 LAST_MOMENT = 0.3  # seconds that running calls get on SIGTERM; Lambda sends SIGKILL half a second after it
 LONGEST_PAUSE = 0.02  # between two looks whether everything is at rest
+LINGER = 0.25  # seconds that others get to end when an outcome is known
 WORKED_ON = ("/agents/", "/sessions/", "/workflows/")  # requests whose outcome may come while they stay open
 
 SETTINGS = Settings(poll="1h", watchdog=None)
@@ -55,10 +61,16 @@ class Context(Protocol):
 
 
 class Hours(NamedTuple):
-    """The time of one invocation, on the loop's clock: work until ``stop``, be gone by ``end``."""
+    """The time of one invocation, on the loop's clock: from ``start`` work until ``stop``, be gone by ``end``."""
 
+    start: float
     stop: float
     end: float
+
+    @property
+    def share(self) -> float:
+        """What began until then has had at least half of the time."""
+        return self.start + (self.stop - self.start) / 2
 
     @property
     def grace(self) -> float:
@@ -83,7 +95,8 @@ class Handler:
     ) -> None:
         # A runtime, and with it the name of an incarnation, is made by the first event: what is made before may be
         # in a snapshot from which Lambda starts many processes. But a wrong DSN is named here.
-        self._make: Callable[[], Runtime] = lambda: Runtime(functions, store, settings)
+        threads = Threads(settings.threads, settings.spare_threads)
+        self._make: Callable[[], Runtime] = lambda: Runtime(functions, store, settings, threads=threads)
         self._door = door
         if not isinstance(store, Store):
             open_store(store)
@@ -94,14 +107,14 @@ class Handler:
         self._closed = False
 
     def __call__(self, event: Any, context: Context) -> Any:
-        """Take one event; returns when everything is at rest. Raises what it could not take in."""
+        """Take one event; returns when what it caused is at rest. Raises what it could not take in."""
         return self._runner.run(self._invoked(event, context))
 
     def close(self) -> None:
         """Hand over what is held and let go of the store. Idempotent; not during an invocation."""
         if not self._closed:
             self._closed = True
-            self._runner.run(self._hand_over(0.0, None))
+            self._runner.run(self._hand_over(0.0, None, None))
             self._runner.close()
 
     def close_on_sigterm(self) -> None:
@@ -121,12 +134,15 @@ class Handler:
     async def _invoked(self, event: Any, context: Context) -> Any:
         now = asyncio.get_running_loop().time()
         left = context.get_remaining_time_in_millis() / 1000
-        hours = Hours(now + left - min(RESERVE, left / 4), now + left)
+        hours = Hours(now, now + left - min(RESERVE, left / 4), now + left)
+        if self._runtime is not None:
+            self._runtime.engine.causes.begin()
         members = cast("dict[str, Any]", event) if type(event) is dict else {}
         if is_request(members):
             return write_answer(await answered(self._requested(members, hours)))
         settled = await settle(self._taken(event, members, hours))
-        await self._come_to_rest(hours)
+        await self._rests(hours)
+        await self._leave(hours)
         if settled.error is not None:
             raise settled.error
         return settled.value
@@ -148,6 +164,7 @@ class Handler:
     async def _sweep(self, hours: Hours) -> dict[str, Any]:
         """Take up what is due until nothing is; what was taken has come to rest then, if the time was enough."""
         runtime = await _in_time(self._opened(), hours)
+        runtime.engine.causes.everything()
         swept = await sweep_for(runtime, max(0.0, hours.stop - asyncio.get_running_loop().time()))
         return swept._asdict()
 
@@ -161,13 +178,16 @@ class Handler:
         if wait is None and not reply and request.method == "POST":
             request = request._replace(headers=[*request.headers, (b"prefer", b"respond-async")])
         settled = await settle(_in_time(self._asked(request, caller, hours), hours))
-        rests = await self._come_to_rest(hours)
+        first = settled.value
+        answer = None
+        if first is not None and first.status == 202 and wait != 0 and request.path.startswith(WORKED_ON):
+            answer = await self._outcome(first, caller, hours)
+        else:
+            await self._rests(hours)
+        await self._leave(hours)
         if settled.error is not None:
             raise settled.error
-        first = cast("Answer", settled.value)
-        if first.status != 202 or wait == 0 or not rests or not request.path.startswith(WORKED_ON):
-            return first
-        return await self._look_again(first, caller, hours) or first
+        return answer or cast("Answer", first)
 
     async def _asked(self, request: Request, caller: str, hours: Hours) -> Answer:
         runtime = await self._opened()
@@ -178,19 +198,32 @@ class Handler:
             self._app = create_app(runtime, token=self._door.token, longest_wait=max(0.0, left - 1.0))
         return await ask(self._app, request, caller)
 
-    async def _look_again(self, first: Answer, caller: str, hours: Hours) -> Answer | None:
-        """The outcome, when it has come while the request stayed open."""
+    async def _outcome(self, first: Answer, caller: str, hours: Hours) -> Answer | None:
+        """The outcome, when it comes while this process works for it, whatever else goes on; None when it does not."""
+        looking = asyncio.ensure_future(self._look(first, caller, hours, patiently=True))
+        try:
+            await self._rests(hours, looking)
+            return looking.result() if looking.done() else await self._look(first, caller, hours, patiently=False)
+        finally:
+            looking.cancel()
+
+    async def _look(self, first: Answer, caller: str, hours: Hours, *, patiently: bool) -> Answer | None:
+        """Ask for the outcome, once or until it is there."""
         known = dict(first.headers)
         path, _, query = known.get("location", "").partition("?")
-        if not path:
-            return None
-        look = Request("GET", unquote(path), path.encode(), query.encode(), [(b"prefer", b"wait=0")], b"", "", "")
-        settled = await settle(_in_time(self._asked(self._presented(look), caller, hours), hours))
-        found = settled.value
-        if found is None or found.status != 200:
-            return None
-        replayed = [(name, value) for name, value in first.headers if name == "idempotent-replay"]
-        return Answer(200, found.body, (*found.headers, *replayed))
+        while path:
+            left = hours.stop - asyncio.get_running_loop().time() if patiently else 0
+            prefer = (b"prefer", b"wait=%d" % max(0, left))
+            look = Request("GET", unquote(path), path.encode(), query.encode(), [prefer], b"", "", "")
+            settled = await settle(self._asked(self._presented(look), caller, hours))
+            found = settled.value
+            if found is not None and found.status == 200:
+                replayed = [(name, value) for name, value in first.headers if name == "idempotent-replay"]
+                return Answer(200, found.body, (*found.headers, *replayed))
+            if not patiently or found is None or found.status != 202:
+                return None
+            await asyncio.sleep(LONGEST_PAUSE)
+        return None
 
     def _presented(self, request: Request) -> Request:
         """The request with the app's token in place of AWS's signature, which has done its work."""
@@ -201,31 +234,41 @@ class Handler:
 
     async def _opened(self) -> Runtime:
         if self._runtime is None:
-            self._runtime = await self._make().__aenter__()
+            let_go(asyncio.get_running_loop())
+            runtime = self._make()
+            runtime.engine.causes.begin()
+            self._runtime = await runtime.__aenter__()
         return self._runtime
 
-    async def _come_to_rest(self, hours: Hours) -> bool:
-        """Wait until nothing is active; hand over when the time is up before. True when all rests here."""
-        if await self._rests(hours):
-            return True
-        await self._hand_over(LAST_MOMENT if self._leaving else hours.grace, hours.end)
-        return False
-
-    async def _rests(self, hours: Hours) -> bool:
+    async def _rests(self, hours: Hours, outcome: asyncio.Future[Any] | None = None) -> None:
+        """Wait until what the event has set going is at rest, or the outcome is known, or the time is up."""
         loop = asyncio.get_running_loop()
         pause = 0.001
-        while self._runtime is not None and not self._runtime.engine.idle():
-            if self._leaving or loop.time() >= hours.stop:
-                return False
+        while self._runtime is not None and not self._runtime.engine.done():
+            if self._leaving or loop.time() >= hours.stop or (outcome is not None and outcome.done()):
+                return
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 1.5)
-        return True
 
-    async def _hand_over(self, grace: float, end: float | None) -> None:
+    async def _leave(self, hours: Hours) -> None:
+        """Hand over what is still active."""
+        if self._runtime is None or self._runtime.engine.idle():
+            return
+        time, clock = asyncio.get_running_loop().time(), self._runtime.clock()
+        if self._leaving:
+            await self._hand_over(LAST_MOMENT, hours.end, None)
+        elif time < hours.stop:
+            await self._hand_over(LINGER, hours.end, None)
+        else:
+            since = clock - int((time - hours.share) * 1000)
+            told = f"an invocation has {hours.stop - hours.start:.0f} s for its work"
+            await self._hand_over(hours.grace, hours.end, Cut(since, told))
+
+    async def _hand_over(self, grace: float, end: float | None, cut: Cut | None) -> None:
         """Close the runtime; the next event opens another, as another incarnation."""
         runtime, self._runtime, self._app = self._runtime, None, None
         if runtime is not None:
-            settled = await settle(_by(end, runtime.close(grace)))
+            settled = await settle(_by(end, runtime.close(grace, cut)))
             if settled.error is not None:
                 log.warning("the hand-over was not completed (%s); what is left is taken over later", settled.error)
 

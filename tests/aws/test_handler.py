@@ -78,7 +78,7 @@ def test_a_message_is_answered_and_nothing_is_held_afterwards(
 
 def test_the_outcome_of_a_workflow_comes_with_its_start(night: Make) -> None:
     handler = night()
-    assert asked(handler, "POST", "/workflows/remind", 5, query="id=r-1")[0] == 202
+    assert asked(handler, "POST", "/workflows/parcel", query="id=p-1")[0] == 202
     answer = handler(http("POST", "/workflows/big", 3, query="id=b-1"), Context())
     assert (answer["statusCode"], json.loads(answer["body"])["result"]) == (200, "ééé")
     again = handler(http("POST", "/workflows/big", 3, query="id=b-1"), Context())
@@ -212,7 +212,7 @@ def test_when_the_time_is_up_the_next_process_goes_on_at_once(night: Make, dsn: 
     assert (status, answer["status"]) == (202, "running")
     assert (tmp_path / "begun").exists()
     due = stored(dsn, lambda store: store.due(time.time_ns() // 1_000_000))
-    assert list(due) == ["n-1"], "the lease must be given up, not waited for"
+    assert list(due) == ["n-1"], "the lease must be given up, and no pause be waited for"
 
     (tmp_path / "go").touch()
     assert night()(SWEEP, Context())["active"] == 0

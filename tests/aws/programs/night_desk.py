@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any
 
-from overwinter import Agent, tool, workflow
+from overwinter import Agent, Retry, tool, workflow
 
 
 def folder() -> Path:
@@ -38,6 +39,35 @@ async def answer_by_hand() -> str:
 async def long_night(ctx: Any) -> str:
     """One step that lasts."""
     return str(await ctx.step(answer_by_hand))
+
+
+def stand() -> str:
+    """A plain step that lasts until the file is there."""
+    with (folder() / "stood").open("a") as stood:
+        stood.write("once\n")
+    while not (folder() / "go").exists():
+        time.sleep(0.02)
+    return "stood"
+
+
+@workflow
+async def hard_night(ctx: Any) -> str:
+    """A step that never fits into an invocation."""
+    return str(await ctx.step(stand, retry=Retry(attempts=2)))
+
+
+@workflow
+async def errand(ctx: Any) -> str:
+    """Set something going that nobody waits for."""
+    await ctx.child(long_night, id="aside", detached=True)
+    return "sent"
+
+
+@workflow
+async def shift(ctx: Any) -> str:
+    """Two children that are waited for."""
+    first, second = await ctx.child(remind, 1), await ctx.child(big, 2)
+    return f"{first}, {second}"
 
 
 @workflow
