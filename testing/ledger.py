@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..orchestrator.decider import Fact, Invoke
@@ -170,7 +170,7 @@ class Ledger(MemoryStore):
             book.holder = None
         book.journal += change.entries
         entries = [loads(text) for text in change.entries]
-        self._check_timers(id, book, [_as_mailed(entry) for entry in entries], change.consumed)
+        self._check_timers(id, book, [_as_mailed(entry) for entry in entries])
         for seq in change.consumed:
             book.came.pop(seq, None)
         for entry in entries:
@@ -186,16 +186,15 @@ class Ledger(MemoryStore):
         if answer.released and change.status not in FINAL and change.wake is None and not _waits(change):
             self._broken(id, f"was released as {change.status} with nothing to wake it")
 
-    def _check_timers(self, id: str, book: Book, entries: list[Fact], consumed: Sequence[int]) -> None:
+    def _check_timers(self, id: str, book: Book, entries: list[Fact]) -> None:
         """What was acknowledged by a deadline goes before the timer of that deadline."""
         for number, timer in enumerate(entries):
             if timer["type"] != "timer":
                 continue
             due = timer["due"] if "due" in timer else timer["at"]
             earlier = entries[:number]
-            for seq, (durable, fact) in book.came.items():
-                ignored = seq in consumed and fact not in entries
-                if durable <= due and _precedes(fact, timer) and not ignored and fact not in earlier:
+            for durable, fact in book.came.values():
+                if durable <= due and _precedes(fact, timer) and fact not in earlier:
                     self._broken(id, f"the timer of {timer['op']} fired though mail came in time: {dumps(fact)[:200]}")
 
     def _check_entry(self, id: str, book: Book, entry: Fact) -> None:

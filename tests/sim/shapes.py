@@ -78,7 +78,7 @@ class Generator:
         kinds += ["state", "until", "callback", "agent", "odd", "late"]
         if depth:
             kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached", "again"]
-            kinds += ["deadline"] * 3
+            kinds += ["deadline"] * 6
         return self._make(draw.choice(kinds), depth)
 
     def _make(self, kind: str, depth: int) -> Shape:

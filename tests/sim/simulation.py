@@ -114,7 +114,7 @@ class Simulation:
         )
         self._settings = replace(
             Settings(),
-            max_active=draw.choice((2, 5, 1000)),
+            max_active=draw.choice((1, 2, 5, 1000)),
             cache=draw.choice((0, 2, 256)),
             grace="1s",
             deaths=0,  # who dies here dies at random
