@@ -33,7 +33,7 @@ async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News
         head = await reach.known(store, id)
         fresh = [found async for found in reach.entries(store, id, after=after)]
         after = fresh[-1][0] if fresh else after
-        ended = after >= head.length and await _rests(store, head)
+        ended = (after >= head.length or not fresh) and await _rests(store, head)  # not fresh: what lacks won't come
         yield News(fresh, head, ended)
         if ended:
             return

@@ -71,16 +71,17 @@ async def known(store: Store, id: str) -> Head:
 
 
 async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Journal entries with their numbers, page by page. A field that lies in a blob reads ``{"$blob", "size"}``."""
-    import json
+    """Journal entries with their numbers, page by page. A field that lies in a blob reads ``{"$blob", "size"}``;
+    one that can't be read is ``{"type": "damaged", "error"}``."""
+    from ..orchestrator.entries import shown_anyway
 
     while texts := await store.history(id, after, PAGE):
         for text in texts:
             after += 1
-            entry: dict[str, Any] = json.loads(text)
-            if "blob" in entry:
-                there = entry["blob"]
-                entry[there["field"]] = {"$blob": there["digest"], "size": there["size"]}
+            entry = shown_anyway(text, after)
+            there = entry.get("blob")
+            if isinstance(there, dict):
+                entry[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
             yield after, entry
         if len(texts) < PAGE:
             return

@@ -112,8 +112,11 @@ async def _whole(store: Store, id: str, entry: dict[str, Any]) -> dict[str, Any]
     """The entry with the field that lies in a blob put back, as far as the blob is there."""
     import json
 
-    if "blob" not in entry:
+    there = entry.get("blob")
+    if not isinstance(there, dict):
         return entry
-    there = entry["blob"]
-    data = await store.blob(id, there["digest"])
-    return entry if data is None else {**entry, there["field"]: json.loads(data)}
+    data = await store.blob(id, str(there.get("digest")))
+    try:
+        return entry if data is None else {**entry, str(there.get("field")): json.loads(data)}
+    except ValueError:
+        return entry

@@ -18,13 +18,16 @@ from ..state.errors import OverwinterError, StoreCorrupt, StoreError, StoreUnava
 from ..state.quantities import span
 from ..state.records import EVERYTHING, FINAL, STATUSES, Filter, Head
 from ..state.store import Store
+from ..state.whole import GAP
 from .decider import Fact
 from .entries import decode
 from .journal import Journal
-from .moving import present, read_mark, refusal
+from .moving import present, read_mark, refusal, together
 
 WRONG, REMARK = "wrong", "remark"
 PAGE = 500
+TOGETHER = 64
+"""Executions that are looked at together: what looks wrong is looked at twice, and many can wait for that at once."""
 MOST = 20
 """How many findings of one execution are told."""
 _LOOKS = 5
@@ -77,10 +80,11 @@ async def audit(store: Store, where: Filter = EVERYTHING) -> AsyncGenerator[Chec
             unread = f"the executions can't be listed further: {error}"
             yield Checked("", 0, 0, [Finding("", WRONG, unread, "Restore a backup, or export what can be read.")])
             break
-        for head in page.heads:
-            yield await _examine(store, head)
-            if type(head.updated) is int:
-                ahead = max(ahead, head.updated - now)
+        for first in range(0, len(page.heads), TOGETHER):
+            heads = page.heads[first : first + TOGETHER]
+            for checked in await together([_examine(store, head) for head in heads]):
+                yield checked
+            ahead = max([ahead, *(head.updated - now for head in heads if type(head.updated) is int)])
         cursor = page.cursor
         if cursor is None:
             break
@@ -193,10 +197,18 @@ def _odd(head: Head) -> str:
 async def _read_journal(store: Store, head: Head, journal: Journal) -> list[Any]:
     """Everything up to the head's length goes through ``journal``. Returns what lies in blobs."""
     references: list[Any] = []
-    after = 0
+    after = last = 0
+    gaps: list[int] = []  # not yet told: those at the end only make the journal shorter
     while texts := await store.history(head.id, after, PAGE):
         for text in texts:
             after += 1
+            if text == GAP:
+                gaps.append(after)
+                continue
+            last = after
+            for number in gaps:
+                journal.unreadable(number, "it is missing, or is no text")
+            gaps.clear()
             try:
                 fact = _fact(text)
             except StoreCorrupt as error:
@@ -205,7 +217,7 @@ async def _read_journal(store: Store, head: Head, journal: Journal) -> list[Any]
             journal.take(after, fact)
             if "blob" in fact:
                 references.append(fact["blob"])
-    journal.end(after)
+    journal.end(last)
     return references
 
 

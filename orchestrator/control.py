@@ -15,11 +15,12 @@ from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Store
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
+from ..state.whole import GAP
 from . import failures, keys, tokens
 from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
-from .entries import decode, resolve
+from .entries import decode, decode_all, resolve, shown_anyway
 from .moving import refuse_moved
 from .proving import prove
 
@@ -244,15 +245,15 @@ class Control:
     async def _facts(self, id: str, after: int) -> AsyncIterator[Fact]:
         while True:
             texts = await self.store.history(id, after, PAGE)
-            for text in texts:
-                yield decode(text)
+            for number, text in enumerate(texts, after + 1):
+                yield shown_anyway(text, number)
             after += len(texts)
             if len(texts) < PAGE:
                 return
 
     async def ending(self, head: Head) -> Fact:
         """The final entry of an ended execution."""
-        facts = [decode(text) for text in await self.store.history(head.id, head.length - 1, 1)]
+        facts = decode_all(await self.store.history(head.id, head.length - 1, 1) or [GAP], head.length)
         await resolve(self.store, head.id, facts)
         return facts[0]
 

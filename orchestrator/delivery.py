@@ -27,12 +27,13 @@ from ..state.errors import (
     UnknownFunction,
 )
 from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
+from ..state.whole import GAP
 from . import failures, keeping, keys
 from .activation import Activation
 from .calling import checked
 from .catalogue import kind_of
 from .decider import Access, Fact, Post, Spawn
-from .entries import ROOM, check_size, decode, encode
+from .entries import ROOM, check_size, decode_all, encode
 from .starting import check_same, is_new
 from .transition import child_post
 
@@ -178,15 +179,14 @@ class Delivery:
 
     async def ending(self, head: Head) -> Fact:
         """The final entry of an ended execution, its blob in place."""
-        texts = await self._engine.store.history(head.id, head.length - 1, 1)
-        fact = decode(texts[-1])
+        (fact,) = decode_all(await self._engine.store.history(head.id, head.length - 1, 1) or [GAP], head.length)
         await self._engine.fill(head.id, [fact])
         return fact
 
     async def read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
         """What is needed to go on with a leased execution, its blobs in place, and the events that its checkpoint
         names. ``texts`` is the journal, if it is there already. Raises StoreCorrupt, other StoreErrors."""
-        entries = [decode(text) for text in (await self.journal(head) if texts is None else texts)]
+        entries = decode_all(await self.journal(head) if texts is None else texts, head.base)
         await self._engine.fill(head.id, entries)
         await keeping.bring(self._engine.store, head.id, head.base, entries)
         return entries
@@ -197,7 +197,7 @@ class Delivery:
         while len(texts) <= head.length - head.base:
             more = await self._engine.store.history(head.id, head.base - 1 + len(texts))
             if not more:
-                raise StoreCorrupt(f"the journal of {head.id} ends before entry {head.length}")
+                raise StoreCorrupt(f"entry {head.base + len(texts)} and all after it are missing in the store")
             texts += more
         return texts
 
@@ -208,7 +208,10 @@ class Delivery:
         """
         activation.settling = []
         if activation.parent is not None:
-            ending = await self.ending(head)
+            try:
+                ending = await self.ending(head)
+            except StoreCorrupt as error:  # the parent must not wait for what nobody can tell it any more
+                ending = {"type": "failed", "at": head.updated, "error": failures.encode(error)}
             activation.settling.append(child_post(activation.id, activation.parent, ending))
         posts = list(activation.settling)
         verb = "terminated" if head.status == "terminated" else "cancel"

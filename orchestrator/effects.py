@@ -16,6 +16,7 @@ from typing import Protocol
 from ..state.errors import StoreCorrupt, StoreError
 from .decider import Effect, Fact, Invoke
 from .performing import Performer, Sink
+from .stuck import damaged
 
 log = logging.getLogger("overwinter")
 
@@ -100,7 +101,7 @@ class Effects:
             await work()
         except StoreCorrupt as error:
             self._running.pop(op, None)
-            self._host.give_up(str(error))
+            self._host.give_up(damaged(error))
         except StoreError as error:
             log.warning("execution %s: operation %s is begun again (%s)", self._host.id, op, error)
             self._host.lose()

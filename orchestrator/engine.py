@@ -33,7 +33,7 @@ from .cutting import Cut, cut_off
 from .decider import Effect, Fact, Function, Invoke
 from .delivery import Delivery
 from .ending import Ending
-from .entries import decode, resolve
+from .entries import decode_all, resolve
 from .health import Health
 from .keeping import lacks
 from .leases import Leases
@@ -41,6 +41,7 @@ from .moving import refuse_moved
 from .performing import Performer
 from .quarantine import Suspects
 from .settings import Settings as Settings
+from .stuck import damaged
 from .sweeping import FOREIGN, Place, Sweeper
 from .threads import Threads
 from .tidying import keep_tidy
@@ -211,7 +212,7 @@ class Engine:
         if not self._asking[id]:
             del self._asking[id]
         if done.cancelled() or done.exception() is not None:
-            if not done.cancelled() and isinstance(done.exception(), StoreUnavailable):
+            if not done.cancelled() and isinstance(done.exception(), (StoreUnavailable, StoreCorrupt)):
                 self.sweeper.doubt(id)
             return
         accepted = done.result()
@@ -259,9 +260,9 @@ class Engine:
             activation.effects.run("load", partial(self._load_slowly, activation, head, entries))
         else:
             try:
-                self._load(activation, head, [decode(text) for text in entries])
+                self._load(activation, head, decode_all(entries, head.base))
             except StoreCorrupt as error:
-                activation.give_up(str(error))
+                activation.give_up(damaged(error))
 
     def _supersede(self, activation: Activation) -> None:
         """Another lease was granted, so what an earlier one left here is over or waits for its last answer."""
@@ -279,12 +280,11 @@ class Engine:
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
         """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
         that was not asked for because the cache had it, until it made room for others."""
-        entries = await self.delivery.read(head, texts)
         if head.status in FINAL:
             activation.loading = False
             await self.delivery.finish_outbox(activation, head)
         else:
-            self._load(activation, head, entries)
+            self._load(activation, head, await self.delivery.read(head, texts))
         activation.report({"type": "fetched", "op": "load"})
 
     # -- what activations tell -----------------------------------------------------------------------

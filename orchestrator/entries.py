@@ -15,6 +15,7 @@ from ..state.codec import cleaned, dumps, loads
 from ..state.errors import InvalidInput, PayloadTooLarge, StoreCorrupt
 from ..state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT, Mail
 from ..state.store import Store
+from ..state.whole import GAP
 from .decider import Fact
 
 ROOM = 1024
@@ -66,11 +67,34 @@ def decode(text: str) -> Fact:
     """The fact of a journal or mail text, its blob not yet read. Raises StoreCorrupt."""
     try:
         fact = loads(text)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
+        if text == GAP:
+            raise StoreCorrupt("it is missing in the store, or is no text there") from None
         raise StoreCorrupt(f"a journal entry is not JSON ({error}): {text[:80]!r}") from None
     if not isinstance(fact, dict) or "type" not in fact:
         raise StoreCorrupt(f"a journal entry is no object with a type: {text[:80]!r}")
     return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
+
+
+def decode_all(texts: Sequence[str], first: int) -> list[Fact]:
+    """The facts of entries numbered from ``first``. Raises StoreCorrupt naming the one that can't be read."""
+    try:
+        return [decode(text) for text in texts]
+    except StoreCorrupt:
+        for number, text in enumerate(texts, first):
+            try:
+                decode(text)
+            except StoreCorrupt as error:
+                raise StoreCorrupt(f"entry {number} can't be read: {error}") from None
+        raise
+
+
+def shown_anyway(text: str, number: int) -> Fact:
+    """The fact of an entry for people: one that can't be read is of the type ``damaged``, and ``error`` says why."""
+    try:
+        return decode(text)
+    except StoreCorrupt as error:
+        return {"type": "damaged", "error": f"entry {number} can't be read: {error}"}
 
 
 def read_mail(mail: Mail) -> Fact:
@@ -86,11 +110,22 @@ async def resolve(store: Store, id: str, facts: Sequence[Fact]) -> None:
     """Put back in place what of an execution's facts lies in blobs. Raises StoreCorrupt when a blob is missing."""
     for fact in facts:
         if "blob" in fact:
-            reference = fact["blob"]
-            body = await store.blob(id, reference["digest"])
-            if body is None:
-                raise StoreCorrupt(
-                    f"blob {reference['digest']} of a {fact['type']} entry is missing in {shown(store.dsn)}"
-                )
-            fact[reference["field"]] = loads(body)
+            digest, field, body = await _referred(store, id, fact)
+            try:
+                fact[field] = loads(body)
+            except ValueError as error:
+                raise StoreCorrupt(f"blob {digest} of a {fact['type']} entry is not JSON ({error})") from None
             del fact["blob"]  # only now: until then the fact is not whole, and must not be taken for it
+
+
+async def _referred(store: Store, id: str, fact: Fact) -> tuple[str, str, bytes]:
+    """Digest, field and content of the blob that a fact refers to. Raises StoreCorrupt."""
+    reference = fact["blob"]
+    try:
+        digest, field = str(reference["digest"]), str(reference["field"])
+    except (TypeError, KeyError):
+        raise StoreCorrupt(f"a {fact['type']} entry refers to a blob, and it can't be read to which") from None
+    body = await store.blob(id, digest)
+    if body is None:
+        raise StoreCorrupt(f"blob {digest} of a {fact['type']} entry is missing in {shown(store.dsn)}")
+    return digest, field, body

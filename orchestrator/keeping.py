@@ -14,7 +14,7 @@ from ..state.errors import StoreCorrupt
 from ..state.records import BLOB_THRESHOLD
 from ..state.store import Store
 from .decider import Fact
-from .entries import decode, resolve
+from .entries import decode_all, resolve
 
 CARRIED = BLOB_THRESHOLD // 4
 """Characters of events that a checkpoint carries as they are."""
@@ -71,7 +71,7 @@ async def bring(store: Store, id: str, first: int, entries: Sequence[Fact]) -> N
         texts = await store.history(id, start - 1, end - start + 1)
         for number, text in enumerate(texts, start):
             if number in wanted:
-                brought[number] = decode(text)
+                (brought[number],) = decode_all([text], number)
     await resolve(store, id, list(brought.values()))
     checkpoint["brought"] = brought
 

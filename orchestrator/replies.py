@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from ..state.errors import UnknownExecution
 from ..state.store import Store
 from .decider import Fact
-from .entries import decode, resolve
+from .entries import resolve, shown_anyway
 
 PAGE = 100  # entries read at once
 MAIL = 1000  # mails that are read to find a message; with more of them it may be behind these
@@ -45,7 +45,7 @@ class ReplySearch:
 
     async def _waits(self) -> bool:
         waiting, texts = await self._store.mailbox(self._execution, MAIL)
-        return waiting > len(texts) or any(self._is_message(decode(text)) for text in texts)
+        return waiting > len(texts) or any(self._is_message(shown_anyway(text, 0)) for text in texts)
 
     async def _was_taken(self) -> bool:
         """From the mailbox into the journal, since it was looked for there."""
@@ -76,5 +76,5 @@ class ReplySearch:
             first = max(down_to, upto - PAGE)
             texts = await self._store.history(self._execution, first, upto - first)
             for number, text in reversed(list(enumerate(texts, first + 1))):
-                yield number, decode(text)
+                yield number, shown_anyway(text, number)
             upto = first

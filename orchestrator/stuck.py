@@ -17,6 +17,11 @@ REASONS = {
 """What each means, for people. The last one is all others."""
 
 
+def damaged(error: Exception) -> str:
+    """What a damaged execution says, for an error about what can't be read of it."""
+    return f"{DAMAGED}: {error}. Mend it or restore a backup, then resume it, or terminate it"
+
+
 def reason(awaits: str) -> str:
     """Which of REASONS it is."""
     return next(word for word in REASONS if awaits.startswith(word))

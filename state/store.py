@@ -193,7 +193,8 @@ class Store(ABC):
 
     @abstractmethod
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
-        """Journal texts with sequence numbers after+1 …, whole history, also before ``Head.base``."""
+        """Journal texts with sequence numbers after+1 …, whole history, also before ``Head.base``. What is missing, or
+        is no text, is "" in its place (``whole.GAP``), here and in what ``accept`` answers."""
 
     @abstractmethod
     async def mailbox(self, id: str, limit: int = 100) -> tuple[int, list[str]]:
@@ -212,7 +213,8 @@ class Store(ABC):
 
     @abstractmethod
     async def dump(self, id: str) -> Dump | None:
-        """One consistent picture of an execution. Raises Conflict when it does not stand still for it."""
+        """One consistent picture of an execution. Raises Conflict when it does not stand still for it, StoreCorrupt
+        when an entry of it is missing or is no text."""
 
     @abstractmethod
     async def restore(self, dump: Dump) -> bool:

@@ -115,9 +115,13 @@ class Timeline:
     def add(self, number: int, entry: Entry) -> list[Row]:
         """Take entry ``number``; answer the rows that are complete now, in the order to print them."""
         fold = self.TYPES.get(str(entry.get("type")), Timeline._other)
-        if self.started is None:
-            self.started = int(entry.get("at", 0))
-        settled = fold(self, number, entry)
+        try:
+            if self.started is None and "at" in entry:
+                self.started = _at(entry)
+            settled = fold(self, number, entry)
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            odd = {"type": "damaged", "error": f"entry {number} can't be read: {type(error).__name__}: {error}"}
+            settled = self._damaged(number, odd)
         for row in settled:
             self.totals.count(row)
         return settled
@@ -159,6 +163,15 @@ class Timeline:
         (row,) = self._info(number, entry)
         row.state, row.error = FAILED, _error(entry.get("error"))
         return [row]
+
+    def _damaged(self, number: int, entry: Entry) -> list[Row]:
+        row = self._append(Row(number, "damaged", self._last_at()))
+        row.state, row.error = FAILED, _error(entry.get("error"))
+        return [row]
+
+    def _last_at(self) -> int:
+        rows = self.turns[-1].rows if self.turns else []
+        return rows[-1].at if rows else self.started or 0
 
     def _checkpoint(self, number: int, entry: Entry) -> list[Row]:
         return self._info(number, entry, value=entry.get("input"))
@@ -313,6 +326,7 @@ class Timeline:
         "ordered": _ordered,
         "checkpoint": _checkpoint,
         "stuck": _stuck,
+        "damaged": _damaged,
         "observed": _observed,
         "skipped": _skipped,
         "reply": _reply,

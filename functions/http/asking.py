@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...orchestrator.entries import resolve
-from ...state.codec import loads
+from ...orchestrator.entries import resolve, shown_anyway
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
 from ..loading import kind_of
@@ -56,7 +55,8 @@ async def history(call: Call) -> Answer:
     query = call.query("after", "limit")
     head = await _head(call)
     after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000) or 100
-    entries = [loads(text) for text in await journal(call.runtime.store, head.id, after, limit)]
+    texts = await journal(call.runtime.store, head.id, after, limit)
+    entries = [shown_anyway(text, number) for number, text in enumerate(texts, after + 1)]
     reached = after + len(entries)
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
 

@@ -28,6 +28,7 @@ from ...state.errors import (
     OverwinterError,
     PayloadTooLarge,
     Retryable,
+    StoreCorrupt,
     StoreError,
     StoreFull,
     StoreLost,
@@ -61,13 +62,20 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (StoreReadOnly, 503),
     (StoreSealed, 503),
     (StoreLost, 503),
+    (StoreCorrupt, 503),
     (StoreMoved, 503),
     (CircuitOpen, 503),
     (Retryable, 503),
     (TimeoutError, 504),
 )
 _PLACE = re.compile(r"[a-z][a-z0-9+.-]*://[^\s,;'\"()]*|(?<![\w.:])/(?:[^\s,;:'\"()]+)")
-_RETRY_AFTER: dict[type[Exception], int] = {StoreFull: 30, StoreReadOnly: 30, StoreLost: 30, StoreMoved: 30}
+_RETRY_AFTER: dict[type[Exception], int] = {
+    StoreFull: 30,
+    StoreReadOnly: 30,
+    StoreLost: 30,
+    StoreMoved: 30,
+    StoreCorrupt: 30,
+}
 
 
 class Refused(InvalidInput):

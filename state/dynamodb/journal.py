@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 
 from ..errors import StoreCorrupt
-from .edit import Item, N, S
+from ..whole import GAP
+from .edit import Item, N, S, number
 from .layout import SEGMENT_BYTES, encoded, execution, journal_sort, key, new_token
 from .parcels import Parcels
 from .table import Table
@@ -73,12 +74,20 @@ class Journal:
         between = journal_sort(life, first), journal_sort(life, last)
         async for page in self._table.pages(execution(id), between=between):
             for item in page:
-                entries = await self.entries(item)
+                entries = await self._or_gaps(item)
                 begin = int(item["sk"]["S"].rpartition("#")[2]) - len(entries) + 1
+                found += [GAP] * (begin - first - len(found))  # what an item that is gone has held
                 found += entries[max(first - begin, 0) :]
                 if limit is not None and len(found) >= limit:
                     return found[:limit]
-        return found
+        found += [GAP] * (last - first + 1 - len(found))
+        return found if limit is None else found[:limit]
+
+    async def _or_gaps(self, item: Item) -> list[str]:
+        try:
+            return await self.entries(item)
+        except StoreCorrupt:
+            return [GAP] * number(item, "n", 1)
 
     async def entries(self, item: Item) -> list[str]:
         if "ref" not in item:

@@ -11,6 +11,7 @@ import asyncio
 
 from ..errors import Conflict
 from ..records import FINAL, Dump, unleased
+from ..whole import GAP, check_whole
 from . import layout
 from .clock import wall
 from .edit import Edit, Item, N, S, number, text
@@ -58,7 +59,9 @@ class Moving:
         for item in items:  # in the order of the journal
             kind, _, rest = text(item, "sk").partition("#")
             if kind == "j":
-                entries += await self._journal.entries(item)
+                some = await self._journal.entries(item)
+                begin = int(text(item, "sk").rpartition("#")[2]) - len(some) + 1
+                entries += [GAP] * (begin - 1 - len(entries)) + some
             elif kind == "m" and layout.mail_seq(text(item, "sk")) not in picture.gone:
                 mail.append(await self._mailbox.mail(item))
             elif kind == "s":
@@ -67,6 +70,7 @@ class Moving:
                 content = await self._parcels.unpack(item)
                 if content is not None:
                     blobs[rest.partition("#")[2]] = content
+        check_whole(picture.head.id, entries, picture.head.length)
         marks = sorted((layout.stamped(stamp), layout.long(mark)) for stamp, mark in seen)
         return Dump(
             head=unleased(picture.head),

@@ -10,6 +10,7 @@ from zlib import crc32
 
 from ..errors import Conflict, EtagMismatch
 from ..records import Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail, fingerprint
+from ..whole import decoded
 from .exchange import Exchange, together
 from .keys import Partition, Partitions
 from .scripts import script
@@ -239,7 +240,7 @@ def _accepted(id: str, reply: Any) -> Accepted:
     head = head_of(id, reply[1])
     if len(reply) == 2:
         return Accepted(answer, head)
-    entries = None if reply[2] is None else [entry.decode() for entry in reply[2]]
+    entries = None if reply[2] is None else decoded(reply[2], head.base, head.length)
     return Accepted(answer, head, entries, [mail_of(member) for member in reply[3]])
 
 

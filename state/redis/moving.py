@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import Conflict, StoreUnavailable
 from ..records import Dump, Head, unleased
+from ..whole import check_whole
 from .commands import BITS, MINUTE, mail_of
 from .exchange import Exchange
 from .keys import Partition, Partitions
@@ -38,6 +39,7 @@ class Moving:
             dump = await self._read(head)
             # Every change of what was read shows in the head.
             if await self._queries.head(id) == head:
+                check_whole(id, dump.entries, head.length)
                 return dump
         raise Conflict(f"{id} is being worked on and does not stand still. Pause it, or try again")
 

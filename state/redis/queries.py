@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import InvalidInput
 from ..records import STATUSES, Filter, Head, Mail, Page, Value
+from ..whole import decoded
 from .commands import HEAD, head_of, mail_of
 from .exchange import Exchange, together
 from .keys import RARE, Partition, Partitions, digits, sha1
@@ -119,7 +120,7 @@ class Queries:
         name = id.encode()
         at, first = self._partitions(name), max(after, 0)
         span = b"%d" % first, b"%d" % (first + limit - 1)
-        return await self._exchange.ask(at, _texts, b"LRANGE", at.of(b"journal", name), *span)
+        return await self._exchange.ask(at, _entries, b"LRANGE", at.of(b"journal", name), *span)
 
     async def mailbox(self, id: str, limit: int) -> tuple[int, list[str]]:
         name = id.encode()
@@ -227,6 +228,10 @@ def _head(id: str, reply: Any) -> Head | None:
 
 def _texts(reply: Any) -> list[str]:
     return [text.decode() for text in reply]
+
+
+def _entries(reply: Any) -> list[str]:
+    return decoded(reply, 1, 0)
 
 
 def _bodies(reply: Any) -> list[str]:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 
 from ..errors import SchemaMismatch, StoreCorrupt, StoreSealed
 from ..records import Change, Dump, Head, Mail, NewMail
+from ..whole import GAP
 from .box import BOUND, PREFIX, Box, is_sealed
 
 _LOOKED_UP = "approval"
@@ -109,7 +110,7 @@ class Contents:
             bound = bound or text.startswith(BOUND)
             if bound and text.startswith(PREFIX):
                 self._box.spoiled(f"entry {number}")  # of another life: this one is sealed otherwise by now
-            opened.append(unseal(f"entry {number}", text, life))
+            opened.append(unseal(f"entry {number}", text, life) if text else GAP)
         return opened
 
     def open_mail(self, mail: Iterable[Mail]) -> list[Mail]:

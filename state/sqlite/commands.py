@@ -26,13 +26,11 @@ from ..records import (
     NewMail,
     fingerprint,
 )
-from . import schema
+from . import schema, texts
 from .leases import Leases, Owner
 from .place import Place
 from .statements import SQL
-
-SHIFT = 28
-"""Journal and mail rows are numbered ``no << SHIFT | seq``; statements.sql masks with the same width."""
+from .texts import SHIFT
 
 _LAST = (1 << SHIFT) - 1
 BUCKET = 24 * 3600 * 1000
@@ -205,8 +203,10 @@ class Commands:
     def _entries(self, no: int, head: Head) -> list[str]:
         if head.length < head.base:
             return []
-        first, last = no << SHIFT | head.base, no << SHIFT | head.length
-        return [body for (body,) in self._execute(SQL["read"], (first, last, -1)).fetchall()]
+        return texts.read(self._rows, no, head.base, head.length, head.length)
+
+    def _rows(self, statement: str, values: tuple[int, int, int]) -> list[Any]:
+        return self._execute(statement, values).fetchall()
 
     def _mailbox(self, no: int) -> list[Mail]:
         rows = self._execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))

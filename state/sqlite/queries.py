@@ -9,11 +9,13 @@ from typing import Any
 
 from ..errors import InvalidInput
 from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
-from . import schema
-from .commands import BUCKET, SHIFT
+from ..whole import check_whole
+from . import schema, texts
+from .commands import BUCKET
 from .leases import Leases, Owner
 from .place import Place
 from .statements import SQL
+from .texts import SHIFT
 
 _LAST = (1 << SHIFT) - 1
 _HEAD = len(Head._fields)
@@ -84,15 +86,15 @@ class Queries:
         rows = self._rows(SQL["number"], (id,))
         if not rows:
             return []
-        no: int = rows[0][0]
-        first, last = no << SHIFT | max(after, 0) + 1, no << SHIFT | _LAST
-        return [body for (body,) in self._rows(SQL["read"], (first, last, max(limit, 0)))]
+        no, _, length = rows[0]
+        first = max(after, 0) + 1
+        return texts.read(self._rows, no, first, min(first + max(limit, 0) - 1, _LAST), length)
 
     def mailbox(self, id: str, limit: int) -> tuple[int, list[str]]:
         rows = self._rows(SQL["number"], (id,))
         if not rows:
             return 0, []
-        no, waiting = rows[0]
+        no, waiting, _ = rows[0]
         mails = self._rows(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, max(limit, 0)))
         return waiting, [mail[3] for mail in mails]
 
@@ -114,9 +116,11 @@ class Queries:
                 return None
             head, no = Head._make(rows[0][:_HEAD]), rows[0][_HEAD]
             first, last = no << SHIFT, no << SHIFT | _LAST
+            entries = texts.read(self._rows, no, 1, _LAST, head.length)
+            check_whole(id, entries, head.length)
             return Dump(
                 head=unleased(head),
-                entries=[body for (body,) in self._rows(SQL["read"], (first, last, -1))],
+                entries=entries,
                 mail=sorted(Mail._make(row) for row in self._rows(SQL["mailbox"], (first, last, -1))),
                 seen=[(mark, bucket * BUCKET) for mark, bucket in self._rows(SQL["all_seen"], (no,))],
                 blobs=dict(self._rows(SQL["all_blobs"], (no,))),

@@ -52,6 +52,9 @@ INSERT INTO journal (id, body) VALUES (?, ?)
 -- name: read
 SELECT body FROM journal WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
 
+-- name: read_numbered
+SELECT id & 0xfffffff, CAST(body AS BLOB) FROM journal WHERE id BETWEEN ? AND ? ORDER BY id LIMIT ?
+
 -- name: deliver
 INSERT INTO mail (id, lane, at, body) VALUES (?, ?, ?, ?)
 
@@ -136,7 +139,7 @@ SELECT min(wake) FROM execution WHERE owner IS NULL AND wake IS NOT NULL
 SELECT status, count(*) FROM execution GROUP BY status
 
 -- name: number
-SELECT no, waiting FROM execution WHERE id = ?
+SELECT no, waiting, length FROM execution WHERE id = ?
 
 -- name: drop_execution
 DELETE FROM execution WHERE no = ?

@@ -173,7 +173,8 @@ def test_an_unserved_function_is_handed_back_for_another_process() -> None:
         await first.call(lambda runtime: runtime.signal("e2", "poke"))  # it can't run e2, and keeps the mail
         await asyncio.sleep(60)
         head = bench.ledger.head_now("e2")
-        assert head is not None and head.owner is None and head.wake is not None
+        assert head is not None and head.owner != first.name and head.wake is not None
+        assert first.engine.taken == 1
         await bench.process(other)
         assert (await bench.ended("e2"))["value"] == [2]
         assert (await bench.ended("e"))["value"] == [1]
