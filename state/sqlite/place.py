@@ -1,8 +1,10 @@
 """Whether the file that is open is the one at its path. A process goes on writing into a file that was deleted, moved
 away or replaced, and everybody else sees another one, or none: so the path is looked at while the file is open.
 
-Compared are device and inode of the file, its log and the log's index, and the first bytes of the file. A copy that
-is written over the file in place, of the same kind, is not noticed so; SQLite finds such a file damaged.
+Compared are device and inode of the file, its log and the log's index, and whether the file was emptied. The file is
+never opened for that: closing it again would drop every lock that SQLite holds on it in this process, and the next
+process to leave would take itself for the last one and delete the log. What is written over the file in place is not
+noticed so; SQLite finds such a file damaged.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from ..errors import StoreLost
 EVERY = 1.0
 """Seconds between two looks of a process that is busy. One that was idle looks before its next change."""
 
-_MAGIC = b"SQLite format 3\0"
 _PARTS = ("", "-wal", "-shm")
+_HEADER = 100
+"""Bytes that every file of SQLite's begins with."""
 _Mark = tuple[int, int]
 
 
@@ -47,7 +50,7 @@ class Place:
                 what = "was deleted or moved away" if now is None else "was replaced by another file"
                 raise StoreLost(f"{name} {what} while {self._advice()}")
         if not _is_whole(self._names[0]):
-            raise StoreLost(f"{self._path} was emptied or overwritten while {self._advice()}")
+            raise StoreLost(f"{self._path} was emptied while {self._advice()}")
         self._marks = [opened or now for opened, now in zip(self._marks, found, strict=True)]  # a log that is new
         self._looked = time.monotonic()
 
@@ -67,5 +70,4 @@ def _mark(name: Path) -> _Mark | None:
 
 
 def _is_whole(name: Path) -> bool:
-    with name.open("rb") as file:
-        return file.read(len(_MAGIC)) == _MAGIC
+    return name.stat().st_size >= _HEADER
