@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, cast
 from ..security.address import shown
 from ..state.codec import loads
 from ..state.errors import OverwinterError, StoreCorrupt, StoreError, StoreUnavailable
+from ..state.heads import IMPOSSIBLE, impossible
 from ..state.quantities import span
 from ..state.records import EVERYTHING, FINAL, STATUSES, Filter, Head
 from ..state.store import Store
@@ -171,18 +172,11 @@ def _advice(id: str, what: str) -> str:
 
 def _odd(head: Head) -> str:
     """What is impossible about a head, whatever else there is."""
-    numbers = {"version": head.version, "length": head.length, "arrivals": head.arrivals, "created": head.created}
-    for name, value in numbers.items():
-        if type(value) is not int or value < 0:
-            return f"{name} is {value!r:.40}"
-    for name in ("id", "function", "kind", "status", "awaits", "note", "state"):
-        if type(getattr(head, name)) is not str:
-            return f"{name} is {getattr(head, name)!r:.40}"
-    for name in ("owner", "parent"):
-        if type(getattr(head, name)) not in (str, type(None)):
-            return f"{name} is {getattr(head, name)!r:.40}"
-    if type(head.updated) is not int or (head.wake is not None and type(head.wake) is not int):
-        return f"its times are {head.updated!r:.40} and {head.wake!r:.40}"
+    if head.awaits.startswith(IMPOSSIBLE):
+        return head.awaits.removeprefix(IMPOSSIBLE)
+    wrong = impossible(head)
+    if wrong:
+        return wrong
     if head.status not in STATUSES:
         return f"there is no status {head.status!r:.40}"
     if type(head.base) is not int or not 1 <= head.base <= head.length + 1:

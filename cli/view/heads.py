@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from ...orchestrator.stuck import DAMAGED
 from ...state.records import FINAL, Head
 from .moments import ago, clock
 from .story import STATUS_STYLES
@@ -35,7 +36,7 @@ def doing(head: Head, now: int) -> str:
     parts: list[str] = []
     if head.deaths:
         parts.append("its process died" if head.deaths == 1 else f"{head.deaths} processes died with it")
-    if head.awaits and head.status not in FINAL:
+    if head.awaits and (head.status not in FINAL or head.awaits.startswith(DAMAGED)):
         until = f" until {clock(head.wake, now)}" if head.wake and head.wake > now else ""
         parts.append(excerpt(head.awaits, 80) + until)
     if head.note:

@@ -9,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from ..errors import Conflict, EtagMismatch
+from ..heads import NUMBERS, shown
 from ..records import Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail, fingerprint
 from ..whole import decoded
 from .exchange import Exchange, together
@@ -203,7 +204,21 @@ class Commands:
 
 
 def head_of(id: str, fields: Any) -> Head:
-    """The head whose stored fields these are."""
+    """The head whose stored fields these are; one that can't be as far as it can be read."""
+    try:
+        return _head_of(id, fields)
+    except (ValueError, TypeError, AttributeError):
+        return shown([id, *(_told(value, name) for name, value in zip(Head._fields[1:], fields, strict=True))])
+
+
+def _told(value: bytes | None, name: str) -> object:
+    if value is None:
+        return 0 if name == "deaths" else None
+    text = value.decode(errors="backslashreplace")
+    return int(text) if name in (*NUMBERS, "wake") and text.isdecimal() else text
+
+
+def _head_of(id: str, fields: Any) -> Head:
     function, kind, status, version, length, base, arrivals, owner, wake, parent, created, updated = fields[:12]
     awaits, note, state, deaths = fields[12:]
     return Head(

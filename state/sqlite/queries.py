@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, StoreCorrupt
+from ..heads import impossible, shown
 from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
 from ..whole import check_whole
 from . import schema, texts
@@ -19,6 +20,8 @@ from .texts import SHIFT
 
 _LAST = (1 << SHIFT) - 1
 _HEAD = len(Head._fields)
+_CREATED = Head._fields.index("created")
+_LATEST = 2**63 - 1
 _LIST = SQL["find"].partition("WHERE")[0]
 
 
@@ -55,8 +58,8 @@ class Queries:
         return [id for _, _, id in sorted(found)[: max(limit, 0)]]
 
     def next_wake(self) -> int | None:
-        wake: int | None = self._rows(SQL["next"])[0][0]
-        return wake
+        wake: object = self._rows(SQL["next"])[0][0]
+        return wake if type(wake) is int else None  # a damaged one wakes nobody
 
     def owners(self, now: int) -> dict[str, int]:
         held: dict[str, int] = dict(self._rows(SQL["held"]))
@@ -66,8 +69,21 @@ class Queries:
     # -- for people ----------------------------------------------------------------------------------
 
     def head(self, id: str) -> Head | None:
-        rows = self._rows(SQL["find"], (id,))
-        return Head._make(rows[0][:_HEAD]) if rows else None
+        rows = self._heads(SQL["find"], (id,))
+        return shown(rows[0][:_HEAD]) if rows else None
+
+    def _heads(self, statement: str, values: Sequence[Any], *, first: str = "") -> list[Any]:
+        """Rows of heads. A text that is none hides no other: what can be read of it is shown."""
+        try:
+            return self._rows(statement, values, first=first)
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error) or self._connection is None:
+                raise
+            self._connection.text_factory = _as_far_as_possible
+            try:
+                return self._rows(statement, values)
+            finally:
+                self._connection.text_factory = str
 
     def executions(self, where: Filter, cursor: str | None, limit: int) -> Page:
         conditions, values = _conditions(where)
@@ -75,12 +91,12 @@ class Queries:
             conditions.append("(created, no) < (?, ?)")
             values += _position(cursor)
         limit = max(limit, 1)
-        rows = self._rows(
+        rows = self._heads(
             f"{_LIST} WHERE {' AND '.join(conditions) or 'TRUE'} ORDER BY created DESC, no DESC LIMIT ?",
             (*values, limit + 1),
         )
-        heads = [Head._make(row[:_HEAD]) for row in rows[:limit]]
-        return Page(heads, f"{heads[-1].created}.{rows[limit - 1][_HEAD]}" if len(rows) > limit else None)
+        heads = [shown(row[:_HEAD]) for row in rows[:limit]]
+        return Page(heads, _cursor(rows[limit - 1]) if len(rows) > limit else None)
 
     def history(self, id: str, after: int, limit: int) -> list[str]:
         rows = self._rows(SQL["number"], (id,))
@@ -110,11 +126,14 @@ class Queries:
         return dict(self._rows(SQL["counts"]))
 
     def dump(self, id: str) -> Dump | None:
-        rows = self._rows(SQL["find"], (id,), first="BEGIN")  # one transaction: one moment's picture
+        rows = self._heads(SQL["find"], (id,), first="BEGIN")  # one transaction: one moment's picture
         try:
             if not rows:
                 return None
             head, no = Head._make(rows[0][:_HEAD]), rows[0][_HEAD]
+            wrong = impossible(head)
+            if wrong:
+                raise StoreCorrupt(f"the head of {id} can't be: {wrong}")
             first, last = no << SHIFT, no << SHIFT | _LAST
             entries = texts.read(self._rows, no, 1, _LAST, head.length)
             check_whole(id, entries, head.length)
@@ -151,6 +170,17 @@ class Queries:
         return content
 
 
+class _NoText(str):
+    """What can be read of a text that is none; unlike any other text it is not of the type str itself."""
+
+
+def _as_far_as_possible(text: bytes) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return _NoText(text.decode(errors="backslashreplace"))
+
+
 def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
     conditions: list[str] = []
     values: list[Any] = []
@@ -185,6 +215,11 @@ def _after(prefix: str) -> str:
             return prefix[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else last)
         prefix = prefix[:-1]
     return ""
+
+
+def _cursor(row: Sequence[Any]) -> str:
+    created = row[_CREATED]
+    return f"{created if type(created) is int else _LATEST}.{row[_HEAD]}"  # what is no number sorts after all that are
 
 
 def _position(cursor: str) -> tuple[int, int]:

@@ -180,11 +180,49 @@ def test_people_see_what_can_be_read(tmp_path: Path, damage: str) -> None:
                     assert answer.status_code != 500, f"{place}: {answer.text}"
                 entries = (await client.get("/history/broken")).json()["entries"]
                 assert len(entries) == 4
-                assert (await client.get("/results/before")).json()["result"] == 3
+                sound = (await client.get("/results/before")).json()
+                assert sound.get("result") == 3, sound
 
     asyncio.run(ask())
     assert say("store", "prune", "--older-than", "1ms", "--yes")[0] == 0
     assert say("ps", "--all", "--json")[0] == 0
+
+
+HEADS = [
+    "status = 'odd'", "created = 'x'", "updated = 'x'", "length = 'x'", "length = -5", "version = 'x'", "state = '{'",
+    "wake = 'x'", "awaits = X'80ff'", "awaits = CAST(X'80ff' AS TEXT)", "note = 5", "function = X'80'", "owner = 7",
+    "base = 99", "deaths = 'x'", "arrivals = 'z'", "kind = 3",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", HEADS)
+def test_a_head_that_cant_be_hides_no_other(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "store.db"
+    dsn = f"sqlite:///{path}"
+
+    async def fill() -> None:
+        async with Runtime([three], dsn) as runtime:
+            for id in ("before", "broken", "after"):
+                await (await runtime.start(three, id, id=id)).result()
+
+    asyncio.run(fill())
+    with sqlite3.connect(path) as other:
+        other.execute(f"UPDATE execution SET {damage} WHERE id = 'broken'")
+    other.close()
+    words = ["ps --all", "ps --all --json", "show broken", "show broken --json", "doctor", "store check"]
+    words += ["store stats"]
+    for command in [
+        *words,
+        f"store export {tmp_path / 'out'}",
+        "ps --all --limit 1",
+        "store prune --older-than 1ms -y",
+    ]:
+        run = CliRunner().invoke(cli, [*command.split(), "--store", dsn], env={"COLUMNS": "200"})
+        assert run.exception is None or isinstance(run.exception, SystemExit), f"{command}: {run.exception!r}"
+        if command.startswith("ps --all") and "limit" not in command:
+            assert all(id in run.output for id in ("before", "broken", "after")), run.output
+        if command == "store check" and damage not in ("note = 5", "kind = 3", "owner = 7"):
+            assert run.exit_code == 1 and "broken" in run.output, run.output
 
 
 def test_many_that_are_broken_are_checked_in_the_time_of_few() -> None:
