@@ -73,6 +73,8 @@ class Leases:
         until = number(item or {}, "until")
         if 0 < until <= now:
             self._fallen.add(owner)
+        else:
+            self._fallen.discard(owner)  # it beat again, or has retired since
         return until > now
 
     def died(self, owner: str) -> bool:
