@@ -35,7 +35,8 @@ class Losses:
         self.round_trip = False
         self.floats = False
         self._definitions: dict[str, Schema] = {}
-        self._seen: set[str] = set()
+        self._seen: set[str] = set()  # owners that were looked at
+        self._followed: set[str] = set()  # references, to owners and others
         self._walk(schema, "", {"ser_json_bytes": "base64", "val_json_bytes": "base64"})
 
     def _walk(self, schema: Schema, where: str, config: Schema, converted: bool = False) -> None:
@@ -46,8 +47,8 @@ class Losses:
             return self._walk(schema["schema"], where, config)
         if kind == "definition-ref":
             ref = schema["schema_ref"]
-            if ref not in self._seen and ref in self._definitions:
-                self._seen.add(ref)
+            if ref not in self._followed and ref in self._definitions:
+                self._followed.add(ref)
                 self._walk(self._definitions[ref], where, config)
             return None
         if "serialization" in schema:

@@ -543,3 +543,19 @@ def test_a_type_that_loses_nothing_refuses_no_finite_value_of_its_own(data: st.D
     ):
         return
     writer(annotation)(value)
+
+
+class Keyed(BaseModel):
+    password: SecretStr
+
+
+def test_a_type_that_is_named_twice_is_looked_at_too() -> None:
+    """Then it stands behind a reference."""
+    assert losses(list[tuple[Keyed, Keyed] | None])
+    pairs: list[tuple[Any, Any]] = [
+        (list[tuple[Renamed, Renamed] | None], [(renamed(0, 0, 0, 0), renamed(5, 6, 7, 8))]),
+        (list[tuple[Computed, Computed] | None], [(Computed(x=0), Computed(x=1))]),
+    ]
+    for annotation, value in pairs:
+        read = decoder(annotation)
+        assert read is not None and read(writer(annotation)(value)) == value
