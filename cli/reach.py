@@ -79,7 +79,7 @@ async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tup
         for text in texts:
             after += 1
             entry = shown_anyway(text, after)
-            there = entry.get("blob")
+            there: dict[str, Any] | None = entry.get("blob")
             if isinstance(there, dict):
                 entry[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
             yield after, entry

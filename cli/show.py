@@ -112,7 +112,7 @@ async def _whole(store: Store, id: str, entry: dict[str, Any]) -> dict[str, Any]
     """The entry with the field that lies in a blob put back, as far as the blob is there."""
     import json
 
-    there = entry.get("blob")
+    there: dict[str, Any] | None = entry.get("blob")
     if not isinstance(there, dict):
         return entry
     data = await store.blob(id, str(there.get("digest")))

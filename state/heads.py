@@ -34,7 +34,7 @@ def shown(values: Sequence[Any]) -> Head:
     wrong = impossible(head)
     if not wrong:
         return head
-    fields = head._asdict()
+    fields: dict[str, Any] = head._asdict()
     for name in NUMBERS:
         value = fields[name]
         fields[name] = value if type(value) is int and value >= 0 else 0
@@ -43,4 +43,5 @@ def shown(values: Sequence[Any]) -> Head:
         fields[name] = value if type(value) is str else "" if value is None else f"{value!r:.80}"
     for name, kind in (("owner", str), ("parent", str), ("wake", int)):
         fields[name] = fields[name] if type(fields[name]) is kind else None
-    return Head(**{**fields, "awaits": IMPOSSIBLE + wrong})
+    fields["awaits"] = IMPOSSIBLE + wrong
+    return Head(**fields)
