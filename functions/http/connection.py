@@ -75,12 +75,14 @@ class Connection(HttpToolsProtocol):
         self._door.flows(self)
 
     def data_received(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest and not self._over:
-            rest = rest[self._read(rest[:PIECE]) :]
+        done = 0 if self._over or len(data) > PIECE else self._read(data)
+        if done < len(data):
+            rest = memoryview(data)[done:]
+            while rest and not self._over:
+                rest = rest[self._read(rest[:PIECE]) :]
         self._settle()
 
-    def _read(self, piece: memoryview) -> int:
+    def _read(self, piece: bytes | memoryview) -> int:
         """Have a piece parsed. Returns how much of it was."""
         parser, part, self._begun = self.parser, self._part, False
         if parser is None:  # pyright: ignore[reportUnnecessaryComparison]  # uvicorn drops it with the connection
@@ -115,18 +117,16 @@ class Connection(HttpToolsProtocol):
         self._part, self._size, self._single = Part.HEAD, 0, {}
         super().on_message_begin()
 
-    def on_url(self, url: bytes) -> None:
-        if not self._resuming:
-            super().on_url(url)
-
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._part is not Part.HEAD:
             return  # a trailer: it may not change what has been decided by the head
         if len(self.headers) >= self._door.limits.fields:
             raise _head_too_large(f"has more than {self._door.limits.fields} headers")
-        super().on_header(name, value)
-        name = self.headers[-1][0]
-        if name in SINGLE:
+        name = name.lower()
+        self.headers.append((name, value))
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        elif name in SINGLE:
             if name in self._single:
                 raise Refused(400, f"the header {name.decode()} occurs twice; send it once")
             self._single[name] = value
