@@ -25,7 +25,16 @@ from .event_intake import PREFIX, Fate, Taken, arguments_of, check_approval, con
 from .event_media import essence
 from .http.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from .http.events import event_answer, failed, handshake, taken_in
-from .http.message import RawHeaders, header, idempotency_key, preference, read_body, read_json, read_text
+from .http.message import (
+    RawHeaders,
+    header,
+    idempotency_key,
+    preference,
+    read_body,
+    read_json,
+    read_text,
+    refuse_compressed,
+)
 from .http.outcome import answer_of, reply_to, result_of
 from .http.problem import Refused, answered, settle, status_of
 from .http.schemas import input_schema
@@ -91,6 +100,7 @@ class Server:
     async def _within(self, asked: Asked, length: int) -> Answer:
         if max(length, len(asked.body)) > self.limit:
             raise Refused(413, f"the body is larger than {self.limit} bytes; send a reference to the data")
+        refuse_compressed(asked.headers)
         return await self.answer(asked)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,7 +160,7 @@ class Server:
     async def _message(self, asked: Asked, session: str) -> Answer:
         runtime = await self._process.runtime()
         if essence(header(asked.headers, b"content-type")) == "text/plain":
-            content: Any = read_text(asked.body)
+            content: Any = read_text(asked.headers, asked.body)
         else:
             content = content_of(read_json(asked.headers, asked.body))
         key = idempotency_key(asked.headers)

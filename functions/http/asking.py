@@ -32,7 +32,7 @@ async def executions(call: Call) -> Answer:
         if not value:
             raise Refused(400, f"{name} is empty; leave it out, or say which executions are meant")
     where = Filter(status)._replace(**fields)
-    limit = number(query, "limit", 50, PAGE) or 50
+    limit = number(query, "limit", 50, PAGE, 1)
     try:
         cursor = single(query, "cursor") or None
         page = await call.runtime.store.executions(where, cursor, limit)
@@ -54,7 +54,7 @@ async def history(call: Call) -> Answer:
     """GET /history/{id}: its journal, by pages."""
     query = call.query("after", "limit")
     head = await _head(call)
-    after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000) or 100
+    after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000, 1)
     texts = await journal(call.runtime.store, head.id, after, limit)
     entries = [shown_anyway(text, number) for number, text in enumerate(texts, after + 1)]
     reached = after + len(entries)

@@ -79,7 +79,7 @@ async def _message(call: Call) -> Message:
     if essence(call.header("content-type")) != "text/plain":
         message = read_model(Message, read_json(call.headers, body))
     else:
-        message = Message(content=read_text(body))
+        message = Message(content=read_text(call.headers, body))
     key = idempotency_key(call.headers)
     if key is None or message.id is not None:
         return message

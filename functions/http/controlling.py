@@ -6,7 +6,9 @@ from collections.abc import Awaitable
 
 from ...state.errors import InvalidInput
 from ...state.records import Filter
+from ..event_intake import digest_of
 from .answer import Answer, accepted, json_answer
+from .message import idempotency_key
 from .models import ACTIONS, Bulk, BulkSignal, Decision, Failure, Reason, Signal, Where
 from .outcome import result_url
 from .problem import Refused, status_of
@@ -26,7 +28,9 @@ async def signal(call: Call) -> Answer:
     id = call.path("id")
     call.query()
     body = await call.model(Signal)
-    await call.runtime.signal(id, body.name, body.data, event_id=body.id, source=body.source)
+    key = idempotency_key(call.headers)
+    event_id = body.id or ("" if key is None else digest_of(key))
+    await call.runtime.signal(id, body.name, body.data, event_id=event_id, source=body.source)
     return accepted()
 
 

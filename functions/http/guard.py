@@ -81,7 +81,8 @@ class Guard:
         headers: RawHeaders = scope["headers"]
         if self._token is None:
             return _foreign(headers)
-        if scope["path"] in OPEN or (scope["method"] == "OPTIONS" and scope["path"] == "/"):
+        path: str = scope["path"]
+        if path in OPEN or (scope["method"] == "OPTIONS" and (path == "/" or path.startswith("/events/"))):
             return None
         given = _given_token(headers, scope.get("query_string", b""))
         if given is None:

@@ -12,7 +12,7 @@ from pydantic_core import ValidationError
 
 from ...state.codec import loads
 from ...state.errors import InvalidInput
-from ..event_media import essence, is_json
+from ..event_media import charset, essence, is_json
 from .answer import Receive, Scope
 from .problem import Refused
 
@@ -26,11 +26,10 @@ RawHeaders = list[tuple[bytes, bytes]]
 async def read_body(scope: Scope, receive: Receive, limit: int, hold: Callable[[int], None] | None = None) -> bytes:
     """The whole body. Refused with 413 above ``limit`` bytes, with 415 when it is compressed, with 400 when the client
     went away. ``hold`` is told of each part before it is kept, and may refuse it."""
+    refuse_compressed(scope["headers"])
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and (len(value) > 18 or int(value) > limit):
             raise _too_large(limit)
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise Refused(415, "the body must not be compressed; send it as it is", [("accept-encoding", "identity")])
     chunks: list[bytes] = []
     size = 0
     more = True
@@ -51,6 +50,12 @@ async def read_body(scope: Scope, receive: Receive, limit: int, hold: Callable[[
 
 def _too_large(limit: int) -> Refused:
     return Refused(413, f"the body is larger than {limit} bytes; store the data elsewhere and send a reference")
+
+
+def refuse_compressed(headers: RawHeaders) -> None:
+    """Raise Refused (415) for a body that would have to be unpacked, to whatever size."""
+    if header(headers, b"content-encoding").strip().lower() not in ("", "identity"):
+        raise Refused(415, "the body must not be compressed; send it as it is", [("accept-encoding", "identity")])
 
 
 def header(headers: RawHeaders, name: bytes) -> str:
@@ -79,14 +84,21 @@ def read_json(headers: RawHeaders, body: bytes) -> Any:
     if not is_json(kind):
         named = f"not {essence(kind)[:60]}" if kind else "and none was named"
         raise Refused(415, f"the body must be JSON, {named}; send Content-Type: application/json")
+    _refuse_other_charset(kind)
     try:
         return loads(body)
     except ValueError as error:
         raise Refused(400, f"the body is not valid JSON: {error}") from None
 
 
-def read_text(body: bytes) -> str:
-    """A plain text body. 400 when it is not UTF-8, 422 when there is none."""
+def _refuse_other_charset(kind: str) -> None:
+    if charset(kind) not in ("utf-8", "ascii"):
+        raise Refused(415, f"the body must be UTF-8, not {charset(kind)}; leave charset out of Content-Type")
+
+
+def read_text(headers: RawHeaders, body: bytes) -> str:
+    """A plain text body. 415 for another charset, 400 when it is not UTF-8, 422 when there is none."""
+    _refuse_other_charset(header(headers, b"content-type"))
     if not body:
         raise InvalidInput("the message is empty; send some text")
     try:
@@ -100,7 +112,7 @@ def read_model(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate({} if value is None else value)
     except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors()[:10])
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))[:200] or 'body'}: {e['msg']}" for e in error.errors()[:10])
         raise InvalidInput(f"{wrong}; see /openapi.json for the form") from None
 
 

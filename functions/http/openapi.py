@@ -250,13 +250,13 @@ def _post(
 def _listing() -> tuple[Json, ...]:
     texts = (parameter(name, "query", {"type": "string"}) for name in ("function", "prefix", "parent", "awaits"))
     statuses: Json = {"type": "array", "items": {"enum": list(STATUSES)}}
-    page = (parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200)))
+    page = (parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200, 1)))
     return (parameter("status", "query", statuses), *texts, *page)
 
 
 def _paging(most: int) -> tuple[Json, ...]:
-    return (parameter("after", "query", _whole(2**53)), parameter("limit", "query", _whole(most)))
+    return (parameter("after", "query", _whole(2**53)), parameter("limit", "query", _whole(most, 1)))
 
 
-def _whole(most: int) -> Json:
-    return {"type": "integer", "minimum": 0, "maximum": most}
+def _whole(most: int, least: int = 0) -> Json:
+    return {"type": "integer", "minimum": least, "maximum": most}

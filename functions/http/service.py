@@ -145,11 +145,11 @@ def single(query: dict[str, list[str]], name: str) -> str:
     return values[0]
 
 
-def number(query: dict[str, list[str]], name: str, unsaid: int, most: int) -> int:
-    """A whole number from the query, at least 0 and at most ``most``."""
+def number(query: dict[str, list[str]], name: str, unsaid: int, most: int, least: int = 0) -> int:
+    """A whole number from the query, at least ``least`` and at most ``most``."""
     text = single(query, name)
     if not text and name not in query:
         return unsaid
-    if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text) <= most):
-        raise Refused(400, f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
+    if not (text.isascii() and text.isdecimal() and len(text) < 16 and least <= int(text) <= most):
+        raise Refused(400, f"{name} must be a whole number from {least} to {most}, not {text[:40]!r}")
     return int(text)
