@@ -214,9 +214,10 @@ class Runtime(Control):
     async def result(self, id: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The output of an execution, typed by its function's annotation (InvalidInput when that has changed since), or
         as the plain JSON that was recorded. Raises ExecutionFailed, ExecutionCancelled, ExecutionTerminated,
-        ExecutionStuck, or TimeoutError when it is still going on."""
-        async with asyncio.timeout(None if timeout is None else seconds(timeout)):
-            ending = await self._wait((id,), lambda: self._look_for_end(id))
+        ExecutionStuck, or TimeoutError when it is still going on. ``timeout`` 0 looks once, however long that takes."""
+        limit = None if timeout is None else seconds(timeout)
+        async with asyncio.timeout(limit or None):
+            ending = await self._wait((id,), lambda: self._look_for_end(id), once=limit == 0)
         if ending["type"] == "completed":
             value = ending.get("value")
             return _typed(value, self.functions.get(ending["function"]), id) if typed else value
@@ -225,10 +226,12 @@ class Runtime(Control):
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
-        async with asyncio.timeout(None if timeout is None else seconds(timeout)):
+        limit = None if timeout is None else seconds(timeout)
+        async with asyncio.timeout(limit or None):
             since = self._since.pop((execution, message), 0)
             search = ReplySearch(self.store, execution, message, since)
-            reply = await self._wait((execution, message), lambda: self._look_for_reply(search, execution))
+            look = partial(self._look_for_reply, search, execution)
+            reply = await self._wait((execution, message), look, once=limit == 0)
         if reply["type"] != "reply":
             raise _end_error(execution, reply)
         if "error" in reply:
@@ -236,8 +239,15 @@ class Runtime(Control):
         value = reply.get("value")
         return _typed(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
 
-    async def _wait(self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact:
+    async def _wait(
+        self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], *, once: bool
+    ) -> Fact:
         """What another process may also bring about: listen here and at the store, and look into it now and then."""
+        if once:
+            found = await look()
+            if found is None:
+                raise TimeoutError
+            return found
         waiter = self._awaited.pop(key, None)
         fresh = waiter is not None
         if waiter is None or waiter.cancelled():

@@ -24,8 +24,6 @@ from .problem import settle
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
 
-LAPSE = 0.1  # seconds that a look without waiting may take
-
 
 def result_url(id: str) -> str:
     """Where the outcome of an execution is found."""
@@ -39,7 +37,7 @@ def message_url(execution: str, message: str) -> str:
 
 async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | None:
     """The outcome of an execution; None when it has not ended after ``wait`` seconds."""
-    settled = await settle(runtime.result(id, timeout=max(wait, LAPSE), typed=False))
+    settled = await settle(runtime.result(id, timeout=wait, typed=False))
     error = settled.error
     if error is None:
         return {"id": id, "status": "completed", "result": settled.value}
@@ -53,7 +51,7 @@ async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | 
 
 async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) -> dict[str, Any] | None:
     """The outcome of a message; None when there is no reply after ``wait`` seconds."""
-    settled = await settle(runtime.reply(execution, message, timeout=max(wait, LAPSE), typed=False))
+    settled = await settle(runtime.reply(execution, message, timeout=wait, typed=False))
     error = settled.error
     known: dict[str, Any] = {"id": execution, "message": message}
     if error is None:

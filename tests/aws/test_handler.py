@@ -208,7 +208,9 @@ def test_messages_that_there_is_no_time_for_go_back(night: Make, tmp_path: Path)
 
 
 def test_when_the_time_is_up_the_next_process_goes_on_at_once(night: Make, dsn: str, tmp_path: Path) -> None:
-    status, answer = asked(night(), "POST", "/workflows/long_night", query="id=n-1", seconds=2)
+    handler = night()
+    handler(SWEEP, Context())  # opens the store
+    status, answer = asked(handler, "POST", "/workflows/long_night", query="id=n-1", seconds=4)
     assert (status, answer["status"]) == (202, "running")
     assert (tmp_path / "begun").exists()
     due = stored(dsn, lambda store: store.due(time.time_ns() // 1_000_000))
@@ -221,7 +223,8 @@ def test_when_the_time_is_up_the_next_process_goes_on_at_once(night: Make, dsn: 
 
 def test_after_a_hand_over_the_same_process_serves_on(night: Make, dsn: str, tmp_path: Path) -> None:
     handler = night()
-    assert asked(handler, "POST", "/workflows/long_night", query="id=n-1", seconds=2)[0] == 202
+    handler(SWEEP, Context())  # opens the store
+    assert asked(handler, "POST", "/workflows/long_night", query="id=n-1", seconds=4)[0] == 202
     (tmp_path / "go").touch()
     assert handler(SWEEP, Context())["active"] == 0
     assert asked(handler, "GET", "/results/n-1")[1]["result"] == "by hand"
