@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from ..functions.http.guard import guard
+from ..state.daemons import let_go
 from . import looping
 from .address import adopt, listen
 from .descriptors import connections_within_reach
@@ -97,6 +98,9 @@ async def _serve(place: Place, listening: socket.socket) -> None:
                 server.force_exit = True  # cuts open requests off
                 runtime.engine.ending.hurry()
 
+        pool = let_go(asyncio.get_running_loop())
+        runtime.engine.health.add_numbers("to_thread", pool.numbers)
+        runtime.engine.health.add_check("to_thread", pool.exhausted)
         with ending_in_time(grace, stop, code=FAILED) as ending:
             announce(functions, place, listening)
             parent = asyncio.create_task(_outlive_nobody(place))

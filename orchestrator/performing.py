@@ -97,6 +97,12 @@ class Performer:
     def close(self) -> None:
         self.threads.close()
 
+    def circuits(self) -> dict[str, object]:
+        """How many targets have a circuit, and for how many more seconds which are open."""
+        now = self._clock()
+        left = {name: round((circuit.open_until - now) / 1000, 1) for name, circuit in self._circuits.items()}
+        return {"known": len(left), "open": {name: seconds for name, seconds in left.items() if seconds > 0}}
+
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
         attempt = call.attempt

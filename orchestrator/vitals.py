@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol, runtime_checkable
 
 from ..state.errors import StoreError, StoreLost
 from ..state.quantities import seconds
@@ -11,6 +12,13 @@ from .watchdog import Watchdog
 
 FRESH = 1.0
 """Seconds for which an answer of the store is believed: who asks more often makes it no more work."""
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A store that has numbers to show."""
+
+    def numbers(self) -> dict[str, object]: ...
 
 
 class Probe:
@@ -49,6 +57,10 @@ def show_vitals(engine: Engine) -> Watchdog | None:
     engine.health.add_check("threads", engine.performer.threads.exhausted)
     engine.health.add_numbers("engine", lambda: _numbers(engine))
     engine.health.add_numbers("threads", engine.performer.threads.numbers)
+    engine.health.add_numbers("circuits", engine.performer.circuits)
+    within: object = getattr(engine.store, "inner", engine.store)
+    if isinstance(within, Numbered):
+        engine.health.add_numbers("store", within.numbers)
     bound = seconds(engine.settings.watchdog or 0)
     if not bound:
         return None

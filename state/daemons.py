@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
+from time import monotonic
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -24,8 +25,11 @@ class _Job(NamedTuple):
     call: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    queued: float  # on the monotonic clock
 
 
+STALLED = 10.0
+"""Seconds that a job may wait for a thread before that is a reason to give the process no more work."""
 DEFAULT = 32
 """As many threads as asyncio's own executor has at the most."""
 _Desk = SimpleQueue["_Job | None"]
@@ -47,7 +51,7 @@ class Daemons(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        job = _Job(future, fn, args, kwargs)
+        job = _Job(future, fn, args, kwargs, monotonic())
         with self._lock:
             if self._closed:
                 raise RuntimeError("this pool of threads is closed")
@@ -61,6 +65,26 @@ class Daemons(ThreadPoolExecutor):
             number = self._count
         threading.Thread(target=self._work, args=(job,), name=f"{self._name}-{number}", daemon=True).start()
         return future
+
+    def numbers(self) -> dict[str, object]:
+        """How many threads there are, at most and idle, and how many jobs wait for one, the first since when."""
+        with self._lock:
+            waited = monotonic() - self._waiting[0].queued if self._waiting else 0.0
+            return {
+                "threads": self._count,
+                "idle": len(self._idle),
+                "limit": self._limit,
+                "waiting": len(self._waiting),
+                "waited": round(waited, 1),
+            }
+
+    def exhausted(self) -> str:
+        """Why jobs stand still, when they have done so for a while."""
+        with self._lock:
+            if not self._waiting or monotonic() - self._waiting[0].queued < STALLED:
+                return ""
+            waiting = len(self._waiting)
+            return f"all {self._limit} threads of the pool {self._name} are taken, {waiting} jobs wait for one"
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take nothing more; idle threads end now, busy ones when their job does. ``wait`` is not listened to:
@@ -108,6 +132,8 @@ class Daemons(ThreadPoolExecutor):
             return None
 
 
-def let_go(loop: asyncio.AbstractEventLoop) -> None:
-    """Let what ``asyncio.to_thread`` runs on this loop keep no process, and no end of the loop."""
-    loop.set_default_executor(Daemons(DEFAULT, "overwinter-loop"))
+def let_go(loop: asyncio.AbstractEventLoop) -> Daemons:
+    """Let what ``asyncio.to_thread`` runs on this loop keep no process, and no end of the loop. The pool it runs in."""
+    pool = Daemons(DEFAULT, "overwinter-loop")
+    loop.set_default_executor(pool)
+    return pool

@@ -89,6 +89,10 @@ class DynamoStore(Store):
         """How many requests were sent, by operation of botocore's client."""
         return self._wire.requests
 
+    def numbers(self) -> dict[str, object]:
+        """Of the threads in which requests wait for their answers."""
+        return self._wire.numbers()
+
     async def create(self) -> None:
         self._wire.start()
         try:

@@ -44,6 +44,9 @@ class Wire:
         if self._pool is None:
             self._pool = Daemons(THREADS, "dynamodb")
 
+    def numbers(self) -> dict[str, object]:
+        return {} if self._pool is None else self._pool.numbers()
+
     async def stop(self) -> None:
         pool, self._pool = self._pool, None
         if pool is None:

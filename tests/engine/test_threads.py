@@ -277,6 +277,19 @@ def test_the_pool_is_bounded_keeps_the_order_and_reuses_its_threads() -> None:
         pool.submit(print)
 
 
+def test_a_pool_that_stands_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool, held = Daemons(1, "standing"), Held()
+    running, waiting = pool.submit(held), pool.submit(print)
+    told = {"threads": 1, "idle": 0, "limit": 1, "waiting": 1}
+    assert {name: pool.numbers()[name] for name in told} == told and not pool.exhausted()
+    monkeypatch.setattr("overwinter.state.daemons.STALLED", 0.0)
+    assert pool.exhausted() == "all 1 threads of the pool standing are taken, 1 jobs wait for one"
+    held.free.set()
+    running.result(PATIENCE)
+    waiting.result(PATIENCE)
+    assert not pool.exhausted() and pool.numbers()["waiting"] == 0
+
+
 def test_what_waits_can_be_cancelled_at_the_end_and_threads_go() -> None:
     pool, held = Daemons(1, "leaving"), Held("value")
     running, waiting = pool.submit(held), pool.submit(print)

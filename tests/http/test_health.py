@@ -47,6 +47,8 @@ def test_the_numbers_of_a_process_stand_in_groups(run: Run) -> None:
         await shop.client.get("/executions/nothing")
         told = (await shop.client.get("/stats")).json()
         assert told["cellar"] == {"bottles": 3}
+        assert (told["threads"]["limit"], told["threads"]["spare"], told["threads"]["abandoned"]) == (32, 64, 0)
+        assert told["circuits"]["open"] == {} and told["loop"]["stood"] == 0
         assert told["refused"] == 1 and told["unwanted"] == 0
         engine = told["engine"]
         assert (engine["active"], engine["max_active"], engine["cached"], engine["taken"]) == (0, 1000, 1, 1)
