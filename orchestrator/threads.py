@@ -43,9 +43,11 @@ class _Outcome(NamedTuple):
 class _Job:
     """One call in its thread."""
 
-    __slots__ = ("abandoned", "began", "call", "context", "cut", "ended", "key", "name")
+    __slots__ = ("abandoned", "began", "call", "context", "cut", "ended", "key", "leave", "name", "waiter")
 
-    def __init__(self, name: str, key: str, call: Callable[[], Any]) -> None:
+    def __init__(self, name: str, key: str, call: Callable[[], Any], leave: Callable[[_Job], None]) -> None:
+        self.leave = leave  # what is to be told of the end, on the event loop
+        self.waiter: asyncio.Future[None] | None = None
         self.name = name
         self.key = key
         self.call = call
@@ -62,6 +64,14 @@ class _Job:
             return _Outcome(None, error)
         finally:
             self.ended = True
+
+    def tell(self, _: object) -> None:
+        self.leave(self)  # also when nobody listens any more
+        self.wake()
+
+    def wake(self) -> None:
+        if self.waiter is not None and not self.waiter.done():
+            self.waiter.set_result(None)
 
 
 class Threads:
@@ -84,7 +94,7 @@ class Threads:
         if key and self._abandoned:
             await self._outlast(name, key, limit)
         await self._place()
-        job = _Job(name, key, call)
+        job = _Job(name, key, call, self._ended)
         try:
             if self._daemons is None:
                 self._daemons = Daemons(self.limit + self.spare, "overwinter-call")
@@ -93,10 +103,10 @@ class Threads:
             self._busy -= 1
             raise
         self._jobs[job] = None
-        done.add_done_callback(lambda _: self._ended(job))  # also when nobody listens any more
+        done.add_done_callback(job.tell)
         try:
             if not done.done():
-                await asyncio.wait((done,), timeout=limit)
+                await self._over(job, limit)
         except asyncio.CancelledError:
             self._abandon(job, cut=True)
             raise
@@ -107,6 +117,19 @@ class Threads:
         if outcome.error is not None:
             raise carried(outcome.error)
         return outcome.value
+
+    async def _over(self, job: _Job, limit: float | None) -> None:
+        """Wait until the job has ended, or its time is over. The future itself is not awaited: a cancellation would
+        reach it, and then nobody would hear of the end of the thread."""
+        loop = asyncio.get_running_loop()
+        job.waiter = loop.create_future()
+        timer = None if limit is None else loop.call_later(limit, job.wake)
+        try:
+            await job.waiter
+        finally:
+            job.waiter = None
+            if timer is not None:
+                timer.cancel()
 
     def close(self) -> None:
         """Idle threads end; what runs is left alone. May be used again."""
