@@ -14,6 +14,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
+# How many tests run at once; those of one file never do.
+WORKERS ?= 2
 
 help: ## list what can be done
 	@echo "overwinter: make TARGET"
@@ -24,8 +26,8 @@ setup: .venv/.dev ## make .venv with everything that development needs
 demo: .venv/.core ## 200 conversations, the server killed in the middle, nothing lost
 	@$(BIN)/python examples/demo.py $(ARGS)
 
-test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some)
-	@$(BIN)/python -m pytest $(ARGS)
+test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some, WORKERS=0 for one after another)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .

@@ -22,7 +22,7 @@ from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
 from .mailbox import Letter, Mailbox
 from .offering import Offering
-from .transition import Commit, Transition, change_of, child_post, hand_over, merge, stuck
+from .transition import Commit, Told, Transition, change_of, child_post, hand_over, merge, stuck, told
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -35,6 +35,13 @@ READING = "mail"
 
 class Activation:
     """The live state of one execution in this process. Made by the engine when a lease is granted."""
+
+    __slots__ = (
+        "awaits", "base", "broken", "committing", "deadlines", "decider", "durable", "effects", "engine", "facts",
+        "function", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent", "paused",
+        "pending", "reopened", "scheduled", "settling", "stale", "state", "status", "suspect", "timer", "unread",
+        "version", "withheld",
+    )  # fmt: skip
 
     def __init__(self, engine: Engine, head: Head, decider: Decider) -> None:
         self.engine = engine
@@ -52,17 +59,17 @@ class Activation:
         self.last_at = head.updated
         self.mailbox = Mailbox(head.id, head.arrivals)
         self.deadlines = Deadlines(engine.clock)
-        self.offering = Offering(self, self.mailbox, self.deadlines)
+        self.offering = Offering(self.mailbox, self.deadlines)
         self.facts: list[Fact] = []
-        self.effects = Effects(self, engine.loop, engine.performer)
+        self.effects = Effects(engine.loop, engine.performer)
         self.withheld: list[Effect] = []  # effects decided while paused
         self.pending = Transition(engine.store.payload_limit)  # taken and not yet handed to the store
-        self.durable: list[tuple[Fact, asyncio.Future[None]]] = []  # who waits for the commit of a fact
+        self.durable: list[Told] = []  # who waits for the commit of a fact
         self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
         self.unread: tuple[str, int, list[Fact]] | None = None  # state, first entry and journal to be replayed
         self.loading = True
         self.broken = ""  # what can't be read of this execution in the store
-        self.committing = False
+        self.committing: Commit | None = None  # the append under way
         self.scheduled = False
         self.nudged = False  # mail is known to wait in the store
         self.reopened = False  # it had failed, and is to go on
@@ -122,7 +129,7 @@ class Activation:
 
     def unsettled(self) -> bool:
         """Whether something that was told is still to be recorded."""
-        return not self.over and bool(self.facts or self.committing)
+        return not self.over and bool(self.facts or self.committing is not None)
 
     def schedule(self) -> None:
         if not self.scheduled and not self.over:
@@ -133,11 +140,11 @@ class Activation:
 
     def turn(self) -> None:
         self.scheduled = False
-        if self.over or self.committing or self.loading:
+        if self.over or self.committing is not None or self.loading:
             return  # what ends these schedules the next turn
         self.offering.begin()
         try:
-            decision = self._decide_nothing() if self.broken else self._decide()
+            decision = self._decide()
         except OverwinterError as error:
             decision = stuck(f"{type(error).__name__}: {error}")
         except KeyboardInterrupt:
@@ -150,6 +157,8 @@ class Activation:
 
     def _decide(self) -> Decision:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
+        if self.broken:  # it can't go on here: only a verb can change anything
+            return self.offering.mail(self, is_stuck=True) or stuck(self.broken)
         replayed = self._replay()
         facts, self.facts = self.facts, []
         for number, fact in enumerate(facts):
@@ -169,11 +178,11 @@ class Activation:
         while merged is None or merged.status not in FINAL:
             before = len(self.pending.consumed)
             if self.mailbox:
-                verb = self.offering.mail(is_stuck=merged is not None and merged.status == "stuck")
+                verb = self.offering.mail(self, is_stuck=merged is not None and merged.status == "stuck")
                 if verb is not None:
                     return verb
             if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
-                if merged.status == "stuck" or not self.offering.timers():
+                if merged.status == "stuck" or not self.offering.timers(self):
                     return merged
                 clean = False
             clean = clean and (merged is None or not merged.perform)
@@ -188,10 +197,6 @@ class Activation:
         self.deadlines.note(decision)
         self.pending.add(decision)
         return decision
-
-    def _decide_nothing(self) -> Decision:
-        """It can't go on here: only a verb can change anything."""
-        return self.offering.mail(is_stuck=True) or stuck(self.broken)
 
     def _replay(self) -> bool:
         """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
@@ -212,7 +217,7 @@ class Activation:
 
     def _after_the_end(self) -> Decision:
         """The execution has ended: posts are confirmed, and only ``retry`` says something to a failed one."""
-        if self.offering.after_the_end(telling=bool(self.settling or self.effects)):
+        if self.offering.after_the_end(self, telling=bool(self.settling or self.effects)):
             self.reopened = self.stale = True
             self.settling = None
             return self._reopening()
@@ -230,7 +235,9 @@ class Activation:
         op = f"blob {letter.mail.seq}"
         if op not in self.effects:
             self.effects.run(
-                op, partial(self.engine.delivery.bring, self, op, partial(self.engine.fill, self.id, [letter.fact]))
+                self,
+                op,
+                partial(self.engine.delivery.bring, self, op, partial(self.engine.fill, self.id, [letter.fact])),
             )
 
     def give_up(self, message: str) -> None:
@@ -253,9 +260,9 @@ class Activation:
             decision.perform, decision.status, decision.wake, decision.immediate = [], "paused", None, False
         elif self.withheld:
             decision.perform, self.withheld = self.withheld + decision.perform, []
-        missing = self.offering.missing(self.engine.store)
+        missing = self.offering.missing(self, self.engine.store)
         if missing is not None and READING not in self.effects:
-            self.effects.run(READING, partial(self.engine.delivery.bring, self, READING, missing))
+            self.effects.run(self, READING, partial(self.engine.delivery.bring, self, READING, missing))
         look = self.deadlines.look
         handed = self.engine.draining and hand_over(decision, begun=self.stale)
         self.stale = self.stale or handed
@@ -265,7 +272,7 @@ class Activation:
         nothing = self.pending.empty() and not self.deadlines.ripe()
         if waits and not self.nudged and (decision.immediate or nothing):
             self._watch(decision)  # an immediate effect's cause is committed together with its result
-            self.effects.perform(decision.perform)
+            self.effects.perform(self, decision.perform)
         else:
             self._commit(decision, release=not waits)
 
@@ -276,7 +283,7 @@ class Activation:
         if self.status != "stuck" or self.awaits != decision.error:
             fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
             self.pending.take(fact)
-            self.pending.notable.append(fact)
+            self.pending.note(fact)
         decision.awaits, decision.wake, decision.perform, decision.entries = decision.error, None, [], []
 
     def _begin_end(self, decision: Decision) -> None:
@@ -290,46 +297,48 @@ class Activation:
             self.settling.append(child_post(self.id, self.parent, self.pending.ending()))
         decision.perform = list(self.settling)
         if decision.status == "terminated":
-            self.effects.run("children", partial(self.engine.delivery.end_children, self))
+            self.effects.run(self, "children", partial(self.engine.delivery.end_children, self))
 
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
         change = change_of(self, decision, carried, release=release)
-        durable = [done for fact, done in self.durable if not any(fact is waiting for waiting in self.facts)]
-        self.durable = [(fact, done) for fact, done in self.durable if done not in durable]
+        durable, self.durable = told(self.durable, self.facts)
         self.nudged = False
-        self.committing = True
-        self._submit(Commit(change, decision, carried, durable), 0)
+        self.committing = Commit(change, decision, carried, durable)
+        self._submit()
 
-    def _submit(self, commit: Commit, tries: int) -> None:
-        if not self.over:
-            asked = self.engine.clock()
+    def _submit(self) -> None:
+        commit = self.committing
+        if not self.over and commit is not None:
+            commit.asked = self.engine.clock()
             append = asyncio.ensure_future(self.engine.store.append(commit.change))
-            append.add_done_callback(lambda done: self._committed(done, commit, tries, asked))
+            append.add_done_callback(self._committed)
 
-    def _committed(self, done: asyncio.Future[Appended], commit: Commit, tries: int, asked: int) -> None:
+    def _committed(self, done: asyncio.Future[Appended]) -> None:
+        commit = self.committing
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
-        if self.over or (done.cancelled() and self.interrupted()):
+        if commit is None or self.over or (done.cancelled() and self.interrupted()):
             return
         if error is None:
-            self._advance(commit, done.result(), asked)
+            self._advance(commit, done.result())
         elif isinstance(error, StoreError) and not isinstance(error, Conflict):
-            pause = min(5.0, 0.05 * 2**tries)
+            pause = min(5.0, 0.05 * 2**commit.tries)
+            commit.tries += 1
             said = "execution %s: the store refused a commit (%s); again in %.2f s"
             log.log(failures.level(error), said, self.id, error, pause)
-            self.engine.loop.call_later(pause, self._submit, commit, tries + 1)
+            self.engine.loop.call_later(pause, self._submit)
         elif isinstance(error, InvalidInput):  # too big for this store, and it would be again
-            self.committing = False
+            self.committing = None
             self.give_up(f"{type(error).__name__}: {error}")
         else:
             if not (isinstance(error, Conflict) or done.cancelled()):
                 log.error("execution %s: the commit failed", self.id, exc_info=error)
             self.engine.lost(self)
 
-    def _advance(self, commit: Commit, answer: Appended, asked: int) -> None:
+    def _advance(self, commit: Commit, answer: Appended) -> None:
         change, looked = commit.change, self.deadlines.look is not None
-        self.deadlines.asked(asked)
-        self.committing = False
+        self.deadlines.asked(commit.asked)
+        self.committing = None
         self.version += 1
         self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
         self.status = change.status
@@ -349,7 +358,7 @@ class Activation:
         if answer.mail is not None:
             self.receive(answer.mail, answer.arrivals)
         self._watch(commit.decision)
-        self.effects.perform(commit.decision.perform)
+        self.effects.perform(self, commit.decision.perform)
         if self.facts or self.nudged or looked or change.release:
             self.schedule()
 

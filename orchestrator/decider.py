@@ -97,24 +97,14 @@ class Decision:
     """What a decider wants after the facts it was offered."""
 
     __slots__ = (
-        "abandon",
-        "awaits",
-        "base",
-        "entries",
-        "error",
-        "immediate",
-        "note",
-        "outside",
-        "perform",
-        "state",
-        "status",
+        "abandon", "awaits", "base", "entries", "error", "immediate", "note", "outside", "perform", "state", "status",
         "wake",
-    )
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.entries: list[Fact] = []  # own entries, journaled after the taken facts
         self.perform: list[Effect] = []  # each effect appears in one decision only
-        self.abandon: list[str] = []  # ops whose running effects are no longer wanted
+        self.abandon: Sequence[str] = ()  # ops whose running effects are no longer wanted
         self.status = "waiting"  # one of records.STATUSES; a final one comes with its final entry
         self.wake: int | None = None  # earliest deadline of timers, timeouts and durable retries
         self.outside = False  # ``wake`` is a timer's, and something from outside may be meant to precede it

@@ -44,12 +44,12 @@ class Host(Sink, Protocol):
 
 
 class Effects:
-    """Those of one activation, by operation."""
+    """Those of one activation, by operation. It holds its host only while something runs, so that an execution
+    that has gone is freed at once."""
 
-    __slots__ = ("_cut", "_host", "_loop", "_performer", "_running")
+    __slots__ = ("_cut", "_loop", "_performer", "_running")
 
-    def __init__(self, host: Host, loop: asyncio.AbstractEventLoop, performer: Performer) -> None:
-        self._host = host
+    def __init__(self, loop: asyncio.AbstractEventLoop, performer: Performer) -> None:
         self._loop = loop
         self._performer = performer
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -61,19 +61,19 @@ class Effects:
     def __bool__(self) -> bool:
         return bool(self._running)
 
-    def perform(self, effects: Iterable[Effect]) -> None:
+    def perform(self, host: Host, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Invoke):
-                task = self._loop.create_task(self._performer.invoke(self._host.id, effect, self._host))
+                task = self._loop.create_task(self._performer.invoke(host.id, effect, host))
                 self._running[effect.op] = task
-                task.add_done_callback(partial(self._left, effect.op, effect))
+                task.add_done_callback(partial(self._left, host, effect.op, effect))
             else:
-                self.run(effect.op, partial(self._host.deliver, effect))
+                self.run(host, effect.op, partial(host.deliver, effect))
 
-    def run(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+    def run(self, host: Host, op: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that ends in one fact of that operation, as every effect does."""
-        self._running[op] = task = self._loop.create_task(self._guarded(op, work))
-        task.add_done_callback(partial(self._left, op, None))
+        self._running[op] = task = self._loop.create_task(self._guarded(host, op, work))
+        task.add_done_callback(partial(self._left, host, op, None))
 
     def told(self, fact: Fact) -> None:
         """The fact in which an effect ends has come; ``begun`` alone comes before it."""
@@ -96,20 +96,20 @@ class Effects:
     def cancel_all(self) -> None:
         self.cancel(list(self._running))
 
-    async def _guarded(self, op: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def _guarded(self, host: Host, op: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
         except StoreCorrupt as error:
             self._running.pop(op, None)
-            self._host.give_up(damaged(error))
+            host.give_up(damaged(error))
         except StoreError as error:
-            log.warning("execution %s: operation %s is begun again (%s)", self._host.id, op, error)
-            self._host.lose()
+            log.warning("execution %s: operation %s is begun again (%s)", host.id, op, error)
+            host.lose()
         except Exception:  # the edge to stores: an effect that can't end must not hold the execution for ever
-            log.exception("execution %s: operation %s can't be carried out; it is begun again", self._host.id, op)
-            self._host.lose()
+            log.exception("execution %s: operation %s can't be carried out; it is begun again", host.id, op)
+            host.lose()
 
-    def _left(self, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
+    def _left(self, host: Host, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
         """A task is done: it has reported or was given up, or else it died."""
         if self._running.get(op) is not task:
             return
@@ -117,10 +117,10 @@ class Effects:
             del self._running[op]
             return
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if call is None or isinstance(error, KeyboardInterrupt) or self._host.interrupted():
-            self._host.lose()
+        if call is None or isinstance(error, KeyboardInterrupt) or host.interrupted():
+            host.lose()
         else:
-            self._host.report(self._performer.died(call, error))
+            host.report(self._performer.died(call, error))
 
 
 _CALL = Performer.invoke.__code__

@@ -200,7 +200,7 @@ class Engine:
     def _known(self, id: str) -> int | None:
         """The version whose state is here, or will be when the store comes to look: a release may be on its way."""
         active = self.active.get(id)
-        if active is not None and active.committing and not active.stale and self.cache.size:
+        if active is not None and active.committing is not None and not active.stale and self.cache.size:
             return active.version + 1
         return self.cache.version(id)
 
@@ -257,7 +257,7 @@ class Engine:
             return
         entries = accepted.entries
         if entries is None or head.status in FINAL or lacks(entries):
-            activation.effects.run("load", partial(self._load_slowly, activation, head, entries))
+            activation.effects.run(activation, "load", partial(self._load_slowly, activation, head, entries))
         else:
             try:
                 self._load(activation, head, decode_all(entries, head.base))
@@ -269,7 +269,7 @@ class Engine:
         earlier = self.active.get(activation.id)
         self.active[activation.id] = activation
         activation.facts += self.leases.unheard.pop(activation.id, ())
-        if earlier is not None and not earlier.committing:
+        if earlier is not None and earlier.committing is None:
             earlier.stop()
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:

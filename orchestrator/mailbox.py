@@ -7,8 +7,7 @@ not here is known to be missing (``more``), so that nobody goes to rest on a mai
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import NamedTuple
 
 from ..state.records import MAIL_BATCH, Mail
@@ -39,12 +38,12 @@ class Lane:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.held: deque[Letter] = deque()
+        self.held: list[Letter] = []
         self.upto = 0
         self.more = False
         self.left = False  # mail was left in the store since the last page was asked for
         self.searched = 0  # up to which number verbs have been looked for
-        self.ahead: set[int] = set()
+        self.ahead: Set[int] = frozenset()
 
     def add(self, mail: Mail) -> None:
         """The next mail of the lane, as far as there is room for it."""
@@ -62,6 +61,8 @@ class Lane:
 
 class Mailbox:
     """``arrivals`` is how many mails the store has told of."""
+
+    __slots__ = ("_id", "arrivals", "lanes")
 
     def __init__(self, id: str, arrivals: int) -> None:
         self.arrivals = arrivals
@@ -119,7 +120,7 @@ class Mailbox:
     def remove(self, letter: Letter) -> None:
         held = self.lanes[letter.mail.lane > 0].held
         if held[0] is letter:
-            held.popleft()
+            del held[0]
         else:
             held.remove(letter)
 
@@ -160,7 +161,7 @@ class Mailbox:
             letters = [Letter(mail, read_mail(mail)) for mail in fresh]
             found = [letter for letter in letters if wanted(*letter)]
             lane.held.extend(found)
-            lane.ahead.update(letter.mail.seq for letter in found)
+            lane.ahead = {*lane.ahead, *(letter.mail.seq for letter in found)}
             place = page[-1].seq if page else place
             if found:
                 return place

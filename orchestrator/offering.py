@@ -4,7 +4,7 @@ deadline, then what came after it. Verbs are carried out here; the decider never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -24,9 +24,8 @@ class Pending(Protocol):
     """What the next commit will carry."""
 
     @property
-    def consumed(self) -> list[int]: ...
-    @property
-    def notable(self) -> list[Fact]: ...
+    def consumed(self) -> Sequence[int]: ...
+    def note(self, fact: Fact) -> None: ...
     def full(self) -> bool: ...
     def take(self, fact: Fact) -> None: ...
     def consume(self, mail: Mail, *, journal: bool) -> None: ...
@@ -52,8 +51,9 @@ class Host(Protocol):
 class Offering:
     """For one execution, over its mailbox and deadlines."""
 
-    def __init__(self, host: Host, mailbox: Mailbox, deadlines: Deadlines) -> None:
-        self._host = host
+    __slots__ = ("_deadlines", "_fired", "_halted", "_mailbox", "_now", "_stopped")
+
+    def __init__(self, mailbox: Mailbox, deadlines: Deadlines) -> None:
         self._mailbox = mailbox
         self._deadlines = deadlines
         self._stopped = False  # mail that could be offered waits for a blob or for the next commit
@@ -69,12 +69,12 @@ class Offering:
 
     # -- mail ----------------------------------------------------------------------------------------
 
-    def mail(self, *, is_stuck: bool) -> Decision | None:
+    def mail(self, host: Host, *, is_stuck: bool) -> Decision | None:
         """Offer the mailbox, control lane first. A decision when a verb decides instead of the decider."""
-        host, mailbox = self._host, self._mailbox
+        mailbox = self._mailbox
         pending = host.pending
         self._stopped = False
-        for letter in mailbox.letters(None if host.paused or is_stuck else self._due()):
+        for letter in mailbox.letters(None if host.paused or is_stuck else self._due(host)):
             mail, fact = letter
             if "blob" in fact:
                 self._stopped = True
@@ -85,13 +85,13 @@ class Offering:
                 break
             if fact["type"] in VERBS:
                 mailbox.remove(letter)
-                decision = self._apply(mail, fact)
+                decision = self._apply(host, mail, fact)
                 if decision is not None:
                     return decision
             elif not (host.paused or is_stuck):
                 if fact["type"] == UNREADABLE:
                     return _halt(fact["error"])
-                waited = self._waited(letter)
+                waited = self._waited(host, letter)
                 verdict = host.decider.offer(fact)
                 if verdict is not Verdict.LATER:
                     mailbox.remove(letter)
@@ -100,20 +100,20 @@ class Offering:
         self._halted = host.paused or is_stuck
         return None
 
-    def _waited(self, letter: Letter) -> bool:
+    def _waited(self, host: Host, letter: Letter) -> bool:
         """Whether it was taken up long after it came; it says so then. What follows from it begins only now, and
         so do the deadlines of what follows."""
-        self._now = self._now or self._host.now()
+        self._now = self._now or host.now()
         if self._now - letter.mail.at < WAITED:
             return False
         letter.fact["taken"] = self._now
         return True
 
-    def _apply(self, mail: Mail, fact: Fact) -> Decision | None:
-        host, kind = self._host, fact["type"]
+    def _apply(self, host: Host, mail: Mail, fact: Fact) -> Decision | None:
+        kind = fact["type"]
         if kind == "terminated":
             host.pending.consume(mail, journal=True)
-            host.pending.notable.append(fact)
+            host.pending.note(fact)
             host.broken = ""  # it matters no more
             decision = Decision()
             decision.status = "terminated"
@@ -128,32 +128,32 @@ class Offering:
             host.paused = False
         return None
 
-    def after_the_end(self, *, telling: bool) -> bool:
+    def after_the_end(self, host: Host, *, telling: bool) -> bool:
         """The execution has ended: late mail is dropped, until ``retry`` opens a failed one again, once its end is
         told. Whether it is opened again; mail behind that waits."""
         for letter in self._mailbox.letters():
-            reopens = letter.fact["type"] == "retry" and self._host.status == "failed"
+            reopens = letter.fact["type"] == "retry" and host.status == "failed"
             if reopens and telling:
                 continue
             self._mailbox.remove(letter)
-            self._host.pending.consume(letter.mail, journal=reopens)
+            host.pending.consume(letter.mail, journal=reopens)
             if reopens:
                 return True
         return False
 
     # -- timers --------------------------------------------------------------------------------------
 
-    def _due(self) -> int | None:
+    def _due(self, host: Host) -> int | None:
         if self._deadlines.wake is None:
             return None
-        self._now = self._now or self._host.now()
+        self._now = self._now or host.now()
         due = self._deadlines.due(self._now)
         return None if due == self._fired else due
 
-    def timers(self) -> bool:
+    def timers(self, host: Host) -> bool:
         """Offer the timers of the earliest deadline, and queue the retries, if it has come and everything that came
         in time was offered. Whether the decider is to be asked again."""
-        host, due = self._host, self._due()
+        due = self._due(host)
         if due is None or self._stopped or host.paused or host.pending.full():
             return False
         if self._deadlines.open(due) or self._hides(due):
@@ -174,16 +174,16 @@ class Offering:
 
     # -- what is not in memory -----------------------------------------------------------------------
 
-    def missing(self, store: Store) -> Callable[[], Coroutine[Any, Any, None]] | None:
+    def missing(self, host: Host, store: Store) -> Callable[[], Coroutine[Any, Any, None]] | None:
         """The reading that is needed before there is more to offer."""
         mailbox = self._mailbox
         if not mailbox.partial():
             return None
-        halted = self._halted and self._host.status not in FINAL
+        halted = self._halted and host.status not in FINAL
         lane = mailbox.unread(halted=halted)
         if lane is not None:
             return partial(mailbox.search_verbs if halted else mailbox.read, store, lane)
-        due = None if halted else self._due()
+        due = None if halted else self._due(host)
         if due is not None and self._deadlines.told(due) and self._hides(due):
             return partial(self._search, store, due)
         return None

@@ -18,7 +18,7 @@ from typing import Protocol
 from ..state.errors import OverwinterError
 from ..state.records import Accepted, Head, Mail
 from .decider import Decider, Effect, Fact, Function, Invoke, Verdict
-from .effects import Effects
+from .effects import Effects, Host
 from .entries import decode
 from .stuck import QUARANTINED
 
@@ -47,14 +47,10 @@ class Turns(Protocol):
         ...
 
 
-class Defendant(Protocol):
+class Defendant(Host, Protocol):
     """An execution that was granted: an activation."""
 
     effects: Effects
-
-    def give_up(self, message: str) -> None:
-        """It is stuck with that."""
-        ...
 
 
 class Suspects:
@@ -116,7 +112,7 @@ class Suspects:
         if verdict:
             who.give_up(verdict)
         elif 0 < self._limit == head.deaths:
-            who.effects.run("load", partial(self._condemn, who, head, accepted, function))
+            who.effects.run(who, "load", partial(self._condemn, who, head, accepted, function))
         else:
             return False
         return True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..state.codec import clean
 from ..state.errors import PayloadTooLarge
@@ -28,9 +29,9 @@ class Transition:
     def __init__(self, limit: int) -> None:
         self.limit = limit  # bytes that one value may have
         self.entries: list[str] = []
-        self.consumed: list[int] = []
+        self.consumed: Sequence[int] = ()
         self.blobs: dict[str, bytes] = {}
-        self.notable: list[Fact] = []  # entries that somebody may be waiting for
+        self.notable: Sequence[Fact] = ()  # entries that somebody may be waiting for
         self.size = 0  # about how many bytes it has
 
     def empty(self) -> bool:
@@ -46,7 +47,7 @@ class Transition:
 
     def consume(self, mail: Mail, *, journal: bool) -> None:
         """The mail is dealt with; its text becomes an entry as it is."""
-        self.consumed.append(mail.seq)
+        self.consumed = (*self.consumed, mail.seq)
         if journal:
             self.entries.append(mail.body)
             self.size += len(mail.body)
@@ -71,7 +72,11 @@ class Transition:
                     raise
                 self.take(fact)
             if fact["type"] in _NOTABLE:
-                self.notable.append(fact)
+                self.note(fact)
+
+    def note(self, fact: Fact) -> None:
+        """Somebody may be waiting for this entry."""
+        self.notable = (*self.notable, fact)
 
     def ending(self) -> Fact:
         """The final entry that this transition carries."""
@@ -111,13 +116,32 @@ def change_of(activation: Activation, decision: Decision, carried: Transition, *
     )
 
 
-class Commit(NamedTuple):
-    """One append under way."""
+Told = tuple[Fact, asyncio.Future[None]]
+"""A fact, and who waits for the commit that carries it."""
 
-    change: Change
-    decision: Decision
-    carried: Transition
-    durable: list[asyncio.Future[None]]
+
+def told(waiting: list[Told], later: Sequence[Fact]) -> tuple[Sequence[asyncio.Future[None]], list[Told]]:
+    """Who is told by this commit, and who waits on, because his fact is one of those that the next one carries."""
+    if not waiting:
+        return (), waiting
+    on = [one for one in waiting if any(one[0] is fact for fact in later)]
+    return [one[1] for one in waiting if one not in on], on
+
+
+class Commit:
+    """One append under way. ``asked``: when the store was asked the last time, and after how many ``tries``."""
+
+    __slots__ = ("asked", "carried", "change", "decision", "durable", "tries")
+
+    def __init__(
+        self, change: Change, decision: Decision, carried: Transition, durable: Sequence[asyncio.Future[None]]
+    ) -> None:
+        self.change = change
+        self.decision = decision
+        self.carried = carried
+        self.durable = durable
+        self.asked = 0
+        self.tries = 0
 
 
 def stuck(message: str) -> Decision:
@@ -139,7 +163,7 @@ def hand_over(decision: Decision, *, begun: bool) -> bool:
 def merge(first: Decision, second: Decision) -> Decision:
     """Two decisions of one turn as one; the later one knows the state."""
     second.perform = [effect for effect in first.perform if effect.op not in second.abandon] + second.perform
-    second.abandon = first.abandon + second.abandon
+    second.abandon = (*first.abandon, *second.abandon)
     second.base = first.base if second.base is None else second.base
     second.immediate = second.immediate and not first.perform
     return second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from .decider import Fact
@@ -15,7 +16,7 @@ class Waiters:
         self._ends: dict[str, set[asyncio.Future[Fact]]] = {}
         self._replies: dict[tuple[str, str], set[asyncio.Future[Fact]]] = {}
 
-    def announce(self, id: str, function: str, notable: list[Fact]) -> None:
+    def announce(self, id: str, function: str, notable: Sequence[Fact]) -> None:
         """Tell who waits: the entry and the function's name."""
         for fact in notable:
             replies = fact["type"] == "reply"

@@ -52,7 +52,7 @@ class Child(Operation[T]):
         elif self.detached:
             pass  # it is started all the same; nobody waits for that any more
         elif op in run.unsent:
-            run.leaving.add(op)
+            run.leaving[op] = None
         else:
             run.children.pop(self.id, None)
             tell_to_cancel(run, op, self.id)

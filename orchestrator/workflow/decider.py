@@ -44,6 +44,8 @@ class Code(Protocol):
 class WorkflowDecider:
     """Implements ``Decider`` for one execution of a workflow."""
 
+    __slots__ = ("_closed", "_first", "_id", "_kept", "_length", "_over", "_run", "_taken", "_workflow")
+
     def __init__(self, workflow: Code, id: str) -> None:
         self._workflow = workflow
         self._id = id
@@ -64,6 +66,8 @@ class WorkflowDecider:
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
         self._length = first - 1 + len(entries)
+        if not entries:
+            return
         journal = reopened(entries)
         run, facts = self._run, journal.entries
         begun = max((index for index, entry in enumerate(facts) if entry["type"] == "checkpoint"), default=-1)
@@ -171,6 +175,7 @@ class WorkflowDecider:
             self._run.halt()
             self._run.turn()
             self._run.ops.clear()
+            self._run.main = None
 
     # -- facts ---------------------------------------------------------------------------------------
 
@@ -259,13 +264,16 @@ class WorkflowDecider:
     def _collect(self, decision: Decision) -> None:
         """What the code has ordered since the last decision."""
         run = self._run
-        decision.entries.extend(run.own.values())
+        if run.own:
+            decision.entries.extend(run.own.values())
+            run.own.clear()
         decision.perform.extend(run.calls.take())
-        decision.perform.extend(run.fresh.values())
-        decision.abandon.extend(run.abandoned)
-        run.own.clear()
-        run.fresh.clear()
-        run.abandoned.clear()
+        if run.fresh:
+            decision.perform.extend(run.fresh.values())
+            run.fresh.clear()
+        if run.abandoned:
+            decision.abandon = [*decision.abandon, *run.abandoned]
+            run.abandoned.clear()
 
     def _begin_anew(self, decision: Decision) -> bool:
         """A checkpoint that was asked for is written when everything before it is settled."""

@@ -148,7 +148,7 @@ def sent(run: Run, fact: Fact) -> bool:
     else:
         run.children.pop(effect.id, None)
         if effect.op in run.leaving:
-            run.leaving.discard(effect.op)
+            del run.leaving[effect.op]
             tell_to_cancel(run, effect.op, effect.id)
     return True
 
@@ -160,7 +160,7 @@ def child(run: Run, fact: Fact) -> bool:
     if not isinstance(op, Child):
         if key is None or run.unsent.pop(key, None) is None:
             return False
-        run.leaving.discard(key)
+        run.leaving.pop(key, None)
         run.fresh.pop(key, None)
         run.children.pop(fact["id"], None)
         advance(run, fact)

@@ -16,7 +16,7 @@ import weakref
 import zlib
 from asyncio.events import _get_running_loop, _set_running_loop  # pyright: ignore[reportPrivateUsage]  # the documented way for loops to say which one runs
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from types import FrameType
@@ -91,7 +91,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.halted = False
         self.spinning = False
         self.quiet = False  # replaying: what is reported was reported before
-        self.orphans: weakref.WeakSet[Any] = weakref.WeakSet()  # coroutines that are to become tasks later
+        self._orphans: weakref.WeakSet[Any] | None = None
         self._ready: deque[Any] = deque()  # Handle and Timer; their parts are private to type checkers
         self._tasks: list[Task[Any]] = []
         self._tasks_limit = 64
@@ -137,7 +137,7 @@ class Loop(asyncio.AbstractEventLoop):
         """Nothing runs any more; ``shut`` then unwinds what is suspended."""
         self.halted = True
         self._ready.clear()
-        self.call_soon = self._drop_soon  # type: ignore[method-assign]  # costs nothing while it runs
+        self.call_soon = _drop_soon  # type: ignore[method-assign]  # costs nothing while it runs, and holds no loop
 
     def shut(self) -> None:
         """Unwind everything that is suspended, without effects, so that nothing is left to be collected."""
@@ -152,7 +152,8 @@ class Loop(asyncio.AbstractEventLoop):
             for task in self._tasks:
                 if not task.done():
                     _unwind(task.get_coro())
-            for orphan in list(self.orphans):
+                    task.cancel()  # it and what it waits for let go of each other
+            for orphan in list(self._orphans or ()):
                 orphan.close()
             for reference in self._generators:
                 generator = reference()
@@ -170,8 +171,11 @@ class Loop(asyncio.AbstractEventLoop):
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks_limit = max(64, 2 * len(self._tasks))
 
-    def _drop_soon(self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
-        return Handle(callback, args, context or copy_context())
+    def expect(self, coroutines: Iterable[Coroutine[Any, Any, Any]]) -> None:
+        """These are to become tasks later; until then they are closed with the loop."""
+        if self._orphans is None:
+            self._orphans = weakref.WeakSet()
+        self._orphans.update(coroutines)
 
     def _generators_begin(self, generator: AsyncGenerator[Any, Any]) -> None:
         self._generators.append(weakref.ref(generator))
@@ -295,6 +299,11 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
 for _name in vars(asyncio.AbstractEventLoop):
     if not _name.startswith("_") and _name not in vars(Loop):
         setattr(Loop, _name, _refusing(_name))
+
+
+def _drop_soon(callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:
+    """What a loop that was halted does with a callback."""
+    return Handle(callback, args, context or copy_context())
 
 
 async def _result(future: Awaitable[T]) -> T:

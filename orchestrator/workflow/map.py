@@ -119,7 +119,7 @@ class Branching(Scope):
         without arguments (a step), or an awaitable, such as an operation. Results and errors as in ``map``."""
         run, op = self._run, self._next()
         coroutines = [branch for branch in branches if asyncio.iscoroutine(branch)]
-        run.loop.orphans.update(coroutines)
+        run.loop.expect(coroutines)
 
         def start(index: int) -> asyncio.Future[Any]:
             branch = branches[index]

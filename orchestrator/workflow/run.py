@@ -5,7 +5,7 @@ done, and what the journal holds ahead while it is replayed. Operations order he
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Set
 from typing import TYPE_CHECKING, Any, cast
 
 from ...state.codec import Writer, stored
@@ -42,6 +42,13 @@ class Origin:
 class Run:
     """State and services of one life. Pure: nothing here reaches outside."""
 
+    __slots__ = (
+        "_reason", "abandoned", "accept", "calls", "cancelling", "children", "ending", "events", "following", "fresh",
+        "function", "halted", "id", "leaving", "listeners", "loop", "main", "note", "number", "ops", "origin", "own",
+        "passed", "people", "policy", "recorded", "renewed", "replaying", "result", "retried", "skipped", "stuck",
+        "timers", "unsent",
+    )  # fmt: skip
+
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
         self.id = id
         self.function = function
@@ -52,7 +59,7 @@ class Run:
         self.ops: dict[str, Operation[Any]] = {}
         self.fresh: dict[str, Effect] = {}  # ordered and not handed out; calls are in self.calls
         self.unsent: dict[str, Spawn | Post] = {}  # not yet confirmed
-        self.leaving: set[str] = set()  # children to cancel as soon as their start is confirmed
+        self.leaving: dict[str, None] = {}  # children to cancel as soon as their start is confirmed
         self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
         self.people: dict[str, Operation[Any]] = {}  # what somebody outside is to do
         self.own: dict[str, Fact] = {}  # entries to journal
@@ -70,9 +77,9 @@ class Run:
         self._reason = ""
         self.stuck = ""
         self.replaying = False
-        self.skipped: set[str] = set()  # events that the journal says were passed over
-        self.passed: set[str] = set()  # and those that were in this life
-        self.retried: set[str] = set()  # operations that ``retry`` opened again
+        self.skipped: Set[str] = frozenset()  # events that the journal says were passed over
+        self.passed: dict[str, None] = {}  # and those that were in this life
+        self.retried: Set[str] = frozenset()  # operations that ``retry`` opened again
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
@@ -138,7 +145,7 @@ class Run:
 
     def skip(self, key: str, entry: Fact) -> None:
         """Note what was passed over because it did not fit, so that people see it."""
-        self.passed.add(key)
+        self.passed[key] = None
         self.own[f"skipped {key}"] = {"type": "skipped", "at": self.timers.now, **entry}
 
     def let_go(self) -> None:

@@ -19,7 +19,7 @@ from .approval import Asking
 from .operation import Operation
 from .run import Run
 from .scope import Scope
-from .targets import approval_of, describe
+from .targets import Wanted, approval_of, describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,13 +43,13 @@ def order(
         return _order(run, op, fn, args, kwargs, name, policy, compare=compare)
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
+    call = partial(_order, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
+    return cast("Operation[Any]", run.loop.create_task(_asked(Asking(run, f"{op}."), wanted, call)))
 
-    async def ask_and_call() -> Any:
-        asking = Asking(run, f"{op}.")
-        await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
-        return await _order(run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
 
-    return cast("Operation[Any]", run.loop.create_task(ask_and_call()))
+async def _asked(asking: Asking, wanted: Wanted, call: Callable[[], Operation[Any]]) -> Any:
+    await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
+    return await call()
 
 
 def _order(

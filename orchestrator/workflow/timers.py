@@ -53,6 +53,10 @@ class Timer(asyncio.TimerHandle):
         self._cancelled = True
         self.timers.drop(self)
 
+    def let_go(self) -> None:
+        """It will never fire: what it would call is free to go."""
+        self._callback, self._args = _nothing, ()
+
 
 class Timers:
     """All open timers of a run, and its clock ``now`` in milliseconds."""
@@ -127,6 +131,18 @@ class Timers:
         return heap[0][0] if heap else None
 
     def clear(self) -> None:
+        """The run is over: nothing is asked for any more, and who was asked is let go."""
+        self.ask = _nobody
+        for timer in self.open.values():
+            timer.let_go()
         self.open.clear()
         self._heap.clear()
         self._due.clear()
+
+
+def _nobody(op: str, kind: str, name: str) -> None:
+    raise RuntimeError(f"timer {op} ({kind} {name}) was asked for after the end of its run")
+
+
+def _nothing() -> None:
+    """What a timer calls that is of no use any more."""

@@ -12,7 +12,7 @@ from overwinter import Agent, Context, Limits, workflow
 from overwinter.functions.model.scripted import Scripted, call
 from overwinter.functions.tool import tool
 from overwinter.orchestrator.control import Control
-from overwinter.orchestrator.offering import Offering
+from overwinter.orchestrator.offering import Host, Offering
 from overwinter.state.errors import Denied, TimedOut
 from overwinter.state.records import MAIL_BATCH
 from overwinter.testing import Process
@@ -317,10 +317,10 @@ def test_timers_of_one_deadline_and_mail_between_two_keep_their_order() -> None:
 def test_without_the_rule_it_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench itself finds an engine that fires first."""
 
-    def mail(self: Offering, *, is_stuck: bool) -> Any:
+    def mail(self: Offering, host: Host, *, is_stuck: bool) -> Any:
         self._stopped = False
-        self.timers()
-        return genuine(self, is_stuck=is_stuck)
+        self.timers(host)
+        return genuine(self, host, is_stuck=is_stuck)
 
     genuine = Offering.mail
     monkeypatch.setattr(Offering, "mail", mail)

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
+from overwinter.orchestrator import effects
 from overwinter.orchestrator.activation import Activation
 from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn
 from overwinter.orchestrator.delivery import Delivery
 from overwinter.orchestrator.effects import Effects
 from overwinter.orchestrator.engine import Engine
-from overwinter.orchestrator.offering import Offering
+from overwinter.orchestrator.offering import Host, Offering
 from overwinter.state.records import Appended, Change, Head, NewMail
 from overwinter.testing import Ledger
 
@@ -71,18 +72,18 @@ class NoResend(Engine):
 class _TimersFirst(Offering):
     """The timers that are due are offered, then the mail."""
 
-    def mail(self, *, is_stuck: bool) -> Decision | None:
+    def mail(self, host: Host, *, is_stuck: bool) -> Decision | None:
         self._stopped = False
         if not is_stuck:
-            self.timers()
-        return super().mail(is_stuck=is_stuck)
+            self.timers(host)
+        return super().mail(host, is_stuck=is_stuck)
 
 
 class TimersFirst(Engine):
     """Who comes late to look finds the deadline and not what came by then."""
 
     def _supersede(self, activation: Activation) -> None:
-        activation.offering = _TimersFirst(activation, activation.mailbox, activation.deadlines)
+        activation.offering = _TimersFirst(activation.mailbox, activation.deadlines)
         super()._supersede(activation)
 
 
@@ -134,7 +135,7 @@ class ForgetsFacts(Engine):
 class _Silent(Effects):
     """Says nothing of a call whose task has died."""
 
-    def _left(self, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
+    def _left(self, host: effects.Host, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
         return
 
 
@@ -143,7 +144,7 @@ class SilentDeaths(Engine):
 
     def _supersede(self, activation: Activation) -> None:
         if not isinstance(activation.effects, _Silent):
-            activation.effects = _Silent(activation, self.loop, self.performer)
+            activation.effects = _Silent(self.loop, self.performer)
         super()._supersede(activation)
 
 
