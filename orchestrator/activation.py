@@ -159,7 +159,7 @@ class Activation:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
         if self.broken:  # it can't go on here: only a verb can change anything
             return self.offering.mail(self, is_stuck=True) or stuck(self.broken)
-        replayed = self._replay()
+        replayed = self.unread is not None and self._replay()
         facts, self.facts = self.facts, []
         for number, fact in enumerate(facts):
             if self.pending.full():
@@ -182,7 +182,7 @@ class Activation:
                 if verb is not None:
                     return verb
             if merged is not None and (merged.status == "stuck" or len(self.pending.consumed) == before):
-                if merged.status == "stuck" or not self.offering.timers(self):
+                if merged.status == "stuck" or self.deadlines.wake is None or not self.offering.timers(self):
                     return merged
                 clean = False
             clean = clean and (merged is None or not merged.perform)
@@ -200,8 +200,7 @@ class Activation:
 
     def _replay(self) -> bool:
         """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
-        if self.unread is None:
-            return False
+        assert self.unread is not None
         (state, first, entries), self.unread = self.unread, None
         self.decider.replay(state, first, entries, self.now())
         return bool(entries)
@@ -249,7 +248,8 @@ class Activation:
 
     def _settle(self, decision: Decision) -> None:
         """Turn a decision into a commit, or go straight on when there is nothing to commit yet."""
-        self.effects.cancel(decision.abandon)
+        if decision.abandon:
+            self.effects.cancel(decision.abandon)
         if decision.status == "stuck":
             self._get_stuck(decision)
         elif decision.status in FINAL:
@@ -302,7 +302,7 @@ class Activation:
     def _commit(self, decision: Decision, *, release: bool) -> None:
         carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
         change = change_of(self, decision, carried, release=release)
-        durable, self.durable = told(self.durable, self.facts)
+        durable, self.durable = told(self.durable, self.facts) if self.durable else ((), self.durable)
         self.nudged = False
         self.committing = Commit(change, decision, carried, durable)
         self._submit()
@@ -311,8 +311,9 @@ class Activation:
         commit = self.committing
         if not self.over and commit is not None:
             commit.asked = self.engine.clock()
-            append = asyncio.ensure_future(self.engine.store.append(commit.change))
-            append.add_done_callback(self._committed)
+            append = self.engine.store.append(commit.change)
+            future = append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
+            future.add_done_callback(self._committed)
 
     def _committed(self, done: asyncio.Future[Appended]) -> None:
         commit = self.committing
@@ -348,7 +349,8 @@ class Activation:
         for done in commit.durable:
             if not done.done():
                 done.set_result(None)
-        self.engine.waiters.announce(self.id, self.function, commit.carried.notable)
+        if commit.carried.notable:
+            self.engine.waiters.announce(self.id, self.function, commit.carried.notable)
         if answer.released:
             self.engine.released(self, change)
             return

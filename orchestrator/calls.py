@@ -58,7 +58,7 @@ class OpenCalls:
 
     def take(self) -> list[Invoke]:
         """Calls to perform now; each is handed out once (a retry hands it out again)."""
-        taken = [self._calls[op] for op in self._ready]
+        taken = list(map(self._calls.__getitem__, self._ready))
         self._ready.clear()
         return taken
 

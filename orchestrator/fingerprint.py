@@ -41,7 +41,7 @@ def of(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         text = _written([args, kwargs]) or _one_by_one(args, kwargs)
     elif not args:
         return ""
-    elif len(args) == 1 and (quick := _QUICK.get(cast("type[object]", type(args[0])))) is not None:
+    elif len(args) == 1 and (quick := _QUICK.get(type(args[0]))) is not None:  # pyright: ignore[reportUnknownArgumentType]  # any type
         text = f"[{quick(args[0])}]"  # what most calls have, as ``canonical`` would write it
     else:
         text = _written(args) or _one_by_one(args, kwargs)

@@ -12,6 +12,7 @@ import contextvars
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ..state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
@@ -120,7 +121,7 @@ class Performer:
                 await sink.record(begun | {"args": call.args} if call.args else begun)
             started = self._clock()
             failed: BaseException
-            refused = self._refused(call)
+            refused = self._refused(call) if call.policy.breaker is not None else None
             if refused is not None:
                 attempt -= 1  # nothing was tried
                 failed, pause = refused, refused.retry_after
@@ -159,7 +160,7 @@ class Performer:
 
     def _refused(self, call: Invoke) -> CircuitOpen | None:
         """The open circuit of the call's target."""
-        circuit = None if call.policy.breaker is None else self._circuits.get(call.name)
+        circuit = self._circuits.get(call.name)
         return None if circuit is None else circuit.refusal(call.name, self._clock())
 
     def _far(self, policy: Policy, pause: float) -> bool:
@@ -220,8 +221,10 @@ class Performer:
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))
-            value: object = call.call()
-            return self._plain(call, await value if isinstance(value, Awaitable) else value)  # pyright: ignore[reportUnknownArgumentType]  # user code gives anything
+            value: Any = call.call()
+            if type(value) is CoroutineType or isinstance(value, Awaitable):
+                value = await value
+            return self._plain(call, value)
         circuit = self._circuits.setdefault(call.name, Circuit())
         failed: BaseException | None = None
         try:
@@ -250,7 +253,7 @@ class Performer:
             key = _current.get().idempotency_key
             return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
         value: object = call.call()
-        return await value if isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
+        return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         try:

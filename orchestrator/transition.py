@@ -93,7 +93,7 @@ def _without_repetition(fact: Fact) -> Fact:
 def change_of(activation: Activation, decision: Decision, carried: Transition, *, release: bool) -> Change:
     """The append that makes a decision durable, with all that the transition carries."""
     status = decision.status if release or decision.status in FINAL else "running"
-    engine = activation.engine
+    engine, note = activation.engine, decision.note or activation.note
     return Change(  # in its order, not by name: half the price, once for every commit
         activation.id,
         engine.owner,
@@ -106,8 +106,8 @@ def change_of(activation: Activation, decision: Decision, carried: Transition, *
         decision.wake,
         release,
         activation.base if decision.base is None else decision.base,
-        clean(decision.awaits),
-        clean(decision.note or activation.note),
+        clean(decision.awaits) if decision.awaits else "",
+        clean(note) if note else "",
         decision.state or activation.state,
         carried.blobs,
         bool(carried.notable),
@@ -122,8 +122,6 @@ Told = tuple[Fact, asyncio.Future[None]]
 
 def told(waiting: list[Told], later: Sequence[Fact]) -> tuple[Sequence[asyncio.Future[None]], list[Told]]:
     """Who is told by this commit, and who waits on, because his fact is one of those that the next one carries."""
-    if not waiting:
-        return (), waiting
     on = [one for one in waiting if any(one[0] is fact for fact in later)]
     return [one[1] for one in waiting if one not in on], on
 

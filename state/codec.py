@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from .form import adapter, complaints, form, mended, stored
 from .text import DEPTH, clean, cleaned, copied, dumps, loads, readable
@@ -109,7 +109,7 @@ def _take_scalar(annotation: type, value: Any, limit: int | None = None, /) -> A
 
 
 def _write_scalar(annotation: type, value: Any, limit: int | None = None, /) -> Any:
-    kind = cast("Any", type(value))
+    kind: object = type(value)
     if kind is annotation and (kind is not float or math.isfinite(value)):
         return value if kind is float else stored(value, limit)
     return form(annotation).write(value, limit)

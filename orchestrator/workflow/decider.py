@@ -139,14 +139,15 @@ class WorkflowDecider:
             return self._stuck(decision)
         for _ in range(_CHECKPOINTS):
             self._collect(decision)
-            if not self._begin_anew(decision):
+            if self._run.following is None or not self._begin_anew(decision):
                 break
         else:
             self._run.stuck = "the code goes from checkpoint to checkpoint without waiting for anything"
         run = self._run
-        if run.ready_to_end():
-            self._end(decision)
-        elif run.main is not None and run.ending is None and run.following is None and run.never():
+        if run.ending is not None:
+            if run.ready_to_end():
+                self._end(decision)
+        elif run.main is not None and run.following is None and not run.ops and run.never():
             run.stuck = f"the code waits for nothing that can arrive{mismatch.place(run.main)}"
         if run.stuck:
             return self._stuck(decision)
@@ -331,7 +332,7 @@ def _iso(at: int) -> str:
 
 def _earliest(run: Run) -> tuple[int | None, bool]:
     """The earliest deadline, and whether what somebody outside is to do may come before it."""
-    retry, timer = run.calls.wake(), run.timers.wake()
+    retry, timer = run.calls.wake(), run.timers.wake() if run.timers.open else None
     if timer is None or (retry is not None and retry < timer):
         return retry, False
     return timer, bool(run.people or run.children)

@@ -105,7 +105,7 @@ class Loop(asyncio.AbstractEventLoop):
         ready = self._ready
         outer, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
         _set_running_loop(self)
-        sys.set_asyncgen_hooks(self._generators_begin, self._generators_end)
+        sys.set_asyncgen_hooks(_generator_begins, _generator_ends)
         try:
             for _ in range(TURN_LIMIT):
                 if not ready:
@@ -147,7 +147,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.quiet = True
         outer, hooks = _get_running_loop(), sys.get_asyncgen_hooks()
         _set_running_loop(self)
-        sys.set_asyncgen_hooks(self._generators_begin, self._generators_end)
+        sys.set_asyncgen_hooks(_generator_begins, _generator_ends)
         try:
             for task in self._tasks:
                 if not task.done():
@@ -177,11 +177,9 @@ class Loop(asyncio.AbstractEventLoop):
             self._orphans = weakref.WeakSet()
         self._orphans.update(coroutines)
 
-    def _generators_begin(self, generator: AsyncGenerator[Any, Any]) -> None:
-        self._generators.append(weakref.ref(generator))
-
-    def _generators_end(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """A collected generator is left alone: when that happens differs from run to run."""
+    def generator(self, begun: AsyncGenerator[Any, Any]) -> None:
+        """It is closed with the loop."""
+        self._generators.append(weakref.ref(begun))
 
     # -- what asyncio asks of a loop -----------------------------------------------------------------
 
@@ -273,8 +271,8 @@ class Loop(asyncio.AbstractEventLoop):
         if isinstance(error, Exception) and not self.quiet:
             log.error("in a workflow: %s", context.get("message"), exc_info=error)
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug = staticmethod(bool)  # pyright: ignore[reportAssignmentType]  # it says False
+    """Every future asks. A plain function would cost it a frame."""
 
     def is_running(self) -> bool:
         return _get_running_loop() is self
@@ -299,6 +297,16 @@ def _refusing(name: str) -> Callable[..., NoReturn]:
 for _name in vars(asyncio.AbstractEventLoop):
     if not _name.startswith("_") and _name not in vars(Loop):
         setattr(Loop, _name, _refusing(_name))
+
+
+def _generator_begins(generator: AsyncGenerator[Any, Any]) -> None:
+    loop = _get_running_loop()
+    if isinstance(loop, Loop):
+        loop.generator(generator)
+
+
+def _generator_ends(generator: AsyncGenerator[Any, Any]) -> None:
+    """A collected generator is left alone: when that happens differs from run to run."""
 
 
 def _drop_soon(callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None) -> Handle:

@@ -47,7 +47,7 @@ class Operation(_Typed[T]):
     def __init__(self, run: Run, op: str, name: str, decode: Decode | None = None, args: str | None = None) -> None:
         self.run = run
         self.op = op
-        self.name = clean(name)
+        self.name = name if name.isascii() else clean(name)
         self.decode = decode
         self.args = args
         super().__init__(run.loop)

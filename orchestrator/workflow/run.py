@@ -203,7 +203,9 @@ class Run:
         raise Halt
 
     def open(self, operation: Operation[Any]) -> Fact | None:
-        entry = self.ask(operation.op, operation.kind, operation.name, operation.args)
+        entry = None
+        if self.recorded or self.halted:
+            entry = self.ask(operation.op, operation.kind, operation.name, operation.args)
         self.ops[operation.op] = operation
         if operation.outside:
             self.people[operation.op] = operation
