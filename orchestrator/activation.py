@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("overwinter")
 
-READING = "mail"
-"""The op under which the mailbox is read on."""
+READING = "mail"  # the op under which the mailbox is read on
 
 
 class Activation:
@@ -195,7 +194,8 @@ class Activation:
     def _ask(self) -> Decision:
         decision = self.decider.decide()
         self.deadlines.note(decision)
-        self.pending.add(decision)
+        if decision.entries:
+            self.pending.add(decision)
         return decision
 
     def _replay(self) -> bool:
@@ -260,12 +260,12 @@ class Activation:
             decision.perform, decision.status, decision.wake, decision.immediate = [], "paused", None, False
         elif self.withheld:
             decision.perform, self.withheld = self.withheld + decision.perform, []
-        missing = self.offering.missing(self, self.engine.store)
+        missing = self.offering.missing(self, self.engine.store) if self.mailbox.partial() else None
         if missing is not None and READING not in self.effects:
             self.effects.run(self, READING, partial(self.engine.delivery.bring, self, READING, missing))
         look = self.deadlines.look
-        handed = self.engine.draining and hand_over(decision, begun=self.stale)
-        self.stale = self.stale or handed
+        if handed := self.engine.draining and hand_over(decision, begun=self.stale):
+            self.stale = True
         waits = bool(self.effects or self.facts or decision.perform or self.settling or look is not None)
         if handed and not waits:
             decision.wake = self.now()  # for whoever comes next, at once
@@ -311,9 +311,7 @@ class Activation:
         commit = self.committing
         if not self.over and commit is not None:
             commit.asked = self.engine.clock()
-            append = self.engine.store.append(commit.change)
-            future = append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
-            future.add_done_callback(self._committed)
+            self.engine.append(commit.change).add_done_callback(self._committed)
 
     def _committed(self, done: asyncio.Future[Appended]) -> None:
         commit = self.committing

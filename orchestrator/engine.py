@@ -21,7 +21,7 @@ from typing import Any
 
 from ..state.errors import StoreCorrupt, StoreError, StoreMoved, StoreUnavailable, UnknownFunction
 from ..state.quantities import Duration, milliseconds, seconds
-from ..state.records import FINAL, Accepted, Answer, Change, Head, NewExecution, NewMail
+from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
 from ..state.sealing.marker import refuse_sealed
 from ..state.store import Store
 from .activation import Activation
@@ -150,6 +150,10 @@ class Engine:
                 await self.store.retire(self.owner)
         except (StoreError, TimeoutError) as error:
             log.warning("the leases of this process end by themselves, the store can't be told (%s)", error)
+
+    def append(self, change: Change) -> asyncio.Future[Appended]:
+        append = self.store.append(change)
+        return append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
 
     def token(self) -> str:
         """What names one commit among all commits of all processes."""

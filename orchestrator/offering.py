@@ -175,10 +175,8 @@ class Offering:
     # -- what is not in memory -----------------------------------------------------------------------
 
     def missing(self, host: Host, store: Store) -> Callable[[], Coroutine[Any, Any, None]] | None:
-        """The reading that is needed before there is more to offer."""
+        """The reading that is needed before there is more to offer; asked when the mailbox is here in part."""
         mailbox = self._mailbox
-        if not mailbox.partial():
-            return None
         halted = self._halted and host.status not in FINAL
         lane = mailbox.unread(halted=halted)
         if lane is not None:

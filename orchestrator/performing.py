@@ -223,7 +223,7 @@ class Performer:
                 return self._plain(call, await self._run(call))
             value: Any = call.call()
             if type(value) is CoroutineType or isinstance(value, Awaitable):
-                value = await value
+                value = await value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
             return self._plain(call, value)
         circuit = self._circuits.setdefault(call.name, Circuit())
         failed: BaseException | None = None

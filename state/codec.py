@@ -109,7 +109,7 @@ def _take_scalar(annotation: type, value: Any, limit: int | None = None, /) -> A
 
 
 def _write_scalar(annotation: type, value: Any, limit: int | None = None, /) -> Any:
-    kind: object = type(value)
+    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]  # of any type
     if kind is annotation and (kind is not float or math.isfinite(value)):
         return value if kind is float else stored(value, limit)
     return form(annotation).write(value, limit)

@@ -32,7 +32,7 @@ def stored(value: Any, limit: int | None = None) -> Any:
     """The value as plain JSON, as a later replay would read it. A model becomes an object, a tuple a list, a date
     its text. Raises InvalidInput that names what can't be told from JSON (NaN, keys that are no text, secrets …),
     PayloadTooLarge when its text has more than ``limit`` bytes."""
-    kind: object = type(value)
+    kind: object = type(value)  # pyright: ignore[reportUnknownVariableType]  # of any type
     if value is None or kind is bool or (kind is int and value.bit_length() < _BITS):
         return value
     if kind is str and (limit is None or len(value) * 6 < limit) and value.isascii():

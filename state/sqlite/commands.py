@@ -7,7 +7,7 @@ others in the transaction go on; any other exception makes the writer undo the t
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ..records import (
     NewMail,
     fingerprint,
 )
-from . import schema, texts
+from . import appending, schema, texts
 from .leases import Leases, Owner
 from .place import Place
 from .statements import SQL
@@ -37,7 +37,7 @@ BUCKET = 24 * 3600 * 1000
 """Length of a bucket of deduplication keys, in ms."""
 _FORGET_EVERY, _FORGET_MOST = 1000, 4000  # forgets faster than mail comes in, a little at a time
 _HEAD = len(Head._fields)
-_FENCE, _ADVANCE, _MOVE, _WRITE = SQL["fence"], SQL["advance"], SQL["move"], SQL["write"]
+_WRITE = SQL["write"]
 
 
 class Commands:
@@ -54,31 +54,31 @@ class Commands:
 
     def connect(self) -> None:
         self.connection = schema.open_writer(self.path, self.patience)
-        self._execute = self.connection.execute
+        self.execute = self.connection.execute
         self.place.remember()
 
     def begin(self) -> None:
         self.place.look_now_and_then()
-        schema.patiently(lambda: self._execute("BEGIN IMMEDIATE"), self.patience)
+        schema.patiently(lambda: self.execute("BEGIN IMMEDIATE"), self.patience)
 
     def begin_at_once(self) -> bool:
         """False when another process is writing: it is not waited for."""
         try:
             self.place.look_now_and_then()
-            self._execute("BEGIN IMMEDIATE")
+            self.execute("BEGIN IMMEDIATE")
         except (sqlite3.OperationalError, StoreLost, OSError):
             return False  # whatever it is, the thread will find it again and say so
         return True
 
     def commit(self) -> None:
-        self._execute("COMMIT")
+        self.execute("COMMIT")
 
     def rollback(self) -> None:
         if self.connection.in_transaction:
-            self._execute("ROLLBACK")
+            self.execute("ROLLBACK")
 
     def checkpoint(self) -> None:
-        self._execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def close(self) -> None:
         self.connection.close()
@@ -96,7 +96,7 @@ class Commands:
         reopen: bool,
         served: frozenset[str] | None,
     ) -> Accepted:
-        row = self._execute(SQL["find"], (id,)).fetchone()
+        row = self.execute(SQL["find"], (id,)).fetchone()
         if row is None:
             if create is None:
                 return Accepted(Answer.MISSING, None)
@@ -114,19 +114,19 @@ class Commands:
             self._deliver(no, head.arrivals, mail)
         if head.owner is not None and (head.owner == owner or self._alive(head.owner, now)):
             if mail is not None:
-                self._execute(SQL["arrive"], (now, no))
+                self.execute(SQL["arrive"], (now, no))
             news = () if mail is None else (Mail(head.arrivals, mail.lane, mail.at, mail.body),)
             return Accepted(Answer.BUSY, head, None, news)
         if owner is None or (served is not None and head.function not in served):
             head = head._replace(wake=now if head.wake is None else min(head.wake, now), updated=now)
-            self._execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
+            self.execute(SQL["queue"], (head.arrivals, waiting, head.wake, now, no))
             return Accepted(Answer.QUEUED, head)
         status = "running" if head.status in ("pending", "waiting", "idle") else head.status
         deaths = head.deaths if head.owner is None else head.deaths + self._died(head.owner)
         head = head._replace(owner=owner, status=status, updated=now, deaths=deaths)
-        self._execute(SQL["lease"], (head.arrivals, waiting, owner, status, now, deaths, no))
+        self.execute(SQL["lease"], (head.arrivals, waiting, owner, status, now, deaths, no))
         entries = None if known == head.version else self._entries(no, head)
-        return Accepted(Answer.GRANTED, head, entries, self._mailbox(no) if waiting else ())
+        return Accepted(Answer.GRANTED, head, entries, self.mailbox(no) if waiting else ())
 
     def _create(
         self,
@@ -141,7 +141,7 @@ class Commands:
         status = "pending" if owner is None else "running"
         wake = now if owner is None else None
         values = (id, create.function, create.kind, create.parent, now, status, owner, wake, arrivals)
-        no = self._execute(SQL["create"], values).lastrowid
+        no = self.execute(SQL["create"], values).lastrowid
         assert no is not None
         if mail is not None:
             if mail.key:
@@ -187,18 +187,18 @@ class Commands:
     def _saw(self, no: int, digest: bytes, now: int, created: int) -> bool:
         oldest = max((now - self._window) // BUCKET, created // BUCKET - 1)
         newest = now // BUCKET + 1  # + 1: the clock of another process may have been ahead
-        return self._execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None
+        return self.execute(SQL["saw"], (oldest, newest, no, digest)).fetchone() is not None
 
     def _see(self, no: int, digest: bytes, now: int) -> None:
-        self._execute(SQL["see"], (now // BUCKET, no, digest))
+        self.execute(SQL["see"], (now // BUCKET, no, digest))
         self._accepted += 1
         if self._accepted % _FORGET_EVERY == 0:
-            self._execute(SQL["forget"], ((now - self._window) // BUCKET, _FORGET_MOST))
+            self.execute(SQL["forget"], ((now - self._window) // BUCKET, _FORGET_MOST))
 
     def _deliver(self, no: int, seq: int, mail: NewMail) -> None:
-        self._execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
+        self.execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
         if mail.blobs:
-            self._keep(no, mail.blobs)
+            self.keep(no, mail.blobs)
 
     def _entries(self, no: int, head: Head) -> list[str]:
         if head.length < head.base:
@@ -206,73 +206,27 @@ class Commands:
         return texts.read(self._rows, no, head.base, head.length, head.length)
 
     def _rows(self, statement: str, values: tuple[int, int, int]) -> list[Any]:
-        return self._execute(statement, values).fetchall()
+        return self.execute(statement, values).fetchall()
 
-    def _mailbox(self, no: int) -> list[Mail]:
-        rows = self._execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))
+    def mailbox(self, no: int) -> list[Mail]:
+        rows = self.execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))
         return [Mail._make(row) for row in rows.fetchall()]
 
-    def _keep(self, no: int, blobs: Mapping[str, bytes]) -> None:
+    def keep(self, no: int, blobs: Mapping[str, bytes]) -> None:
         for digest, content in blobs.items():
-            self._execute(SQL["keep"], (no, digest, content))
+            self.execute(SQL["keep"], (no, digest, content))
 
     # -- append --------------------------------------------------------------------------------------
 
     def append(self, change: Change) -> Appended:
-        (id, owner, version, at, entries, consumed, arrivals, status, wake, release, base) = change[:11]
-        (awaits, note, state, blobs, _, token, pages) = change[11:]
-        fence = self._execute(_FENCE, (id,)).fetchone()
-        if fence is None or fence[1] != version or fence[2] != owner:
-            return self._repeated(change, fence)
-        no, _, _, was, slept, _, length, arrived, waiting, deaths = fence
-        news = arrived != arrivals or (bool(consumed) and not pages and waiting > MAIL_BATCH)
-        waiting -= len(consumed)
-        values = (
-            version + 1,
-            length + len(entries),
-            waiting,
-            0 if entries else deaths,
-            base,
-            awaits,
-            note,
-            state,
-            at,
-            token,
-        )
-        if release or status != was or wake != slept:
-            self._execute(_MOVE, (*values, status, wake, None if release and not news else owner, no))
-        else:
-            self._execute(_ADVANCE, (*values, no))
-        seq = (no << SHIFT) + length
-        for body in entries:
-            seq += 1
-            self._execute(_WRITE, (seq, body))
-        if consumed:
-            waiting = self._consume(no, consumed, waiting)
-        if blobs:
-            self._keep(no, blobs)
-        if news:
-            return Appended(arrived, self._mailbox(no) if waiting else [], False)
-        return Appended(arrived, None, release)
+        (outcome,) = appending.append(self, [change])
+        if isinstance(outcome, Conflict):
+            raise outcome
+        return outcome
 
-    def _repeated(self, change: Change, fence: tuple[Any, ...] | None) -> Appended:
-        """A change whose place is taken: by itself, if it was sent again because its answer was lost."""
-        if fence is not None:
-            no, version, holder, _, _, token, _, arrivals, waiting, _ = fence
-            same = version == change.version + 1 and token == change.token != ""
-            if same and holder is None:
-                return Appended(arrivals, None, True)
-            if same and holder == change.owner:
-                return Appended(arrivals, self._mailbox(no) if waiting else [], False)
-        raise Conflict(f"{change.id} was moved on by another owner after version {change.version}")
-
-    def _consume(self, no: int, consumed: Iterable[int], waiting: int) -> int:
-        missing = 0
-        for seq in consumed:
-            missing += 1 - self._execute(SQL["consume"], (no << SHIFT | seq,)).rowcount
-        if missing:
-            self._execute(SQL["recount"], (no, no << SHIFT, no << SHIFT | _LAST))
-        return waiting + missing
+    def append_all(self, changes: Sequence[Change]) -> Sequence[Appended | Conflict]:
+        """The same for changes of executions that are all different. None of them is raised."""
+        return appending.append(self, changes)
 
     # -- leases --------------------------------------------------------------------------------------
 
@@ -281,33 +235,33 @@ class Commands:
             self._bury(now)
             self._registered.add(owner)
         lock = self._leases.hold(owner)
-        self._execute(SQL["beat"], (owner, self._leases.machine, lock, now + ttl))
-        return self._execute(SQL["informed"], (owner,)).fetchall()
+        self.execute(SQL["beat"], (owner, self._leases.machine, lock, now + ttl))
+        return self.execute(SQL["informed"], (owner,)).fetchall()
 
     def retire(self, owner: str) -> None:
         self._registered.discard(owner)
-        self._execute(SQL["retire"], (owner,))
+        self.execute(SQL["retire"], (owner,))
         self._leases.drop(owner)
 
     def _bury(self, now: int) -> None:
-        for owner, *rest in self._execute(SQL["owners"]).fetchall():
+        for owner, *rest in self.execute(SQL["owners"]).fetchall():
             if not self._leases.alive(Owner._make(rest), now):
-                if self._execute(SQL["holds"], (owner,)).fetchone() is None:
-                    self._execute(SQL["retire"], (owner,))  # else its row tells those who take over that it died
+                if self.execute(SQL["holds"], (owner,)).fetchone() is None:
+                    self.execute(SQL["retire"], (owner,))  # else its row tells those who take over that it died
                 self._leases.drop(owner)
 
     def _alive(self, owner: str, now: int) -> bool:
-        row = self._execute(SQL["owner"], (owner,)).fetchone()
+        row = self.execute(SQL["owner"], (owner,)).fetchone()
         return row is not None and self._leases.alive(Owner._make(row), now)
 
     def _died(self, owner: str) -> bool:
         """Of an owner that is not alive: whether it beat and did not retire."""
-        return self._execute(SQL["owner"], (owner,)).fetchone() is not None
+        return self.execute(SQL["owner"], (owner,)).fetchone() is not None
 
     # -- for people ----------------------------------------------------------------------------------
 
     def delete(self, id: str, now: int) -> bool:
-        row = self._execute(SQL["find"], (id,)).fetchone()
+        row = self.execute(SQL["find"], (id,)).fetchone()
         if row is None:
             return False
         head, no = Head._make(row[:_HEAD]), row[_HEAD]
@@ -316,44 +270,44 @@ class Commands:
         if head.status not in FINAL and head.status != "idle":
             raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
         everything = (no << SHIFT, no << SHIFT | _LAST)
-        self._execute(SQL["drop_journal"], everything)
-        self._execute(SQL["drop_mail"], everything)
-        self._execute(SQL["drop_seen"], (no,))
-        self._execute(SQL["drop_blobs"], (no,))
-        self._execute(SQL["drop_values"], (id,))
-        self._execute(SQL["drop_execution"], (no,))
+        self.execute(SQL["drop_journal"], everything)
+        self.execute(SQL["drop_mail"], everything)
+        self.execute(SQL["drop_seen"], (no,))
+        self.execute(SQL["drop_blobs"], (no,))
+        self.execute(SQL["drop_values"], (id,))
+        self.execute(SQL["drop_execution"], (no,))
         return True
 
     def restore(self, dump: Dump) -> bool:
         head = dump.head
-        if self._execute(SQL["find"], (head.id,)).fetchone() is not None:
+        if self.execute(SQL["find"], (head.id,)).fetchone() is not None:
             return False
-        no = self._execute(SQL["restore"], (*head, len(dump.mail))).lastrowid
+        no = self.execute(SQL["restore"], (*head, len(dump.mail))).lastrowid
         assert no is not None
         for seq, body in enumerate(dump.entries, 1):
-            self._execute(_WRITE, (no << SHIFT | seq, body))
+            self.execute(_WRITE, (no << SHIFT | seq, body))
         for mail in dump.mail:
-            self._execute(SQL["deliver"], (no << SHIFT | mail.seq, mail.lane, mail.at, mail.body))
+            self.execute(SQL["deliver"], (no << SHIFT | mail.seq, mail.lane, mail.at, mail.body))
         for mark, at in dump.seen:
-            self._execute(SQL["see"], (at // BUCKET, no, bytes.fromhex(mark)))
-        self._keep(no, dump.blobs)
+            self.execute(SQL["see"], (at // BUCKET, no, bytes.fromhex(mark)))
+        self.keep(no, dump.blobs)
         return True
 
     # -- key-value -----------------------------------------------------------------------------------
 
     def put(self, scope: str, key: str, value: str, etag: str | None) -> str:
         self._check_etag(scope, key, etag)
-        stored: str = self._execute(SQL["put"], (scope, key, value)).fetchone()[0]
+        stored: str = self.execute(SQL["put"], (scope, key, value)).fetchone()[0]
         return stored
 
     def remove(self, scope: str, key: str, etag: str | None) -> bool:
         self._check_etag(scope, key, etag)
-        return self._execute(SQL["remove"], (scope, key)).rowcount > 0
+        return self.execute(SQL["remove"], (scope, key)).rowcount > 0
 
     def _check_etag(self, scope: str, key: str, etag: str | None) -> None:
         if etag is None:
             return
-        row: Any = self._execute(SQL["get"], (scope, key)).fetchone()
+        row: Any = self.execute(SQL["get"], (scope, key)).fetchone()
         if etag != ("" if row is None else row[1]):
             raise EtagMismatch(f"{scope}/{key} was changed by somebody else; read it again")
 

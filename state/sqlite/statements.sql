@@ -28,6 +28,14 @@ UPDATE execution SET arrivals = ?, waiting = ?, owner = ?, status = ?, updated =
 -- name: fence
 SELECT no, version, owner, status, wake, token, length, arrivals, waiting, deaths FROM execution WHERE id = ?
 
+-- The same of many by one statement, as a JSON array of arrays.
+
+-- name: fences
+SELECT json_group_array(
+    json_array(no, version, owner, status, wake, token, length, arrivals, waiting, deaths, execution.id)
+)
+FROM json_each(?) AS wanted CROSS JOIN execution ON execution.id = wanted.value
+
 -- This form touches no indexed column, so it costs the fewest pages. It serves when status, wake time and lease stay.
 
 -- name: advance

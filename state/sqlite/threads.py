@@ -193,7 +193,7 @@ class Writer(Worker):
         commands = self._commands
         try:
             try:
-                outcomes = [_outcome(job) for job in batch]
+                outcomes = self._outcomes(batch)
             except Exception:  # whichever it was, only the culprit is to fail
                 if len(batch) == 1:
                     raise
@@ -204,6 +204,26 @@ class Writer(Worker):
             return self._refused(batch, error)
         jobs, transactions = self._logged
         self._logged = (jobs + len(batch), transactions + 1)
+        return outcomes
+
+    def _outcomes(self, batch: list[Job]) -> list[Outcome]:
+        """Appends that stand together and are of different executions are made together."""
+        outcomes: list[Outcome] = []
+        append, place = self._commands.append, 0
+        while place < len(batch):
+            ids: set[str] = set()
+            end = place
+            while end < len(batch) and batch[end][1] == append and (id := batch[end][2][0].id) not in ids:
+                ids.add(id)
+                end += 1
+            if end - place < 2:
+                outcomes.append(_outcome(batch[place]))
+                place += 1
+                continue
+            together = batch[place:end]
+            for job, made in zip(together, self._commands.append_all([job[2][0] for job in together]), strict=True):
+                outcomes.append((job[0], None, made) if isinstance(made, OverwinterError) else (job[0], made, None))
+            place = end
         return outcomes
 
     def _refused(self, batch: list[Job], error: Exception) -> list[Outcome]:

@@ -11,6 +11,7 @@ import pytest
 from overwinter import Agent, Context, Limits, workflow
 from overwinter.functions.model.scripted import Scripted, call
 from overwinter.functions.tool import tool
+from overwinter.orchestrator.clock import SharedClock
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.offering import Host, Offering
 from overwinter.state.errors import Denied, TimedOut
@@ -22,7 +23,7 @@ from overwinter.tests.engine.bench import Bench, at_bench
 def outside(bench: Bench) -> Control:
     """Somebody who only puts mail into the store, as another process or the command line does."""
     control = Control(bench.ledger)
-    control._clock._machine = bench.loop.clock
+    SharedClock.__init__(control._clock, bench.loop.clock)
     return control
 
 
@@ -236,7 +237,7 @@ def test_the_clock_of_the_store_counts(skew: int) -> None:
         await bench.status("e", "waiting")
         first.kill()
         control = outside(bench)
-        control._clock._machine = lambda: bench.loop.clock() - skew
+        SharedClock.__init__(control._clock, lambda: bench.loop.clock() - skew)
         await asyncio.sleep(9)
         await news(control)
         await asyncio.sleep(60)
