@@ -32,7 +32,7 @@ from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
-from . import keys
+from . import collecting, keys
 from .calling import alone
 from .clock import wall_clock
 from .control import Control, error_of
@@ -110,6 +110,7 @@ class Runtime(Control):
             await self.store.close()
             raise
         self.ready = True
+        collecting.begin(self.engine.settings.collector)
         if self._watchdog is not None:
             self._watchdog.start()
         return self
@@ -122,6 +123,8 @@ class Runtime(Control):
         counts as a failed attempt that a call was cut off then."""
         if self._closed:
             return
+        if self.ready:
+            collecting.end(self.engine.settings.collector)
         self.ready, self._closed = False, True
         for waiter in self._awaited.values():
             waiter.cancel()
