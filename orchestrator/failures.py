@@ -21,6 +21,7 @@ from ..security.redaction import holds_a_secret
 from ..state import errors
 from ..state.codec import dumps
 from ..state.errors import StepFailed
+from . import traces
 from .attributes import Keeper, Kinds, Path, Restorer, attempted, cut, loaded
 from .kept import what_was
 
@@ -36,6 +37,7 @@ Failure = dict[str, Any]
 _OURS = "_overwinter_"
 _OP = "_overwinter_op"
 _TEXT = "_overwinter_text"
+_TRACE = "_overwinter_trace"
 _ARGS: Any = vars(BaseException)["args"]  # past a property of that name
 _HEAPTYPE = 1 << 9  # of type.__flags__: a class that is made at run time, as every class in Python is
 _SHOWN = frozenset({"obj", "object", "msg", "print_file_and_line", "message", "exceptions"})
@@ -49,7 +51,7 @@ def level(error: BaseException) -> int:
 
 def encode(error: BaseException) -> Failure:
     """``{"kind": "module.Class", "message", "args"?, "data"?, "typed"?, "notes"?, "cause"?, "context"?, "members"?,
-    "op"?}``; docs/journal.md says what they hold."""
+    "op"?, "trace"?}``; docs/journal.md says what they hold."""
     return attempted(lambda: _Encoder().failure(error, 0)) or {"kind": _kind(error), "message": text_of(error)}
 
 
@@ -66,6 +68,8 @@ def decode(failure: Failure) -> Exception:
     if error is None:
         error = _stand_in(cast("Any", cls))(message, kind=kind, data=data)
     _surround(error, failure, data)
+    if trace := traces.read(failure.get("trace")):
+        _held(error)[_TRACE] = trace
     return error
 
 
@@ -121,6 +125,10 @@ class _Encoder:
         op = origin(error)
         if op is not None:
             failure["op"] = op
+        trace = traces.bounded([*traces.frames(error), *traces.read(_held(error).get(_TRACE))])
+        if trace:
+            failure["trace"] = [list(frame) for frame in trace]
+            self._left -= sum(len(file) + len(function) + 16 for file, _, function in trace)
         self._inside.discard(id(error))
         return failure
 

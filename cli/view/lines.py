@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from ...orchestrator import traces
 from ...state.quantities import span
 from .condense import Gap
 from .moments import clock, coarse, offset
@@ -104,7 +105,7 @@ def outcome(row: Row, room: int, *, now: int) -> Text:
     if row.state == OPEN:
         said, style = _open(row, now), "yellow"
     elif row.error is not None:
-        said, style = complaint(row.error), "red"
+        said, style = _complaint_and_place(row.error, room), "red"
     elif row.kind == "approval":
         said, style = _decision(row), "red" if row.state == FAILED else "green"
     elif row.state == DROPPED:
@@ -115,9 +116,31 @@ def outcome(row: Row, room: int, *, now: int) -> Text:
 
 
 def complaint(error: Entry) -> str:
-    """ "ValueError: no such order", on one line."""
+    """ "ValueError: no such order", on one line. A group of one error says no more than that one."""
+    error = _alone(error)
     kind = str(error.get("kind", "")).rpartition(".")[2]
     return excerpt(f"{kind}: {error.get('message', '')}" if kind else error.get("message", ""))
+
+
+def _complaint_and_place(error: Entry, room: int) -> str:
+    """With the place, where there is room for both."""
+    said, place = complaint(error), next(iter(places(error)), "")
+    left = room - cell_len(place) - 4
+    return f"{_cut(said, left)}  ({place})" if place and left >= min(cell_len(said), 30) else said
+
+
+def places(error: Entry) -> list[str]:
+    """Where it came from, "shop.py:31 in refund", the innermost first."""
+    frames = reversed(traces.read(_alone(error).get("trace")) or traces.read(error.get("trace")))
+    return [clean(f"{file}:{line} in {function}") for file, line, function in frames]
+
+
+def _alone(error: Entry) -> Entry:
+    members = error.get("members")
+    while isinstance(members, list) and len(members) == 1 and isinstance(members[0], dict):  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        error = members[0]  # pyright: ignore[reportUnknownVariableType]
+        members = error.get("members")
+    return error
 
 
 def details(row: Row) -> list[Text]:

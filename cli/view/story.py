@@ -12,7 +12,7 @@ from ...orchestrator.stuck import REASONS, reason
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from .condense import Gap, condense
-from .lines import STYLES, Columns, columns, complaint, details, line, proposal
+from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
 from .timeline import WORK, Row, Timeline, Totals, Turn
@@ -30,6 +30,7 @@ STATUS_STYLES = {
     "terminated": "red",
 }
 ERROR_LINES = 12
+PLACES = 4  # frames of a failure that are shown; --full shows all
 
 
 class Story(NamedTuple):
@@ -210,6 +211,7 @@ def _errors(story: Story) -> Iterator[Text]:
         error = ended[-1].error
         at = f" in operation {clean(str(error['op']))}" if error.get("op") else ""
         yield Text(f"failed{at}: {complaint(error)}", "bold red")
+        yield from (Text(f"  {place}", "red") for place in places(error)[:PLACES])
 
 
 def _waits(story: Story) -> Iterator[Text]:

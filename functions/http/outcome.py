@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from ...orchestrator import traces
 from ...orchestrator.failures import encode
 from ...state.errors import (
     ExecutionCancelled,
@@ -43,7 +44,7 @@ async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | 
         return {"id": id, "status": "completed", "result": settled.value}
     if isinstance(error, ExecutionError):
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return {"id": id, "status": _status(error), "error": encode(cause)}
+        return {"id": id, "status": _status(error), "error": traces.without(encode(cause))}
     if isinstance(error, TimeoutError):
         return None
     raise error
@@ -61,7 +62,7 @@ async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) 
     if isinstance(error, (StoreError, UnknownExecution)):
         raise error
     status = _status(error) if isinstance(error, ExecutionError) else "failed"
-    return {**known, "status": status, "error": encode(error)}
+    return {**known, "status": status, "error": traces.without(encode(error))}
 
 
 def answer_of(outcome: dict[str, Any] | None, url: str, pending: dict[str, Any]) -> Answer:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from overwinter import Context, Runtime, workflow
+from overwinter.orchestrator import collecting
 from overwinter.orchestrator.collecting import DEFAULTS
 from overwinter.orchestrator.settings import Settings
 
@@ -23,7 +24,8 @@ def first() -> int:
 
 
 @pytest.fixture(autouse=True)
-def python_own() -> Iterator[None]:
+def python_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(collecting, "_wanted", [])  # other tests leave runtimes open, as a killed process does
     before = gc.get_threshold()
     gc.set_threshold(DEFAULTS[0], *before[1:])
     yield
