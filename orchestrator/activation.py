@@ -37,7 +37,7 @@ class Activation:
 
     __slots__ = (
         "awaits", "base", "broken", "committing", "deadlines", "decider", "durable", "effects", "engine", "facts",
-        "function", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent", "paused",
+        "function", "handed", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent", "paused",
         "pending", "reopened", "scheduled", "settling", "stale", "state", "status", "suspect", "timer", "unread",
         "version", "withheld",
     )  # fmt: skip
@@ -74,6 +74,7 @@ class Activation:
         self.reopened = False  # it had failed, and is to go on
         self.suspect = head.deaths > 0  # its last owner died, and nothing was written since
         self.stale = False  # the decider can't be used for another activation
+        self.handed = False  # something that it wants is left to whoever takes it next
         self.over = False  # dropped or released: nothing more happens here
         self.timer: asyncio.TimerHandle | None = None
 
@@ -264,8 +265,9 @@ class Activation:
         if missing is not None and READING not in self.effects:
             self.effects.run(self, READING, partial(self.engine.delivery.bring, self, READING, missing))
         look = self.deadlines.look
-        if handed := self.engine.draining and hand_over(decision, begun=self.stale):
-            self.stale = True
+        leaving = self.handed or self.engine.draining or self.engine.trials.making_way
+        if handed := leaving and hand_over(decision, begun=self.stale):
+            self.handed = self.stale = True
         waits = bool(self.effects or self.facts or decision.perform or self.settling or look is not None)
         if handed and not waits:
             decision.wake = self.now()  # for whoever comes next, at once

@@ -45,6 +45,7 @@ from .stuck import damaged
 from .sweeping import FOREIGN, Place, Sweeper
 from .threads import Threads
 from .tidying import keep_tidy
+from .trials import Trials
 from .turns import Turns
 from .waiting import Waiters
 
@@ -90,19 +91,20 @@ class Engine:
         self._cut = False  # one of them was cancelled
         self.draining = False
         self.taken = 0  # leases granted so far
-        self._asking: Counter[str] = Counter()  # executions for which a lease may be on its way
+        self.asking: Counter[str] = Counter()  # executions for which a lease may be on its way
         self.moved = ""  # where the store's executions have gone
         self.ending = Ending()
         place = Place(
             room=self._room,
-            busy=lambda: self.active.keys() | self._asking.keys(),
+            busy=lambda: self.active.keys() | self.asking.keys(),
             wants=self.causes.__contains__,
             take=self._take,
             look=self.leases.look,
-            reclaim=self._reclaim,
+            reclaim=self.leases.look_after,
         )
         self.sweeper = Sweeper(store, self.clock, self.poll, place)
-        self.suspects = Suspects(settings.deaths, self.clock, self.sweeper, self.delivery.read)
+        self.trials = Trials(self, settings.deaths, self.delivery.patiently)
+        self.suspects = Suspects(settings.deaths, self.clock, self.sweeper, self.delivery.read, self.trials)
 
     # -- life ----------------------------------------------------------------------------------------
 
@@ -124,7 +126,7 @@ class Engine:
             keep_tidy(self),
             announce(self.store, self.functions),
         ):
-            self._spawn(work)
+            self.spawn(work)
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
         """Hand over: take nothing more, let running calls end within the grace period, release the rest so
@@ -159,7 +161,7 @@ class Engine:
         """What names one commit among all commits of all processes."""
         return f"{self._mark}{next(self._tokens):x}"
 
-    def _spawn(self, work: Any) -> None:
+    def spawn(self, work: Any) -> None:
         task: asyncio.Task[None] = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -196,7 +198,7 @@ class Engine:
         now, known = self.clock(), self._known(id)
         ask = partial(self.store.accept, create=create, known=known, reopen=reopen, served=self.served)
         accept = asyncio.ensure_future(ask(id, mail, now=now, owner=owner))
-        self._asking[id] += 1
+        self.asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id, now))
         return await asyncio.shield(accept)
@@ -209,12 +211,13 @@ class Engine:
         return self.cache.version(id)
 
     def _has_room(self, id: str) -> bool:
-        return not self.draining and (len(self.active) < self.settings.max_active or id in self.active)
+        free = len(self.active) < self.settings.max_active or id in self.active
+        return free and not self.draining and not self.trials.closed(id)
 
     def _accepted(self, id: str, asked: int, done: asyncio.Future[Accepted]) -> None:
-        self._asking[id] -= 1
-        if not self._asking[id]:
-            del self._asking[id]
+        self.asking[id] -= 1
+        if not self.asking[id]:
+            del self.asking[id]
         if done.cancelled() or done.exception() is not None:
             if not done.cancelled() and isinstance(done.exception(), (StoreUnavailable, StoreCorrupt)):
                 self.sweeper.doubt(id)
@@ -226,8 +229,8 @@ class Engine:
         elif head is not None and head.owner == self.owner:
             activation = self.active.get(id)
             if activation is None:
-                if id not in self._asking:  # else this is the answer that overtook the grant
-                    self._spawn(self.leases.reclaim(id))
+                if id not in self.asking:  # else this is the answer that overtook the grant
+                    self.leases.look_after(id)
             elif accepted.mail:
                 activation.arrive(accepted.mail[0], head.arrivals)
             elif accepted.answer is Answer.BUSY and head.arrivals > activation.mailbox.arrivals:
@@ -237,7 +240,7 @@ class Engine:
 
     def _activate(self, accepted: Accepted, head: Head, asked: int) -> None:
         if head.deaths and not self.suspects.may_begin(head.id, head.deaths):
-            self._spawn(self.leases.hand_back(head))
+            self.spawn(self.leases.hand_back(head))
             return
         cached = self.cache.take(head.id, -1 if head.deaths else head.version)
         if cached is not None:
@@ -249,17 +252,20 @@ class Engine:
         if function is None or self.draining:
             self.sweeper.leave(head.id, FOREIGN)
             self.suspects.gone(head.id)
-            self._spawn(self.leases.hand_back(head))
+            self.spawn(self.leases.hand_back(head))
             return
         activation = Activation(self, head, function.decider(head.id))
         self._supersede(activation)
         self.taken += 1
         activation.deadlines.asked(asked)
         activation.receive(accepted.mail, head.arrivals)
-        doubtful = head.status not in FINAL and (head.deaths or head.status == "stuck")
-        if doubtful and self.suspects.set_aside(activation, head, accepted, function):
-            return
-        entries = accepted.entries
+        if head.status not in FINAL and (head.deaths or head.status == "stuck"):
+            begin = partial(self._begin, activation, head, accepted.entries)
+            if self.suspects.set_aside(activation, head, accepted, function, begin):
+                return
+        self._begin(activation, head, accepted.entries)
+
+    def _begin(self, activation: Activation, head: Head, entries: Any) -> None:
         if entries is None or head.status in FINAL or lacks(entries):
             activation.effects.run(activation, "load", partial(self._load_slowly, activation, head, entries))
         else:
@@ -312,7 +318,7 @@ class Engine:
             activation.timer = None
         activation.over = True
         if activation.unheard():
-            self._spawn(self.leases.take_up(activation))
+            self.spawn(self.leases.take_up(activation))
         if activation.stale or not current:
             activation.decider.close()
         else:
@@ -326,7 +332,7 @@ class Engine:
         if self.active.get(activation.id) is activation:
             del self.active[activation.id]
             self.suspects.gone(activation.id)
-            self._spawn(self.leases.reclaim(activation.id))
+            self.leases.look_after(activation.id)
         activation.stop()
         self._made_room()
 
@@ -351,15 +357,13 @@ class Engine:
         return await self.sweeper.sweep()
 
     def _room(self) -> int:
-        return 0 if self.draining or not self.served else self.settings.max_active - len(self.active)
-
-    def _reclaim(self, id: str) -> None:
-        self._spawn(self.leases.reclaim(id))
+        shut = self.draining or self.trials.shut or not self.served
+        return 0 if shut else self.settings.max_active - len(self.active)
 
     async def _take(self, id: str) -> bool:
         if id not in self.cache:
             head = await self.store.head(id)
-            if head is None:
+            if head is None or self.trials.closed(id):
                 return False
             if head.function not in self.functions:
                 self.sweeper.leave(id, FOREIGN)
@@ -384,7 +388,7 @@ class Engine:
 
     def idle(self) -> bool:
         """Nothing is active in this process, nor about to be."""
-        return not (self.active or self._asking or self.sweeper.running.locked())
+        return not (self.active or self.asking or self.sweeper.running.locked())
 
     def works_for(self, id: str) -> bool:
         """Whether the execution, or one that was started for it, is active here or about to be."""
@@ -393,8 +397,8 @@ class Engine:
             if id in parents:
                 return True
             parents = {up for one in parents if (active := self.active.get(one)) and (up := active.parent) is not None}
-        return id in self.active or id in self._asking
+        return id in self.active or id in self.asking
 
     def done(self) -> bool:
         """Nothing of what ``causes`` says is this process's to work on is active, nor about to be."""
-        return not self.causes.among(self.active, self._asking)
+        return not self.causes.among(self.active, self.asking)

@@ -135,6 +135,10 @@ class Leases:
             log.warning("execution %s: it could not be taken up again (%s)", id, error)
         self.unheard.pop(id, None)  # else another process goes on with it, and orders again what it misses
 
+    def look_after(self, id: str) -> None:
+        """A lease may have been granted to this process unawares."""
+        self._engine.spawn(self.reclaim(id))
+
     async def reclaim(self, id: str) -> None:
         """Give a lease back that this process holds and knows nothing of, because an answer of the store was
         lost or could not be used; the execution is begun again from the store then."""

@@ -2,10 +2,11 @@
 
 The store counts how many processes in a row have died while they held an execution, without an entry of it between
 (``Head.deaths``). One with a death is *suspect*. Suspects are begun in small groups, the smaller the more deaths they
-have, and the last time before the verdict one is held with no other suspect beside it: whoever was there by chance is
-in another group the next time, writes an entry and is cleared. Between two attempts there is a pause. After
-``Settings.deaths`` deaths it is *quarantined*: stuck, with the operations named that were open, until somebody resumes
-it. A process that leaves in order is no death.
+have: whoever was there by chance is in another group the next time, writes an entry and is cleared. Between two
+attempts there is a pause. One death before the limit it is begun on trial only (``trials.py``), alone in its process if
+that can be had. With ``Settings.deaths`` deaths, the last one alone, it is *quarantined*: stuck, with the operations
+named that were open, until somebody resumes it. A death beside another execution leads to another trial and never to a
+verdict. A process that leaves in order is no death.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ from .decider import Decider, Effect, Fact, Function, Invoke, Verdict
 from .effects import Effects, Host
 from .entries import decode
 from .stuck import QUARANTINED
+from .trials import Evidence, Trials
 
 log = logging.getLogger("overwinter")
 _FIRST_PAUSE, _LONGEST_PAUSE = 500, 60_000
+_LOADED: Fact = {"type": "fetched", "op": "load"}
+Begin = Callable[[], None]
 _GROUP = 10
 """By how much a group is smaller with each death."""
 _VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
@@ -55,7 +59,8 @@ class Defendant(Host, Protocol):
 
 class Suspects:
     """The suspects of one process. ``limit`` deaths are a verdict (0: never), ``sweeper`` is told which executions are
-    to be left alone for so many ms, and which need not be any longer, ``read`` brings a journal."""
+    to be left alone for so many ms, and which need not be any longer, ``read`` brings a journal, ``trials`` are those
+    of this process."""
 
     def __init__(
         self,
@@ -63,12 +68,15 @@ class Suspects:
         clock: Callable[[], int],
         sweeper: Turns,
         read: Callable[[Head, Sequence[str] | None], Awaitable[Sequence[Fact]]],
+        trials: Trials,
     ) -> None:
         self.held: dict[str, int] = {}  # suspects that run here, or are about to: how many deaths each has
         self._limit = limit
         self._clock = clock
         self._sweeper = sweeper
         self._read = read
+        self._trials = trials
+        trials.freed = self._turn
         self._waiting: list[str] = []  # for their turn
 
     # -- whose turn it is ----------------------------------------------------------------------------
@@ -77,17 +85,18 @@ class Suspects:
         """Whether an execution that is due may be taken now; if so, it has its place among the suspects."""
         deaths = head.deaths + (head.owner is not None)  # who holds it though it is due is dead
         since = self._clock() - head.updated
-        if self._limit and deaths <= self._limit and since < pause(deaths):
+        if self._limit and since < pause(deaths):
             self._sweeper.leave(head.id, pause(deaths) - since)
             return False
         return self.may_begin(head.id, deaths)
 
     def may_begin(self, id: str, deaths: int) -> bool:
         """Whether it may be begun beside the suspects that are held; if so, it has its place among them."""
-        if not deaths or not 0 < deaths <= self._limit:
-            return True  # no suspect, or one that will not be begun at all
+        if not deaths or not self._limit:
+            return True
         others = [other for held, other in self.held.items() if held != id]
-        if len(others) >= min(self._beside(other) for other in (deaths, *others)):
+        crowded = len(others) >= min(self._beside(other) for other in (deaths, *others))
+        if crowded or (self._trials.needed(deaths) and not self._trials.may_begin(id, deaths)):
             self._waiting.append(id)
             self._sweeper.leave(id, _LONGEST_PAUSE)
             return False
@@ -100,37 +109,43 @@ class Suspects:
 
     def gone(self, id: str) -> None:
         """It is cleared, or no longer held here: the next ones have their turn."""
-        if self.held.pop(id, None) is not None and self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._sweeper.again(waiting)
+        held = self.held.pop(id, None) is not None
+        self._trials.gone(id)
+        if held and self._waiting:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Who waits may ask again."""
+        waiting, self._waiting = self._waiting, []
+        self._sweeper.again(waiting)
 
     # -- the verdict ---------------------------------------------------------------------------------
 
-    def set_aside(self, who: Defendant, head: Head, accepted: Accepted, function: Function) -> bool:
-        """Whether a granted execution is quarantined, or will be: then it is not begun."""
-        verdict = self.verdict(head, accepted.mail)
-        if verdict:
-            who.give_up(verdict)
-        elif 0 < self._limit == head.deaths:
-            who.effects.run(who, "load", partial(self._condemn, who, head, accepted, function))
+    def set_aside(self, who: Defendant, head: Head, accepted: Accepted, function: Function, begin: Begin) -> bool:
+        """Whether a granted execution is quarantined, or on trial: then it is begun with ``begin``, or not at all."""
+        if _quarantined(head) and not any(_type(each) == "resumed" for each in accepted.mail):
+            who.give_up(head.awaits)
+        elif self._trials.needed(head.deaths):
+            who.effects.run(who, "load", partial(self._try, who, head, accepted, function, begin))
         else:
             return False
         return True
 
-    async def _condemn(self, who: Defendant, head: Head, accepted: Accepted, function: Function) -> None:
-        """Load it only to see what it is about."""
-        entries = await self._read(head, accepted.entries)
-        sentence = self._name(head, function.decider(head.id), entries, accepted.mail)
-        who.effects.told({"type": "fetched", "op": "load"})
+    async def _try(self, who: Defendant, head: Head, accepted: Accepted, function: Function, begin: Begin) -> None:
+        evidence = await self._trials.evidence(head) if head.deaths >= self._limit else Evidence.NONE
+        if evidence is Evidence.NONE:
+            await self._trials.begin(head)
+            who.effects.told(_LOADED)
+            begin()
+            return
+        if evidence is Evidence.ALONE:
+            await self._trials.look_at(head)
+            entries = await self._read(head, accepted.entries)
+            sentence = self._name(head, function.decider(head.id), entries, accepted.mail)
+        else:
+            sentence = self._sentence(head, "in its own code", ", the last one when it looked for what was open")
+        who.effects.told(_LOADED)
         who.give_up(sentence)
-
-    def verdict(self, head: Head, mail: Sequence[Mail]) -> str:
-        """Why a granted execution is not even loaded; empty when it may be."""
-        if head.status == "stuck" and head.awaits.startswith(QUARANTINED):
-            return "" if any(_type(each) == "resumed" for each in mail) else head.awaits
-        if 0 < self._limit < head.deaths:
-            return self._sentence(head, "in its own code", ", the last one when it looked for what was open")
-        return ""
 
     def _name(self, head: Head, decider: Decider, entries: Sequence[Fact], mail: Sequence[Mail]) -> str:
         """The verdict, with what was open when it was last left. The decider is used up."""
@@ -158,6 +173,10 @@ class Suspects:
     def _sentence(self, head: Head, where: str, more: str = "") -> str:
         died = "the process that ran it died" if head.deaths == 1 else f"{head.deaths} processes in a row died with it"
         return f"{QUARANTINED} {where}: {died}{more}. Find out why, then try again: overwinter resume {head.id}"
+
+
+def _quarantined(head: Head) -> bool:
+    return head.status == "stuck" and head.awaits.startswith(QUARANTINED)
 
 
 def _type(mail: Mail) -> str:

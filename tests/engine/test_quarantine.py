@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from overwinter.orchestrator.quarantine import Suspects, pause
 from overwinter.orchestrator.resilience import Policy, Retry
-from overwinter.state.records import Head
+from overwinter.orchestrator.trials import SCOPE, Trials, quiet
+from overwinter.state.records import Accepted, Head, NewMail
 from overwinter.testing import Died
 from overwinter.testing.clock import gate
 from overwinter.tests.engine.bench import Bench, at_bench
@@ -104,6 +105,63 @@ def test_the_first_call_is_named_though_nothing_is_in_the_journal_yet() -> None:
         )
         assert bench.kinds("b") == ["stuck"]
         supervisor.cancel()
+
+    at_bench(work)
+
+
+def test_a_poison_among_steps_that_take_long_is_condemned_all_the_same() -> None:
+    """It can't be had alone for long: each death that proves nothing makes the next trial twice as quiet."""
+    poison = Poison()
+
+    async def long(_: list[Any]) -> str:
+        await asyncio.sleep(300)
+        return "done"
+
+    async def lingering(values: list[Any]) -> str:
+        await asyncio.sleep(10)
+        return await poison(values)
+
+    async def work(bench: Bench) -> None:
+        bad, good = Chain("bad", [Call(lingering, name="boom")]), Chain("good", [Call(long), Call(long)])
+        supervisor = asyncio.create_task(supervise(bench, bad, good, deaths=2))
+        await asyncio.sleep(0.01)
+        for number in range(3):
+            await bench.start(bench.processes[0], "good", f"g{number}")
+        await bench.start(bench.processes[0], "bad", "b")
+        assert "in step boom (0)" in (await quarantined(bench, "b")).awaits
+        assert len(poison.deaths) <= 2 + 5  # it lives for 10 s: 1, 2, 4, 8, 16
+        for number in range(3):
+            assert (await bench.ended(f"g{number}"))["value"] == ["done", "done"]
+            assert "stuck" not in bench.kinds(f"g{number}")
+        await asyncio.sleep(1)
+        assert await bench.ledger.keys(SCOPE) == []
+        supervisor.cancel()
+
+    at_bench(work)
+
+
+def test_others_go_on_beside_a_suspect_that_is_on_trial_for_long() -> None:
+    async def work(bench: Bench) -> None:
+        async def hour(_: list[Any]) -> str:
+            await asyncio.sleep(3600)
+            return "done"
+
+        functions = Chain("long", [Call(hour)]), Chain("short", [Call(lambda _: 1)])
+        process = await bench.process(*functions, deaths=2)
+        await bench.start(process, "long", "e")
+        await asyncio.sleep(10)
+        process.kill()
+        process = await bench.process(*functions, deaths=2)
+        await asyncio.sleep(0.5)
+        assert await bench.ledger.keys(SCOPE) == ["e"]  # it is on trial
+        began = asyncio.get_running_loop().time()
+        await bench.start(process, "short", "s")
+        assert (await bench.ended("s"))["value"] == [1]
+        assert asyncio.get_running_loop().time() - began < 2  # of virtual time
+        assert await bench.ledger.keys(SCOPE) == []  # whatever happens now proves nothing
+        process.kill()
+        await bench.process(*functions, deaths=2)
+        assert (await bench.ended("e"))["value"] == ["done"]
 
     at_bench(work)
 
@@ -266,20 +324,44 @@ class Notes:
         self.ready += ids
 
 
+class Process:
+    """A process in which nothing is active but what is said."""
+
+    store: Any = None
+
+    def __init__(self) -> None:
+        self.active: dict[str, object] = {}
+        self.asking: dict[str, object] = {}
+
+    def spawn(self, work: Any) -> None:
+        work.close()
+
+    async def post(self, id: str, mail: NewMail | None) -> Accepted:
+        raise AssertionError
+
+
+async def at_once(work: Any, execution: str) -> Any:
+    return await work()
+
+
+def suspected(limit: int, clock: Callable[[], int], notes: Notes) -> Suspects:
+    return Suspects(limit, clock, notes, nothing, Trials(Process(), limit, at_once))
+
+
 async def nothing(head: Head, texts: Sequence[str] | None) -> list[dict[str, Any]]:
     return []
 
 
 @pytest.mark.parametrize(("deaths", "most"), [(1, 1000), (2, 100), (3, 10), (4, 1), (5, 1)])
 def test_the_more_deaths_the_fewer_at_a_time(deaths: int, most: int) -> None:
-    suspects = Suspects(5, lambda: 10**9, Notes(), nothing)
+    suspects = suspected(5, lambda: 10**9, Notes())
     begun = sum(suspects.may_begin(f"e{number}", deaths) for number in range(1500))
     assert begun == most
 
 
 def test_a_suspect_that_waited_has_its_turn_when_another_is_cleared() -> None:
     notes = Notes()
-    suspects = Suspects(3, lambda: 10**9, notes, nothing)
+    suspects = suspected(3, lambda: 10**9, notes)
     assert suspects.may_take(head_of("a", 2))
     assert not suspects.may_take(head_of("b", 2))
     assert not suspects.may_take(head_of("c", 1))  # it would be beside one that must be alone
@@ -295,9 +377,31 @@ def test_a_suspect_that_waited_has_its_turn_when_another_is_cleared() -> None:
 
 def test_who_holds_a_due_execution_counts_as_a_death_and_pauses_grow() -> None:
     notes = Notes()
-    suspects = Suspects(5, lambda: 1_000, notes, nothing)
+    suspects = suspected(5, lambda: 1_000, notes)
     assert suspects.may_take(head_of("first", 0, owner="dead", updated=1_000))
     assert not suspects.may_take(head_of("second", 1, owner="dead", updated=900))
     assert notes.left == {"second": 400}
     assert [pause(deaths) for deaths in range(6)] == [0, 0, 500, 1000, 2000, 4000]
     assert pause(100) == 60_000
+
+
+def test_how_long_a_trial_is_quiet() -> None:
+    assert [quiet(deaths, 5) for deaths in range(4, 9)] == [1_000, 2_000, 4_000, 8_000, 16_000]
+
+
+def test_nothing_is_begun_beside_one_on_trial_and_a_trial_waits_for_others() -> None:
+    process = Process()
+    trials = Trials(process, 3, at_once)
+    process.active["long"] = object()
+    assert not trials.may_begin("a", 2)
+    assert trials.making_way
+    assert trials.shut
+    assert trials.closed("new")
+    assert not trials.closed("a")
+    other = Trials(Process(), 3, at_once)
+    assert other.may_begin("a", 2)
+    assert other.may_begin("a", 2)  # it is asked again when it was granted
+    assert not other.may_begin("b", 2)
+    assert other.closed("new")
+    other.gone("a")
+    assert not other.closed("new")

@@ -1,18 +1,22 @@
-"""A world with an execution in it that kills every process that runs it, beside the random ones that do not.
+"""A world with executions in it that kill every process that runs them, beside others that do not: short ones, and
+some whose steps take long. The poison may come early or late, kill at once or after a while, and there may be several.
 
-Processes die of nothing else here, so who is condemned and is not the poison was condemned for standing beside it.
+Processes die of nothing else here, so who is condemned and is not poison was condemned for standing beside it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.engine import Engine
-from overwinter.orchestrator.quarantine import Suspects
+from overwinter.orchestrator.performing import current_call
+from overwinter.orchestrator.trials import Stage, Trials
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.records import Accepted, Answer
 from overwinter.testing import Ledger, Process
@@ -20,25 +24,36 @@ from overwinter.testing.clock import gate
 from overwinter.tests.sim.simulation import Simulation
 
 POISON = "poison"
+SPARE = 8
+"""So many deaths more than the setting a poison may cost when others stand beside it."""
 
 
 class Poisoned(Simulation):
     """``deaths``: the setting of its processes."""
 
     def __init__(
-        self, seed: int, deaths: int = 3, ledger: Callable[[], Ledger] = Ledger, engine: type[Engine] = Engine
+        self, seed: int, deaths: int = 2, ledger: Callable[[], Ledger] = Ledger, engine: type[Engine] = Engine
     ) -> None:
         super().__init__(seed, executions=8, ledger=ledger, engine=engine)
         self.deaths = deaths
+        draw = random.Random(seed + 10**6)  # what is drawn here leaves the rest of the world as it is
+        self.poisons = [f"{POISON}{number}" for number in range(draw.choice((1, 3, 6)))]
+        self.patient = draw.choice((0, 6, 12))  # executions with long steps
+        self.late = draw.choice((0.0, 10.0, 20.0))
+        self.lingers = draw.choice((0.0, 0.0, 0.5, 4.0))
+        self.killed: Counter[str] = Counter()
         self.poison = workflow(self._poison, name=POISON)  # type: ignore[call-overload] # a bound method will do
-        self.functions.append(self.poison)
+        self.long = workflow(self._long, name="long")  # type: ignore[call-overload] # a bound method will do
+        self.functions += [self.poison, self.long]
 
     def set_up(self) -> None:
         super().set_up()
         self._weather = self._weather._replace(kill=0.0, stall=0.0)
-        self._settings = replace(self._settings, deaths=self.deaths)
+        self._settings = replace(self._settings, deaths=self.deaths, lease="8s")  # longer than any outage
         self.mischief = ("stop", "outage", "nothing")
-        self._clients.append(self._loop.create_task(self._poison_client()))
+        beside = [(self.long, f"long{number}", 10.0) for number in range(self.patient)]
+        for function, id, late in [*((self.poison, id, self.late) for id in self.poisons), *beside]:
+            self._clients.append(self._loop.create_task(self._starter(function, id, late)))
 
     async def _poison(self, ctx: Context) -> Any:
         await ctx.step(self._harmless, name="harmless")
@@ -49,27 +64,40 @@ class Poisoned(Simulation):
 
     async def _kill(self) -> None:
         process = cast("Process", gate.get().__self__)  # type: ignore[union-attr] # the process that this runs in
+        await asyncio.sleep(self.lingers)
+        self.killed[current_call().execution] += 1
         self.died()
-        await process.die(noticed=self.draw.random() < 0.5)
+        await process.die(noticed=self.draw.random() < 0.8)
 
-    async def _poison_client(self) -> None:
+    async def _long(self, ctx: Context) -> Any:
+        await ctx.step(self._take_long, name="long")
+        return await ctx.step(self._take_long, name="long")
+
+    async def _take_long(self) -> None:
+        await asyncio.sleep(self.draw.uniform(4.0, 12.0))
+
+    async def _starter(self, function: Any, id: str, late: float) -> None:
         self.unacknowledged += 1
-        await asyncio.sleep(self.draw.uniform(0, 10.0))  # when others are at work
-        await self._ask(lambda runtime: runtime.start(self.poison, id=POISON))
+        await asyncio.sleep(self.draw.uniform(0, late))  # when others are at work
+        await self._ask(lambda runtime: runtime.start(function, id=id))
         self.unacknowledged -= 1
 
     def _open(self) -> list[str]:
         open_ones = super()._open()
-        head = self.ledger.head_now(POISON)
-        if head is not None and head.status == "stuck" and head.owner is None and head.wake is None:
-            open_ones = [what for what in open_ones if not what.startswith(f"{POISON} ")]
+        for id in self.poisons:
+            head = self.ledger.head_now(id)
+            if head is not None and head.status == "stuck" and head.owner is None and head.wake is None:
+                open_ones = [what for what in open_ones if not what.startswith(f"{id} ")]
         return open_ones
 
     def _check_outcomes(self) -> None:
         super()._check_outcomes()
-        head = self.ledger.head_now(POISON)
-        if head is None or "in step kill (1)" not in head.awaits:
-            self.wrong.append(f"the poison is not named: {head}")
+        for id in self.poisons:
+            head = self.ledger.head_now(id)
+            if head is None or "in step kill (1)" not in head.awaits:
+                self.wrong.append(f"the poison is not named: {head}")
+            if not 0 < self.killed[id] <= self.deaths + SPARE:
+                self.wrong.append(f"{id} killed {self.killed[id]} processes")
 
 
 class Uncounted(Ledger):
@@ -83,21 +111,38 @@ class Uncounted(Ledger):
         return accepted
 
 
-class _AllTogether(Suspects):
-    def _beside(self, deaths: int) -> int:
-        return 10**6
+class _Careless(Trials):
+    def _others(self, id: str) -> bool:
+        return False
+
+    def closed(self, id: str) -> bool:
+        return False
 
 
-class AllTogether(Engine):
-    """Suspects are begun all at once."""
+class NeverAlone(Engine):
+    """Who is on trial stands beside others."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.suspects = _AllTogether(self.settings.deaths, self.clock, self.sweeper, self.delivery.read)
+        self.trials.__class__ = _Careless
+
+
+class _Forgetful(Trials):
+    def _take_back(self) -> None:
+        self._stage = Stage.BESIDE
+
+
+class NeverTakenBack(Engine):
+    """Others are begun beside one that is said to be alone."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.trials.__class__ = _Forgetful
 
 
 BROKEN: dict[str, dict[str, Any]] = {
     "no quarantine": {"deaths": 0},
     "deaths uncounted": {"ledger": Uncounted},
-    "suspects all together": {"engine": AllTogether},
+    "on trial beside others": {"engine": NeverAlone},
+    "said to be alone for ever": {"engine": NeverTakenBack},
 }

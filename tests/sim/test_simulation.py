@@ -61,9 +61,10 @@ def test_a_broken_protocol_is_found_out(name: str, broken: dict[str, Any]) -> No
     pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
 
 
-def test_poison_is_named_and_nobody_else_condemned() -> None:
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_poison_is_named_and_nobody_else_condemned(deaths: int) -> None:
     for seed in range(SEED, SEED + 20):
-        result = Poisoned(seed).run()
+        result = Poisoned(seed, deaths).run()
         assert not result.wrong, f"seed {seed}\n" + "\n".join(result.wrong[:20])
 
 
