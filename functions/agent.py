@@ -21,6 +21,7 @@ from typing_extensions import TypeVar
 
 from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
+from ..orchestrator.calling import text_of
 from ..orchestrator.resilience import Breaker, Policy, Retry
 from ..orchestrator.workflow.targets import losses
 from ..security.redaction import holds_a_secret, remember
@@ -201,9 +202,18 @@ class Agent(Generic[Out_co]):
         return ask
 
     def parse(self, text: str) -> Any:
-        """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong."""
+        """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the
+        code of that type raises."""
         if not self.typed:
             return text
+        try:
+            return self._parsed(text)
+        except (InvalidInput, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise InvalidInput(f"it can't be checked ({type(error).__name__}: {text_of(error)})") from error
+
+    def _parsed(self, text: str) -> Any:
         fenced = _FENCED.match(text)
         said = (fenced[1] if fenced else text).strip()
         try:

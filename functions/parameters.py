@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from ..orchestrator.resilience import FINAL_ERRORS
+from ..orchestrator.calling import text_of
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput
 from ..state.sameness import nonfinite
@@ -46,13 +46,20 @@ class Parameters:
         return self._build()[1]
 
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit."""
+        """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit, or says
+        what the code of their types raised."""
+        try:
+            return self._read(arguments)
+        except (InvalidInput, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise InvalidInput(f"the arguments can't be read ({type(error).__name__}: {text_of(error)})") from error
+
+    def _read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             values: dict[str, Any] = self._build()[0].validate_json(to_json(arguments), by_alias=True, by_name=True)
         except ValidationError as error:
             raise InvalidInput(complaint(error, self.names)) from None
-        except FINAL_ERRORS as error:
-            raise InvalidInput(f"the arguments can't be read ({error})") from error
         if place := nonfinite(values):
             raise InvalidInput(f"{place}: should be a finite number")
         return values

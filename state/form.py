@@ -4,6 +4,9 @@
 refused by name. ``read`` takes what ``write`` gave, by field names and by aliases, and what earlier releases wrote.
 Without an annotation a value comes back as plain JSON (``stored``). docs/values.md says what that means for each
 kind of type.
+
+Types bring code of their own: validators, serializers, comparisons. Whatever that raises is a verdict on the value, as
+``TypeFailed`` where it is read and as InvalidInput where it is written; KeyboardInterrupt alone is passed on.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 _LIST: Any = list  # of a type that is only known at run time
 _ARRAYS = (list, tuple, set, frozenset, deque)
+_TEXT = 1_000  # characters of an error's text
 _BITS = 2**13  # bits of an integer that every reader takes
 
 
@@ -88,6 +92,22 @@ def _lost(place: str, what: str) -> InvalidInput:
     return InvalidInput(f"{place or 'it'} can't be stored as JSON: {what}")
 
 
+class TypeFailed(ValueError):
+    """The code of a type itself raised what is no verdict on a value: a ZeroDivisionError in a validator, say."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(f"the code of its type raised {type(error).__name__}: {_text_of(error)}".rstrip(": "))
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)[:_TEXT]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
+        return f"an error whose text can't be read ({type(broken).__name__})"
+
+
 class Form:
     """The JSON form of one annotation."""
 
@@ -107,23 +127,36 @@ class Form:
         return self._losses.found
 
     def read(self, value: Any) -> Any:
-        """Plain JSON as the annotated type. Raises ValidationError."""
-        return self._validator.validate_json(to_json(value), by_alias=True, by_name=True)
+        """Plain JSON as the annotated type. Raises ValidationError, TypeFailed; both are ValueErrors."""
+        return self.parse(to_json(value))
 
-    def parse(self, text: str) -> Any:
-        """JSON text as the annotated type. Raises ValidationError."""
-        return self._validator.validate_json(text, by_alias=True, by_name=True)
+    def parse(self, text: str | bytes) -> Any:
+        """JSON text as the annotated type. Raises as ``read`` does."""
+        try:
+            return self._validator.validate_json(text, by_alias=True, by_name=True)
+        except (ValidationError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise TypeFailed(error) from error
 
     def write(self, value: Any, limit: int | None = None) -> Any:
         """A value of the annotated type, or plain data that fits it, as plain JSON that comes back as it is.
         Raises InvalidInput that says what doesn't."""
+        try:
+            return self._written(value, limit)
+        except (InvalidInput, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise InvalidInput(str(TypeFailed(error))) from error
+
+    def _written(self, value: Any, limit: int | None) -> Any:
         try:
             text = self._dumped(value, "error")
         except PydanticSerializationError:  # it has not the annotated type, or no JSON form at all
             found = stored(value, limit)
             try:
                 self.read(found)
-            except ValidationError as error:
+            except ValueError as error:
                 raise InvalidInput(complaints(error)) from error
             return found
         return self._same(value, text, limit)
@@ -134,13 +167,22 @@ class Form:
             return self._same(value, self._dumped(value, "none"), None)
         except PydanticSerializationError as error:
             raise InvalidInput(f"a {self.name} can't be stored as JSON ({error})") from None
+        except (InvalidInput, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise InvalidInput(str(TypeFailed(error))) from error
 
     def take(self, value: Any, limit: int | None = None) -> Any:
         """``write`` for what comes in from outside: no number in it may be NaN or infinite, whatever its type says,
         because no comparison holds for it."""
         found = self.write(value, limit)
-        if self._losses.floats and (place := nonfinite(self.read(found))):
-            raise InvalidInput(f"{place}: a finite number is wanted")
+        if self._losses.floats:
+            try:
+                place = nonfinite(self.read(found))
+            except ValueError as error:
+                raise InvalidInput(complaints(error)) from error
+            if place:
+                raise InvalidInput(f"{place}: a finite number is wanted")
         return found
 
     def mended(self, value: Any, limit: int | None = None) -> Any:
@@ -163,7 +205,9 @@ class Form:
                 value, mode="json", by_alias=about.by_alias, round_trip=about.round_trip, warnings="none"
             )
             better = cleaned(data)
-        except (PydanticSerializationError, RecursionError):
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # the edge to user code: what can't be dumped has no texts to mend
             return None
         return None if better == data else better
 
@@ -175,8 +219,8 @@ class Form:
     def _same(self, value: Any, text: str, limit: int | None) -> Any:
         found = readable(text, limit)
         try:
-            again = self._validator.validate_json(text, by_alias=True, by_name=True)
-        except ValidationError as error:
+            again = self.parse(text)
+        except ValueError as error:
             hint = f" ({place} is no number in JSON)" if (place := nonfinite(value)) else ""
             raise InvalidInput(complaints(error) + hint) from error
         lost = self._losses.found  # then nothing is excused by a part that has no type
@@ -186,8 +230,10 @@ class Form:
         return found
 
 
-def complaints(error: ValidationError, whole: str = "value") -> str:
+def complaints(error: ValueError, whole: str = "value") -> str:
     """What is wrong where, in one line. ``whole`` names the value itself."""
+    if not isinstance(error, ValidationError):
+        return f"{whole}: {error}"
     found = error.errors(include_url=False, include_context=False, include_input=False)[:10]
     return "; ".join(f"{'.'.join(str(part) for part in one['loc']) or whole}: {one['msg']}" for one in found)
 

@@ -49,28 +49,28 @@ class Event(Waiting[T]):
 
     def accepts(self, fact: Fact) -> bool:
         """Take the event if it fits and matches. An error of ``match`` is this operation's error."""
-        data = fact.get("data")
-        if self.decode is None:
-            value = plain(data)
-        else:
-            try:
-                value = self.decode(data)
-            except (ValueError, TypeError) as error:
-                self.why = error
-                return False
-        if self.match is not None:
-            answer: list[bool] = []
-            raised = self.run.loop.attempt(self._try, self.match, value, answer)
-            if raised is None and not answer[0]:
-                return False
-            if raised is not None:
-                self._over()
-                self.fail(raised)
-                return False
-            value = plain(data) if self.decode is None else self.decode(data)  # not what ``match`` had in its hands
+        try:
+            value = self._read(fact)
+            if self.match is not None:
+                answer: list[bool] = []
+                raised = self.run.loop.attempt(self._try, self.match, value, answer)
+                if raised is None and not answer[0]:
+                    return False
+                if raised is not None:
+                    self._over()
+                    self.fail(raised)
+                    return False
+                value = self._read(fact)  # not what ``match`` had in its hands
+        except (ValueError, TypeError) as error:
+            self.why = error
+            return False
         self._over()
         self.set_result(value)
         return True
+
+    def _read(self, fact: Fact) -> Any:
+        data = fact.get("data")
+        return plain(data) if self.decode is None else self.decode(data)
 
     def pass_over(self, fact: Fact) -> None:
         """The event did not fit, and stays. Live, that is noted. On replay it was noted then, or else the code took the

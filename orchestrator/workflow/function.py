@@ -9,8 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import ValidationError
-
 from ...state import codec
 from ...state.errors import InvalidInput
 from ..resilience import DEFAULT, Policy, Retry
@@ -92,7 +90,7 @@ class Workflow:
             return codec.taker(self.input)(value, limit)
         except InvalidInput as error:
             cause = error.__cause__
-            wrong = codec.complaints(cause, "input") if isinstance(cause, ValidationError) else error
+            wrong = codec.complaints(cause, "input") if isinstance(cause, ValueError) else error
             raise type(error)(f"the input of {self.name} is not valid: {wrong}") from None
 
     def result(self, value: Any) -> Any:
@@ -130,7 +128,7 @@ class Workflow:
             return (codec.copied(value),)
         try:
             return (self._decode(value),)
-        except ValidationError as error:
+        except ValueError as error:
             wrong = codec.complaints(error, "input")
             raise InvalidInput(f"the input of {self.name} is not valid: {wrong}") from None
 

@@ -43,6 +43,7 @@ EDGES = {
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
     "security/redaction.py": "an argument of a log line may have any text; logging itself says so",
     "orchestrator/threads.py": "whatever a user's function raises in its thread is the outcome of its call",
+    "state/form.py": "a type may have any validator, serializer and comparison",
     "state/daemons.py": "whoever waits for the thread must get an answer",
     "state/sqlite/threads.py": "whoever waits for the thread must get an answer",
     "testing/clock.py": "clean-up of user code whose run is over",
