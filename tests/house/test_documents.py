@@ -214,12 +214,21 @@ def run_page(page: str, text: str, scratch: Path, monkeypatch: pytest.MonkeyPatc
     running = Page(folder, scratch)
     monkeypatch.setitem(sys.modules, "__page__", running.module)
     chosen = [block for block in blocks(page, text) if block.language in RUN and block.word != "not run"]
+    before = set(sys.modules)
     try:
         for block in chosen:
             running.run(block)
     finally:
         running.close()
+        forget(before, folder)
     return len(chosen)
+
+
+def forget(before: set[str], folder: Path) -> None:
+    """Take out what was loaded from the page's folder, so that no test after it meets a module of that name."""
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(folder):
+            del sys.modules[name]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=title)
@@ -283,3 +292,9 @@ def test_a_true_page_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         f"{FENCED}text\nanything\n{FENCED}\n"
     )
     assert run_page("page.md", text, tmp_path, monkeypatch) == 4
+
+
+def test_nothing_of_a_page_is_left_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "```python\n# left_over.py\nNUMBER = 1\n```\n\n```python\nimport left_over\n```\n"
+    assert run_page("page.md", text, tmp_path, monkeypatch) == 2
+    assert "left_over" not in sys.modules
