@@ -20,6 +20,7 @@ from . import failures, keys, tokens
 from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
+from .door import refuse_deaf
 from .entries import decode, decode_all, resolve, shown_anyway
 from .moving import refuse_moved
 from .proving import prove
@@ -55,7 +56,11 @@ class Control:
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
 
     async def _admit(self, id: str, fact: Fact) -> None:
-        """Refuse at the door what the execution is known not to be able to use. Raises Unfit. Here nothing is known."""
+        """Refuse at the door what the execution is known not to be able to use. Raises Unfit. Here the store alone is
+        asked."""
+        head = await self.store.head(id) if fact["type"] == "event" and can_exist(id) else None
+        if head is not None:
+            refuse_deaf(head)
 
     # -- events --------------------------------------------------------------------------------------
 
@@ -64,7 +69,8 @@ class Control:
     ) -> bool:
         """Send the event ``name`` for ``wait_for``. The same source and event id are taken once within the
         deduplication window: False when it had arrived before. Raises Unfit when the execution rests in this process
-        and waits for it with another type; elsewhere such an event is kept and passed over (``skipped``)."""
+        and waits for it with another type, or is known here as an agent's, which waits for none; elsewhere such an
+        event is passed over visibly (``skipped``)."""
         if not name:
             raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
         await self.prepare()
@@ -199,22 +205,23 @@ class Control:
     async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:
         """The action for all executions of the filter that can take it. Returns how many."""
 
-        async def act(id: str) -> None:
-            await self.act(action, id, by=by, reason=reason)
+        async def act(head: Head) -> None:
+            await self.act(action, head.id, by=by, reason=reason)
 
         return await self._for_each(where, act, failed=action == "retry")
 
     async def signal_all(
         self, where: Filter, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
     ) -> int:
-        """The event for all executions of the filter that have not ended. Returns how many."""
+        """The event for all executions of the filter that have not ended and may wait for one. Returns how many."""
 
-        async def send(id: str) -> None:
-            await self.signal(id, name, data, event_id=event_id, source=source, by=by)
+        async def send(head: Head) -> None:
+            refuse_deaf(head)
+            await self.signal(head.id, name, data, event_id=event_id, source=source, by=by)
 
         return await self._for_each(where, send, failed=False)
 
-    async def _for_each(self, where: Filter, work: Callable[[str], Awaitable[None]], *, failed: bool) -> int:
+    async def _for_each(self, where: Filter, work: Callable[[Head], Awaitable[None]], *, failed: bool) -> int:
         """Do ``work`` for all of the filter that have ``failed``, or else for those that have not ended."""
         done, cursor = 0, None
         while True:
@@ -222,7 +229,7 @@ class Control:
             for head in page.heads:
                 if (head.status == "failed") if failed else (head.status not in FINAL):
                     try:
-                        await work(head.id)
+                        await work(head)
                     except (AlreadyFinished, UnknownExecution, Unfit):
                         continue  # it has ended since the page was read, or can't use that
                     except InvalidInput:

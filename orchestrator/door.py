@@ -1,9 +1,9 @@
 """What is refused before it is stored: an event or a completion that the execution at rest can't use.
 
-The type that is waited for stands in the code, so only a process that holds the execution, replayed, can tell. It does
-so when nothing is on its way: the store must have the same version, no mail may wait, and the event must not be one
-that was taken before, whose sender only repeats it. In every other case it is accepted, and the decider passes it over
-visibly.
+An agent waits for no events at all; who knows that it is one, says so. Otherwise the type that is waited for stands in
+the code, so only a process that holds the execution, replayed, can tell. It does so when nothing is on its way: the
+store must have the same version, no mail may wait, and the event must not be one that was taken before, whose sender
+only repeats it. In every other case it is accepted, and the decider passes it over visibly.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol, runtime_checkable
 
 from ..state.errors import Unfit
+from ..state.records import Head
+from .agent.decider import NO_EVENTS, AgentLoop
 from .decider import Fact
 from .engine import Engine
 
@@ -25,8 +27,17 @@ class Choosy(Protocol):
         ...
 
 
+def refuse_deaf(head: Head) -> None:
+    """Raises Unfit for an event to an agent."""
+    if head.kind == "agent":
+        raise Unfit(f"{head.id}: {NO_EVENTS}. Nothing was sent")
+
+
 async def refuse_unfit(engine: Engine, id: str, fact: Fact, entries: Callable[[str, int], AsyncIterator[Fact]]) -> None:
     """Raises Unfit. Costs nothing unless the fact does not fit."""
+    active = engine.active.get(id)
+    if fact["type"] == "event" and active is not None and isinstance(active.decider, AgentLoop):
+        raise Unfit(f"{id}: {NO_EVENTS}. Nothing was sent")
     cached = engine.cache.look(id)
     if cached is None or not isinstance(cached.decider, Choosy):
         return

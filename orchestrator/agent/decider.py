@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ...state.codec import mended
+from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ..calls import OpenCalls
-from ..decider import Decision, Effect, Fact, Invoke, Verdict
+from ..decider import Decision, Effect, Fact, Invoke, Verdict, when
 from ..failures import Failure
 from . import observations
 from .answer import Reading
@@ -26,6 +26,8 @@ from .run import Mode, Run, digest, identity
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
 from .usage import exceeded, failure, overtime
+
+NO_EVENTS = "an agent waits for no events; send it a message"
 
 
 class AgentLoop:
@@ -55,6 +57,9 @@ class AgentLoop:
         if fact["type"] in ("paused", "resumed"):  # journaled all the same
             run.sequence += 1
             return Verdict.IGNORED
+        if fact["type"] == "event":
+            self._pass_over(fact)
+            return Verdict.IGNORED
         if fact["type"] == "decided" and not fact.get("digest"):
             return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
         if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
@@ -65,6 +70,19 @@ class AgentLoop:
         run.sequence += 1
         self._taken.append(fact["type"])
         return Verdict.TAKEN
+
+    def refusal(self, fact: Fact) -> str:
+        """Why a fact can't be used; empty when it may."""
+        return NO_EVENTS if fact["type"] == "event" else ""
+
+    def _pass_over(self, event: Fact) -> None:
+        """Nobody here would ever read it, and whoever sent it was told that it was taken. So it is to be seen."""
+        run = self._run
+        if not run.final:
+            at, name = max(run.at, run.clock, when(event)), clean(str(event.get("name", "")))
+            self._pending.append(
+                {"type": "skipped", "at": at, "name": name, "id": event.get("id", ""), "why": NO_EVENTS}
+            )
 
     def expire(self, now: int) -> list[Fact]:
         run = self._run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -285,7 +286,7 @@ def test_late_duplicate_and_unknown_facts_change_nothing() -> None:
     tool_call = driver.effect("t1.m1.0")
     before = list(driver.journal)
     driver.turn([driver.fact(model, answered("late"))])
-    driver.send({"type": "event", "id": "e", "name": "x", "data": 1}, {"type": "message", "id": "m", "content": ""})
+    driver.send({"type": "message", "id": "m", "content": ""})
     driver.send({"type": "start", "input": "again", "seed": ""}, {"type": "decided", "op": "t9", "approved": True})
     driver.send({"type": "child", "id": "nobody", "value": 1}, {"type": "retry", "by": "me"})
     assert driver.journal == before
@@ -293,6 +294,8 @@ def test_late_duplicate_and_unknown_facts_change_nothing() -> None:
     before = list(driver.journal)
     driver.turn([driver.fact(tool_call, "second")])
     assert driver.journal == before
+    driver.send({"type": "event", "id": "e", "name": "x", "data": 1})
+    assert [json.loads(entry)["type"] for entry in driver.journal[len(before) :]] == ["skipped"]  # it is to be seen
 
 
 def test_a_tool_that_is_gone_after_a_restart_is_an_observation() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from overwinter.functions.agent import Agent
 from overwinter.functions.event import CloudEvent
 from overwinter.functions.event_intake import take
+from overwinter.functions.model.scripted import Scripted
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.runtime import Runtime
@@ -47,6 +49,7 @@ async def numbering(ctx: Context) -> int:
 
 
 tokens: list[str] = []
+desk = Agent("desk", Scripted({"": "hello"}, delay="100ms"))
 
 
 async def rest(runtime: Runtime, id: str) -> None:
@@ -160,5 +163,46 @@ def test_an_outcome_whose_type_has_changed_can_still_be_read(tmp_path: Path) -> 
             with pytest.raises(InvalidInput, match="read it with typed=False"):
                 await runtime.result("n", 10)
             assert await runtime.result("n", 10, typed=False) == 3
+
+    asyncio.run(main())
+
+
+def test_an_event_for_an_agent_is_refused_where_that_is_known(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Runtime([desk, counting], f"sqlite:///{tmp_path}/shop.db") as runtime:
+            sent = await runtime.send(desk, "s", "hi")
+            with pytest.raises(Unfit, match="desk/s: an agent waits for no events; send it a message"):
+                await runtime.signal("desk/s", "news", 1)  # at work
+            await sent.reply(10)
+            await rest(runtime, "desk/s")
+            for _ in range(2):
+                with pytest.raises(Unfit, match="send it a message"):
+                    await runtime.signal("desk/s", "news", 1)  # at rest here
+            with pytest.raises(Unfit, match="send it a message"):
+                await Control(runtime.store).signal("desk/s", "news", 1)
+            await runtime.start(counting, id="a")
+            assert await runtime.signal_all(Filter(), "news", 1) == 1
+            assert "skipped" not in await types(runtime, "desk/s")
+
+    asyncio.run(main())
+
+
+def test_an_event_for_an_agent_that_nobody_knows_here_is_passed_over_visibly(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/shop.db"
+
+    async def main() -> None:
+        async with Runtime([desk], dsn) as runtime:
+            await (await runtime.send(desk, "s", "hi")).reply(10)
+        async with Runtime([desk], dsn) as runtime:  # nothing of it is in memory
+            assert await runtime.signal("desk/s", "news", 1, event_id="e", source="s")
+            await rest(runtime, "desk/s")
+            entries = [entry async for entry in runtime.entries("desk/s")]
+            skipped = entries[-1]
+            assert (skipped["type"], skipped["name"], skipped["id"]) == ("skipped", "news", "e")
+            assert "waits for no events" in skipped["why"]
+            assert await (await runtime.send(desk, "s", "again")).reply(10) == "hello"
+        async with Runtime([desk], dsn) as runtime:  # and it is read back
+            assert await (await runtime.send(desk, "s", "once more")).reply(10) == "hello"
+            assert (await types(runtime, "desk/s")).count("skipped") == 1
 
     asyncio.run(main())
