@@ -48,6 +48,7 @@ class Activation:
         self.function = head.function
         self.parent = head.parent
         self.decider = decider
+        decider.limit = engine.store.payload_limit
         self.version = head.version
         self.base = head.base
         self.status = head.status

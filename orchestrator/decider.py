@@ -122,7 +122,10 @@ class Decision:
 
 
 class Decider(Protocol):
-    """The logic of one rehydrated execution."""
+    """The logic of one rehydrated execution. ``limit``: bytes that one value may have in the store, set by whoever runs
+    it: an entry of its own that is bigger must be refused to the code that asks for it."""
+
+    limit: int
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
         """Become what the journal says. ``entries`` are numbered from ``first``; ``state`` is Head.state.

@@ -44,15 +44,21 @@ def encode(fact: Fact, limit: int = PAYLOAD_LIMIT) -> Encoded:
         return Encoded(text, {})
     field = max((name for name in _FIELDS if name in fact), key=lambda name: len(dumps(fact[name])), default="")
     if not field:
-        raise PayloadTooLarge(f"a {fact['type']} fact of {len(text)} bytes has no field that can go to a blob")
+        raise PayloadTooLarge(f"{_called(fact)} has {len(text):,} bytes, and no field that can go to a blob")
     body = dumps(fact[field]).encode()
-    check_size(len(body), f"the {field} of a {fact['type']}", limit)
+    check_size(len(body), f"the {field} of {_called(fact)}", limit)
     digest = "sha256:" + hashlib.sha256(body).hexdigest()
     small = {key: value for key, value in fact.items() if key != field}
     small["blob"] = {"field": field, "digest": digest, "size": len(body)}
     text = dumps(small)
-    check_size(len(text.encode()), f"a {fact['type']} without its {field}", BLOB_THRESHOLD)
+    check_size(len(text.encode()), f"{_called(fact)} without its {field}", BLOB_THRESHOLD)
     return Encoded(text, {digest: body})
+
+
+def _called(fact: Fact) -> str:
+    """What an entry is, for people."""
+    kind = str(fact.get("kind", fact["type"])) if fact["type"] == "ordered" else str(fact["type"])
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
 
 
 def check_size(bytes_: int, what: str, limit: int = PAYLOAD_LIMIT) -> None:

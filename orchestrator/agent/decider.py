@@ -17,6 +17,7 @@ from typing import Any
 from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
+from ...state.records import PAYLOAD_LIMIT
 from ..calls import OpenCalls
 from ..decider import Decision, Effect, Fact, Invoke, Verdict, when
 from ..failures import Failure
@@ -32,6 +33,8 @@ NO_EVENTS = "an agent waits for no events; send it a message"
 
 class AgentLoop:
     """The Decider of one agent execution. ``id`` is the execution's, ``spec`` the agent."""
+
+    limit = PAYLOAD_LIMIT  # what it writes is a part of what the model said, or an outcome
 
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._spec = spec

@@ -59,31 +59,29 @@ class Asking(Scope):
         self, what: str, *, data: Any = None, role: str | None = None, timeout: Duration | None = None
     ) -> Approving:
         """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it). Raises Denied
-        when it is denied, or not decided within ``timeout`` (then its reason is "expired")."""
+        when it is denied, or not decided within ``timeout`` (then its reason is "expired"), PayloadTooLarge for more
+        than the store can take."""
         run, shown, what, op = self._run, stored(data, PAYLOAD_LIMIT), clean(what), self._next()
         assert run.origin is not None
         digest = digest_of(what, shown, run.origin.seed)
         ahead = run.recorded.get(op)
         if ahead is not None and ahead.get("digest") == digest_of(what, shown):
             digest = ahead["digest"]  # asked by an older release, and perhaps already decided
-        approving = Approving(run, op, what, digest)
-        run.open(approving)
-        entry: Fact = {
-            "type": "ordered",
-            "op": approving.op,
-            "at": run.began(approving.op),
-            "kind": "approval",
-            "name": what,
-        }
+        entry: Fact = {"type": "ordered", "op": op, "at": run.began(op), "kind": "approval", "name": what}
         entry |= {"what": what, "digest": digest}
         if shown is not None:
             entry["data"] = shown
         if role is not None:
             entry["role"] = clean(role)
         if timeout is not None:
-            entry["until"] = run.began(approving.op) + milliseconds(timeout)
+            entry["until"] = run.began(op) + milliseconds(timeout)
+        if ahead is None:
+            run.fit(entry)
+        approving = Approving(run, op, what, digest)
+        run.open(approving)
+        if timeout is not None:
             approving.due(entry["until"])
-        run.own[approving.op] = entry
+        run.own[op] = entry
         return approving
 
 

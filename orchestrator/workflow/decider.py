@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ...state.errors import InvalidInput, StoreCorrupt
+from ...state.records import PAYLOAD_LIMIT
 from ..decider import Decision, Fact, Post, Verdict
 from ..keeping import Kept, keep, kept
 from ..resilience import Policy
@@ -47,6 +48,7 @@ class WorkflowDecider:
     __slots__ = ("_closed", "_first", "_id", "_kept", "_length", "_over", "_run", "_taken", "_workflow")
 
     def __init__(self, workflow: Code, id: str) -> None:
+        self.limit = PAYLOAD_LIMIT
         self._workflow = workflow
         self._id = id
         self._run = self._new_run(0)
@@ -57,9 +59,12 @@ class WorkflowDecider:
         self._closed = False
         self._kept: list[Kept] = []  # the events that go on with the checkpoint that a replay begins from
 
+    def _bytes(self) -> int:
+        return self.limit
+
     def _new_run(self, at: int) -> Run:
         run = Run(self._id, self._workflow.name, self._workflow.policy, at)
-        run.accept, run.result = self._workflow.accept, self._workflow.result
+        run.accept, run.result, run.limit = self._workflow.accept, self._workflow.result, self._bytes
         return run
 
     # -- the protocol --------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
+from ...state.records import PAYLOAD_LIMIT
 from .. import failures, tokens
 from ..calls import OpenCalls
 from ..decider import Effect, Fact, Post, Spawn, when
+from ..entries import encode
 from ..keeping import Kept
 from ..resilience import Policy
 from . import mismatch
@@ -83,6 +85,7 @@ class Run:
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
+        self.limit: Callable[[], int] = lambda: PAYLOAD_LIMIT  # bytes that one value may have in the store
         self.following: Fact | None = None  # checkpoint entry; waits until nothing is unsent
 
     # -- life ----------------------------------------------------------------------------------------
@@ -163,23 +166,30 @@ class Run:
         if self.halted:
             raise Halt
         assert self.origin is not None
-        self.following = {
+        following = {
             "type": "checkpoint",
             "input": input,
             "seed": tokens.next_seed(self.origin.seed),
             "first": first,
         }
         if self.origin.parent is not None:
-            self.following["parent"] = self.origin.parent
+            following["parent"] = self.origin.parent
         if self.origin.depth:
-            self.following["depth"] = self.origin.depth
+            following["depth"] = self.origin.depth
         if self.note:
-            self.following["note"] = self.note
+            following["note"] = self.note
+        self.fit(following)
+        self.following = following
         self.let_go()
         self.halt()
 
     def ready_to_end(self) -> bool:
         return self.ending is not None and not any(isinstance(effect, Spawn) for effect in self.unsent.values())
+
+    def fit(self, entry: Fact) -> None:
+        """Refuse an entry that the store could not take to the code that asks for it, which may go on with something
+        smaller. Raises PayloadTooLarge."""
+        encode(entry, self.limit())
 
     # -- ordering ------------------------------------------------------------------------------------
 

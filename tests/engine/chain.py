@@ -58,6 +58,8 @@ class Chain:
 class ChainDecider:
     """The Decider of one chain."""
 
+    limit = 0
+
     def __init__(self, id: str, links: Sequence[Link] | Callable[[Any], Sequence[Link]]) -> None:
         self._id = id
         self._made = links
