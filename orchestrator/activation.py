@@ -37,9 +37,9 @@ class Activation:
 
     __slots__ = (
         "awaits", "base", "broken", "committing", "deadlines", "decider", "durable", "effects", "engine", "facts",
-        "function", "handed", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent", "paused",
-        "pending", "reopened", "scheduled", "settling", "stale", "state", "status", "suspect", "timer", "unread",
-        "version", "withheld",
+        "function", "handed", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent",
+        "paused", "pending", "reopened", "scheduled", "settling", "stale", "standing", "state", "status", "suspect",
+        "timer", "unread", "version", "withheld",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, head: Head, decider: Decider) -> None:
@@ -68,7 +68,7 @@ class Activation:
         self.settling: list[Post] | None = None  # the execution has ended; these posts are not yet confirmed
         self.unread: tuple[str, int, list[Fact]] | None = None  # state, first entry and journal to be replayed
         self.loading = True
-        self.broken = ""  # what can't be read of this execution in the store
+        self.broken, self.standing = "", False  # what can't be read of it in the store, and whether it was so before
         self.committing: Commit | None = None  # the append under way
         self.scheduled = False
         self.nudged = False  # mail is known to wait in the store
@@ -158,8 +158,8 @@ class Activation:
 
     def _decide(self) -> Decision:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
-        if self.broken:  # it can't go on here: only a verb can change anything
-            return self.offering.mail(self, is_stuck=True) or stuck(self.broken)
+        if self.broken:
+            return self._decide_nothing()
         replayed = self.unread is not None and self._replay()
         facts, self.facts = self.facts, []
         for number, fact in enumerate(facts):
@@ -199,6 +199,14 @@ class Activation:
         if decision.entries:
             self.pending.add(decision)
         return decision
+
+    def _decide_nothing(self) -> Decision:
+        """It can't go on here: only a verb can change anything, wherever it stands in the mailbox."""
+        verb = self.offering.mail(self, is_stuck=True)
+        if verb is None and self.standing and self.offering.resumed:
+            self.broken, self.reopened, self.stale = "", True, True
+            return self._reopening()
+        return verb or stuck(self.broken)
 
     def _replay(self) -> bool:
         """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
@@ -241,9 +249,10 @@ class Activation:
                 partial(self.engine.delivery.bring, self, op, partial(self.engine.fill, self.id, [letter.fact])),
             )
 
-    def give_up(self, message: str) -> None:
-        """Something of it can't be read in the store: it is stuck until somebody mends that."""
-        self.loading, self.broken = False, message
+    def give_up(self, message: str, *, standing: bool = False) -> None:
+        """Something of it can't be read in the store: it is stuck until somebody mends that. ``standing``: it has been
+        so before, and was not tried again now."""
+        self.loading, self.broken, self.standing = False, message, standing
         self.schedule()
 
     # -- the commit ----------------------------------------------------------------------------------
@@ -283,7 +292,7 @@ class Activation:
         self.effects.cancel_all()
         self.stale = True
         decision.error = clean(decision.error)
-        if self.status != "stuck" or self.awaits != decision.error:
+        if self.status not in ("stuck", "paused") or self.awaits != decision.error:
             fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
             self.pending.take(fact)
             self.pending.note(fact)

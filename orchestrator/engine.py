@@ -259,7 +259,7 @@ class Engine:
         self.taken += 1
         activation.deadlines.asked(asked)
         activation.receive(accepted.mail, head.arrivals)
-        if head.status not in FINAL and (head.deaths or head.status == "stuck"):
+        if head.status not in FINAL and (head.deaths or head.status in ("stuck", "paused")):
             begin = partial(self._begin, activation, head, accepted.entries)
             if self.suspects.set_aside(activation, head, accepted, function, begin):
                 return

@@ -51,12 +51,13 @@ class Host(Protocol):
 class Offering:
     """For one execution, over its mailbox and deadlines."""
 
-    __slots__ = ("_deadlines", "_fired", "_halted", "_mailbox", "_now", "_stopped")
+    __slots__ = ("_deadlines", "_fired", "_halted", "_mailbox", "_now", "_stopped", "resumed")
 
     def __init__(self, mailbox: Mailbox, deadlines: Deadlines) -> None:
         self._mailbox = mailbox
         self._deadlines = deadlines
         self._stopped = False  # mail that could be offered waits for a blob or for the next commit
+        self.resumed = False  # in this turn somebody wanted it to be tried again
         self._fired = 0  # the last deadline of this turn
         self._now = 0
         self._halted = False
@@ -64,7 +65,7 @@ class Offering:
     def begin(self) -> None:
         """A turn begins."""
         self._now = self._fired = 0
-        self._halted = False
+        self._halted = self.resumed = False
         self._deadlines.look = None
 
     # -- mail ----------------------------------------------------------------------------------------
@@ -125,15 +126,17 @@ class Offering:
         if kind == "paused":
             host.paused = True
         elif kind == "resumed":
-            host.paused = False
+            host.paused, self.resumed = False, True
         return None
 
     def after_the_end(self, host: Host, *, telling: bool) -> bool:
         """The execution has ended: late mail is dropped, until ``retry`` opens a failed one again, once its end is
-        told. Whether it is opened again; mail behind that waits."""
+        told. Whether it is opened again; mail behind that waits. So do the events of one that has failed: they were
+        taken in before it did, and it may wait for them when it goes on."""
+        failed = host.status == "failed"
         for letter in self._mailbox.letters():
-            reopens = letter.fact["type"] == "retry" and host.status == "failed"
-            if reopens and telling:
+            reopens = failed and letter.fact["type"] == "retry"
+            if (reopens and telling) or (failed and letter.fact["type"] == "event"):
                 continue
             self._mailbox.remove(letter)
             host.pending.consume(letter.mail, journal=reopens)

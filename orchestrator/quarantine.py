@@ -56,6 +56,10 @@ class Defendant(Host, Protocol):
 
     effects: Effects
 
+    def give_up(self, message: str, *, standing: bool = False) -> None:
+        """It is stuck with that. ``standing``: as it was before."""
+        ...
+
 
 class Suspects:
     """The suspects of one process. ``limit`` deaths are a verdict (0: never), ``sweeper`` is told which executions are
@@ -124,7 +128,7 @@ class Suspects:
     def set_aside(self, who: Defendant, head: Head, accepted: Accepted, function: Function, begin: Begin) -> bool:
         """Whether a granted execution is quarantined, or on trial: then it is begun with ``begin``, or not at all."""
         if _quarantined(head) and not any(_type(each) == "resumed" for each in accepted.mail):
-            who.give_up(head.awaits)
+            who.give_up(head.awaits, standing=True)
         elif self._trials.needed(head.deaths):
             who.effects.run(who, "load", partial(self._try, who, head, accepted, function, begin))
         else:
@@ -176,7 +180,7 @@ class Suspects:
 
 
 def _quarantined(head: Head) -> bool:
-    return head.status == "stuck" and head.awaits.startswith(QUARANTINED)
+    return head.status in ("stuck", "paused") and head.awaits.startswith(QUARANTINED)
 
 
 def _type(mail: Mail) -> str:

@@ -188,6 +188,54 @@ def test_what_is_quarantined_stays_so_whatever_arrives_until_it_is_resumed_or_te
     at_bench(work)
 
 
+@pytest.mark.parametrize("before", [[], ["pause"], ["cancel"] * 150, ["pause"] + ["cancel"] * 250])
+def test_it_is_resumed_wherever_that_stands_in_its_mailbox(before: list[str]) -> None:
+    """Mail is read in pages, and mail of a quarantined execution that is no verb waits."""
+    poison = Poison()
+
+    async def work(bench: Bench) -> None:
+        bad = Chain("bad", [Call(poison)])
+        supervisor = asyncio.create_task(supervise(bench, bad, deaths=1))
+        await asyncio.sleep(0.01)
+        await bench.start(bench.processes[0], "bad", "b")
+        await quarantined(bench, "b")
+        died = len(poison.deaths)
+        for number, verb in enumerate(before):
+            await bench.processes[-1].call(lambda runtime, verb=verb: runtime.act(verb, "b"))  # type: ignore[misc]
+            if number % 50 == 0:
+                await asyncio.sleep(1)
+        await asyncio.sleep(5)
+        assert len(poison.deaths) == died
+        poison.cured = True
+        await bench.processes[-1].call(lambda runtime: runtime.resume("b"))
+        assert (await bench.ended("b"))["type"] in ("completed", "cancelled")
+        assert bench.kinds("b").count("stuck") == 1
+        supervisor.cancel()
+
+    at_bench(work)
+
+
+def test_it_is_resumed_also_while_another_mail_is_dealt_with() -> None:
+    poison = Poison()
+
+    async def work(bench: Bench) -> None:
+        bad = Chain("bad", [Call(poison)])
+        supervisor = asyncio.create_task(supervise(bench, bad, deaths=1))
+        await asyncio.sleep(0.01)
+        await bench.start(bench.processes[0], "bad", "b")
+        await quarantined(bench, "b")
+        poison.cured = True
+
+        async def both(runtime: Any) -> None:
+            await asyncio.gather(runtime.act("cancel", "b"), runtime.signal("b", "news"), runtime.resume("b"))
+
+        await bench.processes[-1].call(both)
+        assert (await bench.ended("b"))["type"] in ("completed", "cancelled")
+        supervisor.cancel()
+
+    at_bench(work)
+
+
 def test_resuming_what_still_kills_leads_back_to_quarantine() -> None:
     poison = Poison()
 
