@@ -122,12 +122,18 @@ class WorkflowDecider:
         if kind == "child" and run.children.get(fact["id"]) in run.own:
             return Verdict.LATER  # it ended before it was asked for again; the journal tells the asking first
         began = kind == "start" and self._length == 0 and self._taken == 0
+        if kind == "event" and "failed" in (self._over, self._ending()):
+            return Verdict.LATER  # it may be opened again, and wait for this
         if (self._over and kind != "sent") or not self._accept(fact):
             return Verdict.LATER if run.stuck and not self._over else Verdict.IGNORED
         self._first = began
         self._taken += 1
         self._length += 1
         return Verdict.TAKEN
+
+    def _ending(self) -> str:
+        ending = self._run.ending
+        return "" if ending is None else str(ending["type"])
 
     def expire(self, now: int) -> list[Fact]:
         self._run.calls.expire(now)
