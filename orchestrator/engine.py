@@ -188,13 +188,13 @@ class Engine:
         """
         if mail is not None:
             self.causes.note(id, by)
-        owner = self.owner if self.served and self._has_room(id) else None
-        if owner is not None and self.clock() - self.leases.beaten > self.lease // 2:
+        if self.served and self._has_room(id) and self.clock() - self.leases.beaten > self.lease // 2:
             await self.leases.beat()
         await self.leases.look()
         await self.leases.notice_move()
         if self.moved:
             raise StoreMoved(self.moved)
+        owner = self.owner if self.served and self._has_room(id) else None  # only now: it may have closed meanwhile
         now, known = self.clock(), self._known(id)
         ask = partial(self.store.accept, create=create, known=known, reopen=reopen, served=self.served)
         accept = asyncio.ensure_future(ask(id, mail, now=now, owner=owner))

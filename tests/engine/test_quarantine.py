@@ -11,6 +11,7 @@ import pytest
 
 from overwinter.orchestrator.quarantine import Suspects, pause
 from overwinter.orchestrator.resilience import Policy, Retry
+from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.trials import SCOPE, Trials, quiet
 from overwinter.state.records import Accepted, Head, NewMail
 from overwinter.testing import Died
@@ -453,3 +454,28 @@ def test_nothing_is_begun_beside_one_on_trial_and_a_trial_waits_for_others() -> 
     assert other.closed("new")
     other.gone("a")
     assert not other.closed("new")
+
+
+def test_what_was_about_to_be_begun_when_a_trial_began_waits_for_its_end() -> None:
+    async def work(bench: Bench) -> None:
+        process = await bench.process(Chain("short", [Call(lambda _: 1)]), deaths=2)
+        engine = process.runtime.engine
+        looked = engine.leases.look
+
+        async def free(runtime: Runtime) -> None:
+            runtime.engine.suspects.gone("suspect")
+
+        async def look() -> None:
+            await looked()
+            assert engine.trials.may_begin("suspect", 1)
+
+        engine.leases.look = look  # type: ignore[method-assign]
+        await bench.start(process, "short", "s")
+        engine.leases.look = looked  # type: ignore[method-assign]
+        head = bench.ledger.head_now("s")
+        assert head is not None
+        assert head.owner is None
+        await process.call(free)
+        assert (await bench.ended("s"))["value"] == [1]
+
+    at_bench(work)
