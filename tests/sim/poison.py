@@ -19,7 +19,7 @@ from overwinter.orchestrator.performing import current_call
 from overwinter.orchestrator.trials import Stage, Trials
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.records import Accepted, Answer
-from overwinter.testing import Ledger, Process
+from overwinter.testing import Disturbed, Ledger, Process, Weather
 from overwinter.testing.clock import gate
 from overwinter.tests.sim.simulation import Simulation
 
@@ -42,6 +42,7 @@ class Poisoned(Simulation):
         self.late = draw.choice((0.0, 10.0, 20.0))
         self.lingers = draw.choice((0.0, 0.0, 0.5, 4.0))
         self.killed: Counter[str] = Counter()
+        self.leaving: set[str] = set()  # processes that are being stopped
         self.poison = workflow(self._poison, name=POISON)  # type: ignore[call-overload] # a bound method will do
         self.long = workflow(self._long, name="long")  # type: ignore[call-overload] # a bound method will do
         self.functions += [self.poison, self.long]
@@ -81,6 +82,17 @@ class Poisoned(Simulation):
         await asyncio.sleep(self.draw.uniform(0, late))  # when others are at work
         await self._ask(lambda runtime: runtime.start(function, id=id))
         self.unacknowledged -= 1
+
+    async def _stop(self, process: Process) -> None:
+        """In order, and the store hears of it; else it would be one more death."""
+        faults = cast("Disturbed", cast("Any", process).faults)
+        faults.weather, faults.outage_until = Weather(), 0.0
+        self.leaving.add(process.name)
+        await super()._stop(process)
+
+    def _some_process(self) -> Any:
+        found = super()._some_process()
+        return None if found is not None and found.name in self.leaving else found
 
     def _open(self) -> list[str]:
         open_ones = super()._open()
