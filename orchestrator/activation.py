@@ -22,7 +22,7 @@ from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
 from .mailbox import Letter, Mailbox
 from .offering import Offering
-from .transition import Commit, Told, Transition, change_of, child_post, hand_over, merge, stuck, told
+from .transition import Commit, Told, Transition, change_of, child_post, hand_over, merge, reopening, stuck, told
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -145,7 +145,7 @@ class Activation:
             return  # what ends these schedules the next turn
         self.offering.begin()
         try:
-            decision = self._decide()
+            decision = self._decide_nothing() if self.broken else self._decide()
         except OverwinterError as error:
             decision = stuck(f"{type(error).__name__}: {error}")
         except KeyboardInterrupt:
@@ -158,8 +158,6 @@ class Activation:
 
     def _decide(self) -> Decision:
         """Offer everything that has come, in order; the decisions of all rounds as one."""
-        if self.broken:
-            return self._decide_nothing()
         replayed = self.unread is not None and self._replay()
         facts, self.facts = self.facts, []
         for number, fact in enumerate(facts):
@@ -169,7 +167,7 @@ class Activation:
             if self._is_for_decider(fact) and self.decider.offer(fact) is Verdict.TAKEN:
                 self.pending.take(fact)
         if self.reopened:
-            return self._reopening()
+            return reopening(self.now())
         if self.status in FINAL:
             return self._after_the_end()
         merged: Decision | None = None
@@ -205,7 +203,7 @@ class Activation:
         verb = self.offering.mail(self, is_stuck=True)
         if verb is None and self.standing and self.offering.resumed:
             self.broken, self.reopened, self.stale = "", True, True
-            return self._reopening()
+            return reopening(self.now())
         return verb or stuck(self.broken)
 
     def _replay(self) -> bool:
@@ -229,29 +227,19 @@ class Activation:
         if self.offering.after_the_end(self, telling=bool(self.settling or self.effects)):
             self.reopened = self.stale = True
             self.settling = None
-            return self._reopening()
+            return reopening(self.now())
         decision = Decision()
         decision.status = self.status
-        return decision
-
-    def _reopening(self) -> Decision:
-        """It goes on from the store, with another decider, as soon as the lease is given back. Mail waits for that."""
-        decision = Decision()
-        decision.status, decision.wake = "pending", self.now()
         return decision
 
     def fetch(self, letter: Letter) -> None:
         op = f"blob {letter.mail.seq}"
         if op not in self.effects:
-            self.effects.run(
-                self,
-                op,
-                partial(self.engine.delivery.bring, self, op, partial(self.engine.fill, self.id, [letter.fact])),
-            )
+            fill = partial(self.engine.fill, self.id, [letter.fact])
+            self.effects.run(self, op, partial(self.engine.delivery.bring, self, op, fill))
 
     def give_up(self, message: str, *, standing: bool = False) -> None:
-        """Something of it can't be read in the store: it is stuck until somebody mends that. ``standing``: it has been
-        so before, and was not tried again now."""
+        """It is stuck until somebody mends that. ``standing``: as it was before; it was not tried again now."""
         self.loading, self.broken, self.standing = False, message, standing
         self.schedule()
 

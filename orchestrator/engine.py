@@ -94,14 +94,8 @@ class Engine:
         self.asking: Counter[str] = Counter()  # executions for which a lease may be on its way
         self.moved = ""  # where the store's executions have gone
         self.ending = Ending()
-        place = Place(
-            room=self._room,
-            busy=lambda: self.active.keys() | self.asking.keys(),
-            wants=self.causes.__contains__,
-            take=self._take,
-            look=self.leases.look,
-            reclaim=self.leases.look_after,
-        )
+        wants, busy = self.causes.__contains__, lambda: self.active.keys() | self.asking.keys()
+        place = Place(self._room, busy, wants, self._take, self.leases.look, self.leases.look_after)
         self.sweeper = Sweeper(store, self.clock, self.poll, place)
         self.trials = Trials(self, settings.deaths, self.delivery.patiently)
         self.suspects = Suspects(settings.deaths, self.clock, self.sweeper, self.delivery.read, self.trials)
@@ -357,8 +351,8 @@ class Engine:
         return await self.sweeper.sweep()
 
     def _room(self) -> int:
-        shut = self.draining or self.trials.shut or not self.served
-        return 0 if shut else self.settings.max_active - len(self.active)
+        open_ = self.served and not (self.draining or self.trials.shut)
+        return self.settings.max_active - len(self.active) if open_ else 0
 
     async def _take(self, id: str) -> bool:
         if id not in self.cache:

@@ -149,6 +149,13 @@ def stuck(message: str) -> Decision:
     return decision
 
 
+def reopening(now: int) -> Decision:
+    """It goes on from the store, with another decider, as soon as the lease is given back. Mail waits for that."""
+    decision = Decision()
+    decision.status, decision.wake = "pending", now
+    return decision
+
+
 def hand_over(decision: Decision, *, begun: bool) -> bool:
     """When a process is about to stop, what would begin is the next process's to begin. Whether there is such a
     thing; once ``begun``, every later decision of the execution is handed over too."""

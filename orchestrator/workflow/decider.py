@@ -45,10 +45,10 @@ class Code(Protocol):
 class WorkflowDecider:
     """Implements ``Decider`` for one execution of a workflow."""
 
-    __slots__ = ("_closed", "_first", "_id", "_kept", "_length", "_over", "_run", "_taken", "_workflow")
+    __slots__ = ("_closed", "_first", "_id", "_kept", "_length", "_limit", "_over", "_run", "_taken", "_workflow")
 
     def __init__(self, workflow: Code, id: str) -> None:
-        self.limit = PAYLOAD_LIMIT
+        self._limit = PAYLOAD_LIMIT
         self._workflow = workflow
         self._id = id
         self._run = self._new_run(0)
@@ -59,12 +59,18 @@ class WorkflowDecider:
         self._closed = False
         self._kept: list[Kept] = []  # the events that go on with the checkpoint that a replay begins from
 
-    def _bytes(self) -> int:
-        return self.limit
+    @property
+    def limit(self) -> int:
+        """Bytes that one value may have in the store."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, bytes_: int) -> None:
+        self._limit = self._run.limit = bytes_
 
     def _new_run(self, at: int) -> Run:
         run = Run(self._id, self._workflow.name, self._workflow.policy, at)
-        run.accept, run.result, run.limit = self._workflow.accept, self._workflow.result, self._bytes
+        run.accept, run.result, run.limit = self._workflow.accept, self._workflow.result, self._limit
         return run
 
     # -- the protocol --------------------------------------------------------------------------------

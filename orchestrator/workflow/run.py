@@ -46,9 +46,9 @@ class Run:
 
     __slots__ = (
         "_reason", "abandoned", "accept", "calls", "cancelling", "children", "ending", "events", "following", "fresh",
-        "function", "halted", "id", "leaving", "listeners", "loop", "main", "note", "number", "ops", "origin", "own",
-        "passed", "people", "policy", "recorded", "renewed", "replaying", "result", "retried", "skipped", "stuck",
-        "timers", "unsent",
+        "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main", "note", "number", "ops", "origin",
+        "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result", "retried", "skipped",
+        "stuck", "timers", "unsent",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -85,7 +85,7 @@ class Run:
         self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
-        self.limit: Callable[[], int] = lambda: PAYLOAD_LIMIT  # bytes that one value may have in the store
+        self.limit = PAYLOAD_LIMIT  # bytes that one value may have in the store
         self.following: Fact | None = None  # checkpoint entry; waits until nothing is unsent
 
     # -- life ----------------------------------------------------------------------------------------
@@ -189,7 +189,7 @@ class Run:
     def fit(self, entry: Fact) -> None:
         """Refuse an entry that the store could not take to the code that asks for it, which may go on with something
         smaller. Raises PayloadTooLarge."""
-        encode(entry, self.limit())
+        encode(entry, self.limit)
 
     # -- ordering ------------------------------------------------------------------------------------
 
