@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from overwinter.tests.servers.moto import Moto, signed
 from overwinter.tests.servers.redis import RedisCluster, RedisServer
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or whoever imports it first asks the network for prices
 
 
 @pytest.fixture(scope="session")
