@@ -17,7 +17,7 @@ from ..decider import Effect, Fact, Post, Spawn, when
 from ..entries import encode
 from ..keeping import Kept
 from ..resilience import Policy
-from . import mismatch
+from . import mismatch, unawaited
 from .loop import Halt, Loop, Task
 from .operation import Operation
 from .timers import Timers
@@ -153,6 +153,8 @@ class Run:
 
     def let_go(self) -> None:
         """The function is over: calls are abandoned, attached children are told."""
+        if self.ops and not self.replaying and self.main is not None:
+            unawaited.tell(self.id, self.main.get_coro())
         for op in list(self.ops.values()):
             if op.kind == "step":
                 self.withdraw(op.op)
