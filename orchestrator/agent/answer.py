@@ -19,6 +19,9 @@ from .usage import ZERO, Usage
 MOST_CALLS = 32
 """Tool calls of one answer that are made; the model is told that the others were not."""
 
+LONGEST = 200
+"""Characters of a call's name or id. No tool has a longer name, and every entry about the call repeats them."""
+
 _SMALLEST = Decimal("1e-12")
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
@@ -65,13 +68,13 @@ def _calls(value: Any, op: str) -> list[Asked]:
     items = cast("Sequence[Any]", value if isinstance(value, list) else ())
     for index, item in enumerate(items):
         record = cast("dict[str, Any]", item if isinstance(item, dict) else {})
-        name = _text(record.get("name"))
+        name = _text(record.get("name"))[:LONGEST]
         arguments = record.get("arguments")
         raw = arguments if isinstance(arguments, str) else "" if arguments is None else dumps(arguments)
         id = _text(record.get("id"))
         if id and seen.get(id) == (name, raw):
             continue
-        if not id or id in seen:
+        if not id or id in seen or len(id) > LONGEST:
             id = f"call_{op.replace('.', '_')}_{index}"
         seen[id] = (name, raw)
         asked.append(_asked(id, name, raw))

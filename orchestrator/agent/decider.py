@@ -222,7 +222,7 @@ class AgentLoop:
         if call.arguments is None:
             return _observation(call, observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:
-            if turn.doubtful and identity(call) in turn.doubtful:
+            if turn.refused and identity(call) in turn.refused:
                 return _observation(call, observations.REPEATED)
             try:
                 tool.check(call.arguments)

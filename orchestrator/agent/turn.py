@@ -96,6 +96,7 @@ class Turn:
         "number",
         "phase",
         "reading",
+        "refused",
         "since",
         "stopped",
         "stopped_at",
@@ -127,6 +128,7 @@ class Turn:
         self.stopped_at: int | None = None
         self.marks: dict[str, Fact] = {}  # the last begun or retrying fact of calls without outcome
         self.doubtful: set[str] = set()  # calls whose outcome is unknown
+        self.refused: frozenset[str] = frozenset()  # those of them that were known when the model answered last
 
     def thinking(self) -> str:
         """Op of the model call that is due."""
@@ -163,6 +165,7 @@ class Turn:
         if text or calls:
             self.messages.append(Message("assistant", text, calls))
         self.surplus = reading.surplus
+        self.refused = frozenset(self.doubtful)  # calls of one answer are made together: none waits for another's doubt
         self.calls = {}
         for index, asked in enumerate(reading.calls):
             call_op = f"{op}.{index}"

@@ -227,6 +227,19 @@ def test_a_call_in_doubt_is_told_as_unknown_and_not_repeated() -> None:
     assert list(driver.open) == ["t1.m3.0"]
 
 
+def test_two_alike_calls_of_one_answer_don_t_wait_for_each_other_s_doubt() -> None:
+    """They are made together, so a process that reads the journal must not refuse the second one."""
+    driver = Driver(agent())
+    driver.start()
+    driver.model([called("pay", "one", amount="5"), called("pay", "two", amount="5")])
+    driver.tool("t1.m1.0", InDoubt("began"))
+    driver.restart()
+    assert list(driver.open) == ["t1.m1.1"]
+    driver.tool("t1.m1.1", "paid 5")
+    driver.model([called("pay", "again", amount="5")])
+    assert "was not repeated" in driver.prompt()[-1].content
+
+
 def test_a_begun_call_is_in_doubt_after_a_restart() -> None:
     driver = Driver(agent())
     driver.start()
