@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .functions.agent import Agent, Limits
+    from .functions.agent import Agent, History, Limits
+    from .functions.model.scripted import Scripted, call
     from .functions.tool import tool
     from .functions.workflow import workflow
     from .orchestrator.performing import current_call
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from .orchestrator.settings import Settings
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
-    from .state.errors import Final, OverwinterError, Retryable
+    from .state.errors import (
+        Denied,
+        ExecutionFailed,
+        Final,
+        InvalidInput,
+        OverwinterError,
+        Retryable,
+        TimedOut,
+    )
 
 __version__ = "0.1.0"
 
@@ -26,13 +35,20 @@ _HOMES = {
     "Breaker": "orchestrator.resilience",
     "Completion": "orchestrator.workflow.completion",
     "Context": "orchestrator.workflow.context",
+    "Denied": "state.errors",
+    "ExecutionFailed": "state.errors",
     "Final": "state.errors",
+    "History": "functions.agent",
+    "InvalidInput": "state.errors",
     "Limits": "functions.agent",
     "OverwinterError": "state.errors",
     "Retry": "orchestrator.resilience",
     "Retryable": "state.errors",
     "Runtime": "orchestrator.runtime",
+    "Scripted": "functions.model.scripted",
     "Settings": "orchestrator.settings",
+    "TimedOut": "state.errors",
+    "call": "functions.model.scripted",
     "current_call": "orchestrator.performing",
     "run": "orchestrator.runtime",
     "tool": "functions.tool",
@@ -44,13 +60,20 @@ __all__ = [
     "Breaker",
     "Completion",
     "Context",
+    "Denied",
+    "ExecutionFailed",
     "Final",
+    "History",
+    "InvalidInput",
     "Limits",
     "OverwinterError",
     "Retry",
     "Retryable",
     "Runtime",
+    "Scripted",
     "Settings",
+    "TimedOut",
+    "call",
     "current_call",
     "run",
     "tool",
