@@ -14,7 +14,7 @@ import importlib.util
 import logging
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...orchestrator.resilience import retry_after, wait_of
@@ -30,6 +30,8 @@ _CLUTTER = re.compile(
     r"|\brequest(?:[ _](?:body|data|kwargs))?[\"']?\s*[:=]\s*[{\[]"
 )
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.~@+-]+){2,}\.(?:py|pyc|so|json)\b(?::\d+)?")
+_ELSEWHERE = frozenset({"api_key", "api_base", "base_url", "extra_headers", "headers", "mock_response"})
+"""Settings with which no key needs to be in the environment."""
 _PASSING = {408, 409, 425, 429}
 _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
            "max_tokens": "length", "content_filter": "content_filter"}  # fmt: skip
@@ -60,6 +62,8 @@ class LiteLLM:
         if self._library is None:
             self._library = await asyncio.to_thread(_load)
         library = self._library
+        if missing := _missing_key(library, self.name, request.settings):
+            raise InvalidInput(missing)
         try:
             response = await library.acompletion(**self._arguments(request))
         except library.exceptions.BudgetExceededError as error:
@@ -96,6 +100,19 @@ def _load() -> Any:
     library.telemetry = False
     library.suppress_debug_info = True
     return library
+
+
+def _missing_key(library: Any, model: str, settings: Mapping[str, Any]) -> str:
+    """What to set when the provider's key is nowhere; "" when it is there, or need not be. Some clients would call
+    that a broken connection, which is tried again for an hour."""
+    if _ELSEWHERE & settings.keys() or library.api_key:
+        return ""
+    missing: list[str] = library.validate_environment(model)["missing_keys"]
+    keys = [name for name in missing if name.endswith("_API_KEY")]
+    own = any(getattr(library, name.lower().replace("_api_key", "_key"), None) for name in keys)
+    if not keys or own or len(keys) < len(missing):  # clouds find their credentials in many places
+        return ""
+    return f"{model} needs the provider's key: set {' or '.join(keys)} in the environment of this process"
 
 
 def _quirks() -> dict[str, Any]:

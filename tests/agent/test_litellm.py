@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ import pytest
 
 from overwinter import Agent, Retry, tool
 from overwinter.functions.model import litellm as adapter
-from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable
+from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable, _missing_key
 from overwinter.functions.model.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
 from overwinter.orchestrator import traces
 from overwinter.orchestrator.agent.answer import read
@@ -237,6 +238,7 @@ def test_an_unmapped_error_brings_no_traceback(monkeypatch: pytest.MonkeyPatch) 
             ) from error
 
     monkeypatch.setattr(litellm, "acompletion", broken)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
     with pytest.raises(ModelUnavailable) as caught:
         asyncio.run(MODEL.complete(Request(MODEL.name, (Message("user", "?"),))))
     written = dumps(traces.without(encode(caught.value)))
@@ -286,3 +288,31 @@ def test_an_agent_talks_to_a_provider(provider: Provider) -> None:
     assert driver.entries("reply")[0]["value"] == "On its way."
     assert provider.asked[1]["messages"][-1]["content"] == "order A-1 is on its way"
     assert {entry["value"]["cost"] for entry in driver.entries("model")} == {"0.000027"}
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-5-mini", "gemini/gemini-2.5-flash", "groq/llama-3.3-70b-versatile"])
+def test_a_missing_key_is_refused_at_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not called an outage, as some providers' clients do."""
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    with pytest.raises(
+        InvalidInput, match=r"needs the provider's key: set (OPENAI|GOOGLE_API_KEY or GEMINI|GROQ)_API_KEY"
+    ):
+        asyncio.run(LiteLLM(model).complete(Request(model, (Message("user", "?"),))))
+
+
+def test_a_key_may_come_from_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    import litellm
+
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    model = "openai/gpt-5-mini"
+    for settings in ({"api_key": "k"}, {"api_base": "http://127.0.0.1:1"}):
+        assert not _missing_key(litellm, model, settings)
+    assert not _missing_key(litellm, "bedrock/anthropic.claude-3", {}), "credentials may be in a file or the machine's"
+    assert not _missing_key(litellm, "hosted_vllm/llama", {}), "a server of one's own needs none"
+    monkeypatch.setattr(litellm, "openai_key", "k")
+    assert not _missing_key(litellm, model, {})
+    monkeypatch.setattr(litellm, "openai_key", None)
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert not _missing_key(litellm, model, {})
