@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .functions.workflow import workflow
     from .orchestrator.performing import current_call
     from .orchestrator.resilience import Breaker, Retry
-    from .orchestrator.runtime import Runtime, run
+    from .orchestrator.running import arun, run
+    from .orchestrator.runtime import Runtime
     from .orchestrator.settings import Settings
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
@@ -31,54 +32,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Agent": "functions.agent",
-    "Breaker": "orchestrator.resilience",
-    "Completion": "orchestrator.workflow.completion",
-    "Context": "orchestrator.workflow.context",
-    "Denied": "state.errors",
-    "ExecutionFailed": "state.errors",
-    "Final": "state.errors",
-    "History": "functions.agent",
-    "InvalidInput": "state.errors",
-    "Limits": "functions.agent",
-    "OverwinterError": "state.errors",
-    "Retry": "orchestrator.resilience",
-    "Retryable": "state.errors",
-    "Runtime": "orchestrator.runtime",
-    "Scripted": "functions.model.scripted",
-    "Settings": "orchestrator.settings",
-    "TimedOut": "state.errors",
-    "call": "functions.model.scripted",
-    "current_call": "orchestrator.performing",
-    "run": "orchestrator.runtime",
-    "tool": "functions.tool",
-    "workflow": "functions.workflow",
+    name: home
+    for home, names in {
+        "functions.agent": "Agent History Limits",
+        "functions.model.scripted": "Scripted call",
+        "functions.tool": "tool",
+        "functions.workflow": "workflow",
+        "orchestrator.performing": "current_call",
+        "orchestrator.resilience": "Breaker Retry",
+        "orchestrator.running": "arun run",
+        "orchestrator.runtime": "Runtime",
+        "orchestrator.settings": "Settings",
+        "orchestrator.workflow.completion": "Completion",
+        "orchestrator.workflow.context": "Context",
+        "state.errors": "Denied ExecutionFailed Final InvalidInput OverwinterError Retryable TimedOut",
+    }.items()
+    for name in names.split()
 }
 
 __all__ = [
-    "Agent",
-    "Breaker",
-    "Completion",
-    "Context",
-    "Denied",
-    "ExecutionFailed",
-    "Final",
-    "History",
-    "InvalidInput",
-    "Limits",
-    "OverwinterError",
-    "Retry",
-    "Retryable",
-    "Runtime",
-    "Scripted",
-    "Settings",
-    "TimedOut",
-    "call",
-    "current_call",
-    "run",
-    "tool",
-    "workflow",
-]
+    "Agent", "Breaker", "Completion", "Context", "Denied", "ExecutionFailed", "Final", "History", "InvalidInput",
+    "Limits", "OverwinterError", "Retry", "Retryable", "Runtime", "Scripted", "Settings", "TimedOut", "arun",
+    "call", "current_call", "run", "tool", "workflow",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

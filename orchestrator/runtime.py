@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ..state.codec import decoder, stored
-from ..state.daemons import let_go
 from ..state.errors import (
     AlreadyFinished,
     ExecutionCancelled,
@@ -323,21 +322,6 @@ class Runtime(Control):
         if not hasattr(served, "decider"):
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is a tool; invoke it instead of starting it")
         return self.engine.function(cast("Function", served).name)
-
-
-def run(function: object, input: Any = None, *, id: str | None = None, store: str | Store | None = None) -> Any:
-    """Run a workflow or an agent to its end and return its output: the synchronous entry for scripts.
-
-    With an ``id``, running the script again after a crash goes on where it stopped.
-    """
-
-    async def main() -> Any:
-        async with Runtime([function], store) as runtime:
-            return await (await runtime.start(function, input, id=id)).result()
-
-    with asyncio.Runner() as runner:
-        let_go(runner.get_loop())
-        return runner.run(main())
 
 
 async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:

@@ -37,6 +37,7 @@ EDGES = {
     "orchestrator/activation.py": "a defect of a decider must not lose the execution",
     "orchestrator/attributes.py": "a class of an error may have any text, property and constructor",
     "orchestrator/calling.py": "an error of a user's function may have any __str__",
+    "orchestrator/running.py": "what a thread of run raises is raised where it is waited for",
     "orchestrator/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",
     "orchestrator/quarantine.py": "a defect of a decider must not save what kills its processes from the verdict",
