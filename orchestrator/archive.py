@@ -29,6 +29,7 @@ from ..state.ids import check_kept
 from ..state.records import EVERYTHING, STATUSES, Dump, Filter, Head, Mail
 from ..state.store import Store
 from .moving import ALL_KEYS, PASSING, Report, silent, still, together
+from .shared import place_of, scope_of
 
 FORMAT = 1
 LINE = 256 * 1024
@@ -154,7 +155,7 @@ async def _write_scopes(store: Store, write: Callable[[bytes], object], report: 
                 continue  # an execution's own entries went with it
             values = await _values(store, scope)
             for some in _portions(values, lambda pair: len(pair[1])):
-                write(_line({"scope": scope, "values": some}))
+                write(_line({"scope": scope_of(scope), "values": some}))
             written += len(values)
             report("exporting key-value entries", written, 0)
     return written
@@ -231,7 +232,7 @@ class _Reading:
         elif kind == "execution":
             self.parcel = _Parcel(_head(line[kind]), raw)
         elif kind == "scope":
-            await self._put(_is(str, line["scope"]), _pairs(line["values"]))
+            await self._put(place_of(_is(str, line["scope"])), _pairs(line["values"]))
         elif kind == "total":
             await self.flush()
             self._total(line[kind])

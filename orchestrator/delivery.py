@@ -28,7 +28,7 @@ from ..state.errors import (
 )
 from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
 from ..state.whole import GAP
-from . import failures, keeping, keys
+from . import failures, keeping, keys, shared
 from .activation import Activation
 from .calling import checked
 from .catalogue import kind_of
@@ -140,7 +140,7 @@ class Delivery:
         except OverwinterError as error:
             fact["error"] = failures.encode(error)
         except (ValueError, TypeError) as error:  # somebody has put there what does not fit, and may put it right
-            why = f"the value of {effect.scope}/{effect.key} does not have the type that the code reads: {error}"
+            why = f"the value of {_place(effect)} does not have the type that the code reads: {error}"
             fact["error"] = failures.encode(InvalidInput(why))
         now = self._engine.clock()
         activation.report(fact | {"at": now, "ms": now - started})
@@ -148,15 +148,15 @@ class Delivery:
     async def _key_value(self, effect: Access) -> Any:
         store = self._engine.store
         if effect.action == "get":
-            found = await store.get(effect.scope, effect.key)
+            found = await shared.get(store, effect.scope, effect.key)
             return None if found is None else {"value": loads(found.value), "etag": found.etag}
         if effect.action == "put":
             text = dumps(effect.value)
-            check_size(len(text.encode()) + ROOM, f"the value of {effect.scope}/{effect.key}", store.payload_limit)
-            return await store.put(effect.scope, effect.key, text, etag=effect.etag)
+            check_size(len(text.encode()) + ROOM, f"the value of {_place(effect)}", store.payload_limit)
+            return await shared.put(store, effect.scope, effect.key, text, effect.etag)
         if effect.action == "remove":
-            return await store.remove(effect.scope, effect.key, etag=effect.etag)
-        return list(await store.keys(effect.scope, effect.key))
+            return await shared.remove(store, effect.scope, effect.key, effect.etag)
+        return await shared.keys(store, effect.scope, effect.key)
 
     async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
         """Repeat while the store is out of reach or full: what was decided is sent, however long that takes."""
@@ -242,3 +242,7 @@ class Delivery:
             cursor = page.cursor
             if cursor is None:
                 return found
+
+
+def _place(effect: Access) -> str:
+    return f"{shared.scope_of(effect.scope)}/{effect.key}"

@@ -3,7 +3,8 @@
 An id is 1 to 200 printable characters without a space at either end. So it is never empty (nobody's parent is), is
 one line in every log and table, and reads in the order in which it is stored: control, line-separating, invisible
 and direction-changing characters are refused, and halves of surrogate pairs, which no store can take. U+FFFD is
-refused because it stands for bytes that could not be read: several ids would have become one.
+refused because it stands for bytes that could not be read: several ids would have become one. The names of the
+runtime's own scopes (RESERVED) are nobody's id.
 
 Ids are compared character by character; nothing is trimmed, folded or normalised.
 """
@@ -14,6 +15,8 @@ import hashlib
 
 from .errors import InvalidInput
 
+RESERVED = frozenset({"overwinter.store", "overwinter.functions", "overwinter.doctor"})
+"""Scopes of the runtime's own marks. An execution of that name would own them."""
 LONGEST = 200
 """Characters that a chosen id may have."""
 _SHOWN = 120
@@ -27,7 +30,7 @@ def check_id(id: object, what: str = "an id") -> str:
         raise InvalidInput(f"{what} is text, not {type(id).__name__}; write str({id!r:.80})")
     if len(id) > LONGEST or not _is_plain(id):
         raise InvalidInput(f"{id[:80]!r} can't be {what}; use 1 to {LONGEST} printable characters without outer spaces")
-    return id
+    return _unreserved(id, what)
 
 
 def child_id(parent: str, op: str) -> str:
@@ -43,6 +46,12 @@ def check_kept(id: str, what: str = "an execution's id") -> str:
     """An id that another store has kept, on its way in. Raises InvalidInput."""
     if not _is_plain(id) or len(id.encode()) > LONGEST_KEPT:
         raise InvalidInput(f"{id[:80]!r} can't be {what}: it is empty, too long, or no single printable line")
+    return _unreserved(id, what)
+
+
+def _unreserved(id: str, what: str) -> str:
+    if id in RESERVED:
+        raise InvalidInput(f"{id!r} can't be {what}: it is the runtime's own name; use another")
     return id
 
 

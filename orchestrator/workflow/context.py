@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from ...state.codec import clean
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
+from ..shared import place_of
 from .approval import Asking
 from .call import Handing
 from .callback import Calling
@@ -49,8 +50,8 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching
         return State(self, self._run.id)
 
     def kv(self, scope: str) -> State:
-        """Key-value entries of a shared scope."""
-        return State(self, scope)
+        """Key-value entries of a shared scope, which is no execution's."""
+        return State(self, place_of(scope))
 
     def status(self, text: str) -> None:
         """Set the status line that people see. It is not journaled; it comes back with replay."""

@@ -9,6 +9,7 @@ from ...state.codec import clean, copied
 from ...state.errors import InvalidInput
 from .. import fingerprint
 from ..decider import Access
+from ..shared import scope_of
 from .operation import Decode, Operation
 from .scope import Scope
 from .targets import decoder, writer
@@ -24,7 +25,7 @@ class Entry(NamedTuple, Generic[T]):
 
 
 class State:
-    """The keys of one scope. An execution's own scope is its id."""
+    """The keys of one scope. An execution's own scope is its id, a shared one's is ``shared.place_of`` its name."""
 
     __slots__ = ("_in", "_scope")
 
@@ -80,7 +81,7 @@ class State:
         if clean(key) != key or clean(self._scope) != self._scope:
             raise InvalidInput(f"the key {key!r} holds half a surrogate pair, which no store can keep; use another")
         run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context
-        name = f"state.{action} {key}" if self._scope == run.id else f"{self._scope}.{action} {key}"
+        name = f"state.{action} {key}" if self._scope == run.id else f"{scope_of(self._scope)}.{action} {key}"
         given = fingerprint.of((value, etag), {}) if action == "put" or etag is not None else ""
         operation: Operation[Any] = Operation(run, op, name, decode, given)
         run.open(operation)

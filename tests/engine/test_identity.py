@@ -58,6 +58,7 @@ BAD = {
     "a byte order mark": "\ufeffa",
     "bytes that could not be read": "a\ufffdb",
     "a non-character": "a\uffff",
+    "the runtime's own marks": "overwinter.store",
 }
 GOOD = ["a", "a b", "é", "e\u0301", "support/c-42", "日本", "😀", "a" * 200, "'; --", "%ff", "~", "0"]
 

@@ -19,6 +19,7 @@ from overwinter.orchestrator.archive import export, lines_of, load
 from overwinter.orchestrator.clock import wall_clock
 from overwinter.orchestrator.delivery import mail_of
 from overwinter.orchestrator.moving import copy_values, move, nobody, read_mark, refuse_moved, undo
+from overwinter.orchestrator.shared import place_of
 from overwinter.state.errors import Conflict, InvalidInput, StoreCorrupt, StoreError, StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
@@ -103,7 +104,7 @@ async def bake_halfway(store: Store) -> Store:
     now = wall_clock()
     note: dict[str, Any] = {"type": "event", "at": now, "id": "n", "name": "note", "data": BIG}
     await store.accept("cake-1", mail_of(note, "post n", lane=1), now=now)
-    await store.put("kitchen", "fridge", '{"cold": true}')
+    await store.put(place_of("kitchen"), "fridge", '{"cold": true}')
     return store
 
 
@@ -122,7 +123,7 @@ async def eat(store: Store) -> None:
         assert await (await runtime.send(echo, "ann", "two", id="m2")).reply("10s") == "two"
         assert not (await runtime.start(cake, "plum", id="cake-1")).created
         assert await runtime.reply("echo/ann", "m1", "10s") == "one"
-        value = await store.get("kitchen", "fridge")
+        value = await store.get(place_of("kitchen"), "fridge")
         assert value is not None
         assert value.value == '{"cold": true}'
 
@@ -477,7 +478,7 @@ def test_an_import_may_die_between_any_two_operations(tmp_path: Path) -> None:
             except Died:
                 await load(there, read(content))
             assert [await there.dump(id) for id in ("a", "b", "c")] == dumps
-            for scope, key in (("a", "own"), ("b", "own"), ("c", "own"), ("shop", "till")):
+            for scope, key in (("a", "own"), ("b", "own"), ("c", "own"), (place_of("shop"), "till")):
                 assert await there.get(scope, key) is not None, f"{scope}/{key} after {steps} operations"
             steps += 1
         assert steps > 20

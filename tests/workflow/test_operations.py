@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from overwinter.orchestrator import tokens
 from overwinter.orchestrator.decider import Access, Invoke, Spawn, Verdict
 from overwinter.orchestrator.resilience import Breaker, Retry
+from overwinter.orchestrator.shared import place_of
 from overwinter.orchestrator.workflow.completion import Completion, Results
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
@@ -549,7 +550,11 @@ def test_key_value_access_is_recorded_like_a_step() -> None:
 
     world = World(flow)
     effect = world.open["0"]
-    assert isinstance(effect, Access) and (effect.name, effect.scope, effect.etag) == ("shop.put order", "shop", "")
+    assert isinstance(effect, Access) and (effect.name, effect.scope, effect.etag) == (
+        "shop.put order",
+        place_of("shop"),
+        "",
+    )
     assert world.run().value == ["Order", None]
     assert [entry["name"] for entry in world.journal[1:-1]] == ["shop.put order", "shop.get order", "state.get order"]
 
