@@ -268,12 +268,19 @@ class Control:
         """The head when it has ended or is stuck, and nobody has asked it to go on since; otherwise None."""
         head = await self._head(id)
         if head.status in _REVIVES:
-            _, waiting = await self.store.mailbox(id, 10)
+            asked = [fact async for fact in self._asked(id)]
             head = await self._head(id)  # read last: it shows what was taken up meanwhile
-            revives = _REVIVES.get(head.status, ())
-            if any(_type_of(text) in revives for text in waiting):
+            if any(fact in _REVIVES.get(head.status, ()) for fact in asked):
                 return None
         return head if head.status in (*FINAL, "stuck") else None
+
+    async def _asked(self, id: str) -> AsyncIterator[str]:
+        """The types of what waits in the control lane, however much of it: verbs come after whatever came before."""
+        after = 0
+        while mails := await self.store.mail(id, 0, after):
+            for mail in mails:
+                yield _type_of(mail.body)
+            after = mails[-1].seq
 
     async def _head(self, id: str) -> Head:
         head = await self.store.head(id) if can_exist(id) else None

@@ -46,6 +46,7 @@ from .settings import Settings
 from .starting import check_same, is_new
 from .threads import Threads
 from .vitals import show_vitals
+from .waiting import outdated
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
@@ -251,11 +252,11 @@ class Runtime(Control):
                 raise TimeoutError
             return found
         waiter = self._awaited.pop(key, None)
-        fresh = waiter is not None
-        if waiter is None or waiter.cancelled():
+        early = waiter is not None and not outdated(waiter)
+        if waiter is None or not early:
             waiter = self._watch(key)
         try:
-            if fresh and await _heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
+            if early and await _heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
                 return waiter.result()
             async with self.store.watch(key[0]) as told:
                 pause = 0.05

@@ -42,6 +42,12 @@ class Waiters:
                 waiter.cancel()
 
 
+def outdated(waiter: asyncio.Future[Fact]) -> bool:
+    """Whether its answer, given before anybody asked, may hold no longer: a failed execution may have been retried
+    since, a stuck one resumed, here or by another process. The store knows."""
+    return waiter.cancelled() or (waiter.done() and waiter.result()["type"] in ("failed", "stuck"))
+
+
 def _added(waiters: dict[Any, set[asyncio.Future[Fact]]], key: Any) -> asyncio.Future[Fact]:
     waiter: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
     waiters.setdefault(key, set()).add(waiter)
