@@ -17,6 +17,7 @@ from .text import DEPTH, clean, cleaned, copied, dumps, loads, readable
 __all__ = [
     "DEPTH",
     "Writer",
+    "acceptor",
     "adapter",
     "clean",
     "cleaned",
@@ -87,6 +88,16 @@ def taker(annotation: Any) -> Writer:
     return form(annotation).take
 
 
+def acceptor(annotation: Any) -> Callable[[Any], Any] | None:
+    """``decoder`` for what comes in from outside, with ``taker``'s rule: raises ValueError for a number that is not
+    finite. None when nothing is to be done."""
+    if annotation is float:
+        return _accept_float
+    if annotation in _PLAIN or annotation in _SCALARS:
+        return decoder(annotation)
+    return form(annotation).accept
+
+
 def losses(annotation: Any) -> str:
     """What every value of the annotation would lose on its way to JSON and back; "" for nothing."""
     if annotation in _PLAIN or annotation in _SCALARS:
@@ -96,6 +107,13 @@ def losses(annotation: Any) -> str:
 
 def _scalar(annotation: type, value: Any) -> Any:
     return value if type(value) is annotation else form(annotation).read(value)
+
+
+def _accept_float(value: Any) -> float:
+    found: float = _scalar(float, value)
+    if not math.isfinite(found):
+        raise ValueError("a finite number is wanted")
+    return found
 
 
 def _mend_text(value: Any, limit: int | None = None, /) -> Any:

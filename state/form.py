@@ -185,6 +185,13 @@ class Form:
                 raise InvalidInput(f"{place}: a finite number is wanted")
         return found
 
+    def accept(self, value: Any) -> Any:
+        """``read`` for what comes in from outside. Raises ValidationError, ValueError for such a number."""
+        found = self.read(value)
+        if self._losses.floats and (place := nonfinite(found)):
+            raise ValueError(f"{place}: a finite number is wanted")
+        return found
+
     def mended(self, value: Any, limit: int | None = None) -> Any:
         """``write`` with its texts made storable where they are not."""
         try:

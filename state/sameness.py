@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import dataclasses
 import math
 from collections import deque
@@ -94,12 +95,12 @@ def nonfinite(value: Any) -> str:
 
 def _nonfinite(value: Any) -> str | None:
     """The place inside of the value."""
-    if isinstance(value, float):
-        return None if math.isfinite(value) else ""
+    if isinstance(value, (float, complex)):
+        return None if cmath.isfinite(value) else ""
     items: Any = ()
     if isinstance(value, Mapping):
         items = _entries(value).items()
-        if any(isinstance(key, float) and not math.isfinite(key) for key, _ in items):
+        if any(isinstance(key, (float, complex)) and not cmath.isfinite(key) for key, _ in items):
             return "a key"
     elif isinstance(value, (*_SEQUENCES, *_SETS)):
         if _sums_up(value):
@@ -119,7 +120,7 @@ def _nonfinite(value: Any) -> str | None:
 def _sums_up(numbers: Any) -> bool:
     """Whether these are numbers with a finite sum: then each of them is finite, and a long list was quickly read."""
     try:
-        return math.isfinite(sum(numbers))
+        return cmath.isfinite(sum(numbers))
     except (TypeError, ValueError, ArithmeticError):
         return False
 

@@ -11,7 +11,7 @@ from ..decider import Fact
 from .operation import Decode, Waiting, error_in
 from .run import Run
 from .scope import Scope
-from .targets import decoder
+from .targets import acceptor, decoder
 
 T = TypeVar("T")
 
@@ -22,12 +22,13 @@ class Callback(Waiting[T]):
     Raises CallbackFailed when that system reports an error, TimedOut when it stays silent.
     """
 
-    __slots__ = ("alive", "heartbeat", "secret", "timeout", "token", "until")
+    __slots__ = ("alive", "heartbeat", "secret", "taken", "timeout", "token", "until")
     kind = "callback"
     outside = True
 
-    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, seed: str) -> None:
+    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, taken: Decode | None, seed: str) -> None:
         super().__init__(run, op, name, decode)
+        self.taken = taken  # ``decode`` that refuses numbers which are none; what was recorded with one is replayed
         self.secret = tokens.secret_of(seed, op)
         self.token = tokens.make(run.id, op, self.secret)
         self.heartbeat: Duration | None = None
@@ -53,10 +54,10 @@ class Callback(Waiting[T]):
 
     def misfit(self, fact: Fact) -> Exception | None:
         """Why a completion does not have the type that is waited for."""
-        if self.decode is None or fact.get("error") is not None:
+        if self.taken is None or fact.get("error") is not None:
             return None
         try:
-            self.decode(fact.get("value"))
+            self.taken(fact.get("value"))
         except (ValueError, TypeError) as error:
             return error
         return None
@@ -105,7 +106,9 @@ class Calling(Scope):
         time, again and again."""
         run = self._run
         assert run.origin is not None
-        made: Callback[Any] = Callback(run, self._next(), name, decoder(type, f"callback {name!r}"), run.origin.seed)
+        what = f"callback {name!r}"
+        decode, taken = decoder(type, what), acceptor(type, what)
+        made: Callback[Any] = Callback(run, self._next(), name, decode, taken, run.origin.seed)
         run.open(made)
         made.begin(run.began(made.op), timeout, heartbeat)
         entry: Fact = {

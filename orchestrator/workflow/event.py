@@ -18,7 +18,7 @@ from .loop import Halt
 from .operation import Decode, Waiting
 from .run import Run
 from .scope import Scope
-from .targets import decoder
+from .targets import acceptor, decoder
 
 T = TypeVar("T")
 Match = Callable[[Any], bool]
@@ -27,22 +27,25 @@ Match = Callable[[Any], bool]
 class Event(Waiting[T]):
     """Done by the first event of its name that matches."""
 
-    __slots__ = ("match", "timeout", "why")
+    __slots__ = ("match", "taken", "timeout", "why")
     kind = "event"
     outside = True
 
-    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, match: Match | None) -> None:
+    def __init__(
+        self, run: Run, op: str, name: str, decode: Decode | None, taken: Decode | None, match: Match | None
+    ) -> None:
         super().__init__(run, op, name, decode)
+        self.taken = taken  # ``decode`` that refuses numbers which are none; what was recorded with one is replayed
         self.match = match
         self.timeout: Duration | None = None
         self.why: Exception | None = None  # the last event did not fit
 
     def misfit(self, data: Any) -> Exception | None:
         """Why data does not have the type that is waited for."""
-        if self.decode is None:
+        if self.taken is None:
             return None
         try:
-            self.decode(data)
+            self.taken(data)
         except (ValueError, TypeError) as error:
             return error
         return None
@@ -70,13 +73,14 @@ class Event(Waiting[T]):
 
     def _read(self, fact: Fact) -> Any:
         data = fact.get("data")
-        return plain(data) if self.decode is None else self.decode(data)
+        decode = self.taken if not self.run.replaying or self._key(fact) in self.run.skipped else self.decode
+        return plain(data) if decode is None else decode(data)
 
     def pass_over(self, fact: Fact) -> None:
         """The event did not fit, and stays. Live, that is noted. On replay it was noted then, or else the code took the
         event and has changed since; what ``retry`` opened again failed on it in an older release."""
         run, error, self.why = self.run, self.why, None
-        key = str(fact.get("id") or f"{self.name} at {fact['at']}")
+        key = self._key(fact)
         if error is None or key in run.passed:
             return
         if run.replaying and key not in run.skipped and self.op not in run.retried:
@@ -85,6 +89,9 @@ class Event(Waiting[T]):
             return
         why = mismatch.misfit("event", self.name, fact.get("data"), error)
         run.skip(key, {"op": self.op, "name": self.name, "id": key, "why": why})
+
+    def _key(self, fact: Fact) -> str:
+        return str(fact.get("id") or f"{self.name} at {fact['at']}")
 
     def _try(self, match: Match, value: Any, answer: list[bool]) -> None:
         answer.append(bool(match(value)))
@@ -134,7 +141,8 @@ class Listening(Scope):
         count, nor, with ``match``, one that does not satisfy it; both are kept for whoever waits next. Raises TimedOut
         after ``timeout``."""
         run = self._run
-        event: Event[Any] = Event(run, self._next(), name, decoder(type, f"event {name!r}"), match)
+        what = f"event {name!r}"
+        event: Event[Any] = Event(run, self._next(), name, decoder(type, what), acceptor(type, what), match)
         run.open(event)
         waiting = run.events.get(name, [])
         for kept in list(waiting):

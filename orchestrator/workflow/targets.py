@@ -156,6 +156,11 @@ def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
     return _known_as(codec.decoder, annotated, what)
 
 
+def acceptor(annotated: Any, what: str) -> Callable[[Any], Any] | None:
+    """``codec.acceptor`` with such an error."""
+    return _known_as(codec.acceptor, annotated, what)
+
+
 def writer(annotated: Any, what: str) -> codec.Writer:
     """``codec.writer`` with such an error."""
     return _known_as(codec.writer, annotated, what)

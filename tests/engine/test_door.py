@@ -16,6 +16,7 @@ from overwinter.functions.model.scripted import Scripted
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.shared import place_of
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import ExecutionFailed, InvalidInput, Unfit
 from overwinter.state.opening import open_store
@@ -138,11 +139,11 @@ def test_a_completion_of_another_type_is_refused() -> None:
 def test_a_value_in_the_store_of_another_type_fails_and_can_be_put_right() -> None:
     async def main() -> None:
         async with Runtime([reading], "memory://") as runtime:
-            await runtime.store.put("shop", "limit", '"many"')
+            await runtime.store.put(place_of("shop"), "limit", '"many"')
             await runtime.start(reading, id="r")
             with pytest.raises(ExecutionFailed, match="shop/limit does not have the type"):
                 await runtime.result("r", 10)
-            await runtime.store.put("shop", "limit", "7")
+            await runtime.store.put(place_of("shop"), "limit", "7")
             await runtime.retry("r")
             assert await runtime.result("r", 10) == 7
 

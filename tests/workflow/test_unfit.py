@@ -6,12 +6,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from overwinter.orchestrator import tokens
 from overwinter.orchestrator.decider import Verdict
@@ -292,6 +293,115 @@ def test_the_decider_at_rest_says_what_it_can_not_use() -> None:
     event = {"type": "event", "id": "e", "at": 1, "name": "n"}
     assert "valid integer" in decider.refusal({**event, "data": "x"})
     assert decider.refusal({**event, "data": 1}) == "" == decider.refusal({**event, "name": "other", "data": "x"})
+
+
+# -- numbers that are none -----------------------------------------------------------------------------
+
+
+class Bid(BaseModel):
+    amount: float
+    more: list[Any] = []
+
+
+@dataclass
+class Offer:
+    amounts: dict[str, float | None]
+
+
+NONE = ["NaN", "Infinity", "-inf", 10**400]
+WAYS: list[tuple[Any, Callable[[Any], Any]]] = [
+    (float, lambda number: number),
+    (Bid, lambda number: {"amount": number}),
+    (Offer, lambda number: {"amounts": {"a": 1, "b": number}}),
+    (list[Bid | None], lambda number: [None, {"amount": number}]),
+    (float | None, lambda number: number),
+    (complex, lambda number: number if isinstance(number, int) else f"{number}+1j"),
+]
+
+
+@pytest.mark.parametrize(("type", "data"), WAYS, ids=[str(kind) for kind, _ in WAYS])
+@pytest.mark.parametrize("number", NONE, ids=["NaN", "Infinity", "-inf", "huge"])
+def test_a_number_for_which_no_comparison_holds_is_no_event(type: Any, data: Callable[[Any], Any], number: Any) -> None:
+    async def bids(ctx: Context) -> Any:
+        first = await ctx.wait_for("bid", type=type)
+        await ctx.step(old_step)
+        return [first, await ctx.wait_for("late", type=type)]
+
+    world = World(bids)
+    assert "does not have the type" in world.decider.refusal(
+        {"type": "event", "at": 1, "id": "e", "name": "bid", "data": data(number)}
+    )
+    world.event("bid", data(number))
+    world.event("late", data(number))
+    world.event("bid", data(1))
+    world.perform()
+    assert world.status == "waiting" and world.types().count("skipped") == 2
+    world.event("late", data(2))
+    assert world.status == "completed"
+    replayed_from_every_prefix(world)
+
+
+@pytest.mark.parametrize(("type", "data"), WAYS, ids=[str(kind) for kind, _ in WAYS])
+@pytest.mark.parametrize("number", NONE, ids=["NaN", "Infinity", "-inf", "huge"])
+def test_and_completes_no_callback(type: Any, data: Callable[[Any], Any], number: Any) -> None:
+    async def bank(ctx: Context) -> Any:
+        return await ctx.callback("bank", type=type)
+
+    world = World(bank)
+    secret = tokens.secret_of("5eed", "0")
+    completion = {"type": "callback", "op": "0", "secret": secret, "value": data(number)}
+    assert "does not have the type" in world.decider.refusal(completion)
+    assert world.mail(completion) == [Verdict.IGNORED]
+    assert world.status == "waiting" and world.types() == ["start", "ordered", "skipped"]
+    world.mail({**completion, "value": data(5)})
+    assert world.status == "completed"
+    replay(world.workflow, world.id, world.journal).close()
+
+
+def test_what_an_older_release_took_with_such_a_number_is_replayed() -> None:
+    async def both(ctx: Context) -> str:
+        heard = await ctx.wait_for("bid", type=Bid)
+        told = await ctx.callback("bank", type=float)
+        await ctx.wait_for("go")
+        return f"{heard.amount} {told}"
+
+    journal = [
+        {"type": "start", "at": 1, "input": None, "seed": "5eed"},
+        {"type": "event", "at": 2, "id": "e", "name": "bid", "data": {"amount": "NaN"}},
+        {"type": "ordered", "op": "1", "at": 2, "kind": "callback", "name": "bank"},
+        {"type": "callback", "at": 3, "op": "1", "secret": tokens.secret_of("5eed", "1"), "value": "-Infinity"},
+    ]
+    world = World(both, journal=journal)
+    assert world.status == "waiting"
+    world.event("go")
+    assert world.value == "nan -inf"
+
+
+class Country(BaseModel):
+    code: int
+
+    @field_validator("code")
+    @classmethod
+    def known(cls, code: int) -> int:
+        return {49: 49}[code]
+
+
+def test_what_a_validator_raises_about_something_from_outside_is_a_misfit() -> None:
+    async def asking(ctx: Context) -> int:
+        return (await ctx.wait_for("from", type=Country)).code + (await ctx.callback("to", type=Country)).code
+
+    world = World(asking)
+    world.event("from", {"code": 1})
+    assert world.status == "waiting" and world.types()[-1] == "skipped"
+    assert "KeyError" in world.decider.refusal(
+        {"type": "event", "at": 1, "id": "f", "name": "from", "data": {"code": 2}}
+    )
+    world.event("from", {"code": 49})
+    completion = {"type": "callback", "op": "1", "secret": tokens.secret_of("5eed", "1"), "value": {"code": 3}}
+    assert world.mail(completion) == [Verdict.IGNORED]
+    world.mail({**completion, "value": {"code": 49}})
+    assert world.value == 98
+    replay(world.workflow, world.id, world.journal).close()
 
 
 @given(st.lists(st.one_of(st.integers(), st.text(), st.none(), st.lists(st.integers())), max_size=8))
