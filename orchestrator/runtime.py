@@ -40,13 +40,14 @@ from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .door import refuse_unfit
 from .engine import Engine
+from .lifetime import Lifetime
 from .replies import ReplySearch
 from .sessions import Sessions
 from .settings import Settings
 from .starting import check_same, is_new
 from .threads import Threads
 from .vitals import show_vitals
-from .waiting import outdated
+from .waiting import heard, outdated
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
@@ -79,7 +80,8 @@ class Sent(NamedTuple):
 class Runtime(Control):
     """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
     (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``).
-    ``threads`` None: its own; a process that opens one runtime after the other hands the same on."""
+    ``threads`` None: its own; a process that opens one runtime after the other hands the same on.
+    It is opened once, by ``async with``; outside of that it raises RuntimeError."""
 
     def __init__(
         self,
@@ -98,16 +100,17 @@ class Runtime(Control):
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
         self.ready = False
-        self._closed = False
+        self._closing = False
+        self._life = Lifetime()
         self._watchdog = show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)
 
     async def __aenter__(self) -> Runtime:
-        await self.store.open()
+        self._life.begin()
         try:
-            await self.engine.open()
+            await self._open()
         except BaseException:
-            await self.store.close()
+            self._life.fail()
             raise
         self.ready = True
         collecting.begin(self.engine.settings.collector)
@@ -115,17 +118,25 @@ class Runtime(Control):
             self._watchdog.start()
         return self
 
+    async def _open(self) -> None:
+        await self.store.open()
+        try:
+            await self.engine.open()
+        except BaseException:
+            await self.store.close()
+            raise
+
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
         """Hand running executions over within the grace period and close the store. Once is enough. With ``cut`` it
         counts as a failed attempt that a call was cut off then."""
-        if self._closed:
+        if self._closing or not self._life.begun:
             return
         if self.ready:
             collecting.end(self.engine.settings.collector)
-        self.ready, self._closed = False, True
+        self.ready, self._closing = False, True
         for waiter in self._awaited.values():
             waiter.cancel()
         try:
@@ -134,6 +145,7 @@ class Runtime(Control):
             if self._watchdog is not None:
                 self._watchdog.stop()
             await self.store.close()
+            self._life.end()
 
     def clock(self) -> int:
         return self.engine.clock()
@@ -143,6 +155,7 @@ class Runtime(Control):
 
     async def prepare(self) -> None:
         """The engine has agreed on the time when it was opened, and sees by itself when the store moves."""
+        self._life.check()
 
     async def _admit(self, id: str, fact: Fact) -> None:
         await refuse_unfit(self.engine, id, fact, self.entries)
@@ -155,6 +168,7 @@ class Runtime(Control):
     async def start(self, function: object, input: Any = None, *, id: str | None = None, by: str = "") -> Handle:
         """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
         same input again is the same start. Raises UnknownFunction, InvalidInput, AlreadyExists."""
+        self._life.check()
         served = self._durable(function)
         value = served.check(input)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
@@ -174,6 +188,7 @@ class Runtime(Control):
         """Put a message into an agent session, which is created by its first message. ``id`` makes it
         arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that
         of a run or a workflow."""
+        self._life.check()
         served = self._durable(agent)
         if served.kind != "agent":
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
@@ -246,6 +261,7 @@ class Runtime(Control):
         self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], *, once: bool
     ) -> Fact:
         """What another process may also bring about: listen here and at the store, and look into it now and then."""
+        self._life.check()
         if once:
             found = await look()
             if found is None:
@@ -256,7 +272,7 @@ class Runtime(Control):
         if waiter is None or not early:
             waiter = self._watch(key)
         try:
-            if early and await _heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
+            if early and await heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
                 return waiter.result()
             async with self.store.watch(key[0]) as told:
                 pause = 0.05
@@ -264,7 +280,7 @@ class Runtime(Control):
                     found = await self._looked(look)
                     if found is not None:
                         return found
-                    if await _heard(waiter, told, 1.0 if key[0] in self.engine.active else pause):
+                    if await heard(waiter, told, 1.0 if key[0] in self.engine.active else pause):
                         return waiter.result()
                     pause = min(1.0 if told is None else 5.0, pause * 1.5)
         finally:
@@ -323,21 +339,6 @@ class Runtime(Control):
         if not hasattr(served, "decider"):
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is a tool; invoke it instead of starting it")
         return self.engine.function(cast("Function", served).name)
-
-
-async def _heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
-    """Wait until the waiter is done or the store tells of something. Whether the waiter is done."""
-    if told is None:
-        await asyncio.wait([waiter], timeout=timeout)
-        return waiter.done()
-    telling: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
-    either: list[asyncio.Future[Any]] = [waiter, telling]
-    try:
-        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        telling.cancel()
-    told.clear()
-    return waiter.done()
 
 
 def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, object]:

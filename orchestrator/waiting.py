@@ -42,6 +42,21 @@ class Waiters:
                 waiter.cancel()
 
 
+async def heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
+    """Wait until the waiter is done or the store tells of something. Whether the waiter is done."""
+    if told is None:
+        await asyncio.wait([waiter], timeout=timeout)
+        return waiter.done()
+    telling: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
+    either: list[asyncio.Future[Any]] = [waiter, telling]
+    try:
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        telling.cancel()
+    told.clear()
+    return waiter.done()
+
+
 def outdated(waiter: asyncio.Future[Fact]) -> bool:
     """Whether its answer, given before anybody asked, may hold no longer: a failed execution may have been retried
     since, a stuck one resumed, here or by another process. The store knows."""
