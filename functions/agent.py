@@ -27,7 +27,7 @@ from ..orchestrator.workflow.targets import losses
 from ..security.redaction import holds_a_secret, remember
 from ..state.codec import adapter, decoder, dumps, form, loads, taker
 from ..state.errors import InvalidInput
-from ..state.quantities import Duration, milliseconds, money, size
+from ..state.quantities import Duration, count, milliseconds, money, size
 from .child import ChildTool
 from .model.choosing import choose
 from .model.port import Model, OutputSchema, Request, ToolSchema
@@ -60,10 +60,10 @@ class Limits:
         cost: str | int | float | Decimal | None = None,
         time: Duration | None = None,
     ) -> None:
-        for name, value in (("iterations", iterations), ("tokens", tokens)):
-            if value is not None and value < 1:
-                raise InvalidInput(f"the limit on {name} must be at least 1, not {value}; None means no limit")
         try:
+            for name, value in (("iterations", iterations), ("tokens", tokens)):
+                if value is not None:
+                    count(value, 1, f"{name} (None: no limit)")
             object.__setattr__(self, "cost", None if cost is None else money(cost))
             object.__setattr__(self, "time", None if time is None else milliseconds(time))
         except ValueError as error:
@@ -270,12 +270,12 @@ class Agent(Generic[Out_co]):
 
 
 def _window(history: History | str | int) -> Window:
-    if isinstance(history, int):
-        history = History(messages=history)
+    if isinstance(history, (int, float)):
+        history = History(messages=history)  # pyright: ignore[reportArgumentType]  # counted below
     elif isinstance(history, str):
         history = History(size=history)
     try:
-        window = Window(history.messages, size(history.size))
+        window = Window(count(history.messages, 1, "messages"), size(history.size))
     except ValueError as error:
         raise InvalidInput(f"history: {error}") from None
     if window.messages < 1 or window.characters < 1:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
-from ..state.quantities import Duration, asked, seconds
+from ..state.quantities import Duration, asked, count, positive, seconds
 
 FINAL_ERRORS: tuple[type[BaseException], ...] = (
     Final,
@@ -52,8 +52,7 @@ class Retry:
     in_process: Duration = "2s"
 
     def __post_init__(self) -> None:
-        if self.attempts < 1:
-            raise ValueError("attempts counts the first one: it must be at least 1")
+        count(self.attempts, 1, "attempts counts the first one: it")
         if not 0 <= self.factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         for duration in (self.first, self.most, self.in_process):
@@ -89,15 +88,23 @@ class Breaker:
     failures: int = 10
     reset: Duration = "30s"
 
+    def __post_init__(self) -> None:
+        count(self.failures, 1, "failures")
+        seconds(self.reset)
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How one call is made. ``timeout`` bounds one attempt. ``breaker`` None: none."""
+    """How one call is made. ``timeout`` bounds one attempt, and is longer than nothing. ``breaker`` None: none."""
 
     retry: Retry = field(default_factory=Retry)
     timeout: Duration | None = None
     breaker: Breaker | None = None
     at_most_once: bool = False  # record the beginning of each attempt before it begins
+
+    def __post_init__(self) -> None:
+        if self.timeout is not None:
+            positive(self.timeout, "timeout (None: no limit)")
 
 
 DEFAULT = Policy()

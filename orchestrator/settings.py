@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..state.quantities import Duration
+from ..state.errors import InvalidInput
+from ..state.quantities import Duration, count, positive, seconds
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How one process runs executions."""
+    """How one process runs executions. Raises InvalidInput for what would run none, or mean nothing."""
 
     max_active: int = 1000  # executions active at once
     cache: int = 256  # rehydrated executions kept after their release
@@ -22,3 +23,20 @@ class Settings:
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
     collector: int = 10_000  # new objects after which Python's garbage collector looks (by default 700); 0: as it is
     deaths: int = 5  # an execution is quarantined after so many in a row, the last with nothing beside it; 0: none is
+
+    def __post_init__(self) -> None:
+        try:
+            for name, least in _COUNTS.items():
+                count(getattr(self, name), least, name)
+            for name in _TIMES:
+                if getattr(self, name) is not None:
+                    positive(getattr(self, name), name)
+            if self.watchdog is not None:
+                seconds(self.watchdog)
+            seconds(self.grace)
+        except ValueError as error:
+            raise InvalidInput(f"settings: {error}") from None
+
+
+_COUNTS = {"max_active": 1, "cache": 0, "threads": 1, "spare_threads": 0, "collector": 0, "deaths": 0}
+_TIMES = ("lease", "poll", "retention")

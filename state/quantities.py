@@ -19,6 +19,7 @@ LATEST = 253_402_128_000_000
 """30 December 9999 in milliseconds since the epoch: no deadline is later. It fits wherever times are kept and shown:
 64 bit integers (SQLite), doubles (Redis), a datetime in any time zone."""
 
+_FORMS = '"250ms", "30s", "5m", "1h30m" or "3d"'
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZES = {"B": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
 _PART = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)", re.ASCII)
@@ -30,17 +31,43 @@ def seconds(duration: Duration) -> float:
     if isinstance(duration, timedelta):
         value = duration.total_seconds()
     elif isinstance(duration, (int, float)):
-        value = float(duration)
+        value = min(duration, LONGEST)  # an integer may be one that no float reaches
+    elif not isinstance(duration, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever somebody passes
+        raise ValueError(f"a {type(duration).__name__} is not a duration; write it like {_FORMS}, or use a timedelta")
     else:
         value, rest = 0.0, duration
         while match := _PART.match(rest):
             value += float(match[1]) * _UNITS[match[2]]
             rest = rest[match.end() :]
         if rest.strip() or not duration.strip():
-            raise ValueError(f'{duration!r} is not a duration; write it like "250ms", "30s", "5m", "1h30m" or "3d"')
+            raise ValueError(f"{duration[:80]!r} is not a duration; write it like {_FORMS}")
     if not 0 <= value < LONGEST:
-        raise ValueError(f"a duration must be between 0 and 3000 years, not {duration!r}")
+        raise ValueError(f"a duration must be between 0 and 3000 years, not {_short(duration)}")
+    return float(value)
+
+
+def positive(duration: Duration, what: str) -> float:
+    """Seconds of a duration that is longer than nothing. Raises ValueError that names ``what``."""
+    try:
+        found = seconds(duration)
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
+    if not found:
+        raise ValueError(f"{what}: must be longer than nothing; write it like {_FORMS}")
+    return found
+
+
+def count(value: object, least: int, what: str) -> int:
+    """A whole number of at least ``least``. Raises ValueError that names ``what``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ValueError(f"{what} must be a whole number of {least} or more, not {_short(value)}")
     return value
+
+
+def _short(value: object) -> str:
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "an integer beyond all bounds"
+    return repr(value)[:80]
 
 
 def milliseconds(duration: Duration) -> int:

@@ -9,6 +9,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Generic, Literal, TypeVar, overload
 
+from ...state.quantities import count as count_of
+
 T = TypeVar("T")
 Status = Literal["succeeded", "failed", "cancelled"]
 _DIGITS = 10**7
@@ -38,9 +40,7 @@ class Completion:
     @classmethod
     def at_least(cls, n: int) -> Completion:
         """``n`` successes are enough; the rest is cancelled."""
-        if n < 1:
-            raise ValueError("at_least needs a number of 1 or more")
-        return cls("least", n)
+        return cls("least", count_of(n, 1, "n"))
 
     @classmethod
     def tolerate(cls, *, count: int | None = None, share: float | Decimal | Fraction | None = None) -> Completion:
@@ -51,9 +51,7 @@ class Completion:
             if not 0 <= share <= 1:
                 raise ValueError("share is a part of one: between 0 and 1")
             return cls("share", share)
-        if count is None or count < 0:
-            raise ValueError("count is a number of failures: 0 or more")
-        return cls("count", count)
+        return cls("count", count_of(count, 0, "count, of failures,"))
 
     def met(self, total: int, succeeded: int, failed: int) -> bool | None:
         """True: complete, the rest is not needed. False: can't be met any more. None: go on."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...state.errors import CompletionFailed
+from ...state.quantities import count
 from .. import failures
 from .completion import Completion, Outcome, Results
 from .loop import Future, Halt
@@ -46,8 +47,8 @@ class Group(Operation[Any]):
         concurrency: int | None,
         rule: Completion | None,
     ) -> None:
-        if concurrency is not None and concurrency < 1:
-            raise ValueError("concurrency must be at least 1")
+        if concurrency is not None:
+            count(concurrency, 1, "concurrency")
         super().__init__(run, op, "")
         self._total = total
         self._start = start

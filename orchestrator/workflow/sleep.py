@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
@@ -73,6 +74,8 @@ class Sleeping(Scope):
     ) -> Coroutine[Any, Any, Any]:
         """Call ``fn`` as a step until it returns something true, and return that. Pauses begin with ``every``
         and grow by ``factor`` up to ``most``. Raises TimedOut when ``timeout`` would pass before the next try."""
+        if not 0 <= factor < math.inf:
+            raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         polls = Polls(self._run, f"{self._next()}.")
         longest = milliseconds(most)
         return polls.poll(fn, args, kwargs, min(milliseconds(every), longest), factor, longest, timeout)

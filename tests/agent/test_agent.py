@@ -44,7 +44,7 @@ class Ticket(BaseModel):
         ({"model": " "}, "has no name"),
         ({"model": 5}, "5 is no model"),
         ({"history": "a lot"}, "not a size"),
-        ({"history": 0}, "at least one message"),
+        ({"history": 0}, "whole number of 1 or more"),
     ],
 )
 def test_what_can_not_work_is_refused_when_it_is_made(options: Any, complaint: str) -> None:

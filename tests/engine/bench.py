@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from overwinter.orchestrator.decider import Fact
@@ -11,6 +11,16 @@ from overwinter.orchestrator.runtime import Handle
 from overwinter.orchestrator.settings import Settings
 from overwinter.state.records import FINAL
 from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
+
+
+@dataclass(frozen=True)
+class Onlooker(Settings):
+    """Of a process that takes in what is sent and works on nothing, as if it were busy all the time."""
+
+    max_active: int = 0
+
+    def __post_init__(self) -> None:
+        """No process that people start may have this."""
 
 
 class Bench:
@@ -21,10 +31,13 @@ class Bench:
         self.ledger = Ledger()
         self.processes: list[Process] = []
 
-    async def process(self, *functions: object, faults: Faults | None = None, **settings: Any) -> Process:
-        """Start another process."""
+    async def process(
+        self, *functions: object, faults: Faults | None = None, onlooker: bool = False, **settings: Any
+    ) -> Process:
+        """Start another process. An ``onlooker`` takes in what is sent and works on nothing."""
         name = f"p{len(self.processes) + 1}"
-        process = Process(self.loop, name, self.ledger, functions, replace(Settings(), **settings), faults=faults)
+        kind = Onlooker() if onlooker else Settings()
+        process = Process(self.loop, name, self.ledger, functions, replace(kind, **settings), faults=faults)
         self.processes.append(process)
         await process.start()
         return process

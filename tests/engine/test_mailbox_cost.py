@@ -73,7 +73,7 @@ def test_a_backlog_costs_the_same_for_each_message(way: str, monkeypatch: pytest
             return await process.call(lambda runtime: runtime.send("desk", "s", f"m{number}", id=str(number)))
 
         worker = None if way == "before" else await bench.process(desk, lease="1h")
-        sender = worker if worker is not None and way == "here" else await bench.process(desk, max_active=0)
+        sender = worker if worker is not None and way == "here" else await bench.process(desk, onlooker=True)
         if way == "elsewhere" and worker is not None:
             await send(worker, -1)
         for number in range(many):

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from overwinter import Runtime, Settings
+from overwinter import Runtime
+from overwinter.tests.engine.bench import Onlooker
 from overwinter.tests.processes.audit import Audit, Findings
 from overwinter.tests.processes.fleet import PATIENCE, Fleet, Node
 from overwinter.tests.processes.notes import PLACE, Note, read_notes
@@ -52,7 +53,7 @@ async def scene(store: str, folder: Path) -> AsyncGenerator[Scene, None]:
     place = PLACES[store](folder)
     await place.open()
     try:
-        async with Fleet(folder) as fleet, Runtime(FUNCTIONS, place.direct, Settings(max_active=0)) as here:
+        async with Fleet(folder) as fleet, Runtime(FUNCTIONS, place.direct, Onlooker()) as here:
             yield Scene(place, fleet, here, folder / "gate")
     finally:
         await place.close()

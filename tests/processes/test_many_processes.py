@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from overwinter import Runtime, Settings
+from overwinter import Runtime
+from overwinter.tests.engine.bench import Onlooker
 from overwinter.tests.processes.audit import Audit, Findings, under_way
 from overwinter.tests.processes.chaos import Chaos
 from overwinter.tests.processes.crowd import Crowd
@@ -33,7 +34,7 @@ PROCESSES = 4
 async def everything(place: Place, folder: Path, seed: int) -> tuple[Findings, Chaos, Crowd]:
     draw = random.Random(seed)
     errands = int(os.environ.get("OVERWINTER_PROCESS_EXECUTIONS", place.errands))
-    async with Fleet(folder) as fleet, Runtime(FUNCTIONS, place.direct, Settings(max_active=0)) as here:
+    async with Fleet(folder) as fleet, Runtime(FUNCTIONS, place.direct, Onlooker()) as here:
         chaos, crowd = Chaos(draw, fleet, place), Crowd(draw, here, fleet, place.staying)
         await asyncio.gather(*(chaos.start() for _ in range(PROCESSES)))
         late = ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overwinter.state.quantities import milliseconds, money, seconds, size, span
+from overwinter.state.quantities import count, milliseconds, money, positive, seconds, size, span
 
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
@@ -143,3 +143,26 @@ def test_what_is_no_money_is_refused(written: Any) -> None:
 )
 def test_spans_for_people(ms: float, expected: str) -> None:
     assert span(ms) == expected
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, b"1s", Decimal("1"), [1], 10**400, -(10**400), float("nan"), float("inf"), object()]
+)
+def test_whatever_is_no_duration_is_refused_in_words(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=r"is not a duration; write it like|between 0 and 3000 years") as error:
+        seconds(wrong)
+    assert len(str(error.value)) < 200
+
+
+def test_a_time_that_must_be_longer_than_nothing() -> None:
+    assert positive("10ms", "the pause") == 0.01
+    for wrong in ("0s", 0, "-1d", None):
+        with pytest.raises(ValueError, match=r"^the pause: "):
+            positive(wrong, "the pause")  # type: ignore[arg-type]  # this is what is tried
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, float("nan"), "3", True, None])
+def test_a_count_is_a_whole_number(wrong: Any) -> None:
+    assert count(3, 1, "threads") == 3
+    with pytest.raises(ValueError, match=r"^threads must be a whole number of 1 or more, not "):
+        count(wrong, 1, "threads")
