@@ -71,8 +71,8 @@ class Control:
         deduplication window: False when it had arrived before. Raises Unfit when the execution rests in this process
         and waits for it with another type, or is known here as an agent's, which waits for none; elsewhere such an
         event is passed over visibly (``skipped``)."""
-        if not name:
-            raise InvalidInput("an event needs a name; it is what the workflow passes to ctx.wait_for")
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever is passed
+            raise InvalidInput("an event needs a name; it is the text that the workflow passes to ctx.wait_for")
         await self.prepare()
         fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
         fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})

@@ -8,11 +8,12 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from ...state.codec import clean, stored
+from ...state.codec import stored
 from ...state.errors import Denied
 from ...state.quantities import Duration, milliseconds
 from ...state.records import PAYLOAD_LIMIT
 from ..decider import Fact
+from .naming import named
 from .operation import Waiting
 from .run import Run
 from .scope import Scope
@@ -61,7 +62,9 @@ class Asking(Scope):
         """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it). Raises Denied
         when it is denied, or not decided within ``timeout`` (then its reason is "expired"), PayloadTooLarge for more
         than the store can take."""
-        run, shown, what, op = self._run, stored(data, PAYLOAD_LIMIT), clean(what), self._next()
+        what = named(what, "what ctx.approve asks for")
+        role = None if role is None else named(role, "a role (None: anybody)")
+        run, shown, op = self._run, stored(data, PAYLOAD_LIMIT), self._next()
         assert run.origin is not None
         digest = digest_of(what, shown, run.origin.seed)
         ahead = run.recorded.get(op)
@@ -72,7 +75,7 @@ class Asking(Scope):
         if shown is not None:
             entry["data"] = shown
         if role is not None:
-            entry["role"] = clean(role)
+            entry["role"] = role
         if timeout is not None:
             entry["until"] = run.began(op) + milliseconds(timeout)
         if ahead is None:

@@ -8,6 +8,7 @@ from ...state.errors import CallbackFailed, TimedOut
 from ...state.quantities import Duration, milliseconds
 from .. import tokens
 from ..decider import Fact
+from .naming import named
 from .operation import Decode, Waiting, error_in
 from .run import Run
 from .scope import Scope
@@ -104,7 +105,7 @@ class Calling(Scope):
         """Open a callback. Its ``token`` goes to an outside system (in a step); awaiting it gives the value that
         system completes it with, as ``type``. With ``heartbeat`` the system must beat or complete within that
         time, again and again."""
-        run = self._run
+        run, name = self._run, named(name, "a callback's name")
         assert run.origin is not None
         what = f"callback {name!r}"
         decode, taken = decoder(type, what), acceptor(type, what)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from ...state.codec import clean
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..shared import place_of
@@ -20,6 +19,8 @@ from .child import Parenting
 from .event import Listening
 from .keyvalue import State
 from .map import Branching
+from .naming import named
+from .naming import text as storable
 from .sleep import Sleeping
 from .step import Stepping
 
@@ -51,11 +52,12 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching
 
     def kv(self, scope: str) -> State:
         """Key-value entries of a shared scope, which is no execution's."""
+        named(scope, "a scope of ctx.kv")
         return State(self, place_of(scope))
 
     def status(self, text: str) -> None:
         """Set the status line that people see. It is not journaled; it comes back with replay."""
-        self._run.note = clean(text)
+        self._run.note = storable(text, "a status line")
 
     async def checkpoint(self, input: Any = None) -> NoReturn:
         """Begin anew with ``input`` and a fresh history, in the same execution. It does not return. Raises InvalidInput

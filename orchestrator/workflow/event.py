@@ -15,6 +15,7 @@ from ...state.quantities import Duration, milliseconds
 from ..decider import Fact
 from . import mismatch
 from .loop import Halt
+from .naming import named
 from .operation import Decode, Waiting
 from .run import Run
 from .scope import Scope
@@ -140,7 +141,7 @@ class Listening(Scope):
         """Wait for an external event and await its data, as ``type``. An event whose data has another type does not
         count, nor, with ``match``, one that does not satisfy it; both are kept for whoever waits next. Raises TimedOut
         after ``timeout``."""
-        run = self._run
+        run, name = self._run, named(name, "the event that ctx.wait_for waits for")
         what = f"event {name!r}"
         event: Event[Any] = Event(run, self._next(), name, decoder(type, what), acceptor(type, what), match)
         run.open(event)

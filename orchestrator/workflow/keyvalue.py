@@ -10,6 +10,7 @@ from ...state.errors import InvalidInput
 from .. import fingerprint
 from ..decider import Access
 from ..shared import scope_of
+from .naming import named, text
 from .operation import Decode, Operation
 from .scope import Scope
 from .targets import decoder, writer
@@ -73,11 +74,13 @@ class State:
 
     def keys(self, prefix: str = "") -> Operation[Sequence[str]]:
         """The keys that begin with ``prefix``."""
-        return self._access("keys", prefix)
+        return self._access("keys", text(prefix, "what keys begin with"))
 
     def _access(
         self, action: str, key: str, value: Any = None, etag: str | None = None, decode: Decode | None = None
     ) -> Operation[Any]:
+        if action != "keys":
+            named(key, "a key of ctx.state or ctx.kv")
         if clean(key) != key or clean(self._scope) != self._scope:
             raise InvalidInput(f"the key {key!r} holds half a surrogate pair, which no store can keep; use another")
         run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context

@@ -16,6 +16,7 @@ from .. import fingerprint as fingerprints
 from ..decider import Invoke
 from ..resilience import Breaker, Policy, Retry
 from .approval import Asking
+from .naming import named
 from .operation import Operation
 from .run import Run
 from .scope import Scope
@@ -152,6 +153,8 @@ class Stepping(Scope):
 
         Raises what ``fn`` raises, as its own class; StepFailed when that is not known here; Denied.
         """
+        if name is not None:
+            name = named(name, "a step's name (None: the function's)")
         policy: Policy | None = None
         if retry is not None or timeout is not None or at_most_once or breaker is not None:
             base = describe(fn).policy or self._run.policy
