@@ -23,10 +23,12 @@ from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
 from ..orchestrator.calling import text_of
 from ..orchestrator.resilience import Breaker, Policy, Retry
+from ..orchestrator.workflow.targets import decoder as known_as
 from ..orchestrator.workflow.targets import losses
 from ..security.redaction import holds_a_secret, remember
 from ..state.codec import adapter, decoder, dumps, form, loads, taker
 from ..state.errors import InvalidInput
+from ..state.formless import FORMLESS, reason
 from ..state.quantities import Duration, count, milliseconds, money, size
 from .child import ChildTool
 from .model.choosing import choose
@@ -156,8 +158,14 @@ class Agent(Generic[Out_co]):
 
     @cached_property
     def _lost(self) -> str:
-        tools = (tool.lost for tool in self._tools.values() if isinstance(tool, Tool))
-        return next(filter(None, (losses(self.output, f"what agent {self.name!r} returns"), *tools)), "")
+        """Why it can't run, whatever it is asked: a type of its own or of a tool has no form, or no schema."""
+        known_as(self.input, f"the input of {self.name!r}")
+        returned = losses(self.output, f"what agent {self.name!r} returns")
+        try:
+            self._output_schema()
+        except FORMLESS as error:
+            returned = returned or f"what agent {self.name!r} returns can't be described to a model ({reason(error)})"
+        return next(filter(None, (returned, *(tool.lost for tool in self._tools.values()))), "")
 
     def decider(self, id: str) -> AgentLoop:
         return AgentLoop(id, self)

@@ -9,6 +9,7 @@ from ..orchestrator.decider import Function
 from ..orchestrator.resilience import DEFAULT
 from ..state.codec import Writer, adapter, stored
 from ..state.errors import InvalidInput
+from ..state.formless import FORMLESS, INSTEAD, reason
 from .docstring import read
 from .parameters import Schema
 from .tool import check_name
@@ -41,7 +42,12 @@ class ChildTool:
     def parameters(self) -> Schema:
         """JSON schema of the arguments object."""
         if self._schema is None:
-            schema = adapter(getattr(self.function, "input", Any)).json_schema()
+            try:
+                schema = adapter(getattr(self.function, "input", Any)).json_schema()
+            except FORMLESS as error:
+                raise InvalidInput(
+                    f"the input of {self.name!r} can't be described to a model ({reason(error)}); {INSTEAD}"
+                ) from None
             self._whole = schema.get("type") == "object" and "properties" in schema
             if not self._whole:
                 definitions = schema.pop("$defs", None)
@@ -50,6 +56,15 @@ class ChildTool:
                     schema["$defs"] = definitions
             self._schema = schema
         return self._schema
+
+    @property
+    def lost(self) -> str:
+        """Why it can't be called; "" when it can be."""
+        try:
+            self.parameters  # noqa: B018  # made when it is first asked for
+        except InvalidInput as error:
+            return str(error)
+        return ""
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that names the fields."""

@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from ..orchestrator.calling import text_of
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput
+from ..state.formless import FORMLESS, INSTEAD, reason
 from ..state.sameness import nonfinite
 
 Schema = dict[str, Any]
@@ -42,8 +43,18 @@ class Parameters:
 
     @property
     def schema(self) -> Schema:
-        """JSON schema of the arguments object; additional properties are not allowed."""
+        """JSON schema of the arguments object; additional properties are not allowed. Raises InvalidInput when there is
+        none."""
         return self._build()[1]
+
+    @property
+    def wrong(self) -> str:
+        """Why there is no schema; "" when there is one."""
+        try:
+            self._build()
+        except InvalidInput as error:
+            return str(error)
+        return ""
 
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit, or says
@@ -66,7 +77,12 @@ class Parameters:
 
     def _build(self) -> tuple[TypeAdapter[Any], Schema]:
         if self._built is None:
-            self._built = self._made()
+            try:
+                self._built = self._made()
+            except FORMLESS as error:
+                raise InvalidInput(
+                    f"a parameter of tool {self.name!r} can't be described to a model ({reason(error)}); {INSTEAD}"
+                ) from None
         return self._built
 
     def _made(self) -> tuple[TypeAdapter[Any], Schema]:

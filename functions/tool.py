@@ -96,8 +96,8 @@ class Tool:
 
     @cached_property
     def lost(self) -> str:
-        """Why what it returns can't be recorded, and what to do; "" when it can."""
-        return losses(self.output, f"what {self.name!r} returns")
+        """Why it can't be called: what it takes can't be described, or what it returns not be recorded. "": it can."""
+        return self._parameters.wrong or losses(self.output, f"what {self.name!r} returns")
 
     @property
     def write(self) -> Writer:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ...state import codec
 from ...state.errors import InvalidInput
+from ...state.formless import FORMLESS, INSTEAD, reason
 from ..resilience import Policy
 
 T = typing.TypeVar("T")
@@ -182,10 +183,9 @@ def _known_as(use: Callable[[Any], T], annotated: Any, what: str) -> T:
         annotated = Any
     try:
         return use(annotated)
-    except (RuntimeError, NameError):  # pydantic's PydanticUserError and PydanticUndefinedAnnotation
+    except FORMLESS as error:
         raise InvalidInput(
-            f"{what} is annotated as {annotated!r}, which has no JSON form; use plain data, a pydantic model "
-            "or a dataclass"
+            f"{what} is annotated as {annotated!r}, which has no JSON form ({reason(error)}); {INSTEAD}"
         ) from None
 
 
