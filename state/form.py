@@ -20,7 +20,7 @@ from pydantic_core import PydanticSerializationError, SchemaSerializer, SchemaVa
 
 from .errors import InvalidInput, PayloadTooLarge
 from .losses import Losses
-from .sameness import at, difference, fields_of, nonfinite
+from .sameness import at, beyond, difference, fields_of, folded, nonfinite
 from .text import cleaned, dumps, readable
 
 if TYPE_CHECKING:
@@ -155,9 +155,10 @@ class Form:
         except PydanticSerializationError:  # it has not the annotated type, or no JSON form at all
             found = stored(value, limit)
             try:
-                self.read(found)
+                self._reached(found, self.read(found))
             except ValueError as error:
                 raise InvalidInput(complaints(error)) from error
+            self._told(value)
             return found
         return self._same(value, text, limit)
 
@@ -234,7 +235,20 @@ class Form:
         differs = difference(value, again, None if lost else stored)
         if differs is not None and (lost or found != value):  # plain data may become what the annotation says
             raise InvalidInput("; ".join(lost) or differs)
+        if differs is not None:
+            self._reached(found, again)
+        self._told(value)
         return found
+
+    def _told(self, value: Any) -> None:
+        """Which of two hours a time means."""
+        if self._losses.times and (place := folded(value)):
+            raise InvalidInput(f"{place}: fold=1 would be lost; use a time with a zone")
+
+    def _reached(self, found: Any, again: Any) -> None:
+        """Plain data may become what the annotation says, but no integer an infinity."""
+        if self._losses.floats and nonfinite(again) and (place := beyond(found)):
+            raise InvalidInput(f"{place}: an integer that no float can hold; declare it as int")
 
 
 def complaints(error: ValueError, whole: str = "value") -> str:

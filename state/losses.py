@@ -22,18 +22,21 @@ _TEXTS = frozenset(
     {"datetime", "date", "time", "timedelta", "decimal", "uuid", "bytes", "url", "multi-host-url", "complex"}
 )
 _ARRAYS = frozenset({"list", "set", "frozenset", "tuple"})
+_READ_FROM: dict[str, Any] = {"str": str, "int": int, "float": (int, float), "bool": int}  # values of enums by kind
 _NUMBERS = frozenset({"int", "float", "bool"})
 
 
 class Losses:
     """``found``: what would be lost, a sentence each. ``by_alias``: what aliases write is read back too.
-    ``round_trip``: computed fields must stay out. ``floats``: a number that is not finite could hide in it."""
+    ``round_trip``: computed fields must stay out. ``floats``: a number that is not finite could hide in it.
+    ``times``: a time could."""
 
     def __init__(self, schema: Schema) -> None:
         self.found: list[str] = []
         self.by_alias = True
         self.round_trip = False
         self.floats = False
+        self.times = False
         self._definitions: dict[str, Schema] = {}
         self._seen: set[str] = set()  # owners that were looked at
         self._followed: set[str] = set()  # references, to owners and others
@@ -88,6 +91,10 @@ class Losses:
             self.round_trip = True
         elif kind in ("float", "any", "function-plain", "complex"):
             self.floats = True
+        elif kind in ("datetime", "time"):
+            self.times = True
+        elif kind == "generator":
+            self._lost(where, "an iterable is read once and then empty; use list, or Sequence")
 
     def _owner(self, schema: Schema, where: str) -> None:
         """A model, dataclass or TypedDict with its fields."""
@@ -140,6 +147,8 @@ class Losses:
         if texts and ("str" in kinds or ("bytes" in texts and len(set(texts)) > 1)):
             other = "str" if "str" in kinds else "bytes"
             return self._lost(where, f"{_a(texts[0])} could be read back as {other}; choose one, or tag the choices")
+        if told := _enum_read_as(choices):
+            return self._lost(where, f"{told}; choose one, or tag the choices")
         if "dict" in kinds and (owner := next((kind for kind in kinds if kind in _OWNERS), "")):
             return self._lost(where, f"a {owner} could be read back as a dict, or a dict as one; choose one of them")
         arrays = [choice for choice in choices if choice.get("type") in _ARRAYS]
@@ -224,6 +233,23 @@ def _is_secret(serialization: Schema) -> bool:
     function = serialization.get("function")
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     return module == "pydantic.types" and "secret" in name.lower()
+
+
+def _enum_read_as(choices: list[Schema]) -> str:
+    """How a member of an enum among the choices could be read back as another of them; "" when none could."""
+    enums = [choice["cls"] for choice in choices if choice.get("type") == "enum"]
+    for index, cls in enumerate(enums):
+        values = [member.value for member in cls]
+        for choice in choices:
+            kind = str(choice.get("type"))
+            if any(isinstance(value, _READ_FROM.get(kind, ())) for value in values):
+                return f"a {cls.__name__} could be read back as {kind}"
+            if kind == "literal" and any(value in choice["expected"] for value in values):
+                return f"a {cls.__name__} could be read back as text or a number"
+        for earlier in enums[:index]:
+            if any(value in values for value in (member.value for member in earlier)):
+                return f"a {cls.__name__} could be read back as a {earlier.__name__}"
+    return ""
 
 
 def _is_plain_enum(schema: Schema) -> bool:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, time
 from typing import Any, cast
 
 from .errors import InvalidInput
@@ -14,6 +15,7 @@ from .errors import InvalidInput
 _SEQUENCES = (list, tuple, deque)
 _IDENTITY: Any = object.__eq__
 _SETS = (set, frozenset)
+_FLOAT_BITS = 1023  # an integer of more may be rounded to infinity
 _NO_FLOATS = (str, int, bool, bytes, type(None))
 
 
@@ -112,6 +114,49 @@ def _nonfinite(value: Any) -> str | None:
         if type(item) in _NO_FLOATS:
             continue
         found = _nonfinite(item)
+        if found is not None:
+            return at(str(name), found) if found else str(name)
+    return None
+
+
+def folded(value: Any) -> str:
+    """Where a value holds a time without a zone in the second of two hours that are named alike (``fold``), which no
+    text says; "" when nowhere."""
+    found = _folded(value)
+    return "" if found is None else found or "it"
+
+
+def _folded(value: Any) -> str | None:
+    if isinstance(value, (datetime, time)):
+        return "" if value.fold and value.tzinfo is None else None
+    items: Any = ()
+    if isinstance(value, Mapping):
+        items = _entries(value).items()
+        if any(_folded(key) is not None for key in _entries(value) if isinstance(key, (datetime, time))):
+            return "a key"
+    elif isinstance(value, (*_SEQUENCES, *_SETS)):
+        items = _numbered(value).items()
+    elif type(value) not in _NO_FLOATS:
+        items = (fields_of(value) or {}).items()
+    for name, item in items:
+        found = _folded(item)
+        if found is not None:
+            return at(str(name), found) if found else str(name)
+    return None
+
+
+def beyond(value: Any) -> str:
+    """Where plain JSON holds an integer that no float reaches; "" when nowhere."""
+    found = _beyond(value)
+    return "" if found is None else found or "it"
+
+
+def _beyond(value: Any) -> str | None:
+    if isinstance(value, int):
+        return "" if value.bit_length() > _FLOAT_BITS else None
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        found = _beyond(item)
         if found is not None:
             return at(str(name), found) if found else str(name)
     return None

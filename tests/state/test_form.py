@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -36,7 +36,7 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 
 from overwinter.state.codec import decoder, form, loads, losses, mended, mender, plain, stored, taker, writer
 from overwinter.state.errors import InvalidInput, PayloadTooLarge
-from overwinter.state.sameness import difference, nonfinite
+from overwinter.state.sameness import difference, folded, nonfinite
 
 
 class Base(BaseModel):
@@ -156,6 +156,20 @@ class Word(enum.StrEnum):
     YES = "yes"
 
 
+class Answer(enum.StrEnum):
+    YES = "yes"
+    NO = "no"
+
+
+class Worded(BaseModel):
+    word: Word | str = ""
+
+
+class Meeting(BaseModel):
+    at: datetime
+    rooms: list[Any] = []
+
+
 @dataclass
 class Raw:
     raw: bytes
@@ -215,6 +229,8 @@ def renamed(a: int, b: int, c: int, d: int) -> Renamed:
 private = Private(x=1)
 private._cache = 9
 MIDNIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+TWICE = datetime(2026, 10, 25, 2, 30, fold=1)
+"""The second half past two of that night in Berlin, without saying where."""
 
 KEPT: list[tuple[Any, Any]] = [
     (Camel, camel(3, date(2026, 1, 1))),
@@ -316,6 +332,16 @@ LOST: list[tuple[Any, str]] = [
     (dict[str, Any] | Base, "a model could be read back as a dict"),
     (Base | Twin, "a Twin could be read back as a Base"),
     (Holder, "Opaque has no JSON form"),
+    (str | Word, "a Word could be read back as str"),
+    (Word | str | None, "a Word could be read back as str"),
+    (int | Level, "a Level could be read back as int"),
+    (float | Level, "a Level could be read back as float"),
+    (bool | Level, "a Level could be read back as bool"),
+    (Word | Answer, "a Answer could be read back as a Word"),
+    (Literal["yes"] | Word, "a Word could be read back as text or a number"),
+    (Worded, "Worded.word: a Word could be read back as str"),
+    (Iterable[int], "an iterable is read once"),
+    (dict[str, list[Iterable[int]]], "an iterable is read once"),
 ]
 
 
@@ -353,6 +379,17 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (str, "\ud800", "can't be stored as JSON"),
     (Any, [10**5000], "4,300 digits"),
     (int, 10**5000, "4,300 digits"),
+    (float, 2**53 + 1, "would come back as"),
+    (float, 10**400, "an integer that no float can hold"),
+    (float | None, -(10**400), "an integer that no float can hold"),
+    (dict[str, list[float]], {"a": [1, 10**400]}, "a.1: an integer that no float can hold"),
+    (Floating, {"f": 10**400}, "f: an integer that no float can hold"),
+    (datetime, TWICE, "it: fold=1 would be lost"),
+    (time, TWICE.time(), "it: fold=1 would be lost"),
+    (list[datetime | None], [None, TWICE], "1: fold=1 would be lost"),
+    (dict[datetime, int], {TWICE: 1}, "a key: fold=1 would be lost"),
+    (Meeting, Meeting(at=TWICE), "at: fold=1 would be lost"),
+    (Meeting, {"at": TWICE}, "at: fold=1 would be lost"),
 ]
 
 
@@ -465,6 +502,7 @@ simple: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (UUID, st.uuids()),
     (Colour, st.sampled_from(Colour)),
     (Level, st.sampled_from(Level)),
+    (Word, st.sampled_from(Word)),
     (Literal["a", 1], st.sampled_from(["a", 1])),
     (Camel, st.builds(camel, st.integers(), st.none() | st.dates())),
     (Renamed, st.builds(renamed, st.integers(), st.integers(), st.integers(), st.integers())),
@@ -520,7 +558,10 @@ def test_any_value_of_any_type_comes_back_equal_or_is_refused(data: st.DataObjec
     except InvalidInput:
         return
     assert kept == loads(plain_text(kept)), "it is plain JSON"
-    assert difference(value, decode(kept), None) is None
+    back = decode(kept)
+    assert difference(value, back, None) is None
+    assert not folded(value), "it would be an hour earlier"
+    assert not isinstance(value, enum.Enum) or type(back) is type(value)
 
 
 def plain_text(value: Any) -> str:
@@ -539,6 +580,7 @@ def test_a_type_that_loses_nothing_refuses_no_finite_value_of_its_own(data: st.D
         losses(annotation)
         or "Sub" in repr(value)
         or nonfinite(value)
+        or folded(value)
         or " | " in f"{annotation}".replace(" | None", "")
     ):
         return
