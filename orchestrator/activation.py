@@ -153,7 +153,7 @@ class Activation:
             raise
         except BaseException as error:  # the edge to deciders: a defect there must not lose the execution
             log.exception("execution %s: the decider failed", self.id)
-            decision = stuck(f"the decider failed with {type(error).__name__}: {error}")
+            decision = stuck(f"the decider failed with {type(error).__name__}: {failures.text_of(error)}")
         self._settle(decision)
 
     def _decide(self) -> Decision:

@@ -44,10 +44,12 @@ _HEADER_LIMIT = 1024
 
 
 def attempted(work: Callable[[], T]) -> T | None:
-    """What ``work`` gives, or None when the user's code in it raises."""
+    """What ``work`` gives, or None when the user's code in it raises, whatever that is."""
     try:
         return work()
-    except Exception:  # noqa: BLE001  # the edge to classes of errors: their texts, properties and constructors
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # the edge to classes of errors: their texts, properties and constructors
         return None
 
 

@@ -175,7 +175,9 @@ class Performer:
             return 0.0  # nothing is wrong over there: who comes next begins at once
         try:
             return policy.retry.pause(attempt, error, self._draw)
-        except Exception:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing
             return policy.retry.pause(attempt, ConnectionError(), self._draw)
 
     def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:

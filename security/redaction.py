@@ -81,7 +81,9 @@ class Redacting(logging.Filter):
                 clean = redacted(trace)
                 if clean != trace:
                     record.exc_info, record.exc_text = None, clean
-        except Exception:  # noqa: BLE001  # an argument may have any __str__; logging says so itself, where it is written
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # an argument may have any __str__; logging says so itself, where it is written
             return True
         return True
 

@@ -154,7 +154,11 @@ def beyond(value: Any) -> str:
 def _beyond(value: Any) -> str | None:
     if isinstance(value, int):
         return "" if value.bit_length() > _FLOAT_BITS else None
-    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    items: Any = ()
+    if isinstance(value, Mapping):
+        items = _entries(value).items()
+    elif isinstance(value, list):
+        items = _numbered(value).items()
     for name, item in items:
         found = _beyond(item)
         if found is not None:

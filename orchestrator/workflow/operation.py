@@ -68,7 +68,7 @@ class Operation(_Typed[T]):
     def fail(self, error: BaseException) -> None:
         """The recorded error has come. It remembers this operation, so that ``retry`` can begin here."""
         if isinstance(error, StopIteration):
-            error = StepFailed(str(error), kind="builtins.StopIteration")
+            error = StepFailed(failures.text_of(error), kind="builtins.StopIteration")
         failures.mark(error, self.op)
         self.set_exception(error)
 

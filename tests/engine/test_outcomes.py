@@ -12,6 +12,7 @@ import pytest
 from overwinter import Agent, Context, tool, workflow
 from overwinter.functions.model.port import Answer, Request
 from overwinter.functions.model.scripted import Scripted, call
+from overwinter.orchestrator import tokens
 from overwinter.orchestrator.decider import Invoke
 from overwinter.orchestrator.performing import Performer, Sink
 from overwinter.orchestrator.resilience import Policy, Retry
@@ -93,6 +94,31 @@ def later(function: Callable[[], None]) -> Callable[[], Awaitable[None]]:
     return work
 
 
+class Exiting(Exception):
+    """Nothing that it is asked comes back."""
+
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+    __repr__ = __str__
+
+    @property
+    def retry_after(self) -> float:
+        raise SystemExit(4)
+
+    @property
+    def response(self) -> object:
+        raise GeneratorExit
+
+
+def exiting() -> None:
+    raise Exiting
+
+
+def exiting_for_another() -> None:
+    raise ValueError("because") from Exiting("inside", Exiting())
+
+
 RAISING: list[tuple[Callable[[], Any], str]] = [
     (stop, "builtins.StopIteration"),
     (stop_later, "builtins.StopAsyncIteration"),
@@ -103,6 +129,9 @@ RAISING: list[tuple[Callable[[], Any], str]] = [
     (asking, "Asking"),
     (open_circuit, "CircuitOpen"),
     (group, "BaseExceptionGroup"),
+    (exiting, "Exiting"),
+    (exiting_for_another, "builtins.ValueError"),
+    (later(exiting), "Exiting"),
     (generator_exit, "GeneratorExit"),
     (later(panic), "Panic"),
     (later(stop), "RuntimeError"),  # as Python has it: a coroutine can't raise StopIteration
@@ -329,3 +358,47 @@ def recorded(store: MemoryStore, id: str) -> list[str]:
 
 async def _history(store: MemoryStore, id: str) -> list[str]:
     return list(await store.history(id))
+
+
+@pytest.mark.parametrize("where", ["workflow", "step", "match", "branch", "child", "callback"])
+def test_an_error_whose_text_ends_the_process_is_an_outcome_wherever_it_is_raised(where: str) -> None:
+    def matching(_: Any) -> bool:
+        raise Exiting
+
+    async def branch(ctx: Context, item: int) -> None:
+        raise Exiting
+
+    @workflow
+    async def part(ctx: Context) -> None:
+        raise Exiting
+
+    @workflow
+    async def flow(ctx: Context) -> None:
+        if where == "workflow":
+            raise Exiting
+        if where == "step":
+            await ctx.step(exiting, retry=QUICK)
+        elif where == "branch":
+            await ctx.map(branch, [1])
+        elif where == "child":
+            await ctx.child(part)
+        elif where == "callback":
+            await ctx.callback("c")
+        else:
+            await ctx.wait_for("x", match=matching)
+
+    async def work(bench: Bench) -> None:
+        process = await bench.process(flow, part)
+        await bench.start(process, "flow", "e")
+        await bench.status("e", "failed") if where not in ("match", "callback") else await bench.status("e", "waiting")
+        if where == "match":
+            await process.call(lambda runtime: runtime.signal("e", "x"))
+        elif where == "callback":
+            entry = next(fact for fact in bench.ledger.journal_now("e") if fact["type"] == "ordered")
+            seed = bench.ledger.journal_now("e")[0]["seed"]
+            token = tokens.make("e", entry["op"], tokens.secret_of(seed, entry["op"]))
+            await process.call(lambda runtime: runtime.callback(token, error=Exiting()))
+        error = (await bench.ended("e"))["error"]
+        assert "text can't be read" in error["message"], error
+
+    at_bench(work)
