@@ -56,6 +56,11 @@ class Parameters:
             return str(error)
         return ""
 
+    @property
+    def core_schema(self) -> Any:
+        """How pydantic reads them."""
+        return self._build()[0].core_schema
+
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit, or says
         what the code of their types raised."""

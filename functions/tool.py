@@ -89,6 +89,11 @@ class Tool:
         """JSON schema of the arguments object."""
         return self._parameters.schema
 
+    @property
+    def core_schema(self) -> Any:
+        """How pydantic reads the arguments."""
+        return self._parameters.core_schema
+
     @cached_property
     def output(self) -> Any:
         """The annotation of what it returns; Any when there is none."""

@@ -1,6 +1,7 @@
 """An input that a function takes, made from its JSON schema, to be shown in a command that works as it stands.
 
-Only what the function itself accepts is given; a schema that asks for more than a guess gives nothing.
+No code of the user's is run for it: a validator may look something up, and has never been asked. So nothing is given
+for a type with rules of its own beside its schema, nor for a schema that asks for more than a guess.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import math
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
-
-from ...state.errors import InvalidInput
 
 Schema = Mapping[str, Any]
 DEEPEST = 8
@@ -27,25 +26,72 @@ FORMATS = {
 }
 
 
+_SAID = frozenset(
+    {"title", "description", "deprecated", "readOnly", "writeOnly", "$defs", "discriminator", "contentEncoding"}
+)
+_ANSWERED: Mapping[str, frozenset[str]] = {
+    "null": frozenset(),
+    "boolean": frozenset(),
+    "integer": frozenset({"multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+    "number": frozenset({"multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}),
+    "string": frozenset({"format", "minLength", "maxLength"}),
+    "array": frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"}),
+    "object": frozenset({"properties", "required", "additionalProperties", "propertyNames", "maxProperties"}),
+}
+"""Keywords that a value is made by; with any other one (``pattern``) nothing is."""
+_OWN = ("pydantic", "pydantic_core", "overwinter")  # packages whose checks the schema tells of
+_UNTOLD = "apply_known_metadata"  # where pydantic puts a predicate, which no schema tells of
+
+
 class Unmade(Exception):
     """No value can be guessed for this schema."""
 
 
 def words(function: Any) -> str | None:
     """The input as a shell writes it, with a space before it: "" when none is needed, None when none can be made."""
-    from ...functions.http.schemas import input_schema
-
     try:
-        schema = input_schema(function)
-        value = sample(schema, schema.get("$defs", {}))
-        function.check(value)
-    except (Unmade, InvalidInput, TypeError, ValueError, NameError, RuntimeError):
-        return None  # a type without a schema is no reason for a server not to start
+        value = _made_for(function)
+    except Unmade:
+        return None
     if value is None:
         return ""
     if isinstance(value, str):
         return f" {shlex.quote(value)}" if _stays_text(value) else f" {shlex.quote(json.dumps(value))}"
     return f" {shlex.quote(json.dumps(value))}"
+
+
+def _made_for(function: Any) -> Any:
+    """Raises Unmade, whatever a type of the user's does while its schema is made: a server starts without a hint."""
+    from ...functions.http.schemas import core_schema, input_schema
+
+    try:
+        ruled = has_rules(core_schema(function))
+        schema = {} if ruled else input_schema(function)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise Unmade from error
+    return sample(schema, schema.get("$defs", {}))
+
+
+def has_rules(schema: object) -> bool:
+    """Whether a pydantic core schema holds code of the user's that may refuse what the JSON schema lets through."""
+    if isinstance(schema, (list, tuple)):
+        return any(map(has_rules, cast("Sequence[object]", schema)))
+    if not isinstance(schema, dict):
+        return False
+    node = cast("dict[str, Any]", schema)
+    kind = node.get("type")
+    if isinstance(kind, str) and kind.startswith("function-") and not _is_own(node["function"]["function"]):
+        return True
+    if node.get("post_init") or node.get("custom_init"):
+        return True
+    return any(has_rules(inner) for key, inner in node.items() if key not in ("serialization", "metadata"))
+
+
+def _is_own(check: Any) -> bool:
+    module, name = str(getattr(check, "__module__", "")), str(getattr(check, "__qualname__", ""))
+    return module.partition(".")[0] in _OWN and _UNTOLD not in name
 
 
 def sample(schema: Schema, shared: Mapping[str, Schema], depth: int = 0) -> Any:
@@ -65,6 +111,8 @@ def sample(schema: Schema, shared: Mapping[str, Schema], depth: int = 0) -> Any:
             return _first(schema[word], shared, depth)
     makers = {"array": _array, "object": _object}
     kind = str(schema.get("type"))
+    if not schema.keys() - {"type"} <= _SAID | _ANSWERED.get(kind, frozenset()):
+        raise Unmade
     return makers[kind](schema, shared, depth) if kind in makers else _scalar(kind, schema)
 
 
@@ -84,14 +132,25 @@ def _scalar(kind: str, schema: Schema) -> Any:
         return True
     if kind in ("integer", "number"):
         return _number(schema)
-    if kind != "string" or "pattern" in schema or schema.get("format", "date") not in FORMATS:
+    if kind != "string" or schema.get("format", "date") not in FORMATS:
+        raise Unmade
+    if "format" in schema and schema.keys() & {"minLength", "maxLength"}:
         raise Unmade
     text = FORMATS[schema["format"]] if "format" in schema else TEXT
     return text.ljust(schema.get("minLength", 0), "!")[: schema.get("maxLength")]
 
 
 def _number(schema: Schema) -> float:
-    """A small multiple of the step within the bounds, as far as there are any."""
+    """A small multiple of the step within the bounds, as far as there are any. Raises Unmade when there is none."""
+    number = _multiple(schema)
+    within = schema.get("minimum", -math.inf) <= number <= schema.get("maximum", math.inf)
+    between = schema.get("exclusiveMinimum", -math.inf) < number < schema.get("exclusiveMaximum", math.inf)
+    if not within or not between:
+        raise Unmade
+    return number
+
+
+def _multiple(schema: Schema) -> float:
     step: float = schema.get("multipleOf", 1)
     least: float | None = schema.get("minimum")
     above: float | None = schema.get("exclusiveMinimum")
@@ -111,6 +170,8 @@ def _array(schema: Schema, shared: Mapping[str, Schema], depth: int) -> list[Any
     found = [sample(item, shared, depth + 1) for item in fixed]
     if not fixed and schema.get("maxItems", 1) > 0:
         found += [sample(schema.get("items", {}), shared, depth + 1)] * max(1, schema.get("minItems", 1))
+    if schema.get("uniqueItems") and len(found) > 1:
+        raise Unmade
     return found
 
 

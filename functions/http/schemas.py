@@ -18,6 +18,14 @@ def input_schema(function: Any) -> dict[str, Any]:
     return {} if annotation in (Any, object) else adapter(annotation).json_schema()
 
 
+def core_schema(function: Any) -> Any:
+    """How pydantic reads the input: with the checks of which the JSON schema says nothing."""
+    if kind_of(function) == "tool":
+        return function.core_schema
+    annotation = getattr(function, "input", Any)
+    return {} if annotation in (Any, object) else adapter(annotation).core_schema
+
+
 def may_be_left_out(schema: dict[str, Any]) -> bool:
     """Whether a function with this input can be called without a body."""
     if schema.get("type") == "object":

@@ -12,7 +12,15 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from pydantic import AfterValidator, BaseModel, Field
+from annotated_types import Predicate
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    WrapValidator,
+    model_validator,
+)
 
 from overwinter import Agent, Context, tool, workflow
 from overwinter.cli.view.example import words
@@ -56,6 +64,7 @@ def flow(input_type: Any) -> Any:
     "input_type",
     [str, int, bool, float, Ticket, Crate, list[int], dict[str, int], tuple[int, str], Literal["a", "b"], str | None,
      Annotated[int, Field(ge=10, le=12)], Annotated[float, Field(lt=0)], Annotated[list[int], Field(min_length=3)],
+     Annotated[int, Field(ge=10, multiple_of=7)], Annotated[set[int], Field(min_length=1)],
      Annotated[str, Field(min_length=9)], Annotated[str, Field(max_length=2)], Annotated[str, Field(examples=["12"])]],
 )  # fmt: skip
 def test_an_input_is_made_that_the_workflow_accepts(input_type: Any) -> None:
@@ -72,10 +81,76 @@ def test_an_input_is_made_that_the_workflow_accepts(input_type: Any) -> None:
 
 @pytest.mark.parametrize(
     "input_type",
-    [Any, Annotated[str, Field(pattern="^x{7}$")], Annotated[str, AfterValidator(order_id)], Nested, Callable[[], int]],
-)
+    [Any, Annotated[str, Field(pattern="^x{7}$")], Annotated[str, AfterValidator(order_id)], Nested, Callable[[], int],
+     Annotated[int, Field(ge=1, le=5, multiple_of=7)], Annotated[set[int], Field(min_length=2)],
+     Annotated[dict[str, int], Field(min_length=1)], Annotated[str, Predicate(str.isdigit)]],
+)  # fmt: skip
 def test_no_input_is_made_up_where_none_can_be(input_type: Any) -> None:
     assert words(flow(input_type)) is None
+
+
+def refuse(given: object = None) -> Any:
+    raise Ran(given)
+
+
+class Ran(BaseException):
+    """Code of the user's was run for a hint."""
+
+
+class Checked(BaseModel):
+    country: Annotated[int, AfterValidator(refuse)]
+
+
+class Whole(BaseModel):
+    country: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def check(cls, given: object) -> Any:
+        return refuse(given)
+
+
+class Wrapped(BaseModel):
+    items: list[Annotated[int, WrapValidator(lambda given, handler: refuse(given))]]
+
+
+class Made(BaseModel):
+    country: int
+
+    def model_post_init(self, context: Any, /) -> None:
+        refuse()
+
+
+@dataclass
+class Posted:
+    country: int
+
+    def __post_init__(self) -> None:
+        refuse()
+
+
+class Odd:
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        return refuse(source)
+
+
+class Defaulted(BaseModel):
+    country: int = Field(default_factory=refuse)
+
+
+def takes(country: Annotated[int, BeforeValidator(refuse)]) -> None: ...
+
+
+@pytest.mark.parametrize("input_type", [Checked, Whole, Wrapped, Made, Posted, Odd, Checked | None, dict[str, Checked]])
+def test_no_code_of_the_users_is_run_for_a_hint(input_type: Any) -> None:
+    assert words(flow(input_type)) is None
+    assert words(Agent("talks", "scripted:echo", input=input_type)) is None
+
+
+def test_nor_that_of_a_tool_or_of_a_default() -> None:
+    assert words(served(tool(takes))) is None
+    assert words(flow(Defaulted)) == " '{}'"
 
 
 def test_a_workflow_without_input_needs_none() -> None:
