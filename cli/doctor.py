@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import click
 
+from ..security.redaction import redacted
 from . import reach
 from .checks import Check, local_checks
 from .exits import FAILED
@@ -31,6 +32,7 @@ def doctor_command(ctx: click.Context, file: str | None, host: str, port: int, s
     from .store_checks import store_checks
 
     found = [*local_checks(file, host, port), *reach.run(store_checks(store))]
+    found = [check._replace(detail=redacted(check.detail), advice=redacted(check.advice)) for check in found]
     failed = any(check.state == "fail" for check in found)
     if as_json:
         from .view.terminal import emit

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from ..security.redaction import redacted
 from ..state.errors import OverwinterError
 from . import exits
 from .options import AS_JSON, DEBUG, debug_option, read_secrets
@@ -91,7 +92,7 @@ class Commands(click.Group):
             if ctx.meta.get(DEBUG):
                 import traceback
 
-                traceback.print_exception(error)
+                click.echo(redacted("".join(traceback.format_exception(error))), err=True, nl=False)
             complain(error, as_json=bool(ctx.meta.get(AS_JSON)))
             ctx.exit(exits.code(error))
         except (KeyboardInterrupt, click.Abort):
@@ -105,7 +106,6 @@ class Commands(click.Group):
 
 def complain(error: OverwinterError, *, as_json: bool) -> None:
     """The error on stderr: a sentence and advice, or ``{"error": {kind, message, advice, code}}``."""
-    from ..security.redaction import redacted
     from .view.text import clean_lines, json_text
 
     message, advice = redacted(str(error) or type(error).__name__), exits.advice(error)

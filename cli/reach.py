@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..security.redaction import redact_logs
 from ..state.errors import OverwinterError, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import Filter, Head
@@ -25,6 +27,7 @@ PAGE = 1000
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run one command's coroutine to its end."""
+    redact_logs(logging.getLogger())
     return looping.run(work)
 
 

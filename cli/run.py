@@ -197,7 +197,9 @@ def _late(order: Order, id: str) -> TimedOut:
 
 
 def _error(error: BaseException) -> dict[str, str]:
-    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": str(error)}
+    from ..orchestrator.failures import text_of
+
+    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": text_of(error)}
 
 
 def _tell(order: Order, sentence: str) -> None:

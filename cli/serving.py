@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from ..functions.http.guard import guard
+from ..security.redaction import redact_logs
 from ..state.daemons import let_go
 from . import looping
 from .address import adopt, listen
@@ -42,6 +43,7 @@ def serve(place: Place) -> None:
     guard(place.host, place.token or None, place.delivery_token or None)
     server = listen(place.host, place.port) if place.fd is None else adopt(place.fd)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    redact_logs(logging.getLogger())
     try:
         looping.run(_serve(place, server), _loop_factory())
     finally:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..state.codec import clean
 from ..state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ..state.records import FINAL, Appended, Head, Mail
 from . import failures
+from .attributes import storable
 from .deadlines import Deadlines
 from .decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .effects import Effects
@@ -279,7 +279,7 @@ class Activation:
     def _get_stuck(self, decision: Decision) -> None:
         self.effects.cancel_all()
         self.stale = True
-        decision.error = clean(decision.error)
+        decision.error = storable(decision.error)
         if self.status not in ("stuck", "paused") or self.awaits != decision.error:
             fact: Fact = {"type": "stuck", "at": self.now(), "error": decision.error}
             self.pending.take(fact)

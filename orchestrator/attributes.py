@@ -104,7 +104,8 @@ class Keeper:
         if isinstance(value, str):
             return cut(str.__str__(value), TEXT_LIMIT)
         if isinstance(value, int):
-            return int(value) if value.bit_length() <= _BITS else self._lost(value, path)
+            secret = value.bit_length() > _BITS or MASK in storable(str(int(value)))
+            return self._lost(value, path) if secret else int(value)
         if isinstance(value, float):
             return float(value) if math.isfinite(value) else self._marked(path, "float", repr(float(value)))
         if depth >= _DEPTH:

@@ -20,6 +20,7 @@ from ..state.quantities import span
 from ..state.records import EVERYTHING, FINAL, STATUSES, Filter, Head
 from ..state.store import Store
 from ..state.whole import GAP
+from .attributes import cut
 from .decider import Fact
 from .entries import decode
 from .journal import Journal
@@ -313,4 +314,4 @@ async def _lingers(store: Store, head: Head) -> list[str]:
 
 
 def _short(error: Exception) -> str:
-    return str(error)[:160]
+    return cut(str(error), 160)

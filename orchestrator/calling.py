@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ..state.errors import InvalidInput, StepFailed
 from . import failures
+from .attributes import cut
 
 Call = Callable[[], Any]
 
@@ -85,7 +86,7 @@ def _named(error: BaseException) -> StepFailed:
 def text_of(error: BaseException) -> str:
     """What an error says; also when it can't be asked."""
     try:
-        return str(error)[: failures.MESSAGE_LIMIT]
+        return cut(str(error), failures.MESSAGE_LIMIT)
     except KeyboardInterrupt:
         raise
     except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__

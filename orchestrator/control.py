@@ -10,13 +10,14 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from ..state.codec import clean, mended
+from ..state.codec import mended
 from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, StoreCorrupt, Unfit, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
 from ..state.whole import GAP
 from . import failures, keys, tokens
+from .attributes import storable
 from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
@@ -91,7 +92,7 @@ class Control:
         elif isinstance(error, BaseException):
             fact["error"] = failures.encode(error)
         else:
-            fact["error"] = {"kind": "", "message": clean(error)}
+            fact["error"] = {"kind": "", "message": storable(error)}
         await self._admit(id, fact)
         try:
             await self._send(id, mail_of(fact, "", lane=0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
+from ..security.redaction import redacted
 from ..state.errors import OverwinterError
 
 Check = Callable[[], str | Awaitable[str]]
@@ -43,6 +44,7 @@ class Health:
 async def _asked(check: Check) -> str:
     try:
         answer = check()
-        return answer if isinstance(answer, str) else await answer
+        reason = answer if isinstance(answer, str) else await answer
     except OverwinterError as error:
-        return str(error) or type(error).__name__
+        reason = str(error) or type(error).__name__
+    return redacted(reason)

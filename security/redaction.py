@@ -8,12 +8,14 @@ touched: what a function returns is its own affair.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from urllib.parse import quote
+from typing import Any, cast
+from urllib.parse import quote, quote_plus
 
 from .address import MASK, passwords
 
@@ -50,16 +52,24 @@ def remember_address(dsn: str) -> None:
 
 def redacted(text: str) -> str:
     """The text with ``***`` in place of secrets."""
-    for known in _forms(frozenset(_of_environment() | _remembered)):
-        if known in text:
-            text = text.replace(known, MASK)
-    small = text.lower()
-    for words, form, instead in _FORMS:
-        for word in words:
-            if word in small:
-                text = form.sub(instead, text)
-                break
+    for _ in range(_ROUNDS):  # what is cut out may show what stood around it
+        found = _spans(text)
+        if not found:
+            break
+        text = _without(text, found)
     return text
+
+
+def redacted_all(value: Any) -> Any:
+    """Plain JSON with every text in it redacted, keys too."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value).items()
+        return {redacted(key): redacted_all(inner) for key, inner in items}
+    if isinstance(value, (list, tuple)):
+        return [redacted_all(inner) for inner in cast("Sequence[Any]", value)]
+    return value
 
 
 def holds_a_secret(name: str) -> bool:
@@ -81,11 +91,51 @@ class Redacting(logging.Filter):
                 clean = redacted(trace)
                 if clean != trace:
                     record.exc_info, record.exc_text = None, clean
+            elif record.exc_text:
+                record.exc_text = redacted(record.exc_text)
+            if record.stack_info:
+                record.stack_info = redacted(record.stack_info)
         except KeyboardInterrupt:
             raise
         except BaseException:  # noqa: BLE001  # an argument may have any __str__; logging says so itself, where it is written
             return True
         return True
+
+
+def redact_logs(logger: logging.Logger) -> None:
+    """Let nothing out by the logger's handlers that holds a secret, whichever library has said it; nor by the one
+    that the interpreter has for those without any."""
+    for handler in (*logger.handlers, *([logging.lastResort] if logging.lastResort is not None else ())):
+        if not any(isinstance(one, Redacting) for one in handler.filters):
+            handler.addFilter(Redacting())
+
+
+def _spans(text: str) -> list[tuple[int, int]]:
+    """Where secrets stand, known ones and usual forms alike: neither may break what the other would find."""
+    found: list[tuple[int, int]] = []
+    for known in _forms(frozenset(_of_environment() | _remembered)):
+        start = text.find(known)
+        while start >= 0:
+            found.append((start, start + len(known)))
+            start = text.find(known, start + 1)
+    small = text.lower()
+    for words, form in _FORMS:
+        if any(word in small for word in words):
+            for match in form.finditer(text):
+                span = match.span("secret")
+                if text[slice(*span)] not in _NOTHING:
+                    found.append(span)
+    return found
+
+
+def _without(text: str, spans: list[tuple[int, int]]) -> str:
+    parts: list[str] = []
+    done = 0  # up to where the text is written, or masked
+    for start, end in sorted(spans):
+        if start > done or not parts:
+            parts += (text[done:start], MASK)
+        done = max(done, end)
+    return "".join((*parts, text[done:]))
 
 
 def _of_environment() -> set[str]:
@@ -109,13 +159,21 @@ def _names_a_secret(name: str) -> bool:
 @lru_cache(maxsize=8)
 def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
     """All of them in the forms in which they may come back; the longest first."""
-    forms = {form for secret in secrets for form in (secret, quote(secret, safe=""), repr(secret)[1:-1])}
+    forms = {form for secret in secrets for form in _written(secret)}
     return tuple(sorted((form for form in forms if form.strip("* ")), key=len, reverse=True))
 
 
-def _kept(match: re.Match[str]) -> str:
-    """What names the secret stays, the secret goes."""
-    return f"{match[1]}{MASK}"
+def _written(secret: str) -> Iterator[str]:
+    """A secret as itself, in URLs, in the texts of Python, and in JSON, also in JSON that is a text of JSON."""
+    yield secret
+    yield quote(secret, safe="")
+    yield quote_plus(secret)
+    yield repr(secret)[1:-1]
+    yield repr('"' + secret)[2:-1]  # beside a double quote
+    for plain in (True, False):
+        once = json.dumps(secret, ensure_ascii=plain)[1:-1]
+        yield once
+        yield json.dumps(once, ensure_ascii=plain)[1:-1]
 
 
 _SECRET_NAME = (
@@ -123,49 +181,53 @@ _SECRET_NAME = (
     r"|authorization|cookie)"
 )
 _NAMES = ("key", "token", "secret", "passw", "passphrase", "pwd", "authorization", "cookie")
-_FORMS: tuple[tuple[tuple[str, ...], re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
-    # Words of which one must stand in the text, in small letters; the form; what is put in its place.
+_VALUE = r"b?(?P<quote>\\{0,3}[\"'])(?P<secret>(?:(?!(?P=quote))(?s:\\.|.))+)(?:(?P=quote)|\Z)"
+_ROUNDS = 4
+_NOTHING = frozenset({"", MASK, "…", "...", "PASSWORD", "TOKEN"})
+"""What stands for a secret, in advice and in what has been redacted."""
+
+_FORMS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
+    # Words of which one must stand in the text, in small letters; the form. What names the secret stays.
     # Whole private keys.
     (
         ("private key-----",),
-        re.compile(r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)"),
-        MASK,
+        re.compile(
+            r"(?s)(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))"
+        ),
     ),
     # Keys of providers, by their prefix; those that are masked in the middle too. Without a digit it is a word.
     (
         ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),
-        re.compile(r"\b(?:sk|pk|rk)[-_](?=[A-Za-z_*-]{0,200}[0-9*])[A-Za-z0-9_*-]{12,}"),
-        MASK,
+        re.compile(r"\b(?P<secret>(?:sk|pk|rk)[-_](?=[A-Za-z_*-]{0,200}[0-9*])[A-Za-z0-9_*-]{12,})"),
     ),
-    (("akia", "asia"), re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"), MASK),
+    (("akia", "asia"), re.compile(r"\b(?P<secret>(?:AKIA|ASIA)[0-9A-Z]{16})\b")),
     (
         ("gh", "glpat-", "xox", "aiza", "hf_", "gsk_", "xai-", "npm_", "pypi-"),
-        re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,}"),
-        MASK,
+        re.compile(
+            r"\b(?P<secret>(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,})"
+        ),
     ),
-    (("eyj",), re.compile(r"\beyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*"), MASK),
+    (("eyj",), re.compile(r"\b(?P<secret>eyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*)")),
     # Credentials of HTTP.
     (
         ("bearer", "basic"),
-        re.compile(r"(?i)\b((?:bearer|basic)\s{1,20})(?=[\w.~+/-]{0,200}[0-9=])[\w.~+/-]{8,}=*"),
-        _kept,
+        re.compile(r"(?i)\b(?:bearer|basic)\s{1,20}(?=[\w.~+/-]{0,200}[0-9=])(?P<secret>[\w.~+/-]{8,}=*)"),
     ),
-    # Named in a URL, an assignment or a dump: password=…, 'api-key': '…', "token": "…", api_key: …
+    # Named in a URL, an assignment or a dump: password=…, password = '…', 'api-key': '…', "token": "…", api_key: …
+    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}\s{{0,8}}=\s{{0,8}}{_VALUE}")),
+    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}=(?![\\\"'])(?P<secret>[^\s&;,'\")\]}}]+)")),
+    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}(?:\\{{0,3}}[\"'])?\s{{0,20}}:\s{{0,20}}{_VALUE}")),
     (
         _NAMES,
-        re.compile(rf"(?i)({_SECRET_NAME}=)(?!{re.escape(MASK)})(?:'[^']*'|\"[^\"]*\"|[^\s&;,'\")\]}}]+)"),
-        _kept,
+        re.compile(rf"(?i){_SECRET_NAME}:\s{{1,20}}(?=[\w.~+/-]{{0,200}}[0-9])(?P<secret>[\w.~+/-]{{8,}}=*)"),
     ),
     (
-        _NAMES,
-        re.compile(rf"(?i)({_SECRET_NAME}[\"']\s{{0,20}}:\s{{0,20}}b?)(?:'[^']+'|\"[^\"]+\")"),
-        lambda found: f'{found[1]}"{MASK}"',
+        ("key=", "sig", "x-amz-"),
+        re.compile(r"(?i)[?&](?:key|sig|signature|x-amz-[a-z-]{1,40})=(?P<secret>[^\s&'\"]+)"),
     ),
-    (_NAMES, re.compile(rf"(?i)({_SECRET_NAME}:\s{{1,20}})(?=[\w.~+/-]{{0,200}}[0-9])[\w.~+/-]{{8,}}=*"), _kept),
-    (("key=", "sig", "x-amz-"), re.compile(r"(?i)([?&](?:key|sig|signature|x-amz-[a-z-]{1,40})=)[^\s&'\"]+"), _kept),
     # User and password in a URL.
-    (("://",), re.compile(r"(://[^\s/?#@:'\"]{0,100}:)[^\s'\"]{0,200}(?=@)"), _kept),
-    (("://",), re.compile(r"(://)[^\s/?#@:'\"]{1,200}(?=@)"), _kept),
+    (("://",), re.compile(r"://[^\s/?#@:'\"]{0,100}:(?P<secret>[^\s'\"]{0,200})(?=@)")),
+    (("://",), re.compile(r"://(?P<secret>[^\s/?#@:'\"]{1,200})(?=@)")),
 )
 
 for _name in LOGGERS:

@@ -11,7 +11,7 @@ from ..loading import kind_of
 from .answer import Answer, json_answer
 from .models import Execution
 from .paging import fitting, journal
-from .problem import Refused, document, settle
+from .problem import Refused, document, settle, without_place
 from .schemas import input_schema
 from .service import Call, number, single
 
@@ -118,6 +118,7 @@ async def readiness(call: Call) -> Answer:
     reasons = settled.value if settled.value is not None else {"defect": f"{type(settled.error).__name__} in a check"}
     if not reasons:
         return json_answer({"status": "ready"})
+    reasons = {name: without_place(reason) for name, reason in reasons.items()}  # anybody may ask
     detail = f"{'; '.join(reasons.values())}; try again"
     return document(503, "not-ready", detail, {"reasons": reasons}, headers=[("retry-after", "1")])
 

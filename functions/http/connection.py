@@ -7,6 +7,7 @@ is spoken: a request to upgrade is answered as what it is.
 from __future__ import annotations
 
 import asyncio
+import logging
 from enum import Enum
 from functools import partial
 from http import HTTPStatus
@@ -16,6 +17,7 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ...security.redaction import redact_logs
 from .answer import Scope
 from .door import Door, Stage
 from .presence import PRESENCE, Presence
@@ -286,4 +288,7 @@ def config(app: object, door: Door, **more: Any) -> uvicorn.Config:
         "timeout_keep_alive": door.limits.idle_time,
         **more,
     }
-    return uvicorn.Config(cast("Any", app), **kept)
+    made = uvicorn.Config(cast("Any", app), **kept)
+    for theirs in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # which it has just given handlers of their own
+        redact_logs(logging.getLogger(theirs))
+    return made

@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ...orchestrator.failures import encode
+from ...orchestrator.attributes import cut
+from ...orchestrator.failures import encode, text_of
 from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ..event import CloudEvent
 from ..event_http import Mode, mode_of, parse, parse_all, write_binary, write_structured
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
 
 BATCH = 1000  # events that may come together
+SAID = 500  # characters of why one of them was refused
 WITHOUT_A_HINT = 20.0  # seconds that ``Prefer: reply`` waits when it does not say how long
 
 
@@ -82,7 +84,8 @@ async def _check_all(runtime: Runtime, name: str | None, events: Sequence[CloudE
     for index, event in enumerate(events):
         error = (await settle(check(runtime, name, event))).error
         if error is not None:
-            raise Refused(status_of(error), f"event {index} of the batch: {error}; nothing of the batch was taken")
+            what = f"event {index} of the batch: {text_of(error)}; nothing of the batch was taken"
+            raise Refused(status_of(error), what)
 
 
 class PartlyTaken(Refused):
@@ -105,7 +108,7 @@ def _fate_of(event: CloudEvent, settled: Settled[Taken] | None) -> dict[str, Any
     if settled.value is not None:
         return told | {"fate": settled.value.fate.value}
     error = cast("Exception", settled.error)
-    return told | {"fate": "refused", "status": status_of(error), "detail": str(error)[:500]}
+    return told | {"fate": "refused", "status": status_of(error), "detail": cut(text_of(error), SAID)}
 
 
 async def taken_in(work: Any) -> Taken:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ...orchestrator.failures import text_of
-from ...security.redaction import redacted
+from ...security.redaction import redacted, redacted_all
 from ...state.codec import dumps
 from ...state.errors import (
     AlreadyExists,
@@ -136,12 +136,17 @@ def problem(error: BaseException) -> Answer:
         headers.append(("retry-after", str(_wait(error))))
     detail = text_of(error) or type(error).__doc__ or kind
     if isinstance(error, StoreError):
-        detail = _PLACE.sub("the store", detail)  # where it lies is for the log
+        detail = without_place(detail)
     if status == 500:
         log.error("the request failed", exc_info=error)
         if not isinstance(error, OverwinterError):
             detail = f"{type(error).__name__}: {detail}; the server's log has the traceback"
     return document(status, kind, detail, members, headers)
+
+
+def without_place(text: str) -> str:
+    """The text without where the store lies, which is for the log."""
+    return _PLACE.sub("the store", text)
 
 
 def document(
@@ -153,7 +158,7 @@ def document(
         "title": kind.replace("-", " ").capitalize(),
         "status": status,
         "detail": redacted(detail),
-        **(members or {}),
+        **redacted_all(members or {}),
     }
     return Answer(status, dumps(body).encode(), (("content-type", CONTENT_TYPE), *headers))
 

@@ -17,8 +17,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...orchestrator.attributes import cut
 from ...orchestrator.resilience import retry_after, wait_of
-from ...security.redaction import redacted
 from ...state.errors import InvalidInput, Retryable
 from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
 
@@ -149,7 +149,7 @@ def _translated(model: str, library: Any, error: Exception) -> Exception:
 def said(error: Exception) -> str:
     """What the provider said: without the traceback, the file paths and the dump of the request that litellm adds, and
     without the key that some providers repeat."""
-    text = redacted(str(error)[:_READ])
+    text = cut(str(error), _READ)
     clutter = _CLUTTER.search(text)
     text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
     return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(error).__name__

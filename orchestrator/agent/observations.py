@@ -9,6 +9,7 @@ from typing import Any
 
 from ...state.codec import dumps
 from ...state.errors import Denied, InDoubt
+from ..attributes import storable
 from ..decider import Fact
 from ..failures import Failure
 from .answer import MOST_CALLS
@@ -70,6 +71,7 @@ def unknown_tool(name: str, names: Sequence[str]) -> str:
 
 
 def unfit(problem: str, raw: str) -> str:
+    problem = storable(problem)
     sent = f" You sent: {raw[:500]}" if raw else ""
     return f"Error: {problem}. Correct the arguments and call the tool again.{sent}"
 
@@ -82,4 +84,5 @@ def surplus(count: int) -> str:
 
 
 def misfit(problem: str) -> str:
+    problem = storable(problem)
     return f"Your answer does not have the required form: {problem}. Answer again with nothing but the corrected JSON."

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Protocol, cast
 
-from ...security.redaction import redacted
 from ...state.codec import dumps
+from ..attributes import cut, storable
 from ..decider import Fact
 
 _HERE = str(Path(__file__).parent)
@@ -112,18 +112,19 @@ def misfit(what: str, name: str, value: Any, error: Exception) -> str:
 
 def shown(value: Any) -> str:
     """A value as an excerpt of its JSON."""
-    text = redacted(dumps(value)[:_EXCERPT])
-    return text if len(text) < _EXCERPT else text + "…"
+    return cut(dumps(value), _EXCERPT)
 
 
 def problems(error: Exception) -> str:
     """What a validation found, in one line."""
     found: Any = getattr(error, "errors", None)
     if not callable(found):
-        return redacted(str(error)[:_EXCERPT])
+        return cut(str(error), _EXCERPT)
     listed: Any = found(include_url=False, include_context=False, include_input=False)
-    return "; ".join(
-        f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}".removeprefix(": ") for one in listed[:5]
+    return storable(
+        "; ".join(
+            f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}".removeprefix(": ") for one in listed[:5]
+        )
     )
 
 

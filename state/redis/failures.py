@@ -50,7 +50,7 @@ _ADVICE = {
     "NOREPLICAS": "it has fewer replicas than min-replicas-to-write asks for. Start them, or lower that",
 }
 _DENIED = {
-    "NOAUTH": "it asks for a password. Write it into the address: redis://user:password@host:6379/0",
+    "NOAUTH": "it asks for a password. Write it into the address: redis://user:PASSWORD@host:6379/0",
     "WRONGPASS": "the user or the password is wrong",
     "NOPERM": "the user may not do this. It needs the keys ~{prefix:*, the channels &prefix:* and +@all -@admin",
 }
