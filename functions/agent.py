@@ -29,13 +29,14 @@ from ..security.redaction import holds_a_secret, remember
 from ..state.codec import adapter, decoder, dumps, form, loads, taker
 from ..state.errors import InvalidInput
 from ..state.formless import FORMLESS, reason
+from ..state.ids import check_name
 from ..state.quantities import Duration, count, milliseconds, money, size
 from .child import ChildTool
 from .model.choosing import choose
 from .model.port import Model, OutputSchema, Request, ToolSchema
 from .parameters import complaint
 from .target import served
-from .tool import Tool, check_name
+from .tool import Tool
 
 Instructions = str | Callable[[Any], str]
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
@@ -123,7 +124,7 @@ class Agent(Generic[Out_co]):
         breaker: Breaker | None = None,
         settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.name = check_name(name, "agent")
+        self.name = check_name(name, "agent", for_models=True)
         self.model = choose(model)
         self.instructions = instructions
         self.description = description

@@ -10,9 +10,9 @@ from ..orchestrator.resilience import DEFAULT
 from ..state.codec import Writer, adapter, stored
 from ..state.errors import InvalidInput
 from ..state.formless import FORMLESS, INSTEAD, reason
+from ..state.ids import check_name
 from .docstring import read
 from .parameters import Schema
-from .tool import check_name
 
 
 class ChildTool:
@@ -25,7 +25,7 @@ class ChildTool:
 
     def __init__(self, function: Function) -> None:
         self.function = function
-        self.name = check_name(function.name, function.kind)
+        self.name = check_name(function.name, function.kind, for_models=True)
         self.child = function.name
         self._schema: Schema | None = None
 

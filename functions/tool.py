@@ -7,7 +7,6 @@ docstring), what a repetition would do (``effect``), who must approve a call, an
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
@@ -17,6 +16,7 @@ from ..orchestrator.resilience import ONCE, Breaker, Policy, Retry
 from ..orchestrator.workflow.targets import annotation, losses, mender
 from ..state.codec import Writer
 from ..state.errors import InvalidInput
+from ..state.ids import check_name
 from ..state.quantities import Duration, milliseconds
 from .docstring import read
 from .parameters import Parameters, Schema
@@ -34,14 +34,6 @@ Approval = str | Callable[..., str | None] | None
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-def check_name(name: str, what: str) -> str:
-    """The name, when models and stores accept it. Raises InvalidInput."""
-    if not _NAME.fullmatch(name):
-        raise InvalidInput(f"{what} name {name!r} must be 1 to 64 of the characters a-z A-Z 0-9 _ -")
-    return name
 
 
 class Tool:
@@ -69,7 +61,8 @@ class Tool:
             raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
         documented = read(function.__doc__)
         self.function = function
-        self.name = check_name(name or str(getattr(function, "__name__", "")), "tool")
+        name = str(getattr(function, "__name__", "")) if name is None else name
+        self.name = check_name(name, "tool", for_models=True)
         self.description = description or documented.text or self.name.replace("_", " ")
         self.effect: Effect = effect
         self.approval = approval

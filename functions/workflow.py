@@ -34,7 +34,7 @@ def workflow(
     say it. ``retry`` is the default of its steps. The agents, workflows and tools that the function names are
     served with it; ``uses`` adds those that it reaches in another way.
 
-    Raises TypeError when the function has another form.
+    Raises TypeError when the function has another form, InvalidInput for a name that can't be.
     """
 
     def decorate(fn: Flow[P, T]) -> Flow[P, T]:

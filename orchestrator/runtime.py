@@ -26,7 +26,7 @@ from ..state.errors import (
     StoreUnavailable,
     UnknownFunction,
 )
-from ..state.ids import check_id
+from ..state.ids import check_id, check_name
 from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
@@ -350,6 +350,8 @@ def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, objec
         name = getattr(served, "name", None)
         if not isinstance(name, str):
             raise InvalidInput(f"{thing!r} is no agent, workflow or tool; decorate it with @workflow or @tool")
+        kind = str(getattr(served, "kind", "function"))
+        check_name(name, kind, for_models=kind in ("agent", "tool"))
         if found.setdefault(name, served) is not served:
             raise InvalidInput(f"two functions are named {name!r}; give one of them another name")
         queue += [tool for tool in getattr(served, "tools", ()) if getattr(tool, "__overwinter__", tool) is not served]

@@ -1,10 +1,17 @@
-"""What may be the id of an execution, the key of a session or the id of a message: one rule for every way in.
+"""What may be the id of an execution, the key of a session or the id of a message, and the name of a function: one
+rule for every way in.
 
 An id is 1 to 200 printable characters without a space at either end. So it is never empty (nobody's parent is), is
 one line in every log and table, and reads in the order in which it is stored: control, line-separating, invisible
-and direction-changing characters are refused, and halves of surrogate pairs, which no store can take. U+FFFD is
-refused because it stands for bytes that could not be read: several ids would have become one. The names of the
-runtime's own scopes (RESERVED) are nobody's id.
+and direction-changing characters are refused, and halves of surrogate pairs, which no store can take. Invisible is
+what Unicode calls ignorable by default (variation selectors, fillers, joiners) and the blank of Braille: two ids that
+look alike would be two executions. U+FFFD is refused because it stands for bytes that could not be read: several ids
+would have become one. The names of the runtime's own scopes (RESERVED) are nobody's id.
+
+Ids stand in addresses as they are, and clients resolve ``.`` and ``..`` between slashes before they ask: an id with
+such a part would lead to another execution, and is refused.
+
+A name is text of the same kind without a slash, because the ids that are given by themselves begin with it.
 
 Ids are compared character by character; nothing is trimmed, folded or normalised.
 """
@@ -12,14 +19,24 @@ Ids are compared character by character; nothing is trimmed, folded or normalise
 from __future__ import annotations
 
 import hashlib
+import re
 
 from .errors import InvalidInput
 
-RESERVED = frozenset({"overwinter.store", "overwinter.functions", "overwinter.doctor"})
+RESERVED = frozenset({"overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"})
 """Scopes of the runtime's own marks. An execution of that name would own them."""
+LONGEST_NAME = 128
+"""Characters that the name of a workflow may have; what a runtime adds to make an id of it fits in LONGEST."""
 LONGEST = 200
 """Characters that a chosen id may have."""
 _SHOWN = 120
+_DOTS = frozenset({".", ".."})
+_CALLABLE = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""Default_Ignorable_Code_Point of Unicode 15 (DerivedCoreProperties.txt), and U+2800."""
 LONGEST_KEPT = 2000
 """Bytes that the id of any execution may have: a session's holds its agent's name, a child's its parent's id."""
 
@@ -28,9 +45,31 @@ def check_id(id: object, what: str = "an id") -> str:
     """An id that somebody has chosen. Raises InvalidInput that says what may be ``what``."""
     if not isinstance(id, str):
         raise InvalidInput(f"{what} is text, not {type(id).__name__}; write str({id!r:.80})")
-    if len(id) > LONGEST or not _is_plain(id):
+    if len(id) > LONGEST or not _is_plain(id) or _INVISIBLE.search(id):
         raise InvalidInput(f"{id[:80]!r} can't be {what}; use 1 to {LONGEST} printable characters without outer spaces")
+    if "." in id and not _DOTS.isdisjoint(id.split("/")):
+        raise InvalidInput(
+            f"{id[:80]!r} can't be {what}: clients resolve '.' and '..' between slashes and would ask for another one; "
+            "write it without them"
+        )
     return _unreserved(id, what)
+
+
+def check_name(name: object, what: str, *, for_models: bool) -> str:
+    """The name of a function. Raises InvalidInput that says what may be one: text that can begin an id, or,
+    where models read it, what they take."""
+    if not isinstance(name, str):
+        raise InvalidInput(f"the name of a function is text, not {type(name).__name__}; write {str(name)!r:.80}")
+    if for_models:
+        if not _CALLABLE.fullmatch(name):
+            raise InvalidInput(f"{what} name {name[:80]!r} must be 1 to 64 of the characters a-z A-Z 0-9 _ -")
+        return name
+    if len(name) > LONGEST_NAME or not _is_plain(name) or "/" in name or name in _DOTS or _INVISIBLE.search(name):
+        raise InvalidInput(
+            f"{name[:80]!r} can't be the name of a {what}; use 1 to {LONGEST_NAME} printable characters without "
+            "a slash or outer spaces"
+        )
+    return name
 
 
 def child_id(parent: str, op: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...state import codec
 from ...state.errors import InvalidInput
+from ...state.ids import check_name
 from ..resilience import DEFAULT, Policy, Retry
 from .context import Context
 from .decider import WorkflowDecider
@@ -22,7 +23,8 @@ UNSAID: Any = object()
 class Workflow:
     """``async def fn(ctx)`` or ``async def fn(ctx, input)``, made durable.
 
-    ``retry`` is the default for its steps. Raises TypeError when the function has another form.
+    ``retry`` is the default for its steps. Raises TypeError when the function has another form, InvalidInput for a name
+    that can't be.
     """
 
     kind = "workflow"
@@ -39,7 +41,7 @@ class Workflow:
         self.fn = fn
         self._output = output
         self._uses = tuple(uses)
-        self.name = name or fn.__name__
+        self.name = check_name(fn.__name__ if name is None else name, "workflow", for_models=False)
         self.policy = DEFAULT if retry is None else Policy(retry=retry)
         self._parameter = _parameter(fn)
         self.__doc__ = fn.__doc__

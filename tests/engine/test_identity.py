@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overwinter.functions.agent import Agent
+from overwinter.functions.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator import keys
 from overwinter.orchestrator.archive import load
@@ -60,7 +62,25 @@ BAD = {
     "a non-character": "a\uffff",
     "the runtime's own marks": "overwinter.store",
 }
-GOOD = ["a", "a b", "é", "e\u0301", "support/c-42", "日本", "😀", "a" * 200, "'; --", "%ff", "~", "0"]
+BAD_NOW = {
+    "a part that is two dots": "x/../b",
+    "two dots": "..",
+    "one dot": ".",
+    "a part that is a dot": "a/./b",
+    "dots at the end": "a/..",
+    "a Hangul filler": "\u3164",
+    "a Hangul initial filler": "a\u115f",
+    "a halfwidth filler": "a\uffa0b",
+    "a Braille blank": "\u2800",
+    "a variation selector": "a\ufe0f",
+    "another variation selector": "a\U000e0100",
+    "a grapheme joiner": "a\u034fb",
+    "a Khmer vowel that is not shown": "a\u17b4",
+    "a Mongolian separator": "a\u180b",
+}
+"""What earlier releases took: what lies in a store by such an id is read and carried on."""
+GOOD = ["a..b", "..a/b.", "a//b", "1.5/x"]
+GOOD += ["a", "a b", "é", "e\u0301", "support/c-42", "日本", "😀", "a" * 200, "'; --", "%ff", "~", "0"]
 
 
 @workflow
@@ -89,7 +109,7 @@ def with_runtime(work: Callable[[Runtime], Any], *functions: object) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("id", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("id", (BAD | BAD_NOW).values(), ids=BAD | BAD_NOW)
 def test_an_id_that_can_not_be_one_is_refused_at_every_way_in(id: str) -> None:
     async def work(runtime: Runtime) -> None:
         refused = pytest.raises(InvalidInput, match="can't be")
@@ -124,6 +144,59 @@ def test_any_other_id_is_taken_as_it_is(id: str) -> None:
             assert await runtime.store.head(f"{id}!") is not None
 
     with_runtime(work)
+
+
+@pytest.mark.parametrize("id", BAD_NOW.values(), ids=BAD_NOW)
+def test_what_an_earlier_release_let_in_is_read_and_carried_on(id: str) -> None:
+    async def work(runtime: Runtime) -> None:
+        create = NewExecution("wait", "workflow")
+        await runtime.engine.post(id, start_mail(runtime.clock(), "x", by=""), create=create)
+        await runtime.signal(id, "go", 1)
+        assert await runtime.result(id, 20) == "1"
+        assert check_kept(id) == id
+
+    with_runtime(work)
+
+
+def test_no_character_that_is_not_seen_is_in_an_id() -> None:
+    for code in range(0x110000):
+        name = unicodedata.name(chr(code), "")
+        named = any(word in name for word in ("VARIATION SELECTOR", "HANGUL FILLER", "PATTERN BLANK"))
+        if named or unicodedata.category(chr(code)) == "Cf":
+            with pytest.raises(InvalidInput):
+                check_id(f"a{chr(code)}b")
+
+
+@pytest.mark.parametrize("name", ["", "line\nbreak", "x" * 129, " a", "a/b", "..", "\u202ea", "a\ufe0f", 5])
+def test_a_name_that_no_id_could_begin_with_is_refused_where_it_is_given(name: Any) -> None:
+    async def flow(ctx: Context) -> None: ...
+
+    with pytest.raises(InvalidInput, match=r"can't be the name of a workflow|is text, not int"):
+        workflow(name=name)(flow)
+    with pytest.raises(InvalidInput, match=r"must be 1 to 64|is text, not int"):
+        tool(name=name)(lambda: None)
+    with pytest.raises(InvalidInput, match=r"must be 1 to 64|is text, not int"):
+        Agent(name, "scripted:echo")
+
+
+def test_a_function_of_somebodys_own_has_a_name_too() -> None:
+    class Own:
+        name = "line\nbreak"
+        kind = "own"
+
+    with pytest.raises(InvalidInput, match="can't be the name of a own"):
+        Runtime([Own()], MemoryStore())
+
+
+@pytest.mark.parametrize("name", ["shop.ticket", "größe", "send v2", "x" * 128])
+def test_an_id_that_is_made_from_a_name_is_one(name: str) -> None:
+    async def work(runtime: Runtime) -> None:
+        handle = await runtime.start(name)
+        assert check_id(handle.id).startswith(f"{name}-")
+
+    async def flow(ctx: Context) -> None: ...
+
+    with_runtime(work, workflow(name=name)(flow))
 
 
 def test_an_id_is_text() -> None:
