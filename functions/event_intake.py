@@ -8,10 +8,12 @@ because nothing of such a call is kept.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..orchestrator import tokens
+from ..orchestrator.calling import checked
 from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ..state.ids import can_exist, check_id
 from .event import CloudEvent
@@ -93,29 +95,47 @@ async def _is_of(runtime: Runtime, name: str, event: CloudEvent) -> bool:
     return head is not None and head.function == name
 
 
-async def check(runtime: Runtime, name: str | None, event: CloudEvent) -> None:
+async def check(runtime: Runtime, name: str | None, event: CloudEvent, moved: Collection[str] = ()) -> None:
     """Raise what ``take`` (``take_for`` with a name) would raise whatever else is going on: for events that are taken
-    together or not at all. Nothing is changed."""
+    together or not at all. Nothing is changed. ``moved``: executions that what is taken before may move on, so that
+    nobody knows what they will wait for (``moves``)."""
     if event.type.startswith(CALL):
         called = event.type[len(CALL) :]
         if called in runtime.functions:
             _check_call(runtime.functions[called], event)
     elif event.type.startswith(PREFIX):
         _check_command(event)
+        if event.type == CALLBACK and moves(event) not in moved:
+            await _check_completion(runtime, event)
     elif name is not None and not await _is_of(runtime, name, event):
         _check_call(runtime.functions[name], event)
+    elif event.subject is not None and event.subject not in moved:
+        await runtime.check_signal(event.subject, event.type, event.data, event_id=event.id, source=event.source)
+
+
+def moves(event: CloudEvent) -> str | None:
+    """The execution that the event may move on; None: none that is known before."""
+    if event.type in (CALLBACK, HEARTBEAT):
+        return tokens.parse(_completion(event)["token"]).execution
+    return event.subject
+
+
+async def _check_completion(runtime: Runtime, event: CloudEvent) -> None:
+    data = _completion(event)
+    if not data.get("error"):
+        await runtime.check_completion(data["token"], data.get("value"))
 
 
 def _check_call(function: Any, event: CloudEvent) -> None:
     kind = kind_of(function)
     if kind == "tool":
         arguments = arguments_of(event.data)
-        function.check(arguments)
+        checked(function, arguments)
         check_approval(function, arguments)
         return
     if event.subject is not None and (kind == "agent" or event.type.startswith(CALL)):
         check_id(event.subject, "the subject")
-    function.check(content_of(event.data) if kind == "agent" and event.subject is not None else event.data)
+    checked(function, content_of(event.data) if kind == "agent" and event.subject is not None else event.data)
 
 
 def _check_command(event: CloudEvent) -> None:
@@ -201,7 +221,8 @@ async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
         return await _to_callback(runtime, event)
     if event.type == CANCEL:
         subject, reason = _subject(event), _reason(event)
-        await runtime.cancel(subject, by=reason.by or event.source, reason=reason.reason)
+        by = reason.by or event.source
+        await runtime.cancel(subject, by=by, reason=reason.reason, event_id=event.id, source=event.source)
         return Taken(Fate.ACCEPTED, execution=subject)
     if event.type == DECIDE:
         return await _decide(runtime, event)
@@ -210,18 +231,28 @@ async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
 
 async def _decide(runtime: Runtime, event: CloudEvent) -> Taken:
     subject, made = _subject(event), _decision(event)
+    known = key_of(event)
+    taken = Taken(Fate.ACCEPTED, execution=subject)
     waiting = {approval["op"] for approval in await runtime.proposals(subject)}
+    if await runtime.was_decided_by(subject, known):
+        return taken  # it has come again
     if not waiting or (made.op is not None and made.op not in waiting):
         return UNWANTED  # decided already, or expired
     by = made.by or event.source
-    await runtime.decide(subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest)
-    return Taken(Fate.ACCEPTED, execution=subject)
+    try:
+        await runtime.decide(
+            subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest, event=known
+        )
+    except AlreadyFinished:
+        if not await runtime.was_decided_by(subject, known):
+            raise
+    return taken
 
 
 async def _to_callback(runtime: Runtime, event: CloudEvent) -> Taken:
     data = _completion(event)
     if event.type == HEARTBEAT:
-        await runtime.heartbeat(data["token"])
+        await runtime.heartbeat(data["token"], event_id=event.id, source=event.source)
     elif "error" in data:
         await runtime.callback(data["token"], error=data["error"])
     else:

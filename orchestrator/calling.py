@@ -38,10 +38,13 @@ async def alone(function: Call, in_thread: Callable[[Call], Awaitable[Any]] | No
     except Exception:
         raise
     except BaseException as error:
-        failed = outcome_of(error)
-        if isinstance(failed, Exception):
-            raise failed from error
-        raise _named(failed) from error
+        raise exception_of(error) from error
+
+
+def exception_of(error: BaseException) -> Exception:
+    """What a call raised, as an Exception. Raises it when it is about the task or the process instead."""
+    failed = outcome_of(error)
+    return failed if isinstance(failed, Exception) else _named(failed)
 
 
 def checked(function: Checking, value: Any) -> Any:

@@ -72,15 +72,22 @@ class Control:
         deduplication window: False when it had arrived before. Raises Unfit when the execution rests in this process
         and waits for it with another type, or is known here as an agent's, which waits for none; elsewhere such an
         event is passed over visibly (``skipped``)."""
-        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever is passed
-            raise InvalidInput("an event needs a name; it is the text that the workflow passes to ctx.wait_for")
         await self.prepare()
-        fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
-        fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
-        await self._admit(id, fact)
+        fact = await self.check_signal(id, name, data, event_id=event_id, source=source, by=by)
         key = keys.event(source, event_id) if event_id else ""
         accepted = await self._send(id, mail_of(fact, key, lane=1))
         return accepted.answer is not Answer.DUPLICATE
+
+    async def check_signal(
+        self, id: str, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
+    ) -> Fact:
+        """The event as it would be sent now. Raises what ``signal`` raises for its name and its data."""
+        if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever is passed
+            raise InvalidInput("an event needs a name; it is the text that the workflow passes to ctx.wait_for")
+        fact: Fact = {"type": "event", "at": self.clock(), "id": event_id or uuid.uuid4().hex, "name": name}
+        fact |= {"data": mended(data)} | ({"source": source} if source else {}) | ({"by": by} if by else {})
+        await self._admit(id, fact)
+        return fact
 
     async def callback(self, token: str, *, value: Any = None, error: str | BaseException | None = None) -> None:
         """Complete the callback of ``token`` with a value, or fail it. A second completion changes nothing, also after
@@ -100,10 +107,18 @@ class Control:
             if not await self._completed(id, op):
                 raise
 
-    async def heartbeat(self, token: str) -> None:
-        """Say that the outside system is still at work on the callback of ``token``. Raises as ``callback`` does."""
+    async def check_completion(self, token: str, value: Any) -> None:
+        """Raises what ``callback`` raises for the value: whether the token is right is not asked."""
+        id, op, secret = tokens.parse(token)
+        fact: Fact = {"type": "callback", "at": self.clock(), "op": op, "secret": secret}
+        await self._admit(id, fact | {"value": mended(value)})
+
+    async def heartbeat(self, token: str, *, event_id: str = "", source: str = "") -> None:
+        """Say that the outside system is still at work on the callback of ``token``. Raises as ``callback`` does. The
+        same source and event id are taken once."""
         id, op, secret = await self._proven(token)
-        await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, "", lane=0))
+        key = keys.event(source, event_id) if event_id else ""
+        await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, key, lane=0))
 
     async def _proven(self, token: str) -> tokens.Token:
         read = tokens.parse(token)
@@ -136,19 +151,45 @@ class Control:
                 opened[fact["op"]] = fact
             elif fact["type"] in ("decided", "checkpoint"):
                 opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
+        made = {(fact.get("op"), fact.get("digest")) for fact in await self._decisions(id)} if opened else set()
         now = self.clock()
-        return [fact for fact in opened.values() if (fact.get("until") or now + 1) > now]
+        waiting = [fact for op, fact in opened.items() if (op, fact.get("digest", "")) not in made]
+        return [fact for fact in waiting if (fact.get("until") or now + 1) > now]
+
+    async def _decisions(self, id: str) -> list[Fact]:
+        """Those that were made and that nobody has taken up yet."""
+        _, waiting = await self.store.mailbox(id)
+        return [decode(text) for text in waiting if _type_of(text) == "decided"]
+
+    async def was_decided_by(self, id: str, event: str) -> bool:
+        """Whether the decision that came as that event was taken, not too long before the end."""
+        head = await self._head(id)
+        if any(fact.get("event") == event for fact in await self._decisions(id)):
+            return True
+        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
+        return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 
     async def decide(
-        self, id: str, op: str | None, approved: bool, *, by: str = "", reason: str = "", digest: str = ""
+        self,
+        id: str,
+        op: str | None,
+        approved: bool,
+        *,
+        by: str = "",
+        reason: str = "",
+        digest: str = "",
+        event: str = "",
     ) -> str:
         """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
-        must be that of the proposal: what is approved is then exactly what was read."""
+        must be that of the proposal: what is approved is then exactly what was read. ``event``: what it came as, for
+        ``was_decided_by``."""
         await self.prepare()
         waiting = await self.proposals(id)
         names = ", ".join(f"{fact['op']} ({fact.get('what', '')})" for fact in waiting) or "none"
         if op is None:
-            if len(waiting) != 1:
+            if not waiting:
+                raise InvalidInput(f"{id} waits for no approval; read what it does (overwinter show)")
+            if len(waiting) > 1:
                 raise InvalidInput(f"{id} waits for {len(waiting)} approvals; say which: {names}")
             op = str(waiting[0]["op"])
         chosen = next((fact for fact in waiting if fact["op"] == op), None)
@@ -157,7 +198,7 @@ class Control:
         if digest and digest != chosen.get("digest"):
             raise InvalidInput(f"the proposal {op!r} of {id} is not the one with digest {digest}; read it again")
         fact: Fact = {"type": "decided", "at": self.clock(), "op": op, "approved": approved, "by": by, "reason": reason}
-        fact["digest"] = chosen.get("digest", "")
+        fact |= {"digest": chosen.get("digest", "")} | ({"event": event} if event else {})
         accepted = await self._send(id, mail_of(fact, keys.decision(op, chosen["at"]), lane=0))
         if accepted.answer is Answer.DUPLICATE:
             raise AlreadyFinished(f"the approval {op!r} of {id} has been decided already; read what it came to")
@@ -165,9 +206,10 @@ class Control:
 
     # -- verbs ---------------------------------------------------------------------------------------
 
-    async def cancel(self, id: str, *, by: str = "", reason: str = "") -> None:
-        """Ask the execution to clean up and end; its children are cancelled with it."""
-        await self.act("cancel", id, by=by, reason=reason)
+    async def cancel(self, id: str, *, by: str = "", reason: str = "", event_id: str = "", source: str = "") -> None:
+        """Ask the execution to clean up and end; its children are cancelled with it. The same source and event id are
+        taken once."""
+        await self.act("cancel", id, by=by, reason=reason, key=keys.event(source, event_id) if event_id else "")
 
     async def terminate(self, id: str, *, by: str = "", reason: str = "") -> None:
         """End the execution and its children at once, without clean-up."""
@@ -185,13 +227,12 @@ class Control:
         """Open a failed execution again, from the operation that failed."""
         await self.act("retry", id, by=by, reason=reason)
 
-    async def act(self, action: str, id: str, *, by: str = "", reason: str = "") -> None:
-        """One of ACTIONS by name."""
+    async def act(self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "") -> None:
+        """One of ACTIONS by name. Under one ``key`` (``keys``) it arrives once."""
         if action not in ACTIONS:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
         await self.prepare()
         fact: Fact = {"type": _FACT_OF[action], "at": self.clock(), "by": by, "reason": reason}
-        key = ""
         if action == "retry":
             head = await self._head(id)
             if head.status != "failed":
@@ -200,7 +241,7 @@ class Control:
             fact |= {"op": op} if op else {}
             key = keys.retry(head.length)
         accepted = await self._send(id, mail_of(fact, key, lane=0), reopen=action == "retry")
-        if accepted.answer is Answer.DUPLICATE:
+        if accepted.answer is Answer.DUPLICATE and action == "retry":
             raise InvalidInput(f"{id} is retried already; somebody else has just asked for it")
 
     async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:

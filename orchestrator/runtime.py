@@ -32,7 +32,7 @@ from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
 from . import collecting, keys
-from .calling import alone
+from .calling import alone, checked
 from .clock import wall_clock
 from .control import Control, error_of
 from .cutting import Cut
@@ -170,7 +170,7 @@ class Runtime(Control):
         same input again is the same start. Raises UnknownFunction, InvalidInput, AlreadyExists."""
         self._life.check()
         served = self._durable(function)
-        value = served.check(input)
+        value = checked(served, input)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
         mail = start_mail(self.clock(), value, by=by)
         waiter = self._remember((id,), self.engine.waiters.end(id))
@@ -194,7 +194,7 @@ class Runtime(Control):
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
         execution = f"{served.name}/" + check_id(session, "the key of a session")
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
-        fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": served.check(content)}
+        fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": checked(served, content)}
         fact |= {"by": by} if by else {}
         await self._sessions.look(execution, served.name)
         waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))

@@ -39,6 +39,7 @@ MAX_HELD = "64MB"
 MAX_REQUESTS = 950
 AROUND = 1024 * 1024  # bytes of an answer beside the largest value that it may hold
 LONGEST_WAIT: Duration = "60s"
+COUNTED = ("events", "unwanted", "refused", "server errors")
 
 
 def create_app(
@@ -64,7 +65,8 @@ def create_app(
     room = Room(max_requests, max(body, size(max_held)))
     runtime.engine.health.add_numbers("requests", room.numbers)
     most = runtime.store.payload_limit + AROUND
-    service = Service(runtime, body, most, seconds(longest_wait), Counter(unwanted=0), room)
+    counters = Counter(dict.fromkeys(COUNTED, 0))
+    service = Service(runtime, body, most, seconds(longest_wait), counters, room)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -72,6 +74,7 @@ def create_app(
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
+    app.state.health = runtime.engine.health  # for the door, which stands before it (connection)
     return app
 
 

@@ -278,7 +278,11 @@ def _written(refused: Refused) -> bytes:
 
 
 def config(app: object, door: Door, **more: Any) -> uvicorn.Config:
-    """uvicorn's configuration of a server behind ``door``; ``more`` goes to it as it is."""
+    """uvicorn's configuration of a server behind ``door``, whose numbers the app shows with its own; ``more`` goes
+    to it as it is."""
+    health = getattr(getattr(app, "state", None), "health", None)
+    if health is not None:
+        health.add_numbers("door", door.numbers)
     kept: dict[str, Any] = {
         "http": cast("type[asyncio.Protocol]", partial(Connection, door)),
         "ws": "none",

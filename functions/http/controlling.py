@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
+from ...state.codec import mended
 from ...state.errors import InvalidInput
 from ...state.records import Filter
 from ..event_intake import digest_of
@@ -50,7 +51,8 @@ async def complete(call: Call) -> Answer:
     """POST /complete/{token}: complete a callback; the body is its value."""
     token = call.path("token")
     call.query()
-    await refusing(404, call.runtime.callback(token, value=await call.json()))
+    value = mended(await call.json())  # what can't be a value is no matter of the token
+    await refusing(404, call.runtime.callback(token, value=value))
     return accepted()
 
 

@@ -15,7 +15,7 @@ from ...orchestrator.failures import encode, text_of
 from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ..event import CloudEvent
 from ..event_http import Mode, mode_of, parse, parse_all, write_binary, write_structured
-from ..event_intake import ERROR, RESULT, Fate, Taken, check, digest_of, take, take_for
+from ..event_intake import ERROR, RESULT, Fate, Taken, check, digest_of, moves, take, take_for
 from .answer import NO_CONTENT, Answer, accepted
 from .message import RawHeaders, header, preference
 from .outcome import reply_to, result_of
@@ -81,11 +81,13 @@ def _taking(runtime: Runtime, name: str | None, event: CloudEvent) -> Awaitable[
 async def _check_all(runtime: Runtime, name: str | None, events: Sequence[CloudEvent]) -> None:
     if len(events) > BATCH:
         raise Refused(413, f"the batch has {len(events)} events, {BATCH} are allowed; send smaller ones")
+    moved: set[str] = set()
     for index, event in enumerate(events):
-        error = (await settle(check(runtime, name, event))).error
+        error = (await settle(check(runtime, name, event, moved))).error
         if error is not None:
             what = f"event {index} of the batch: {text_of(error)}; nothing of the batch was taken"
             raise Refused(status_of(error), what)
+        moved.update(filter(None, [moves(event)]))
 
 
 class PartlyTaken(Refused):

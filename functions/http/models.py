@@ -35,7 +35,7 @@ class Signal(Asked):
 
     name: str = Field(min_length=1, max_length=200)
     data: Any = None
-    id: str = Field(default="", max_length=200, description="makes it arrive once, together with source")
+    id: str = Field(default="", min_length=1, max_length=200, description="makes it arrive once, together with source")
     source: str = Field(default="", max_length=1000)
 
 
@@ -43,10 +43,10 @@ class Decision(Asked):
     """A decision on an approval. Without ``op`` there must be exactly one that waits."""
 
     approved: bool
-    op: str | None = Field(default=None, max_length=200)
+    op: str | None = Field(default=None, min_length=1, max_length=200)
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
-    digest: str = Field(default="", max_length=200, description="of what was shown to the person")
+    digest: str = Field(default="", min_length=1, max_length=200, description="of what was shown to the person")
 
 
 class Failure(Asked):

@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ...orchestrator.calling import exception_of
 from ...orchestrator.failures import text_of
 from ...security.redaction import redacted, redacted_all
 from ...state.codec import dumps
@@ -97,11 +98,11 @@ class Settled(NamedTuple, Generic[T]):
 
 
 async def settle(work: Awaitable[T]) -> Settled[T]:
-    """Await ``work`` and give back its value or its error, whatever it is."""
+    """Await ``work`` and give back its value or its error, whatever it is but what stops the task or the process."""
     try:
         return Settled(await work, None)
-    except Exception as error:  # noqa: BLE001  # the outer edge, see above
-        return Settled(None, error)
+    except BaseException as error:  # noqa: BLE001  # the outer edge, see above
+        return Settled(None, exception_of(error))
 
 
 async def answered(work: Awaitable[Answer]) -> Answer:

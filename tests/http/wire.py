@@ -123,7 +123,6 @@ async def served(
         bounds = door.limits
         given = dict[str, Any](max_body=bounds.body, max_held=bounds.held, max_requests=bounds.requests)
         app = create_app(open_shop.runtime, token=token, **(given | options))
-        open_shop.runtime.engine.health.add_numbers("door", door.numbers)
         server = uvicorn.Server(config(app, door, log_level="error", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         place = Place(listener.getsockname(), door, open_shop.runtime, [])
