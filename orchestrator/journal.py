@@ -6,6 +6,7 @@ from ..state.codec import dumps
 from ..state.errors import InvalidInput
 from ..state.records import FINAL, Head
 from .decider import Fact
+from .workflow.reopening import went_wrong
 
 RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
 """Entries that are the one result of the operation they name."""
@@ -32,6 +33,7 @@ class Journal:
         self._ending = ""  # type of the final entry, unless opened again
         self._results: dict[str, tuple[int, bool]] = {}  # operation -> entry, whether it is an error
         self._once: set[tuple[str, str]] = set()
+        self._denied: set[tuple[str, str]] = set()  # of ``_once``, what a retry asks for again
         self._unknown: set[str] = set()
         self._unread = False
 
@@ -72,7 +74,9 @@ class Journal:
             op = _text(fact.get("op") or fact.get("id"))
             if op in self._results:
                 self.wrong.append(f"entry {number} ({kind}) is a second result of operation {op}")
-            self._results[op] = number, "error" in fact
+            self._results[op] = number, "error" in fact or went_wrong(fact)
+        elif kind == "decided" and went_wrong(fact):
+            self._denied.add((kind, _text(fact.get("op", ""))))
         if kind == "child":
             self.children = [child for child in self.children if child != fact.get("id")]
         elif kind == "ordered" and fact.get("kind") == "child" and not fact.get("detached"):
@@ -84,6 +88,7 @@ class Journal:
         elif kind == "retry":
             self._ending = ""
             self._results = {op: found for op, found in self._results.items() if not found[1]}
+            self._once -= self._denied
         elif kind in FINAL:
             self._ending = kind
 

@@ -84,7 +84,7 @@ def _again(
             open_children.add(op)
         elif entry["type"] == "child":
             open_children.discard(op)
-        if wanted is None or not _went_wrong(entry):
+        if wanted is None or not went_wrong(entry):
             continue
         if op == wanted or op.startswith(f"{wanted}."):
             again.add(op)
@@ -92,7 +92,8 @@ def _again(
     return again | open_children, begun
 
 
-def _went_wrong(entry: Fact) -> bool:
+def went_wrong(entry: Fact) -> bool:
+    """Whether what became of an operation is a failure, so that a retry opens it again."""
     kind = entry["type"]
     if kind == "timer":
         return bool(entry.get("kind") != "sleep")

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from overwinter import Context, workflow
 from overwinter.orchestrator import auditing
 from overwinter.orchestrator.auditing import REMARK, WRONG, Finding, audit
 from overwinter.orchestrator.moving import KEY, SCOPE
+from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import StoreError
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted, Appended, Change, Filter, NewExecution, NewMail, Page
@@ -31,6 +33,64 @@ async def findings(store: Store, where: Filter = Filter()) -> list[Finding]:
 
 
 # -- what is sound -----------------------------------------------------------------------------------
+
+
+@workflow
+async def late(ctx: Context) -> str:
+    return str(await ctx.wait_for("go", timeout="10ms"))
+
+
+@workflow
+async def uncalled(ctx: Context) -> str:
+    return str(await ctx.callback("c", timeout="10ms"))
+
+
+@workflow
+async def unasked(ctx: Context) -> str:
+    return str(await ctx.approve("pay", timeout="10ms"))
+
+
+@workflow
+async def denied(ctx: Context) -> str:
+    return str(await ctx.approve("pay"))
+
+
+@workflow
+async def raises(ctx: Context) -> str:
+    raise ValueError("no")
+
+
+@workflow
+async def begets(ctx: Context) -> str:
+    return str(await ctx.child(raises))
+
+
+@workflow
+async def abandons(ctx: Context) -> str:
+    return str(await ctx.child(late, id="the-child"))
+
+
+@pytest.mark.parametrize("flow", [late, uncalled, unasked, denied, raises, begets, abandons])
+def test_what_failed_and_was_retried_and_fails_again_is_sound(flow: Any) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        flows = [late, uncalled, unasked, denied, raises, begets, abandons]
+        async with Runtime(flows, store) as runtime:
+            await runtime.start(flow, id="x")
+            for times in range(1, 4):
+                async with asyncio.timeout(20):
+                    while not (await ends(runtime)) >= times:
+                        if flow is denied and await runtime.approvals("x"):
+                            await runtime.decide("x", None, False)
+                        await asyncio.sleep(0.005)
+                if times < 3:
+                    await runtime.retry("x")
+            assert await findings(store) == []
+
+    async def ends(runtime: Runtime) -> int:
+        return len([entry async for entry in runtime.entries("x") if entry["type"] == "failed"])
+
+    asyncio.run(main())
 
 
 class Watched(Ledger):
