@@ -14,8 +14,8 @@ import click
 
 from ..state.records import FINAL, Filter, Head
 from . import reach
-from .exits import NOT_FOUND, USAGE, Exit
-from .options import by_default, complete_id, id_argument, json_option, store_option
+from .exits import USAGE, Exit
+from .options import by_default, complete_id, id_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ..orchestrator.control import Control
@@ -30,8 +30,8 @@ DECIDED = "--json: {execution, op, name, what, approved, digest, by, reason}"
 
 @click.command(epilog=LISTED)
 @click.argument("id", metavar="[ID]", required=False, shell_complete=complete_id)
-@click.option("--role", default="", help="Only what this role may decide.")
-@click.option("--function", default="", help="Only of this workflow or agent.")
+@text_option("--role", unsaid="", help="Only what this role may decide.")
+@text_option("--function", unsaid="", help="Only of this workflow or agent.")
 @store_option
 @json_option
 def approvals_command(id: str | None, role: str, function: str, store: str, as_json: bool) -> None:
@@ -107,7 +107,7 @@ def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approv
         state = f"it is {head.status}" + (f", waiting for {head.awaits}" if head.awaits else "")
         which = f"an approval under operation {op}" if op else "an approval"
         advice = f"overwinter show {head.id} tells what it does."
-        raise Exit(f"{head.id} does not wait for {which}: {state}", code=NOT_FOUND, advice=advice)
+        raise Exit(f"{head.id} does not wait for {which}: {state}", code=USAGE, advice=advice)
     if len(open_ones) > 1:
         choices = ", ".join(f"{approval['op']} ({approval.get('name')})" for approval in open_ones)
         advice = f"Name one: overwinter approve {head.id} {open_ones[0]['op']}"
@@ -120,7 +120,7 @@ async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list
 
     async with reach.opened(dsn) as store:
         control = Control(store)
-        heads = [await reach.known(store, id)] if id else await _waiting(store, function)
+        heads = [await reach.known(store, id)] if id is not None else await _waiting(store, function)
         found = [(head, approval) for head in heads for approval in await _of(control, head)]
     wanted = [(head, approval) for head, approval in found if not role or approval.get("role") == role]
     return sorted(wanted, key=lambda pair: int(pair[1].get("at") or 0))

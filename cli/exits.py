@@ -1,7 +1,8 @@
 """Exit codes and the one place where an expected error becomes a sentence, advice and a code.
 
 0 done · 1 the execution or the check failed · 2 usage or invalid input · 3 not found ·
-4 the store or the server is unavailable · 5 still running when the timeout passed · 130 interrupted
+4 the store or the server is unavailable · 5 still running when the timeout passed · 74 the output can't be written ·
+130 interrupted · 141 nobody reads the output any more
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ..state.errors import (
     UnknownFunction,
 )
 
-OK, FAILED, USAGE, NOT_FOUND, UNAVAILABLE, RUNNING, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 5, 130, 141
+OK, FAILED, USAGE, NOT_FOUND, UNAVAILABLE, RUNNING, UNWRITTEN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 5, 74, 130, 141
 
 
 class Exit(OverwinterError):

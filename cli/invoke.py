@@ -17,7 +17,7 @@ import click
 from ..state.errors import UnknownFunction
 from .exits import FAILED, RUNNING, Exit
 from .inputs import read_value
-from .options import DEFAULT_URL, by_default, debug_option, json_option
+from .options import DEFAULT_URL, by_default, debug_option, json_option, text_option
 
 if TYPE_CHECKING:
     import httpx
@@ -44,8 +44,8 @@ JSON = "--json: {id, status, message, result or error}; status is running when n
 @click.command(epilog=JSON)
 @click.argument("function")
 @click.argument("input", metavar="[INPUT|-]", required=False)
-@click.option("--session", default=None, metavar="KEY", help="Send INPUT as a message to this session of an agent.")
-@click.option("--id", default=None, help="Id of the run or the message: sent again, it is the same one.")
+@text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@text_option("--id", help="Id of the run or the message: sent again, it is the same one.")
 @click.option("--url", envvar="OVERWINTER_URL", default=DEFAULT_URL, show_default=True, show_envvar=True)
 @click.option("--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token of the server.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as it is durable.")

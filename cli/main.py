@@ -6,9 +6,11 @@ fast. Every expected error ends here: one sentence and advice on stderr, an exit
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -101,7 +103,24 @@ class Commands(click.Group):
         except BrokenPipeError:
             _drop_stdout()
             ctx.exit(exits.BROKEN_PIPE)
+        except click.UsageError as error:
+            if not ctx.meta.get(AS_JSON) or isinstance(error, click.exceptions.NoArgsIsHelpError):
+                raise
+            complain(_usage(error), as_json=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            if not _is_of_output(error):
+                raise
+            _drop_stdout()
+            what = f"what there was to say can't be written ({error.strerror})"
+            complain(exits.Exit(what, code=exits.UNWRITTEN), as_json=bool(ctx.meta.get(AS_JSON)))
+            ctx.exit(exits.UNWRITTEN)
         return result
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Known before anything can be wrong with the rest of the line.
+        ctx.meta[AS_JSON] = "--json" in args[: args.index("--")] if "--" in args else "--json" in args
+        return super().parse_args(ctx, args)
 
 
 def complain(error: OverwinterError, *, as_json: bool) -> None:
@@ -117,6 +136,17 @@ def complain(error: OverwinterError, *, as_json: bool) -> None:
     click.echo(click.style("error: ", fg="red", bold=True) + clean_lines(message), err=True)
     if advice:
         click.echo(clean_lines(advice), err=True)
+
+
+def _usage(error: click.UsageError) -> exits.Exit:
+    """Wrong usage as one of our ends."""
+    command = error.ctx.command_path if error.ctx is not None else "overwinter"
+    return exits.Exit(error.format_message(), code=error.exit_code, advice=f"{command} --help tells how")
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether stdout can't take what a command has to say: it is full, or was closed."""
+    return error.filename is None and error.errno in (errno.ENOSPC, errno.EBADF, errno.EIO, errno.EDQUOT)
 
 
 def _drop_stdout() -> None:
@@ -150,6 +180,9 @@ def main() -> None:
     """Entry point. Output that the terminal's encoding can't show is replaced, never a crash."""
     import io
 
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: nobody wants to know
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  # open to the end
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

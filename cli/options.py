@@ -65,10 +65,12 @@ def store_option(command: Command) -> Command:
     return option(debug_option(command))
 
 
-def duration_option(name: str, **more: Any) -> Callable[[Command], Command]:
-    """An option that takes a duration as people write it and hands the text on. None when it is not given."""
+def duration_option(name: str, *, none: bool = False, **more: Any) -> Callable[[Command], Command]:
+    """An option that takes a duration as people write it and hands the text on. None when it is not given. ``none``: a
+    plain 0 says that there is no such time."""
 
     def check(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        value = "0s" if none and value == "0" else value
         try:
             seconds(value or 0)
         except ValueError as error:
@@ -76,6 +78,17 @@ def duration_option(name: str, **more: Any) -> Callable[[Command], Command]:
         return value
 
     return click.option(*name.split(), metavar="DURATION", callback=check, **more)
+
+
+def text_option(name: str, *, unsaid: str | None = None, **more: Any) -> Callable[[Command], Command]:
+    """An option that takes a text. An empty one is refused: it was meant to say something."""
+
+    def check(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+        if value == "":
+            raise click.BadParameter("it is empty; leave the option out, or say which", param=parameter)
+        return unsaid if value is None else value
+
+    return click.option(name, default=None, callback=check, **more)
 
 
 class Load(NamedTuple):
@@ -148,6 +161,7 @@ LOAD_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
     ),
     duration_option(
         "--watchdog",
+        none=True,
         envvar="OVERWINTER_WATCHDOG",
         default="5s",
         show_default=True,

@@ -12,7 +12,7 @@ import click
 
 from ..state.records import FINAL, STATUSES, Filter, Page
 from . import reach
-from .options import json_option, store_option
+from .options import json_option, store_option, text_option
 
 LIVE = tuple(status for status in STATUSES if status not in FINAL)
 
@@ -22,12 +22,12 @@ JSON = "--json: {executions: [{id, function, kind, status, created, updated, wak
 
 @click.command(epilog=JSON)
 @click.option("--status", multiple=True, type=click.Choice(STATUSES), metavar="STATUS", help="Only these; repeatable.")
-@click.option("--function", default="", help="Only of this workflow or agent.")
-@click.option("--prefix", default="", help="Only ids that start so.")
-@click.option("--parent", default=None, help="Only children of this execution.")
+@text_option("--function", unsaid="", help="Only of this workflow or agent.")
+@text_option("--prefix", unsaid="", help="Only ids that start so.")
+@text_option("--parent", help="Only children of this execution.")
 @click.option("--all", "-a", "everything", is_flag=True, help="Also those that have ended.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
-@click.option("--cursor", default=None, help="Go on where the last page ended.")
+@text_option("--cursor", help="Go on where the last page ended.")
 @store_option
 @json_option
 def ps_command(

@@ -22,7 +22,7 @@ from . import reach
 from .exits import INTERRUPTED, Exit
 from .follow import follow
 from .inputs import read_value
-from .options import by_default, file_argument, json_option, store_option
+from .options import by_default, duration_option, file_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ..orchestrator.runtime import Runtime
@@ -51,9 +51,9 @@ JSON = "--json: {id, function, status, created, totals, value or error: {kind, m
 @file_argument
 @click.argument("function")
 @click.argument("input", metavar="[INPUT|-]", required=False)
-@click.option("--id", default=None, help="Id of the execution; the same id goes on after a kill.")
-@click.option("--session", default=None, metavar="KEY", help="Send INPUT as a message to this session of an agent.")
-@click.option("--timeout", default=None, metavar="DURATION", help="Stop waiting after this long (exit code 5).")
+@text_option("--id", help="Id of the execution; the same id goes on after a kill.")
+@text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
 @store_option
 @json_option
 def run_command(

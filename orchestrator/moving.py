@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from ..security.address import shown
 from ..state.codec import dumps, loads
-from ..state.errors import Conflict, EtagMismatch, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
+from ..state.errors import Conflict, EtagMismatch, InvalidInput, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
 from ..state.records import EVERYTHING, Dump, Head, unleased
 from ..state.store import PROBE, Store
 from . import catalogue
@@ -207,11 +207,11 @@ async def move(
 
     ``patience`` is how long to wait for the processes at work, ``settle`` how long processes that are idle and
     that the store can't show need at the most to see the mark. Raises StoreUnavailable while processes are at work
-    (the source is as before then), Conflict naming executions that differ, other StoreErrors.
+    (the source is as before then), Conflict naming executions that differ, InvalidInput, other StoreErrors.
     """
     here, there = shown(source.dsn), shown(target.dsn)
     if source is target or here == there:
-        raise StoreError(f"{here} can't be moved to itself; name another store with --to")
+        raise InvalidInput(f"{here} can't be moved to itself; name another store with --to")
     mark = await read_mark(source)
     if mark is not None and mark.state == "moved" and mark.other == there:
         return await _hand_over(source, target, Moved(0, 0, 0, 0, before=True))

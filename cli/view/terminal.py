@@ -22,7 +22,13 @@ def console(*, stderr: bool = False) -> Console:
 
     from rich.console import Console
 
-    made = Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    class Piped(Console):
+        """Leaves it to the command's outer edge what it means that nobody reads: rich would end with 1, a failure."""
+
+        def on_broken_pipe(self) -> None:
+            raise
+
+    made = Piped(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made.width = PIPED_WIDTH
     return made

@@ -78,10 +78,10 @@ def test_several_decisions_must_be_named(shelf: Any, overwinter: Command) -> Non
     assert shelf.mails("t")[0]["op"] == "2"
 
 
-def test_nothing_to_decide_is_not_found(shelf: Any, overwinter: Command) -> None:
+def test_nothing_to_decide_is_wrong_usage_of_what_is_there(shelf: Any, overwinter: Command) -> None:
     shelf.put("t", [START], awaits="event reply")
     result = overwinter("approve", "t")
-    assert result.exit_code == 3 and "event reply" in result.stderr
+    assert result.exit_code == 2 and "event reply" in result.stderr
     assert shelf.mails("t") == []
 
 

@@ -389,7 +389,7 @@ def test_a_store_in_use_for_something_else_is_no_target(tmp_path: Path) -> None:
         await bake_quickly(other)
         with pytest.raises(StoreError, match="holds 3 executions already"):
             await move(here, other)
-        with pytest.raises(StoreError, match="can't be moved to itself"):
+        with pytest.raises(InvalidInput, match="can't be moved to itself"):
             await move(here, here)
         assert not await refused(here)
         await move(here, there)
