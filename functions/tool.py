@@ -36,6 +36,12 @@ EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
 
 
+def _check_role(role: object, what: str) -> str:
+    if not isinstance(role, str) or not role.strip():
+        raise InvalidInput(f"{what} is {role!r:.80}, and no role; give a text that names one, or None for nobody")
+    return role
+
+
 class Tool:
     """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
 
@@ -65,6 +71,8 @@ class Tool:
         self.name = check_name(name, "tool", for_models=True)
         self.description = description or documented.text or self.name.replace("_", " ")
         self.effect: Effect = effect
+        if approval is not None and not callable(approval):
+            _check_role(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
         self.approval_within = milliseconds(approval_within)
         self.threaded = not inspect.iscoroutinefunction(inspect.unwrap(function))
@@ -117,12 +125,13 @@ class Tool:
             return self.approval
         given = self._parameters.read(arguments)
         try:
-            return self.approval(**given)
+            role: object = self.approval(**given)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             said = f"{type(error).__name__}: {text_of(error)}"
             raise InvalidInput(f"whether {self.name!r} needs an approval can't be told ({said})") from error
+        return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
 
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments

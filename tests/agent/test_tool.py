@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import types
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from overwinter import Retry, tool
+from overwinter.functions.agent import MODEL_RETRY
 from overwinter.functions.docstring import read
 from overwinter.functions.target import served
 from overwinter.functions.tool import Tool
@@ -143,11 +145,43 @@ def test_an_irreversible_tool_is_attempted_once_and_recorded_before() -> None:
         ({"name": "x" * 65}, "must be 1 to 64"),
         ({"effect": "dangerous"}, "it is one of pure, idempotent, irreversible"),
         ({"effect": "irreversible", "retry": Retry(attempts=3)}, "attempted once"),
+        ({"name": "x", "approval": ""}, "is '', and no role"),
+        ({"name": "x", "approval": 5}, "is 5, and no role"),
+        ({"name": "x", "approval": True}, "is True, and no role"),
     ],
 )
 def test_what_can_not_be_is_refused_at_once(options: Any, complaint: str) -> None:
     with pytest.raises(InvalidInput, match=complaint):
         tool(**options)(lambda: None)
+
+
+@pytest.mark.parametrize("given", [5, True, False, "", " ", ["desk"], object])
+def test_an_approval_that_names_nobody_is_refused_by_name(given: Any) -> None:
+    @tool(approval=lambda cents: given)
+    def refund(cents: int) -> None: ...
+
+    with pytest.raises(InvalidInput, match=r"what approval= of 'refund' returned is .*, and no role"):
+        of(refund).role({"cents": 1})
+
+
+def test_the_schedules_of_attempts_are_as_the_pages_say() -> None:
+    """docs/agents.md for model calls, docs/operations.md for steps: how long after the first each attempt is made."""
+
+    class Least(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return a
+
+    class Most(random.Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    for retry, attempts, (soonest, latest) in ((MODEL_RETRY, 10, (20 * 60, 42 * 60)), (Retry(), 5, (8, 20))):
+        assert retry.attempts == attempts
+        for draw in (Least(), Most()):
+            pauses = [retry.pause(failed, ConnectionError(), draw) for failed in range(1, attempts)]
+            assert soonest <= sum(pauses) <= latest
+            if retry is MODEL_RETRY:
+                assert sum(pauses[:5]) <= 180 < sum(pauses[:6]) and max(pauses) <= 600
 
 
 def test_parameters_without_a_name_are_refused() -> None:
