@@ -151,7 +151,8 @@ class Control:
                 opened[fact["op"]] = fact
             elif fact["type"] in ("decided", "checkpoint"):
                 opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
-        made = {(fact.get("op"), fact.get("digest")) for fact in await self._decisions(id)} if opened else set()
+        decided = await self._decisions(id) if opened else []
+        made = {(fact.get("op"), fact.get("digest", "")) for fact in decided}
         now = self.clock()
         waiting = [fact for op, fact in opened.items() if (op, fact.get("digest", "")) not in made]
         return [fact for fact in waiting if (fact.get("until") or now + 1) > now]

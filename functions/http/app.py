@@ -65,7 +65,7 @@ def create_app(
     room = Room(max_requests, max(body, size(max_held)))
     runtime.engine.health.add_numbers("requests", room.numbers)
     most = runtime.store.payload_limit + AROUND
-    counters = Counter(dict.fromkeys(COUNTED, 0))
+    counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
     service = Service(runtime, body, most, seconds(longest_wait), counters, room)
     app = Starlette(
         routes=list(_routes(service, token)),

@@ -79,8 +79,7 @@ BAD_NOW = {
     "a Mongolian separator": "a\u180b",
 }
 """What earlier releases took: what lies in a store by such an id is read and carried on."""
-GOOD = ["a..b", "..a/b.", "a//b", "1.5/x"]
-GOOD += ["a", "a b", "é", "e\u0301", "support/c-42", "日本", "😀", "a" * 200, "'; --", "%ff", "~", "0"]
+GOOD = ["a", "a b", "é", "e\u0301", "support/c-42", "日本", "😀", "a" * 200, "'; --", "%ff", "~", "0", "a//b", "..a/b."]
 
 
 @workflow
