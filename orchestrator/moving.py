@@ -21,13 +21,13 @@ from ..state.codec import dumps, loads
 from ..state.errors import Conflict, EtagMismatch, InvalidInput, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
 from ..state.records import EVERYTHING, Dump, Head, unleased
 from ..state.store import PROBE, Store
-from . import catalogue
+from . import catalogue, trials
 from .clock import wall_clock
 
 T = TypeVar("T")
 SCOPE = "overwinter.store"
 KEY = "moved"
-PASSING = frozenset({SCOPE, PROBE, catalogue.SCOPE})
+PASSING = frozenset({SCOPE, PROBE, catalogue.SCOPE, trials.SCOPE})
 """Scopes that say something of one store; they are not carried to another."""
 
 NOTICE = 6.0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Runtime, workflow
-from overwinter.orchestrator import catalogue, moving, tidying
+from overwinter.orchestrator import catalogue, moving, tidying, trials
 from overwinter.orchestrator.archive import export, load
 from overwinter.orchestrator.moving import PASSING, move, refuse_moved
 from overwinter.orchestrator.retention import prune
@@ -93,7 +93,7 @@ def test_no_id_can_be_where_shared_entries_lie() -> None:
 
 
 def test_the_runtimes_marks_are_out_of_reach() -> None:
-    assert PASSING | {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moving.SCOPE} == RESERVED
+    assert PASSING | {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moving.SCOPE, trials.SCOPE} == RESERVED
 
     async def work(runtime: Runtime) -> None:
         for name in sorted(RESERVED):
