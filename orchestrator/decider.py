@@ -125,7 +125,10 @@ class Decider(Protocol):
     """The logic of one rehydrated execution. ``limit``: bytes that one value may have in the store, set by whoever runs
     it: an entry of its own that is bigger must be refused to the code that asks for it."""
 
-    limit: int
+    @property
+    def limit(self) -> int: ...
+    @limit.setter
+    def limit(self, bytes_: int, /) -> None: ...
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
         """Become what the journal says. ``entries`` are numbered from ``first``; ``state`` is Head.state.
