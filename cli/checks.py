@@ -62,10 +62,10 @@ def _extras() -> Check:
 
 
 def _file(file: str) -> Check:
-    from ..functions.loading import functions_of, kind_of, load
+    from ..functions.loading import functions_of, kind_of, load, sound
 
     try:
-        functions = functions_of(load(Path(file)))
+        functions = sound(functions_of(load(Path(file))))
     except OverwinterError as error:
         return Check("functions", "fail", str(error))
     names = ", ".join(f"{name} ({kind_of(function)})" for name, function in functions.items())

@@ -62,12 +62,12 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.app import create_app
     from ..functions.http.connection import config
     from ..functions.http.door import Door
-    from ..functions.loading import functions_of, load
+    from ..functions.loading import functions_of, load, sound
     from ..orchestrator.runtime import Runtime
     from ..state.quantities import seconds
     from .view.serving import announce
 
-    functions = functions_of(load(Path(place.file)))
+    functions = sound(functions_of(load(Path(place.file))))
     grace = seconds(place.load.grace)
     for_requests = min(FOR_REQUESTS, math.ceil(grace / 3))
     limits = place.bounds.limits()

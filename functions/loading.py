@@ -8,9 +8,10 @@ an importable module. What can't be loaded is an InvalidInput that says what to 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,6 +45,21 @@ def functions_of(module: ModuleType) -> dict[str, Any]:
             f"{_origin(module)} holds no function; decorate one with @tool or @workflow, or make an Agent(…)"
         )
     return found
+
+
+def sound(functions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The functions, when all tools can be told of and called. Raises InvalidInput with the place of each that can't:
+    one would do for no list of functions to be made."""
+    tools = [function for function in functions.values() if kind_of(function) == "tool"]
+    wrong = [f"{_place(tool)}: {tool.lost}" for tool in tools if tool.lost]
+    if wrong:
+        raise InvalidInput("; ".join(wrong))
+    return functions
+
+
+def _place(tool: Any) -> str:
+    code: Any = getattr(inspect.unwrap(tool.function), "__code__", None)
+    return f"tool {tool.name}" if code is None else f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
 def reachable(things: Iterable[object]) -> dict[str, Any]:

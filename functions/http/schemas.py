@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from ...state.codec import adapter
+from ...state.formless import FORMLESS
 from ..loading import kind_of
 
 
@@ -15,7 +16,12 @@ def input_schema(function: Any) -> dict[str, Any]:
         parameters: dict[str, Any] = function.parameters
         return parameters
     annotation = getattr(function, "input", Any)
-    return {} if annotation in (Any, object) else adapter(annotation).json_schema()
+    if annotation in (Any, object):
+        return {}
+    try:
+        return adapter(annotation).json_schema()
+    except FORMLESS:  # it is read by code of its own, of which no schema can tell
+        return {}
 
 
 def core_schema(function: Any) -> Any:
