@@ -125,9 +125,10 @@ class Commands(click.Group):
 
 def complain(error: OverwinterError, *, as_json: bool) -> None:
     """The error on stderr: a sentence and advice, or ``{"error": {kind, message, advice, code}}``."""
+    from .view.again import again
     from .view.text import clean_lines, json_text
 
-    message, advice = redacted(str(error) or type(error).__name__), exits.advice(error)
+    message, advice = again(redacted(str(error) or type(error).__name__)), again(exits.advice(error))
     if as_json:
         kind = "Error" if isinstance(error, exits.Exit) else type(error).__name__
         shape = {"kind": kind, "message": message, "advice": advice, "code": exits.code(error)}

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ..state.quantities import seconds
 from .exits import USAGE, Exit
+from .view.again import GIVEN
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -51,10 +53,18 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+def _keep_store(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """What is suggested later names the same store."""
+    if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
+        ctx.meta[GIVEN] = value
+    return value
+
+
 def store_option(command: Command) -> Command:
     """``--store DSN``, and ``--debug`` with it."""
     option = click.option(
         "--store",
+        callback=_keep_store,
         envvar="OVERWINTER_STATE",
         default=DEFAULT_STORE,
         show_default=True,

@@ -13,6 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from ...state.records import Head
+from .again import again
 from .lines import Columns, line
 from .moments import coarse, now
 from .story import STATUS_STYLES, quoted, summary, title
@@ -60,7 +61,7 @@ class Display(AbstractContextManager["Display"]):
                 self._announced.add(row.op)
                 self._print(row)
                 if not self._quiet:
-                    command = f"overwinter approve {quoted(head.id)} {quoted(row.op)}"
+                    command = again(f"overwinter approve {quoted(head.id)} {quoted(row.op)}")
                     self._out.print(Text.assemble(("  → ", "dim"), (command, "bold")))
 
     def _print(self, row: Row) -> None:

@@ -11,6 +11,7 @@ from rich.text import Text
 from ...orchestrator.stuck import REASONS, reason
 from ...state.quantities import span
 from ...state.records import FINAL, Head
+from .again import again
 from .condense import Gap, condense
 from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock
@@ -118,7 +119,7 @@ def ending(story: Story, width: int) -> Iterator[Text]:
     yield from _children(story)
     yield from _errors(story)
     yield from _waits(story)
-    for command in next_commands(story):
+    for command in map(again, next_commands(story)):
         yield Text.assemble(("  → ", "dim"), (command, "bold"))
 
 

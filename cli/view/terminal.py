@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...security.redaction import redacted
+from .again import again
 from .text import JSON, clean_lines, json_text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show(*parts: RenderableType) -> None:
 
 def say(sentence: str, *, style: str = "") -> None:
     """A line for people, on stderr, so that stdout stays clean for results."""
-    console(stderr=True).print(clean_lines(redacted(sentence)), style=style or None, soft_wrap=True)
+    console(stderr=True).print(clean_lines(again(redacted(sentence))), style=style or None, soft_wrap=True)
 
 
 def emit(value: JSON, *, line: bool = False) -> None:

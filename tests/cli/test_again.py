@@ -1,0 +1,57 @@
+"""A suggested command can be typed as it is: it names the store that was named, and no password."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from overwinter.cli.main import cli
+from overwinter.cli.view.again import GIVEN, again
+
+APP = """
+from overwinter import Context, workflow
+
+@workflow
+async def fails(ctx: Context) -> str:
+    raise ValueError("as meant")
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    file = tmp_path / "failing_app.py"
+    file.write_text(APP, "utf-8")
+    return file
+
+
+def run(*words: str, **env: str) -> str:
+    return CliRunner().invoke(cli, list(words), env={"OVERWINTER_STATE": None, **env}).output
+
+
+def test_the_named_store_is_in_what_is_suggested(app: Path) -> None:
+    store = f"sqlite:///{app.parent}/my store.db"
+    told = run("run", str(app), "fails", "--id", "e", "--store", store)
+    assert f"overwinter show --store '{store}' e tells why; overwinter retry --store '{store}' e goes on" in told
+    shown = run("show", "e", "--store", store)
+    assert f"→ overwinter retry --store '{store}' e" in shown.replace("\n", "")
+    assert run("show", "--store", store, "e") == shown, "as it was suggested"
+
+
+def test_one_from_the_environment_is_not(app: Path) -> None:
+    told = run("run", str(app), "fails", "--id", "e", OVERWINTER_STATE=f"sqlite:///{app.parent}/s.db")
+    assert "overwinter show e tells why" in told
+
+
+def test_a_password_is_never_repeated() -> None:
+    with click.Context(cli) as context:
+        context.meta[GIVEN] = "redis://:secret@host/0"
+        assert again("overwinter show e") == "overwinter show e"
+        context.meta[GIVEN] = "redis://host/0"
+        assert (
+            again("overwinter show e; overwinter store check")
+            == "overwinter show --store redis://host/0 e; overwinter store check"
+        )
+    assert again("overwinter show e") == "overwinter show e"
