@@ -7,7 +7,6 @@ are none, those of installed libraries. Files are named as from the folder they 
 from __future__ import annotations
 
 import sys
-import sysconfig
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +22,6 @@ _PACKAGE = Path(__file__).parent.parent
 _ROOMS = tuple(
     f"{_PACKAGE / room}/" for room in ("cli", "functions", "orchestrator", "patterns", "security", "state", "testing")
 )
-_STANDARD = tuple({f"{path}/" for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))})
-_INSTALLED = tuple({f"{path}/" for name in ("purelib", "platlib") if (path := sysconfig.get_path(name))})
 
 
 def frames(error: BaseException) -> list[Frame]:
@@ -75,9 +72,17 @@ def _kind(file: str) -> str:
     """ "own", "installed", or "" for what says nothing about the program: this library, Python's own, no file."""
     if file.startswith("<") or file.startswith(_ROOMS):
         return ""
-    if file.startswith(_INSTALLED) or "/site-packages/" in file or "/dist-packages/" in file:
+    if file.startswith(_folders("purelib", "platlib")) or "/site-packages/" in file or "/dist-packages/" in file:
         return "installed"
-    return "" if file.startswith(_STANDARD) else "own"
+    return "" if file.startswith(_folders("stdlib", "platstdlib")) else "own"
+
+
+@lru_cache(maxsize=2)
+def _folders(*names: str) -> tuple[str, ...]:
+    """Where Python keeps these; asked at the first error, because the answer takes milliseconds to load."""
+    import sysconfig
+
+    return tuple({f"{path}/" for name in names if (path := sysconfig.get_path(name))})
 
 
 @lru_cache(maxsize=1024)
