@@ -17,6 +17,7 @@ from ..state.codec import Writer, stored
 from .resilience import Policy
 
 Fact = dict[str, Any]
+NO_EVENTS = "an agent waits for no events; send it a message"
 
 
 def when(fact: Fact) -> int:

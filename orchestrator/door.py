@@ -13,8 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from ..state.errors import Unfit
 from ..state.records import Head
-from .agent.decider import NO_EVENTS, AgentLoop
-from .decider import Fact
+from .decider import NO_EVENTS, Fact
 from .engine import Engine
 
 
@@ -36,7 +35,7 @@ def refuse_deaf(head: Head) -> None:
 async def refuse_unfit(engine: Engine, id: str, fact: Fact, entries: Callable[[str, int], AsyncIterator[Fact]]) -> None:
     """Raises Unfit. Costs nothing unless the fact does not fit."""
     active = engine.active.get(id)
-    if fact["type"] == "event" and active is not None and isinstance(active.decider, AgentLoop):
+    if fact["type"] == "event" and active is not None and engine.functions[active.function].kind == "agent":
         raise Unfit(f"{id}: {NO_EVENTS}. Nothing was sent")
     cached = engine.cache.look(id)
     if cached is None or not isinstance(cached.decider, Choosy):

@@ -4,8 +4,8 @@ from the frames alone, so that nothing has to be noted on the way of a step."""
 from __future__ import annotations
 
 import sys
-import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
@@ -15,7 +15,6 @@ from .decider import Invoke
 from .performing import Performer
 
 _OURS = ("cli", "functions", "orchestrator", "security", "state", "testing")
-_FOREIGN = (*{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}, "<frozen")
 _WAITING = ("asyncio", "selectors", "uvloop")  # where an event loop waits for something to happen
 _LOOPS = ("_run_once", "run_forever", "run_until_complete", "run")
 _INVOKE = Performer.invoke.__code__
@@ -74,7 +73,15 @@ def _origin(frame: FrameType) -> str:
     name, _, room = str(frame.f_globals.get("__name__", "")).partition(".")
     if name == __name__.partition(".")[0] and room.partition(".")[0] in _OURS:
         return "ours"
-    return "others" if frame.f_code.co_filename.startswith(_FOREIGN) else "own"
+    return "others" if frame.f_code.co_filename.startswith(_foreign()) else "own"
+
+
+@cache
+def _foreign() -> tuple[str, ...]:
+    """Where code lies that is nobody's own; asked when somebody looks, because it takes milliseconds to load."""
+    import sysconfig
+
+    return (*{sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}, "<frozen")
 
 
 def _root(frame: FrameType) -> str:

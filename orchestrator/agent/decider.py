@@ -19,7 +19,7 @@ from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..calls import OpenCalls
-from ..decider import Decision, Effect, Fact, Invoke, Verdict, when
+from ..decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
 from ..failures import Failure
 from . import observations
 from .answer import Reading
@@ -27,8 +27,6 @@ from .run import Mode, Run, digest, identity
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
 from .usage import exceeded, failure, overtime
-
-NO_EVENTS = "an agent waits for no events; send it a message"
 
 
 class AgentLoop:
