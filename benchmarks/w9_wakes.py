@@ -2,13 +2,14 @@
 wakes it to its rest: journal, mailbox, state, and whatever is read beside them.
 
 An agent's session reads its window of the conversation, however long it has lived. A workflow reads its journal, and
-one that begins anew now and then what has come since. The floor of a long life is the short one before it.
+one that begins anew now and then what has come since. The floor of a long life is the short one before it; that of a
+workflow its journal, which a wake reads once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from overwinter import Agent, Context, Runtime, workflow
@@ -105,18 +106,29 @@ async def wake_session(dsn: str, turns: int) -> int:
         return read.bytes
 
 
-async def wake_workflow(dsn: str, function: Any, steps: int) -> int:
+async def wake_workflow(dsn: str, function: Any, steps: int) -> tuple[int, int]:
+    """Bytes that the wake has read, and those of its journal."""
     async with Runtime([function], store=dsn) as runtime:
         handle = await runtime.start(function, steps)
         while not runtime.engine.idle() or not await at_rest(runtime, handle.id):  # noqa: ASYNC110  # nobody would set an event
             await asyncio.sleep(0.01)
+        texts = [text async for text in pages(runtime.store, handle.id)]
     store = open_store(dsn)
     async with Runtime([function], store=store) as runtime:
         read = Read(store)
         ended = runtime.engine.waiters.end(handle.id)
         await runtime.signal(handle.id, "wake")
         await ended
-        return read.bytes
+        return read.bytes, sum(len(text.encode()) for text in texts)
+
+
+async def pages(store: Store, id: str) -> AsyncIterator[str]:
+    """All entries of a journal."""
+    after = 0
+    while page := await store.history(id, after):
+        after += len(page)
+        for text in page:
+            yield text
 
 
 async def at_rest(runtime: Runtime, id: str) -> bool:
@@ -131,10 +143,13 @@ def measure(run: Run) -> None:
         for length in lengths:
             run.progress(f"{kind}, {length:,} {'turns' if kind == 'agent' else 'steps'}")
             dsn = run.place.dsn(f"w9-{kind}-{length}")
-            wake = wake_session(dsn, length) if kind == "agent" else wake_workflow(dsn, work, length)
-            kilobytes = asyncio.run(wake) / 1000
-            run.report(f"w9.{{}}.{kind}.{length}.kb_per_wake", kilobytes, "KB", before)
-            before = kilobytes
+            if kind == "agent":
+                read = asyncio.run(wake_session(dsn, length))
+            else:
+                read, whole = asyncio.run(wake_workflow(dsn, work, length))
+                before = whole / 1000 if kind == "workflow" else before
+            run.report(f"w9.{{}}.{kind}.{length}.kb_per_wake", read / 1000, "KB", before)
+            before = read / 1000
 
 
 if __name__ == "__main__":

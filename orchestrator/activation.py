@@ -207,7 +207,7 @@ class Activation:
         return verb or stuck(self.broken)
 
     def _replay(self) -> bool:
-        """Bring the decider to where the journal ends, when that has not been done. Whether there was one."""
+        """Bring the decider to where the journal ends. Whether there was one."""
         assert self.unread is not None
         (state, first, entries), self.unread = self.unread, None
         self.decider.replay(state, first, entries, self.now())

@@ -23,10 +23,8 @@ SHORTEST = 8
 """Characters that a known secret must have. What is shorter stands in ordinary words too."""
 _REMEMBERED_LIMIT = 1000
 
-_NAMED = re.compile(
-    r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|PASS|PWD|CREDENTIAL)S?(?:_(?:[A-Z]|\d+|OLD|NEW))?$"
-)
-_HOLDS = re.compile(
+_NAMED = r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|PASSWD|PASS|PWD|CREDENTIAL)S?(?:_(?:[A-Z]|\d+|OLD|NEW))?$"
+_HOLDS = (
     r"(?i)api[-_]?key|access[-_]?key|private[-_]?key|secret|passw(?:or)?d|passphrase|authorization|cookie|credential|"
     r"(?:access|auth|bearer|refresh|id|session|security)[-_]?token|x-[a-z-]*(?:token|key)"
 )
@@ -74,7 +72,7 @@ def redacted_all(value: Any) -> Any:
 
 def holds_a_secret(name: str) -> bool:
     """Whether a header, an attribute or a key of that name holds one, whatever it looks like."""
-    return _HOLDS.search(name) is not None
+    return re.search(_HOLDS, name) is not None
 
 
 class Redacting(logging.Filter):
@@ -121,7 +119,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
     small = text.lower()
     for words, form in _FORMS:
         if any(word in small for word in words):
-            for match in form.finditer(text):
+            for match in re.finditer(form, text):
                 span = match.span("secret")
                 if text[slice(*span)] not in _NOTHING:
                     found.append(span)
@@ -153,7 +151,7 @@ def _of_environment() -> set[str]:
 @lru_cache(maxsize=4096)
 def _names_a_secret(name: str) -> bool:
     upper = name.upper()
-    return upper not in _NOT_SECRET and _NAMED.search(upper) is not None
+    return upper not in _NOT_SECRET and re.search(_NAMED, upper) is not None
 
 
 @lru_cache(maxsize=8)
@@ -186,48 +184,45 @@ _ROUNDS = 4
 _NOTHING = frozenset({"", MASK, "…", "...", "PASSWORD", "TOKEN"})
 """What stands for a secret, in advice and in what has been redacted."""
 
-_FORMS: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...] = (
+# As texts: compiling them takes ten milliseconds of every start, and ``re`` keeps them once one is needed.
+_FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
     # Words of which one must stand in the text, in small letters; the form. What names the secret stays.
     # Whole private keys.
     (
         ("private key-----",),
-        re.compile(
-            r"(?s)(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))"
-        ),
+        r"(?s)(?P<secret>-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z))",
     ),
     # Keys of providers, by their prefix; those that are masked in the middle too. Without a digit it is a word.
     (
         ("sk-", "sk_", "pk-", "pk_", "rk-", "rk_"),
-        re.compile(r"\b(?P<secret>(?:sk|pk|rk)[-_](?=[A-Za-z_*-]{0,200}[0-9*])[A-Za-z0-9_*-]{12,})"),
+        r"\b(?P<secret>(?:sk|pk|rk)[-_](?=[A-Za-z_*-]{0,200}[0-9*])[A-Za-z0-9_*-]{12,})",
     ),
-    (("akia", "asia"), re.compile(r"\b(?P<secret>(?:AKIA|ASIA)[0-9A-Z]{16})\b")),
+    (("akia", "asia"), r"\b(?P<secret>(?:AKIA|ASIA)[0-9A-Z]{16})\b"),
     (
         ("gh", "glpat-", "xox", "aiza", "hf_", "gsk_", "xai-", "npm_", "pypi-"),
-        re.compile(
-            r"\b(?P<secret>(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,})"
-        ),
+        r"\b(?P<secret>(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,})",
     ),
-    (("eyj",), re.compile(r"\b(?P<secret>eyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*)")),
+    (("eyj",), r"\b(?P<secret>eyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*)"),
     # Credentials of HTTP.
     (
         ("bearer", "basic"),
-        re.compile(r"(?i)\b(?:bearer|basic)\s{1,20}(?=[\w.~+/-]{0,200}[0-9=])(?P<secret>[\w.~+/-]{8,}=*)"),
+        r"(?i)\b(?:bearer|basic)\s{1,20}(?=[\w.~+/-]{0,200}[0-9=])(?P<secret>[\w.~+/-]{8,}=*)",
     ),
     # Named in a URL, an assignment or a dump: password=…, password = '…', 'api-key': '…', "token": "…", api_key: …
-    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}\s{{0,8}}=\s{{0,8}}{_VALUE}")),
-    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}=(?![\\\"'])(?P<secret>[^\s&;,'\")\]}}]+)")),
-    (_NAMES, re.compile(rf"(?i){_SECRET_NAME}(?:\\{{0,3}}[\"'])?\s{{0,20}}:\s{{0,20}}{_VALUE}")),
+    (_NAMES, rf"(?i){_SECRET_NAME}\s{{0,8}}=\s{{0,8}}{_VALUE}"),
+    (_NAMES, rf"(?i){_SECRET_NAME}=(?![\\\"'])(?P<secret>[^\s&;,'\")\]}}]+)"),
+    (_NAMES, rf"(?i){_SECRET_NAME}(?:\\{{0,3}}[\"'])?\s{{0,20}}:\s{{0,20}}{_VALUE}"),
     (
         _NAMES,
-        re.compile(rf"(?i){_SECRET_NAME}:\s{{1,20}}(?=[\w.~+/-]{{0,200}}[0-9])(?P<secret>[\w.~+/-]{{8,}}=*)"),
+        rf"(?i){_SECRET_NAME}:\s{{1,20}}(?=[\w.~+/-]{{0,200}}[0-9])(?P<secret>[\w.~+/-]{{8,}}=*)",
     ),
     (
         ("key=", "sig", "x-amz-"),
-        re.compile(r"(?i)[?&](?:key|sig|signature|x-amz-[a-z-]{1,40})=(?P<secret>[^\s&'\"]+)"),
+        r"(?i)[?&](?:key|sig|signature|x-amz-[a-z-]{1,40})=(?P<secret>[^\s&'\"]+)",
     ),
     # User and password in a URL.
-    (("://",), re.compile(r"://[^\s/?#@:'\"]{0,100}:(?P<secret>[^\s'\"]{0,200})(?=@)")),
-    (("://",), re.compile(r"://(?P<secret>[^\s/?#@:'\"]{1,200})(?=@)")),
+    (("://",), r"://[^\s/?#@:'\"]{0,100}:(?P<secret>[^\s'\"]{0,200})(?=@)"),
+    (("://",), r"://(?P<secret>[^\s/?#@:'\"]{1,200})(?=@)"),
 )
 
 for _name in LOGGERS:

@@ -10,8 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote_to_bytes
 
-from pydantic import BaseModel
-
 from ...state.errors import UnknownFunction
 from ..loading import kind_of
 from .answer import Answer, Receive, Scope
@@ -21,9 +19,11 @@ from .problem import Refused
 from .room import Room, Stay
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from ...orchestrator.runtime import Runtime
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 T = TypeVar("T")
 PARAMETERS = 100  # of one query
 
