@@ -21,7 +21,7 @@ from typing_extensions import TypeVar
 
 from ..orchestrator.agent.conversation import Message, Window
 from ..orchestrator.agent.decider import AgentLoop
-from ..orchestrator.calling import text_of
+from ..orchestrator.calling import judged
 from ..orchestrator.resilience import Breaker, Policy, Retry
 from ..orchestrator.workflow.targets import decoder as known_as
 from ..orchestrator.workflow.targets import losses
@@ -213,14 +213,7 @@ class Agent(Generic[Out_co]):
     def parse(self, text: str) -> Any:
         """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the
         code of that type raises."""
-        if not self.typed:
-            return text
-        try:
-            return self._parsed(text)
-        except (InvalidInput, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise InvalidInput(f"it can't be checked ({type(error).__name__}: {text_of(error)})") from error
+        return judged(lambda: self._parsed(text), "it can't be checked") if self.typed else text
 
     def _parsed(self, text: str) -> Any:
         fenced = _FENCED.match(text)

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 from typing_extensions import TypedDict
 
-from ..orchestrator.calling import text_of
+from ..orchestrator.calling import judged
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput
 from ..state.formless import FORMLESS, INSTEAD, reason
@@ -64,12 +64,7 @@ class Parameters:
     def read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments as the function's annotations want them. Raises InvalidInput that names each culprit, or says
         what the code of their types raised."""
-        try:
-            return self._read(arguments)
-        except (InvalidInput, KeyboardInterrupt):
-            raise
-        except BaseException as error:
-            raise InvalidInput(f"the arguments can't be read ({type(error).__name__}: {text_of(error)})") from error
+        return judged(lambda: self._read(arguments), "the arguments can't be read")
 
     def _read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
-from ..orchestrator.calling import text_of
+from ..orchestrator.calling import judged
 from ..orchestrator.resilience import ONCE, Breaker, Policy, Retry
 from ..orchestrator.workflow.targets import annotation, losses, mender
 from ..state.codec import Writer
@@ -124,13 +124,8 @@ class Tool:
         if not callable(self.approval):
             return self.approval
         given = self._parameters.read(arguments)
-        try:
-            role: object = self.approval(**given)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            said = f"{type(error).__name__}: {text_of(error)}"
-            raise InvalidInput(f"whether {self.name!r} needs an approval can't be told ({said})") from error
+        ask = partial(self.approval, **given)
+        role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
         return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
 
     def input(self, arguments: dict[str, Any]) -> Any:

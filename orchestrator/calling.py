@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..state.errors import InvalidInput, StepFailed
 from . import failures
 from .attributes import cut
 
 Call = Callable[[], Any]
+T = TypeVar("T")
 
 
 class Checking(Protocol):
@@ -49,14 +50,18 @@ def exception_of(error: BaseException) -> Exception:
 
 def checked(function: Checking, value: Any) -> Any:
     """The input of a function as plain JSON. Whatever its validators raise is InvalidInput."""
+    return judged(lambda: function.check(value), f"the input of {function.name!r} can't be checked")
+
+
+def judged(work: Callable[[], T], what: str) -> T:
+    """What a user's code makes of a value: types, validators, approval functions. Whatever it raises is InvalidInput,
+    which says ``what`` could not be done."""
     try:
-        return function.check(value)
+        return work()
     except (InvalidInput, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise InvalidInput(
-            f"the input of {function.name!r} can't be checked: {type(error).__name__}: {text_of(error)}"
-        ) from error
+        raise InvalidInput(f"{what} ({type(error).__name__}: {text_of(error)})") from error
 
 
 def outcome_of(error: BaseException) -> BaseException:
