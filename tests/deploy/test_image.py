@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import httpx
 import pytest
 
 from overwinter.cli.main import cli
+from overwinter.tests.servers.ports import free_port
 
 from .manifests import KNATIVE, ROOT, container_args
 
@@ -212,9 +212,7 @@ INSTALL = ("install", "-q", "--no-compile", "--no-index", "--find-links")
 
 def _served(bin: Path, app: Path, data: Path) -> str:
     """Start the image's command as the platform would, and ask the desk something."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     token = "a-secret-of-some-length"
     environment = {"PATH": f"{bin}:/usr/bin:/bin", "PORT": str(port), "OVERWINTER_TOKEN": token, "HOME": str(data)}
     environment |= {"OVERWINTER_STATE": f"sqlite:///{data}/ow.db", "SHOP_DATABASE": str(data / "shop.db")}

@@ -7,7 +7,6 @@ import inspect
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -27,6 +26,7 @@ from overwinter.functions.target import target
 from overwinter.functions.tool import tool
 from overwinter.state.errors import InvalidInput, UnknownFunction
 from overwinter.state.opening import open_store
+from overwinter.tests.servers.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SHOP = '''
@@ -78,9 +78,7 @@ class Served:
 
     def __init__(self, folder: Path, function: str, asgi: bool) -> None:
         (folder / "desk_of_shop.py").write_text(SHOP, "utf-8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         command = [sys.executable, "-m", "functions_framework", "--source", str(folder / "desk_of_shop.py")]
         command += ["--target", function, "--host", "127.0.0.1", "--port", str(self.port)]
         self.store = folder / "state.db"

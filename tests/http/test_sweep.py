@@ -7,7 +7,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ import overwinter
 from overwinter.functions.event import CloudEvent
 from overwinter.functions.event_http import write_batch, write_binary, write_structured
 from overwinter.state.opening import open_store
+from overwinter.tests.servers.ports import free_port
 from overwinter.tests.servers.redis import RedisServer
 
 Run = Callable[..., None]
@@ -315,9 +315,7 @@ def test_with_every_process_at_zero_the_clock_of_the_platform_is_enough(
 @pytest.mark.parametrize("asgi", [[], ["--asgi"]], ids=["flask", "starlette"])
 def test_a_process_of_functions_framework_sweeps(platform: Platform, asgi: list[str]) -> None:
     assert platform.request("/workflows/nap?id=nap-1").status_code == 202
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--source", "flow.py", "--target", "expiring"]
     with subprocess.Popen(
         [*command, "--host", "127.0.0.1", "--port", str(port), *asgi],

@@ -13,14 +13,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -31,7 +29,8 @@ from redis.crc import key_slot
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-HOST = "127.0.0.1"
+from overwinter.tests.servers.ports import HOST, free_port, return_port
+
 PATIENCE = 30.0
 """Seconds that a server may take for anything."""
 SLOTS = 16384
@@ -132,7 +131,8 @@ class RedisServer:
             log = self.folder / "log"
             said = log.read_text("utf-8")[-2000:] if log.exists() else "it wrote no log"
             raise RuntimeError(f"{program()} ended with {self._process.returncode}: {said}")
-        return bool(self.say("PING"))
+        mine = b"process_id:%d\r\n" % self._process.pid
+        return bool(self.say("PING")) and mine in _raw(self, "INFO", "server")
 
     def stop(self) -> None:
         """End it in order: it writes what it has."""
@@ -153,6 +153,7 @@ class RedisServer:
 
     def close(self) -> None:
         self.kill()
+        return_port(self.port)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _end(self, how: signal.Signals) -> None:
@@ -299,28 +300,6 @@ def patiently(done: Any, otherwise: str) -> None:
         if time.monotonic() > end:
             raise TimeoutError(otherwise)
         time.sleep(0.02)
-
-
-def free_port(*, bus: bool = False) -> int:
-    """A port that was free; with ``bus``, so was the one that a cluster's node uses for talking to the others."""
-    for port in _candidates():
-        if _free(port) and (not bus or _free(port + 10_000)):
-            return port
-    raise OSError("no port is free")
-
-
-def _candidates() -> Iterator[int]:
-    for _ in range(200):
-        yield random.randrange(20_000, 32_000)  # below those that connections are given
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def _raw(server: RedisServer, *command: str) -> bytes:

@@ -26,8 +26,9 @@ from overwinter.state.errors import StoreCorrupt, StoreError, StoreFull, StoreRe
 from overwinter.state.records import Answer, Head
 from overwinter.state.redis import RedisStore
 from overwinter.state.store import Store
+from overwinter.tests.servers.ports import free_port
 from overwinter.tests.servers.proxy import HOST
-from overwinter.tests.servers.redis import RedisServer, free_port, patiently
+from overwinter.tests.servers.redis import RedisServer, patiently
 from overwinter.tests.state.redis_cases import NEW, opened
 
 
