@@ -26,7 +26,7 @@ from ..state.errors import (
     StoreUnavailable,
     UnknownFunction,
 )
-from ..state.records import FINAL, Filter, Head, NewExecution, NewMail
+from ..state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
 from ..state.whole import GAP
 from . import failures, keeping, keys, shared
 from .activation import Activation
@@ -94,12 +94,12 @@ class Delivery:
                 partial(engine.post, effect.id, mail, create=create, by=activation.id), activation.id
             )
             head = accepted.head
-            if head is not None and (head.function != name or head.parent != parent):
+            if head is not None and (accepted.answer is Answer.OTHER or head.parent != parent):
                 raise AlreadyExists(
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
-            if head is not None and not is_new(accepted):
-                await self.patiently(partial(check_same, engine.store, head, name, value), activation.id)
+            if not is_new(accepted):
+                await self.patiently(partial(check_same, engine.store, accepted, value), activation.id)
         except InvalidInput as error:
             failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
             activation.report(failed | {"status": "failed", "error": failures.encode(error)})

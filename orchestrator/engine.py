@@ -178,7 +178,7 @@ class Engine:
         """Make an event durable and run the execution here when it is free and there is room. ``by``: the execution
         that sends it, "" for the outside.
 
-        Durable when it returns (except MISSING and FINISHED, which change nothing). Raises StoreError.
+        Durable when it returns (except MISSING, FINISHED and OTHER, which change nothing). Raises StoreError.
         """
         if mail is not None:
             self.causes.note(id, by)

@@ -181,7 +181,7 @@ class Runtime(Control):
             raise
         created = is_new(accepted)
         if not created:
-            await check_same(self.store, cast("Head", accepted.head), served.name, value)
+            await check_same(self.store, accepted, value)
         return Handle(self, id, created)
 
     async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:
@@ -196,13 +196,12 @@ class Runtime(Control):
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": checked(served, content)}
         fact |= {"by": by} if by else {}
-        await self._sessions.look(execution, served.name)
         waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
             mail = mail_of(fact, "" if id is None else keys.message(id), lane=1)
             accepted = await self.engine.post(execution, mail, create=create)
-            await self._sessions.note(execution, served.name, accepted)
+            await self._sessions.check(served.name, accepted)
         except BaseException:
             waiter.cancel()
             raise

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..state.errors import AlreadyExists
-from ..state.records import Accepted, Answer, Head
+from ..state.records import Accepted, Answer
 from ..state.store import Store
 from .decider import Fact
 from .entries import decode, resolve
@@ -22,13 +22,19 @@ _PAGE = 200
 def is_new(accepted: Accepted) -> bool:
     """Whether it was this event that made the execution."""
     head = accepted.head
-    return accepted.answer not in (Answer.DUPLICATE, Answer.FINISHED) and head is not None and head.arrivals == 1
+    known = accepted.answer in (Answer.DUPLICATE, Answer.FINISHED, Answer.OTHER)
+    return not known and head is not None and head.arrivals == 1
 
 
-async def check_same(store: Store, head: Head, function: str, value: Any) -> None:
-    """Raises AlreadyExists when the execution is another one than ``function`` begun with ``value``."""
-    if head.function != function:
-        raise AlreadyExists(f"the id {head.id!r} belongs to an execution of {head.function}; choose another")
+async def check_same(store: Store, accepted: Accepted, value: Any) -> None:
+    """Raises AlreadyExists when the execution that answered is another one than that of the function to start, begun
+    with ``value``."""
+    head = accepted.head
+    assert head is not None, "it is there"
+    if accepted.answer is Answer.OTHER:
+        raise AlreadyExists(
+            f"the id {head.id!r} belongs to an execution of the {head.kind} {head.function}; choose another"
+        )
     begun = await beginning(store, head.id)
     if begun is None:
         return  # it was ended before it began, so nobody gets the result of another input

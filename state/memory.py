@@ -96,6 +96,8 @@ class MemoryStore(Store):
                 return Accepted(Answer.MISSING, None)
             execution = self._create(id, create, now)
         head = execution.head
+        if create is not None and not create.made(head):
+            return Accepted(Answer.OTHER, head)
         arrived: tuple[Mail, ...] = ()
         if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
             known_mail = mail is not None and self._seen(execution, mail.key, now)

@@ -20,7 +20,7 @@ idle: a session between messages · paused: by a person · stuck: code and journ
 
 
 class Answer(Enum):
-    """What ``accept`` found. In every case but MISSING and FINISHED the event is durable when it returns."""
+    """What ``accept`` found. In every case but MISSING, FINISHED and OTHER the event is durable when it returns."""
 
     GRANTED = "granted"  # the lease is yours; everything needed to go on is in the answer
     QUEUED = "queued"  # no lease was asked for; the execution is due now
@@ -28,6 +28,7 @@ class Answer(Enum):
     DUPLICATE = "duplicate"  # this event was accepted before, within the window; it may have ended since
     FINISHED = "finished"  # the execution has ended, and this event had not come before
     MISSING = "missing"  # no such execution and nothing to create it from
+    OTHER = "other"  # the id is that of an execution of another function than the one to create
 
 
 class Head(NamedTuple):
@@ -77,6 +78,10 @@ class NewExecution(NamedTuple):
     function: str
     kind: str
     parent: str | None = None
+
+    def made(self, head: Head) -> bool:
+        """Whether that is an execution of the same function."""
+        return head.function == self.function and head.kind == self.kind
 
 
 class Accepted(NamedTuple):

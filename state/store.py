@@ -97,8 +97,9 @@ class Store(ABC):
     ) -> Awaitable[Accepted]:
         """Take in an event, make the execution due, and lease it if asked and free. One atomic step.
 
-        - id unknown: created when ``create`` is given (status pending), else MISSING. When the id is known,
-          ``create`` says nothing: an idempotent start is a start mail with a constant key.
+        - id unknown: created when ``create`` is given (status pending), else MISSING.
+        - id known, and its function or kind is another than that of ``create``: OTHER and nothing changed, whatever
+          its status. Else ``create`` says nothing: an idempotent start is a start mail with a constant key.
         - finished (status in FINAL): FINISHED and nothing changed, unless ``reopen`` is set and the status
           is not completed (then the mail is taken as usual), or ``mail`` is None and a wake time or a dead
           owner's lease stands (an unfinished outbox; then the lease is granted, the status stays).

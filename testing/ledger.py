@@ -136,7 +136,7 @@ class Ledger(MemoryStore):
         if answer is Answer.GRANTED and head is not None:
             self.book(id).holder = head.owner
         over = before is not None and before.status in FINAL
-        if over and mail is not None and not reopen and answer not in (Answer.FINISHED, Answer.DUPLICATE):
+        if over and mail is not None and not reopen and answer not in (Answer.FINISHED, Answer.DUPLICATE, Answer.OTHER):
             self._broken(id, f"mail was acknowledged ({answer.value}) after the end: {mail.body[:120]}")
         if mail is not None and head is not None and answer in (Answer.GRANTED, Answer.BUSY, Answer.QUEUED):
             fact = loads(mail.body)

@@ -53,10 +53,40 @@ class Accepting(Case):
     @scenario
     async def test_create_says_nothing_when_the_id_is_known(self, store: Store) -> None:
         await store.accept("x", mail("1"), now=NOW, create=WORKFLOW)
-        accepted = await store.accept("x", mail("2"), now=NOW + 5, create=AGENT._replace(parent="p"))
+        accepted = await store.accept("x", mail("2"), now=NOW + 5, create=WORKFLOW._replace(parent="p"))
         head = known(accepted)
         assert (head.function, head.kind, head.parent, head.created) == ("ticket", "workflow", None, NOW)
         assert await bodies(store, "x") == ["{}", "{}"]
+
+    @scenario
+    async def test_an_execution_of_another_function_takes_nothing(self, store: Store) -> None:
+        others = WORKFLOW._replace(function="tickets"), WORKFLOW._replace(kind="agent"), AGENT
+        await store.beat("b", NOW, TTL)
+        for status in ("pending", "running", "idle", "waiting", "paused", "stuck", *sorted(FINAL)):
+            if status == "pending":
+                await store.accept(status, mail("start", "start"), now=NOW, create=WORKFLOW)
+            elif status == "running":
+                await lease(store, status, "a")
+            else:
+                await settle(store, status, status)
+            before, waiting = await found(store, status), await store.mailbox(status)
+            for create in others:
+                for owner in (None, "b"):
+                    for key, content in (("start", "start"), ("k", "hello"), ("", "hello")):
+                        news = mail(key, content, blobs={"d": b"bytes"} if key == "k" else {})
+                        accepted = await store.accept(
+                            status, news, now=NOW + 9, owner=owner, create=create, reopen=True
+                        )
+                        assert (accepted.answer, accepted.head) == (Answer.OTHER, before)
+                        assert (accepted.entries, list(accepted.mail)) == (None, [])
+                    accepted = await store.accept(status, None, now=NOW + 9, owner=owner, create=create)
+                    assert (accepted.answer, accepted.head) == (Answer.OTHER, before)
+            assert await found(store, status) == before
+            assert await store.mailbox(status) == waiting
+            assert await store.blob(status, "d") is None
+            mine = await store.accept(status, mail("k", "mine"), now=NOW + 9, create=WORKFLOW)
+            expected = {"running": Answer.BUSY} | dict.fromkeys(FINAL, Answer.FINISHED)
+            assert mine.answer is expected.get(status, Answer.QUEUED)
 
     @scenario
     async def test_queued_mail_makes_the_execution_due_now(self, store: Store) -> None:
@@ -149,7 +179,7 @@ class Accepting(Case):
         for status in sorted(FINAL):
             before = await settle(store, status, status)
             for owner in (None, "a"):
-                accepted = await store.accept(status, mail(f"k{owner}"), now=NOW + 9, owner=owner, create=AGENT)
+                accepted = await store.accept(status, mail(f"k{owner}"), now=NOW + 9, owner=owner, create=WORKFLOW)
                 assert accepted.answer is Answer.FINISHED
                 assert accepted.head == before
             assert await store.head(status) == before

@@ -46,7 +46,8 @@ class Serving(Case):
         await store.beat("a", NOW, TTL)
         create = WORKFLOW._replace(function="other")
         accepted = await store.accept("x", mail("k"), now=NOW, owner="a", create=create, served=OTHERS)
-        assert (accepted.answer, known(accepted).function) == (Answer.QUEUED, WORKFLOW.function)
+        assert (accepted.answer, known(accepted).function) == (Answer.OTHER, WORKFLOW.function)
+        assert known(accepted).owner is None
 
     @scenario
     async def test_many_functions_may_be_served(self, store: Store) -> None:

@@ -95,6 +95,9 @@ class Accepting:
             if call.owner is not None and call.served is not None:
                 names = ", ".join(edit.value(S(name)) for name in sorted(call.served))
                 status += f" AND {edit.name('function')} IN ({names})"
+            if call.create is not None:
+                same = ("function", call.create.function), ("kind", call.create.kind)
+                status += "".join(f" AND {edit.name(name)} = {edit.value(S(value))}" for name, value in same)
             edit.need(status if call.create is None else f"({edit.absent('pk')} OR ({status}))")
         if call.create is not None:
             self._make(edit, call, layout.new_life())
@@ -165,6 +168,8 @@ class Accepting:
             if call.create is None:
                 return _Read(Accepted(Answer.MISSING, None))
             return _Written(await self._write(call, None, False, alone))
+        if call.create is not None and not call.create.made(picture.head):
+            return _Read(Accepted(Answer.OTHER, picture.head))
         owner = picture.owner
         alive = owner is not None and (owner == call.owner or await self._leases.alive(owner, call.now))
         if _own(call, picture):

@@ -103,6 +103,8 @@ class Commands:
             runs = served is None or create.function in served
             return self._create(id, mail, now, owner if runs else None, create, known)
         head, no, waiting = Head._make(row[:_HEAD]), row[_HEAD], row[_HEAD + 1]
+        if create is not None and not create.made(head):
+            return Accepted(Answer.OTHER, head)
         if head.status in FINAL and not self._takes_more(head, mail, now, reopen):
             repeated = mail is not None and mail.key and self._saw(no, _digest(mail.key), now, head.created)
             return Accepted(Answer.DUPLICATE if repeated else Answer.FINISHED, head)

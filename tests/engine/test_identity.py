@@ -7,7 +7,7 @@ import itertools
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,7 +18,6 @@ from overwinter.functions.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator import keys
 from overwinter.orchestrator.archive import load
-from overwinter.orchestrator.decider import Function
 from overwinter.orchestrator.delivery import mail_of, start_mail
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.starting import beginning, check_same
@@ -352,19 +351,16 @@ def test_a_start_is_found_wherever_it_is_looked_for() -> None:
     async def main() -> None:
         store = Interleaved()
         async with Runtime([], store) as door:
-            function = cast("Function", getattr(greet, "__overwinter__", greet))
             big = "x" * 300_000
             for number, input in enumerate(["ann", big]):
                 id = f"x{number}"
                 create = NewExecution("greet", "workflow")
-                await store.accept(id, start_mail(1, input), now=1, create=create)
+                accepted = await store.accept(id, start_mail(1, input), now=1, create=create)
                 for act in (door.pause, door.cancel, door.resume):
                     await act(id)
-                head = await store.head(id)
-                assert head is not None
-                await check_same(store, head, function.name, input)
+                await check_same(store, accepted, input)
                 with pytest.raises(AlreadyExists, match="another input"):
-                    await check_same(store, head, function.name, "bob")
+                    await check_same(store, accepted, "bob")
 
                 async def take(id: str = id) -> None:
                     for _ in range(10):
@@ -384,7 +380,7 @@ def test_a_start_is_found_wherever_it_is_looked_for() -> None:
                 assert begun is not None
                 assert begun["input"] == input
                 with pytest.raises(AlreadyExists, match="another input"):
-                    await check_same(store, head, function.name, "bob")
+                    await check_same(store, accepted, "bob")
 
     asyncio.run(main())
 

@@ -14,7 +14,7 @@ from overwinter.functions.event_intake import take
 from overwinter.functions.http.events import taken_in
 from overwinter.functions.model.scripted import Scripted
 from overwinter.orchestrator.runtime import Runtime
-from overwinter.state.errors import AlreadyExists, AlreadyFinished, InvalidInput
+from overwinter.state.errors import AlreadyExists, AlreadyFinished, ExecutionFailed, InvalidInput
 from overwinter.state.memory import MemoryStore
 
 support = Agent("support", Scripted({".*": "hello"}, "hello", delay="20ms"))
@@ -25,11 +25,16 @@ async def shop(ctx: Context) -> Any:
     return await ctx.wait_for("go")
 
 
+@workflow
+async def parent(ctx: Context, id: str) -> Any:
+    return await ctx.child(support, "one question", id=id)
+
+
 def served(work: Callable[[Runtime], Awaitable[None]]) -> MemoryStore:
     store = MemoryStore()
 
     async def main() -> None:
-        async with Runtime([support, shop], store) as runtime:
+        async with Runtime([support, shop, parent], store) as runtime:
             await work(runtime)
 
     asyncio.run(main())
@@ -83,23 +88,34 @@ def test_a_session_takes_them_as_before() -> None:
     served(work)
 
 
-def test_what_began_after_the_look_is_found_out_by_the_answer_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def look(*_: object) -> None:
-        return None
-
+def test_what_is_sent_to_one_run_is_refused_and_read_by_nobody() -> None:
     async def work(runtime: Runtime) -> None:
-        monkeypatch.setattr(runtime._sessions, "look", look)
         handle = await runtime.start(support, "one question", id="support/x")
-        with pytest.raises(AlreadyExists, match="is one run of support, not a session"):
-            await runtime.send(support, "x", "hello?", id="m1")
+        for _ in range(2):
+            with pytest.raises(AlreadyExists, match="is one run of support, not a session"):
+                await runtime.send(support, "x", "hello?", id="m1")
         assert await handle.result() == "hello"
         assert (await runtime.store.mailbox("support/x", 10))[0] == 0
-        await runtime.start(shop, id="support/y")
-        with pytest.raises(AlreadyExists, match="workflow shop"):
-            await runtime.send(support, "y", "hello?", id="m1")
-        await runtime.signal("support/y", "go")
-        await runtime.result("support/y")
-        assert (await runtime.store.mailbox("support/y", 10))[0] == 0
+
+    served(work)
+
+
+@pytest.mark.parametrize("state", ["waiting", "paused"])
+def test_a_start_under_another_functions_id_leaves_nothing_there(state: str) -> None:
+    async def work(runtime: Runtime) -> None:
+        handle = await runtime.start(shop, id="x")
+        if state == "paused":
+            await runtime.pause("x")
+        await _at_rest(runtime, "x", state)
+        before = await runtime.store.head("x"), await runtime.store.mailbox("x")
+        with pytest.raises(AlreadyExists, match="belongs to an execution of the workflow shop"):
+            await runtime.start(support, "one question", id="x")
+        with pytest.raises(ExecutionFailed, match="belongs to another shop execution"):
+            await (await runtime.start(parent, "x")).result()
+        assert (await runtime.store.head("x"), await runtime.store.mailbox("x")) == before
+        if state == "waiting":
+            await runtime.signal("x", "go")
+            await handle.result()
 
     served(work)
 
@@ -116,3 +132,11 @@ def test_an_event_for_a_session_that_is_none_is_refused() -> None:
 
 async def _history(store: MemoryStore, id: str) -> list[str]:
     return list(await store.history(id))
+
+
+async def _at_rest(runtime: Runtime, id: str, status: str) -> None:
+    while True:
+        head = await runtime.store.head(id)
+        if head is not None and (head.status, head.owner) == (status, None):
+            return
+        await asyncio.sleep(0.01)

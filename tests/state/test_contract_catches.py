@@ -404,6 +404,30 @@ class CreateOverwrites(MemoryStore):
         return super()._accept(*arguments, **named)
 
 
+class AnyFunctionTakesMail(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        given, execution = list(arguments), self._executions.get(arguments[0])
+        if execution is not None:
+            given[4] = None
+        return super()._accept(*given, **named)
+
+
+class KindsIgnored(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        given, execution = list(arguments), self._executions.get(arguments[0])
+        if execution is not None and given[4] is not None:
+            given[4] = given[4]._replace(kind=execution.head.kind)
+        return super()._accept(*given, **named)
+
+
+class OthersMailIsRemembered(MemoryStore):
+    def _accept(self, *arguments: Any, **named: Any) -> Accepted:
+        answered = super()._accept(*arguments, **named)
+        if answered.answer is Answer.OTHER and arguments[1] is not None:
+            self._first_time(self._executions[arguments[0]], arguments[1].key, arguments[2])
+        return answered
+
+
 class EtagsIgnored(MemoryStore):
     def _check_etag(self, scope: str, key: str, etag: str | None) -> None:
         return None

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from overwinter.state.contract.case import (
-    AGENT,
     DAY,
     NOW,
     TTL,
@@ -118,7 +117,7 @@ def test_a_wake_is_two_requests_and_one_when_nothing_is_to_be_read(moto: Moto) -
             head = await settle(store, "x", "idle")
             await other.beat("b", NOW, TTL)
             async with asked(other, update_item=1, query=1):
-                accepted = await other.accept("x", mail("k"), now=NOW, owner="b", create=AGENT)
+                accepted = await other.accept("x", mail("k"), now=NOW, owner="b", create=WORKFLOW)
             assert (accepted.answer, list(accepted.entries or ())) == (Answer.GRANTED, ["entry"])
             await other.append(change(known(accepted), consumed=[2], release=True, status="idle"))
             async with asked(other, update_item=1):

@@ -110,6 +110,7 @@ if fresh then
   local parent = ARGV[11] ~= '' and ARGV[11]
   h = {ARGV[9], ARGV[10], 'pending', '0', '0', '1', '0', false, false, parent, now, now, '', '', '', false}
 else
+  if create and (h[1] ~= ARGV[9] or h[2] ~= ARGV[10]) then return {'other', h} end
   -- The answer to this very call was lost after it had taken the lease.
   if asking and h[OWNER] == owner and grant == token then return granted() end
   local known_since = mailing and redis.call('ZSCORE', seen, mark)
