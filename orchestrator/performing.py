@@ -169,7 +169,7 @@ class Performer:
 
     def _pause(self, policy: Policy, attempt: int, error: BaseException) -> float | None:
         """Seconds until the next attempt; None when this outcome is final."""
-        if attempt >= policy.retry.attempts or not policy.retry.again(error):
+        if not policy.retry.again(error, attempt):
             return None
         if self.cut is not None and isinstance(error, TimedOut):
             return 0.0  # nothing is wrong over there: who comes next begins at once

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
 from ..state.quantities import Duration, asked, count, positive, seconds
+from .statuses import ClientRefused, headers_of
 
 FINAL_ERRORS: tuple[type[BaseException], ...] = (
     Final,
@@ -22,6 +23,7 @@ FINAL_ERRORS: tuple[type[BaseException], ...] = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    ClientRefused,
     ImportError,
     LookupError,
     NameError,
@@ -32,7 +34,8 @@ FINAL_ERRORS: tuple[type[BaseException], ...] = (
     TypeError,
     ValueError,
 )
-"""Errors that another attempt would only repeat. TimedOut and CircuitOpen are tried again all the same."""
+"""Errors that another attempt would only repeat. TimedOut and CircuitOpen are tried again all the same. ClientRefused
+is every error of an HTTP client whose answer says that the request is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,18 @@ class Retry:
         for duration in (self.first, self.most, self.in_process):
             seconds(duration)
 
-    def again(self, error: BaseException) -> bool:
-        """Whether an attempt that failed with ``error`` may be followed by another."""
-        if isinstance(error, (Retryable, TimeoutError, CircuitOpen, *self.retry)):
+    def again(self, error: BaseException, failed: int = 1) -> bool:
+        """Whether ``failed`` attempts, the last of them with ``error``, may be followed by another. What ``retry`` and
+        ``final`` name goes before what goes by itself."""
+        if failed >= self.attempts:
+            return False
+        if isinstance(error, self.retry):
+            return True
+        if isinstance(error, tuple(kind for kind in self.final if kind not in FINAL_ERRORS)):
+            return False
+        if isinstance(error, Retryable):
+            return error.attempts is None or failed < error.attempts
+        if isinstance(error, (TimeoutError, CircuitOpen)):
             return True
         return isinstance(error, Exception) and not isinstance(error, self.final)
 
@@ -116,8 +128,7 @@ def retry_after(error: BaseException) -> float | None:
     wanted: Any = getattr(error, "retry_after", None)
     if wanted is not None:
         return _read(wanted)
-    headers: Any = getattr(getattr(error, "response", None), "headers", None)
-    return wait_of(getattr(error, "headers", None) if headers is None else headers)
+    return wait_of(headers_of(error))
 
 
 def wait_of(headers: Any) -> float | None:

@@ -214,7 +214,10 @@ class Refused(OperationError):
 
 
 class Retryable(OverwinterError):
-    """Raised by user code: try this call again, not before ``retry_after`` seconds (default: the policy's)."""
+    """Raised by user code: try this call again, not before ``retry_after`` seconds (default: the policy's). A class of
+    it whose errors are not worth the policy's ``attempts`` says how many are enough."""
+
+    attempts: int | None = None
 
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
