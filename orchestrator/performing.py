@@ -22,7 +22,7 @@ from . import failures
 from .calling import outcome_of
 from .cutting import Cut
 from .decider import Fact, Invoke
-from .resilience import Breaker, Policy
+from .resilience import Breaker, Policy, Retry
 from .threads import Threads
 
 log = logging.getLogger("overwinter")
@@ -169,7 +169,7 @@ class Performer:
 
     def _pause(self, policy: Policy, attempt: int, error: BaseException) -> float | None:
         """Seconds until the next attempt; None when this outcome is final."""
-        if not policy.retry.again(error, attempt):
+        if not _again(policy.retry, error, attempt):
             return None
         if self.cut is not None and isinstance(error, TimedOut):
             return 0.0  # nothing is wrong over there: who comes next begins at once
@@ -262,6 +262,16 @@ class Performer:
             return call.write(value, self._limit)
         except InvalidInput as error:
             raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
+
+
+def _again(retry: Retry, error: BaseException, attempt: int) -> bool:
+    try:
+        return retry.again(error, attempt)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the edge to user code: what can't say that it may be tried again is final
+        log.exception("the function that says whether to try again (Retry.when) failed, so the error is final")
+        return False
 
 
 def _told(error: BaseException) -> Fact:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
 from ..state.quantities import Duration, asked, count, positive, seconds
@@ -34,47 +35,66 @@ FINAL_ERRORS: tuple[type[BaseException], ...] = (
     TypeError,
     ValueError,
 )
-"""Errors that another attempt would only repeat. TimedOut and CircuitOpen are tried again all the same. ClientRefused
-is every error of an HTTP client whose answer says that the request is wrong."""
+"""Errors that another attempt would only repeat. ClientRefused is every error of an HTTP client whose answer says that
+the request is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """When to try again. Pauses grow from ``first`` by ``factor``, each between half and whole (jitter), or are as
-    long as the error asks for (Retry-After); ``most`` bounds them all. ``attempts`` counts the first one. ``final``
-    errors are not tried again; ``retry`` errors are, though they are final by default. A pause up to ``in_process``
-    is waited for in the process."""
+    """When to try again. Pauses grow from ``first`` by ``factor``, or are as long as the error asks for (Retry-After);
+    ``most`` bounds them all. ``jitter`` draws each between half and whole, with "full" between nothing and whole.
+    ``attempts`` counts the first one. A pause up to ``in_process`` is waited for in the process.
+
+    ``final`` errors are not tried again and ``retry`` errors are, both beside what is so by default (FINAL_ERRORS,
+    and Retryable, timeouts, open circuits); of an error that is in both, its nearest class decides. ``when``, a
+    function of an error and the number of the attempt that failed with it, comes first: True or False decides, None
+    leaves it to the classes."""
 
     attempts: int = 5
     first: Duration = "200ms"
     factor: float = 4.0
     most: Duration = "1h"
-    jitter: bool = True
-    final: tuple[type[BaseException], ...] = FINAL_ERRORS
+    jitter: bool | Literal["full"] = True
+    final: tuple[type[BaseException], ...] = ()
     retry: tuple[type[BaseException], ...] = ()
     in_process: Duration = "2s"
+    when: Callable[[BaseException, int], bool | None] | None = None
 
     def __post_init__(self) -> None:
         count(self.attempts, 1, "attempts counts the first one: it")
+        if self.jitter not in (True, False, "full"):
+            raise ValueError('jitter is True (half to whole), "full" (nothing to whole) or False')
+        for what, classes in (("final", self.final), ("retry", self.retry)):
+            if not isinstance(classes, tuple) or not all(map(_is_error, classes)):
+                raise ValueError(f"{what} is a tuple of error classes, like {what}=(KeyError,)")
         if not 0 <= self.factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         for duration in (self.first, self.most, self.in_process):
             seconds(duration)
 
     def again(self, error: BaseException, failed: int = 1) -> bool:
-        """Whether ``failed`` attempts, the last of them with ``error``, may be followed by another. What ``retry`` and
-        ``final`` name goes before what goes by itself."""
-        if failed >= self.attempts:
+        """Whether ``failed`` attempts, the last of them with ``error``, may be followed by another."""
+        if failed >= self.attempts or not isinstance(error, Exception):
             return False
-        if isinstance(error, self.retry):
-            return True
-        if isinstance(error, tuple(kind for kind in self.final if kind not in FINAL_ERRORS)):
-            return False
+        said = None if self.when is None else self.when(error, failed)
+        if said is not None:
+            return bool(said)
+        if self.final or self.retry:
+            named = self._named(error)
+            if named is not None:
+                return named
         if isinstance(error, Retryable):
             return error.attempts is None or failed < error.attempts
-        if isinstance(error, (TimeoutError, CircuitOpen)):
-            return True
-        return isinstance(error, Exception) and not isinstance(error, self.final)
+        return isinstance(error, (TimeoutError, CircuitOpen)) or not isinstance(error, FINAL_ERRORS)
+
+    def _named(self, error: Exception) -> bool | None:
+        """What ``final`` and ``retry`` say; None: neither names it."""
+        for known in type(error).__mro__:
+            if known in self.final or known in self.retry:
+                return known not in self.final
+        if isinstance(error, self.final):  # by a class that decides for itself who belongs to it
+            return False
+        return True if isinstance(error, self.retry) else None
 
     def pause(self, failed: int, error: BaseException, draw: random.Random) -> float:
         """Seconds to wait after ``failed`` attempts. What the error asks for (``retry_after``) is a minimum; ``most``
@@ -85,9 +105,13 @@ class Retry:
         except OverflowError:
             pause = most
         if self.jitter:
-            pause *= draw.uniform(0.5, 1.0)
+            pause *= draw.uniform(0.0 if self.jitter == "full" else 0.5, 1.0)
         wanted = retry_after(error)
         return pause if wanted is None else min(most, max(pause, wanted))
+
+
+def _is_error(known: object) -> bool:
+    return isinstance(known, type) and issubclass(known, BaseException)
 
 
 ONCE = Retry(attempts=1)

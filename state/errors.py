@@ -168,6 +168,10 @@ class TimedOut(OperationError, TimeoutError):
     """The operation's timeout passed before it had a result."""
 
 
+class HeartbeatLost(TimedOut):
+    """The outside system that was to complete a callback has not been heard of for its ``heartbeat``."""
+
+
 class InDoubt(OperationError):
     """An at-most-once call began, the process died, and nobody knows whether it took effect."""
 
@@ -182,7 +186,11 @@ class Denied(OperationError):
 
 
 class CallbackFailed(OperationError):
-    """The outside system completed the callback with an error."""
+    """The outside system completed the callback with an error. ``kind`` is the type it gave that error, "" for none."""
+
+    def __init__(self, message: str, *, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class CompletionFailed(OperationError):

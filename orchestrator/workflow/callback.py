@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar, overload
 
-from ...state.errors import CallbackFailed, TimedOut
+from ...state.errors import CallbackFailed, HeartbeatLost, TimedOut
 from ...state.quantities import Duration, milliseconds
 from .. import tokens
 from ..decider import Fact
@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Callback(Waiting[T]):
     """Hand ``token`` to the outside system, then await its answer.
 
-    Raises CallbackFailed when that system reports an error, TimedOut when it stays silent.
+    Raises CallbackFailed when that system reports an error, HeartbeatLost (a TimedOut) when it is not heard of for the
+    heartbeat, TimedOut when the whole time has passed.
     """
 
     __slots__ = ("alive", "heartbeat", "secret", "taken", "timeout", "token", "until")
@@ -69,7 +70,8 @@ class Callback(Waiting[T]):
         if cause is None:
             self.take(fact.get("value"))
             return
-        failed = CallbackFailed(str(cause))
+        failure = fact["error"]
+        failed = CallbackFailed(str(cause), kind=str(failure.get("kind", "")) if hasattr(failure, "get") else "")
         failed.__cause__ = cause
         self.fail(failed)
 
@@ -78,7 +80,7 @@ class Callback(Waiting[T]):
         if self.until is not None and now >= self.until:
             self.fail(TimedOut(f"callback {self.name!r} was not completed within {self.timeout}"))
         else:
-            self.fail(TimedOut(f"callback {self.name!r} sent no heartbeat within {self.heartbeat}"))
+            self.fail(HeartbeatLost(f"callback {self.name!r} sent no heartbeat within {self.heartbeat}"))
 
 
 class Calling(Scope):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .targets import Body, Served
 
 T = TypeVar("T")
+OUTPUT = "output is the type of what an attached child gives that is called by its name; anything else declares its own"
 
 
 class Child(Operation[T]):
@@ -77,13 +78,18 @@ def begin(
     detached: bool = False,
     *,
     compare: bool = True,
+    output: Any = NOTHING,
 ) -> Child[Any]:
-    """Order a child under ``op``. Raises TypeError when the target can't be one, InvalidInput for the input."""
+    """Order a child under ``op``; ``output`` is the type of what it gives, where it does not say so itself.
+
+    Raises TypeError when the target can't be one, InvalidInput for the input."""
     name = durable_name(target)
     if name is None:
         raise TypeError(
             f"a child is a workflow, an agent or the name of one, not {target!r}; use ctx.step for functions"
         )
+    if output is not NOTHING and (detached or not isinstance(target, str)):
+        raise InvalidInput(OUTPUT)
     thing = served(target)
     value = None if input is NOTHING else input
     try:
@@ -101,7 +107,8 @@ def begin(
     if whole in run.children:
         raise InvalidInput(f"{whole!r} is the id of a child that is open already; give each child its own")
     args = fingerprints.of(() if value is None else (value,), {} if id is None else {"id": id}) if compare else None
-    decode = None if detached else output_decoder(thing, name)
+    declared = decoder(output, f"the output of {name!r}") if output is not NOTHING else output_decoder(thing, name)
+    decode = None if detached else declared
     child: Child[Any] = Child(run, op, name, decode, args, whole, detached)
     run.open(child)
     run.children[whole] = op
@@ -146,6 +153,10 @@ class Parenting(Scope):
     ) -> Child[str]: ...
     @overload
     def child(
+        self, target: str, input: Any = ..., *, output: type[T], id: str | None = ..., fingerprint: bool = ...
+    ) -> Child[T]: ...
+    @overload
+    def child(
         self, target: Served[T], input: Any = ..., *, id: str | None = ..., fingerprint: bool = ...
     ) -> Child[T]: ...
     @overload
@@ -164,13 +175,15 @@ class Parenting(Scope):
         id: str | None = None,
         detached: bool = False,
         fingerprint: bool = True,
+        output: Any = NOTHING,
     ) -> Child[Any]:
         """Start ``target`` (a workflow, an agent, or the name of one) with ``input``.
 
-        Attached: awaiting the child gives its output; when this execution ends first, the child is cancelled.
+        Attached: awaiting the child gives its output, typed as the target declares it, or as ``output`` where only its
+        name is given; when this execution ends first, the child is cancelled.
         Detached: awaiting gives its id as soon as its start is durable; it lives on by itself. ``id`` defaults
         to ``<this execution>/<operation>``, shortened where that is long; an id that exists already joins that
         execution, which must have been started with the same input. A replay must pass the same input and id, unless
         ``fingerprint`` is False.
         """
-        return begin(self._run, self._next(), target, input, id, detached, compare=fingerprint)
+        return begin(self._run, self._next(), target, input, id, detached, compare=fingerprint, output=output)

@@ -18,14 +18,15 @@ from .chance import Drawing
 from .child import Parenting
 from .event import Listening
 from .keyvalue import State
+from .logs import Log
 from .map import Branching
 from .naming import named
 from .naming import text as storable
-from .sleep import Sleeping
+from .sleep import Polling
 from .step import Stepping
 
 
-class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching, Parenting, Drawing):
+class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching, Parenting, Drawing):
     """The durable operations of a workflow. Branches of map and parallel get contexts of their own."""
 
     __slots__ = ()
@@ -44,6 +45,11 @@ class Context(Stepping, Handing, Sleeping, Listening, Calling, Asking, Branching
     def parent(self) -> str | None:
         """The id of the execution that started this one, if one did."""
         return None if self._run.origin is None else self._run.origin.parent
+
+    @property
+    def log(self) -> Log:
+        """A standard logger that is silent on replay: ``ctx.log.info("paid %s", order)``."""
+        return Log(self)
 
     @property
     def state(self) -> State:

@@ -11,7 +11,7 @@ from typing import Any
 from ...state.errors import CompletionFailed
 from ...state.quantities import count
 from .. import failures
-from .completion import Completion, Outcome, Results
+from .completion import Completion, Outcome, Reason, Results
 from .loop import Future, Halt
 from .operation import Operation
 from .run import Run
@@ -146,14 +146,15 @@ class Group(Operation[Any]):
         if self._asked is not None:
             self._cancel_now(*self._asked)
             return
-        outcomes = [outcome or Outcome(index, "cancelled") for index, outcome in enumerate(self._outcomes)]
+        outcomes = [outcome or Outcome(index, "not_started") for index, outcome in enumerate(self._outcomes)]
+        reason: Reason = "all_ended" if self._succeeded + self._failed == self._total else "enough_succeeded"
         if self._verdict:
-            results: Results[Any] = Results(outcomes)
+            results: Results[Any] = Results(outcomes, reason)
             self.set_result(results if self._typed else results.values)
         elif not self._typed and self._error is not None:
             self.set_exception(self._error)
         else:
-            results = Results(outcomes)
+            results = Results(outcomes, "too_many_failed")
             missed = CompletionFailed(
                 f"{self._rule!r} can't be met: {self._succeeded} of {self._total} succeeded, {self._failed} failed",
                 results=results,

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
+from ...state.errors import InvalidInput
 from . import child
 from .completion import Completion, Results
 from .group import Group, Start
+from .naming import named
 from .operation import Operation
 from .scope import Scope
 from .step import order
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 T = TypeVar("T")
+T1 = TypeVar("T1")
+T2 = TypeVar("T2")
+T3 = TypeVar("T3")
+T4 = TypeVar("T4")
+T5 = TypeVar("T5")
+Branch = Body[T] | Awaitable[T] | Callable[[], T]
+Naming = str | Callable[[Any], str]
+"""The name of a step for an item, or what gives it."""
+
+
+def _name(naming: Naming | None, item: Any) -> str | None:
+    if naming is None:
+        return None
+    return named(naming if isinstance(naming, str) else naming(item), "the name of a map's step")
 
 
 class Branching(Scope):
@@ -32,14 +48,20 @@ class Branching(Scope):
 
     @overload
     def map(
-        self, fn: Callable[[Context, A], Awaitable[T]], items: Iterable[A], *, concurrency: int = ...
+        self,
+        fn: Callable[[Context, A], Awaitable[T]],
+        items: Iterable[A],
+        *,
+        concurrency: int = ...,
     ) -> Operation[list[T]]: ...
     @overload
     def map(
-        self, fn: Callable[[A], Awaitable[T]], items: Iterable[A], *, concurrency: int = ...
+        self, fn: Callable[[A], Awaitable[T]], items: Iterable[A], *, concurrency: int = ..., name: Naming | None = ...
     ) -> Operation[list[T]]: ...
     @overload
-    def map(self, fn: Callable[[A], T], items: Iterable[A], *, concurrency: int = ...) -> Operation[list[T]]: ...
+    def map(
+        self, fn: Callable[[A], T], items: Iterable[A], *, concurrency: int = ..., name: Naming | None = ...
+    ) -> Operation[list[T]]: ...
     @overload
     def map(self, fn: Served[T], items: Iterable[Any], *, concurrency: int = ...) -> Operation[list[T]]: ...
     @overload
@@ -58,21 +80,38 @@ class Branching(Scope):
         items: Iterable[A],
         *,
         concurrency: int = ...,
+        name: Naming | None = ...,
         completion: Completion,
     ) -> Operation[Results[T]]: ...
     @overload
     def map(
-        self, fn: Callable[[A], T], items: Iterable[A], *, concurrency: int = ..., completion: Completion
+        self,
+        fn: Callable[[A], T],
+        items: Iterable[A],
+        *,
+        concurrency: int = ...,
+        name: Naming | None = ...,
+        completion: Completion,
     ) -> Operation[Results[T]]: ...
     @overload
     def map(
-        self, fn: Served[T], items: Iterable[Any], *, concurrency: int = ..., completion: Completion
+        self,
+        fn: Served[T],
+        items: Iterable[Any],
+        *,
+        concurrency: int = ...,
+        completion: Completion,
     ) -> Operation[Results[T]]: ...
     @overload
     def map(self, fn: str, items: Iterable[Any], *, concurrency: int = ...) -> Operation[list[Any]]: ...
     @overload
     def map(
-        self, fn: str, items: Iterable[Any], *, concurrency: int = ..., completion: Completion
+        self,
+        fn: str,
+        items: Iterable[Any],
+        *,
+        concurrency: int = ...,
+        completion: Completion,
     ) -> Operation[Results[Any]]: ...
     def map(
         self,
@@ -81,25 +120,71 @@ class Branching(Scope):
         *,
         concurrency: int = 100,
         completion: Completion | None = None,
+        name: Naming | None = None,
     ) -> Operation[Any]:
         """Do ``fn`` with every item, ``concurrency`` at a time.
 
         ``fn``: a function or tool (a step each), an async function of (ctx, item) (a branch with operations of
         its own), or a workflow, an agent or the name of one (a child each). Without ``completion`` the values
         come as a list in the order of the items, and the first error is raised after the rest is cancelled.
-        With one they come as Results; CompletionFailed when the rule can't be met any more.
+        With one they come as Results; CompletionFailed when the rule can't be met any more. ``name`` names the steps
+        (default: the function's name): a text, or a function of the item.
         """
         run, op, given = self._run, self._next(), list(items)
+        if name is not None and (durable_name(fn) is not None or describe(fn).branch):
+            raise InvalidInput("name names the steps of a map over a function; branches and children go by their own")
         if durable_name(fn) is not None:
             start: Start = lambda index: child.begin(run, f"{op}.{index}", fn, given[index])  # noqa: E731  # one of three
         elif describe(fn).branch:
             start = lambda index: self._branch(op, index, fn, given[index])  # noqa: E731  # one of three
         else:
-            start = lambda index: order(run, f"{op}.{index}", fn, (given[index],), {})  # noqa: E731  # one of three
+            start = lambda index: order(run, f"{op}.{index}", fn, (given[index],), {}, _name(name, given[index]))  # noqa: E731  # one of three
         group = Group(run, op, len(given), start, concurrency, completion)
         group.begin()
         return group
 
+    @overload
+    def parallel(  # pyright: ignore[reportOverlappingOverload]  # a list of one type, a tuple of several: as asyncio.gather
+        self,
+        a: Branch[T1],
+        b: Branch[T2],
+        /,
+        *,
+        concurrency: int | None = ...,
+    ) -> Operation[tuple[T1, T2]]: ...
+    @overload
+    def parallel(
+        self,
+        a: Branch[T1],
+        b: Branch[T2],
+        c: Branch[T3],
+        /,
+        *,
+        concurrency: int | None = ...,
+    ) -> Operation[tuple[T1, T2, T3]]: ...
+    @overload
+    def parallel(
+        self,
+        a: Branch[T1],
+        b: Branch[T2],
+        c: Branch[T3],
+        d: Branch[T4],
+        /,
+        *,
+        concurrency: int | None = ...,
+    ) -> Operation[tuple[T1, T2, T3, T4]]: ...
+    @overload
+    def parallel(
+        self,
+        a: Branch[T1],
+        b: Branch[T2],
+        c: Branch[T3],
+        d: Branch[T4],
+        e: Branch[T5],
+        /,
+        *,
+        concurrency: int | None = ...,
+    ) -> Operation[tuple[T1, T2, T3, T4, T5]]: ...
     @overload
     def parallel(self, *branches: Body[T] | Awaitable[T], concurrency: int | None = ...) -> Operation[list[T]]: ...
     @overload
@@ -116,7 +201,8 @@ class Branching(Scope):
         self, *branches: Any, concurrency: int | None = None, completion: Completion | None = None
     ) -> Operation[Any]:
         """Do all branches at once. A branch is an async function of (ctx) with operations of its own, a function
-        without arguments (a step), or an awaitable, such as an operation. Results and errors as in ``map``."""
+        without arguments (a step), or an awaitable, such as an operation. Results and errors as in ``map``; like
+        asyncio.gather it gives a list, which to type checkers is a tuple as far as five branches."""
         run, op = self._run, self._next()
         coroutines = [branch for branch in branches if asyncio.iscoroutine(branch)]
         run.loop.expect(coroutines)
@@ -136,6 +222,18 @@ class Branching(Scope):
             group.add_done_callback(lambda _: [coroutine.close() for coroutine in coroutines])
         group.begin()
         return group
+
+    def branch(self, fn: Body[T], *args: Any) -> Operation[T]:
+        """Begin one branch: an async function of (ctx, *args) with operations of its own, numbered under this one. It
+        gives what the function returns, runs on beside what follows, and can be cancelled."""
+        if durable_name(fn) is not None or not describe(fn).branch:
+            raise InvalidInput(
+                f"ctx.branch takes an async function whose first parameter is a ctx, not {fn!r}; ctx.call takes "
+                "everything else"
+            )
+        from .context import Context
+
+        return cast("Operation[T]", self._run.loop.create_task(fn(Context(self._run, f"{self._next()}."), *args)))
 
     def _branch(self, op: str, index: int, fn: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         from .context import Context

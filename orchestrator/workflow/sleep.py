@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
-from ...state.errors import TimedOut
-from ...state.quantities import Duration, milliseconds
+from ...state.errors import InvalidInput, TimedOut
+from ...state.quantities import Duration, count, milliseconds
+from ..resilience import Policy, Retry
+from .naming import named, text
 from .operation import Waiting
 from .scope import Scope
-from .step import order
-from .targets import describe
+from .step import order, policy_of
+from .targets import NOTHING, describe
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -32,23 +33,35 @@ class Sleeping(Scope):
 
     __slots__ = ()
 
-    def sleep(self, duration: Duration) -> Sleep:
-        """Wait durably: "30s", "3d", seconds, or a timedelta. The process need not live meanwhile."""
+    def sleep(self, duration: Duration, *, name: str = "") -> Sleep:
+        """Wait durably: "30s", "3d", seconds, or a timedelta. The process need not live meanwhile. ``name`` is shown to
+        people, and identifies the sleep on replay."""
         run = self._run
-        sleep = Sleep(run, self._next(), "")
+        sleep = Sleep(run, self._next(), text(name, "the name of a sleep"))
         run.open(sleep)
         sleep.due(run.began(sleep.op) + milliseconds(duration))
         return sleep
+
+
+class Polling(Sleeping):
+    """The part of a context that waits until something is so."""
+
+    __slots__ = ()
 
     @overload
     def until(
         self,
         fn: Callable[..., Awaitable[T]],
         *args: Any,
+        done: Callable[[T], object],
+        state: Any = ...,
         every: Duration = ...,
         factor: float = ...,
         most: Duration = ...,
         timeout: Duration | None = ...,
+        tries: int | None = ...,
+        name: str | None = ...,
+        retry: Retry | None = ...,
         **kwargs: Any,
     ) -> Coroutine[Any, Any, T]: ...
     @overload
@@ -56,29 +69,102 @@ class Sleeping(Scope):
         self,
         fn: Callable[..., T],
         *args: Any,
+        done: Callable[[T], object],
+        state: Any = ...,
         every: Duration = ...,
         factor: float = ...,
         most: Duration = ...,
         timeout: Duration | None = ...,
+        tries: int | None = ...,
+        name: str | None = ...,
+        retry: Retry | None = ...,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def until(
+        self,
+        fn: Callable[..., Awaitable[T | None]],
+        *args: Any,
+        every: Duration = ...,
+        factor: float = ...,
+        most: Duration = ...,
+        timeout: Duration | None = ...,
+        tries: int | None = ...,
+        name: str | None = ...,
+        retry: Retry | None = ...,
+        **kwargs: Any,
+    ) -> Coroutine[Any, Any, T]: ...
+    @overload
+    def until(
+        self,
+        fn: Callable[..., T | None],
+        *args: Any,
+        every: Duration = ...,
+        factor: float = ...,
+        most: Duration = ...,
+        timeout: Duration | None = ...,
+        tries: int | None = ...,
+        name: str | None = ...,
+        retry: Retry | None = ...,
         **kwargs: Any,
     ) -> Coroutine[Any, Any, T]: ...
     def until(
         self,
         fn: Callable[..., Any],
         *args: Any,
+        done: Callable[[Any], object] | None = None,
+        state: Any = NOTHING,
         every: Duration = "5s",
         factor: float = 1.0,
         most: Duration = "1h",
         timeout: Duration | None = None,
+        tries: int | None = None,
+        name: str | None = None,
+        retry: Retry | None = None,
         **kwargs: Any,
     ) -> Coroutine[Any, Any, Any]:
-        """Call ``fn`` as a step until it returns something true, and return that. Pauses begin with ``every``
-        and grow by ``factor`` up to ``most``. Raises TimedOut when ``timeout`` would pass before the next try."""
+        """Call ``fn`` as a step until it returns something true, or something that is ``done``, and return that.
+
+        With ``state`` each try is ``fn(state, *args)``, and what it returns is the state of the next; ``done`` then has
+        to say when it is enough. Pauses begin with ``every`` and grow by ``factor`` up to ``most``. Raises TimedOut
+        when ``timeout`` would pass before the next try, or after so many ``tries``. ``name`` (default: the function's)
+        identifies the tries, ``retry`` is how each is made. Arguments for ``fn`` of these same names go through
+        ``functools.partial``.
+        """
         if not 0 <= factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
-        polls = Polls(self._run, f"{self._next()}.")
+        if state is not NOTHING and done is None:
+            raise InvalidInput("with state, say when it is done: ctx.until(fn, state=…, done=lambda state: …)")
+        policy = None if retry is None else policy_of(self._run, fn, retry)
         longest = milliseconds(most)
-        return polls.poll(fn, args, kwargs, min(milliseconds(every), longest), factor, longest, timeout)
+        asked = Question(
+            fn, args, kwargs, bool if done is None else done, state,
+            name=describe(fn).name if name is None else named(name, "the name of what ctx.until calls"),
+            policy=policy,
+            pause=min(milliseconds(every), longest),
+            factor=factor,
+            most=longest,
+            within=timeout,
+            tries=None if tries is None else count(tries, 1, "tries"),
+        )  # fmt: skip
+        return Polls(self._run, f"{self._next()}.").poll(asked)
+
+
+class Question(NamedTuple):
+    """What one ``until`` asks, and how often; times in milliseconds."""
+
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    done: Callable[[Any], object]
+    state: Any
+    name: str
+    policy: Policy | None
+    pause: float
+    factor: float
+    most: int
+    within: Duration | None
+    tries: int | None
 
 
 class Polls(Sleeping):
@@ -86,23 +172,19 @@ class Polls(Sleeping):
 
     __slots__ = ()
 
-    async def poll(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        pause: float,
-        factor: float,
-        most: int,
-        within: Duration | None,
-    ) -> Any:
-        run = self._run
-        deadline = None if within is None else run.began(self._prefix[:-1]) + milliseconds(within)
+    async def poll(self, asked: Question) -> Any:
+        run, state, pause, tried = self._run, asked.state, asked.pause, 0
+        deadline = None if asked.within is None else run.began(self._prefix[:-1]) + milliseconds(asked.within)
         while True:
-            value = await order(run, self._next(), fn, args, kwargs)
-            if value:
+            args = asked.args if state is NOTHING else (state, *asked.args)
+            value = await order(run, self._next(), asked.fn, args, asked.kwargs, asked.name, asked.policy)
+            if asked.done(value):
                 return value
+            tried += 1
+            if tried == asked.tries:
+                raise TimedOut(f"{asked.name!r} was not true after {tried} tries")
             if deadline is not None and run.timers.now + pause > deadline:
-                raise TimedOut(f"{describe(fn).name!r} was not true within {within}")
+                raise TimedOut(f"{asked.name!r} was not true within {asked.within}")
             await self.sleep(pause / 1000)
-            pause = min(pause * factor, most)
+            pause = min(pause * asked.factor, asked.most)
+            state = state if state is NOTHING else value

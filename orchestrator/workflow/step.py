@@ -95,6 +95,24 @@ def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     return fingerprints.of(args, kwargs)
 
 
+def policy_of(
+    run: Run,
+    fn: Callable[..., Any],
+    retry: Retry | None,
+    timeout: Duration | None = None,
+    breaker: Breaker | None = None,
+    at_most_once: bool = False,
+) -> Policy:
+    """The policy of a call of ``fn``: what is given, else its own, else the workflow's."""
+    base = describe(fn).policy or run.policy
+    return Policy(
+        retry or base.retry,
+        base.timeout if timeout is None else timeout,
+        breaker or base.breaker,
+        at_most_once or base.at_most_once,
+    )
+
+
 class Stepping(Scope):
     """The part of a context that calls functions."""
 
@@ -157,11 +175,5 @@ class Stepping(Scope):
             name = named(name, "a step's name (None: the function's)")
         policy: Policy | None = None
         if retry is not None or timeout is not None or at_most_once or breaker is not None:
-            base = describe(fn).policy or self._run.policy
-            policy = Policy(
-                retry or base.retry,
-                base.timeout if timeout is None else timeout,
-                breaker or base.breaker,
-                at_most_once or base.at_most_once,
-            )
+            policy = policy_of(self._run, fn, retry, timeout, breaker, at_most_once)
         return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint)

@@ -16,8 +16,8 @@ from types import CodeType
 log = logging.getLogger("overwinter")
 
 OPERATIONS = frozenset(
-    {"approve", "call", "callback", "child", "delete", "get", "keys", "map", "parallel", "put", "read", "sleep", "step"}
-    | {"until", "wait_for"}
+    {"approve", "branch", "call", "callback", "child", "delete", "get", "keys", "map", "parallel", "put", "read"}
+    | {"sleep", "step", "until", "wait_for"}
 )
 """Methods of a context and its state whose result says nothing until it is awaited."""
 

@@ -285,7 +285,7 @@ def test_a_callback_may_fail_or_fall_silent() -> None:
     error = {"kind": "remote.Broken", "message": "out of paper"}
     world.mail({"type": "callback", "op": "0", "secret": secret, "error": error})
     world.run()
-    assert world.value == ["CallbackFailed: out of paper", "TimedOut: callback 'job' sent no heartbeat within 1m"]
+    assert world.value == ["CallbackFailed: out of paper", "HeartbeatLost: callback 'job' sent no heartbeat within 1m"]
 
 
 def test_tokens_are_checked() -> None:
@@ -443,9 +443,12 @@ def test_results_tell_of_each_branch() -> None:
     assert all_[1].index == 1 and isinstance(all_[1].error, ValueError) and len(all_[1:3]) == 2
     with pytest.raises(ValueError, match="1 is odd"):
         _ = all_[1].value
-    assert [outcome.status for outcome in first] == ["succeeded", "cancelled", "cancelled"]
-    with pytest.raises(LookupError):
+    assert [outcome.status for outcome in first] == ["succeeded", "not_started", "not_started"]
+    with pytest.raises(LookupError, match="branch 1 was not started"):
         _ = first[1].value
+    assert (all_.reason, first.reason, first.value) == ("all_ended", "enough_succeeded", 2)
+    with pytest.raises(LookupError, match="none of 0 branches"):
+        _ = Results[int]([]).value
 
 
 @pytest.mark.parametrize(
@@ -473,11 +476,13 @@ def test_a_missed_rule_carries_what_was_reached() -> None:
         try:
             await ctx.map(even, [2, 1, 3, 4], concurrency=1, completion=Completion.at_least(3))
         except CompletionFailed as missed:
-            return [missed.results.values, [outcome.status for outcome in missed.results], str(missed)]
+            told = missed.results
+            return [told.values, [outcome.status for outcome in told], str(missed), told.reason]
         return []
 
-    values, statuses, text = World(flow).run().value
-    assert values == [2] and statuses == ["succeeded", "failed", "failed", "cancelled"]
+    values, statuses, text, reason = World(flow).run().value
+    assert values == [2] and statuses == ["succeeded", "failed", "failed", "not_started"]
+    assert reason == "too_many_failed"
     assert text == "Completion.at_least(3) can't be met: 1 of 4 succeeded, 2 failed"
 
 

@@ -27,6 +27,22 @@ def nothing() -> float:
     return 1.0
 
 
+def maybe(n: int) -> str | None:
+    return str(n)
+
+
+def one(text: str) -> bool:
+    return text == "1"
+
+
+async def soon(n: int) -> bytes | None:
+    return b"n"
+
+
+def count(n: int) -> int:
+    return n + 1
+
+
 async def visit(ctx: Context, n: int) -> str:
     return await ctx.step(slow, n)
 
@@ -73,10 +89,23 @@ async def flow(ctx: Context) -> None:
     assert_type(await ctx.map(Served(), [1]), list[float])
     assert_type(await ctx.map(slow, [1], completion=Completion.first()), Results[str])
     assert_type((await ctx.map(slow, [1], completion=Completion.first())).values, list[str])
-    assert_type(await ctx.parallel(branch, branch), list[int])
-    assert_type(await ctx.parallel(ctx.step(slow, 1), ctx.step(slow, 2)), list[str])
-    assert_type(await ctx.parallel(nothing, nothing), list[float])
+    assert_type(await ctx.map(slow, [1], name="one"), list[str])
+    assert_type(await ctx.map(quick, [1], name=lambda n: f"one {n}"), list[bytes])
+    assert_type((await ctx.map(slow, [1], completion=Completion.first())).value, str)
+    assert_type(await ctx.parallel(branch, branch), tuple[int, int])
+    assert_type(await ctx.parallel(ctx.step(slow, 1), ctx.step(quick, 2), branch), tuple[str, bytes, int])
+    assert_type(await ctx.parallel(branch, ctx.step(quick, 2), nothing, branch), tuple[int, bytes, float, int])
+    assert_type(await ctx.parallel(*[ctx.step(slow, 1), ctx.step(slow, 2)]), list[str])
+    assert_type(await ctx.parallel(nothing), list[float])
+    assert_type(await ctx.parallel(nothing, nothing, completion=Completion.first()), Results[float])
+    assert_type(await ctx.branch(visit, 1), str)
     assert_type(await ctx.until(slow, 1, every="1s"), str)
+    assert_type(await ctx.until(maybe, 1, every="1s", tries=3, name="perhaps"), str)
+    assert_type(await ctx.until(soon, 1, every="1s", retry=Retry(attempts=1)), bytes)
+    assert_type(await ctx.until(slow, 1, done=one), str)
+    assert_type(await ctx.until(count, state=2, done=lambda n: n > 2), int)
+    assert_type(await ctx.call("kid", 1, output=bool), bool)
+    assert_type(await ctx.child("kid", 1, output=bool), bool)
     assert_type(await ctx.state.get("k", type=int), int | None)
     both = await asyncio.gather(ctx.step(slow, 1), ctx.step(quick, 1))
     assert_type(both, tuple[str, bytes])
