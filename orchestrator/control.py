@@ -7,44 +7,33 @@ an engine and takes it up itself. Errors: UnknownExecution, AlreadyFinished, Inv
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..state.codec import mended
-from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, StoreCorrupt, Unfit, UnknownExecution
+from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unfit, UnknownExecution
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
-from ..state.whole import GAP
 from . import failures, keys, tokens
 from .attributes import storable
-from .clock import SharedClock
 from .decider import Fact
 from .delivery import mail_of
 from .door import refuse_deaf
-from .entries import decode, decode_all, resolve, shown_anyway
 from .moving import refuse_moved
 from .proving import prove
+from .reading import Reading
 
-_LOOKED_BACK = 1000
-"""Entries before the end in which the completion of a callback is looked for, when it comes again."""
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
-PAGE = 100  # entries read at once; one has 256 KB at the most
-_REVIVES = {"failed": ("retry",), "stuck": ("resumed", "terminated")}
-"""Mail by which an execution of that status goes on."""
 
 
-class Control:
+class Control(Reading):
     """Signals, decisions and verbs for executions in ``store``."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
-        self._clock = SharedClock()
+        super().__init__(store)
         self._prepared = False
-
-    def clock(self) -> int:
-        return self._clock()
 
     async def prepare(self) -> None:
         """Before anything is sent: it may be taken in here, and bears the time that all processes go by."""
@@ -123,52 +112,10 @@ class Control:
     async def _proven(self, token: str) -> tokens.Token:
         read = tokens.parse(token)
         await self.prepare()
-        await prove(self.store, await self._head(read.execution), read)
+        await prove(self.store, await self.show(read.execution), read)
         return read
 
-    async def _completed(self, id: str, op: str) -> bool:
-        """Whether the callback was completed not long before the end."""
-        head = await self._head(id)
-        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
-        return any(fact["type"] == "callback" and fact.get("op") == op for fact in map(decode, texts))
-
     # -- approvals -----------------------------------------------------------------------------------
-
-    async def approvals(self, id: str) -> list[Fact]:
-        """Open approvals: the ``ordered`` entries (op, what, role, digest, until, at, data) not yet decided."""
-        waiting = await self.proposals(id)
-        await resolve(self.store, id, waiting)
-        return waiting
-
-    async def proposals(self, id: str) -> list[Fact]:
-        """The same without what of them lies in blobs (``resolve`` puts it back)."""
-        head = await self._head(id)
-        if head.status in FINAL:
-            return []
-        opened: dict[str, Fact] = {}
-        async for fact in self._facts(id, head.base - 1):
-            if fact["type"] == "ordered" and fact.get("kind") == "approval":
-                opened[fact["op"]] = fact
-            elif fact["type"] in ("decided", "checkpoint"):
-                opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
-        decided = await self._decisions(id) if opened else []
-        made = {(fact.get("op"), fact.get("digest", "")) for fact in decided}
-        now = self.clock()
-        waiting = [fact for op, fact in opened.items() if (op, fact.get("digest", "")) not in made]
-        return [fact for fact in waiting if (fact.get("until") or now + 1) > now]
-
-    async def _decisions(self, id: str) -> list[Fact]:
-        """Those that were made and that nobody has taken up yet."""
-        _, waiting = await self.store.mailbox(id)
-        return [decode(text) for text in waiting if _type_of(text) == "decided"]
-
-    async def was_decided_by(self, id: str, event: str) -> bool:
-        """Whether the decision that came as that event was taken, not too long before the end."""
-        head = await self._head(id)
-        if any(fact.get("event") == event for fact in await self._decisions(id)):
-            return True
-        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
-        return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 
     async def decide(
         self,
@@ -205,6 +152,14 @@ class Control:
             raise AlreadyFinished(f"the approval {op!r} of {id} has been decided already; read what it came to")
         return op
 
+    async def approve(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
+        """``decide`` in favour. Returns the op."""
+        return await self.decide(id, op, True, by=by, reason=reason, digest=digest)
+
+    async def deny(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
+        """``decide`` against. Returns the op."""
+        return await self.decide(id, op, False, by=by, reason=reason, digest=digest)
+
     # -- verbs ---------------------------------------------------------------------------------------
 
     async def cancel(self, id: str, *, by: str = "", reason: str = "", event_id: str = "", source: str = "") -> None:
@@ -235,7 +190,7 @@ class Control:
         await self.prepare()
         fact: Fact = {"type": _FACT_OF[action], "at": self.clock(), "by": by, "reason": reason}
         if action == "retry":
-            head = await self._head(id)
+            head = await self.show(id)
             if head.status != "failed":
                 raise InvalidInput(f"only a failed execution can be retried; {id} is {head.status}")
             op = (await self.ending(head)).get("error", {}).get("op")
@@ -284,53 +239,6 @@ class Control:
             if cursor is None:
                 return done
 
-    # -- reading -------------------------------------------------------------------------------------
-
-    async def entries(self, id: str, after: int = 0) -> AsyncIterator[Fact]:
-        """The journal from ``after`` on, blobs in place."""
-        async for fact in self._facts(id, after):
-            await resolve(self.store, id, [fact])
-            yield fact
-
-    async def _facts(self, id: str, after: int) -> AsyncIterator[Fact]:
-        while True:
-            texts = await self.store.history(id, after, PAGE)
-            for number, text in enumerate(texts, after + 1):
-                yield shown_anyway(text, number)
-            after += len(texts)
-            if len(texts) < PAGE:
-                return
-
-    async def ending(self, head: Head) -> Fact:
-        """The final entry of an ended execution."""
-        facts = decode_all(await self.store.history(head.id, head.length - 1, 1) or [GAP], head.length)
-        await resolve(self.store, head.id, facts)
-        return facts[0]
-
-    async def at_rest(self, id: str) -> Head | None:
-        """The head when it has ended or is stuck, and nobody has asked it to go on since; otherwise None."""
-        head = await self._head(id)
-        if head.status in _REVIVES:
-            asked = [fact async for fact in self._asked(id)]
-            head = await self._head(id)  # read last: it shows what was taken up meanwhile
-            if any(fact in _REVIVES.get(head.status, ()) for fact in asked):
-                return None
-        return head if head.status in (*FINAL, "stuck") else None
-
-    async def _asked(self, id: str) -> AsyncIterator[str]:
-        """The types of what waits in the control lane, however much of it: verbs come after whatever came before."""
-        after = 0
-        while mails := await self.store.mail(id, 0, after):
-            for mail in mails:
-                yield _type_of(mail.body)
-            after = mails[-1].seq
-
-    async def _head(self, id: str) -> Head:
-        head = await self.store.head(id) if can_exist(id) else None
-        if head is None:
-            raise UnknownExecution(f"there is no execution {id!r} in this store; `overwinter ps` lists what there is")
-        return head
-
     async def _send(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         accepted = await self._post(id, mail, reopen=reopen) if can_exist(id) else Accepted(Answer.MISSING, None)
         if accepted.answer is Answer.MISSING:
@@ -339,14 +247,6 @@ class Control:
             status = accepted.head.status if accepted.head is not None else "over"
             raise AlreadyFinished(f"{id} is {status}; nothing more can be sent to it")
         return accepted
-
-
-def _type_of(mail: str) -> str:
-    """The type of a fact in the mailbox; "" when it can't be read, which is for whoever takes it up to say."""
-    try:
-        return str(decode(mail)["type"])
-    except StoreCorrupt:
-        return ""
 
 
 def error_of(fact: Fact) -> Exception:

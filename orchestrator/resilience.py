@@ -65,7 +65,7 @@ class Retry:
         if self.jitter not in (True, False, "full"):
             raise ValueError('jitter is True (half to whole), "full" (nothing to whole) or False')
         for what, classes in (("final", self.final), ("retry", self.retry)):
-            if not isinstance(classes, tuple) or not all(map(_is_error, classes)):
+            if not isinstance(classes, tuple) or not all(map(_is_error, classes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
                 raise ValueError(f"{what} is a tuple of error classes, like {what}=(KeyError,)")
         if not 0 <= self.factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")

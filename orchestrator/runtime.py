@@ -13,7 +13,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ..state.codec import decoder, stored
 from ..state.errors import (
@@ -40,6 +40,7 @@ from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .door import refuse_unfit
 from .engine import Engine
+from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .replies import ReplySearch
 from .sessions import Sessions
@@ -49,32 +50,12 @@ from .threads import Threads
 from .vitals import show_vitals
 from .waiting import heard, outdated
 
+if TYPE_CHECKING:
+    from .workflow.targets import Body, Served
+
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
 REMEMBERED = 4096
-
-
-class Handle(NamedTuple):
-    """A started execution. ``created`` is False when the id had been started before."""
-
-    runtime: Runtime
-    id: str
-    created: bool
-
-    async def result(self, timeout: Duration | None = None) -> Any:
-        return await self.runtime.result(self.id, timeout)
-
-
-class Sent(NamedTuple):
-    """A message that is durable in a session's mailbox."""
-
-    runtime: Runtime
-    execution: str
-    id: str
-    duplicate: bool
-
-    async def reply(self, timeout: Duration | None = None) -> Any:
-        return await self.runtime.reply(self.execution, self.id, timeout)
 
 
 class Runtime(Control):
@@ -165,7 +146,17 @@ class Runtime(Control):
 
     # -- starting ------------------------------------------------------------------------------------
 
-    async def start(self, function: object, input: Any = None, *, id: str | None = None, by: str = "") -> Handle:
+    @overload
+    async def start(
+        self, function: Served[T], input: Any = ..., *, id: str | None = ..., by: str = ...
+    ) -> Handle[T]: ...
+    @overload
+    async def start(self, function: Body[T], input: Any = ..., *, id: str | None = ..., by: str = ...) -> Handle[T]: ...
+    @overload
+    async def start(
+        self, function: object, input: Any = ..., *, id: str | None = ..., by: str = ...
+    ) -> Handle[Any]: ...
+    async def start(self, function: Any, input: Any = None, *, id: str | None = None, by: str = "") -> Handle[Any]:
         """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
         same input again is the same start. Raises UnknownFunction, InvalidInput, AlreadyExists."""
         self._life.check()
@@ -184,7 +175,15 @@ class Runtime(Control):
             await check_same(self.store, accepted, value)
         return Handle(self, id, created)
 
-    async def send(self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent:
+    @overload
+    async def send(
+        self, agent: Served[T], session: str, content: Any, *, id: str | None = ..., by: str = ...
+    ) -> Sent[T]: ...
+    @overload
+    async def send(
+        self, agent: object, session: str, content: Any, *, id: str | None = ..., by: str = ...
+    ) -> Sent[Any]: ...
+    async def send(self, agent: Any, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent[Any]:
         """Put a message into an agent session, which is created by its first message. ``id`` makes it
         arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that
         of a run or a workflow."""
@@ -314,7 +313,7 @@ class Runtime(Control):
         return await self.ending(head) | {"function": head.function}
 
     async def _look_for_reply(self, search: ReplySearch, execution: str) -> Fact | None:
-        reply = await search.look((await self._head(execution)).length)
+        reply = await search.look((await self.show(execution)).length)
         if reply is not None:
             return reply
         ending = await self._look_for_end(execution)

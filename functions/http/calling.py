@@ -15,7 +15,7 @@ from .problem import Refused
 from .service import Call, single
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Sent
+    from ...orchestrator.handles import Sent
 
 CONVERSATION = 30.0  # seconds that a message waits for its reply when the sender does not say
 
@@ -69,7 +69,7 @@ async def send_message(call: Call) -> Answer:
     return answer_of(outcome, message_url(sent.execution, sent.id), pending)
 
 
-async def _sent(call: Call, agent: str, session: str) -> Sent:
+async def _sent(call: Call, agent: str, session: str) -> Sent[Any]:
     message = await _message(call)  # not kept while the reply is waited for
     return await call.runtime.send(agent, session, message.content, id=message.id, by=call.by(message.by))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from overwinter.orchestrator.decider import Fact
-from overwinter.orchestrator.runtime import Handle
+from overwinter.orchestrator.handles import Handle
 from overwinter.orchestrator.settings import Settings
 from overwinter.state.records import FINAL
 from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
@@ -42,7 +42,7 @@ class Bench:
         await process.start()
         return process
 
-    async def start(self, process: Process, function: str, id: str, input: Any = None) -> Handle:
+    async def start(self, process: Process, function: str, id: str, input: Any = None) -> Handle[Any]:
         """Start an execution through the process."""
         return await process.call(lambda runtime: runtime.start(function, input, id=id))
 

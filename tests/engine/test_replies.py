@@ -59,7 +59,7 @@ def test_a_wait_reads_what_is_new_alone() -> None:
         async with Runtime([echo, slow], "memory://") as runtime:
             for number in range(200):
                 await within((await runtime.send(echo, "c", str(number))).reply())
-            length = (await runtime._head("echo/c")).length  # how much there is to read
+            length = (await runtime.show("echo/c")).length  # how much there is to read
             read = 0
             history = runtime.store.history
 

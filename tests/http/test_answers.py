@@ -215,7 +215,7 @@ def test_an_event_that_was_taken_is_taken_when_it_comes_again(kind: str, ended: 
             if kind in ("heartbeat", "go", "call.asks"):
                 await runtime.terminate("x")
             async with asyncio.timeout(20):
-                while (await runtime._head("x")).status not in FINAL:  # noqa: ASYNC110  # no event tells
+                while (await runtime.show("x")).status not in FINAL:  # noqa: ASYNC110  # no event tells
                     await asyncio.sleep(0.005)
         assert (await sends(client, sent)).status_code == 202
         assert (await sends(client, sent, event("nobody", 1, "n"))).status_code == 202

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, assert_type
 
+from overwinter import Agent, Runtime, arun, run
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.workflow.approval import Approval
@@ -115,6 +116,16 @@ async def flow(ctx: Context) -> None:
         assert_type(group.create_task(ctx.step(quick, 1)).result, Any)  # type: ignore[assert-type]  # only that it may be passed
     ctx.step(slow, "x")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]  # what is no int is refused
     await ctx.checkpoint()
+
+
+async def outside(runtime: Runtime, desk: Agent[int]) -> None:
+    assert_type(await (await runtime.start(kid, 1)).result(), bool)
+    assert_type(await (await runtime.start(desk, "hello")).result(), int)
+    assert_type(await (await runtime.start("kid", 1)).result(), Any)
+    assert_type(await (await runtime.send(desk, "c-1", "hello")).reply(), int)
+    assert_type(await (await runtime.send("desk", "c-1", "hello")).reply(), Any)
+    assert_type(run(kid, 1), bool)
+    assert_type(await arun(desk, "hello"), int)
 
 
 def test_all_of_it_can_be_asked_for() -> None:

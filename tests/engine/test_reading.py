@@ -1,0 +1,77 @@
+"""What a runtime tells of executions, and its two words for a decision."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from overwinter import Context, Denied, Runtime, workflow
+from overwinter.orchestrator.decider import Fact
+from overwinter.state.errors import InvalidInput, UnknownExecution
+
+
+def price(item: str) -> int:
+    return len(item)
+
+
+@workflow
+async def ask(ctx: Context, item: str) -> str:
+    costs = await ctx.step(price, item)
+    try:
+        approval = await ctx.approve(f"buy {item}", data=costs)
+    except Denied as denied:
+        return f"denied by {denied.by}: {denied.reason}"
+    return f"approved by {approval.by}"
+
+
+def test_approve_deny_list_show_history() -> None:
+    async def main() -> None:
+        async with Runtime([ask], "memory://") as runtime:
+            one, other = [await runtime.start(ask, item, id=item) for item in ("lamp", "cat")]
+            while {head.status for head in await runtime.list()} != {"waiting"}:  # noqa: ASYNC110  # no event tells
+                await asyncio.sleep(0.005)
+            assert [head.id for head in await runtime.list(status="waiting", prefix="l")] == ["lamp"]
+            (proposal,) = await runtime.approvals("lamp")
+            assert await runtime.approve("lamp", by="ana", digest=proposal["digest"]) == proposal["op"]
+            await runtime.deny("cat", by="bob", reason="no pets")
+            assert await one.result() == "approved by ana"
+            assert await other.result() == "denied by bob: no pets"
+            assert (await runtime.show("lamp")).status == "completed"
+            whole: list[Fact] = list(await runtime.history("lamp"))
+            assert [fact["type"] for fact in whole] == ["start", "step", "ordered", "decided", "completed"]
+            assert list(await runtime.history("lamp", 1, 2)) == whole[1:3]
+            assert not await runtime.history("lamp", 0, 0) and not await runtime.history("lamp", 99)
+            assert len(await runtime.list(function="ask")) == 2 and not await runtime.list(function="other")
+            assert [head.id for head in await runtime.list(limit=1)] == ["cat"]
+
+    asyncio.run(main())
+
+
+def test_pages_are_read_on() -> None:
+    async def main() -> None:
+        async with Runtime([ask], "memory://") as runtime:
+            for number in range(120):
+                await runtime.start(ask, "x", id=f"x{number}")
+            assert len(await runtime.list(limit=115)) == 115
+            assert len(await runtime.list(limit=1000)) == 120
+
+    asyncio.run(main())
+
+
+def test_what_is_asked_wrongly_is_refused() -> None:
+    async def main() -> None:
+        async with Runtime([ask], "memory://") as runtime:
+            anything: Any = runtime
+            with pytest.raises(InvalidInput, match="no status 'done'; it is one of pending"):
+                await runtime.list(status="done")
+            for reading in (runtime.show, runtime.history, runtime.approvals):
+                with pytest.raises(UnknownExecution, match="no execution 'nobody'"):
+                    await reading("nobody")
+            for wrong in ({"limit": -1}, {"limit": "x"}, {"after": -1}):
+                await runtime.start(ask, "x", id="x")
+                with pytest.raises((InvalidInput, ValueError)):
+                    await anything.history("x", **wrong)
+
+    asyncio.run(main())
