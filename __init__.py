@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .functions.model.scripted import Scripted, call
     from .functions.tool import tool
     from .functions.workflow import workflow
+    from .orchestrator.extensions import Extension, Notice
     from .orchestrator.performing import current_call
     from .orchestrator.resilience import Breaker, Retry
     from .orchestrator.running import arun, run
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
     from .state.errors import (
+        CallbackFailed,
+        CompletionFailed,
         Denied,
         ExecutionFailed,
         Final,
+        HeartbeatLost,
+        InDoubt,
         InvalidInput,
+        LimitExceeded,
         OverwinterError,
         Retryable,
+        StepFailed,
         TimedOut,
     )
 
@@ -38,6 +45,7 @@ _HOMES = {
         "functions.model.scripted": "Scripted call",
         "functions.tool": "tool",
         "functions.workflow": "workflow",
+        "orchestrator.extensions": "Extension Notice",
         "orchestrator.performing": "current_call",
         "orchestrator.resilience": "Breaker Retry",
         "orchestrator.running": "arun run",
@@ -45,14 +53,16 @@ _HOMES = {
         "orchestrator.settings": "Settings",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
-        "state.errors": "Denied ExecutionFailed Final InvalidInput OverwinterError Retryable TimedOut",
+        "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"
+        " InvalidInput LimitExceeded OverwinterError Retryable StepFailed TimedOut",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
-    "Agent", "Breaker", "Completion", "Context", "Denied", "ExecutionFailed", "Final", "History", "InvalidInput",
-    "Limits", "OverwinterError", "Retry", "Retryable", "Runtime", "Scripted", "Settings", "TimedOut", "arun",
+    "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
+    "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits", "Notice",
+    "OverwinterError", "Retry", "Retryable", "Runtime", "Scripted", "Settings", "StepFailed", "TimedOut", "arun",
     "call", "current_call", "run", "tool", "workflow",
 ]  # fmt: skip
 

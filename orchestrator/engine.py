@@ -149,7 +149,10 @@ class Engine:
 
     def append(self, change: Change) -> asyncio.Future[Appended]:
         append = self.store.append(change)
-        return append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
+        future = append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
+        if self.performer.extensions:
+            future.add_done_callback(self.performer.extensions.after(change))
+        return future
 
     def token(self) -> str:
         """What names one commit among all commits of all processes."""

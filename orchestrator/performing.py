@@ -22,6 +22,7 @@ from . import failures
 from .calling import outcome_of
 from .cutting import Cut
 from .decider import Fact, Invoke
+from .extensions import Extensions
 from .resilience import Breaker, Policy, Retry
 from .threads import Threads
 
@@ -93,6 +94,7 @@ class Performer:
         self._circuits: dict[str, Circuit] = {}
         self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
+        self.extensions: Extensions | None = None
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
@@ -126,11 +128,18 @@ class Performer:
                 attempt -= 1  # nothing was tried
                 failed, pause = refused, refused.retry_after
             else:
+                watched = self.extensions
+                if watched:
+                    watched.begins(execution, call, attempt, started)
                 try:
                     value = await self._attempt(execution, call, attempt)
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
                     failed = self._cut_off(error, call, started) or outcome_of(error)
+                    if watched:
+                        watched.ends(execution, call, attempt, started, self._clock(), _told(failed))
                 else:
+                    if watched:
+                        watched.ends(execution, call, attempt, started, self._clock(), None)
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return
                 pause = self._pause(call.policy, attempt, failed)

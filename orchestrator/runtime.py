@@ -40,6 +40,7 @@ from .decider import Fact, Function
 from .delivery import mail_of, start_mail
 from .door import refuse_unfit
 from .engine import Engine
+from .extensions import Extension, Extensions
 from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .replies import ReplySearch
@@ -61,7 +62,8 @@ REMEMBERED = 4096
 class Runtime(Control):
     """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
     (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``).
-    ``threads`` None: its own; a process that opens one runtime after the other hands the same on.
+    ``extensions`` are told what begins and ends. ``threads`` None: its own; a process that opens one runtime after the
+    other hands the same on.
     It is opened once, by ``async with``; outside of that it raises RuntimeError."""
 
     def __init__(
@@ -72,11 +74,13 @@ class Runtime(Control):
         *,
         clock: Callable[[], int] = wall_clock,
         threads: Threads | None = None,
+        extensions: Iterable[Extension] = (),
     ) -> None:
         super().__init__(store if isinstance(store, Store) else open_store(store))
         self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         self.engine = Engine(self.store, durable, settings, clock=clock, threads=threads)
+        self.engine.performer.extensions = Extensions(extensions, self.engine.active)
         self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
