@@ -150,9 +150,8 @@ class Engine:
     def append(self, change: Change) -> asyncio.Future[Appended]:
         append = self.store.append(change)
         future = append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
-        if self.performer.extensions:
-            future.add_done_callback(self.performer.extensions.after(change))
-        return future
+        extensions = self.performer.extensions
+        return extensions.after(change, future) if extensions else future
 
     def token(self) -> str:
         """What names one commit among all commits of all processes."""

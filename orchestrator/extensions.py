@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from ..state.errors import StoreCorrupt
 from ..state.records import FINAL, Change
@@ -19,6 +20,7 @@ from .entries import decode
 
 log = logging.getLogger("overwinter")
 
+T = TypeVar("T")
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset({"beat", "begun", "observed", "retrying", "sent", "skipped", "checkpoint"})
 """Entries about an operation that do not end it."""
@@ -82,12 +84,14 @@ class Extensions:
         active = self._active.get(execution)
         return "" if active is None else active.function
 
-    def after(self, change: Change) -> Callable[[asyncio.Future[Any]], None]:
-        """What to do when a commit is stored, before anybody goes on from it: what its entries say is told."""
-        function = self._function_of(change.id)
-        return lambda done: None if done.cancelled() or done.exception() else self._committed(function, change)
+    def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
+        """When the commit is stored, and before anybody goes on from it, what its entries say is told."""
+        stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
+        return stored
 
-    def _committed(self, function: str, change: Change) -> None:
+    def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
         for text in change.entries:
             try:
                 fact = decode(text)

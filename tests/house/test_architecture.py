@@ -39,6 +39,7 @@ EDGES = {
     "orchestrator/calling.py": "an error of a user's function may have any __str__",
     "orchestrator/running.py": "what a thread of run raises is raised where it is waited for",
     "orchestrator/effects.py": "a defect of a store under an effect must not hold the execution for ever",
+    "orchestrator/extensions.py": "whoever watches a runtime can't harm it, whatever it raises",
     "orchestrator/performing.py": "whatever a user's function raises is the outcome of its call",
     "orchestrator/quarantine.py": "a defect of a decider must not save what kills its processes from the verdict",
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
