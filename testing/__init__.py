@@ -7,9 +7,10 @@ def test_ticket_survives():
 """
 
 from .clock import Deadlock, VirtualLoop, run_virtual
-from .crash import CrashFailure, Outcome, Report, crash_everywhere
+from .crash import CrashFailure, Outcome, Report, crash_everywhere, simulate
 from .faults import Disturbed, Faults, KillAt, Moment, StoreOfOneProcess, Weather
 from .ledger import Ledger
+from .mirror import Mirror
 from .process import Died, Process
 from .world import Message, Run, World
 
@@ -22,6 +23,7 @@ __all__ = [
     "KillAt",
     "Ledger",
     "Message",
+    "Mirror",
     "Moment",
     "Outcome",
     "Process",
@@ -33,4 +35,5 @@ __all__ = [
     "World",
     "crash_everywhere",
     "run_virtual",
+    "simulate",
 ]

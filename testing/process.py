@@ -129,6 +129,12 @@ class Process:
             self._burial = self._loop.create_task(self._ledger.dies(self.name), context=contextvars.Context())
         self._death.set_result(None)
 
+    def bury(self) -> None:
+        """Nobody looks at it any more: the workflows that it held are let go, without effects."""
+        for activation in self.engine.active.values():
+            activation.decider.close()
+        self.engine.cache.close()
+
     async def die(self, *, noticed: bool = True) -> None:
         """Kill from within: never returns."""
         self.kill(noticed=noticed)

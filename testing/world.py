@@ -53,7 +53,8 @@ class Message(NamedTuple):
 class World:
     """One process at a time serves ``functions`` from a shared store; when it dies, the next one starts.
 
-    ``faults`` makes the faults of each incarnation, given the process's number (from 0).
+    ``faults`` makes the faults of each incarnation, given the process's number (from 0). ``ledger`` is the store, by
+    default one in memory.
     """
 
     def __init__(
@@ -63,8 +64,9 @@ class World:
         settings: Settings,
         faults: Callable[[int, World], Faults] = lambda number, world: Faults(),
         engine: type[Engine] = Engine,
+        ledger: Ledger | None = None,
     ) -> None:
-        self.ledger = Ledger()
+        self.ledger = ledger or Ledger()
         self.processes: list[Process] = []
         self._loop = loop
         self._functions = list(functions)
@@ -101,10 +103,11 @@ class World:
         return self.processes[-1]
 
     def end(self) -> None:
-        """No process runs on."""
+        """No process runs on, and of those that died nothing is left that Python could finalise with a word."""
         self._supervisor.cancel()
         for process in self.processes:
             process.kill()
+            process.bury()
 
     async def call(self, work: Callable[[Runtime], Awaitable[T]]) -> T:
         """Ask the runtime of the living process, again and again until one has answered."""
@@ -197,6 +200,11 @@ class World:
     async def fail(self, token: str, error: str) -> None:
         """Fail the callback of ``token``."""
         await self._effect(lambda runtime: runtime.callback(token, error=error))
+
+    async def heartbeat(self, token: str) -> None:
+        """Say that the outside system is still at work on the callback of ``token``."""
+        beat = self._stable("beat")
+        await self._effect(lambda runtime: runtime.heartbeat(token, event_id=beat, source="world"))
 
     async def cancel(self, id: str) -> None:
         await self._effect(lambda runtime: runtime.cancel(id, by="world"))

@@ -15,9 +15,9 @@ from overwinter.state.dynamodb import DynamoStore
 from overwinter.state.redis import RedisStore
 from overwinter.state.sqlite import SqliteStore
 from overwinter.state.store import Store
+from overwinter.testing.mirror import Mirror
 from overwinter.tests.servers.moto import Moto
 from overwinter.tests.servers.redis import RedisCluster, RedisServer
-from overwinter.tests.sim.mirror import Mirror
 from overwinter.tests.sim.simulation import Simulation
 
 RUNS = int(os.environ.get("OVERWINTER_SIM_STORE_RUNS", "4"))

@@ -1,4 +1,4 @@
-"""The simulator on a real store: every operation is done on the ledger and on the real one, and the answers compared.
+"""Virtual time on a real store: every operation is done on the ledger and on the real one, and the answers compared.
 
 The ledger is the model; it says whether the engine keeps its promises. The real store runs on an event loop of its
 own in another thread, and virtual time stands still while it answers. Two connections share its data, so that what
@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 from zlib import crc32
 
-from overwinter.state.errors import Conflict, StoreError
-from overwinter.state.records import (
+from ..state.errors import Conflict, StoreError
+from ..state.records import (
     EVERYTHING,
     MAIL_BATCH,
     Accepted,
@@ -29,8 +29,8 @@ from overwinter.state.records import (
     Page,
     Value,
 )
-from overwinter.state.store import Store
-from overwinter.testing import Ledger
+from ..state.store import Store
+from .ledger import Ledger
 
 T = TypeVar("T")
 DAY = 24 * 3600 * 1000
