@@ -223,7 +223,7 @@ class Mirror(Ledger):
             if isinstance(real, Dump):
                 got = Dump(real.head, list(real.entries), sorted(real.mail), (), dict(real.blobs))
                 marks = {mark for mark, _ in real.seen}
-                self._compare(id, "seen", set(), set(execution.seen) - marks)
+                self._compare(id, "seen", set[str](), set(execution.seen) - marks)
             self._compare(id, "dump", model._replace(mail=sorted(model.mail)), got)
         counts: dict[str, int] = {}
         for head in self.heads_now():

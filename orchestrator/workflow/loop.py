@@ -268,9 +268,8 @@ class Loop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """What nobody awaited is told to the log, once."""
         error = context.get("exception")
-        late = self.halted and not isinstance(
-            context.get("future"), Task
-        )  # it came when nobody could await it any more
+        task = isinstance(context.get("future"), Task)
+        late = self.halted and not task  # it came when nobody could await it any more
         if isinstance(error, Exception) and not self.quiet and not late:
             log.error("in a workflow: %s", context.get("message"), exc_info=error)
 

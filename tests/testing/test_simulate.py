@@ -131,11 +131,11 @@ def test_on_every_store(
 
 
 def test_a_store_that_answers_otherwise_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def nothing(*_: object, **__: object) -> list[str]:
-        return []
+    async def nothing(*_: object) -> None:
+        return None
 
-    monkeypatch.setattr(SqliteStore, "history", nothing)
-    with pytest.raises(CrashFailure, match=r"history: the store answered \[\]"):
+    monkeypatch.setattr(SqliteStore, "dump", nothing)
+    with pytest.raises(CrashFailure, match=r"s-1: dump: the store answered None"):
         simulate(sold, functions=[sale, clerk], store=lambda: f"sqlite:///{tmp_path / 'x.db'}")
 
 
@@ -164,7 +164,7 @@ async def cleaning(ctx: Context, number: int) -> int:
 
 @workflow
 async def careful(ctx: Context) -> list[Any]:
-    both = await asyncio.gather(ctx.step(refused, 1), ctx.step(patient, 2), return_exceptions=True)
+    both: list[Any] = list(await asyncio.gather(ctx.step(refused, 1), ctx.step(patient, 2), return_exceptions=True))
     try:
         await ctx.map(refused, [1, 2, 3])
     except ValueError:
