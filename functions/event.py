@@ -150,7 +150,7 @@ class CloudEvent:
             "causationid": self.id,
             "correlationid": self.correlationid or self.id,
         }
-        for name in ("traceparent", "partitionkey"):
+        for name in ("traceparent", "tracestate", "partitionkey"):
             if (value := self._text(name)) is not None:
                 extensions[name] = value
         now = datetime.now(UTC)

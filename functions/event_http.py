@@ -4,30 +4,29 @@ What is read is a valid CloudEvent or an InvalidEvent that names the attribute a
 (400 malformed, 413 too large, 415 a form that is not understood). Headers are pairs of bytes, as ASGI gives
 them, or of str, as WSGI does; a header that occurs twice is refused. What is written is read back as an
 equal event in every mode (in binary mode numbers and booleans of extensions become text).
+
+Senders that write headers as they are, Knative's brokers among them, are understood too: what is no valid encoding
+is taken as it stands, and data without a content type is JSON when it reads as JSON. What is written here is always
+encoded. How a message is traced never decides whether its event is taken (``event_tracing``).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote
 
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidEvent
 from .event import SPECVERSION, CloudEvent
+from .event_headers import attributes_of, encoded
 from .event_media import BATCHED, STRUCTURED, charset, essence, is_json, is_text
+from .event_tracing import traceable
 
 Headers = Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]
 
-_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_PRINTABLE = re.compile(r"[\x20-\x7e]*")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-_SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
-_PLAIN = re.compile(r"[!#$&-~]*")  # printable without space, quote and percent: needs no encoding
 _ATTRIBUTES = ("subject", "time", "dataschema")
 
 
@@ -104,12 +103,12 @@ def _read_headers(headers: Headers) -> tuple[Mode, str | None, dict[str, str]]:
         if name == "content-type":
             if content_type is not None:
                 raise InvalidEvent("the header Content-Type occurs twice", attribute="datacontenttype")
-            content_type = raw_value if isinstance(raw_value, str) else raw_value.decode("latin-1")
+            content_type = _value(raw_value)
         elif name.startswith("ce-"):
             attribute = name[3:]
             if attribute in attributes:
                 raise InvalidEvent(f"the header {name} occurs twice", attribute=attribute)
-            attributes[attribute] = raw_value if isinstance(raw_value, str) else raw_value.decode("latin-1")
+            attributes[attribute] = _value(raw_value)
     kind = "" if content_type is None else essence(content_type)
     if kind.startswith("application/cloudevents"):
         if kind == STRUCTURED:
@@ -121,7 +120,12 @@ def _read_headers(headers: Headers) -> tuple[Mode, str | None, dict[str, str]]:
             attribute="datacontenttype",
             status=415,
         )
-    return (Mode.BINARY if attributes else Mode.NONE), content_type, attributes
+    return (Mode.BINARY if attributes else Mode.NONE), content_type or None, attributes
+
+
+def _value(raw: str | bytes) -> str:
+    """A header's value without the white space around it, which is no part of it (RFC 9110, 5.5)."""
+    return (raw if isinstance(raw, str) else raw.decode("latin-1")).strip(" \t")
 
 
 def _check_size(body: bytes, limit: int | None) -> None:
@@ -134,40 +138,21 @@ def _check_size(body: bytes, limit: int | None) -> None:
 
 
 def _binary(content_type: str | None, headers: dict[str, str], body: bytes) -> CloudEvent:
-    attributes = {name: value if _PLAIN.fullmatch(value) else decoded(name, value) for name, value in headers.items()}
-    if "datacontenttype" in attributes:
+    if "datacontenttype" in headers:
         raise InvalidEvent(
             "the header ce-datacontenttype must not be sent; Content-Type carries it",
             attribute="datacontenttype",
         )
-    if body and content_type is None:
-        raise InvalidEvent("Content-Type is missing", attribute="datacontenttype", status=415)
-    return _event(attributes, content_type, _payload(content_type, body) if body else None)
-
-
-def decoded(name: str, value: str) -> str:
-    """A header value as the attribute it stands for: unquoted, then percent-decoded, then read as UTF-8."""
-    if not _PRINTABLE.fullmatch(value):
-        raise InvalidEvent(f"the header ce-{name[:40]} must be percent-encoded ASCII", attribute=name)
-    if value.startswith('"'):
-        quoted = _QUOTED.fullmatch(value)
-        if quoted is None:
-            raise InvalidEvent(f"the header ce-{name} has a quote that is not closed", attribute=name)
-        value = re.sub(r"\\(.)", r"\1", quoted[1])
-    if "%" not in value:
-        return value
-    if _PERCENT.search(value):
-        raise InvalidEvent(f"the header ce-{name} has a % without two hexadecimal digits", attribute=name)
-    head, *rest = value.split("%")
-    encoded = head.encode("ascii") + b"".join(bytes((int(part[:2], 16),)) + part[2:].encode("ascii") for part in rest)
-    try:
-        return encoded.decode("utf-8")
-    except UnicodeDecodeError:
-        raise InvalidEvent(f"the header ce-{name} is not valid UTF-8 when percent-decoded", attribute=name) from None
+    return _event(attributes_of(headers), content_type, _payload(content_type, body) if body else None)
 
 
 def _payload(content_type: str | None, body: bytes) -> Any:
-    if content_type is None or not is_json(content_type):
+    if content_type is None:
+        try:
+            return loads(body)  # what nobody names is JSON (JSON format, 3.1)
+        except ValueError:
+            return body
+    if not is_json(content_type):
         return body
     encoding = charset(content_type)
     try:
@@ -192,14 +177,14 @@ def from_json(item: Any) -> CloudEvent:
     members = cast("dict[str, Any]", item)
     attributes = {name: value for name, value in members.items() if value is not None}
     data = attributes.pop("data", None)
-    encoded = attributes.pop("data_base64", None)
+    base64_data = attributes.pop("data_base64", None)
     content_type = attributes.pop("datacontenttype", None)
     if content_type is not None and not isinstance(content_type, str):
         raise InvalidEvent("datacontenttype must be a string", attribute="datacontenttype", status=415)
-    if encoded is not None:
+    if base64_data is not None:
         if data is not None:
             raise InvalidEvent("data and data_base64 exclude each other; send one of them", attribute="data_base64")
-        body = _base64(encoded)
+        body = _base64(base64_data)
         data = _payload(content_type, body) if body else None
     elif isinstance(data, str) and content_type is not None and not is_json(content_type) and not is_text(content_type):
         data = data.encode()
@@ -220,6 +205,7 @@ def _event(attributes: dict[str, Any], content_type: str | None, data: Any) -> C
     if version != SPECVERSION:
         what = "specversion is missing" if version is None else f"specversion {str(version)[:20]!r} is not supported"
         raise InvalidEvent(f"{what}; send {SPECVERSION}", attribute="specversion")
+    traceable(attributes)
     pop = attributes.pop
     try:
         id, source, type = pop("id"), pop("source"), pop("type")
@@ -265,11 +251,6 @@ def write_binary(event: CloudEvent) -> Message:
     if is_json(content_type):
         return Message(headers, dumps(data).encode(charset(content_type)))
     return Message(headers, str(data).encode(charset(content_type)))
-
-
-def encoded(value: str) -> str:
-    """An attribute as a header value: percent-encoded where the HTTP binding says so, and nowhere else."""
-    return value if _PLAIN.fullmatch(value) else quote(value, safe=_SAFE)
 
 
 def write_structured(event: CloudEvent) -> Message:

@@ -17,7 +17,7 @@ from ..orchestrator.calling import checked
 from ..state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ..state.ids import can_exist, check_id
 from .event import CloudEvent
-from .http.problem import Refused
+from .http.problem import Raised, Refused, settle
 from .loading import kind_of
 
 if TYPE_CHECKING:
@@ -129,9 +129,7 @@ async def _check_completion(runtime: Runtime, event: CloudEvent) -> None:
 def _check_call(function: Any, event: CloudEvent) -> None:
     kind = kind_of(function)
     if kind == "tool":
-        arguments = arguments_of(event.data)
-        checked(function, arguments)
-        check_approval(function, arguments)
+        checked_call(function, arguments_of(event.data))
         return
     if event.subject is not None and (kind == "agent" or event.type.startswith(CALL)):
         check_id(event.subject, "the subject")
@@ -163,9 +161,20 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:
-    """Call a tool once. Raises what the tool raises; refused when a person must approve it."""
-    check_approval(runtime.functions[name], arguments)
-    return await runtime.invoke(name, arguments)
+    """Call a tool once. Raises InvalidInput, Refused when a person must approve it, and what the tool raises as
+    Raised."""
+    tool: Any = runtime.functions[name]
+    checked_call(tool, arguments)
+    settled = await settle(runtime.invoke(name, arguments))
+    if settled.error is not None:
+        raise Raised(settled.error) from settled.error
+    return settled.value
+
+
+def checked_call(tool: Any, arguments: dict[str, Any]) -> None:
+    """Raise what speaks against a call of a tool before it runs."""
+    checked(tool, arguments)
+    check_approval(tool, arguments)
 
 
 def check_approval(tool: Any, arguments: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from ..orchestrator.threads import Threads
 from ..state.errors import InvalidInput, UnknownFunction
 from ..state.quantities import seconds, size
 from .event_http import Mode, mode_of, parse
-from .event_intake import PREFIX, Fate, Taken, arguments_of, check_approval, content_of, digest_of, take_for
+from .event_intake import PREFIX, Fate, Taken, arguments_of, checked_call, content_of, digest_of, take_for
 from .event_media import essence
 from .http.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from .http.events import event_answer, failed, handshake, taken_in
@@ -36,7 +36,7 @@ from .http.message import (
     refuse_compressed,
 )
 from .http.outcome import answer_of, reply_to, result_of
-from .http.problem import Refused, answered, settle, status_of
+from .http.problem import Raised, Refused, answered, settle, status_of
 from .http.schemas import input_schema
 from .http.service import single
 from .http.sweeping import Swept, sweep_for
@@ -141,10 +141,10 @@ class Server:
             return json_answer(shown)
         runtime = await self._process.runtime()
         wait = min(self.keep_open, preference(asked.headers).wait or 0.0)
-        if message:
-            outcome = await reply_to(runtime, id, message, wait)
-        else:
-            outcome = await result_of(runtime, id, wait)
+        look = partial(reply_to, runtime, id, message) if message else partial(result_of, runtime, id)
+        outcome = await look(0.0)
+        if outcome is None and wait:
+            outcome = await look(wait)
         return answer_of(outcome, _location(id, message or ""), {"id": id})
 
     async def _start(self, asked: Asked) -> Answer:
@@ -154,7 +154,7 @@ class Server:
         if id is None and key is not None:
             id = f"{self.name}-{digest_of(self.name, key)}"
         handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
-        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked)
+        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked, not handle.created)
         return answer_of(outcome, _location(handle.id), {"id": handle.id})
 
     async def _message(self, asked: Asked, session: str) -> Answer:
@@ -167,7 +167,7 @@ class Server:
         id = None if key is None else digest_of(key)
         sent = await runtime.send(self.name, session, content, id=id)
         taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
-        outcome = await self._outcome(runtime, taken, asked)
+        outcome = await self._outcome(runtime, taken, asked, sent.duplicate)
         pending = {"id": sent.execution, "message": sent.id}
         return answer_of(outcome, _location(sent.execution, sent.id), pending)
 
@@ -184,7 +184,7 @@ class Server:
             elif status_of(settled.error) != 422:
                 raise settled.error  # the sender will try again, or keep the event for a person
             else:
-                outcome = failed(settled.error)
+                outcome = failed(settled.error.error if isinstance(settled.error, Raised) else settled.error)
             return event_answer(event, Taken(Fate.DONE, self.name), outcome, mode)
         runtime = await self._process.runtime()
         taken = await taken_in(take_for(runtime, self.name, event))
@@ -199,8 +199,14 @@ class Server:
     # -- work ----------------------------------------------------------------------------------------
 
     async def _invoke(self, arguments: dict[str, Any]) -> Any:
-        check_approval(self.served, arguments)
+        checked_call(self.served, arguments)
         thread = partial(self._threads.run, self.name) if self.served.threaded else None
+        settled = await settle(self._called(arguments, thread))
+        if settled.error is not None:
+            raise Raised(settled.error) from settled.error
+        return settled.value
+
+    async def _called(self, arguments: dict[str, Any], thread: Any) -> Any:
         return self.served.write(await alone(partial(self.served.invoke, arguments), thread))
 
     async def _sweep(self, asked: Asked) -> Swept:
@@ -208,13 +214,16 @@ class Server:
         left = self.keep_open if wait is None else min(self.keep_open, wait)
         return await sweep_for(await self._process.runtime(), left)
 
-    async def _outcome(self, runtime: Runtime, taken: Taken, asked: Asked) -> dict[str, Any] | None:
-        """The outcome, when it comes while this process works for it or the sender waits; else None."""
+    async def _outcome(
+        self, runtime: Runtime, taken: Taken, asked: Asked, again: bool = False
+    ) -> dict[str, Any] | None:
+        """The outcome, when it comes while this process works for it or the sender waits; else None. ``again``: it was
+        asked for before, so it may be there."""
         wait = preference(asked.headers).wait
         left = self.keep_open if wait is None else min(self.keep_open, wait)
         pause = 0.05
-        while left > 0:
-            pause = min(left, 1.0, pause * 2)
+        while left > 0 or again:
+            again, pause = False, min(left, 1.0, pause * 2)
             if taken.message:
                 outcome = await reply_to(runtime, taken.execution, taken.message, pause)
             else:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..state.daemons import let_go
-from ..state.errors import StoreUnavailable
+from ..state.errors import InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
     from ..orchestrator.runtime import Runtime
@@ -47,8 +47,12 @@ class ProcessRuntime:
     async def _keep(self, opening: asyncio.Future[Runtime]) -> None:
         from ..orchestrator.runtime import Runtime
 
+        try:
+            made = Runtime(self._functions())
+        except InvalidInput as error:  # no sender is to blame for how the process was set up, and mending it helps
+            raise StoreUnavailable(f"this process can't work as it was set up: {error}") from error
         stop = self._stop = asyncio.Event()
-        async with Runtime(self._functions()) as runtime:
+        async with made as runtime:
             if threading.current_thread() is threading.main_thread():
                 self._close_on_sigterm(stop)
             opening.set_result(runtime)

@@ -31,7 +31,7 @@ from ...state.store import Store
 from ..event_intake import Taken, take, take_for
 from ..http.answer import Answer
 from ..http.message import preference
-from ..http.problem import answered, settle
+from ..http.problem import Raised, answered, settle
 from ..http.sweeping import sweep_for
 from ..loading import functions_of, load
 from .access import Access, access
@@ -159,7 +159,10 @@ class Handler:
     async def _delivered(self, delivery: Delivery) -> dict[str, Any]:
         runtime = await self._opened()
         event, function = delivery
-        return _told(await (take_for(runtime, function, event) if function else take(runtime, event)))
+        try:
+            return _told(await (take_for(runtime, function, event) if function else take(runtime, event)))
+        except Raised as raised:
+            raise raised.error from None
 
     async def _sweep(self, hours: Hours) -> dict[str, Any]:
         """Take up what is due until nothing is; what was taken has come to rest then, if the time was enough."""

@@ -26,7 +26,7 @@ from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_ans
 from .events import deliver, handshake, read_events, reply_event
 from .guard import DELIVERED, Guard
 from .models import ACTIONS
-from .problem import Refused, answered, document, problem
+from .problem import Refused, Whose, answered, document, problem
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
@@ -87,15 +87,17 @@ async def events(call: Call) -> Answer:
 
 async def events_for(call: Call) -> Answer:
     """POST /events/{function}: events of any type, for one function."""
+    name = call.path("name")
     if call.scope["method"] == "OPTIONS":
+        _check_served(call, name)  # who is let deliver there would lose every event
         return handshake(call.headers)
-    return await _receive(call, call.path("name"))
+    return await _receive(call, name)
 
 
 async def _receive(call: Call, name: str | None) -> Answer:
     mode, arrived = read_events(call.headers, await call.body())
-    if name is not None and name not in call.runtime.functions:
-        raise Refused(404, f"no function {name[:100]!r} is served here; GET /functions lists all")
+    if name is not None:
+        _check_served(call, name)
     if DELIVERED in call.scope:
         for event in arrived:
             event_intake.check_delivery(call.runtime, name, event)
@@ -111,6 +113,11 @@ async def _receive(call: Call, name: str | None) -> Answer:
         return Answer(202 if any(one.fate is event_intake.Fate.ACCEPTED for one in taken) else 204)
     answer = reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
     return await call.patiently(answer) or accepted()
+
+
+def _check_served(call: Call, name: str) -> None:
+    if name not in call.runtime.functions:
+        raise Refused(404, f"no function {name[:100]!r} is served here; GET /functions lists all")
 
 
 def _routes(service: Service, token: str | None) -> Iterator[Route]:
@@ -182,7 +189,7 @@ class _Endpoint:
             detail = (
                 f"the answer has {len(answer.body)} bytes, {self._service.max_answer} are allowed; let less be answered"
             )
-            answer = document(500, "answer-too-large", detail)
+            answer = document(500, "answer-too-large", detail, headers=[Whose.FAULT.header])
         if answer.status >= 400:
             self._service.counters["server errors" if answer.status >= 500 else "refused"] += 1
         await answer(scope, receive, send)

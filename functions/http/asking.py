@@ -11,7 +11,7 @@ from ..loading import kind_of
 from .answer import Answer, json_answer
 from .models import Execution
 from .paging import fitting, journal
-from .problem import Refused, document, settle, without_place
+from .problem import Refused, Whose, document, settle, without_place
 from .schemas import input_schema
 from .service import Call, number, single
 
@@ -120,7 +120,9 @@ async def readiness(call: Call) -> Answer:
         return json_answer({"status": "ready"})
     reasons = {name: without_place(reason) for name, reason in reasons.items()}  # anybody may ask
     detail = f"{'; '.join(reasons.values())}; try again"
-    return document(503, "not-ready", detail, {"reasons": reasons}, headers=[("retry-after", "1")])
+    return document(
+        503, "not-ready", detail, {"reasons": reasons}, headers=[("retry-after", "1"), Whose.REFUSED.header]
+    )
 
 
 async def stats(call: Call) -> Answer:

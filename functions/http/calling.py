@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
@@ -41,7 +43,8 @@ async def _start(call: Call, kind: str) -> Answer:
     handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by))
     wait = call.wait(0.0)
     url = result_url(handle.id)
-    outcome = await call.patiently(result_of(call.runtime, handle.id, wait)) if wait else None
+    look = wait or not handle.created  # what was begun before may have ended
+    outcome = await call.patiently(result_of(call.runtime, handle.id, wait)) if look else None
     answer = answer_of(outcome, url, {"id": handle.id})
     if not handle.created:
         answer.headers = (*answer.headers, ("idempotent-replay", "true"))
@@ -64,7 +67,8 @@ async def send_message(call: Call) -> Answer:
     call.query()
     sent = await _sent(call, agent, session)
     wait = call.wait(CONVERSATION)
-    outcome = await call.patiently(reply_to(call.runtime, sent.execution, sent.id, wait)) if wait else None
+    look = wait or sent.duplicate
+    outcome = await call.patiently(reply_to(call.runtime, sent.execution, sent.id, wait)) if look else None
     pending = {"id": sent.execution, "message": sent.id}
     return answer_of(outcome, message_url(sent.execution, sent.id), pending)
 
@@ -90,7 +94,7 @@ async def result(call: Call) -> Answer:
     """GET /results/{id}: the outcome of an execution, or 202 while it goes on."""
     id = call.path("id")
     call.query()
-    outcome = await call.patiently(result_of(call.runtime, id, call.wait(0.0)))
+    outcome = await _found(call, partial(result_of, call.runtime, id))
     return answer_of(outcome, result_url(id), {"id": id})
 
 
@@ -100,8 +104,14 @@ async def reply(call: Call) -> Answer:
     message = single(call.query("id"), "id")
     if not message:
         raise InvalidInput("say which message by ?id=, as the Location of its acceptance did")
-    outcome = await call.patiently(reply_to(call.runtime, execution, message, call.wait(0.0)))
+    outcome = await _found(call, partial(reply_to, call.runtime, execution, message))
     return answer_of(outcome, message_url(execution, message), {"id": execution, "message": message})
+
+
+async def _found(call: Call, look: Callable[[float], Awaitable[dict[str, Any] | None]]) -> dict[str, Any] | None:
+    """What there is by now, or after the wait. The first look says whether there is anything to wait for at all."""
+    outcome, wait = await look(0.0), call.wait(0.0)
+    return await call.patiently(look(wait)) if outcome is None and wait else outcome
 
 
 async def invoke_tool(call: Call) -> Answer:

@@ -19,7 +19,7 @@ from ..event_intake import ERROR, RESULT, Fate, Taken, check, digest_of, moves, 
 from .answer import NO_CONTENT, Answer, accepted
 from .message import RawHeaders, header, preference
 from .outcome import reply_to, result_of
-from .problem import Refused, Settled, settle, status_of
+from .problem import Raised, Refused, Settled, Whose, settle, status_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -101,6 +101,7 @@ class PartlyTaken(Refused):
         what = f"{len(statuses)} of {len(events)} events of the batch were not taken, the first because: {first}"
         super().__init__(again or 422, what)
         self.members = {"events": told}
+        self.whose = Whose.PARTLY
 
 
 def _fate_of(event: CloudEvent, settled: Settled[Taken] | None) -> dict[str, Any]:
@@ -113,12 +114,19 @@ def _fate_of(event: CloudEvent, settled: Settled[Taken] | None) -> dict[str, Any
     return told | {"fate": "refused", "status": status_of(error), "detail": cut(text_of(error), SAID)}
 
 
+_REPEATED = (AlreadyExists, AlreadyFinished, UnknownExecution, UnknownFunction)
+
+
 async def taken_in(work: Any) -> Taken:
     """What the intake says; its refusals become statuses that no broker repeats (404 and 409 would be)."""
     try:
         taken: Taken = await work
-    except (AlreadyExists, AlreadyFinished, UnknownExecution, UnknownFunction) as error:
+    except _REPEATED as error:
         raise InvalidInput(str(error)) from error
+    except Raised as raised:
+        if isinstance(raised.error, _REPEATED):
+            raise Raised(InvalidInput(str(raised.error))) from raised.error
+        raise
     return taken
 
 
@@ -152,7 +160,7 @@ def event_answer(event: CloudEvent, taken: Taken, outcome: dict[str, Any], mode:
         data=outcome.get("result") if completed else outcome["error"],
     )
     message = write_structured(reply) if mode is Mode.STRUCTURED else write_binary(reply)
-    return Answer(200, message.body, message.headers)
+    return Answer(200, message.body, message.headers if completed else [*message.headers, Whose.OUTCOME.header])
 
 
 def failed(error: Exception) -> dict[str, Any]:

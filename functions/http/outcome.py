@@ -20,7 +20,7 @@ from ...state.errors import (
     UnknownExecution,
 )
 from .answer import Answer, accepted, json_answer
-from .problem import settle
+from .problem import Whose, settle
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -68,7 +68,7 @@ async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) 
 def answer_of(outcome: dict[str, Any] | None, url: str, pending: dict[str, Any]) -> Answer:
     """200 with the outcome; without one 202 that names ``url`` as the place to ask again."""
     if outcome is not None:
-        return json_answer(outcome)
+        return json_answer(outcome, headers=[Whose.OUTCOME.header] if "error" in outcome else ())
     return accepted(url, {**pending, "status": "running"})
 
 

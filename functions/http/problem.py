@@ -2,6 +2,9 @@
 
 ``settle`` is the only place of the HTTP and CloudEvents edges that catches every error: what a function
 raised must become an answer, whatever it is.
+
+Whose an error is stands in the header ``Overwinter-Error`` (``Whose``), so that nobody takes a tool's failure for the
+server's, or a refusal for the end of what was asked.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import logging
 import math
 import re
 from collections.abc import Awaitable
+from enum import Enum
 from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -29,14 +33,13 @@ from ...state.errors import (
     OverwinterError,
     PayloadTooLarge,
     Retryable,
+    SchemaMismatch,
     StoreCorrupt,
     StoreError,
     StoreFull,
     StoreLost,
     StoreMoved,
     StoreReadOnly,
-    StoreSealed,
-    StoreUnavailable,
     UnknownExecution,
     UnknownFunction,
 )
@@ -58,13 +61,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Final, 422),
     (EtagMismatch, 409),
     (Conflict, 503),
-    (StoreUnavailable, 503),
-    (StoreFull, 503),
-    (StoreReadOnly, 503),
-    (StoreSealed, 503),
-    (StoreLost, 503),
-    (StoreCorrupt, 503),
-    (StoreMoved, 503),
+    (StoreError, 503),
     (CircuitOpen, 503),
     (Retryable, 503),
     (TimeoutError, 504),
@@ -76,7 +73,29 @@ _RETRY_AFTER: dict[type[Exception], int] = {
     StoreLost: 30,
     StoreMoved: 30,
     StoreCorrupt: 30,
+    SchemaMismatch: 30,
 }
+
+
+class Whose(Enum):
+    """Whose error an answer tells of."""
+
+    REFUSED = "refused"  # the request's, or that of a server which can't take it now: nothing was taken
+    PARTLY = "partly"  # of a batch, some events were taken
+    FAULT = "fault"  # the server's own: how far it came is not known
+    OUTCOME = "outcome"  # the function ran, or the execution ended, and this is what came of it
+
+    @property
+    def header(self) -> tuple[str, str]:
+        return "overwinter-error", self.value
+
+
+class Raised(Exception):
+    """What a function that was called by itself raised: ``error`` is an outcome, and answered as one."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(text_of(error))
+        self.error = error
 
 
 class Refused(InvalidInput):
@@ -87,6 +106,7 @@ class Refused(InvalidInput):
         super().__init__(message)
         self.status = status
         self.headers = tuple(headers)
+        self.whose = Whose.REFUSED if status < 500 or status in (501, 503) else Whose.FAULT
         self.members: dict[str, Any] = {}
 
 
@@ -115,6 +135,8 @@ async def answered(work: Awaitable[Answer]) -> Answer:
 
 def status_of(error: BaseException) -> int:
     """The HTTP status that says what the sender should do: 4xx change it, 503 try again, 500 our fault."""
+    if isinstance(error, Raised):
+        error = error.error
     if isinstance(error, (InvalidEvent, Refused)):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
@@ -122,9 +144,11 @@ def status_of(error: BaseException) -> int:
 
 def problem(error: BaseException) -> Answer:
     """The answer to a request that ran into ``error``."""
-    status = status_of(error)
+    status, whose = status_of(error), whose_is(error)
+    if isinstance(error, Raised):
+        error = error.error
     members: dict[str, Any] = {}
-    headers: list[tuple[str, str]] = []
+    headers: list[tuple[str, str]] = [whose.header]
     if isinstance(error, Refused):
         headers.extend(error.headers)
         members |= error.members
@@ -143,6 +167,15 @@ def problem(error: BaseException) -> Answer:
         if not isinstance(error, OverwinterError):
             detail = f"{type(error).__name__}: {detail}; the server's log has the traceback"
     return document(status, kind, detail, members, headers)
+
+
+def whose_is(error: BaseException) -> Whose:
+    """Whose an error is that came of a request."""
+    if isinstance(error, Raised):
+        return Whose.OUTCOME
+    if isinstance(error, Refused):
+        return error.whose
+    return Whose.REFUSED if status_of(error) < 500 or status_of(error) == 503 else Whose.FAULT
 
 
 def without_place(text: str) -> str:

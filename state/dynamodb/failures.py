@@ -44,9 +44,14 @@ _KEYS = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "403"}
+_UNKNOWN = {"UnknownOperation", "UnknownOperationException", "InvalidAction", "NotImplemented"}
 
 ClientError: type[Exception] = aws.ClientError
 AWSError: type[Exception] = aws.BotoCoreError
+
+
+class Unsupported(StoreError):
+    """Who answers is no AWS but does as if, and not in all."""
 
 
 class Unmet(Exception):
@@ -119,6 +124,8 @@ def translate(error: BaseException, place: Place) -> OverwinterError:
         return StoreError(f"{place}: AWS refuses the credentials ({text}). Renew them; check the machine's clock")
     if name in _DENIED:
         return StoreError(f"{place}: access is denied ({text}). {POLICY}")
+    if name in _UNKNOWN:
+        return Unsupported(f"{place}: what answers there has no such operation ({text})")
     if name == "NoSuchBucket":
         return StoreError(f"{place}: there is no bucket {place.bucket}. Make it: overwinter store init")
     if name == "ResourceNotFoundException" or "not have the specified index" in text:

@@ -37,8 +37,13 @@ def parse(dsn: str) -> Place:
     except ValueError:
         raise InvalidInput(f"{shown(dsn)!r} names no DynamoDB table; write {_FORM}") from None
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if parts.scheme != "dynamodb" or not _TABLE.fullmatch(parts.netloc) or parts.path not in ("", "/"):
+    if parts.scheme != "dynamodb" or not parts.netloc or parts.path not in ("", "/"):
         raise InvalidInput(f"{shown(dsn)!r} names no DynamoDB table; write {_FORM}")
+    if not _TABLE.fullmatch(parts.netloc):
+        raise InvalidInput(
+            f"{shown(dsn)!r}: a DynamoDB table has a name of 3 to 255 letters, digits, dots, hyphens and underscores; "
+            "make the table under such a name"
+        )
     if set(options) - set(_OPTIONS):
         raise InvalidInput(f"{shown(dsn)!r}: there is an option that is none; there are {', '.join(_OPTIONS)}")
     bucket, _, folder = options.get("bucket", "").strip("/").partition("/")

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreLost, StoreUnavailable
 from ..records import Remark
 from .edit import Edit, N, S, number, text
-from .failures import POLICY
+from .failures import POLICY, Unsupported
 from .layout import INDEXES, VERSION, key, new_life
 from .parts import Parts
 
@@ -147,11 +147,13 @@ class Setup:
         ]
 
     async def _remark(self, name: str, look: Awaitable[Remark]) -> Remark:
-        """What can't be looked at for want of a permission is no fault of the store."""
+        """What can't be looked at is no fault of the store: a permission lacks, or it is an imitation that does not do
+        all that AWS does."""
         try:
             return await look
         except StoreError as error:
-            return Remark(name, "warn", f"can't be looked at: {error}", POLICY)
+            advice = "" if isinstance(error, Unsupported) else POLICY
+            return Remark(name, "warn", f"can't be looked at: {error}", advice)
 
     async def _survey_table(self) -> Remark:
         found = (await self._wire.dynamodb("describe_table", TableName=self._place.table))["Table"]

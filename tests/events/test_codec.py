@@ -52,10 +52,10 @@ plain = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc\u00e9 ", max_size=5), inner, max_size=4),
     max_leaves=10,
 )
-names = st.from_regex(r"\A[a-z0-9]{1,20}\Z").filter(
+names = st.from_regex(r"\A[a-z0-9]{1,40}\Z").filter(
     lambda n: (
         n not in ("id", "source", "type", "subject", "time", "data", "specversion", "datacontenttype")
-        and n not in ("dataschema", "traceparent", "dataref")
+        and n not in ("dataschema", "traceparent", "tracestate", "dataref")
     )
 )
 payloads = st.one_of(
@@ -163,22 +163,13 @@ BAD_HEADERS = [
     ({"ce-time": "2018-04-05 03:56:24Z"}, "time"),
     ({"ce-time": "2018-04-05T03:56:24+25:00"}, "time"),
     ({"ce-subject": ""}, "subject"),
-    ({"ce-subject": "%C3%28"}, "subject"),
-    ({"ce-subject": "%ED%A0%80"}, "subject"),
-    ({"ce-subject": "%C0%AF"}, "subject"),
-    ({"ce-subject": "%0A"}, "subject"),
-    ({"ce-subject": "%EF%BF%BF"}, "subject"),
-    ({"ce-subject": "100%"}, "subject"),
-    ({"ce-subject": "%zz"}, "subject"),
-    ({"ce-subject": '"open'}, "subject"),
     ({"ce-subject": "caf\u00e9"}, "subject"),
+    ({"ce-subject": "a\x01b"}, "subject"),
     ({"ce-dataschema": "relative/schema"}, "dataschema"),
     ({"ce-datacontenttype": "application/json"}, "datacontenttype"),
     ({"ce-data": "x"}, "data"),
     ({"ce-my_ext": "x"}, "my_ext"),
     ({"ce-": "x"}, ""),
-    ({"ce-thisnameismuchtoolong": "x"}, "thisnameismuchtoolong"),
-    ({"ce-traceparent": "nonsense"}, "traceparent"),
     ({"ce-dataref": "not a uri"}, "dataref"),
 ]
 
@@ -246,7 +237,6 @@ def test_a_bad_member_is_named(change: dict[str, Any], attribute: str, status: i
         (STRUCTURED, b"[]", 400),
         (STRUCTURED, b"\xff\xfe", 400),
         (STRUCTURED, b"[" * 100_000, 400),
-        (list(BASE.items()), b"x", 415),
         ([*BASE.items(), ("content-type", "application/json")], b"{", 400),
         ([*BASE.items(), ("content-type", "text/plain")], b"\xff", 400),
     ],

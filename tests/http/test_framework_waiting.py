@@ -9,6 +9,8 @@ import pytest
 
 from overwinter import Context, workflow
 from overwinter.functions.framework import Asked, Server
+from overwinter.functions.http.problem import problem
+from overwinter.state.errors import StoreUnavailable
 
 PATIENCE = 30.0
 
@@ -65,6 +67,37 @@ def test_a_request_does_not_wait_for_others(function: Any, status: int, monkeypa
         assert answer.status == status, answer.body
         assert runtime.engine.works_for("s-1") and not runtime.engine.idle()
         runtime.engine.ending.hurry()
+        await runtime.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "state", ["nowhere://x", "dynamodb://t1", "sqlite:////no/such/folder/x.db", "redis://127.0.0.1:1"]
+)
+def test_a_process_that_can_t_work_sends_nobody_away_for_good(state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_STATE", state)
+
+    async def main() -> None:
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable) as caught:
+                await post(Server(brief.__overwinter__, __name__))  # type: ignore[attr-defined]
+            answer = problem(caught.value)
+            assert (answer.status, dict(answer.headers)["overwinter-error"]) == (503, "refused")
+
+    asyncio.run(main())
+
+
+def test_a_start_that_comes_again_is_answered_with_its_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_STATE", "memory://")
+
+    async def main() -> None:
+        server = Server(brief.__overwinter__, __name__)  # type: ignore[attr-defined]
+        later = [(b"content-type", b"application/json"), (b"prefer", b"respond-async")]
+        assert (await server.answer(Asked("POST", "/", b"id=b-1", later, b""))).status == 202
+        runtime = await server._process.runtime()
+        await runtime.result("b-1", PATIENCE)
+        assert (await server.answer(Asked("POST", "/", b"id=b-1", later, b""))).status == 200
         await runtime.close()
 
     asyncio.run(main())

@@ -17,6 +17,7 @@ from overwinter.state.contract.case import NOW, TTL, WORKFLOW, bodies, change, f
 from overwinter.state.dynamodb import DynamoStore
 from overwinter.state.dynamodb.clock import ServiceClock
 from overwinter.state.dynamodb.edit import N
+from overwinter.state.dynamodb.failures import ClientError, translate
 from overwinter.state.dynamodb.layout import HEAD_MAIL_BYTES
 from overwinter.state.dynamodb.place import parse
 from overwinter.state.errors import (
@@ -486,6 +487,46 @@ def test_a_dsn_is_taken_apart() -> None:
 def test_a_dsn_that_says_nothing_is_refused(dsn: str) -> None:
     with pytest.raises(InvalidInput):
         parse(dsn)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "said"),
+    [
+        ("dynamodb://t1", "a name of 3 to 255 letters"),
+        ("dynamodb://a b c", "a name of 3 to 255 letters"),
+        ("dynamodb://", "names no DynamoDB table"),
+        ("dynamodb:///table", "names no DynamoDB table"),
+    ],
+)
+def test_a_dsn_is_refused_for_what_is_wrong_with_it(dsn: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        parse(dsn)
+
+
+def test_an_operation_that_an_imitation_lacks_is_no_matter_of_permissions(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        async with opened(moto.dsn()) as store:
+            dynamodb = store._wire.dynamodb
+
+            refusal = ClientError({"Error": {"Code": "UnknownOperationException", "Message": ""}}, "X")
+            error = translate(refusal, store.place)
+            assert isinstance(error, StoreError) and "permission" not in str(error)
+
+            async def lacks(operation: str, **given: Any) -> Any:
+                if operation == "describe_continuous_backups":
+                    raise error
+                return await dynamodb(operation, **given)
+
+            monkeypatch.setattr(store._wire, "dynamodb", lacks)
+            (remark,) = [one for one in await store.survey() if one.name == "backups"]
+            assert remark.state == "warn" and "has no such operation" in remark.detail
+            assert "permission" not in remark.advice + remark.detail
+            denied = translate(ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "X"), store.place)
+            assert "permissions" in str(denied)
+
+    asyncio.run(scenario())
 
 
 def test_odd_texts_that_no_key_can_hold_are_refused(moto: Moto) -> None:
