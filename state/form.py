@@ -126,6 +126,16 @@ class Form:
         """What values of this type would lose, whatever they are."""
         return self._losses.found
 
+    @property
+    def by_alias(self) -> bool:
+        """Whether fields are written under their aliases."""
+        return self._losses.by_alias
+
+    @property
+    def computed(self) -> bool:
+        """Whether computed fields are written."""
+        return not self._losses.round_trip
+
     def read(self, value: Any) -> Any:
         """Plain JSON as the annotated type. Raises ValidationError, TypeFailed; both are ValueErrors."""
         return self.parse(to_json(value))

@@ -1,13 +1,15 @@
 """The OpenAPI 3.1 document of one app: its operations, and the functions with their real input schemas.
 
-Execution ids may hold slashes; in a generated client they are percent-encoded, in a URL written by hand they
-may stand as they are.
+Every operation has an id of its own, every reference leads somewhere, and what needs no token says so. Execution ids
+may hold slashes; in a generated client they are percent-encoded, in a URL written by hand they may stand as they are.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -16,7 +18,8 @@ from ...state.records import STATUSES
 from ..event_media import BATCHED, STRUCTURED
 from ..loading import kind_of
 from . import models
-from .schemas import input_schema, lifted, may_be_left_out
+from .problem import Whose
+from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
 
 Json = dict[str, Any]
 
@@ -27,6 +30,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Failure,
     models.Reason,
     models.Bulk,
+    models.BulkSignal,
     models.Count,
     models.Swept,
     models.Outcome,
@@ -67,6 +71,13 @@ _AFTER: Json = {
     "schema": {"type": "string"},
     "description": "where to read on: the `next` of the page before",
 }
+_ID: Json = {
+    "name": "id",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+    "description": "the execution's id; makes the start count once, and answers with its outcome when there is one",
+}
 _KEY: Json = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -74,6 +85,15 @@ _KEY: Json = {
     "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
     "description": "makes the request count once",
 }
+
+
+_HEADERS: Json = {
+    "Overwinter-Error": {
+        "description": "whose the error is",
+        "schema": {"enum": [whose.value for whose in Whose]},
+    }
+}
+_LATER: Json = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
 
 
 def ref(model: type[BaseModel]) -> Json:
@@ -102,7 +122,8 @@ def operation(
         responses[str(status)] = {"description": "done" if status < 202 else "accepted", **content}
     for status in sorted(errors or (_READ if body is None else _WRITE)):
         content = {"application/problem+json": {"schema": ref(models.Problem)}}
-        responses[str(status)] = {"description": _ERRORS[status], "content": content}
+        headers = _HEADERS if status != 503 else {**_HEADERS, **_LATER}
+        responses[str(status)] = {"description": _ERRORS[status], "content": content, "headers": headers}
     made: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
     if body is not None:
         made["requestBody"] = {"required": body_needed, "content": {kind: {"schema": body} for kind in types}}
@@ -117,8 +138,11 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     schemas: Json = dict(shared["$defs"])
     paths: Json = {**_fixed_paths()}
     for name, function in functions.items():
-        schema = lifted(input_schema(function), name, schemas)
-        paths.update(_function_paths(name, str(kind_of(function)), schema))
+        takes = lifted(input_schema(function), name, schemas)
+        gives = lifted(output_schema(function), f"{name}.result", schemas)
+        paths.update(_function_paths(name, str(kind_of(function)), takes, gives))
+    _name_operations(paths)
+    drop_unsound_defaults([schemas, paths])
     components: Json = {"schemas": schemas}
     made: Json = {
         "openapi": "3.1.0",
@@ -127,21 +151,54 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
         "components": components,
     }
     if secured:
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        made["security"] = [{"token": []}]
+        components["securitySchemes"] = _SCHEMES
+        made["security"] = [{"token": []}, {"tokenInUrl": []}]
+        for path, method in _OPEN:
+            paths[path][method]["security"] = []
     return made
 
 
-def _function_paths(name: str, kind: str, schema: Json) -> Json:
+_SCHEMES: Json = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "the API's token; for POST of /, /events and /sweep the delivery token serves as well",
+    },
+    "tokenInUrl": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "access_token",
+        "description": "for senders that can send no header; it ends up in logs",
+    },
+}
+_OPEN = (("/healthz", "get"), ("/readyz", "get"), ("/", "options"), ("/events/{function}", "options"))
+
+
+def _name_operations(paths: Json) -> None:
+    """Give each operation an id that clients can be generated from, like ``post_workflows_ticket``."""
+    taken: set[str] = set()
+    for path, methods in paths.items():
+        for method, made in methods.items():
+            wanted = "_".join(filter(None, [method, *re.split(r"[^A-Za-z0-9]+", path)]))
+            id, number = wanted, 2
+            while id in taken:
+                id, number = f"{wanted}_{number}", number + 1
+            taken.add(id)
+            made["operationId"] = id
+
+
+def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
+    place = quote(name, safe="")
     needed = not may_be_left_out(schema)
     if kind == "tool":
-        answers: dict[int, Json | None] = {200: {}}
+        answers: dict[int, Json | None] = {200: gives}
         call = operation(f"Call {name}", answers, body=schema, body_needed=needed, errors=(*_WRITE, 504))
-        return {f"/tools/{name}": {"post": call}}
-    outcome: dict[int, Json | None] = {200: ref(models.Outcome), 202: ref(models.Outcome)}
-    asked = (_PREFER, _KEY, parameter("by", "query", {"type": "string", "maxLength": 200}))
+        return {f"/tools/{place}": {"post": call}}
+    ended = {"allOf": [ref(models.Outcome), {"properties": {"result": gives}}]}
+    outcome: dict[int, Json | None] = {200: ended, 202: ref(models.Outcome)}
+    asked = (_PREFER, _KEY, _ID, parameter("by", "query", {"type": "string", "maxLength": 200}))
     start = operation(f"Start {name}", outcome, body=schema, body_needed=needed, parameters=asked)
-    paths: Json = {f"/{kind}s/{name}": {"post": start}}
+    paths: Json = {f"/{kind}s/{place}": {"post": start}}
     if kind == "agent":
         message = operation(
             f"Send a message to a session of {name}",
@@ -150,7 +207,7 @@ def _function_paths(name: str, kind: str, schema: Json) -> Json:
             parameters=(parameter("session"), _PREFER, _KEY),
         )
         message["requestBody"]["content"]["text/plain"] = {"schema": {"type": "string", "minLength": 1}}
-        paths[f"/sessions/{name}/{{session}}"] = {"post": message}
+        paths[f"/sessions/{place}/{{session}}"] = {"post": message}
     return paths
 
 
@@ -162,8 +219,11 @@ def _fixed_paths() -> Json:
     probe = (500, 503)
     swept: dict[int, Json | None] = {200: ref(models.Swept), 204: None}
     paths: Json = {
-        "/": {"post": _delivery("Take in CloudEvents")},
-        "/events/{function}": {"post": _delivery("Take in CloudEvents for one function", parameter("function"))},
+        "/": {"post": _delivery("Take in CloudEvents"), "options": _handshake((400,))},
+        "/events/{function}": {
+            "post": _delivery("Take in CloudEvents for one function", parameter("function")),
+            "options": _handshake((400, 404), parameter("function")),
+        },
         "/results/{id}": {"get": operation("The outcome of an execution", outcome, parameters=(*id, _PREFER))},
         "/messages/{execution}": {
             "get": operation(
@@ -197,6 +257,7 @@ def _fixed_paths() -> Json:
         },
         "/healthz": {"get": operation("The process answers", {200: {}}, errors=probe)},
         "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
+        "/openapi.json": {"get": operation("This document", {200: {"type": "object"}}, errors=(401, 403, 500, 503))},
     }
     signalled: dict[int, Json | None] = {200: ref(models.Count)}
     paths["/bulk/signal"] = _post("Send an event to many executions", signalled, models.BulkSignal, ())
@@ -232,6 +293,15 @@ def _delivery(summary: str, *parameters: Json) -> Json:
     }
     made["parameters"].append(_PREFER)
     return made
+
+
+def _handshake(errors: tuple[int, ...], *parameters: Json) -> Json:
+    """The webhook handshake of CloudEvents."""
+    texts = ("WebHook-Request-Origin", "WebHook-Request-Rate")
+    asked = tuple({"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in texts)
+    return operation(
+        "May events be delivered here?", {204: None}, parameters=(*parameters, *asked), errors=(*errors, 403, 500, 503)
+    )
 
 
 _COUNTS: Json = {"type": "object", "additionalProperties": {"type": "integer"}}
