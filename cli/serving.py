@@ -96,11 +96,15 @@ async def _serve(place: Place, listening: socket.socket) -> None:
 
         def stop(number: int) -> None:
             server.should_exit = True
+            app.state.closing.begin()
+            loop.call_later(for_requests, app.state.closing.cut)  # before uvicorn, which cancels without a word
             if number > 1:
-                server.force_exit = True  # cuts open requests off
+                app.state.closing.cut()
+                server.force_exit = True
                 runtime.engine.ending.hurry()
 
-        pool = let_go(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        pool = let_go(loop)
         runtime.engine.health.add_numbers("to_thread", pool.numbers)
         runtime.engine.health.add_check("to_thread", pool.exhausted)
         with ending_in_time(grace, stop, code=FAILED) as ending:

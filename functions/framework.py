@@ -225,11 +225,17 @@ class Server:
         while left > 0 or again:
             again, pause = False, min(left, 1.0, pause * 2)
             if taken.message:
-                outcome = await reply_to(runtime, taken.execution, taken.message, pause)
+                look = reply_to(runtime, taken.execution, taken.message, pause)
             else:
-                outcome = await result_of(runtime, taken.execution, pause)
-            if outcome is not None or (wait is None and not runtime.engine.works_for(taken.execution)):
-                return outcome
+                look = result_of(runtime, taken.execution, pause)
+            settled = await settle(look)
+            if settled.error is not None and not self._process.stopping:
+                raise settled.error
+            gone = self._process.stopping or wait is None
+            if settled.value is not None or (gone and not runtime.engine.works_for(taken.execution)):
+                return settled.value
+            if settled.error is not None:
+                return None  # the store has been closed; what was taken is durable in it
             left -= pause
         return None
 

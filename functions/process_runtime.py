@@ -35,6 +35,11 @@ class ProcessRuntime:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the runtime is being handed over, or was."""
+        return self._stop is not None and self._stop.is_set()
+
     async def runtime(self) -> Runtime:
         """The opened runtime; it belongs to the running loop. Raises StoreError."""
         if self._opening is None or (self._keeper is not None and self._keeper.done()):

@@ -6,6 +6,7 @@ answers 2xx before the work is durable, and turns every error into a problem doc
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -23,6 +24,7 @@ from ...state.quantities import Duration, seconds, size
 from .. import event_intake
 from . import asking, calling, controlling, openapi
 from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
+from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import DELIVERED, Guard
 from .models import ACTIONS
@@ -65,8 +67,9 @@ def create_app(
     room = Room(max_requests, max(body, size(max_held)))
     runtime.engine.health.add_numbers("requests", room.numbers)
     most = runtime.store.payload_limit + AROUND
+    closing = Closing()
     counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    service = Service(runtime, body, most, seconds(longest_wait), counters, room)
+    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -75,6 +78,7 @@ def create_app(
     )
     app.router.redirect_slashes = False
     app.state.health = runtime.engine.health  # for the door, which stands before it (connection)
+    app.state.closing = closing  # for the server, which knows when it ends
     return app
 
 
@@ -179,10 +183,18 @@ class _Endpoint:
             await self._answer(problem(full), scope, receive, send)
             return
         try:
-            answer = await answered(self._endpoint(Call(self._service, scope, receive, stay)))
+            answer = await self._answered(Call(self._service, scope, receive, stay))
             await self._answer(answer, scope, receive, send)
         finally:
             stay.end()
+
+    async def _answered(self, call: Call) -> Answer:
+        try:
+            return await answered(self._endpoint(call))
+        except asyncio.CancelledError:
+            if not self._service.closing.cancelled():
+                raise
+            return problem(cut_off())
 
     async def _answer(self, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
         if len(answer.body) > self._service.max_answer:

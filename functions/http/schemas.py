@@ -101,8 +101,9 @@ def lifted(schema: dict[str, Any], name: str, shared: dict[str, Any]) -> dict[st
 def drop_unsound_defaults(node: Any) -> None:
     """Take out defaults that their own schemas refuse: in Python they say "not given", which no client may send."""
     if isinstance(node, list):
-        for item in cast("list[Any]", node):
+        for item in cast("Sequence[Any]", node):
             drop_unsound_defaults(item)
+        return
     if type(node) is not dict:
         return
     members = cast("dict[str, Any]", node)

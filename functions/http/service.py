@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from ...state.errors import UnknownFunction
 from ..loading import kind_of
 from .answer import Answer, Receive, Scope
+from .closing import Closing
 from .message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
 from .presence import while_there
 from .problem import Refused
@@ -37,6 +38,7 @@ class Service(NamedTuple):
     longest_wait: float
     counters: Counter[str]
     room: Room
+    closing: Closing
 
 
 class Call(NamedTuple):
@@ -108,10 +110,11 @@ class Call(NamedTuple):
         return min(self.service.longest_wait, unsaid if asked is None else asked)
 
     async def patiently(self, look: Awaitable[T | None]) -> T | None:
-        """What is awaited for the client: None when that goes away before. The body has served by now."""
+        """What is awaited for the client: None when that goes away before, or this server does. What it is the outcome
+        of is durable, and the body has served by now."""
         self.stay.release()
         try:
-            return await while_there(self.scope, look)
+            return await self.service.closing.during(while_there(self.scope, look))
         except TimeoutError:
             return None
 

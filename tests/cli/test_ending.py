@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from overwinter.state.opening import open_store
@@ -19,6 +21,7 @@ from overwinter.tests.cli.test_processes import ENTRY, Served, call, environment
 FLOW = """
 import asyncio, threading, time
 from pathlib import Path
+from typing import Any
 from overwinter import Context, tool, workflow
 
 def mark(name): Path(name).touch()
@@ -146,6 +149,34 @@ def test_an_open_request_to_a_tool_that_hangs_keeps_nothing(folder: Path, serve:
     asking.start()
     wait_until((folder / "began").exists)
     assert server.stop(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "whose"),
+    [
+        ("/workflows/flow?id=f-1", "sleeps", 202, None),  # it is durable, and goes on elsewhere
+        ("/tools/stuck", {}, 503, "fault"),  # nobody knows how far it came
+    ],
+)
+def test_a_request_that_is_open_at_the_end_is_told_so(
+    folder: Path, serve: Callable[..., Served], path: str, body: Any, status: int, whose: str | None
+) -> None:
+    server = serve("serve", "flow.py", "--port", "0", "--grace", "1s")
+    url, answers = server.url(), []
+
+    def ask() -> None:
+        answers.append(httpx.post(url + path, json=body, headers={"prefer": "wait=60"}, timeout=HANGING))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    wait_until((folder / "began").exists)
+    assert server.stop(signal.SIGTERM) == 0
+    asking.join()
+    (answer,) = answers
+    assert (answer.status_code, answer.headers.get("overwinter-error")) == (status, whose), answer.text
+    assert answer.headers.get("location") == ("/results/f-1" if status == 202 else None)
+    assert answer.headers.get("retry-after") == ("1" if status == 503 else None)
+    assert "Traceback" not in server.log.read_text()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -101,3 +101,24 @@ def test_a_start_that_comes_again_is_answered_with_its_outcome(monkeypatch: pyte
         await runtime.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("prefer", ["", "wait=60"])
+def test_a_request_that_is_open_when_the_process_stops_is_202(prefer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_STATE", "memory://")
+
+    async def main() -> None:
+        server = Server(slow.__overwinter__, __name__)  # type: ignore[attr-defined]
+        runtime = await server._process.runtime()
+        headers = [(b"content-type", b"application/json"), (b"prefer", prefer.encode())]
+        asking = asyncio.create_task(server.answer(Asked("POST", "/", b"", headers, b"")))
+        while not runtime.engine.active:
+            await asyncio.sleep(0.01)
+        runtime.engine.ending.hurry()
+        assert server._process._stop is not None and server._process._keeper is not None
+        server._process._stop.set()
+        await asyncio.wait_for(asyncio.shield(server._process._keeper), PATIENCE)
+        answer = await asyncio.wait_for(asking, PATIENCE)
+        assert answer.status == 202 and dict(answer.headers)["location"].startswith("?result=slow-")
+
+    asyncio.run(main())
