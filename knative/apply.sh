@@ -108,6 +108,33 @@ apply_service() { # NAME FILE
   kn service apply "$1" --namespace "$NAMESPACE" --filename "$folder/$2" --wait-timeout 300
 }
 
+# Knative's webhook refuses an EventPolicy where authentication-oidc is off, which is the default.
+policies_are_taken() {
+  local oidc
+  if ! kubectl get crd eventpolicies.eventing.knative.dev >/dev/null 2>&1; then
+    say "no event policy: this Knative is older than those; anybody in the cluster may send events to the Broker"
+    return 1
+  fi
+  if ! oidc=$(kubectl --namespace knative-eventing get configmap config-features \
+    --output 'jsonpath={.data.authentication-oidc}' 2>/dev/null); then
+    say "no event policy: config-features of knative-eventing can't be read, so nobody knows whether it would be taken;" \
+      "anybody in the cluster may send events to the Broker"
+    return 1
+  fi
+  if [[ ${oidc,,} != enabled ]]; then
+    say "no event policy: authentication-oidc is ${oidc:-not set} in config-features of knative-eventing;" \
+      "anybody in the cluster may send events to the Broker. Where it is enabled, run this again (docs/deploy.md)"
+    return 1
+  fi
+}
+
+check_sink() { # late replies go where K_SINK says; a Broker of another class has another address
+  local address
+  address=$(kubectl --namespace "$NAMESPACE" get broker desk --output 'jsonpath={.status.address.url}')
+  grep -q "value: $address " service.yaml && grep -q "value: $address " dead-letters.yaml ||
+    say "the Broker is at ${address:-no address yet}: write that as K_SINK into service.yaml and dead-letters.yaml"
+}
+
 read_token() {
   token=$(kubectl --namespace "$NAMESPACE" get secret support-desk --output 'jsonpath={.data.delivery-token}' | base64 -d)
   if [[ ! $token =~ ^[A-Za-z0-9_-]{16,}$ ]]; then
@@ -138,10 +165,8 @@ apply_service dead-letters dead-letters.yaml
 apply_service support-desk service.yaml
 say "events"
 apply broker.yaml
-if [[ $DRY_RUN ]] || kubectl get crd eventpolicies.eventing.knative.dev >/dev/null 2>&1; then
+if [[ $DRY_RUN ]] || policies_are_taken; then
   apply eventpolicy.yaml
-else
-  say "this Knative is older than event policies: anybody in the cluster may send events to the Broker"
 fi
 apply trigger.yaml
 apply pingsource.yaml
@@ -150,4 +175,5 @@ apply pingsource.yaml
 say "waiting until everything is ready"
 kubectl --namespace "$NAMESPACE" wait --for condition=Ready --timeout 120s \
   broker/desk trigger/messages pingsource/sweep pingsource/sweep-dead-letters
+check_sink
 say "the desk is at $(kn service describe support-desk --namespace "$NAMESPACE" --output url)"

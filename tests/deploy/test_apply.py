@@ -18,6 +18,7 @@ from .manifests import KNATIVE, manifests
 
 IMAGE = "ghcr.io/acme/desk:1.4.2"
 TOKEN = "a-Delivery_token-0123456789"
+BROKER = "http://broker-ingress.knative-eventing.svc.cluster.local/support-desk/desk"
 STAND_IN = """#!/usr/bin/env bash
 # A stand-in: one line for each call, and what came on stdin or in a file.
 echo "$(basename "$0") $*" >>"$LOG/calls"
@@ -26,8 +27,17 @@ case $all in
   *"get secret"*jsonpath*) printf %s "$TOKEN" | base64 ;;
   *"get secret"*) [[ $SECRET_IS_THERE ]] ;;
   *"get crd $MISSING") exit 1 ;;
+  *"get configmap config-features"*) [[ $OIDC != unreadable ]] && printf %s "$OIDC" ;;
+  *"get broker desk"*) printf %s "$BROKER" ;;
   version) [[ ! $NO_CLUSTER ]] ;;
-  *"--filename -") cat >>"$LOG/applied"; echo --- >>"$LOG/applied" ;;
+  *"--filename -")
+    given=$(cat)
+    if [[ $given == *"kind: EventPolicy"* && $OIDC != [Ee]nabled ]]; then # as Knative's webhook says it
+      echo 'admission webhook "validation.webhook.eventing.knative.dev" denied the request: validation failed:' \
+        'authentication-oidc feature not enabled' >&2
+      exit 1
+    fi
+    printf '%s\n---\n' "$given" >>"$LOG/applied" ;;
   *--filename*) file=${all#*--filename }; cat "${file%% *}" >>"$LOG/applied"; echo --- >>"$LOG/applied" ;;
   *describe*) echo http://support-desk.support-desk.svc.cluster.local ;;
 esac
@@ -49,6 +59,7 @@ class Machine:
             self.install(name)
         self.environment = {"LOG": str(self.log), "TOKEN": TOKEN, "IMAGE": IMAGE, "SECRET_IS_THERE": "yes"}
         self.environment |= {"MISSING": "nothing", "NO_CLUSTER": "", "PATH": str(self.bin)}
+        self.environment |= {"OIDC": "enabled", "BROKER": BROKER}
 
     def install(self, name: str) -> None:
         (self.bin / name).write_text(STAND_IN)
@@ -183,6 +194,37 @@ def test_an_older_knative_is_served_without_the_policy(machine: Machine) -> None
     done = machine.apply(MISSING="eventpolicies.eventing.knative.dev")
     assert done.returncode == 0 and "anybody in the cluster" in done.stderr
     assert "EventPolicy/desk" not in ids(machine.applied())
+
+
+@pytest.mark.parametrize(
+    ("oidc", "said"),
+    [
+        ("disabled", "authentication-oidc is disabled"),
+        ("Disabled", "authentication-oidc is Disabled"),
+        ("", "authentication-oidc is not set"),
+        ("unreadable", "can't be read"),
+    ],
+)
+def test_a_knative_as_it_is_installed_takes_everything_but_the_policy(machine: Machine, oidc: str, said: str) -> None:
+    done = machine.apply(OIDC=oidc)
+    assert done.returncode == 0, done.stderr
+    assert said in done.stderr and "anybody in the cluster" in done.stderr
+    applied = ids(machine.applied())
+    assert "EventPolicy/desk" not in applied
+    assert applied[-3:] == ["Trigger/messages", "PingSource/sweep", "PingSource/sweep-dead-letters"]
+
+
+@pytest.mark.parametrize("oidc", ["enabled", "Enabled"])
+def test_the_policy_is_applied_where_it_is_taken(machine: Machine, oidc: str) -> None:
+    done = machine.apply(OIDC=oidc)
+    assert done.returncode == 0 and "no event policy" not in done.stderr
+    assert "EventPolicy/desk" in ids(machine.applied())
+
+
+def test_a_broker_with_another_address_is_said(machine: Machine) -> None:
+    assert "K_SINK" not in machine.apply().stderr
+    other = "http://kafka-broker-ingress.knative-eventing.svc.cluster.local/support-desk/desk"
+    assert other in machine.apply(BROKER=other).stderr
 
 
 def test_an_unknown_argument_is_refused(machine: Machine) -> None:

@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import importlib.util
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +23,7 @@ import httpx
 import pytest
 
 from overwinter.state.errors import InvalidInput, StoreUnavailable
+from overwinter.tests.servers.ports import free_port
 
 from .manifests import KNATIVE
 
@@ -46,6 +51,7 @@ class Desk(HTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.taken: list[tuple[dict[str, str], bytes]] = []
         self.status = 202
+        self.reply: tuple[dict[str, str], bytes] = ({}, b"")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -53,21 +59,38 @@ class _Handler(BaseHTTPRequestHandler):
         desk = cast("Desk", self.server)
         body = self.rfile.read(int(self.headers["content-length"]))
         desk.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
+        headers, answer = desk.reply
         self.send_response(desk.status)
+        for name, value in {**headers, "content-length": str(len(answer))}.items():
+            self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(answer)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nothing on stderr."""
 
 
-@pytest.fixture
-def desk() -> Iterator[Desk]:
+@contextlib.contextmanager
+def listening() -> Generator[Desk]:
     with Desk() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with listening() as server:
+        yield server
+
+
+@pytest.fixture
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    with listening() as server:
+        monkeypatch.setenv("K_SINK", f"http://127.0.0.1:{server.server_port}/desk/broker")
+        yield server
 
 
 @pytest.fixture
@@ -144,6 +167,95 @@ def test_an_approved_letter_is_sent_again_as_it_came(letters: Any, desk: Desk, b
     assert {name: value for name, value in headers.items() if name in EVENT} == EVENT
     assert not [name for name in headers if "knativeerror" in name]
     assert headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_letter_with_attributes_beyond_ascii_is_sent_again_byte_for_byte(letters: Any, desk: Desk) -> None:
+    raw = [(name.encode(), value.encode()) for name, value in (EVENT | DEAD).items() if name != "ce-subject"]
+    raw += [(b"ce-subject", "Müller 100% 東京".encode()), (b"ce-odd", b"caf\xe9")]
+
+    async def main(client: httpx.AsyncClient) -> None:
+        assert (await client.post(f"/?access_token={DELIVERY}", content=b'"hi"', headers=raw)).status_code == 202
+        outcome = await decided(client, (await waiting(client))["id"], True)
+        assert outcome["status"] == "completed", outcome
+
+    run(letters, main)
+    ((headers, _),) = desk.taken
+    assert headers["ce-subject"].encode("latin-1") == "Müller 100% 東京".encode()
+    assert headers["ce-odd"].encode("latin-1") == b"caf\xe9"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f'Post "http://support-desk.desk.svc/?access_token={DELIVERY}": context deadline exceeded',
+        f"http://support-desk.desk.svc/?access_token=one-of-before&x=1 and {DELIVERY}",
+    ],
+)
+@pytest.mark.parametrize("plain", [True, False])
+def test_of_the_token_nothing_is_kept(letters: Any, said: str, plain: bool) -> None:
+    data = said if plain else base64.b64encode(said.encode()).decode()
+
+    async def main(client: httpx.AsyncClient) -> None:
+        assert await post(client, EVENT | DEAD | {"ce-knativeerrordata": data}) == 202
+        id = (await waiting(client))["id"]
+        (approval,) = (await client.get(f"/approvals/{id}")).json()["approvals"]
+        kept = approval["data"]["error"]["data"]
+        assert "access_token=***" in kept and "support-desk.desk.svc" in kept
+        everything = json.dumps((await client.get(f"/history/{id}")).json())
+        for text in (DELIVERY, "one-of-before"):
+            assert text not in everything and base64.b64encode(text.encode()).decode()[:12] not in everything
+
+    run(letters, main)
+
+
+def test_what_the_desk_replies_goes_to_the_broker(letters: Any, desk: Desk, broker: Desk) -> None:
+    answer = EVENT | {"ce-type": "io.overwinter.result.support", "ce-id": "r-1", "ce-subject": "%C3%BC"}
+    desk.status, desk.reply = 200, (answer, b'"It is on its way."')
+
+    async def main(client: httpx.AsyncClient) -> None:
+        await post(client, EVENT | DEAD)
+        outcome = await decided(client, (await waiting(client))["id"], True)
+        assert "the Broker, which answered 202" in outcome["result"]
+
+    run(letters, main)
+    ((asked, _),) = desk.taken
+    assert asked["prefer"].startswith("reply")
+    ((headers, body),) = broker.taken
+    assert body == b'"It is on its way."'
+    assert {name: value for name, value in headers.items() if name in answer} == answer
+    assert "authorization" not in headers
+
+
+def test_a_desk_that_has_no_reply_yet_sends_it_itself(letters: Any, desk: Desk, broker: Desk) -> None:
+    async def main(client: httpx.AsyncClient) -> None:
+        await post(client, EVENT | DEAD)
+        assert "202" in (await decided(client, (await waiting(client))["id"], True))["result"]
+
+    run(letters, main)
+    assert len(desk.taken) == 1 and broker.taken == []
+
+
+def test_it_ends_in_order_when_it_is_asked_to(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**os.environ, "OVERWINTER_TOKEN": TOKEN, "OVERWINTER_DELIVERY_TOKEN": DELIVERY, "PORT": str(port)}
+    environment |= {"OVERWINTER_STATE": f"sqlite:///{tmp_path}/letters.db", "PYTHONPATH": str(KNATIVE.parent / ".dev")}
+    command = [sys.executable, str(KNATIVE / "dead_letters.py")]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            while True:
+                assert process.poll() is None
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                        break
+            url = f"http://127.0.0.1:{port}/?access_token={DELIVERY}"
+            assert httpx.post(url, headers=EVENT | DEAD, content=b'"hi"').status_code == 202
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+        assert process.stdout is not None
+        said = process.stdout.read().decode()
+    assert "Traceback" not in said and DELIVERY not in said
 
 
 def test_a_denied_letter_is_dropped_and_says_by_whom(letters: Any, desk: Desk) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from overwinter.cli.ending import EXTRA
 from overwinter.cli.main import cli
 from overwinter.state.quantities import seconds
 
@@ -24,8 +25,19 @@ KEYS = {
     *("requests", "limits", "annotations", "labels"),
 }
 WATCHDOG = {
-    *("mode", "fprocess", "upstream_url", "ready_path", "read_timeout", "write_timeout", "exec_timeout", "max_inflight")
+    *(
+        "mode",
+        "fprocess",
+        "upstream_url",
+        "ready_path",
+        "read_timeout",
+        "write_timeout",
+        "exec_timeout",
+        "max_inflight",
+    ),
+    "healthcheck_interval",
 }
+KILLED = 30  # seconds after SIGTERM, by Kubernetes
 
 
 @each
@@ -56,7 +68,7 @@ def test_times_fit_into_each_other(name: str) -> None:
     longest = seconds(environment["exec_timeout"])
     assert seconds(environment["read_timeout"]) >= longest and seconds(environment["write_timeout"]) >= longest
     assert seconds(environment["OVERWINTER_WAIT"]) < longest
-    assert seconds(environment["OVERWINTER_GRACE"]) < 30  # Kubernetes kills then
+    assert seconds(environment["OVERWINTER_GRACE"]) + EXTRA < seconds(environment["healthcheck_interval"]) < KILLED
 
 
 def test_the_build_argument_chooses_a_stage() -> None:

@@ -112,7 +112,7 @@ def test_a_request_that_is_open_when_the_process_stops_is_202(prefer: str, monke
         runtime = await server._process.runtime()
         headers = [(b"content-type", b"application/json"), (b"prefer", prefer.encode())]
         asking = asyncio.create_task(server.answer(Asked("POST", "/", b"", headers, b"")))
-        while not runtime.engine.active:
+        while not runtime.engine.active:  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.01)
         runtime.engine.ending.hurry()
         assert server._process._stop is not None and server._process._keeper is not None
