@@ -31,6 +31,7 @@ from .ending import ending_in_time
 from .exits import FAILED, OK
 
 if TYPE_CHECKING:
+    from ..functions.http.late import Late
     from .dev import Place
 
 FOR_REQUESTS = 5
@@ -73,9 +74,11 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     limits = place.bounds.limits()
     settings = replace(place.load.settings(), grace=max(0.0, grace - for_requests))
     door = Door(replace(limits, connections=connections_within_reach(limits.connections)))
-    async with Runtime(functions, place.store, settings) as runtime:
+    late = late_replies()
+    async with Runtime(functions, place.store, settings, unnamed=[late.function] if late else ()) as runtime:
         app = create_app(
             runtime,
+            late=late,
             token=place.token or None,
             delivery_token=place.delivery_token or None,
             max_body=door.limits.body,
@@ -123,6 +126,16 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+def late_replies() -> Late | None:
+    """Where there is a sink for them."""
+    if not os.environ.get("K_SINK"):
+        return None
+    from ..functions.http.events import reply_of
+    from ..functions.http.late import from_environment
+
+    return from_environment(reply_of)
 
 
 async def _outlive_nobody(place: Place) -> None:

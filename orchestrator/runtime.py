@@ -63,7 +63,7 @@ class Runtime(Control):
     """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
     (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``).
     ``extensions`` are told what begins and ends. ``threads`` None: its own; a process that opens one runtime after the
-    other hands the same on.
+    other hands the same on. ``unnamed`` are served too, but only the code that holds them can start them.
     It is opened once, by ``async with``; outside of that it raises RuntimeError."""
 
     def __init__(
@@ -75,10 +75,12 @@ class Runtime(Control):
         clock: Callable[[], int] = wall_clock,
         threads: Threads | None = None,
         extensions: Iterable[Extension] = (),
+        unnamed: Iterable[object] = (),
     ) -> None:
         super().__init__(store if isinstance(store, Store) else open_store(store))
         self.functions = _by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
+        durable |= {f.name: f for f in map(_of_ours, unnamed)}
         self.engine = Engine(self.store, durable, settings, clock=clock, threads=threads)
         self.engine.performer.extensions = Extensions(extensions, self.engine.active)
         self._sessions = Sessions(self.store)
@@ -341,6 +343,10 @@ class Runtime(Control):
         if not hasattr(served, "decider"):
             raise InvalidInput(f"{getattr(served, 'name', served)!r} is a tool; invoke it instead of starting it")
         return self.engine.function(cast("Function", served).name)
+
+
+def _of_ours(thing: object) -> Function:
+    return cast("Function", getattr(thing, "__overwinter__", thing))
 
 
 def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, object]:

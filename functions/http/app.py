@@ -35,6 +35,7 @@ from .sweeping import sweep, sweep_for
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
+    from .late import Late
 
 MAX_BODY = "4MB"
 MAX_HELD = "64MB"
@@ -53,6 +54,7 @@ def create_app(
     max_held: str | int = MAX_HELD,
     max_requests: int = MAX_REQUESTS,
     longest_wait: Duration = LONGEST_WAIT,
+    late: Late | None = None,
     lifespan: Any = None,
 ) -> Starlette:
     """The app over an opened runtime.
@@ -61,15 +63,18 @@ def create_app(
     requests from web pages of other sites are refused. ``delivery_token`` lets events and sweeps in and nothing
     else, for senders whose configuration others can read (``guard``). ``max_body`` bounds a request in bytes,
     ``max_held`` all that are open together, ``max_requests`` how many are open, ``longest_wait`` how long one may wait
-    for an outcome. ``lifespan`` is Starlette's. What a connection may do is the server's: ``connection.config``.
+    for an outcome. ``late`` sends replies that come after that. ``lifespan`` is Starlette's. What a connection may do
+    is the server's: ``connection.config``.
     """
+    if late is not None:
+        late.serve(runtime)
     body = size(max_body)
     room = Room(max_requests, max(body, size(max_held)))
     runtime.engine.health.add_numbers("requests", room.numbers)
     most = runtime.store.payload_limit + AROUND
     closing = Closing()
     counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing)
+    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, late)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -115,8 +120,12 @@ async def _receive(call: Call, name: str | None) -> Answer:
         return NO_CONTENT
     if len(arrived) != 1 or len(taken) != 1:
         return Answer(202 if any(one.fate is event_intake.Fate.ACCEPTED for one in taken) else 204)
-    answer = reply_event(call.runtime, arrived[0], taken[0], call.headers, mode, call.service.longest_wait)
-    return await call.patiently(answer) or accepted()
+    event, what, late = arrived[0], taken[0], call.service.late
+    answer = reply_event(call.runtime, event, what, call.headers, mode, call.service.longest_wait, late)
+    found = await call.patiently(answer) or accepted()
+    if late is not None and found.status == 202 and what.function and call.preference.reply:
+        await late.owe(call.runtime, event, what)
+    return found
 
 
 def _check_served(call: Call, name: str) -> None:

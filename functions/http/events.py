@@ -23,6 +23,7 @@ from .problem import Raised, Refused, Settled, Whose, settle, status_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
+    from .late import Late
 
 BATCH = 1000  # events that may come together
 SAID = 500  # characters of why one of them was refused
@@ -131,9 +132,16 @@ async def taken_in(work: Any) -> Taken:
 
 
 async def reply_event(
-    runtime: Runtime, event: CloudEvent, taken: Taken, headers: RawHeaders, mode: Mode, longest: float
+    runtime: Runtime,
+    event: CloudEvent,
+    taken: Taken,
+    headers: RawHeaders,
+    mode: Mode,
+    longest: float,
+    late: Late | None = None,
 ) -> Answer:
-    """The answer to a delivery of one event, with the reply event when it was asked for and is there."""
+    """The answer to a delivery of one event, with the reply event when it was asked for and is there. What ``late``
+    owes is replied by it alone."""
     asked = preference(headers)
     if not asked.reply:
         return NO_CONTENT if taken.fate is not Fate.ACCEPTED else accepted()
@@ -141,6 +149,8 @@ async def reply_event(
         return event_answer(event, taken, {"status": "completed", "result": taken.value}, mode)
     if taken.fate is Fate.UNWANTED or not taken.function:
         return NO_CONTENT if taken.fate is Fate.UNWANTED else accepted()
+    if late is not None and await late.is_owed(runtime, event):
+        return accepted()
     wait = min(longest, WITHOUT_A_HINT if asked.wait is None else asked.wait)
     if taken.message:
         outcome = await reply_to(runtime, taken.execution, taken.message, wait)
@@ -150,17 +160,23 @@ async def reply_event(
 
 
 def event_answer(event: CloudEvent, taken: Taken, outcome: dict[str, Any], mode: Mode) -> Answer:
-    """200 with an event in the mode of the request: ``io.overwinter.result.NAME`` or ``….error.NAME``."""
+    """200 with an event in the mode of the request."""
+    reply = reply_of(event, taken, outcome)
+    message = write_structured(reply) if mode is Mode.STRUCTURED else write_binary(reply)
+    ended = [] if outcome["status"] == "completed" else [Whose.OUTCOME.header]
+    return Answer(200, message.body, [*message.headers, *ended])
+
+
+def reply_of(event: CloudEvent, taken: Taken, outcome: dict[str, Any]) -> CloudEvent:
+    """The reply to an event: ``io.overwinter.result.NAME`` or ``….error.NAME``. Its id is always the same."""
     completed = outcome["status"] == "completed"
-    reply = event.answer(
+    return event.answer(
         id=digest_of("reply", event.source, event.id),
         source=f"/overwinter/{taken.function}",
         type=(RESULT if completed else ERROR) + taken.function,
         subject=taken.execution or None,
         data=outcome.get("result") if completed else outcome["error"],
     )
-    message = write_structured(reply) if mode is Mode.STRUCTURED else write_binary(reply)
-    return Answer(200, message.body, message.headers if completed else [*message.headers, Whose.OUTCOME.header])
 
 
 def failed(error: Exception) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ...orchestrator.runtime import Runtime
+    from .late import Late
 
 Model = TypeVar("Model", bound="BaseModel")
 T = TypeVar("T")
@@ -39,6 +40,7 @@ class Service(NamedTuple):
     counters: Counter[str]
     room: Room
     closing: Closing
+    late: Late | None = None
 
 
 class Call(NamedTuple):
