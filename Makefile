@@ -1,7 +1,7 @@
 # Everything a contributor runs. Needs make and Python 3.11 or newer (with venv), nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench bench-peers clean
+.PHONY: help setup demo test test-platforms check bench bench-peers clean
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 # A first start with an empty bytecode cache is several times slower, so nothing here may run without one.
@@ -28,6 +28,9 @@ demo: .venv/.core ## 200 conversations, the server killed in the middle, nothing
 
 test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some, WORKERS=0 for one after another)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+test-platforms: .venv/.dev ## run the platforms' own programs against it, as far as they are installed
+	@OVERWINTER_TEST_PLATFORMS=1 $(BIN)/python -m pytest tests/deploy/test_func.py -rs $(ARGS)
 
 check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .

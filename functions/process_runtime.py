@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import Future
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,10 +27,12 @@ LAST_SECONDS = 12.0  # how long the exit of the process waits for the hand-over
 
 
 class ProcessRuntime:
-    """Opens ``functions()`` on the store of OVERWINTER_STATE, once; after a failure the next use tries again."""
+    """Opens ``functions()`` on the store of OVERWINTER_STATE, once; after a failure the next use tries again.
+    ``unnamed`` is as for ``Runtime``."""
 
-    def __init__(self, functions: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, functions: Callable[[], Mapping[str, Any]], unnamed: Sequence[object] = ()) -> None:
         self._functions = functions
+        self._unnamed = unnamed
         self._opening: asyncio.Future[Runtime] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stop: asyncio.Event | None = None
@@ -53,7 +57,7 @@ class ProcessRuntime:
         from ..orchestrator.runtime import Runtime
 
         try:
-            made = Runtime(self._functions())
+            made = Runtime(self._functions(), unnamed=self._unnamed)
         except InvalidInput as error:  # no sender is to blame for how the process was set up, and mending it helps
             raise StoreUnavailable(f"this process can't work as it was set up: {error}") from error
         stop = self._stop = asyncio.Event()
@@ -87,10 +91,20 @@ class ProcessRuntime:
 
     def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run ``work`` on a loop in a thread of its own, and wait for it. For servers without a loop."""
+        return self.submit(work()).result()
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run ``work`` on a loop in a thread of its own."""
         with self._lock:
             if self._loop is None:
                 self._loop = self._started()
-        return asyncio.run_coroutine_threadsafe(work(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def call(self, work: Callable[[], None]) -> None:
+        """Have ``work`` called on that loop, if there is one."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(work)
 
     def _started(self) -> asyncio.AbstractEventLoop:
         running = threading.Event()
