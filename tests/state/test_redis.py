@@ -1,4 +1,4 @@
-"""The whole contract on Redis: one server, and a cluster of three."""
+"""The whole contract on Redis and Valkey: one server each, and a cluster of three."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ class TestOneServer(OnRedis):
     @pytest.fixture(autouse=True)
     def place(self, redis_server: RedisServer) -> None:
         self.dsn = redis_server.dsn(prefix=secrets.token_hex(4))
+
+
+class TestValkey(OnRedis):
+    @pytest.fixture(autouse=True)
+    def place(self, valkey_server: RedisServer) -> None:
+        self.dsn = valkey_server.dsn(prefix=secrets.token_hex(4))
+
+
+def test_valkey_is_valkey(valkey_server: RedisServer) -> None:
+    assert "valkey_version" in valkey_server.say("INFO", "server")
 
 
 class TestCluster(OnRedis):
