@@ -1,9 +1,8 @@
 """Models of all providers through litellm, which is imported at the first answer and nowhere else: it takes
 seconds and 200 MB.
 
-One call is one attempt: litellm's own retries are off. Usage and cost are recorded on every answer. Errors
-that another attempt may heal become ModelUnavailable with the provider's ``retry_after``; all others become
-InvalidInput that says what to change.
+One call is one attempt: litellm's own retries are off. Usage and cost are recorded on every answer. What becomes of
+errors is in ``failing``, what goes back to the provider that gave it in ``opaque``.
 """
 
 from __future__ import annotations
@@ -13,39 +12,23 @@ import importlib
 import importlib.util
 import logging
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...orchestrator.attributes import cut
-from ...orchestrator.resilience import retry_after, wait_of
-from ...state.errors import InvalidInput, Retryable
-from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
+from ...state.errors import InvalidInput
+from . import opaque
+from .failing import ModelUnavailable, Unreadable, malformed, said, translated
+from .port import Answer, Request, ToolCall, ToolSchema, Usage
 
-_READ, _TOLD = 16 * 1024, 600
-"""Characters of a provider's error that are looked at, and that are told."""
-_CLUTTER = re.compile(
-    r"(?i)Traceback \(most recent call last\)|\n\s*File \"|Received Model Group|Available Model Group|LiteLLM Retried"
-    r"|litellm_params|litellm_debug|[\"']?messages[\"']?\s*[:=]\s*\["
-    r"|\brequest(?:[ _](?:body|data|kwargs))?[\"']?\s*[:=]\s*[{\[]"
-)
-_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.~@+-]+){2,}\.(?:py|pyc|so|json)\b(?::\d+)?")
+__all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
+
 _ELSEWHERE = frozenset({"api_key", "api_base", "base_url", "extra_headers", "headers", "mock_response"})
 """Settings with which no key needs to be in the environment."""
-_PASSING = {408, 409, 425, 429}
 _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
-           "max_tokens": "length", "content_filter": "content_filter"}  # fmt: skip
+           "max_tokens": "length", "content_filter": "content_filter", "pause_turn": "pause"}  # fmt: skip
 
 
 log = logging.getLogger("overwinter")
-
-
-class ModelUnavailable(Retryable):
-    """The provider is overloaded, rate-limited, broken or out of reach. ``status`` is its HTTP status."""
-
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
-        super().__init__(message, retry_after=retry_after)
-        self.status = status
 
 
 class LiteLLM:
@@ -70,13 +53,15 @@ class LiteLLM:
             raise InvalidInput(f"{self.name}: {said(error)}") from None
         except _openai_error(library) as error:
             log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
-            raise _translated(self.name, library, error) from None
+            if (answer := malformed(error, self.name)) is not None:
+                return answer
+            raise translated(self.name, library, error) from None
         return _answer(response, self.name)
 
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.name,
-            "messages": [_message(message) for message in request.messages],
+            "messages": [opaque.shown(message, self.name) for message in request.messages],
             **request.settings,
             "num_retries": 0,
             "max_retries": 0,
@@ -128,57 +113,6 @@ def _openai_error(library: Any) -> type[Exception]:
     return error
 
 
-def _translated(model: str, library: Any, error: Exception) -> Exception:
-    """A provider's error as what the caller can do about it."""
-    status = getattr(error, "status_code", None)
-    told = f"{model}: {said(error)}"
-    known = library.exceptions
-    if isinstance(error, known.ContextWindowExceededError):
-        return InvalidInput(f"{told}. The conversation is too long for this model; make the agent's history shorter")
-    if isinstance(error, known.AuthenticationError) or status in (401, 403):
-        return InvalidInput(f"{told}. Check the provider's API key in the environment, such as OPENAI_API_KEY")
-    if isinstance(error, known.NotFoundError):
-        return InvalidInput(f"{told}. Check the model's name, written as provider/model")
-    if status == 429 and "insufficient_quota" in _code(error):
-        return InvalidInput(f"{told}. The account has no quota left; add credit or choose another model")
-    if status is None or status in _PASSING or status >= 500:
-        return ModelUnavailable(told, retry_after=_wait(error), status=status)
-    return InvalidInput(f"{told}. The provider refuses the request; correct the model's name or the settings")
-
-
-def said(error: Exception) -> str:
-    """What the provider said: without the traceback, the file paths and the dump of the request that litellm adds, and
-    without the key that some providers repeat."""
-    text = cut(str(error), _READ)
-    clutter = _CLUTTER.search(text)
-    text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
-    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(error).__name__
-
-
-def _code(error: Exception) -> str:
-    body: Any = getattr(error, "body", None)
-    return f"{getattr(error, 'code', '')} {body or ''} {error}"
-
-
-def _wait(error: Exception) -> float | None:
-    """Retry-After: litellm keeps the provider's headers beside the response, not in it."""
-    headers: Any = getattr(error, "litellm_response_headers", None)
-    return retry_after(error) if headers is None else wait_of(headers)
-
-
-def _message(message: Message) -> dict[str, Any]:
-    shown: dict[str, Any] = {"role": message.role, "content": message.content}
-    if message.tool_calls:
-        shown["tool_calls"] = [
-            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in message.tool_calls
-        ]
-        shown["content"] = message.content or None
-    if message.tool_call_id:
-        shown["tool_call_id"] = message.tool_call_id
-    return shown
-
-
 def _tool(tool: ToolSchema) -> dict[str, Any]:
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
@@ -192,17 +126,29 @@ def _answer(response: Any, asked: str) -> Answer:
     answer = Answer(model=asked, usage=counted, cost=_cost(response))
     if not choices:
         return answer
-    message: Any = choices[0].message
-    calls = tuple(_call(call) for call in getattr(message, "tool_calls", None) or ())
-    finish = _FINISH.get(str(choices[0].finish_reason), "stop")
+    message: Any = getattr(choices[0], "message", None)
     extra: dict[str, Any] = getattr(message, "provider_specific_fields", None) or {}
     refusal: Any = getattr(message, "refusal", None) or extra.get("refusal")
-    return answer._replace(text=_text(message.content), tool_calls=calls, finish=finish, refusal=_text(refusal))
+    calls = tuple(_call(call) for call in getattr(message, "tool_calls", None) or ())
+    return answer._replace(
+        text=_text(getattr(message, "content", None)),
+        tool_calls=calls,
+        finish=_finish(getattr(choices[0], "finish_reason", None), extra.get("stop_reason")),
+        refusal=_text(refusal),
+        opaque=opaque.of_message(message, calls),
+    )
+
+
+def _finish(finish: object, stopped: object) -> str:
+    """Why it ended. litellm calls a pause that the provider makes a cut, and keeps the provider's word beside it."""
+    return _FINISH.get("pause_turn" if stopped == "pause_turn" else str(finish), "stop")
 
 
 def _call(call: Any) -> ToolCall:
-    function = call.function
-    return ToolCall(_text(call.id), _text(function.name), _text(function.arguments))
+    function: Any = getattr(call, "function", None)
+    kept = opaque.of_call(call)
+    name, arguments = (_text(getattr(function, field, None)) for field in ("name", "arguments"))
+    return ToolCall(opaque.id_of(call, kept), name, arguments, kept)
 
 
 def _text(value: Any) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
-from ...orchestrator.agent.conversation import Message, ToolCall
+from ...orchestrator.agent.conversation import Message, Opaque, ToolCall
 
-__all__ = ["Answer", "Message", "Model", "OutputSchema", "Request", "ToolCall", "ToolSchema", "Usage"]
+__all__ = ["Answer", "Message", "Model", "Opaque", "OutputSchema", "Request", "ToolCall", "ToolSchema", "Usage"]
 
 
 class ToolSchema(NamedTuple):
@@ -49,7 +49,10 @@ class Usage(NamedTuple):
 
 class Answer(NamedTuple):
     """What a model said. ``cost`` is an exact decimal text in US dollars, None when nobody knows the price.
-    ``finish`` is stop, tool_calls, length or content_filter."""
+    ``finish`` is stop, tool_calls, length, content_filter, pause (the same request with this answer behind it goes on)
+    or malformed (the text is what the provider could make no call of). ``opaque``, here and in a call, is plain JSON
+    that later requests bring back in ``Message.opaque`` and ``ToolCall.opaque``; ``Message.model`` says whose it is.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
@@ -58,6 +61,7 @@ class Answer(NamedTuple):
     model: str = ""
     finish: str = "stop"
     refusal: str = ""
+    opaque: Opaque | None = None
 
     def record(self, asked: str = "") -> dict[str, Any]:
         """The answer as the journal keeps it. Left out is what is empty or goes without saying: ``finish`` when it
@@ -66,9 +70,11 @@ class Answer(NamedTuple):
         if self.text:
             record["text"] = self.text
         if self.tool_calls:
-            record["tool_calls"] = [call._asdict() for call in self.tool_calls]
+            record["tool_calls"] = [_recorded(call) for call in self.tool_calls]
         if self.refusal:
             record["refusal"] = self.refusal
+        if self.opaque:
+            record["opaque"] = self.opaque
         if self.finish not in ("stop", "tool_calls"):
             record["finish"] = self.finish
         if self.model != asked:
@@ -76,6 +82,11 @@ class Answer(NamedTuple):
         record["usage"] = {"input": self.usage.input, "output": self.usage.output}
         record["cost"] = self.cost
         return record
+
+
+def _recorded(call: ToolCall) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    return record | {"opaque": call.opaque} if call.opaque else record
 
 
 class Model(Protocol):

@@ -1,7 +1,9 @@
 """A recorded model answer, read without trust: whatever the JSON holds, this gives a Reading and never raises.
 
 The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output"}, "cost",
-"model"?, "finish"?, "refusal"?}``. ``finish`` is stop or tool_calls when left out, else length or content_filter.
+"model"?, "finish"?, "refusal"?, "opaque"?}``, a call with its own ``opaque``?. ``finish`` is stop or tool_calls when
+left out, else length, content_filter, pause (the provider wants to be asked to go on) or malformed (it could not read
+what its model wrote, which is the text).
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, NamedTuple, cast
 
 from ...state.codec import dumps, readable
 from ...state.errors import InvalidInput
-from .conversation import ToolCall
+from .conversation import Opaque, ToolCall
 from .usage import ZERO, Usage
 
 MOST_CALLS = 32
@@ -24,6 +26,8 @@ LONGEST = 200
 
 _SMALLEST = Decimal("1e-12")
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
+_NOTHING = frozenset({"", "null", "None"})
+"""What models write for no arguments."""
 
 
 class Asked(NamedTuple):
@@ -35,7 +39,8 @@ class Asked(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What a model answer says. ``cut`` when it ended at the length limit; its calls are dropped then."""
+    """What a model answer says. ``cut`` when it ended at the length limit, ``malformed`` what the provider could not
+    make a call of; there are no calls then. ``paused``: the provider goes on when it is asked again."""
 
     text: str
     calls: tuple[Asked, ...]
@@ -43,10 +48,15 @@ class Reading(NamedTuple):
     cut: bool
     refusal: str
     usage: Usage
+    opaque: Opaque | None = None
+    model: str = ""  # who answered
+    paused: bool = False
+    malformed: str = ""
 
 
-def read(value: Any, op: str) -> Reading:
-    """Read the ``value`` of a model fact. Call ids are made unique; an exact repetition of a call is dropped."""
+def read(value: Any, op: str, asked_of: str = "") -> Reading:
+    """Read the ``value`` of a model fact, of the model ``asked_of`` unless it says another one. Call ids are made
+    unique; an exact repetition of a call is dropped."""
     answer = cast("dict[str, Any]", value if isinstance(value, dict) else {"text": value})
     text = _text(answer.get("text"))
     finish = answer.get("finish")
@@ -54,8 +64,24 @@ def read(value: Any, op: str) -> Reading:
     if finish == "content_filter" and not refusal:
         refusal = text or "The provider's content filter withheld the answer."
     cut = finish == "length"
-    asked = [] if cut or refusal else _calls(answer.get("tool_calls"), op)
-    return Reading(text, tuple(asked[:MOST_CALLS]), max(0, len(asked) - MOST_CALLS), cut, refusal, _usage(answer))
+    malformed = (text.strip() or "(nothing)") if finish == "malformed" else ""
+    asked = [] if cut or refusal or malformed else _calls(answer.get("tool_calls"), op)
+    return Reading(
+        "" if malformed else text,
+        tuple(asked[:MOST_CALLS]),
+        max(0, len(asked) - MOST_CALLS),
+        cut,
+        refusal,
+        _usage(answer),
+        None if refusal else _opaque(answer.get("opaque")),
+        _text(answer.get("model")) or asked_of,
+        finish == "pause" and not asked,
+        malformed,
+    )
+
+
+def _opaque(value: Any) -> Opaque | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) and value else None
 
 
 def _text(value: Any) -> str:
@@ -77,13 +103,13 @@ def _calls(value: Any, op: str) -> list[Asked]:
         if not id or id in seen or len(id) > LONGEST:
             id = f"call_{op.replace('.', '_')}_{index}"
         seen[id] = (name, raw)
-        asked.append(_asked(id, name, raw))
+        asked.append(_asked(id, name, raw, _opaque(record.get("opaque"))))
     return asked
 
 
-def _asked(id: str, name: str, raw: str) -> Asked:
-    call = ToolCall(id, name, raw)
-    if not raw.strip():
+def _asked(id: str, name: str, raw: str, opaque: Opaque | None) -> Asked:
+    call = ToolCall(id, name, raw, opaque)
+    if raw.strip() in _NOTHING:
         return Asked(call, {}, "")
     try:
         arguments = readable(raw)
@@ -97,7 +123,7 @@ def _asked(id: str, name: str, raw: str) -> Asked:
 def shown(asked: Asked) -> ToolCall:
     """The call as later requests repeat it: with a name and arguments that every provider accepts back."""
     name = _UNFIT.sub("_", asked.call.name)[:64] or "unnamed"
-    return ToolCall(asked.call.id, name, "{}" if not asked.arguments else asked.call.arguments)
+    return ToolCall(asked.call.id, name, "{}" if not asked.arguments else asked.call.arguments, asked.call.opaque)
 
 
 def _usage(answer: Mapping[str, Any]) -> Usage:

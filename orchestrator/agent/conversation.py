@@ -7,27 +7,37 @@ window whole, oldest first, so a tool's result never stands without the call tha
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ...state.codec import dumps
 from .usage import Usage
+
+Opaque = Mapping[str, Any]
+"""What a provider gave beside its words and wants to see again, unchanged: signed reasoning, for one. Nobody else may
+read it, and it is no use to another model."""
 
 
 class ToolCall(NamedTuple):
-    """A call the model asked for. ``arguments`` is JSON text as the model wrote it."""
+    """A call the model asked for. ``arguments`` is JSON text as the model wrote it; ``opaque`` goes back with it."""
 
     id: str
     name: str
     arguments: str
+    opaque: Opaque | None = None
 
 
 class Message(NamedTuple):
-    """One message. ``role`` is system, user, assistant or tool; a tool's message names the call it answers."""
+    """One message. ``role`` is system, user, assistant or tool; a tool's message names the call it answers.
+    What is ``opaque`` in it and in its calls is for ``model`` alone; to any other it is not shown."""
 
     role: str
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    opaque: Opaque | None = None
+    model: str = ""
 
 
 class Window(NamedTuple):
@@ -48,11 +58,15 @@ class Past(NamedTuple):
 
 
 def size_of(message: Message) -> int:
-    """Characters of a message, arguments of its calls included."""
-    size = len(message.content)
+    """Characters of a message, with the arguments of its calls and what is opaque."""
+    size = len(message.content) + _weight(message.opaque)
     for call in message.tool_calls:
-        size += len(call.name) + len(call.arguments)
+        size += len(call.name) + len(call.arguments) + _weight(call.opaque)
     return size
+
+
+def _weight(opaque: Opaque | None) -> int:
+    return len(dumps(opaque)) if opaque else 0
 
 
 class Thread:

@@ -201,6 +201,8 @@ class AgentLoop:
             if turn.declined > 1:
                 return self._failed(failure(Refused, reading.refusal))
             return self._observed(turn, observations.DECLINED)
+        if reading.malformed:
+            return self._observed(turn, observations.malformed(reading.malformed))
         if reading.cut:
             return self._observed(turn, observations.CUT)
         if not reading.text.strip():

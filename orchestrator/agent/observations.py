@@ -32,9 +32,14 @@ UNFINISHED = "The turn ended before this call had a result. If it changes anythi
 UNDECIDED = "The turn ended before anybody approved this call. It was not carried out."
 
 
+def told(value: Any) -> str:
+    """What a person says to the model, all of it: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) else dumps(value)
+
+
 def text_of(value: Any) -> str:
-    """A result as the model reads it: text as it is, everything else as JSON, cut at OBSERVATION_LIMIT."""
-    text = value if isinstance(value, str) else dumps(value)
+    """A result as the model reads it, cut at OBSERVATION_LIMIT; the model is told so."""
+    text = told(value)
     if len(text) <= OBSERVATION_LIMIT:
         return text
     return f"{text[:OBSERVATION_LIMIT]}… [{len(text) - OBSERVATION_LIMIT:,} more characters were left out]"
@@ -80,6 +85,13 @@ def surplus(count: int) -> str:
     return (
         f"Only the first {MOST_CALLS} of your {MOST_CALLS + count} tool calls were made. "
         f"Ask for the others again, at most {MOST_CALLS} at once."
+    )
+
+
+def malformed(written: str) -> str:
+    return (
+        "What you wrote for a tool call could not be read, and nothing of it was carried out. Call the tool again, "
+        f"with its name and arguments in the required form. You wrote: {storable(written[:500])}"
     )
 
 

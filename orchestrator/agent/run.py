@@ -176,7 +176,7 @@ class Run:
             turn.phase = Phase.BROKEN
             turn.error = {**entry["error"], "op": op}
         else:
-            turn.answered(op, entry.get("value"))
+            turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
 
     def _tool(self, entry: Fact) -> bool:

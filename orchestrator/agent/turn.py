@@ -112,7 +112,7 @@ class Turn:
         self.id = id
         self.content = content
         self.since = since
-        self.messages = [Message("user", observations.text_of(content))]
+        self.messages = [Message("user", observations.told(content))]
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
         self.usage = Usage()
@@ -154,16 +154,18 @@ class Turn:
             return None
         return self.since + limit + self.stopped
 
-    def answered(self, op: str, value: Any) -> None:
-        """The model has answered."""
+    def answered(self, op: str, value: Any, model: str) -> None:
+        """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
         self.asked += 1
-        reading = self.reading = read(value, op)
+        reading = self.reading = read(value, op, model)
         self.usage = self.usage.plus(reading.usage)
         self.declined += bool(reading.refusal)
         calls = tuple(shown(asked) for asked in reading.calls)
         text = reading.refusal or reading.text
-        if text or calls:
-            self.messages.append(Message("assistant", text, calls))
+        if text or calls or (reading.paused and reading.opaque):
+            owned = reading.opaque or any(call.opaque for call in calls)
+            by = reading.model if owned else ""
+            self.messages.append(Message("assistant", text, calls, opaque=reading.opaque, model=by))
         self.surplus = reading.surplus
         self.refused = frozenset(self.doubtful)  # calls of one answer are made together: none waits for another's doubt
         self.calls = {}
@@ -172,7 +174,7 @@ class Turn:
             self.calls[call_op] = Call(
                 call_op, asked.call.id, asked.call.name, asked.call.arguments, asked.arguments, asked.problem
             )
-        self.phase = Phase.ACT if self.calls else Phase.JUDGE
+        self.phase = Phase.ACT if self.calls else Phase.THINK if reading.paused else Phase.JUDGE
 
     def observed(self, text: str) -> None:
         """The model is told something about its answer as a whole."""

@@ -1,0 +1,66 @@
+"""A provider of models on loopback, which speaks what it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Asked = dict[str, Any]
+Answer = tuple[int, dict[str, str], Any]
+
+
+class Provider(ThreadingHTTPServer):
+    """Answers each request with ``answer``, or with what ``judge`` makes of it, and keeps what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer: Answer = (200, {}, {})
+        self.judge: Callable[[Asked], Answer] | None = None
+        self.asked: list[Asked] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def says(self, finish: str = "stop", **message: Any) -> None:
+        choice = {"index": 0, "finish_reason": finish, "message": {"role": "assistant", "content": None, **message}}
+        usage = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+        body = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o-mini"}
+        self.answer = (200, {}, {**body, "choices": [choice], "usage": usage})
+
+    def fails(self, status: int, message: str = "no", code: str = "", **headers: str) -> None:
+        self.answer = (status, headers, {"error": {"message": message, "code": code, "type": code}})
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        provider = self.server
+        assert isinstance(provider, Provider)
+        provider.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        status, headers, body = provider.judge(provider.asked[-1]) if provider.judge else provider.answer
+        text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {"content-type": "application/json", "content-length": str(len(text)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing is printed."""
+
+
+@contextmanager
+def serving() -> Generator[Provider]:
+    provider = Provider()
+    threading.Thread(target=provider.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        yield provider
+    finally:
+        provider.shutdown()
+        provider.server_close()
