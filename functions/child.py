@@ -34,8 +34,8 @@ class ChildTool:
         """What the function says of itself: its ``description``, else the docstring behind it."""
         said: object = getattr(self.function, "description", None)
         if not said:
-            original: object = getattr(self.function, "function", None) or getattr(self.function, "original", None)
-            said = read(getattr(original, "__doc__", None)).text
+            workflow: object = getattr(self.function, "fn", None)
+            said = read(getattr(workflow, "__doc__", None), ()).text  # whose parameters are not this tool's
         return str(said) or f"Start the {self.function.kind} {self.name} and wait for its result."
 
     @property

@@ -65,7 +65,7 @@ class Tool:
             raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
         if effect == "irreversible" and retry is not None and retry.attempts > 1:
             raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
-        documented = read(function.__doc__)
+        documented = read(function.__doc__, inspect.signature(function).parameters)
         self.function = function
         name = str(getattr(function, "__name__", "")) if name is None else name
         self.name = check_name(name, "tool", for_models=True)

@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 
 from overwinter import Retry, tool
 from overwinter.functions.agent import MODEL_RETRY
-from overwinter.functions.docstring import read
 from overwinter.functions.target import served
 from overwinter.functions.tool import Tool
 from overwinter.state.errors import InvalidInput
@@ -189,50 +188,3 @@ def test_parameters_without_a_name_are_refused() -> None:
 
         @tool
         def gather(*things: str) -> None: ...
-
-
-GOOGLE = """Do it.
-
-Args:
-    one: The first
-        of them.
-    *two (int, optional): The second.
-
-Raises:
-    KeyError: no.
-"""
-NUMPY = """Do it.
-
-Parameters
-----------
-one : str
-    The first
-    of them.
-two
-    The second.
-
-Returns
--------
-str
-    x
-"""
-REST = """Do it.
-
-:param one: The first
-    of them.
-:type one: str
-:param int two: The second.
-:returns: x
-"""
-
-
-@pytest.mark.parametrize("docstring", [GOOGLE, NUMPY, REST])
-def test_docstrings_of_three_styles_say_the_same(docstring: str) -> None:
-    text, parameters = read(docstring)
-    assert text == "Do it."
-    assert parameters == {"one": "The first of them.", "two": "The second."}
-
-
-@pytest.mark.parametrize("docstring", [None, "", "Args:", "Args:\n    none", "Parameters\n---", ":param:", "----"])
-def test_any_docstring_can_be_read(docstring: str | None) -> None:
-    assert read(docstring).parameters == {}
