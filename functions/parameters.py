@@ -15,6 +15,7 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict
 
 from ..orchestrator.calling import judged
+from ..orchestrator.fields import EMPTY, declared, described
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput
 from ..state.formless import FORMLESS, INSTEAD, reason
@@ -90,14 +91,13 @@ class Parameters:
         fields: dict[str, Any] = {}
         defaults: dict[str, Any] = {}
         for name, parameter in inspect.signature(self._function).parameters.items():
-            annotation = hints.get(name, Any)
-            if self._described.get(name):
+            known = declared(hints.get(name, Any), parameter.default)
+            annotation = known.annotation
+            if self._described.get(name) and not described(annotation):
                 annotation = Annotated[annotation, Field(description=self._described[name])]
-            if parameter.default is parameter.empty:
-                fields[name] = Required[annotation]
-            else:
-                fields[name] = NotRequired[annotation]
-                defaults[name] = parameter.default
+            fields[name] = NotRequired[annotation] if known.optional else Required[annotation]
+            if known.default is not EMPTY:
+                defaults[name] = known.default
         shape = TypedDict(self.name, fields)  # type: ignore[misc]  # made at run time from a signature
         shape.__pydantic_config__ = ConfigDict(  # type: ignore[attr-defined]  # pydantic's place for it
             extra="forbid", ser_json_bytes="base64", val_json_bytes="base64", title=self.name

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
+from ..orchestrator.fields import minded
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -26,19 +28,21 @@ def target(original: Callable[P, R], served: object) -> Callable[P, R]:
     returns the awaitable, because the framework's Flask side can't call coroutine functions.
     """
 
-    behind = cast("Callable[..., Any]", original)
+    @functools.cache
+    def behind() -> Callable[..., Any]:
+        return minded(original) or original
 
     @functools.wraps(original)
     def called(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and is_request(args[0]):
             return _respond(served, original, args[0])
-        return behind(*args, **kwargs)
+        return behind()(*args, **kwargs)
 
     @functools.wraps(original)
     async def awaited(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and is_request(args[0]):
             return _respond(served, original, args[0])
-        return await behind(*args, **kwargs)
+        return await behind()(*args, **kwargs)
 
     stays_async = inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules
     function = cast("Any", awaited if stays_async else called)

@@ -12,6 +12,7 @@ from typing import Any
 from ...state import codec
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
+from ..fields import EMPTY, Declared, declared, left_out
 from ..resilience import DEFAULT, Policy, Retry
 from .context import Context
 from .decider import WorkflowDecider
@@ -55,7 +56,12 @@ class Workflow:
     @cached_property
     def input(self) -> Any:
         """The annotation of the input; None when the workflow takes none."""
-        return None if self._parameter is None else annotation(self.fn, self._parameter.name)
+        return None if self._declared is None else self._declared.annotation
+
+    @cached_property
+    def _declared(self) -> Declared | None:
+        parameter = self._parameter
+        return None if parameter is None else declared(annotation(self.fn, parameter.name), parameter.default)
 
     @cached_property
     def output(self) -> Any:
@@ -109,8 +115,8 @@ class Workflow:
 
     def _without(self, value: Any) -> bool:
         """Whether the function is called without its input."""
-        parameter = self._parameter
-        return parameter is None or (value is None and parameter.default is not inspect.Parameter.empty)
+        known = self._declared
+        return known is None or (value is None and known.optional)
 
     def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]:
         """The coroutine of one life. Raises InvalidInput."""
@@ -125,7 +131,8 @@ class Workflow:
                 raise InvalidInput(f"{self.name} takes no input; leave it out")
             return ()
         if self._without(value):
-            return ()
+            known = self._declared
+            return () if known is None or known.default is not EMPTY else (left_out(known, "input"),)
         if self._decode is None:
             return (codec.copied(value),)
         try:

@@ -14,6 +14,7 @@ from ...state.errors import InvalidInput
 from ...state.quantities import Duration
 from .. import fingerprint as fingerprints
 from ..decider import Invoke
+from ..fields import minded
 from ..resilience import Breaker, Policy, Retry
 from .approval import Asking
 from .naming import named
@@ -69,6 +70,8 @@ def _order(
         raise InvalidInput(about.lost)
     given = _given(fn, args, kwargs) if compare else None
     call: Operation[Any] = Operation(run, op, name or about.name, about.decode, given)
+    if about.minded:
+        fn = minded(fn) or fn
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
         run.calls.order(

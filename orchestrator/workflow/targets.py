@@ -10,13 +10,34 @@ import inspect
 import types
 import typing
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ...state import codec
 from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
+from ..annotations import annotation, name_of
+from ..fields import minded
 from ..resilience import Policy
+
+__all__ = [
+    "NOTHING",
+    "Body",
+    "Described",
+    "Served",
+    "Wanted",
+    "acceptor",
+    "annotation",
+    "applied",
+    "approval_of",
+    "decoder",
+    "describe",
+    "durable_name",
+    "losses",
+    "mender",
+    "served",
+    "writer",
+]
 
 T = typing.TypeVar("T")
 T_co = typing.TypeVar("T_co", covariant=True)
@@ -31,29 +52,28 @@ class Served(typing.Protocol[T_co]):
     def output(self) -> type[T_co]: ...
 
 
-_MISSING: Any = object()
-
-
 class Described:
-    """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context."""
+    """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context; ``minded``: it
+    has parameters with a Field, and is to be called by ``fields.minded``."""
 
-    __slots__ = ("branch", "decode", "lost", "name", "policy", "threaded", "write")
+    __slots__ = ("branch", "decode", "lost", "minded", "name", "policy", "threaded", "write")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         inner, tool = _inner(fn)
         asynchronous = inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
             getattr(inner, "__call__", None)  # noqa: B004  # the method itself is looked at, not whether it is there
         )
-        self.name = str(getattr(tool, "name", "")) or _name(inner)
+        self.name = str(getattr(tool, "name", "")) or name_of(inner)
         self.threaded = not asynchronous
         returned = annotation(inner, "return")
-        what = f"what {_name(inner)} returns"
+        what = f"what {name_of(inner)} returns"
         self.decode = decoder(returned, what)
         self.write = writer(returned, what)
         self.lost = losses(returned, what)
         policy = getattr(tool, "policy", None)
         self.policy = policy if isinstance(policy, Policy) else None
         self.branch = asynchronous and _takes_context(inner)
+        self.minded = tool is None and minded(fn) is not None  # a decorated one minds them itself
 
 
 _known: weakref.WeakKeyDictionary[Callable[..., Any], Described] = weakref.WeakKeyDictionary()
@@ -133,25 +153,6 @@ def _several(fn: Callable[..., Any], input: Mapping[str, Any]) -> bool:
     return takes_all or set(input) <= set(named)
 
 
-def annotation(fn: Callable[..., Any], parameter: str) -> Any:
-    """The annotation of a parameter, or of "return"; Any when there is none. Raises TypeError naming it."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    if not hasattr(fn, "__annotations__"):
-        fn = getattr(fn, "__call__", fn)  # noqa: B004  # an object that is called through its class
-    try:
-        found = getattr(fn, "__annotations__", {}).get(parameter, Any)
-        if isinstance(found, str):
-            found = _evaluate(fn, found)
-    except NameError as error:
-        raise TypeError(
-            f"an annotation of {_name(fn)} can't be resolved ({error}); define the type at module level"
-        ) from None
-    if parameter == "return" and typing.get_origin(found) in (Awaitable, Coroutine):
-        found = typing.get_args(found)[-1]
-    return found
-
-
 def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
     """``codec.decoder`` with an error that says where the annotation stands."""
     return _known_as(codec.decoder, annotated, what)
@@ -189,15 +190,6 @@ def _known_as(use: Callable[[Any], T], annotated: Any, what: str) -> T:
         ) from None
 
 
-def _evaluate(fn: Callable[..., Any], text: str) -> Any:
-    fn = inspect.unwrap(fn)
-    code: types.CodeType | None = getattr(fn, "__code__", None)
-    names: dict[str, Any] = {}
-    for name, cell in zip(code.co_freevars if code else (), getattr(fn, "__closure__", None) or (), strict=False):
-        names[name] = getattr(cell, "cell_contents", _MISSING)
-    return eval(text, getattr(fn, "__globals__", {}), names)
-
-
 def _callable(fn: Any) -> Callable[..., Any]:
     if not callable(fn):
         hint = "; call it with ctx.call or ctx.child" if durable_name(fn) else ""
@@ -213,18 +205,6 @@ def _inner(fn: Callable[..., Any]) -> tuple[Callable[..., Any], object]:
     """The function as it was written, and the tool that it became."""
     tool = getattr(fn, "__overwinter__", None)
     return (getattr(fn, "__wrapped__", fn) if tool is not None else fn), tool
-
-
-def _name(fn: Any) -> str:
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    name = getattr(fn, "__name__", None)
-    if name is None:
-        return str(getattr(fn, "name", type(fn).__name__))
-    if name == "<lambda>":
-        called: tuple[str, ...] = fn.__code__.co_names
-        return f"lambda:{called[0]}" if called else "lambda"
-    return str(name)
 
 
 def _takes_context(fn: Callable[..., Any]) -> bool:
