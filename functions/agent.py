@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from types import FunctionType
+from types import FunctionType, MethodType
 from typing import Any, Generic, NamedTuple, cast
 
 from pydantic_core import ValidationError
@@ -32,6 +32,7 @@ from ..state.formless import FORMLESS, reason
 from ..state.ids import check_name
 from ..state.quantities import Duration, count, milliseconds, money, size
 from .child import ChildTool
+from .methods import one_for
 from .model.choosing import choose
 from .model.port import Model, OutputSchema, Request, ToolSchema
 from .parameters import complaint
@@ -298,16 +299,24 @@ def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]
 def _as_tool(agent: str, thing: object) -> Tool | ChildTool:
     it: Any = served(thing)
     if isinstance(it, Tool):
-        return it
+        return _callable(agent, it)
     if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
         return ChildTool(it)
     if callable(it) and not isinstance(it, type):
-        return _wrapped(it)
+        return _callable(agent, _wrapped(it))
     raise InvalidInput(f"agent {agent!r}: {thing!r} is no tool; give a function, a @tool, a workflow or another agent")
+
+
+def _callable(agent: str, tool: Tool) -> Tool:
+    if tool.unbound:
+        raise InvalidInput(f"agent {agent!r}: {tool.unbound}")
+    return tool
 
 
 def _wrapped(function: Callable[..., Any]) -> Tool:
     """A plain function as a tool; the same one for all agents that name it, where it can be noted."""
+    if isinstance(function, MethodType):
+        return one_for(function, lambda: Tool(function))
     tool = Tool(function)
     if isinstance(function, FunctionType):
         function.__overwinter__ = tool  # type: ignore[attr-defined]  # where served() looks

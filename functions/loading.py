@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..orchestrator.served import by_name, served
 from ..state.errors import InvalidInput
-from .target import served
 
 PREFIX = "overwinter_file_"
 
@@ -63,25 +63,9 @@ def _place(tool: Any) -> str:
 
 
 def reachable(things: Iterable[object]) -> dict[str, Any]:
-    """Agents, tools and workflows among ``things``, and the tools and agents that agents name, by name."""
-    found: dict[str, Any] = {}
-    queue = list(things)
-    while queue:
-        function: Any = served(queue.pop(0))
-        if kind_of(function) is None:
-            continue
-        known = found.get(function.name)
-        if known is function:
-            continue
-        if known is not None:
-            raise InvalidInput(
-                f"two functions are named {function.name!r}: {_described(known)} and {_described(function)}; "
-                "give one of them another name"
-            )
-        found[function.name] = function
-        tools: Iterable[object] = getattr(function, "tools", ())
-        queue.extend(tools)
-    return found
+    """Agents, tools and workflows among ``things``, and the tools and agents that agents name, by the names under which
+    they are served."""
+    return by_name(thing for thing in things if kind_of(served(thing)) is not None)
 
 
 def kind_of(thing: object) -> str | None:
@@ -94,12 +78,6 @@ def kind_of(thing: object) -> str | None:
 
 def _name(thing: object) -> object:
     return getattr(thing, "name", None)
-
-
-def _described(function: object) -> str:
-    original = getattr(function, "function", None) or getattr(function, "original", None) or function
-    where = getattr(original, "__module__", type(function).__module__)
-    return f"the {kind_of(function)} in {where}"
 
 
 def _origin(module: ModuleType) -> str:

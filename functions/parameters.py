@@ -27,14 +27,18 @@ _FIT_ONLY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_
 
 
 class Parameters:
-    """The parameters of one function. ``described`` gives descriptions by name."""
+    """The parameters of one function. ``described`` gives descriptions by name. The first one of a ``method`` is no
+    parameter of the tool's."""
 
-    def __init__(self, function: Callable[..., Any], name: str, described: Mapping[str, str]) -> None:
+    def __init__(
+        self, function: Callable[..., Any], name: str, described: Mapping[str, str], *, method: bool = False
+    ) -> None:
         self.name = name
         self._function = function
         self._described = described
-        self.names: tuple[str, ...] = tuple(inspect.signature(function).parameters)
-        for parameter in inspect.signature(function).parameters.values():
+        self._taken = list(inspect.signature(function).parameters.values())[method:]
+        self.names: tuple[str, ...] = tuple(parameter.name for parameter in self._taken)
+        for parameter in self._taken:
             if parameter.kind not in _FIT_ONLY:
                 raise InvalidInput(
                     f"tool {name!r}: parameter {str(parameter)!r} can't be described to a model; "
@@ -90,7 +94,8 @@ class Parameters:
         hints = get_type_hints(self._function, include_extras=True)
         fields: dict[str, Any] = {}
         defaults: dict[str, Any] = {}
-        for name, parameter in inspect.signature(self._function).parameters.items():
+        for parameter in self._taken:
+            name = parameter.name
             known = declared(hints.get(name, Any), parameter.default)
             annotation = known.annotation
             if self._described.get(name) and not described(annotation):

@@ -14,6 +14,9 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from ..orchestrator.fields import minded
+from ..orchestrator.served import served
+
+__all__ = ["is_request", "served", "target"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,8 +24,8 @@ R = TypeVar("R")
 _REQUESTS = (("werkzeug.wrappers", "Request"), ("starlette.requests", "Request"))
 
 
-def target(original: Callable[P, R], served: object) -> Callable[P, R]:
-    """A plain function that behaves as ``original`` and carries ``served`` (a Tool or a Workflow).
+def target(original: Callable[P, R], durable: object) -> Callable[P, R]:
+    """A plain function that behaves as ``original`` and carries ``durable`` (a Tool or a Workflow).
 
     An ``async def`` stays one. Only in a process of Functions Framework it becomes a plain function that
     returns the awaitable, because the framework's Flask side can't call coroutine functions.
@@ -35,24 +38,19 @@ def target(original: Callable[P, R], served: object) -> Callable[P, R]:
     @functools.wraps(original)
     def called(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and is_request(args[0]):
-            return _respond(served, original, args[0])
+            return _respond(durable, original, args[0])
         return behind()(*args, **kwargs)
 
     @functools.wraps(original)
     async def awaited(*args: Any, **kwargs: Any) -> Any:
         if len(args) == 1 and not kwargs and is_request(args[0]):
-            return _respond(served, original, args[0])
+            return _respond(durable, original, args[0])
         return await behind()(*args, **kwargs)
 
     stays_async = inspect.iscoroutinefunction(original) and "functions_framework" not in sys.modules
     function = cast("Any", awaited if stays_async else called)
-    function.__overwinter__ = served
+    function.__overwinter__ = durable
     return cast("Callable[P, R]", function)
-
-
-def served(thing: object) -> object:
-    """The Tool, Workflow or Agent behind a decorated function or object; the thing itself otherwise."""
-    return getattr(thing, "__overwinter__", thing)
 
 
 def is_request(thing: object) -> bool:
@@ -64,7 +62,7 @@ def is_request(thing: object) -> bool:
     return False
 
 
-def _respond(served: object, original: object, request: Any) -> Any:
+def _respond(durable: object, original: object, request: Any) -> Any:
     from .framework import respond
 
-    return respond(served, getattr(original, "__module__", ""), request)
+    return respond(durable, getattr(original, "__module__", ""), request)

@@ -7,8 +7,10 @@ docstring), what a repetition would do (``effect``), who must approve a call, an
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property, partial
+from types import MethodType
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
 from ..orchestrator.calling import judged
@@ -19,7 +21,9 @@ from ..state.errors import InvalidInput
 from ..state.ids import check_name
 from ..state.quantities import Duration, milliseconds
 from .docstring import read
+from .methods import one_for, owner
 from .parameters import Parameters, Schema
+from .schema_parameters import SchemaParameters
 from .target import target
 
 P = ParamSpec("P")
@@ -34,6 +38,21 @@ Approval = str | Callable[..., str | None] | None
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
+_NUMBERS = itertools.count(1)
+
+
+def _parameters(function: Callable[..., Any]) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return ()
+
+
+def _asynchronous(function: Callable[..., Any]) -> bool:
+    inner = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
+        getattr(inner, "__call__", None)  # noqa: B004  # the method itself is looked at, not whether it is there
+    )
 
 
 def _check_role(role: object, what: str) -> str:
@@ -60,12 +79,16 @@ class Tool:
         retry: Retry | None = None,
         timeout: Duration | None = None,
         breaker: Breaker | None = None,
+        schema: Mapping[str, Any] | None = None,
     ) -> None:
+        if not callable(function):
+            raise InvalidInput(f"{function!r:.80} is no function; write @classmethod above @tool, not below it")
         if effect not in EFFECTS:
             raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
         if effect == "irreversible" and retry is not None and retry.attempts > 1:
             raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
-        documented = read(function.__doc__, inspect.signature(function).parameters)
+        self.owner = owner(function)
+        documented = read(function.__doc__, _parameters(function))
         self.function = function
         name = str(getattr(function, "__name__", "")) if name is None else name
         self.name = check_name(name, "tool", for_models=True)
@@ -75,12 +98,20 @@ class Tool:
             _check_role(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
         self.approval_within = milliseconds(approval_within)
-        self.threaded = not inspect.iscoroutinefunction(inspect.unwrap(function))
+        self.threaded = not _asynchronous(function)
         once = effect == "irreversible"
         self.policy = Policy(
-            retry=ONCE if once else retry or Retry(), timeout=timeout, breaker=breaker, at_most_once=once
+            ONCE if once else retry or Retry(), timeout, breaker, at_most_once=once, target=next(_NUMBERS)
         )
-        self._parameters = Parameters(function, self.name, documented.parameters)
+        self._options: dict[str, Any] = {
+            "effect": effect, "approval": approval, "approval_within": approval_within, "retry": retry,
+            "timeout": timeout, "breaker": breaker, "schema": schema,
+        }  # fmt: skip
+        self._parameters: Parameters | SchemaParameters = (
+            Parameters(function, self.name, documented.parameters, method=bool(self.owner))
+            if schema is None
+            else SchemaParameters(schema, self.name)
+        )
 
     def __repr__(self) -> str:
         return f"Tool({self.name!r}, effect={self.effect!r})"
@@ -103,7 +134,7 @@ class Tool:
     @cached_property
     def lost(self) -> str:
         """Why it can't be called: what it takes can't be described, or what it returns not be recorded. "": it can."""
-        return self._parameters.wrong or losses(self.output, f"what {self.name!r} returns")
+        return self.unbound or self._parameters.wrong or losses(self.output, f"what {self.name!r} returns")
 
     @property
     def write(self) -> Writer:
@@ -114,6 +145,24 @@ class Tool:
     @cached_property
     def _write(self) -> Writer:
         return mender(self.output, f"what {self.name!r} returns")
+
+    @property
+    def unbound(self) -> str:
+        """Why it can't be called though all is known of it: it is the method of no object. "": it can."""
+        if not self.owner:
+            return ""
+        return (
+            f"tool {self.name!r} is a method of {self.owner}, and nobody says of which object; "
+            f"give the method of one: tools=[{self.owner}(…).{self.function.__name__}]"
+        )
+
+    def bound(self, method: MethodType) -> Tool:
+        """The tool that this one is as the method of an object, the same one for the same object."""
+        if not self.owner:
+            return self
+        call = MethodType(self.function, method.__self__)
+        made = partial(Tool, call, name=self.name, description=self.description, **self._options)
+        return one_for(method, made)
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""
@@ -133,6 +182,8 @@ class Tool:
 
     def invoke(self, arguments: dict[str, Any]) -> Any:
         """Call the function with plain JSON arguments; its result, or an awaitable of it."""
+        if self.owner:
+            raise InvalidInput(self.unbound)
         return self.function(**self._parameters.read(arguments))
 
 
@@ -151,6 +202,7 @@ def tool(
     retry: Retry | None = None,
     timeout: Duration | None = None,
     breaker: Breaker | None = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
@@ -164,6 +216,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
       role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
     - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+    - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
+      at run time, or calls another service. The function is called with the arguments by name as they came, when they
+      fit the schema. A method of an object is a tool as it is: ``tools=[shop.lookup]``.
 
     Raises InvalidInput for a name or effect that can't be.
     """

@@ -91,7 +91,7 @@ class Performer:
         self._clock = clock
         self._draw = draw
         self._limit = limit
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits: dict[tuple[str, int], Circuit] = {}
         self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
         self.extensions: Extensions | None = None
@@ -103,8 +103,11 @@ class Performer:
     def circuits(self) -> dict[str, object]:
         """How many targets have a circuit, and for how many more seconds which are open."""
         now = self._clock()
-        left = {name: round((circuit.open_until - now) / 1000, 1) for name, circuit in self._circuits.items()}
-        return {"known": len(left), "open": {name: seconds for name, seconds in left.items() if seconds > 0}}
+        left: dict[str, float] = {}
+        for (name, _), circuit in self._circuits.items():
+            if circuit.open_until > now:
+                left[name] = max(left.get(name, 0), round((circuit.open_until - now) / 1000, 1))
+        return {"known": len(self._circuits), "open": left}
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
@@ -169,7 +172,7 @@ class Performer:
 
     def _refused(self, call: Invoke) -> CircuitOpen | None:
         """The open circuit of the call's target."""
-        circuit = self._circuits.get(call.name)
+        circuit = self._circuits.get((call.name, call.policy.target))
         return None if circuit is None else circuit.refusal(call.name, self._clock())
 
     def _far(self, policy: Policy, pause: float) -> bool:
@@ -236,7 +239,7 @@ class Performer:
             if type(value) is CoroutineType or isinstance(value, Awaitable):
                 value = await value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
             return self._plain(call, value)
-        circuit = self._circuits.setdefault(call.name, Circuit())
+        circuit = self._circuits.setdefault((call.name, policy.target), Circuit())
         failed: BaseException | None = None
         try:
             return self._plain(call, await self._bounded(call, policy))

@@ -137,6 +137,7 @@ class Policy:
     timeout: Duration | None = None
     breaker: Breaker | None = None
     at_most_once: bool = False  # record the beginning of each attempt before it begins
+    target: int = 0  # tells tools of one name apart: each has a circuit of its own
 
     def __post_init__(self) -> None:
         if self.timeout is not None:

@@ -26,7 +26,7 @@ from ..state.errors import (
     StoreUnavailable,
     UnknownFunction,
 )
-from ..state.ids import check_id, check_name
+from ..state.ids import check_id
 from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
@@ -44,6 +44,7 @@ from .extensions import Extension, Extensions
 from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .replies import ReplySearch
+from .served import by_name, served
 from .sessions import Sessions
 from .settings import Settings
 from .starting import check_same, is_new
@@ -78,7 +79,7 @@ class Runtime(Control):
         unnamed: Iterable[object] = (),
     ) -> None:
         super().__init__(store if isinstance(store, Store) else open_store(store))
-        self.functions = _by_name(functions)
+        self.functions = by_name(functions)
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         durable |= {f.name: f for f in map(_of_ours, unnamed)}
         self.engine = Engine(self.store, durable, settings, clock=clock, threads=threads)
@@ -336,7 +337,7 @@ class Runtime(Control):
                 known = ", ".join(sorted(self.functions)) or "none"
                 raise UnknownFunction(f"no function {function!r} is served here; these are: {known}")
             return found
-        return getattr(function, "__overwinter__", function)
+        return served(function)
 
     def _durable(self, function: object) -> Function:
         served = self._served(function)
@@ -347,23 +348,6 @@ class Runtime(Control):
 
 def _of_ours(thing: object) -> Function:
     return cast("Function", getattr(thing, "__overwinter__", thing))
-
-
-def _by_name(things: Iterable[object] | Mapping[str, object]) -> dict[str, object]:
-    """Functions by name, with those that they use."""
-    found: dict[str, object] = {}
-    queue: list[object] = list(cast("Mapping[str, object]", things).values() if isinstance(things, Mapping) else things)
-    while queue:
-        served = getattr(thing := queue.pop(0), "__overwinter__", thing)
-        name = getattr(served, "name", None)
-        if not isinstance(name, str):
-            raise InvalidInput(f"{thing!r} is no agent, workflow or tool; decorate it with @workflow or @tool")
-        kind = str(getattr(served, "kind", "function"))
-        check_name(name, kind, for_models=kind in ("agent", "tool"))
-        if found.setdefault(name, served) is not served:
-            raise InvalidInput(f"two functions are named {name!r}; give one of them another name")
-        queue += [tool for tool in getattr(served, "tools", ()) if getattr(tool, "__overwinter__", tool) is not served]
-    return found
 
 
 def _typed(value: Any, function: object | None, id: str) -> Any:

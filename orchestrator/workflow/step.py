@@ -113,6 +113,7 @@ def policy_of(
         base.timeout if timeout is None else timeout,
         breaker or base.breaker,
         at_most_once or base.at_most_once,
+        base.target,
     )
 
 

@@ -19,6 +19,7 @@ from ...state.formless import FORMLESS, INSTEAD, reason
 from ..annotations import annotation, name_of
 from ..fields import minded
 from ..resilience import Policy
+from ..served import served
 
 __all__ = [
     "NOTHING",
@@ -89,11 +90,6 @@ def describe(fn: Callable[..., Any]) -> Described:
         known = Described(_callable(fn))
         _known[fn] = known
     return known
-
-
-def served(thing: object) -> Any:
-    """The durable object behind a decorated function; the thing itself otherwise."""
-    return getattr(thing, "__overwinter__", thing)
 
 
 class Wanted(typing.NamedTuple):

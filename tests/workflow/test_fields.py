@@ -57,7 +57,7 @@ def expected(given: dict[str, Any]) -> list[Any]:
 
 
 def as_tool(given: dict[str, Any]) -> Any:
-    return served(decorated).invoke(given)  # type: ignore[attr-defined]
+    return served(decorated).invoke(given)
 
 
 def as_function(given: dict[str, Any]) -> Any:
@@ -108,7 +108,7 @@ def test_a_default_that_is_made_is_made_anew() -> None:
 
 
 def test_the_model_reads_what_the_fields_say() -> None:
-    schema = served(decorated).parameters  # type: ignore[attr-defined]
+    schema = served(decorated).parameters
     properties = Model.model_json_schema()["properties"]
     for told in properties.values():
         told.pop("title")
@@ -125,7 +125,7 @@ def test_a_docstring_stands_back_behind_a_field() -> None:
             two: Of the docstring.
         """
 
-    told = served(look).parameters["properties"]  # type: ignore[attr-defined]
+    told = served(look).parameters["properties"]
     assert (told["one"]["description"], told["two"]["description"]) == ("Of the field.", "Of the docstring.")
 
 

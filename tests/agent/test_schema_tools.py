@@ -1,0 +1,112 @@
+"""A tool of a JSON schema and something to call, as servers of tools describe theirs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from typing import Any
+
+import pytest
+
+from overwinter import Agent, run, tool
+from overwinter.functions.http.openapi import document
+from overwinter.functions.model import Scripted, call
+from overwinter.functions.target import served
+from overwinter.functions.tool import Tool
+from overwinter.state.errors import InvalidInput
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "http://json-schema.org/draft-07/schema#",
+    "type": "object",
+    "properties": {
+        "city": {"type": "string", "minLength": 1, "description": "Where."},
+        "days": {"$ref": "#/definitions/days"},
+        "unit-of-heat": {"enum": ["C", "F"]},
+    },
+    "definitions": {"days": {"type": "integer", "minimum": 1}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+
+
+async def remote(server: str, name: str, /, **arguments: Any) -> dict[str, Any]:
+    return {"server": server, "tool": name, **arguments}
+
+
+def forecast() -> Any:
+    """As one listens to what an MCP server lists, and calls it."""
+    return tool(name="forecast", description="Tell the weather.", schema=SCHEMA)(partial(remote, "mcp", "forecast"))
+
+
+def of(function: object) -> Tool:
+    found = served(function)
+    assert isinstance(found, Tool)
+    return found
+
+
+def test_the_model_reads_the_schema_and_the_callable_gets_what_fits() -> None:
+    arguments = {"city": "Oslo", "unit-of-heat": "C"}
+    script = [call("forecast", **arguments), call("forecast", city=5, days=0), call("forecast"), "done"]
+    told: list[str] = []
+
+    def listening(messages: Any, tools: Any) -> Any:
+        told.extend(message.content for message in messages[-1:])
+        assert tools[0].parameters == SCHEMA and tools[0].description == "Tell the weather."
+        return script[len(told) - 1]
+
+    agent = Agent("desk", Scripted(listening), tools=[forecast()])
+    assert run(agent, "?", store="memory://") == "done"
+    assert told[1] == '{"server":"mcp","tool":"forecast","city":"Oslo","unit-of-heat":"C"}'
+    assert "city: 5 is not of type 'string'; days: 0 is less than the minimum of 1" in told[2]
+    assert "'city' is a required property" in told[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"city": ""}, "city: "),
+        ({"city": "Oslo", "when": 1}, "'when' was unexpected"),
+        ({"city": "Oslo", "unit-of-heat": "K"}, "'K' is not one of"),
+        ({"city": "x" * 5000, "days": "y" * 5000}, "…"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(arguments: Any, complaint: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        of(forecast()).check(arguments)
+    assert complaint in str(caught.value) and len(str(caught.value)) < 700
+
+
+def test_it_is_a_tool_like_others() -> None:
+    asked = tool(name="forecast", schema=SCHEMA, effect="irreversible", approval=lambda **given: given["city"])(remote)
+    assert of(asked).role({"city": "Oslo"}) == "Oslo" and of(asked).policy.at_most_once and not of(asked).threaded
+    described = document({"forecast": of(asked)}, "1", secured=False)["paths"]["/tools/forecast"]["post"]
+    body = described["requestBody"]["content"]["application/json"]["schema"]
+    assert body["properties"]["city"] == SCHEMA["properties"]["city"]
+
+
+@pytest.mark.parametrize("schema", [{"type": "string"}, {"properties": []}, {"type": ["object", "null"]}])
+def test_a_schema_of_no_object_is_refused_at_once(schema: Any) -> None:
+    with pytest.raises(InvalidInput, match="not one of an object"):
+        tool(name="x", schema=schema)(remote)
+
+
+def test_what_is_wrong_with_a_schema_is_told_before_it_is_called() -> None:
+    assert "is none" in of(tool(name="x", schema={"properties": {"a": {"type": "strange"}}})(remote)).lost
+    pointing = of(tool(name="x", schema={"properties": {"a": {"$ref": "http://127.0.0.1:1/a.json"}}})(remote))
+    with pytest.raises(InvalidInput, match="can't be checked against their schema"):
+        pointing.check({"a": 1})  # and nothing was fetched
+
+
+def test_a_missing_library_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema.validators", None)
+    assert "pip install 'overwinter[schemas]'" in of(forecast()).lost
+
+
+def test_the_library_is_imported_when_something_is_checked() -> None:
+    code = (
+        "import sys; from overwinter import Agent, tool; f = tool(name='x', schema={'type': 'object'})(print); "
+        "Agent('a', 'scripted:echo', tools=[f]).request([]); print('jsonschema' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
