@@ -147,8 +147,8 @@ class Agent(Generic[Out_co]):
     def check(self, value: Any) -> Any:
         """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields, or says why
         what the agent or a tool of it returns could not be recorded."""
-        if self._lost:
-            raise InvalidInput(self._lost)
+        if self.lost:
+            raise InvalidInput(self.lost)
         try:
             found = taker(self.input)(value)
             typed = decoder(self.input)
@@ -159,8 +159,15 @@ class Agent(Generic[Out_co]):
             raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
 
     @cached_property
-    def _lost(self) -> str:
-        """Why it can't run, whatever it is asked: a type of its own or of a tool has no form, or no schema."""
+    def lost(self) -> str:
+        """Why it can't run, whatever it is asked: a type of its own or of a tool has no form, or no schema. "": it
+        can."""
+        try:
+            return self._losses()
+        except InvalidInput as error:
+            return str(error)
+
+    def _losses(self) -> str:
         known_as(self.input, f"the input of {self.name!r}")
         returned = losses(self.output, f"what agent {self.name!r} returns")
         try:

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,13 +48,28 @@ def functions_of(module: ModuleType) -> dict[str, Any]:
 
 
 def sound(functions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The functions, when all tools can be told of and called. Raises InvalidInput with the place of each that can't:
-    one would do for no list of functions to be made."""
-    tools = [function for function in functions.values() if kind_of(function) == "tool"]
-    wrong = [f"{_place(tool)}: {tool.lost}" for tool in tools if tool.lost]
+    """The functions, when all of them can be told of and called. Raises InvalidInput with the place of each that can't:
+    one would do for no list of functions to be made. Nothing heavy is loaded for it; ``looking.look`` finds more."""
+    wrong = [text for _, text in unsound(functions)]
     if wrong:
         raise InvalidInput("; ".join(wrong))
     return functions
+
+
+def unsound(functions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The name of each function that can't be told of or called, and why."""
+    of_tools = {function.lost for function in functions.values() if kind_of(function) == "tool"}
+    for name, function in functions.items():
+        kind = kind_of(function)
+        if kind == "tool" and function.lost:
+            yield name, f"{_place(function)}: {function.lost}"
+        if kind == "agent" and (why := function.lost or _absent(function.model)) and why not in of_tools:
+            yield name, f"agent {name}: {why}"
+
+
+def _absent(model: Any) -> str:
+    """What a model lacks on this machine. It need not know."""
+    return str(model.absent()) if hasattr(model, "absent") else ""
 
 
 def _place(tool: Any) -> str:

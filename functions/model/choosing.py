@@ -7,6 +7,7 @@ be imported; every other text is a litellm model such as ``"openai/gpt-5-mini"``
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import Any
 
 from ...state.errors import InvalidInput
@@ -26,9 +27,20 @@ def choose(model: str | Model) -> Model:
     if not model.strip():
         raise InvalidInput('the model has no name; write one such as "openai/gpt-5-mini" or "scripted:echo"')
     if not model.startswith(PREFIX):
-        return LiteLLM(model)
+        return LiteLLM(_plausible(model))
     name = model.removeprefix(PREFIX)
+    if name != "echo" and not ("." in name and all(part.isidentifier() for part in name.split("."))):
+        raise InvalidInput(f"{model[:80]!r} names no script; write scripted:echo or scripted:module.name")
     return Scripted(echo, "echo") if name == "echo" else Found(name)
+
+
+def _plausible(model: str) -> str:
+    """The name, when some provider could have such a model. Raises InvalidInput."""
+    if any(part != part.strip() or not part for part in model.split("/")) or not model.isprintable():
+        raise InvalidInput(
+            f'{model[:80]!r} can\'t be the name of a model; write provider/model, such as "openai/gpt-5-mini"'
+        )
+    return model
 
 
 class Found:
@@ -43,6 +55,14 @@ class Found:
         if self._model is None:
             self._model = self._find()
         return await self._model.complete(request)
+
+    def wrong(self, settings: Mapping[str, Any]) -> str:
+        """Why it can't answer; "" when it can."""
+        try:
+            self._find()
+        except InvalidInput as error:
+            return str(error)
+        return ""
 
     def _find(self) -> Model:
         module, _, name = self._path.rpartition(".")

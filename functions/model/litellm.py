@@ -12,11 +12,13 @@ import importlib
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...state.errors import InvalidInput
 from . import opaque
+from .catalogue import doubtful, unknown
 from .failing import ModelUnavailable, Unreadable, malformed, said, translated
 from .port import Answer, Request, ToolCall, ToolSchema, Usage
 
@@ -27,6 +29,8 @@ _ELSEWHERE = frozenset({"api_key", "api_base", "base_url", "extra_headers", "hea
 _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
            "max_tokens": "length", "content_filter": "content_filter", "pause_turn": "pause"}  # fmt: skip
 
+
+_INSTALL = "pip install 'overwinter[llm]'"
 
 log = logging.getLogger("overwinter")
 
@@ -58,6 +62,24 @@ class LiteLLM:
             raise translated(self.name, library, error) from None
         return _answer(response, self.name)
 
+    def absent(self) -> str:
+        """Why it can't answer, without loading what it needs; "" when that is there."""
+        if "litellm" in sys.modules or importlib.util.find_spec("litellm") is not None:
+            return ""
+        return f"{self.name} needs litellm, which is not installed: {_INSTALL}"
+
+    def wrong(self, settings: Mapping[str, Any]) -> str:
+        """Why it can't answer, as far as this machine can know: nobody is asked. "" when nothing is against it."""
+        try:
+            library = _load()
+        except InvalidInput as error:
+            return str(error)
+        return unknown(library, self.name, settings) or _missing_key(library, self.name, settings)
+
+    def doubt(self, settings: Mapping[str, Any]) -> str:
+        """Why its name may be mistaken, after ``wrong``; "" when litellm knows it, or nothing like it."""
+        return doubtful(_load(), self.name, settings)
+
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.name,
@@ -81,7 +103,7 @@ def _load() -> Any:
     try:
         library: Any = importlib.import_module("litellm")
     except ImportError as error:
-        raise InvalidInput(f"models of providers need litellm ({error}): pip install 'overwinter[llm]'") from error
+        raise InvalidInput(f"models of providers need litellm ({error}): {_INSTALL}") from error
     library.telemetry = False
     library.suppress_debug_info = True
     return library

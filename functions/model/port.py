@@ -90,7 +90,11 @@ def _recorded(call: ToolCall) -> dict[str, Any]:
 
 
 class Model(Protocol):
-    """A language model. ``name`` shows in every journal entry."""
+    """A language model. ``name`` shows in every journal entry.
+
+    It may also have ``absent()``, ``wrong(settings)`` and ``doubt(settings)``: why it can't answer on this machine,
+    told without loading anything, told thoroughly, or why it may be mistaken; "" for nothing. Nobody is asked for them.
+    """
 
     @property
     def name(self) -> str: ...
