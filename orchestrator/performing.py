@@ -239,6 +239,8 @@ class Performer:
             if type(value) is CoroutineType or isinstance(value, Awaitable):
                 value = await value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
             return self._plain(call, value)
+        if policy.breaker is None:
+            return self._plain(call, await self._bounded(call, policy))
         circuit = self._circuits.setdefault((call.name, policy.target), Circuit())
         failed: BaseException | None = None
         try:
@@ -247,7 +249,7 @@ class Performer:
             failed = error
             raise
         finally:
-            if policy.breaker is not None and not isinstance(failed, asyncio.CancelledError):
+            if not isinstance(failed, asyncio.CancelledError):
                 circuit.note(policy.breaker, failed, self._clock())
 
     async def _bounded(self, call: Invoke, policy: Policy) -> Any:

@@ -115,6 +115,7 @@ class Driver:
         seen = (self.decision.status, self.decision.wake, self.decision.awaits, self.decision.state)
         assert (decision.status, decision.wake, decision.awaits, decision.state) == seen
         assert decision.base is None
+        assert _prompt(other) == _prompt(self.loop)
         assert len(self.state) < 2048
 
     def _expected(self) -> set[str]:
@@ -153,7 +154,7 @@ class Driver:
 
     def prompt(self) -> list[Any]:
         """What the open model call would ask."""
-        return list(self.loop._run.thread.messages(self.loop._run.turn.messages))  # type: ignore[union-attr]
+        return _prompt(self.loop)
 
     def expire(self, now: int) -> Decision:
         self.now = now
@@ -167,6 +168,12 @@ class Driver:
 
     def posts(self) -> list[Post]:
         return [effect for effect in self.open.values() if isinstance(effect, Post)]
+
+
+def _prompt(loop: AgentLoop) -> list[Any]:
+    """What the model reads, whatever is opaque in it included."""
+    turn = loop._run.turn
+    return [] if turn is None else list(loop._run.thread.messages(turn.messages))
 
 
 def run(call: Invoke) -> Any:

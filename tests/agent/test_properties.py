@@ -50,7 +50,8 @@ good_calls = st.one_of(
 )
 bad_calls = st.one_of(
     json_values,
-    st.fixed_dictionaries({"id": json_values, "name": json_values, "arguments": json_values}),
+    st.fixed_dictionaries({"id": json_values, "name": json_values, "arguments": json_values, "opaque": json_values}),
+    st.builds(lambda raw: {"id": "n", "name": "lookup", "arguments": raw}, st.sampled_from(["", "null", "None", None])),
     st.builds(lambda raw: {"id": "r", "name": "lookup", "arguments": raw}, st.text(max_size=20)),
 )
 answers = st.one_of(
@@ -62,7 +63,10 @@ answers = st.one_of(
         {},
         optional={
             "text": json_values,
-            "finish": st.sampled_from(["stop", "length", "content_filter", "tool_calls"]) | json_values,
+            "finish": st.sampled_from(["stop", "length", "content_filter", "tool_calls", "pause", "malformed"])
+            | json_values,
+            "opaque": json_values | st.just({"thinking_blocks": [{"signature": "s" * 30}]}),
+            "model": json_values,
             "refusal": json_values,
             "tool_calls": st.lists(good_calls | bad_calls, max_size=3) | json_values,
             "usage": json_values | st.fixed_dictionaries({"input": json_values, "output": json_values}),
