@@ -82,6 +82,16 @@ def minded(fn: Callable[..., Any]) -> Callable[..., Any] | None:
     return functools.partial(_called, fn, signature, fields, *args, **kwargs) if fields else None
 
 
+def as_coroutine(fn: Callable[..., Any], *args: Any) -> Any:
+    """The coroutine of a call of ``fn`` with its Fields minded; what does not fit is raised in it."""
+    called = minded(fn)
+    return fn(*args) if called is None else _awaited(called, *args)
+
+
+async def _awaited(called: Callable[..., Any], *args: Any) -> Any:
+    return await called(*args)
+
+
 def _found(fn: FunctionType) -> dict[str, Declared]:
     """The parameters that have a Field."""
     found: dict[str, Declared] = {}

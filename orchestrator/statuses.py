@@ -12,6 +12,7 @@ from typing import Any, cast
 from ..state.errors import OverwinterError
 from .attributes import attempted
 
+_STATUSES = ("status", "status_code", "http_status", "code")
 _PASSING = frozenset({408, 425, 429})
 """Refusals that pass by themselves: too slow, too early, too often."""
 _THROTTLED = frozenset(
@@ -43,9 +44,9 @@ def status_of(error: BaseException) -> int | None:
         return _whole(_answered(told).get("HTTPStatusCode"))
     if response is not None:
         return _whole(getattr(response, "status_code", None)) or _whole(getattr(response, "status", None))
-    if getattr(error, "headers", None) is None:
+    if getattr(error, "headers", None) is None and getattr(error, "request_info", None) is None:
         return None
-    return _whole(getattr(error, "status", None)) or _whole(getattr(error, "code", None))
+    return next(filter(None, (_whole(getattr(error, name, None)) for name in _STATUSES)), None)
 
 
 def headers_of(error: BaseException) -> Any:

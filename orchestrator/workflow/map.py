@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
+from ..fields import as_coroutine
 from . import child
 from .completion import Completion, Results
 from .group import Group, Start
@@ -233,9 +234,10 @@ class Branching(Scope):
             )
         from .context import Context
 
-        return cast("Operation[T]", self._run.loop.create_task(fn(Context(self._run, f"{self._next()}."), *args)))
+        ctx = Context(self._run, f"{self._next()}.")
+        return cast("Operation[T]", self._run.loop.create_task(as_coroutine(fn, ctx, *args)))
 
     def _branch(self, op: str, index: int, fn: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         from .context import Context
 
-        return self._run.loop.create_task(fn(Context(self._run, f"{op}.{index}."), *args))
+        return self._run.loop.create_task(as_coroutine(fn, Context(self._run, f"{op}.{index}."), *args))

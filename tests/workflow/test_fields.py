@@ -140,6 +140,19 @@ def test_methods_and_coroutines_too() -> None:
     assert run(flow, store="memory://") == [[2, 50], 7, 3]
 
 
+def test_branches_of_a_workflow_too() -> None:
+    async def half(ctx: Context, count: int = Field(gt=0)) -> int:
+        return count
+
+    @workflow
+    async def flow(ctx: Context, counts: list[int]) -> list[int]:
+        return list(await ctx.map(half, counts))
+
+    assert run(flow, [1, 2], store="memory://") == [1, 2]
+    with pytest.raises(ExecutionFailed, match="count: Input should be greater than 0"):
+        run(flow, [1, 0], store="memory://")
+
+
 @workflow
 async def defaulted(ctx: Context, count: int = Field(3, gt=0, description="How many.")) -> int:
     return count
