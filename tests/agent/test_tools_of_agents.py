@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
+import httpx
 import pytest
 
 from overwinter import Agent, Breaker, Runtime, tool
+from overwinter.functions.http.app import create_app
 from overwinter.functions.http.openapi import document
 from overwinter.functions.loading import reachable
 from overwinter.functions.model import Scripted, call
@@ -59,6 +61,21 @@ def test_each_agent_calls_its_own_and_outside_they_have_names_of_their_own() -> 
 def test_openapi_tells_both() -> None:
     paths = document(reachable([NORTH, SOUTH]), "1", secured=False)["paths"]
     assert {"/tools/north.lookup", "/tools/south.lookup"} <= set(paths) and "/tools/lookup" not in paths
+
+
+def test_each_is_called_over_http_under_its_own_name() -> None:
+    async def main() -> None:
+        async with Runtime([agent("north", lookup_in("north")), SOUTH], "memory://") as runtime:
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                for name in ("north", "south"):
+                    answer = await client.post(f"/tools/{name}.lookup", json={"order_id": "3"})
+                    assert (answer.status_code, answer.json()) == (200, f"{name} 3")
+                assert (await client.post("/tools/lookup", json={"order_id": "3"})).status_code == 404
+                listed = (await client.get("/functions")).text
+                assert "north.lookup" in listed and "south.lookup" in listed
+
+    asyncio.run(main())
 
 
 def test_one_that_is_alone_or_handed_in_keeps_its_name() -> None:
