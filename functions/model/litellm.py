@@ -30,6 +30,7 @@ _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_ca
            "max_tokens": "length", "content_filter": "content_filter", "pause_turn": "pause"}  # fmt: skip
 
 
+_THINKING = frozenset({"thinking", "reasoning_effort"})
 _INSTALL = "pip install 'overwinter[llm]'"
 
 log = logging.getLogger("overwinter")
@@ -84,7 +85,7 @@ class LiteLLM:
         arguments: dict[str, Any] = {
             "model": self.name,
             "messages": [opaque.shown(message, self.name) for message in request.messages],
-            **request.settings,
+            **_settings(request, self.name),
             "num_retries": 0,
             "max_retries": 0,
         }
@@ -96,6 +97,14 @@ class LiteLLM:
             described = {"name": name, "schema": schema, "strict": False}
             arguments["response_format"] = {"type": "json_schema", "json_schema": described}
         return arguments
+
+
+def _settings(request: Request, model: str) -> dict[str, Any]:
+    """The settings for this request. A model that goes on where another has called tools has not thought before those
+    calls, and a provider that signs thinking refuses a request to think between a call and its result."""
+    last = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
+    taken_over = last is not None and bool(last.tool_calls) and last.model not in ("", model)
+    return {name: value for name, value in request.settings.items() if not (taken_over and name in _THINKING)}
 
 
 def _load() -> Any:

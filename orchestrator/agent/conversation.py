@@ -30,7 +30,7 @@ class ToolCall(NamedTuple):
 
 class Message(NamedTuple):
     """One message. ``role`` is system, user, assistant or tool; a tool's message names the call it answers.
-    What is ``opaque`` in it and in its calls is for ``model`` alone; to any other it is not shown."""
+    ``model`` said it, if a model did; what is ``opaque`` in it and in its calls is for that one alone."""
 
     role: str
     content: str

@@ -163,9 +163,7 @@ class Turn:
         calls = tuple(shown(asked) for asked in reading.calls)
         text = reading.refusal or reading.text
         if text or calls or (reading.paused and reading.opaque):
-            owned = reading.opaque or any(call.opaque for call in calls)
-            by = reading.model if owned else ""
-            self.messages.append(Message("assistant", text, calls, opaque=reading.opaque, model=by))
+            self.messages.append(Message("assistant", text, calls, opaque=reading.opaque, model=reading.model))
         self.surplus = reading.surplus
         self.refused = frozenset(self.doubtful)  # calls of one answer are made together: none waits for another's doubt
         self.calls = {}

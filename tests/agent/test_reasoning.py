@@ -183,6 +183,33 @@ def test_another_model_does_not_see_it(provider: Provider) -> None:
     assert driver.entries("reply")[0]["value"] == TEXT
 
 
+def test_a_model_that_thinks_can_take_over_in_the_middle_of_a_turn(provider: Provider) -> None:
+    """Anthropic refuses to think between a call and its result when there is no thinking of its own before the call."""
+
+    def judge(asked: Asked) -> Any:
+        if "messages" in asked and asked.get("max_tokens"):
+            bare = said(asked) and said(asked)[-1]["content"][0]["type"] != "thinking"
+            loop = asked["messages"][-1]["content"][0]["type"] == "tool_result"
+            if bare and loop and "thinking" in asked:
+                return (400, {}, {"error": {"message": "Expected `thinking`, but found `tool_use`"}})
+            return (200, {}, anthropic([*THINKING, {"type": "text", "text": TEXT}], "end_turn"))
+        return (200, {}, CASES["deepseek"][1])
+
+    provider.judge = judge
+    driver = Driver(desk(provider, "deepseek/deepseek-reasoner"))
+    driver.say("m1", "Where is A-1?")
+    driver.ask()
+    driver.tool("t1.m1.0", "found")
+    thinks = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    driver.spec = desk(provider, "anthropic/claude-sonnet-4-5", **thinks)
+    driver.restart()
+    driver.ask()
+    assert driver.entries("reply")[0].get("value") == TEXT and "thinking" not in provider.asked[-1]
+    driver.say("m2", "Thanks.")
+    driver.ask()
+    assert "error" not in driver.entries("reply")[1] and "thinking" in provider.asked[-1]
+
+
 def test_a_model_that_routes_gives_it_to_the_one_that_gave_it(provider: Provider) -> None:
     class Router:
         """Answers with the next of its models each time."""
