@@ -13,6 +13,7 @@ import click
 
 from . import reach
 from .door import Bounds, door_options
+from .environment import env_file_option, tell_environment
 from .options import Load, duration_option, file_argument, load_options, store_option
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -57,6 +58,7 @@ def _address_options(command: Command) -> Command:
 
 @click.command()
 @file_argument
+@env_file_option(looks=True)
 @_address_options
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
 @door_options
@@ -66,6 +68,7 @@ def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, bo
 
     Everything runs in one process: functions, orchestrator, HTTP and CloudEvents.
     """
+    tell_environment()
     place = Place(file, host, port, store, token, bounds=bounds)
     if no_reload or os.name != "posix":
         _serve(place)
@@ -79,6 +82,7 @@ def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, bo
 
 @click.command()
 @file_argument
+@env_file_option(looks=False)
 @_address_options
 @click.option(
     "--delivery-token",
@@ -117,6 +121,8 @@ def serve_command(
 
     SIGTERM and Ctrl-C hand running executions over: what is recorded is never run again.
     """
+    if fd is None:
+        tell_environment()
     _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds))
 
 

@@ -11,6 +11,7 @@ import click
 from ..security.redaction import redacted
 from . import reach
 from .checks import Check, local_checks
+from .environment import env_file_option, tell_environment
 from .exits import FAILED
 from .options import json_option, store_option
 
@@ -21,7 +22,8 @@ JSON = "--json: {ok, checks: [{name, state: ok, warn or fail, detail, advice}]}"
 
 
 @click.command(epilog=JSON)
-@click.argument("file", required=False, type=click.Path(dir_okay=False))
+@click.argument("file", required=False, is_eager=True, type=click.Path(dir_okay=False))
+@env_file_option(looks=True)
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The server's port.")
 @store_option
@@ -31,6 +33,8 @@ def doctor_command(ctx: click.Context, file: str | None, host: str, port: int, s
     """Check Python, SQLite, the store, its executions, the server's port, and FILE when given."""
     from .store_checks import store_checks
 
+    if not as_json:
+        tell_environment()
     found = [*local_checks(file, host, port), *reach.run(store_checks(store))]
     found = [check._replace(detail=redacted(check.detail), advice=redacted(check.advice)) for check in found]
     failed = any(check.state == "fail" for check in found)

@@ -234,7 +234,9 @@ def id_argument(command: Command) -> Command:
 
 
 def file_argument(command: Command) -> Command:
-    return click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False))(command)
+    """Eager, because a ``.env`` beside it is read before the options."""
+    kind = click.Path(exists=True, dir_okay=False)
+    return click.argument("file", metavar="FILE", is_eager=True, type=kind)(command)
 
 
 def by_default() -> str:

@@ -6,14 +6,17 @@ its error and is tried again after the next change.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from .address import listen
+from .environment import NAME, environment, present
+from .view.again import GIVEN
 from .view.terminal import say
 
 if TYPE_CHECKING:
@@ -81,12 +84,17 @@ async def _after_end(code: int, changed: asyncio.Task[str], stopped: asyncio.Tas
 
 async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyncio.subprocess.Process:
     fd = listening.fileno()
-    arguments = ["serve", place.file, "--host", place.host, "--store", place.store, "--fd", str(fd)]
-    environment = {
-        **os.environ,
+    arguments = ["serve", place.file, "--host", place.host, "--fd", str(fd)]
+    if (store := click.get_current_context().meta.get(GIVEN)) is not None:
+        arguments += ["--store", store]  # so that what is suggested names it too
+    if path := present(place.file):
+        arguments += ["--env-file", path]
+    environ = {
+        **environment().without(),
         **place.bounds.environment(),
+        "OVERWINTER_STATE": place.store,
         "OVERWINTER_TOKEN": place.token,
-    }  # not an argument: those are public
+    }  # not arguments: those are public
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -94,7 +102,7 @@ async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyn
         *arguments,
         *(["--again"] if again else []),
         pass_fds=[fd],
-        env=environment,
+        env=environ,
     )
 
 
@@ -118,10 +126,11 @@ async def _end(process: asyncio.subprocess.Process, ended: asyncio.Task[int], hu
 
 
 async def _watch(folder: Path, changes: asyncio.Queue[str], stop: asyncio.Event) -> None:
-    """Names of Python files that change in the file's folder and below."""
+    """Names of Python files, and of a ``.env``, that change in the file's folder and below."""
     from watchfiles import PythonFilter, awatch  # pyright: ignore[reportUnknownVariableType]  # trio is optional
 
-    async for batch in awatch(folder, watch_filter=PythonFilter(), stop_event=stop, debounce=200, step=50):
+    sources = PythonFilter(extra_extensions=(NAME,))
+    async for batch in awatch(folder, watch_filter=sources, stop_event=stop, debounce=200, step=50):
         names = sorted({Path(path).name for _, path in batch})
         while not changes.empty():
             changes.get_nowait()

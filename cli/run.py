@@ -19,6 +19,7 @@ from ..state.errors import ExecutionError, OperationError, TimedOut, UnknownFunc
 from ..state.ids import can_exist
 from ..state.records import Head
 from . import reach
+from .environment import env_file_option, tell_environment
 from .exits import INTERRUPTED, Exit
 from .follow import follow
 from .inputs import read_value
@@ -51,6 +52,7 @@ JSON = "--json: {id, function, status, created, totals, value or error: {kind, m
 @file_argument
 @click.argument("function")
 @click.argument("input", metavar="[INPUT|-]", required=False)
+@env_file_option(looks=True)
 @text_option("--id", help="Id of the execution; the same id goes on after a kill.")
 @text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
 @duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
@@ -73,6 +75,8 @@ def run_command(
     if id is not None and session is not None:
         raise click.UsageError("--id names a run, --session a conversation; give one of them")
     value = None if input is None else read_value(input, INPUT)
+    if not as_json:
+        tell_environment()
     order = Order(file, function, value, input is not None, id, session, timeout, as_json)
     reach.run(_run(order, store))
 

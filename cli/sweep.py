@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import reach
+from .environment import env_file_option, tell_environment
 from .exits import INTERRUPTED, RUNNING, UNAVAILABLE, Exit
 from .options import Load, duration_option, file_argument, json_option, load_options, store_option
 
@@ -25,6 +26,7 @@ JSON = "--json: {taken, active, next}"
 
 @click.command(epilog=JSON)
 @file_argument
+@env_file_option(looks=False)
 @duration_option("--for limit", default=None, help="Hand over and exit after this long (exit code 5).")
 @load_options
 @store_option
@@ -36,6 +38,8 @@ def sweep_command(ctx: click.Context, file: str, limit: str | None, load: Load, 
     from .view.terminal import emit
     from .view.text import counted
 
+    if not as_json:
+        tell_environment()
     swept = reach.run(_sweep(file, limit, load, store))
     if as_json:
         emit(swept._asdict())
