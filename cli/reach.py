@@ -39,16 +39,22 @@ def sqlite_path(dsn: str) -> Path | None:
     return None if name in ("", ":memory:") else Path(name)
 
 
-@asynccontextmanager
-async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
-    """An open store. Without ``create`` a SQLite file that does not exist stays absent and is an error."""
+def refuse_absent(dsn: str) -> None:
+    """Raises Exit when a SQLite file does not exist: a command that reads makes none."""
     path = sqlite_path(dsn)
-    if path is not None and not create and not path.exists():
+    if path is not None and not path.exists():
         raise Exit(
             f"there is no store at {path}",
             code=UNAVAILABLE,
             advice="overwinter dev FILE makes one; --store or OVERWINTER_STATE chooses another.",
         )
+
+
+@asynccontextmanager
+async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
+    """An open store. Without ``create`` a SQLite file that does not exist stays absent and is an error."""
+    if not create:
+        refuse_absent(dsn)
     from ..state.opening import open_store
     from ..state.sealing.marker import refuse_sealed
 

@@ -1,4 +1,4 @@
-"""``overwinter store COMMAND``: a store as a whole. Each command is a module of its own, imported when it is named."""
+"""``overwinter store COMMAND``: a store as a whole. A command's module is imported when it is named."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ COMMANDS = {
     "import": "Read such a file into it.",
     "move": "Carry everything over to another store.",
     "prune": "Delete what is over for long enough.",
+    "new-key": "Make a key that payloads can be sealed with.",
+    "reseal": "Seal anew with the first key, and count what is left.",
+    "forget-key": "Give up a key that is lost for good.",
 }
+
+MODULES = {"new-key": "keys", "reseal": "keys", "forget-key": "keys"}
+"""Where a command is, when not in a module of its name."""
 
 
 class StoreCommands(click.Group):
@@ -26,8 +32,9 @@ class StoreCommands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f".store_{cmd_name}", __package__)
-        command = getattr(module, f"{cmd_name}_command")
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f".store_{MODULES.get(cmd_name, name)}", __package__)
+        command = getattr(module, f"{name}_command")
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")
         return command

@@ -27,10 +27,7 @@ LENGTH = 32
 ID_LENGTH = 16
 """Characters of a key's id: 8 bytes of SHA-256 in hex."""
 
-ADVICE = (
-    "a key is 32 random bytes as base64 or hex; make one with "
-    'python -c "from overwinter.state.sealing.keys import new_key; print(new_key())"'
-)
+ADVICE = "a key is 32 random bytes as base64 or hex; make one with `overwinter store new-key`"
 _FEWEST_VALUES = 16  # of 32 random bytes about 30 differ; fewer than 16 do once in 10^15 times
 _STRICT = "strict"
 
@@ -56,6 +53,11 @@ class Keys:
 def new_key() -> str:
     """A new key, as base64."""
     return base64.b64encode(secrets.token_bytes(LENGTH)).decode()
+
+
+def id_of(text: str) -> str:
+    """The id of a key as it is written. Raises InvalidInput when it is none."""
+    return _id(_decoded(text, "what was given"))
 
 
 def read_keys(references: str | None = None) -> Keys | None:
@@ -91,7 +93,11 @@ def _key(reference: str) -> Key:
             f"{VARIABLE} holds a word that is no reference; write env:NAME or file:/run/secrets/key, never a key itself"
         )
     secret = _decoded(text.strip(), reference)
-    return Key(hashlib.sha256(secret).hexdigest()[:ID_LENGTH], secret, reference)
+    return Key(_id(secret), secret, reference)
+
+
+def _id(secret: bytes) -> str:
+    return hashlib.sha256(secret).hexdigest()[:ID_LENGTH]
 
 
 def _decoded(text: str, reference: str) -> bytes:

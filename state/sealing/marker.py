@@ -117,7 +117,8 @@ def _check(dsn: str, marker: Marker, keys: Keys, box: Box) -> None:
     if missing:
         raise StoreSealed(
             f"{dsn} holds payloads sealed with key {', '.join(missing)}, which this process does not have "
-            f"(it has {', '.join(keys.by_id)}); name that key in {VARIABLE} too, after the one that is to seal"
+            f"(it has {', '.join(keys.by_id)}); name that key in {VARIABLE} too, after the one that is to seal; "
+            f"when it is lost for good: overwinter store forget-key {missing[0]}"
         )
     for id, known in marker.keys.items():
         if box.open("known text", known) != _KNOWN:

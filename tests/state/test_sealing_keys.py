@@ -76,7 +76,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(text: str, complaint: str, m
     monkeypatch.setenv("K", text)
     with pytest.raises(InvalidInput, match=complaint) as refused:
         keys("env:K")
-    assert "new_key" in str(refused.value)
+    assert "overwinter store new-key" in str(refused.value)
     assert not text or text not in str(refused.value)
 
 
