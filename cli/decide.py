@@ -91,6 +91,7 @@ async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reas
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
+        await reach.refuse_moved(store)
         head = await reach.known(store, id)
         control = Control(store)
         approval = _chosen(head, await control.approvals(id), op)
@@ -119,6 +120,7 @@ async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
         control = Control(store)
         heads = [await reach.known(store, id)] if id is not None else await _waiting(store, function)
         found = [(head, approval) for head in heads for approval in await _of(control, head)]

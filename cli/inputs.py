@@ -1,10 +1,12 @@
-"""Values typed at a shell: JSON when it reads as JSON, else the text itself; ``-`` is standard input."""
+"""Values typed at a shell: JSON when it reads as JSON, else the text itself; ``-`` is standard input. What takes
+nothing but text gets what was typed, digits and brackets too."""
 
 from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import click
 
@@ -12,13 +14,23 @@ DATA = "DATA"
 LIMIT = 64 * 1024 * 1024
 
 
-def read_value(text: str, hint: str) -> Any:
-    """The JSON value of an argument, or the argument as text. What begins like an object, a list or a quoted
-    text and is no JSON is a usage error, because it was meant to be JSON."""
+def typed(text: str, hint: str) -> str:
+    """The argument, or standard input for ``-``."""
     if text == "-":
         text = sys.stdin.read(LIMIT + 1)
         if len(text) > LIMIT:
             raise click.BadParameter("standard input holds more than 64 MB", param_hint=hint)
+    return text
+
+
+def read_value(text: str, hint: str) -> Any:
+    """The JSON value of an argument, or the argument as text."""
+    return value_of(typed(text, hint), hint)
+
+
+def value_of(text: str, hint: str) -> Any:
+    """The JSON value of a text, or the text. What begins like an object, a list or a quoted text and is no JSON is a
+    usage error, because it was meant to be JSON."""
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError:
@@ -27,6 +39,34 @@ def read_value(text: str, hint: str) -> Any:
         if text.lstrip()[:1] in ("{", "[", '"'):
             raise click.BadParameter(f"this is no valid JSON: {error}", param_hint=hint) from None
         return text
+
+
+def fitting(text: str, schema: Mapping[str, Any], hint: str) -> Any:
+    """The value of a text for what takes ``schema``. Where only text is taken, only a text in quotes is read as JSON:
+    ``42`` is what somebody said."""
+    return said(text) if takes_text(schema) else value_of(text, hint)
+
+
+def said(text: str) -> str:
+    """A text as it stands, or without the quotes of JSON."""
+    if text.startswith('"'):
+        try:
+            value: object = json.loads(text)
+        except (ValueError, RecursionError):
+            return text
+        return value if isinstance(value, str) else text
+    return text
+
+
+def takes_text(schema: Mapping[str, Any]) -> bool:
+    """Whether nothing but text fits the schema."""
+    if "$ref" in schema:
+        named: Mapping[str, Any] = schema.get("$defs", {}).get(str(schema["$ref"]).rpartition("/")[2], {})
+        return "$ref" not in named and takes_text(named)
+    if "const" in schema or "enum" in schema:
+        values = cast("Sequence[object]", schema.get("enum", [schema.get("const")]))
+        return all(isinstance(value, str) for value in values)
+    return schema.get("type") == "string"
 
 
 def _refuse(name: str) -> Any:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ..state.errors import UnknownFunction
+from ..state.quantities import seconds
 from .exits import FAILED, RUNNING, Exit
-from .inputs import read_value
-from .options import DEFAULT_URL, by_default, debug_option, json_option, text_option
+from .inputs import fitting, typed
+from .options import by_default, debug_option, duration_option, json_option, text_option, url_option
 
 if TYPE_CHECKING:
     import httpx
@@ -26,16 +27,20 @@ if TYPE_CHECKING:
 
 INPUT = "INPUT"
 GOES_ON = "running"
+REPEATED = 120
+"""Characters of an input that a suggested command repeats."""
 
 
 class Work(NamedTuple):
-    """What to ask for, and how long to wait (None: as long as it takes, 0: not at all)."""
+    """What to ask for, and how long to wait (None: as long as it takes, 0: not at all). ``input`` is the text that was
+    typed, until it is known what the function takes."""
 
     function: str
     input: Any
     session: str | None
     id: str | None
     wait: float | None
+    typed: str | None = None
 
 
 JSON = "--json: {id, status, message, result or error}; status is running when nobody waited for the end."
@@ -46,10 +51,9 @@ JSON = "--json: {id, status, message, result or error}; status is running when n
 @click.argument("input", metavar="[INPUT|-]", required=False)
 @text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
 @text_option("--id", help="Id of the run or the message: sent again, it is the same one.")
-@click.option("--url", envvar="OVERWINTER_URL", default=DEFAULT_URL, show_default=True, show_envvar=True)
-@click.option("--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token of the server.")
+@url_option
 @click.option("--no-wait", is_flag=True, help="Return as soon as it is durable.")
-@click.option("--timeout", default=None, metavar="DURATION", help="Stop waiting after this long (exit code 5).")
+@duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
 @debug_option
 @json_option
 @click.pass_context
@@ -67,16 +71,17 @@ def invoke_command(
 ) -> None:
     """Call a function of a running server: an agent, a workflow or a tool.
 
-    INPUT is JSON, or plain text when it is none; "-" reads it from standard input.
+    INPUT is JSON, or plain text when it is none or when FUNCTION takes text; "-" reads it from standard input.
     """
     from .server import Server
-    from .watch import duration
 
-    value = None if input is None else read_value(input, INPUT)
-    work = Work(function, value, session, id, 0.0 if no_wait else duration(timeout))
+    if session is not None and input is None:
+        raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
+    text = None if input is None else typed(input, INPUT)
+    work = Work(function, text, session, id, 0.0 if no_wait else None if timeout is None else seconds(timeout), text)
     with Server(url, token) as server:
         outcome = _ask(server, work)
-    _report(outcome, as_json=as_json)
+    _report(outcome, work, as_json=as_json)
     status = outcome.get("status")
     if status == GOES_ON:
         ctx.exit(0 if no_wait else RUNNING)
@@ -88,9 +93,12 @@ def _ask(server: Server, work: Work) -> dict[str, Any]:
     from .server import segment
 
     until = None if work.wait is None else time.monotonic() + work.wait
+    served = _served(server, work.function)
+    kind = served["kind"]
+    if work.input is not None:
+        work = work._replace(input=fitting(work.input, served.get("input") or {}, INPUT))
     if work.session is not None:
         return _message(server, work, work.session, until)
-    kind = _kind(server, work.function)
     if kind == "tool":
         arguments: Any = {} if work.input is None else work.input
         answer = server.ask("POST", f"/tools/{segment(work.function)}", arguments, again=False)
@@ -106,13 +114,8 @@ def _message(server: Server, work: Work, session: str, until: float | None) -> d
     """A message has an id from the start: sent again, it is the same message."""
     from .server import segment
 
-    content: Any = work.input
-    if content is None:
-        raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
-    if not isinstance(content, (str, dict)):
-        content = str(content)  # a bare number or truth value was meant as text
     id = uuid.uuid4().hex if work.id is None else work.id
-    body: dict[str, Any] = {"content": content, "id": id, "by": by_default()}
+    body: dict[str, Any] = {"content": work.input, "id": id, "by": by_default()}
     place = f"/sessions/{segment(work.function)}/{segment(session)}"
     return _settled(server, server.ask("POST", place, body, wait=_left(until)), until)
 
@@ -135,17 +138,27 @@ def _left(until: float | None) -> float:
     return LONGEST_WAIT if until is None else max(min(until - time.monotonic(), LONGEST_WAIT), 0.0)
 
 
-def _kind(server: Server, function: str) -> str:
-    """agent, workflow or tool, as the server says. Raises UnknownFunction naming what there is."""
+def _served(server: Server, function: str) -> dict[str, Any]:
+    """What the server says of a function: its kind and what it takes. Raises UnknownFunction naming what there is."""
     listed: list[dict[str, Any]] = server.ask("GET", "/functions").json()["functions"]
-    served: dict[str, str] = {item["name"]: item["kind"] for item in listed}
+    served = {str(item["name"]): item for item in listed}
     if function not in served:
         names = ", ".join(served) or "none"
         raise UnknownFunction(f"{server.url} serves no function {function!r}; it serves {names}")
     return served[function]
 
 
-def _report(outcome: dict[str, Any], *, as_json: bool) -> None:
+def _waiting(outcome: dict[str, Any], work: Work) -> str:
+    """How to wait for it: the same start again, when that is short enough to be typed."""
+    if work.session is not None or len(work.typed or "") > REPEATED:
+        return ""
+    from .view.story import quoted
+
+    words = [work.function, *([work.typed] if work.typed is not None else []), "--id", str(outcome["id"])]
+    return f"; overwinter invoke {' '.join(map(quoted, words))} waits for it"
+
+
+def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
     from .view.terminal import emit, say
     from .view.text import clean_lines, json_text
 
@@ -154,7 +167,7 @@ def _report(outcome: dict[str, Any], *, as_json: bool) -> None:
         return
     id, status = outcome.get("id"), outcome.get("status")
     if status == GOES_ON:
-        say(f"{id} goes on; overwinter show {id} tells what it does", style="dim")
+        say(f"{id} goes on; overwinter show {id} tells what it does{_waiting(outcome, work)}", style="dim")
     elif status == "completed":
         value = outcome.get("result")
         click.echo(clean_lines(value) if isinstance(value, str) else json_text(value, indent=2))

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 
 from ..state.quantities import seconds
 from .exits import USAGE, Exit
-from .view.again import GIVEN
+from .view.again import GIVEN, GIVEN_URL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -53,18 +53,22 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
-def _keep_store(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    """What is suggested later names the same store."""
-    if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
-        ctx.meta[GIVEN] = value
-    return value
+def _keep(key: str) -> Callable[[click.Context, click.Parameter, str], str]:
+    """What is suggested later names the same store, or the same server."""
+
+    def callback(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+        if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
+            ctx.meta[key] = value
+        return value
+
+    return callback
 
 
 def store_option(command: Command) -> Command:
     """``--store DSN``, and ``--debug`` with it."""
     option = click.option(
         "--store",
-        callback=_keep_store,
+        callback=_keep(GIVEN),
         envvar="OVERWINTER_STATE",
         default=DEFAULT_STORE,
         show_default=True,
@@ -73,6 +77,23 @@ def store_option(command: Command) -> Command:
         help="Where executions live.",
     )
     return option(debug_option(command))
+
+
+def url_option(command: Command) -> Command:
+    """``--url`` and ``--token`` of a running server."""
+    token = click.option(
+        "--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token of the server."
+    )
+    url = click.option(
+        "--url",
+        callback=_keep(GIVEN_URL),
+        envvar="OVERWINTER_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        show_envvar=True,
+        help="The running server.",
+    )
+    return url(token(command))
 
 
 def duration_option(name: str, *, none: bool = False, **more: Any) -> Callable[[Command], Command]:

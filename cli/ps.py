@@ -61,6 +61,7 @@ async def _read(
     dsn: str, where: Filter, cursor: str | None, limit: int, *, widen: bool
 ) -> tuple[Page, Mapping[str, int]]:
     async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
         page = await store.executions(where, cursor, limit)
         if widen and not page.heads:
             page = await store.executions(Filter(), cursor, min(limit, 10))

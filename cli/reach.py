@@ -67,6 +67,26 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
         await store.close()
 
 
+async def tell_moved(store: Store) -> str:
+    """Say when what was in the store belongs to another one: what is shown is as it was then. Where it is, or ""."""
+    from ..orchestrator.moving import read_mark, refusal
+    from ..security.address import shown
+    from .view.terminal import say
+
+    mark = await read_mark(store)
+    if mark is None:
+        return ""
+    say(refusal(shown(store.dsn), mark), style="yellow")
+    return mark.other
+
+
+async def refuse_moved(store: Store) -> None:
+    """Nothing is sent into a store that nobody serves any more. Raises StoreMoved, naming the other one."""
+    from ..orchestrator.moving import refuse_moved as refuse
+
+    await refuse(store)
+
+
 async def known(store: Store, id: str) -> Head:
     """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
     if not can_exist(id):  # what was typed is not UTF-8

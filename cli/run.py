@@ -22,7 +22,7 @@ from . import reach
 from .environment import env_file_option, tell_environment
 from .exits import INTERRUPTED, Exit
 from .follow import follow
-from .inputs import read_value
+from .inputs import fitting, typed
 from .options import by_default, duration_option, file_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ INPUT = "INPUT"
 
 
 class Order(NamedTuple):
-    """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on."""
+    """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on. ``input`` is the
+    text that was typed, until it is known what the function takes."""
 
     file: str
     function: str
@@ -70,29 +71,32 @@ def run_command(
 ) -> None:
     """Run a workflow, an agent or a tool of FILE to its end, in this process.
 
-    INPUT is JSON, or plain text when it is none; "-" reads it from standard input.
+    INPUT is JSON, or plain text when it is none or when FUNCTION takes text; "-" reads it from standard input.
     """
     if id is not None and session is not None:
         raise click.UsageError("--id names a run, --session a conversation; give one of them")
-    value = None if input is None else read_value(input, INPUT)
+    text = None if input is None else typed(input, INPUT)
     if not as_json:
         tell_environment()
-    order = Order(file, function, value, input is not None, id, session, timeout, as_json)
+    order = Order(file, function, text, input is not None, id, session, timeout, as_json)
     reach.run(_run(order, store))
 
 
 async def _run(order: Order, dsn: str) -> None:
-    from ..functions.loading import functions_of, kind_of, load
+    from ..functions.http.schemas import input_schema
+    from ..functions.loading import functions_of, kind_of, load, sound
     from ..orchestrator.runtime import Runtime
     from ..orchestrator.settings import Settings
     from ..state.quantities import seconds
     from .ending import ending_in_time
 
-    functions = functions_of(load(Path(order.file)))
+    functions = sound(functions_of(load(Path(order.file))))
     if order.function not in functions:
         names = ", ".join(sorted(functions))
         raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
     kind = kind_of(functions[order.function])
+    if order.given:
+        order = order._replace(input=fitting(order.input, input_schema(functions[order.function]), INPUT))
     settings = Settings()
     async with Runtime(functions, dsn, settings) as runtime:
         task = asyncio.current_task()

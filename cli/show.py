@@ -54,6 +54,7 @@ async def _story(dsn: str, id: str, *, full: bool) -> Story:
     from .view.timeline import Timeline
 
     async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
         head = await reach.known(store, id)
         timeline = Timeline()
         after = 0 if full else max(head.length - WINDOW, 0)
@@ -70,6 +71,7 @@ async def _document(dsn: str, id: str) -> dict[str, Any]:
     from .view.timeline import Timeline
 
     async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
         head = await reach.known(store, id)
         timeline = Timeline()
         entries: list[dict[str, Any]] = []

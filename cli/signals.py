@@ -1,14 +1,16 @@
 """``overwinter signal ID NAME [DATA]``: an event into an execution's mailbox, for ``ctx.wait_for``. It is durable when
 the command returns, and arrives once however often the same ``--event-id`` is sent.
 
-``--json``: ``{"execution", "name", "event_id"}``, with ``--where`` ``{"count", "name", "event_id"}``.
+A name that is not the one that is waited for may be for later, or mistyped: what is waited for is said.
+``--json``: ``{"execution", "awaited": name | null, "name", "event_id"}``; with
+``--where`` ``{"count", "name", "event_id"}``.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -19,9 +21,10 @@ from .options import by_default, complete_id, json_option, store_option
 from .steer import LIVE, confirm, matching, selection
 
 if TYPE_CHECKING:
-    from ..state.records import Filter
+    from ..state.records import Filter, Head
 
-JSON = "--json: {execution, name, event_id}; {count, name, event_id} with --where"
+EVENT = "event "
+JSON = "--json: {execution, awaited, name, event_id}; {count, name, event_id} with --where"
 
 
 @click.command(epilog=JSON)
@@ -56,18 +59,30 @@ def signal_command(
     who = by_default() if by is None else by
     if where:
         count = reach.run(_send_all(store, selection(where, LIVE), event, who, ask=not yes))
+        _report({"count": count}, event, None, as_json=as_json)
     else:
-        count = reach.run(_send(store, id, event, who))
-    if as_json:
-        from .view.terminal import emit
+        awaited = reach.run(_send(store, id, event, who))
+        _report({"execution": id, "awaited": awaited}, event, awaited, as_json=as_json)
 
-        target = {"execution": id} if id else {"count": count}
-        emit({**target, "name": name, "event_id": event.id})
-        return
-    from .view.terminal import say
+
+def _report(target: dict[str, Any], event: Event, awaited: str | None, *, as_json: bool) -> None:
+    from .view.story import quoted
+    from .view.terminal import emit, say
     from .view.text import counted
 
-    say(f"sent {name} to {id or counted(count, 'execution')}")
+    if as_json:
+        emit({**target, "name": event.name, "event_id": event.id})
+        return
+    id = target.get("execution")
+    say(f"sent {event.name} to {id or counted(target['count'], 'execution')}")
+    if id and awaited is not None and awaited != event.name:
+        say(f"{id} waits for {awaited!r}; {event.name!r} is kept until it asks for one", style="yellow")
+        say(f"→ overwinter signal {quoted(id)} {quoted(awaited)} …, if that was meant", style="dim")
+
+
+def _awaited(head: Head) -> str | None:
+    """The event that an execution says it waits for."""
+    return head.awaits.removeprefix(EVENT) if head.awaits.startswith(EVENT) else None
 
 
 class Event(NamedTuple):
@@ -78,19 +93,22 @@ class Event(NamedTuple):
     id: str
 
 
-async def _send(dsn: str, id: str, event: Event, by: str) -> int:
+async def _send(dsn: str, id: str, event: Event, by: str) -> str | None:
+    """The name of the event that the execution waits for, None when it waits for none."""
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.known(store, id)
+        await reach.refuse_moved(store)
+        head = await reach.known(store, id)
         await Control(store).signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
-    return 1
+    return _awaited(head)
 
 
 async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool) -> int:
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
+        await reach.refuse_moved(store)
         count = await matching(store, where)
         if count and ask:
             confirm(f"send {event.name} to", count)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..state.quantities import seconds
 from ..state.records import Head
 from . import reach
 from .exits import FAILED, OK, RUNNING
 from .follow import follow
-from .options import id_argument, json_option, store_option
+from .options import duration_option, id_argument, json_option, store_option
 
 if TYPE_CHECKING:
     from ..state.store import Store
@@ -24,7 +25,7 @@ JSON = "--json: one journal entry per line, with its number as seq."
 
 @click.command(epilog=JSON)
 @id_argument
-@click.option("--timeout", default=None, metavar="DURATION", help='Stop after "30s", "5m" … (exit code 5).')
+@duration_option("--timeout", default=None, help='Stop after "30s", "5m" … (exit code 5).')
 @click.option("--idle", is_flag=True, help="Also stop when a session is idle, its messages answered.")
 @click.option("--new", is_flag=True, help="Only what happens from now on.")
 @store_option
@@ -34,7 +35,7 @@ def watch_command(
     ctx: click.Context, id: str, timeout: str | None, idle: bool, new: bool, store: str, as_json: bool
 ) -> None:
     """Follow an execution until it ends. Exit code 0 when it completed, 1 when not."""
-    limit = duration(timeout)
+    limit = None if timeout is None else seconds(timeout)
     head = reach.run(_watch(store, id, limit, idle=idle, new=new, as_json=as_json))
     if head is None:
         from .view.terminal import say
@@ -44,19 +45,10 @@ def watch_command(
     ctx.exit(OK if head.status in ("completed", "idle") else FAILED)
 
 
-def duration(timeout: str | None) -> float | None:
-    """Seconds of ``--timeout``; None when there is no limit. Raises BadParameter."""
-    from ..state.quantities import seconds
-
-    try:
-        return None if timeout is None else seconds(timeout)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--timeout") from None
-
-
 async def _watch(dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool) -> Head | None:
     """The head at the end; None when the time ran out."""
     async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
         head = await reach.known(store, id)
         after = head.length if new else 0
         work = _print_json(store, id, after, idle) if as_json else _display(store, id, after, idle)

@@ -1,4 +1,5 @@
-"""Commands that are suggested, with the store that was named on this command line: so they can be typed as they are."""
+"""Commands that are suggested, with the store or the server that was named on this command line: so they can be typed
+as they are."""
 
 from __future__ import annotations
 
@@ -9,15 +10,21 @@ import click
 
 from ...security.address import shown
 
-GIVEN = "overwinter.store"
-"""Under which key of ``Context.meta`` the store of ``--store`` is."""
-_COMMAND = re.compile(r"\boverwinter (?:approve|cancel|deny|pause|ps|resume|retry|run|show|signal|watch)\b(?! --store)")
+GIVEN, GIVEN_URL = "overwinter.store", "overwinter.url"
+"""Under which keys of ``Context.meta`` the store of ``--store`` and the server of ``--url`` are."""
+_LOOKING = r"approvals|approve|cancel|deny|pause|ps|resume|retry|run|show|signal|watch"
+_COMMANDS = (
+    (GIVEN, "--store", re.compile(rf"\boverwinter (?:{_LOOKING})\b(?! --store)")),
+    (GIVEN_URL, "--url", re.compile(r"\boverwinter invoke\b(?! --url)")),
+)
 
 
 def again(text: str) -> str:
-    """The text with ``--store`` in the commands of it. One whose address holds a password is not repeated."""
+    """The text with ``--store`` and ``--url`` in its commands. An address that holds a password is not repeated."""
     context = click.get_current_context(silent=True)
-    store = None if context is None else context.meta.get(GIVEN)
-    if not isinstance(store, str) or shown(store) != store:
-        return text
-    return _COMMAND.sub(lambda found: f"{found.group()} --store {shlex.quote(store)}", text)
+    for key, option, command in _COMMANDS:
+        value = None if context is None else context.meta.get(key)
+        if isinstance(value, str) and shown(value) == value:
+            words = f"{option} {shlex.quote(value)}"
+            text = command.sub(lambda found, words=words: f"{found.group()} {words}", text)  # type: ignore[misc]  # its default is a text
+    return text

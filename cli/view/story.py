@@ -169,8 +169,9 @@ def next_commands(story: Story) -> list[str]:
     if asking:
         return [f"overwinter approve {quoted(child.id)}" for child in asking[:3]]
     if head.awaits.startswith("event "):
-        name = head.awaits.removeprefix("event ").split(",", 1)[0].strip()
-        return [f"overwinter signal {id} {quoted(name)} '{{}}'"]
+        return [
+            f"overwinter signal {id} {quoted(head.awaits.removeprefix('event '))} '…'"
+        ]  # its type only the code knows
     if head.kind == "agent" and head.status == "idle" and "/" in head.id:
         agent, _, key = head.id.partition("/")
         return [f"overwinter invoke {quoted(agent)} --session {quoted(key)} '…'"]

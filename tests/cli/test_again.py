@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from overwinter.cli.main import cli
-from overwinter.cli.view.again import GIVEN, again
+from overwinter.cli.view.again import GIVEN, GIVEN_URL, again
 
 APP = """
 from overwinter import Context, workflow
@@ -55,3 +55,13 @@ def test_a_password_is_never_repeated() -> None:
             == "overwinter show --store redis://host/0 e; overwinter store check"
         )
     assert again("overwinter show e") == "overwinter show e"
+
+
+def test_the_named_server_is_in_what_is_suggested() -> None:
+    with click.Context(cli) as context:
+        context.meta[GIVEN_URL] = "http://127.0.0.1:8484"
+        told = again("overwinter invoke f 'an input' --id x waits; overwinter show x")
+        assert told == "overwinter invoke --url http://127.0.0.1:8484 f 'an input' --id x waits; overwinter show x"
+        assert again(told) == told
+        context.meta[GIVEN_URL] = "http://me:secret@host"
+        assert again("overwinter invoke f") == "overwinter invoke f"

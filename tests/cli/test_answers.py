@@ -61,7 +61,7 @@ def run(*words: str) -> Result:
         ["store", "import", "nofile"],
         ["store", "nonsense"],
         ["invoke", "f", "--url", "notaurl"],
-        ["run", __file__, "f", "{bad"],
+        ["signal", "x", "y", "{bad"],
         ["nonsense"],
         *[[name, "--nonsense"] for name in COMMANDS],
     ],

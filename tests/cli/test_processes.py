@@ -58,6 +58,12 @@ async def slow(ctx: Context, input: str) -> str:
     await ctx.step(note, "second")
     return "done " + input
 """
+COUNTS = """
+
+@workflow
+async def count(ctx: Context, number: int) -> int:
+    return number
+"""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -340,17 +346,19 @@ def test_serve_lets_a_running_step_end_on_sigterm(tmp_path: Path, serve: Callabl
 
 
 def test_invoke_without_waiting_and_with_a_failure(tmp_path: Path, serve: Callable[..., Served]) -> None:
-    (tmp_path / "flow.py").write_text(SLOW)
+    (tmp_path / "flow.py").write_text(SLOW + COUNTS)
     url = serve("serve", "flow.py", "--port", "0").url()
     accepted = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url, "--no-wait", "--json")
     assert accepted.returncode == 0
     assert json.loads(accepted.stdout) == {"id": "f-1", "status": "running"}
-    assert call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url, "--timeout", "1s").returncode == 5
+    late = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url, "--timeout", "1s")
+    assert late.returncode == 5 and f"overwinter invoke --url {url} slow well --id f-1 waits for it" in late.stderr
     assert call(tmp_path, "cancel", "f-1", "--reason", "enough").returncode == 0
     ended = call(tmp_path, "invoke", "slow", "well", "--id", "f-1", "--url", url)
     assert ended.returncode == 1 and "f-1 cancelled" in ended.stderr
-    invalid = call(tmp_path, "invoke", "slow", "[1]", "--url", url)
-    assert invalid.returncode == 2 and "string" in invalid.stderr
+    invalid = call(tmp_path, "invoke", "count", "one", "--url", url)
+    assert invalid.returncode == 2 and "integer" in invalid.stderr
+    assert call(tmp_path, "invoke", "slow", "[1", "--url", url, "--no-wait").returncode == 0, "it takes text"
 
 
 def test_watch_is_interrupted_with_130(shelf: Any, tmp_path: Path) -> None:

@@ -200,3 +200,11 @@ def test_a_finished_execution_takes_nothing(shelf: Any, overwinter: Command) -> 
     result = overwinter("signal", "t", "reply")
     assert result.exit_code == 2 and "completed" in result.stderr
     assert overwinter("retry", "t").exit_code == 2
+
+
+def test_signal_under_another_name_says_what_is_awaited(shelf: Any, overwinter: Command) -> None:
+    shelf.put("t", [{"type": "start", "at": 1, "input": None}], awaits="event reply")
+    told = overwinter("signal", "t", "replly", "1").stderr
+    assert "t waits for 'reply'; 'replly' is kept" in told and "overwinter signal t reply" in told
+    assert "kept" not in overwinter("signal", "t", "reply", "1").stderr
+    assert json.loads(overwinter("signal", "t", "replly", "1", "--json").stdout)["awaited"] == "reply"

@@ -216,3 +216,15 @@ def test_a_killed_move_is_finished_by_the_next(tmp_path: Path) -> None:
             env=environment(), capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert json.loads(checked.stdout)["wrong"] == wrong
+
+
+def test_a_moved_store_says_so_and_takes_nothing_more(filled: Any, overwinter: Command) -> None:
+    overwinter("store", "move", "--to", "sqlite:///new.db")
+    for words in (("ps",), ("show", "t-1"), ("approvals",)):
+        told = overwinter(*words)
+        assert told.exit_code == 0 and "has moved to sqlite:///" in told.stderr, words
+    assert "moved" not in overwinter("ps", "--store", "sqlite:///new.db").stderr
+    for words in (("signal", "t-1", "reply"), ("cancel", "t-1"), ("cancel", "--where", "prefix=t", "--yes")):
+        told = overwinter(*words)
+        assert told.exit_code == 4 and "has moved to sqlite:///" in told.stderr, words
+    assert filled.mails("t-1") == []
