@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "dev": ("dev", "Serve a file's functions; reload on change."),
         "serve": ("dev", "Serve a file's functions, without reload."),
         "run": ("run", "Run one function to its end, in this process."),
+        "chat": ("chat", "Talk to an agent, of a file or of a running server."),
         "sweep": ("sweep", "Take what is due, work on it, and exit."),
         "invoke": ("invoke", "Call a function of a running server."),
     },

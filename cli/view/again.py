@@ -12,10 +12,10 @@ from ...security.address import shown
 
 GIVEN, GIVEN_URL = "overwinter.store", "overwinter.url"
 """Under which keys of ``Context.meta`` the store of ``--store`` and the server of ``--url`` are."""
-_LOOKING = r"approvals|approve|cancel|deny|pause|ps|resume|retry|run|show|signal|watch"
+_LOOKING = r"approvals|approve|cancel|chat|deny|pause|ps|resume|retry|run|show|signal|watch"
 _COMMANDS = (
     (GIVEN, "--store", re.compile(rf"\boverwinter (?:{_LOOKING})\b(?! --store)")),
-    (GIVEN_URL, "--url", re.compile(r"\boverwinter invoke\b(?! --url)")),
+    (GIVEN_URL, "--url", re.compile(r"\boverwinter (?:chat|invoke)\b(?! --url)")),
 )
 
 

@@ -224,7 +224,7 @@ def test_a_moved_store_says_so_and_takes_nothing_more(filled: Any, overwinter: C
         told = overwinter(*words)
         assert told.exit_code == 0 and "has moved to sqlite:///" in told.stderr, words
     assert "moved" not in overwinter("ps", "--store", "sqlite:///new.db").stderr
-    for words in (("signal", "t-1", "reply"), ("cancel", "t-1"), ("cancel", "--where", "prefix=t", "--yes")):
-        told = overwinter(*words)
-        assert told.exit_code == 4 and "has moved to sqlite:///" in told.stderr, words
+    for line in ("signal t-1 reply", "cancel t-1", "cancel --where prefix=t --yes"):
+        told = overwinter(*line.split())
+        assert told.exit_code == 4 and "has moved to sqlite:///" in told.stderr, line
     assert filled.mails("t-1") == []
