@@ -33,6 +33,8 @@ class Place(NamedTuple):
     delivery_token: str = ""
     wait: str = "60s"  # the longest time that a request is held open
     bounds: Bounds = Bounds()
+    desk: bool = False  # a person looks on: say what happens, and stand in for a file that does not load
+    quiet: bool = False
 
 
 def _address_options(command: Command) -> Command:
@@ -61,15 +63,19 @@ def _address_options(command: Command) -> Command:
 @env_file_option(looks=True)
 @_address_options
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
+@click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
 @door_options
 @store_option
-def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, bounds: Bounds, store: str) -> None:
+def dev_command(
+    file: str, host: str, port: int, token: str, no_reload: bool, quiet: bool, bounds: Bounds, store: str
+) -> None:
     """Serve the agents, tools and workflows of FILE, and reload when it changes.
 
     Everything runs in one process: functions, orchestrator, HTTP and CloudEvents.
     """
-    tell_environment()
-    place = Place(file, host, port, store, token, bounds=bounds)
+    if not quiet:
+        tell_environment()
+    place = Place(file, host, port, store, token, bounds=bounds, desk=True, quiet=quiet)
     if no_reload or os.name != "posix":
         _serve(place)
     else:
@@ -103,6 +109,7 @@ def dev_command(file: str, host: str, port: int, token: str, no_reload: bool, bo
 @door_options
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)
+@click.option("--quiet", is_flag=True, hidden=True)
 @store_option
 def serve_command(
     file: str,
@@ -115,6 +122,7 @@ def serve_command(
     bounds: Bounds,
     fd: int | None,
     again: bool,
+    quiet: bool,
     store: str,
 ) -> None:
     """Serve the agents, tools and workflows of FILE, without watching it.
@@ -123,7 +131,7 @@ def serve_command(
     """
     if fd is None:
         tell_environment()
-    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds))
+    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds, fd is not None, quiet))
 
 
 def _serve(place: Place) -> None:

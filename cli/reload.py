@@ -1,6 +1,6 @@
 """Watching for ``overwinter dev``: one serving process at a time, replaced after a change. The listening socket
 stays here, so connections made during a reload wait instead of being refused. A file that does not load shows
-its error and is tried again after the next change.
+its error, answers 503 with it, and is tried again after the next change.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import click
 
 from .address import listen
 from .environment import NAME, environment, present
+from .standin import stand_in
 from .view.again import GIVEN
 from .view.terminal import say
 
@@ -63,8 +64,8 @@ async def _one(
     try:
         await asyncio.wait([ended, changed, stopped], return_when=asyncio.FIRST_COMPLETED)
         if ended.done() and not stop.is_set() and not changed.done():
-            await _after_end(ended.result(), changed, stopped)
-        if changed.done() and not stop.is_set():
+            await _after_end(ended.result(), changed, stopped, listening)
+        if changed.done() and not stop.is_set() and not place.quiet:
             say(f"{changed.result()} has changed", style="dim")
     finally:
         changed.cancel()
@@ -73,13 +74,17 @@ async def _one(
         await ended
 
 
-async def _after_end(code: int, changed: asyncio.Task[str], stopped: asyncio.Task[bool]) -> None:
-    """The serving process ended by itself: after a kill go on at once, after an error wait for a change."""
+async def _after_end(
+    code: int, changed: asyncio.Task[str], stopped: asyncio.Task[bool], listening: socket.socket
+) -> None:
+    """The serving process ended by itself: after a kill go on at once, after an error wait for a change, and let no
+    client wait with us."""
     if code < 0:
         say(f"the serving process was ended by {signal.Signals(-code).name}; starting again", style="yellow")
         return
     say("waiting for a change", style="dim")
-    await asyncio.wait([changed, stopped], return_when=asyncio.FIRST_COMPLETED)
+    async with stand_in(listening, f"the serving process ended with code {code}; its terminal says why"):
+        await asyncio.wait([changed, stopped], return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyncio.subprocess.Process:
@@ -101,6 +106,7 @@ async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyn
         "overwinter.cli.main",
         *arguments,
         *(["--again"] if again else []),
+        *(["--quiet"] if place.quiet else []),
         pass_fds=[fd],
         env=environ,
     )

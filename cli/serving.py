@@ -14,7 +14,7 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ import uvicorn
 from ..functions.http.guard import guard
 from ..security.redaction import redact_logs
 from ..state.daemons import let_go
+from ..state.errors import InvalidInput
 from . import looping
 from .address import adopt, listen
 from .descriptors import connections_within_reach
@@ -32,6 +33,7 @@ from .exits import FAILED, OK
 
 if TYPE_CHECKING:
     from ..functions.http.late import Late
+    from ..orchestrator.runtime import Runtime
     from .dev import Place
 
 FOR_REQUESTS = 5
@@ -63,12 +65,13 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.app import create_app
     from ..functions.http.connection import config
     from ..functions.http.door import Door
-    from ..functions.loading import functions_of, load, sound
     from ..orchestrator.runtime import Runtime
     from ..state.quantities import seconds
     from .view.serving import announce
 
-    functions = sound(functions_of(load(Path(place.file))))
+    functions = await _loaded(place, listening)
+    if functions is None:
+        return
     grace = seconds(place.load.grace)
     for_requests = min(FOR_REQUESTS, math.ceil(grace / 3))
     limits = place.bounds.limits()
@@ -76,7 +79,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     door = Door(replace(limits, connections=connections_within_reach(limits.connections)))
     late = late_replies()
     async with Runtime(functions, place.store, settings, unnamed=[late.function] if late else ()) as runtime:
-        app = create_app(
+        app: Any = create_app(
             runtime,
             late=late,
             token=place.token or None,
@@ -86,6 +89,8 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             max_requests=door.limits.requests,
             longest_wait=place.wait,
         )
+        if place.desk:
+            app = _told(app, runtime, quiet=place.quiet)
         server = _Server(
             config(
                 app,
@@ -111,12 +116,53 @@ async def _serve(place: Place, listening: socket.socket) -> None:
         runtime.engine.health.add_numbers("to_thread", pool.numbers)
         runtime.engine.health.add_check("to_thread", pool.exhausted)
         with ending_in_time(grace, stop, code=FAILED) as ending:
-            announce(functions, place, listening)
+            if not place.quiet:
+                announce(functions, place, listening)
             parent = asyncio.create_task(_outlive_nobody(place))
             await server.serve(sockets=[listening])
             parent.cancel()
             await runtime.close()
             ending.over(OK)
+
+
+async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] | None:
+    """The functions of the file. Under a watching parent None, when they can't be served: its next process can."""
+    from ..functions.loading import functions_of, load, sound
+
+    try:
+        return sound(functions_of(load(Path(place.file))))
+    except InvalidInput as error:
+        if place.fd is None:
+            raise
+        await _stand_in(error, place, listening)
+        return None
+
+
+def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
+    """The app, and what it does is told."""
+    from . import telling
+
+    teller = telling.Teller(quiet=quiet)
+    teller.look_on(runtime)
+    telling.hear_the_log(teller)
+    return telling.Door(app, teller)
+
+
+async def _stand_in(error: InvalidInput, place: Place, listening: socket.socket) -> None:
+    """Say what is wrong with the file, and answer so too, until the watching parent has seen it change."""
+    from .main import complain
+    from .standin import stand_in
+    from .view.terminal import say
+
+    complain(error, as_json=False)
+    if not place.quiet:
+        say("waiting for a change", style="dim")
+    over = asyncio.Event()
+    with ending_in_time(0.0, lambda _: over.set(), code=FAILED):
+        parent = asyncio.create_task(_outlive_nobody(place))
+        async with stand_in(listening, str(error)):
+            await over.wait()
+        parent.cancel()
 
 
 class _Server(uvicorn.Server):

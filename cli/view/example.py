@@ -10,7 +10,7 @@ import json
 import math
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 Schema = Mapping[str, Any]
 DEEPEST = 8
@@ -43,14 +43,22 @@ _OWN = ("pydantic", "pydantic_core", "overwinter")  # packages whose checks the 
 _UNTOLD = "apply_known_metadata"  # where pydantic puts a predicate, which no schema tells of
 
 
+class Known(NamedTuple):
+    """What values are made with: the ``$defs`` of a schema, and what any text says."""
+
+    schemas: Mapping[str, Schema]
+    said: str
+
+
 class Unmade(Exception):
     """No value can be guessed for this schema."""
 
 
-def words(function: Any) -> str | None:
-    """The input as a shell writes it, with a space before it: "" when none is needed, None when none can be made."""
+def words(function: Any, said: str = TEXT) -> str | None:
+    """The input as a shell writes it, ``said`` for any text, with a space before it: "" when none is needed, None when
+    none can be made."""
     try:
-        value = _made_for(function)
+        value = _made_for(function, said)
     except Unmade:
         return None
     if value is None:
@@ -60,7 +68,7 @@ def words(function: Any) -> str | None:
     return f" {shlex.quote(json.dumps(value))}"
 
 
-def _made_for(function: Any) -> Any:
+def _made_for(function: Any, said: str) -> Any:
     """Raises Unmade, whatever a type of the user's does while its schema is made: a server starts without a hint."""
     from ...functions.http.schemas import core_schema, input_schema
 
@@ -71,7 +79,7 @@ def _made_for(function: Any) -> Any:
         raise
     except BaseException as error:
         raise Unmade from error
-    return sample(schema, schema.get("$defs", {}))
+    return sample(schema, Known(schema.get("$defs", {}), said))
 
 
 def has_rules(schema: object) -> bool:
@@ -94,12 +102,12 @@ def _is_own(check: Any) -> bool:
     return module.partition(".")[0] in _OWN and _UNTOLD not in name
 
 
-def sample(schema: Schema, shared: Mapping[str, Schema], depth: int = 0) -> Any:
-    """A value that should fit ``schema``; ``shared`` are its ``$defs``. Raises Unmade."""
+def sample(schema: Schema, known: Known, depth: int = 0) -> Any:
+    """A value that should fit ``schema``. Raises Unmade."""
     if depth > DEEPEST or not schema:
         raise Unmade
     if "$ref" in schema:
-        return sample(shared[str(schema["$ref"]).rpartition("/")[2]], shared, depth + 1)
+        return sample(known.schemas[str(schema["$ref"]).rpartition("/")[2]], known, depth + 1)
     for word in ("const", "default"):
         if word in schema:
             return schema[word]
@@ -108,24 +116,24 @@ def sample(schema: Schema, shared: Mapping[str, Schema], depth: int = 0) -> Any:
             return schema[word][0]
     for word in ("anyOf", "oneOf", "allOf"):
         if word in schema:
-            return _first(schema[word], shared, depth)
+            return _first(schema[word], known, depth)
     makers = {"array": _array, "object": _object}
     kind = str(schema.get("type"))
     if not schema.keys() - {"type"} <= _SAID | _ANSWERED.get(kind, frozenset()):
         raise Unmade
-    return makers[kind](schema, shared, depth) if kind in makers else _scalar(kind, schema)
+    return makers[kind](schema, known, depth) if kind in makers else _scalar(kind, schema, known.said)
 
 
-def _first(choices: Sequence[Schema], shared: Mapping[str, Schema], depth: int) -> Any:
+def _first(choices: Sequence[Schema], known: Known, depth: int) -> Any:
     for choice in choices:
         try:
-            return sample(choice, shared, depth + 1)
+            return sample(choice, known, depth + 1)
         except Unmade:
             continue
     raise Unmade
 
 
-def _scalar(kind: str, schema: Schema) -> Any:
+def _scalar(kind: str, schema: Schema, said: str) -> Any:
     if kind == "null":
         return None
     if kind == "boolean":
@@ -136,7 +144,7 @@ def _scalar(kind: str, schema: Schema) -> Any:
         raise Unmade
     if "format" in schema and schema.keys() & {"minLength", "maxLength"}:
         raise Unmade
-    text = FORMATS[schema["format"]] if "format" in schema else TEXT
+    text = FORMATS[schema["format"]] if "format" in schema else said
     return text.ljust(schema.get("minLength", 0), "!")[: schema.get("maxLength")]
 
 
@@ -165,19 +173,19 @@ def _multiple(schema: Schema) -> float:
     return step if most >= step else step * math.floor(most / step)
 
 
-def _array(schema: Schema, shared: Mapping[str, Schema], depth: int) -> list[Any]:
+def _array(schema: Schema, known: Known, depth: int) -> list[Any]:
     fixed = cast("Sequence[Schema]", schema.get("prefixItems", ()))
-    found = [sample(item, shared, depth + 1) for item in fixed]
+    found = [sample(item, known, depth + 1) for item in fixed]
     if not fixed and schema.get("maxItems", 1) > 0:
-        found += [sample(schema.get("items", {}), shared, depth + 1)] * max(1, schema.get("minItems", 1))
+        found += [sample(schema.get("items", {}), known, depth + 1)] * max(1, schema.get("minItems", 1))
     if schema.get("uniqueItems") and len(found) > 1:
         raise Unmade
     return found
 
 
-def _object(schema: Schema, shared: Mapping[str, Schema], depth: int) -> dict[str, Any]:
+def _object(schema: Schema, known: Known, depth: int) -> dict[str, Any]:
     properties = cast("Mapping[str, Schema]", schema.get("properties", {}))
-    return {name: sample(properties[name], shared, depth + 1) for name in schema.get("required", ())}
+    return {name: sample(properties[name], known, depth + 1) for name in schema.get("required", ())}
 
 
 def _stays_text(text: str) -> bool:

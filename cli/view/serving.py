@@ -11,7 +11,8 @@ from rich.text import Text
 
 from ...security.address import shown
 from ..address import url
-from .example import words
+from .again import again
+from .example import TEXT, words
 from .heads import table
 from .terminal import console, say
 from .text import clean, counted
@@ -45,7 +46,7 @@ def announce(functions: Mapping[str, object], place: Place, listening: socket.so
         out.print(line)
     out.print()
     for command, comment in suggestions(functions, where, token=bool(place.token)):
-        out.print(Text.assemble(("  → ", "dim"), (command, "bold"), (f"   {comment}", "dim")), soft_wrap=True)
+        out.print(Text.assemble(("  → ", "dim"), (again(command), "bold"), (f"   {comment}", "dim")), soft_wrap=True)
 
 
 def kind(function: object) -> str:
@@ -76,18 +77,26 @@ def suggestions(functions: Mapping[str, object], where: str, *, token: bool) -> 
     agents.sort(key=lambda agent: len(getattr(agent, "tools", ())), reverse=True)
     workflows = [function for function in functions.values() if kind(function) == "workflow"]
     tools = [function for function in functions.values() if kind(function) == "tool" and _harmless(function)]
+    said = next(filter(None, map(_scripted, agents)), TEXT)
     found = [
-        _invocation(agents, " --session me", there, "talk to an agent"),
-        _invocation(workflows[::-1], "", there, "start a workflow"),  # the last stand on those before them
-        _invocation(tools, "", there, "call a tool"),
+        _invocation(agents, " --session me", there, "talk to an agent", said),
+        _invocation(workflows[::-1], "", there, "start a workflow", said),  # the last stand on those before them
+        _invocation(tools, "", there, "call a tool", TEXT),
     ]
     return [*[one for one in found if one is not None][:2], ("overwinter ps", "what has run, what waits")]
 
 
-def _invocation(functions: Sequence[object], how: str, there: str, comment: str) -> tuple[str, str] | None:
-    """A command for the first of these functions that an input can be made for."""
+def _scripted(agent: object) -> str | None:
+    """What the script of an agent answers; a model needs no such help."""
+    sample = getattr(getattr(agent, "model", None), "sample", None)
+    said: object = sample() if callable(sample) else None
+    return said if isinstance(said, str) else None
+
+
+def _invocation(functions: Sequence[object], how: str, there: str, comment: str, said: str) -> tuple[str, str] | None:
+    """A command for the first of these functions that an input can be made for. ``said`` stands for any text."""
     for function in functions:
-        input = words(function)
+        input = words(function, said)
         if input is not None and (input or not how):
             name = shlex.quote(str(getattr(function, "name", "")))
             return f"overwinter invoke {name}{how}{input}{there}", comment

@@ -7,6 +7,7 @@ answers 2xx before the work is durable, and turns every error into a problem doc
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
@@ -36,6 +37,8 @@ from .sweeping import sweep, sweep_for
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
     from .late import Late
+
+log = logging.getLogger("overwinter.http")
 
 MAX_BODY = "4MB"
 MAX_HELD = "64MB"
@@ -112,9 +115,11 @@ async def _receive(call: Call, name: str | None) -> Answer:
             event_intake.check_delivery(call.runtime, name, event)
     taken = await deliver(call.runtime, name, arrived)
     counters = call.service.counters
-    for one in taken:
+    for event, one in zip(arrived, taken, strict=True):
         counters["events"] += 1
-        counters["unwanted"] += one.fate is event_intake.Fate.UNWANTED
+        if one.fate is event_intake.Fate.UNWANTED:
+            counters["unwanted"] += 1
+            log.info("event %s of type %s is not wanted: nothing here waits for it", event.id, event.type)
     if any(one.fate is event_intake.Fate.SWEPT for one in taken):
         await call.patiently(sweep_for(call.runtime, call.wait(call.service.longest_wait)))
         return NO_CONTENT

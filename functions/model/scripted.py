@@ -75,6 +75,18 @@ class Scripted:
                 return said
         raise InvalidInput(f'{self.name} has no rule for {text[:200]!r}; add one, or a last rule ".*"')
 
+    def sample(self) -> str | None:
+        """A message that a rule answers, for whoever wants to try it; None when any message is as good, or none is
+        known."""
+        script = self._script
+        if callable(script) or not isinstance(script, Mapping):
+            return None
+        for pattern in script:
+            text = " ".join(re.sub(r"\\.|[^\w'-]+", " ", pattern).split())
+            if text and re.search(pattern, text, re.IGNORECASE):
+                return text
+        return None
+
     def _answer(self, said: Said, request: Request) -> Answer:
         if isinstance(said, BaseException):
             raise said
