@@ -1,5 +1,8 @@
-"""``overwinter new NAME``: a small project that runs at once, offline, on a scripted model: an agent, two tools and a
-workflow in one file, a test, a README and a pyproject.toml. Nothing that exists is overwritten."""
+"""``overwinter new NAME``: a small project that runs at once and offline: its code in one file, a test, and what it needs
+to install, configure and ship it. ``--template`` chooses which. Nothing that exists is overwritten.
+
+``--json``: ``{"folder", "template", "files", "next"}``; ``next`` are commands.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,27 @@ from pathlib import Path
 import click
 
 from .exits import USAGE, Exit
-from .options import debug_option
+from .options import debug_option, json_option
+from .project import TEMPLATES, files, first
+from .view.terminal import emit, say
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,60}")
 
 
-@click.command()
+@click.command(epilog="--json: {folder, template, files, next}")
 @click.argument("name")
+@click.option(
+    "--template",
+    type=click.Choice(tuple(TEMPLATES)),
+    default="desk",
+    show_default=True,
+    help="; ".join(f"{name}: {what}" for name, what in TEMPLATES.items()) + ".",
+)
 @click.option("--into", default=".", type=click.Path(file_okay=False), help="Folder to make it in.")
 @debug_option
-def new_command(name: str, into: str) -> None:
+@json_option
+def new_command(name: str, template: str, into: str, as_json: bool) -> None:
     """Write a small project that runs, into a new folder NAME."""
-    from .project import FILES, render
-
     module = name.replace("-", "_")
     if not NAME.fullmatch(name) or keyword.iskeyword(module) or not _free(module):
         raise click.BadParameter(
@@ -31,11 +42,23 @@ def new_command(name: str, into: str) -> None:
     folder = Path(into) / name
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Exit(f"{folder} exists already", code=USAGE, advice="Choose another name; nothing was changed.")
-    for path, template in FILES.items():
-        target = folder / path.format(module=module)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(render(template, name, module), encoding="utf-8")
-    _tell(folder, module)
+    written = files(template, name, module)
+    try:
+        for path, text in written.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Exit(
+            f"{folder} can't be written: {error.strerror}", code=USAGE, advice="Choose another --into."
+        ) from None
+    commands = _next(folder, module, template)
+    if as_json:
+        emit({"folder": str(folder), "template": template, "files": list(written), "next": commands})
+        return
+    say(f"{folder} is ready: {', '.join(written)}", style="bold")
+    for command in commands:
+        say(f"  → {command}")
 
 
 def _free(module: str) -> bool:
@@ -45,15 +68,7 @@ def _free(module: str) -> bool:
     return module not in sys.stdlib_module_names and module not in ("overwinter", "tests")
 
 
-def _tell(folder: Path, module: str) -> None:
+def _next(folder: Path, module: str, template: str) -> list[str]:
     from .view.story import quoted
-    from .view.terminal import say
 
-    say(f"{folder} is ready", style="bold")
-    for command in (
-        f"cd {quoted(str(folder))}",
-        f"overwinter dev {module}.py",
-        'overwinter invoke clerk --session me "Where is order A-1?"   (in a second terminal)',
-        "overwinter show clerk/me",
-    ):
-        say(f"  → {command}")
+    return [f"cd {quoted(str(folder))}", "python -m pytest", first(template, module), f"overwinter dev {module}.py"]

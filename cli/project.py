@@ -1,190 +1,55 @@
-"""The files that ``overwinter new`` writes. ``{name}`` and ``{module}`` in double braces are filled in."""
+"""The files of a project that ``overwinter new`` writes, for each template."""
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Mapping
+from typing import Any
 
-def render(template: str, name: str, module: str) -> str:
-    """The text of a file for the project ``name`` whose code is in ``module``."""
-    return template.replace("{{name}}", name).replace("{{module}}", module)
-
-
-APP = '''"""A mail-order shop's clerk: an agent, its tools, and a workflow, durable at every step.
-
-It runs offline on a scripted model. For a real one: OVERWINTER_MODEL=openai/gpt-5-mini overwinter dev {{module}}.py
-(needs pip install 'overwinter[llm]' and the provider's key in the environment).
-"""
-
-from __future__ import annotations
-
-import os
-import re
-
-from overwinter import Agent, Context, Limits, tool, workflow
-from overwinter.functions.model import Scripted, call
-
-ORDERS = {"A-1": "on its way, with you on Friday", "A-2": "waiting for payment"}
-REFUNDS: list[str] = []  # stands in for the shop's books
-
-SCRIPT = Scripted(
-    {
-        r"where is order a-1": call("lookup_order", order_id="A-1"),
-        r"where is order a-2": call("lookup_order", order_id="A-2"),
-        r"refund order a-1": call("refund", order_id="A-1", amount="12.50"),
-        r"on its way|waiting for payment": "I looked it up: your order is in our books, and all is well.",
-        r"refunded": "The money is on its way back to you.",
-        r"denied|nobody approved": "I am sorry, the refund was not approved.",
-        r"outcome of this call is unknown": "I can't tell whether the money was sent; a colleague will look into it.",
-        r".*": "Ask me where order A-1 or A-2 is, or to refund order A-1.",
-    },
-    "clerk",
-)
-
-
-@tool(effect="pure")
-def lookup_order(order_id: str) -> str:
-    """Look up where an order is.
-
-    Args:
-        order_id: the order's id, like A-1
-    """
-    return ORDERS.get(order_id, "unknown")
-
-
-@tool(effect="irreversible", approval="shopkeeper")
-def refund(order_id: str, amount: str) -> str:
-    """Give the money for an order back. A person must approve it, and it happens once at the most.
-
-    Args:
-        order_id: the order's id, like A-1
-        amount: how much, like 12.50
-    """
-    REFUNDS.append(order_id)
-    return f"{amount} refunded for {order_id}"
-
-
-clerk = Agent(
-    name="clerk",
-    model=os.environ.get("OVERWINTER_MODEL") or SCRIPT,
-    instructions="You are the clerk of a mail-order shop. Look orders up before you answer. Be brief and kind.",
-    tools=[lookup_order, refund],
-    limits=Limits(iterations=8, tokens=20_000, time="2m"),
-)
-
-
-def find_orders(letter: str) -> list[str]:
-    """The ids of orders that a letter names."""
-    return sorted(set(re.findall(r"A-\\d+", letter)))
-
-
-@workflow
-async def answer_letter(ctx: Context, letter: str) -> str:
-    """Answer a letter: one question to the clerk for each order that it names."""
-    orders = await ctx.step(find_orders, letter)
-    answers = [await ctx.call(clerk, f"Where is order {order}?") for order in orders]
-    return "\\n".join(["Dear customer,", *answers, "Yours, the shop"])
-'''
-
-TEST = '''"""The workflow and the agent do the same whatever happens to the process."""
-
-from __future__ import annotations
-
-from overwinter.testing import World, crash_everywhere
-
-from {{module}} import REFUNDS, answer_letter, clerk, find_orders
-
-
-def test_orders_are_found() -> None:
-    assert find_orders("about A-2 and A-1, and A-2 again") == ["A-1", "A-2"]
-
-
-def test_a_letter_is_answered_though_the_process_dies_anywhere() -> None:
-    report = crash_everywhere(answer_letter, "Where are A-1 and A-2?")
-    assert report.outcome.value.count("I looked it up") == 2
-
-
-async def ask_for_a_refund(world: World) -> str:
-    message = await world.send(clerk, "me", "Please refund order A-1")
-    await world.approve("clerk/me", by="the shopkeeper")
-    reply: str = await message.reply()
-    return reply
-
-
-def same_or_in_doubt(calm: str, crashed: str) -> bool:
-    """When the process dies during the refund nobody knows whether it was made; it is not made again."""
-    assert len(REFUNDS) <= 1
-    return crashed == calm or "a colleague will look" in crashed
-
-
-def test_a_refund_waits_for_the_shopkeeper_and_is_never_made_twice() -> None:
-    report = crash_everywhere(ask_for_a_refund, functions=[clerk], fresh=REFUNDS.clear, same=same_or_in_doubt)
-    assert "on its way back" in report.outcome.value
-'''
-
-README = """# {{name}}
-
-An agent (`clerk`), two tools and a workflow in `{{module}}.py`, on overwinter.
-It runs offline on a scripted model.
-
-```
-overwinter dev {{module}}.py
-```
-
-In a second terminal:
-
-```
-overwinter invoke clerk --session me "Where is order A-1?"
-overwinter show clerk/me
-
-overwinter invoke clerk --session me "Please refund order A-1" --no-wait
-overwinter approvals
-overwinter approve clerk/me --reason "it was late"
-overwinter show clerk/me
-
-overwinter invoke answer_letter '"Where are A-1 and A-2?"'
-```
-
-Without a server, in one process, and resumable under its id:
-
-```
-overwinter run {{module}}.py answer_letter "Where are A-1 and A-2?" --id letter-1
-```
-
-Stop the server in the middle of anything and start it again: it goes on where it stopped.
-State is in `overwinter.db` (`OVERWINTER_STATE` chooses another store). Tests: `python -m pytest`.
-"""
-
-PYPROJECT = """[project]
-name = "{{name}}"
-version = "0.1.0"
-requires-python = ">=3.11"
-dependencies = ["overwinter"]
-
-[project.optional-dependencies]
-llm = ["overwinter[llm]"]
-dev = ["pytest"]
-
-[build-system]
-requires = ["setuptools>=77"]
-build-backend = "setuptools.build_meta"
-
-[tool.setuptools]
-py-modules = ["{{module}}"]
-
-[tool.pytest.ini_options]
-pythonpath = ["."]
-testpaths = ["tests"]
-"""
-
-IGNORE = """__pycache__/
-.venv/
-overwinter.db*
-"""
-
-FILES = {
-    "{module}.py": APP,
-    "tests/test_{module}.py": TEST,
-    "README.md": README,
-    "pyproject.toml": PYPROJECT,
-    ".gitignore": IGNORE,
+TEMPLATES = {
+    "agent": "an agent with a tool",
+    "workflow": "steps, and an event that is waited for",
+    "desk": "an agent, an approval, and a workflow",
 }
-"""Paths and templates of the project."""
+
+
+def files(template: str, name: str, module: str) -> Mapping[str, str]:
+    """Paths and texts for the project ``name``, whose code is in ``module``."""
+    from .. import __version__
+    from .templates import around
+
+    own = _own(template)
+    words = {
+        "commands": own.COMMANDS,
+        "about": own.ABOUT,
+        "offline": " on a scripted model" if "Scripted(" in own.APP else "",
+        "name": name,
+        "module": module,
+        "version": __version__,
+    }
+    texts = {
+        f"{module}.py": own.APP,
+        f"tests/test_{module}.py": own.TEST,
+        "README.md": around.README,
+        "pyproject.toml": around.PYPROJECT,
+        ".env.example": around.EXAMPLE,
+        ".gitignore": around.IGNORE,
+        "Dockerfile": around.DOCKERFILE,
+        ".dockerignore": around.DOCKERIGNORE,
+    }
+    return {path: _filled(text, words) for path, text in texts.items()}
+
+
+def first(template: str, module: str) -> str:
+    """What to type first."""
+    return _filled(_own(template).FIRST, {"module": module})
+
+
+def _own(template: str) -> Any:
+    return importlib.import_module(f".templates.{template}", __package__)
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():  # in their order: the commands hold words themselves
+        text = text.replace("{{" + word + "}}", value)
+    return text

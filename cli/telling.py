@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..security.redaction import redact_logs
 from ..state.quantities import span
@@ -121,9 +121,10 @@ def _call(entry: Entry, at: int) -> str:
 
 def _failed(said: str, entry: Entry) -> Line:
     """With what went wrong, and the last line of the user's own code that it came through."""
-    error = entry.get("error")
-    if not isinstance(error, dict):
+    found = entry.get("error")
+    if not isinstance(found, dict):
         return Line(WRONG, said)
+    error = cast("Entry", found)
     place = next(iter(places(error)), "")
     return Line(WRONG, f"{said}: {complaint(error)}" + (f"  ({place})" if place else ""))
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +19,111 @@ import pytest
 from click.testing import Result
 
 import overwinter as package
+from overwinter.cli.project import TEMPLATES
+from overwinter.tests.servers.ports import free_port
 
 Command = Callable[..., Result]
+PATIENCE = 30.0
 HOME = str(Path(package.__file__).absolute().parent.parent)
 
 
-def python(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    dropped = ("OVERWINTER_STATE", "OVERWINTER_MODEL", "PYTEST_CURRENT_TEST")
+def environment(**env: str) -> dict[str, str]:
+    dropped = ("OVERWINTER_STATE", "OVERWINTER_MODEL", "OVERWINTER_URL", "PYTEST_CURRENT_TEST")
     kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {**kept, "PYTHONPATH": HOME, **env}
+
+
+def python(folder: Path, *arguments: str, input: str | None = None, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**kept, "PYTHONPATH": HOME, **env},
+        env=environment(**env),
         capture_output=True,
         text=True,
+        input=input,
         timeout=60,
         check=False,
     )
 
 
-def test_a_new_project_runs_and_its_tests_pass(tmp_path: Path) -> None:
-    cli = ("-m", "overwinter.cli.main")
-    assert python(tmp_path, *cli, "new", "corner-shop").returncode == 0
+def blocks(readme: str) -> Iterator[tuple[str, list[str]]]:
+    """The commands of a README, each with what is typed into it."""
+    for block in re.findall(r"```\n(.*?)```", readme, re.DOTALL):
+        command, said = "", []
+        for line in block.splitlines():
+            if line.startswith("> "):
+                said.append(line.removeprefix("> "))
+                continue
+            if command:
+                yield command, said
+            command, said = line, []
+        yield command, said
+
+
+def typed(project: Path, line: str, said: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """A line as it stands in the README; it may be for what another process has not come to yet."""
+    words = shlex.split(line)
+    command = ["-m", "overwinter.cli.main", *words[1:]] if words[0] == "overwinter" else words[1:]
+    until = time.monotonic() + PATIENCE
+    while True:
+        done = python(project, *command, input="".join(f"{one}\n" for one in said), **env)
+        if done.returncode in (0, 5) or time.monotonic() > until:
+            return done
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_is_written_works_as_its_readme_says(tmp_path: Path, template: str) -> None:
+    made = python(tmp_path, "-m", "overwinter.cli.main", "new", "corner-shop", "--template", template, "--json")
+    assert made.returncode == 0, made.stderr
     project = tmp_path / "corner-shop"
-    letter = python(project, *cli, "run", "corner_shop.py", "answer_letter", "About A-1 and A-2", "--id", "letter-1")
-    assert letter.returncode == 0 and letter.stdout.count("I looked it up") == 2
-    asked = python(
-        project, *cli, "run", "corner_shop.py", "clerk", "refund order A-1", "--session", "me", "--timeout", "1s"
+    assert sorted(json.loads(made.stdout)["files"]) == sorted(
+        path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()
     )
-    assert asked.returncode == 5
-    waiting = json.loads(python(project, *cli, "approvals", "--json").stdout)["approvals"]
-    assert [(item["execution"], item["role"]) for item in waiting] == [("clerk/me", "shopkeeper")]
-    tests = python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert tests.returncode == 0, tests.stdout
+    port = str(free_port())
+    env = {"PORT": port, "OVERWINTER_URL": f"http://127.0.0.1:{port}", "PYTHONDONTWRITEBYTECODE": "1"}
+    serving: subprocess.Popen[str] | None = None
+    ran: list[str] = []
+    try:
+        for line, said in blocks((project / "README.md").read_text("utf-8")):
+            if line.startswith(("pip ", "docker ")):
+                continue
+            if line.startswith("overwinter dev"):
+                serving = serve(project, line, env)
+                continue
+            done = typed(project, line, said, env)
+            late = "--timeout" in line or said
+            assert done.returncode == 0 or (late and done.returncode == 5), (line, done.stdout, done.stderr)
+            ran.append(line)
+    finally:
+        if serving is not None:
+            serving.terminate()
+            serving.communicate()
+    assert serving is not None and len(ran) >= 7, ran
+
+
+def serve(project: Path, line: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "overwinter.cli.main", *shlex.split(line)[1:]]
+    serving = subprocess.Popen(command, cwd=project, env=environment(**env), stderr=subprocess.PIPE, text=True)
+    assert serving.stderr is not None
+    for said in serving.stderr:
+        if "serves" in said:
+            break
+    threading.Thread(target=serving.stderr.read, daemon=True).start()  # nobody is kept from writing
+    return serving
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_is_written_to_ship_it_names_what_is_there(tmp_path: Path, overwinter: Command, template: str) -> None:
+    assert overwinter("new", "corner-shop", "--template", template, "--into", str(tmp_path)).exit_code == 0
+    project = tmp_path / "corner-shop"
+    texts = {path: path.read_text("utf-8") for path in project.rglob("*") if path.is_file()}
+    assert not [path for path, text in texts.items() if "{{" in text]
+    settings = tomllib.loads(texts[project / "pyproject.toml"])
+    assert settings["tool"]["setuptools"]["py-modules"] == ["corner_shop"]
+    docker = texts[project / "Dockerfile"]
+    assert "COPY corner_shop.py ./" in docker and '["overwinter", "serve", "corner_shop.py"]' in docker
+    assert "!corner_shop.py" in texts[project / ".dockerignore"] and ".env\n" in texts[project / ".gitignore"]
+    assert all(line.startswith("#") or not line for line in texts[project / ".env.example"].splitlines())
 
 
 @pytest.mark.parametrize("name", ["class", "json", "Shop", "../shop", "a b", "", "overwinter", "1shop"])
