@@ -1,5 +1,5 @@
-"""``overwinter new NAME``: a small project that runs at once and offline: its code in one file, a test, and what it needs
-to install, configure and ship it. ``--template`` chooses which. Nothing that exists is overwritten.
+"""``overwinter new NAME``: a small project that runs at once and offline: its code in one file, a test, and what is for
+installing, configuring and shipping it. ``--template`` chooses which. Nothing that exists is overwritten.
 
 ``--json``: ``{"folder", "template", "files", "next"}``; ``next`` are commands.
 """

@@ -89,11 +89,9 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             max_requests=door.limits.requests,
             longest_wait=place.wait,
         )
-        if place.desk:
-            app = _told(app, runtime, quiet=place.quiet)
         server = _Server(
             config(
-                app,
+                _told(app, runtime, quiet=place.quiet) if place.desk else app,
                 door,
                 log_level="warning",
                 access_log=False,

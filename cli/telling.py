@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..security.redaction import redact_logs
@@ -18,12 +18,13 @@ from .view.terminal import say
 from .view.text import clean, excerpt
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from ..functions.http.answer import Receive, Scope, Send
     from ..orchestrator.runtime import Runtime
     from ..state.records import Appended, Change
 
 Entry = dict[str, Any]
-App = Callable[["Scope", "Receive", "Send"], Any]
 BEGUN, WELL, ASKING, ODD, WRONG = "▸", "✓", "?", "!", "✗"
 STYLES = {BEGUN: "dim", WELL: "green", ASKING: "yellow", ODD: "yellow", WRONG: "red"}
 ENDS = {"completed": "completed", "cancelled": "was cancelled", "terminated": "was terminated", "failed": "failed"}
@@ -132,9 +133,10 @@ def _failed(said: str, entry: Entry) -> Line:
 class Door:
     """The app, with a line for each request that it refuses."""
 
-    def __init__(self, app: App, teller: Teller) -> None:
+    def __init__(self, app: Starlette, teller: Teller) -> None:
         self._app = app
         self._teller = teller
+        self.state = app.state  # where the connection finds the health of what it serves
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):

@@ -111,6 +111,7 @@ def test_a_line_for_each_start_end_failure_and_what_is_not_wanted(desk: Callable
     assert post(f"{url}/workflows/nothing", "x").status_code == 404
     dev.said(r"! refused POST /workflows/nothing \(404\): no workflow 'nothing'")
     assert dev.log.read_text("utf-8").count("is not wanted") == 1
+    assert "door" in httpx.get(f"{url}/stats").text, "who looks on hides nothing of the app"
 
 
 def test_quiet_leaves_what_goes_wrong(desk: Callable[..., Desk]) -> None:
