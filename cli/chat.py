@@ -19,7 +19,7 @@ import click
 from ..state.quantities import seconds
 from . import reach
 from .environment import env_file_option, tell_environment
-from .exits import INTERRUPTED, OK
+from .exits import INTERRUPTED
 from .options import duration_option, json_option, store_option, text_option, url_option
 
 if TYPE_CHECKING:
@@ -96,20 +96,21 @@ async def _chat(place: Place, limit: float | None, *, as_json: bool) -> int:
                 task.cancel()
 
         with ending_in_time(seconds(GRACE), stop, code=INTERRUPTED) as ending:
-            code = OK
+            code = INTERRUPTED
+            conversation = Conversation(party, talk, asks=asks, as_json=as_json, limit=limit)
             try:
-                code = await Conversation(party, talk, asks=asks, as_json=as_json, limit=limit).hold()
+                code = await conversation.hold()
             except asyncio.CancelledError:
                 if not ending.signals:
                     raise
-                code = INTERRUPTED
                 if asks:
                     talk.gap()
             finally:
                 talk.still()
-                talk.note(f"{party.execution} is kept. Go on: {_again(place)}")
+                if conversation.begun:
+                    talk.note(f"{party.execution} is kept. Go on: {_again(place)}")
                 await party.close()
-                ending.over(code or INTERRUPTED)
+                ending.over(code)
         return code
 
 

@@ -26,7 +26,7 @@ class Ended(Exception):
 
 
 class Conversation:
-    """``asks``: a person sits at the other end. ``limit``: seconds for one answer."""
+    """``asks``: a person sits at the other end. ``limit``: seconds for one answer. ``begun``: there is a session."""
 
     def __init__(self, party: Party, talk: Talk, *, asks: bool, as_json: bool, limit: float | None) -> None:
         self._party = party
@@ -38,6 +38,7 @@ class Conversation:
         self._read = 0  # entries of the journal
         self._decided: set[tuple[str, str, str]] = set()
         self._code = OK
+        self.begun = False
 
     async def hold(self) -> int:
         """Until there is nothing more to say. The exit code."""
@@ -63,6 +64,7 @@ class Conversation:
         state = await self._party.state()
         if state is None:
             return
+        self.begun = True
         self._refuse_over(state.status)
         self._read = state.length
         if state.status != "idle":
@@ -110,6 +112,7 @@ class Conversation:
         content = fitting(text, self._party.input, MESSAGE)
         id = secrets.token_hex(8)
         await self._party.send(content, id)
+        self.begun = True
         try:
             async with asyncio.timeout(self._limit):
                 outcome = await self._answer(id)

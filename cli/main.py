@@ -48,7 +48,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },
     "Set up": {
-        "store": ("store", "Make, check, copy, move and clean up a store."),
+        "store": ("store", "Make, check, copy, move, seal and clean up a store."),
         "completion": ("completion", "Print a shell's completion script."),
     },
 }

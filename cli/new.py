@@ -71,4 +71,9 @@ def _free(module: str) -> bool:
 def _next(folder: Path, module: str, template: str) -> list[str]:
     from .view.story import quoted
 
-    return [f"cd {quoted(str(folder))}", "python -m pytest", first(template, module), f"overwinter dev {module}.py"]
+    return [
+        f"cd {quoted(str(folder))}",
+        first(template, module),
+        f"overwinter dev {module}.py",
+        "pip install -e '.[dev]' && python -m pytest",
+    ]

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from ..state.errors import InvalidInput, UnknownFunction
 from ..state.records import FINAL, Filter
-from .exits import NOT_FOUND, USAGE, Exit
+from .exits import NOT_FOUND, UNAVAILABLE, USAGE, Exit
 from .options import by_default
 
 if TYPE_CHECKING:
+    import httpx
+
     from ..orchestrator.runtime import Runtime
     from .server import Server
 
@@ -151,11 +153,21 @@ async def there(agent: str, session: str, url: str, token: str) -> AsyncGenerato
     from .server import Server
 
     with Server(url, token) as server:
-        listed = (await asyncio.to_thread(server.ask, "GET", "/functions")).json()["functions"]
+        listed = (await _first(server, agent)).json()["functions"]
         kinds = {str(item["name"]): item for item in cast("list[Entry]", listed)}
         agents = [name for name, item in kinds.items() if item["kind"] == "agent"]
         refuse_other(agent, kinds.get(agent, {}).get("kind"), agents, url)
         yield _There(server, agent, session, kinds[agent].get("input") or {})
+
+
+async def _first(server: Server, agent: str) -> httpx.Response:
+    try:
+        return await asyncio.to_thread(server.ask, "GET", "/functions")
+    except Exit as error:
+        if error.code != UNAVAILABLE:
+            raise
+        advice = f"With its file, chat {agent} FILE talks to it in this process; overwinter dev FILE starts a server."
+        raise Exit(str(error), code=UNAVAILABLE, advice=advice) from None
 
 
 class _There:

@@ -106,7 +106,7 @@ def test_nobody_can_be_asked_in_a_pipe_and_the_next_chat_catches_up(app: Path, o
         (("ask_twice", "chat_app.py"), 2, "only an agent can be talked to; agents: clerk"),
         (("clark", "chat_app.py"), 3, "its agents: clerk"),
         (("clerk", "chat_app.py", "--url", "http://127.0.0.1:9"), 2, "give one"),
-        (("clerk", "--url", "http://127.0.0.1:9"), 4, "overwinter dev FILE"),
+        (("clerk", "--url", "http://127.0.0.1:9"), 4, "clerk FILE talks to it in this process"),
         (("clerk", "chat_app.py", "--timeout", "banana"), 2, "banana"),
         (("clerk", "chat_app.py", "--session", ""), 2, "empty"),
     ],
@@ -230,3 +230,8 @@ def test_over_a_server_it_is_the_same(app: Path, shelf: Any, overwinter: Command
     finally:
         serving.terminate()
         serving.communicate(timeout=PATIENCE)
+
+
+def test_who_says_nothing_has_begun_nothing(app: Path, overwinter: Command) -> None:
+    done = overwinter("chat", "clerk", "chat_app.py", input="")
+    assert done.exit_code == 0 and done.stdout == "" and "Go on" not in done.stderr
