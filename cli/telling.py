@@ -6,9 +6,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import MutableMapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from ..orchestrator.extensions import Active, Extensions
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .view.again import again
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from ..functions.http.answer import Receive, Scope, Send
     from ..orchestrator.runtime import Runtime
-    from ..state.records import Appended, Change
+    from ..state.records import Change
 
+T = TypeVar("T")
 Entry = dict[str, Any]
+Committed = Callable[["Change", asyncio.Future[Any]], None]
 BEGUN, WELL, ASKING, ODD, WRONG = "▸", "✓", "?", "!", "✗"
 STYLES = {BEGUN: "dim", WELL: "green", ASKING: "yellow", ODD: "yellow", WRONG: "red"}
 ENDS = {"completed": "completed", "cancelled": "was cancelled", "terminated": "was terminated", "failed": "failed"}
@@ -48,21 +52,13 @@ class Teller:
 
     def look_on(self, runtime: Runtime) -> None:
         """Hear of every commit of the runtime's engine once it is durable."""
-        engine = runtime.engine
-        append = engine.append
-
-        def heard(change: Change) -> asyncio.Future[Appended]:
-            future = append(change)
-            future.add_done_callback(lambda done: self._committed(change, done))
-            return future
-
-        engine.append = heard  # type: ignore[method-assign]  # for a person at a desk; others' commits have no listener
+        runtime.engine.performer.extensions = _Commits(self.committed, runtime.engine.active)
 
     def say(self, line: Line) -> None:
         if not self._quiet or line.mark == WRONG:
             say(f"{line.mark} {line.said}", style=STYLES[line.mark])
 
-    def _committed(self, change: Change, done: asyncio.Future[Appended]) -> None:
+    def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
         if done.cancelled() or done.exception() is not None:
             return
         for text in change.entries:
@@ -110,6 +106,21 @@ class Teller:
     def _took(self, key: str, at: int) -> str:
         since = self._since.pop(key, None)
         return "" if since is None else f" after {span(at - since)}"
+
+
+class _Commits(Extensions):
+    """In the place of an engine's extensions: what is told of here is more than they hear of."""
+
+    def __init__(self, committed: Committed, active: Mapping[str, Active]) -> None:
+        super().__init__((), active)
+        self._heard = committed
+
+    def __bool__(self) -> bool:
+        return True
+
+    def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
+        stored.add_done_callback(partial(self._heard, change))
+        return stored
 
 
 def _call(entry: Entry, at: int) -> str:
