@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..state.errors import OverwinterError
+from .findings import findings
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 35, 0)
@@ -33,7 +34,7 @@ def local_checks(file: str | None, host: str, port: int) -> Iterator[Check]:
     yield _sqlite()
     yield _extras()
     if file is not None:
-        yield _file(file)
+        yield from _file(file)
     yield _port(host, port)
 
 
@@ -61,15 +62,22 @@ def _extras() -> Check:
     return Check("extras", "ok", ", ".join(present) or "none installed; none is needed", "; ".join(absent))
 
 
-def _file(file: str) -> Check:
+def _file(file: str) -> Iterator[Check]:
     from ..functions.loading import functions_of, kind_of, load, sound
 
     try:
         functions = sound(functions_of(load(Path(file))))
     except OverwinterError as error:
-        return Check("functions", "fail", str(error))
+        yield Check("functions", "fail", str(error), "Correct it; overwinter dev answers 503 until then.")
+        return
     names = ", ".join(f"{name} ({kind_of(function)})" for name, function in functions.items())
-    return Check("functions", "ok", f"{file} holds {names}")
+    yield Check("functions", "ok", f"{file} holds {names}")
+    found = findings(functions)
+    for finding in found:
+        yield Check("models", "fail" if finding.certain else "warn", finding.text)
+    models = {str(function.model.name) for function in functions.values() if kind_of(function) == "agent"}
+    if models and not found:
+        yield Check("models", "ok", f"nothing is known against {', '.join(sorted(models))}")
 
 
 def _port(host: str, port: int) -> Check:

@@ -116,9 +116,12 @@ async def _serve(place: Place, listening: socket.socket) -> None:
         with ending_in_time(grace, stop, code=FAILED) as ending:
             if not place.quiet:
                 announce(functions, place, listening)
-            parent = asyncio.create_task(_outlive_nobody(place))
+            beside = [asyncio.create_task(_outlive_nobody(place))]
+            if place.desk:
+                beside.append(asyncio.create_task(_tell_findings(functions)))
             await server.serve(sockets=[listening])
-            parent.cancel()
+            for task in beside:
+                task.cancel()
             await runtime.close()
             ending.over(OK)
 
@@ -144,6 +147,16 @@ def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
     teller.look_on(runtime)
     telling.hear_the_log(teller)
     return telling.Door(app, teller)
+
+
+async def _tell_findings(functions: Mapping[str, Any]) -> None:
+    """At a desk a missing key is told at the start, while the server serves already."""
+    from .findings import findings
+    from .telling import WRONG
+    from .view.terminal import say
+
+    for finding in await asyncio.to_thread(findings, functions):
+        say(f"{WRONG if finding.certain else '!'} {finding.text}", style="red" if finding.certain else "yellow")
 
 
 async def _stand_in(error: InvalidInput, place: Place, listening: socket.socket) -> None:

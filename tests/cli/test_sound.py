@@ -66,7 +66,7 @@ def test_all_of_them_are_named_with_their_lines(app: Path) -> None:
     assert second.startswith(f":{lines.index('def make(own: Own) -> str:')}: ") and "'make'" in second
 
 
-@pytest.mark.parametrize("words", [("serve",), ("doctor", "--json")])
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("doctor", "--json")])
 def test_nothing_is_served_and_the_doctor_says_so(app: Path, words: tuple[str, ...]) -> None:
     store = f"sqlite:///{app.parent}/s.db"
     done = CliRunner().invoke(cli, [words[0], str(app), *words[1:]], env={"OVERWINTER_STATE": store})
