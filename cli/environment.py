@@ -75,6 +75,15 @@ def present(file: str) -> str:
     return "" if path is None else str(path)
 
 
+def names_a_store() -> bool:
+    """Whether the ``.env`` of the current folder says where the store is."""
+    try:
+        lines = Path(NAME).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(line.strip().removeprefix("export ").lstrip().startswith(f"{STORE}=") for line in lines)
+
+
 def tell_environment() -> None:
     """Say that a file was read: names, never values."""
     from .view.terminal import say

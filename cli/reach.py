@@ -43,11 +43,12 @@ def refuse_absent(dsn: str) -> None:
     """Raises Exit when a SQLite file does not exist: a command that reads makes none."""
     path = sqlite_path(dsn)
     if path is not None and not path.exists():
-        raise Exit(
-            f"there is no store at {path}",
-            code=UNAVAILABLE,
-            advice="overwinter dev FILE makes one; --store or OVERWINTER_STATE chooses another.",
-        )
+        from .environment import names_a_store
+
+        advice = "overwinter dev FILE makes one; --store or OVERWINTER_STATE chooses another."
+        if names_a_store():
+            advice = "The .env here names another one, and this command reads none: name it by --store."
+        raise Exit(f"there is no store at {path}", code=UNAVAILABLE, advice=advice)
 
 
 @asynccontextmanager

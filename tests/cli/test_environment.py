@@ -64,6 +64,8 @@ def test_options_are_read_after_it_and_suggestions_name_its_store(desk: Path) ->
     done = run("fails", "--id", "e")
     assert (desk / "mine.db").exists() and not (desk / "overwinter.db").exists()
     assert "overwinter retry --store sqlite:///mine.db e goes on" in done.stderr
+    looking = CliRunner().invoke(cli, ["ps", "--store", "sqlite:///overwinter.db"])
+    assert looking.exit_code == 4 and "The .env here names another one" in looking.stderr
 
 
 def test_another_file_is_read_instead_when_it_is_named(desk: Path) -> None:
