@@ -226,7 +226,8 @@ def test_over_a_server_it_is_the_same(app: Path, shelf: Any, overwinter: Command
         child = re.search(r"overwinter approve (\S+) (\S+)", done.stderr)
         assert child is not None and overwinter("approve", child[1], child[2]).exit_code == 0
         done = overwinter("chat", "clerk", "--url", url, "--session", "s", "--json", input="42\n")
-        assert [json.loads(line)["result"] for line in done.stdout.splitlines()] == ["They agreed.", "A number."]
+        assert json.loads(done.stdout.splitlines()[-1])["result"] == "A number."
+        assert "They agreed." in overwinter("show", "clerk/s").stdout
     finally:
         serving.terminate()
         serving.communicate(timeout=PATIENCE)

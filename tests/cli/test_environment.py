@@ -86,12 +86,12 @@ def test_without_one_the_library_is_not_even_loaded(desk: Path) -> None:
         assert run("seen").exit_code == 0
 
 
-@pytest.mark.parametrize("command", ["serve", "sweep"])
-def test_production_reads_none_unless_it_is_named(desk: Path, command: str) -> None:
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("sweep",)])
+def test_production_reads_none_unless_it_is_named(desk: Path, words: tuple[str, ...]) -> None:
     (desk / ".env").write_text("= nothing\n", "utf-8")
     (desk / "apps" / "desk_app.py").write_text("import os\nraise SystemExit('saw ' + str(os.environ.get('A')))\n")
-    done = CliRunner().invoke(cli, [command, "apps/desk_app.py"])
+    done = CliRunner().invoke(cli, [*words, "apps/desk_app.py"])
     assert "saw None" in done.output, "not read: it would have been refused"
     (desk / "prod.env").write_text("A=1\n", "utf-8")
-    done = CliRunner().invoke(cli, [command, "apps/desk_app.py", "--env-file", "prod.env"])
+    done = CliRunner().invoke(cli, [*words, "apps/desk_app.py", "--env-file", "prod.env"])
     assert "read prod.env: A" in done.stderr and "saw 1" in done.output
