@@ -33,6 +33,7 @@ from .exits import FAILED, OK
 
 if TYPE_CHECKING:
     from ..functions.http.late import Late
+    from ..functions.http.limits import Limits
     from ..orchestrator.runtime import Runtime
     from .dev import Place
 
@@ -62,7 +63,6 @@ def _loop_factory() -> Any:
 
 
 async def _serve(place: Place, listening: socket.socket) -> None:
-    from ..functions.http.app import create_app
     from ..functions.http.connection import config
     from ..functions.http.door import Door
     from ..orchestrator.runtime import Runtime
@@ -79,16 +79,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     door = Door(replace(limits, connections=connections_within_reach(limits.connections)))
     late = late_replies()
     async with Runtime(functions, place.store, settings, unnamed=[late.function] if late else ()) as runtime:
-        app: Any = create_app(
-            runtime,
-            late=late,
-            token=place.token or None,
-            delivery_token=place.delivery_token or None,
-            max_body=door.limits.body,
-            max_held=door.limits.held,
-            max_requests=door.limits.requests,
-            longest_wait=place.wait,
-        )
+        app = _app(place, runtime, door.limits, late)
         server = _Server(
             config(
                 _told(app, runtime, quiet=place.quiet) if place.desk else app,
@@ -124,6 +115,21 @@ async def _serve(place: Place, listening: socket.socket) -> None:
                 task.cancel()
             await runtime.close()
             ending.over(OK)
+
+
+def _app(place: Place, runtime: Runtime, limits: Limits, late: Late | None) -> Any:
+    from ..functions.http.app import create_app
+
+    return create_app(
+        runtime,
+        late=late,
+        token=place.token or None,
+        delivery_token=place.delivery_token or None,
+        max_body=limits.body,
+        max_held=limits.held,
+        max_requests=limits.requests,
+        longest_wait=place.wait,
+    )
 
 
 async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] | None:

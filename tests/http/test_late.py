@@ -83,7 +83,8 @@ def sink() -> Iterator[Sink]:
 async def desk(sink: Sink, store: str = "memory://", **options: Any) -> AsyncGenerator[Shop]:
     late = Late(sink.url, reply_of)
     async with Runtime([slow, parcel], store, unnamed=[late.function]) as runtime:
-        app: Any = create_app(runtime, late=late, **{"token": None, **options})
+        given: dict[str, Any] = {"token": None, **options}
+        app: Any = create_app(runtime, late=late, **given)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
             yield Shop(client, runtime)
 
