@@ -33,7 +33,7 @@ from .exits import FAILED, OK
 
 if TYPE_CHECKING:
     from ..functions.http.late import Late
-    from ..functions.http.limits import Limits
+    from ..functions.http.limits import Measured
     from ..orchestrator.runtime import Runtime
     from .dev import Place
 
@@ -117,7 +117,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             ending.over(OK)
 
 
-def _app(place: Place, runtime: Runtime, limits: Limits, late: Late | None) -> Any:
+def _app(place: Place, runtime: Runtime, limits: Measured, late: Late | None) -> Any:
     from ..functions.http.app import create_app
 
     return create_app(
