@@ -30,7 +30,7 @@ test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some, WOR
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-platforms: .venv/.dev ## run the platforms' own programs against it, as far as they are installed
-	@OVERWINTER_TEST_PLATFORMS=1 $(BIN)/python -m pytest tests/deploy/test_func.py -rs $(ARGS)
+	@OVERWINTER_TEST_PLATFORMS=1 $(BIN)/python -m pytest tests/deploy/test_func.py tests/deploy/test_programs.py -rs $(ARGS)
 
 check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "ruff" && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --check --quiet .
