@@ -91,7 +91,6 @@ async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reas
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.refuse_moved(store)
         head = await reach.known(store, id)
         control = Control(store)
         approval = _chosen(head, await control.approvals(id), op)

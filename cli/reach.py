@@ -81,13 +81,6 @@ async def tell_moved(store: Store) -> str:
     return mark.other
 
 
-async def refuse_moved(store: Store) -> None:
-    """Nothing is sent into a store that nobody serves any more. Raises StoreMoved, naming the other one."""
-    from ..orchestrator.moving import refuse_moved as refuse
-
-    await refuse(store)
-
-
 async def known(store: Store, id: str) -> Head:
     """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
     if not can_exist(id):  # what was typed is not UTF-8

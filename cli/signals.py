@@ -98,7 +98,6 @@ async def _send(dsn: str, id: str, event: Event, by: str) -> str | None:
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.refuse_moved(store)
         head = await reach.known(store, id)
         await Control(store).signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
     return _awaited(head)
@@ -108,7 +107,6 @@ async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.refuse_moved(store)
         count = await matching(store, where)
         if count and ask:
             confirm(f"send {event.name} to", count)

@@ -97,7 +97,6 @@ async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.refuse_moved(store)
         control = Control(store)
         for id in ids:
             await reach.known(store, id)
@@ -110,7 +109,6 @@ async def _bulk(dsn: str, action: str, where: Filter, by: str, reason: str, *, a
     from ..orchestrator.control import Control
 
     async with reach.opened(dsn) as store:
-        await reach.refuse_moved(store)
         count = await matching(store, where)
         if count and ask:
             confirm(action, count)
