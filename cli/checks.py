@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..state.errors import OverwinterError
-from .findings import findings
 
 OLDEST_PYTHON = (3, 11)
 OLDEST_SQLITE = (3, 35, 0)
@@ -64,6 +63,7 @@ def _extras() -> Check:
 
 def _file(file: str) -> Iterator[Check]:
     from ..functions.loading import functions_of, kind_of, load, sound
+    from ..functions.looking import look
 
     try:
         functions = sound(functions_of(load(Path(file))))
@@ -72,7 +72,7 @@ def _file(file: str) -> Iterator[Check]:
         return
     names = ", ".join(f"{name} ({kind_of(function)})" for name, function in functions.items())
     yield Check("functions", "ok", f"{file} holds {names}")
-    found = findings(functions)
+    found = look(functions)
     for finding in found:
         yield Check("models", "fail" if finding.certain else "warn", finding.text)
     models = {str(function.model.name) for function in functions.values() if kind_of(function) == "agent"}

@@ -107,12 +107,9 @@ async def _serve(place: Place, listening: socket.socket) -> None:
         with ending_in_time(grace, stop, code=FAILED) as ending:
             if not place.quiet:
                 announce(functions, place, listening)
-            beside = [asyncio.create_task(_outlive_nobody(place))]
-            if place.desk:
-                beside.append(asyncio.create_task(_tell_findings(functions)))
+            beside = asyncio.gather(_outlive_nobody(place), *([_tell_findings(functions)] if place.desk else []))
             await server.serve(sockets=[listening])
-            for task in beside:
-                task.cancel()
+            beside.cancel()
             await runtime.close()
             ending.over(OK)
 
@@ -157,11 +154,11 @@ def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
 
 async def _tell_findings(functions: Mapping[str, Any]) -> None:
     """At a desk a missing key is told at the start, while the server serves already."""
-    from .findings import findings
+    from ..functions.looking import look
     from .telling import WRONG
     from .view.terminal import say
 
-    for finding in await asyncio.to_thread(findings, functions):
+    for finding in await asyncio.to_thread(look, functions):
         say(f"{WRONG if finding.certain else '!'} {finding.text}", style="red" if finding.certain else "yellow")
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..orchestrator.served import by_name, served
 from ..state.errors import InvalidInput
+from .places import at
 
 PREFIX = "overwinter_file_"
 
@@ -64,7 +65,7 @@ def unsound(functions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if kind == "tool" and function.lost:
             yield name, f"{_place(function)}: {function.lost}"
         if kind == "agent" and (why := function.lost or _absent(function.model)) and why not in of_tools:
-            yield name, f"agent {name}: {why}"
+            yield name, f"{at(function)}agent {name}: {why}"
 
 
 def _absent(model: Any) -> str:

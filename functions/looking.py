@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .loading import kind_of, unsound
+from .places import at
 
 
 class Finding(NamedTuple):
@@ -30,9 +31,9 @@ def look(functions: Mapping[str, Any]) -> list[Finding]:
         if kind_of(function) != "agent" or name in known:
             continue
         if wrong := _ask(function, "wrong"):
-            found.append(Finding(name, f"agent {name}: {wrong}"))
+            found.append(Finding(name, f"{at(function)}agent {name}: {wrong}"))
         elif doubt := _ask(function, "doubt"):
-            found.append(Finding(name, f"agent {name}: {doubt}", certain=False))
+            found.append(Finding(name, f"{at(function)}agent {name}: {doubt}", certain=False))
     return sorted(found, key=lambda finding: not finding.certain)
 
 

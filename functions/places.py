@@ -19,6 +19,12 @@ def place_of(function: Any) -> str:
     return "" if code is None else f"{Path(code.co_filename).name}:{code.co_firstlineno}"
 
 
+def at(function: Any) -> str:
+    """The place as the beginning of a sentence."""
+    place = place_of(function)
+    return f"{place}: " if place else ""
+
+
 def _calls(agent: Any) -> Iterator[str]:
     """Calls of ``Agent`` that give this agent's name, in the modules that hold it. Nothing is noted when an agent is
     made: only who has an error to tell reads the files."""

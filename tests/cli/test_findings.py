@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from overwinter.cli.findings import findings
 from overwinter.functions.loading import functions_of, load
+from overwinter.functions.looking import look
 
 Command = Callable[..., Result]
 APP = """
@@ -52,7 +52,7 @@ def line(start: str) -> int:
 
 
 def test_each_agent_is_named_with_its_place_and_what_is_certain_comes_first(app: Path) -> None:
-    found = findings(functions_of(load(app)))
+    found = look(functions_of(load(app)))
     assert [(finding.text, finding.certain) for finding in found] == [
         (f"found_app.py:{line('keyless')}: agent keyless: set B_KEY in the environment", True),
         (f"found_app.py:{line('unsure')}: agent unsure: is it b?", False),
