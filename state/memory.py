@@ -292,6 +292,8 @@ class MemoryStore(Store):
             raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
         if head.status not in FINAL and head.status != "idle":
             raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
+        if head.wake is not None:
+            raise Conflict(f"{id} has something left to do; wait until that is done, then delete it")
         del self._executions[id]
         for scoped in [scoped for scoped in self._values if scoped[0] == id]:
             del self._values[scoped]

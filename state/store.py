@@ -208,7 +208,8 @@ class Store(ABC):
     @abstractmethod
     async def delete(self, id: str, *, now: int) -> bool:
         """Remove a finished or idle execution without a live lease, with its journal, mail, blobs and key-value
-        entries under the scope of its id. True when it existed. Raises Conflict when it is leased or under way."""
+        entries under the scope of its id. True when it existed. Raises Conflict when it is leased, under way, or
+        has a wake time: mail was just queued for it, or its end is still to be told."""
 
     # -- for whole stores ----------------------------------------------------------------------------
 

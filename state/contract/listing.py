@@ -190,10 +190,10 @@ class Listing(Case):
         await settle(store, "neighbour", "idle")
         await store.put("neighbour", "k", "1")
         for status in (*sorted(FINAL), "idle"):
-            await settle(store, "x", status)
+            head = known(await lease(store, "x"))
+            await store.append(change(head, ["entry"], status=status, release=True))  # its start stays unread
             await store.put("x", "k", "1")
-            if status == "idle":
-                await store.accept("x", mail("k"), now=NOW)
+            assert await store.mailbox("x") != (0, [])
             assert await store.delete("x", now=NOW) is True
             assert await store.head("x") is None
             assert list(await store.history("x")) == []
@@ -207,8 +207,8 @@ class Listing(Case):
 
     @scenario
     async def test_what_was_deleted_can_be_made_anew(self, store: Store) -> None:
-        await settle(store, "x", "idle")
-        await store.accept("x", mail("k", "unread"), now=NOW)
+        head = known(await lease(store, "x", body="unread"))
+        await store.append(change(head, ["entry"], status="idle", release=True))
         await store.delete("x", now=NOW)
         accepted = await store.accept("x", mail("start", "again"), now=NOW + 5, create=WORKFLOW)
         assert accepted.answer is Answer.QUEUED
@@ -216,6 +216,21 @@ class Listing(Case):
         assert (head.version, head.length, head.arrivals, head.created) == (0, 0, 1, NOW + 5)
         assert await bodies(store, "x") == ["again"]
         assert list(await store.history("x")) == []
+
+    @scenario
+    async def test_what_has_something_left_to_do_is_not_deleted(self, store: Store) -> None:
+        await settle(store, "x", "idle")
+        await store.accept("x", mail("k", "just sent"), now=NOW + 1)
+        await settle(store, "y", "completed", wake=NOW + 10)
+        for id in ("x", "y"):
+            before = await found(store, id)
+            assert isinstance(await refusal(store.delete(id, now=NOW + 2)), Conflict)
+            assert await found(store, id) == before
+        assert await bodies(store, "x") == ["just sent"]
+        for id, status, read in (("x", "idle", [2]), ("y", "completed", [])):
+            head = known(await store.accept(id, None, now=NOW + 10, owner="a"))
+            await store.append(change(head, consumed=read, release=True, status=status, wake=None))
+            assert await store.delete(id, now=NOW + 11) is True
 
     @scenario
     async def test_what_is_leased_or_under_way_is_not_deleted(self, store: Store) -> None:

@@ -179,6 +179,8 @@ class Moving:
             raise Conflict(f"{id} is leased by {owner}; wait until it is released, then delete it")
         if status not in FINAL and status != "idle":
             raise Conflict(f"{id} is {status}; cancel or terminate it, then delete it")
+        if picture.wake is not None:
+            raise Conflict(f"{id} has something left to do; wait until that is done, then delete it")
 
     async def _clean(self, id: str, life: str, note: Item, *, values: bool = True) -> None:
         """Everything of that life, then the note of it. The key-value entries belong to the id, not to one life."""

@@ -175,6 +175,8 @@ class Commands:
             raise Conflict(f"{id} is leased by {found[1].decode()}; wait until it is released, then delete it")
         if found[0] == -2:
             raise Conflict(f"{id} is {found[1].decode()}; cancel or terminate it, then delete it")
+        if found[0] == -3:
+            raise Conflict(f"{id} has something left to do; wait until that is done, then delete it")
         return bool(found[0])
 
     # -- key-value -----------------------------------------------------------------------------------

@@ -271,6 +271,8 @@ class Commands:
             raise Conflict(f"{id} is leased by {head.owner}; wait until it is released, then delete it")
         if head.status not in FINAL and head.status != "idle":
             raise Conflict(f"{id} is {head.status}; cancel or terminate it, then delete it")
+        if head.wake is not None:
+            raise Conflict(f"{id} has something left to do; wait until that is done, then delete it")
         everything = (no << SHIFT, no << SHIFT | _LAST)
         self.execute(SQL["drop_journal"], everything)
         self.execute(SQL["drop_mail"], everything)

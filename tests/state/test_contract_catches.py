@@ -450,6 +450,14 @@ class DeleteWithoutLook(MemoryStore):
         return self._executions.pop(id, None) is not None
 
 
+class DeleteWithMailWaiting(MemoryStore):
+    async def delete(self, id: str, *, now: int) -> bool:
+        execution = self._executions.get(id)
+        if execution is not None:
+            execution.head = execution.head._replace(wake=None)
+        return await super().delete(id, now=now)
+
+
 class OffsetCursor(MemoryStore):
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         page = await super().executions(where, None, 10**9)

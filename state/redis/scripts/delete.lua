@@ -8,7 +8,7 @@
 -- ARGV  1 id  2 now
 --
 -- Answers {1} when it existed (also when this call had removed it before, and its answer was lost), {0} when not;
--- {-1, owner} when it is leased, {-2, status} when it is under way.
+-- {-1, owner} when it is leased, {-2, status} when it is under way, {-3} when it has a wake time.
 
 local due, leased, owners, counts, created, children, rare, head = unpack(KEYS, 1, 8)
 local receipt, scopes = KEYS[16], KEYS[15]
@@ -23,6 +23,7 @@ if owner then
   if ends and tonumber(ends) > now then return {-1, owner} end
 end
 if not FINAL[status] and status ~= 'idle' then return {-2, status} end
+if wake then return {-3} end
 
 redis.call('UNLINK', head, unpack(KEYS, 9, 14)) -- first, because it frees memory and is never refused for lack of it
 place(due, leased, id, owner, wake, false, false)
