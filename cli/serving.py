@@ -110,6 +110,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
             beside = asyncio.gather(_outlive_nobody(place), *([_tell_findings(functions)] if place.desk else []))
             await server.serve(sockets=[listening])
             beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)
             await runtime.close()
             ending.over(OK)
 

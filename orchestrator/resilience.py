@@ -11,6 +11,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from inspect import iscoroutinefunction
 from typing import Any, Literal
 
 from ..state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
@@ -67,6 +68,8 @@ class Retry:
         for what, classes in (("final", self.final), ("retry", self.retry)):
             if not isinstance(classes, tuple) or not all(map(_is_error, classes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
                 raise ValueError(f"{what} is a tuple of error classes, like {what}=(KeyError,)")
+        if self.when is not None and (not callable(self.when) or iscoroutinefunction(self.when)):
+            raise ValueError("when is a plain function of an error and the number of its attempt")
         if not 0 <= self.factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         for duration in (self.first, self.most, self.in_process):
@@ -78,7 +81,9 @@ class Retry:
             return False
         said = None if self.when is None else self.when(error, failed)
         if said is not None:
-            return bool(said)
+            if not isinstance(said, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # users' functions give anything
+                raise TypeError(f"Retry.when says True, False or None, not {type(said).__name__}")
+            return said
         if self.final or self.retry:
             named = self._named(error)
             if named is not None:
@@ -140,6 +145,9 @@ class Policy:
     target: int = 0  # tells tools of one name apart: each has a circuit of its own
 
     def __post_init__(self) -> None:
+        for what, given, wanted in (("retry", self.retry, Retry), ("breaker", self.breaker, Breaker)):
+            if not isinstance(given, wanted) and (given is not None or wanted is Retry):
+                raise ValueError(f"{what} is a {wanted.__name__}(…), not {given!r}")
         if self.timeout is not None:
             positive(self.timeout, "timeout (None: no limit)")
 

@@ -136,7 +136,8 @@ class _Unless(_Pair):
         return False if tolerated is False else said
 
     def __repr__(self) -> str:
-        return f"{self._one!r}.unless({repr(self._other).removeprefix('Completion.tolerate(')}"
+        tolerated = repr(self._other).removeprefix("Completion.tolerate(").replace("count=", "failures=")
+        return f"{self._one!r}.unless({tolerated}"
 
 
 class Outcome(Generic[T]):

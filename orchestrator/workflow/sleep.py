@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import Any, NamedTuple, TypeVar, overload
 
 from ...state.errors import InvalidInput, TimedOut
@@ -133,6 +134,8 @@ class Polling(Sleeping):
         """
         if not 0 <= factor < math.inf:
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
+        if iscoroutinefunction(done):
+            raise InvalidInput("done is a plain function, which looks at the value; what needs I/O belongs into fn")
         if state is not NOTHING and done is None:
             raise InvalidInput("with state, say when it is done: ctx.until(fn, state=…, done=lambda state: …)")
         policy = None if retry is None else policy_of(self._run, fn, retry)
@@ -178,7 +181,12 @@ class Polls(Sleeping):
         while True:
             args = asked.args if state is NOTHING else (state, *asked.args)
             value = await order(run, self._next(), asked.fn, args, asked.kwargs, asked.name, asked.policy)
-            if asked.done(value):
+            enough = asked.done(value)
+            if isawaitable(enough):
+                if iscoroutine(enough):
+                    enough.close()
+                raise InvalidInput(f"done gave {type(enough).__name__} for {asked.name!r}; it is a plain function")
+            if enough:
                 return value
             tried += 1
             if tried == asked.tries:

@@ -68,7 +68,13 @@ def test_each_try_is_made_by_the_given_policy() -> None:
     assert isinstance(ordered, Invoke) and ordered.policy.retry.attempts == 7
 
 
-@pytest.mark.parametrize("wrong", [{"state": 1}, {"tries": 0}, {"name": ""}, {"factor": -1.0}])
+async def later(*_: Any) -> bool:
+    return True
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"state": 1}, {"tries": 0}, {"name": ""}, {"factor": -1.0}, {"done": later}, {"retry": "x"}]
+)
 def test_until_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
     async def flow(ctx: Context) -> str:
         with pytest.raises((InvalidInput, ValueError)):
@@ -183,7 +189,7 @@ def test_rules_combine() -> None:
     assert [both.met(5, *ended) for ended in ((3, 0), (4, 1), (3, 2))] == [None, True, False]
     assert [either.met(5, *ended) for ended in ((3, 0), (2, 1), (2, 3))] == [True, None, False]
     assert [capped.met(9, *ended) for ended in ((3, 2), (2, 2), (2, 3))] == [True, None, False]
-    assert repr(capped) == "Completion.at_least(3).unless(count=2)"
+    assert repr(capped) == "Completion.at_least(3).unless(failures=2)"
     assert repr(both) == "(Completion.at_least(3) & Completion.tolerate(count=1))"
     with pytest.raises(TypeError):
         _ = three & 3  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]  # what is refused
@@ -272,6 +278,40 @@ def test_a_function_decides_first() -> None:
     assert retry.again(OSError("?"), 3) and not retry.again(ValueError("?"), 4)
     assert not retry.again(OSError("again"), 5), "attempts bound it"
     assert asked == [("again", 1), ("no", 2), ("?", 3), ("?", 4)]
+
+
+def test_what_is_no_policy_is_refused_where_it_is_said() -> None:
+    anything: Any = Retry
+    for wrong in (3, later, "x"):
+        with pytest.raises(ValueError, match="plain function"):
+            anything(when=wrong)
+    with pytest.raises(TypeError, match="True, False or None, not str"):
+        anything(when=lambda *_: "no").again(OSError())
+
+    async def flow(ctx: Context) -> list[str]:
+        said: list[str] = []
+        options: dict[str, Any]
+        for options in ({"retry": "x"}, {"retry": 3}, {"breaker": True}, {"timeout": -1}):
+            try:
+                ctx.step(answer, **options)
+            except ValueError as error:
+                said.append(str(error))
+        return said
+
+    said = World(flow).run().value
+    assert said[:3] == [
+        "retry is a Retry(…), not 'x'",
+        "retry is a Retry(…), not 3",
+        "breaker is a Breaker(…), not True",
+    ]
+    assert len(said) == 4
+
+
+def test_a_done_that_gives_an_awaitable_is_told_so() -> None:
+    async def flow(ctx: Context) -> None:
+        await ctx.until(answer, done=lambda _: later())
+
+    assert "done gave coroutine for 'answer'" in str(World(flow).run().error)
 
 
 def test_full_jitter_goes_down_to_nothing() -> None:
