@@ -4,7 +4,9 @@ asked in place. At a terminal an error ends a message; in a pipe the rest is sti
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import click
@@ -69,7 +71,18 @@ class Conversation:
         self._read = state.length
         if state.status != "idle":
             self._talk.note(f"{self._party.execution} is still at an earlier message ({state.awaits or state.status})")
-            await self._until_idle()
+            async with self._in_time():
+                await self._until_idle()
+
+    @contextlib.asynccontextmanager
+    async def _in_time(self) -> AsyncGenerator[None]:
+        """What is waited for in here has to come within the limit. Raises TimedOut."""
+        try:
+            async with asyncio.timeout(self._limit):
+                yield
+        except TimeoutError:
+            told = f"no answer within the time; what was said is kept in {self._party.execution}"
+            raise TimedOut(f"{told}: overwinter show {self._party.execution} tells what it does") from None
 
     async def _until_idle(self) -> None:
         pause, idle = FASTEST, False
@@ -113,12 +126,8 @@ class Conversation:
         id = secrets.token_hex(8)
         await self._party.send(content, id)
         self.begun = True
-        try:
-            async with asyncio.timeout(self._limit):
-                outcome = await self._answer(id)
-        except TimeoutError:
-            told = f"no answer within the time; {self._party.execution} goes on"
-            raise TimedOut(f"{told}: overwinter show {self._party.execution} tells what it does") from None
+        async with self._in_time():
+            outcome = await self._answer(id)
         self._show(outcome)
 
     async def _answer(self, id: str) -> dict[str, Any]:
@@ -160,7 +169,7 @@ class Conversation:
             await self._look()  # what led to it is shown before it is asked
             if not self._asks:
                 op = asked.approval["op"]
-                told = f"{asked.execution} waits for an approval, and nobody can be asked here"
+                told = f"{asked.execution} waits for an approval, and nobody can be asked here; nothing more was sent"
                 raise Exit(told, code=RUNNING, advice=f"overwinter approve {asked.execution} {op}")
             approved = await self._ask(asked)
             try:

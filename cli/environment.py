@@ -125,6 +125,8 @@ def _read(path: Path, parameter: click.Parameter, ctx: click.Context) -> Environ
     if wrong:
         raise click.BadParameter(f"{path}, line {wrong[0]}: this is no NAME=value; correct it", param=parameter)
     said = {name: value for name, value in dotenv_values(path, encoding="utf-8").items() if value is not None}
+    if unfit := [name for name, value in said.items() if "\0" in name + value]:
+        raise click.BadParameter(f"{path}: {unfit[0]} has a NUL in it; no variable can hold that", param=parameter)
     taken = tuple(name for name in said if name not in os.environ)
     os.environ.update({name: said[name] for name in taken})
     if "OVERWINTER_SECRETS" in taken:

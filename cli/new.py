@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -62,10 +64,14 @@ def new_command(name: str, template: str, into: str, as_json: bool) -> None:
 
 
 def _free(module: str) -> bool:
-    """Whether the file would shadow nothing that Python brings."""
-    import sys
-
-    return module not in sys.stdlib_module_names and module not in ("overwinter", "tests")
+    """Whether the file would shadow nothing that Python brings or that is installed here."""
+    if module in (*sys.stdlib_module_names, "overwinter", "tests"):
+        return False
+    try:
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        return True
+    return found is None or "site-packages" not in str(found.origin)  # a file that lies here is nobody's package
 
 
 def _next(folder: Path, module: str, template: str) -> list[str]:

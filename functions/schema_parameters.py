@@ -28,6 +28,8 @@ class SchemaParameters:
 
     def __init__(self, schema: Mapping[str, Any], name: str) -> None:
         self.name = name
+        if not isinstance(schema, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"the schema of tool {name!r} is a JSON schema as a dict, not {type(schema).__name__}")
         self.schema: Schema = {"type": "object", "properties": {}, **plain(schema)}
         if self.schema["type"] != "object" or not isinstance(self.schema["properties"], dict):
             raise InvalidInput(

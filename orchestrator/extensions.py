@@ -11,9 +11,10 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
+from inspect import iscoroutinefunction
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
-from ..state.errors import StoreCorrupt
+from ..state.errors import InvalidInput, StoreCorrupt
 from ..state.records import FINAL, Change
 from .decider import Fact, Invoke
 from .entries import decode
@@ -75,6 +76,11 @@ class Extensions:
 
     def __init__(self, all: Iterable[Extension], active: Mapping[str, Active]) -> None:
         self._all = tuple(all)
+        for one in self._all:
+            if not isinstance(one, Extension):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+                raise InvalidInput(f"an extension is an object of a class made from Extension, not {one!r}")
+            if iscoroutinefunction(one.started) or iscoroutinefunction(one.ended):
+                raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
 
     def __bool__(self) -> bool:

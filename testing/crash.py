@@ -24,7 +24,7 @@ from ..orchestrator.settings import Settings
 from ..state.codec import dumps
 from ..state.errors import ExecutionError, OperationError
 from ..state.opening import open_store
-from ..state.quantities import Duration, span
+from ..state.quantities import Duration, count, span
 from ..state.records import FINAL
 from .clock import EPOCH, Deadlock, VirtualLoop, run_virtual
 from .faults import Faults, KillAt, Moment
@@ -170,6 +170,8 @@ def _played(target: object, input: Any, functions: Iterable[object]) -> tuple[Sc
 
 def _plans(kills: Literal["each"] | int, moments: int, seed: int) -> Iterable[tuple[int, ...]]:
     """For each run, the moment at which each process in turn dies."""
+    if kills != "each":
+        count(kills, 1, 'kills ("each" point once, or a number of runs)')
     if kills == "each":
         return ((number,) for number in range(1, moments + 1))
     draw = random.Random(seed)

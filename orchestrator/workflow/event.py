@@ -7,10 +7,11 @@ for whoever waits next, and a ``skipped`` entry says so once. It never ends the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any, TypeVar, overload
 
 from ...state.codec import plain
-from ...state.errors import TimedOut
+from ...state.errors import InvalidInput, TimedOut
 from ...state.quantities import Duration, milliseconds
 from ..decider import Fact
 from . import mismatch
@@ -141,6 +142,8 @@ class Listening(Scope):
         """Wait for an external event and await its data, as ``type``. An event whose data has another type does not
         count, nor, with ``match``, one that does not satisfy it; both are kept for whoever waits next. Raises TimedOut
         after ``timeout``."""
+        if iscoroutinefunction(match):
+            raise InvalidInput("match is a plain function, which looks at the event; do in a step what needs I/O")
         run, name = self._run, named(name, "the event that ctx.wait_for waits for")
         what = f"event {name!r}"
         event: Event[Any] = Event(run, self._next(), name, decoder(type, what), acceptor(type, what), match)

@@ -198,9 +198,12 @@ def _callable(fn: Any) -> Callable[..., Any]:
 
 
 def _inner(fn: Callable[..., Any]) -> tuple[Callable[..., Any], object]:
-    """The function as it was written, and the tool that it became."""
+    """The function as it was written, and the tool that it became. One that an agent merely named as a tool of its own
+    (the note is on the function itself) is called as what it is, whether that agent was made here or not."""
     tool = getattr(fn, "__overwinter__", None)
-    return (getattr(fn, "__wrapped__", fn) if tool is not None else fn), tool
+    if tool is None or (type(fn) is types.FunctionType and not hasattr(fn, "__wrapped__")):
+        return fn, None
+    return getattr(fn, "__wrapped__", fn), tool
 
 
 def _takes_context(fn: Callable[..., Any]) -> bool:

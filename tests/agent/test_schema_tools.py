@@ -110,3 +110,9 @@ def test_the_library_is_imported_when_something_is_checked() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("wrong", ["abc", True, 3])
+def test_what_is_no_schema_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput, match="JSON schema as a dict"):
+        tool(name="forecast", description="Tell the weather.", schema=wrong)(partial(remote, "mcp", "forecast"))

@@ -81,6 +81,12 @@ def test_a_line_that_says_nothing_is_told_by_its_number(desk: Path, text: str, l
     assert done.exit_code == 2 and f".env, line {line}:" in done.stderr and VALUE not in done.output
 
 
+def test_what_no_variable_can_hold_is_told(desk: Path) -> None:
+    (desk / ".env").write_text("A=1\nODD=a\0b\n", "utf-8")
+    done = run("seen")
+    assert done.exit_code == 2 and "ODD has a NUL in it" in done.stderr and "Traceback" not in done.output
+
+
 def test_without_one_the_library_is_not_even_loaded(desk: Path) -> None:
     with patch.dict("sys.modules", {"dotenv": None}):
         assert run("seen").exit_code == 0

@@ -126,7 +126,9 @@ def test_what_is_written_to_ship_it_names_what_is_there(tmp_path: Path, overwint
     assert all(line.startswith("#") or not line for line in texts[project / ".env.example"].splitlines())
 
 
-@pytest.mark.parametrize("name", ["class", "json", "Shop", "../shop", "a b", "", "overwinter", "1shop"])
+@pytest.mark.parametrize(
+    "name", ["class", "json", "Shop", "../shop", "a b", "", "overwinter", "1shop", "pydantic", "pytest"]
+)
 def test_a_name_must_fit(tmp_path: Path, overwinter: Command, name: str) -> None:
     assert overwinter("new", name, "--into", str(tmp_path)).exit_code == 2
     assert list(tmp_path.iterdir()) == []

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Extension, Notice, Retry, Runtime, Scripted, call, tool, workflow
+from overwinter.state.errors import InvalidInput
 from overwinter.state.memory import MemoryStore
 
 span: contextvars.ContextVar[str] = contextvars.ContextVar("span", default="none")
@@ -160,3 +161,14 @@ def test_replay_tells_nothing_again() -> None:
     told(again, second, store=store)
     assert "- operation step price failed ValueError: no price for lamp" in second.lines
     assert not any("flaky" in line for line in second.lines)
+
+
+class Late(Extension):
+    async def started(self, notice: Notice) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]  # what is refused
+        return None
+
+
+@pytest.mark.parametrize("wrong", [3, Extension, Late()])
+def test_what_is_no_extension_is_refused(wrong: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"made from Extension|plain functions"):
+        Runtime([flow], "memory://", extensions=[wrong])

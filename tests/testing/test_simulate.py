@@ -97,6 +97,12 @@ def test_what_goes_wrong_is_raised() -> None:
         simulate(price)
 
 
+@pytest.mark.parametrize("kills", [0, -1, "all", 1.5])
+def test_no_crash_is_no_test(kills: Any) -> None:
+    with pytest.raises(ValueError, match="kills"):
+        crash_everywhere(clerk, "The lamp?", kills=kills)
+
+
 # -- on a store --------------------------------------------------------------------------------------
 
 

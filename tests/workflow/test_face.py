@@ -84,6 +84,16 @@ def test_until_refuses_what_makes_no_sense(wrong: dict[str, Any]) -> None:
     assert World(flow).run().value == "refused"
 
 
+def test_an_async_match_is_refused() -> None:
+    async def flow(ctx: Context) -> str:
+        anything: Any = ctx
+        with pytest.raises(InvalidInput, match="match is a plain function"):
+            anything.wait_for("x", match=later)
+        return "refused"
+
+    assert World(flow).run().value == "refused"
+
+
 # -- branches and names ------------------------------------------------------------------------------
 
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
-from overwinter import Agent, Context, Runtime, run, tool, workflow
+from overwinter import Agent, Context, Retry, Runtime, run, tool, workflow
 from overwinter.functions.http.schemas import input_schema
 from overwinter.functions.target import served
+from overwinter.orchestrator.workflow.targets import describe
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 
 Percent = Annotated[int, Field(ge=0, le=100, description="Of a hundred.")]
@@ -186,3 +187,26 @@ def test_they_hold_where_an_agent_calls_them() -> None:
             return list(await runtime.invoke("decorated", {"need": 4}))
 
     assert asyncio.run(main()) == [4, 50, [], 1.5]
+
+
+def bounded(number: int = Field(5, ge=1)) -> int:
+    return number
+
+
+def test_a_function_that_an_agent_names_as_a_tool_is_called_as_what_it_is() -> None:
+    """Whether the agent was made in this process or not."""
+    before = bounded
+    Agent("counter", "scripted:echo", tools=[bounded])
+    assert bounded is before
+
+    @workflow(retry=Retry(attempts=7))
+    async def flow(ctx: Context) -> list[Any]:
+        try:
+            await ctx.step(bounded, 0)
+        except InvalidInput as error:
+            return [await ctx.step(bounded), await ctx.step(bounded, 3), str(error)]
+        return []
+
+    value = run(flow, store="memory://")
+    assert value[:2] == [5, 3] and "greater than or equal to 1" in value[2]
+    assert describe(bounded).policy is None, "the workflow's own policy holds"
