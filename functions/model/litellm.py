@@ -26,6 +26,8 @@ __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
 
 _ELSEWHERE = frozenset({"api_key", "api_base", "base_url", "extra_headers", "headers", "mock_response"})
 """Settings with which no key needs to be in the environment."""
+_PLACE = frozenset({"api_base", "base_url"})
+"""Settings that name a server of one's own. It needs no key, but its client does, and takes a lack for an outage."""
 _FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
            "max_tokens": "length", "content_filter": "content_filter", "pause_turn": "pause"}  # fmt: skip
 
@@ -81,11 +83,18 @@ class LiteLLM:
         """Why its name may be mistaken, after ``wrong``; "" when litellm knows it, or nothing like it."""
         return doubtful(_load(), self.name, settings)
 
+    def _no_key(self, settings: Mapping[str, Any]) -> dict[str, str]:
+        """Something in a key's place for a server of one's own, when there is no key anywhere."""
+        wanted = bool(_PLACE & settings.keys()) and "api_key" not in settings
+        elsewhere = {name: value for name, value in settings.items() if name not in _PLACE}
+        return {"api_key": "none"} if wanted and _missing_key(self._library, self.name, elsewhere) else {}
+
     def _arguments(self, request: Request) -> dict[str, Any]:
         arguments: dict[str, Any] = {
             "model": self.name,
             "messages": [opaque.shown(message, self.name) for message in request.messages],
             **_settings(request, self.name),
+            **self._no_key(request.settings),
             "num_retries": 0,
             "max_retries": 0,
         }
@@ -109,6 +118,7 @@ def _settings(request: Request, model: str) -> dict[str, Any]:
 
 def _load() -> Any:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or it fetches a price list at import
+    os.environ.setdefault("LITELLM_MODE", "PRODUCTION")  # or it reads a .env around its own folder, also under serve
     try:
         library: Any = importlib.import_module("litellm")
     except ImportError as error:

@@ -244,6 +244,35 @@ def test_an_agent_talks_to_a_provider(provider: Provider) -> None:
     assert {entry["value"]["cost"] for entry in driver.entries("model")} == {"0.000027"}
 
 
+def test_a_server_of_ones_own_needs_no_key(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its client wants one, and takes a lack for a broken connection, which is tried again for half an hour."""
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    provider.says(content="Hello.")
+    for place in ("api_base", "base_url"):
+        request = Request("openai/llama3.2", (Message("user", "?"),), settings={place: provider.url, "timeout": 5})
+        assert asyncio.run(LiteLLM("openai/llama3.2").complete(request)).text == "Hello."
+    model = LiteLLM("openai/llama3.2")
+    model._library = adapter._load()
+    assert model._no_key({"api_base": provider.url}) == {"api_key": "none"}
+    assert not model._no_key({"api_base": provider.url, "api_key": "k"})
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert not model._no_key({"api_base": provider.url}), "a key that is there is the one to use"
+
+
+def test_no_env_file_is_read_unasked() -> None:
+    """litellm by itself reads a .env of the folders above its own: with a .venv in a project, the project's."""
+    code = (
+        "import dotenv\n"
+        "dotenv.load_dotenv = lambda **how: print('read')\n"
+        "from overwinter.functions.model.litellm import _load\n"
+        "_load()\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "LITELLM_MODE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert "read" not in done.stdout
+
+
 @pytest.mark.parametrize("model", ["openai/gpt-5-mini", "gemini/gemini-2.5-flash", "groq/llama-3.3-70b-versatile"])
 def test_a_missing_key_is_refused_at_once(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not called an outage, as some providers' clients do."""

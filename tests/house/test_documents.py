@@ -1,7 +1,7 @@
 """README and docs tell the truth: their code blocks are run, in order, in one empty folder per page.
 
 - ``python`` blocks share one namespace; one that begins with a comment like ``# shop.py`` is saved under
-  that name too, for the blocks after it.
+  that name too, for the blocks after it. One that awaits is run as a notebook runs it, on a loop.
 - ``console`` and ``sh`` blocks run the lines that begin with ``$ ``; a command has to succeed (unless its
   output ends with a line ``(exit N)``) and to print the lines below it. ``…`` stands for anything, on a line
   of its own for any number of lines; the width of spaces doesn't matter. A ``sh`` block without any ``$ ``
@@ -10,10 +10,16 @@
 - ``<!-- not run: reason -->`` above a block exempts it; each exemption is a skipped test, so they count.
 - ``<!-- background: text -->`` above a console block: its one command is left running to the end of the
   page once it has printed ``text``.
+
+Nobody's keys are there: variables that end in ``_API_KEY`` are taken out. Where Ollama listens, ``http://localhost:11434``,
+a page finds a small stand-in, on a port of its own.
 """
 
 from __future__ import annotations
 
+import ast
+import asyncio
+import inspect
 import json
 import os
 import re
@@ -24,10 +30,15 @@ import time
 import tomllib
 import types
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from overwinter.tests.agent.provider import Answer as Served
+from overwinter.tests.agent.provider import Asked, Provider, serving
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -38,6 +49,7 @@ FENCE = re.compile(
 )
 RUN = ("python", "console", "sh", "bash", "json", "toml")
 PATIENCE = 60.0
+OLLAMA = "http://localhost:11434/v1"
 
 
 class Block(NamedTuple):
@@ -152,8 +164,11 @@ class Page:
             (self.folder / saved[1]).write_text(block.body, "utf-8")
         self.module.__dict__["__name__"] = saved[1].removesuffix(".py") if saved else "__page__"
         # Padded, so that a traceback points into the page.
-        code = compile("\n" * block.line + block.body, str(ROOT / block.page), "exec", dont_inherit=True)
-        exec(code, self.module.__dict__)
+        source, flags = "\n" * block.line + block.body, ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        code = compile(source, str(ROOT / block.page), "exec", flags, dont_inherit=True)
+        awaits = eval(code, self.module.__dict__)  # None, but for code that awaits
+        if inspect.iscoroutine(awaits):
+            asyncio.run(awaits)
 
     def command(self, block: Block, command: Command) -> None:
         done = subprocess.run(
@@ -207,6 +222,28 @@ class Page:
 
 def run_page(page: str, text: str, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     """Run a page's blocks and return how many ran."""
+    for name in [name for name in os.environ if name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    with serving() if OLLAMA in text else nullcontext() as ollama:
+        if ollama is not None:
+            ollama.judge = partial(overheard, ollama)
+            text = text.replace(OLLAMA, ollama.url)
+        return run_blocks(page, text, scratch, monkeypatch)
+
+
+def overheard(ollama: Provider, asked: Asked) -> Served:
+    """What a small model would say: it calls the one tool there is for Oslo, and tells what came of it."""
+    said = asked["messages"][-1]
+    if said["role"] == "tool":
+        ollama.says(content=f"Take one. {said['content']}")
+    else:
+        (offered,) = asked["tools"]
+        call = {"name": offered["function"]["name"], "arguments": '{"city": "Oslo"}'}
+        ollama.says("tool_calls", tool_calls=[{"id": "c1", "type": "function", "function": call}])
+    return ollama.answer
+
+
+def run_blocks(page: str, text: str, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> int:
     folder = scratch / "page"
     folder.mkdir()
     monkeypatch.chdir(folder)
@@ -271,6 +308,7 @@ LIES = {
     "an unexpected success": f"{FENCED}sh\n$ true\n(exit 2)\n{FENCED}\n",
     "a failing line of Python": f"{FENCED}python\nassert 1 == 2\n{FENCED}\n",
     "a server that ends": f"<!-- background: ready -->\n{FENCED}sh\n$ true\n{FENCED}\n",
+    "a failing cell of a notebook": f"{FENCED}python\nimport asyncio\nassert await asyncio.sleep(0, False)\n{FENCED}\n",
     "broken JSON": f"{FENCED}json\n{{'a': 1}}\n{FENCED}\n",
 }
 
@@ -285,13 +323,24 @@ def test_a_true_page_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     text = (
         f"{FENCED}python\n# pond.py\nDEPTH = 3\n{FENCED}\n"
         f"{FENCED}python\nassert DEPTH == 3\n{FENCED}\n"
+        f"{FENCED}python\nimport asyncio\nawait asyncio.sleep(0)\nassert asyncio.get_running_loop()\n{FENCED}\n"
         f"{FENCED}console\n$ python -c 'import pond; print(\"depth  \", \\\n>   pond.DEPTH)'\ndepth …\n"
         f"$ seq 9\n1\n…\n9\n$ exit 4\n(exit 4)\n{FENCED}\n"
         f"<!-- not run: it would melt the ice -->\n{FENCED}sh\n$ false\n{FENCED}\n"
         f"<!-- background: frozen -->\n{FENCED}sh\n$ sh -c 'echo frozen; sleep 60'\n{FENCED}\n"
         f"{FENCED}text\nanything\n{FENCED}\n"
     )
-    assert run_page("page.md", text, tmp_path, monkeypatch) == 4
+    assert run_page("page.md", text, tmp_path, monkeypatch) == 5
+
+
+def test_nobodys_keys_and_nobodys_ollama_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-somebody")
+    text = (
+        f"{FENCED}python\nimport os\nassert 'OPENAI_API_KEY' not in os.environ\n{FENCED}\n"
+        f'{FENCED}sh\ntest -z "${{OPENAI_API_KEY:-}}"\n{FENCED}\n'
+        f"{FENCED}python\nassert '{OLLAMA}'.startswith('http://127.0.0.1:')\n{FENCED}\n"
+    )
+    assert run_page("page.md", text, tmp_path, monkeypatch) == 3
 
 
 def test_nothing_of_a_page_is_left_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
