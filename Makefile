@@ -1,7 +1,7 @@
 # Everything a contributor runs. Needs make and Python 3.11 or newer (with venv), nothing else.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-platforms check bench bench-peers clean
+.PHONY: help setup demo test test-platforms check docs bench bench-peers clean
 .DELETE_ON_ERROR:
 SHELL := /bin/sh
 # A first start with an empty bytecode cache is several times slower, so nothing here may run without one.
@@ -37,6 +37,10 @@ check: .venv/.dev ## lint, format and types, as strict as it gets
 	@echo "mypy" && $(BIN)/mypy -p overwinter
 	@echo "pyright" && $(BIN)/pyright
 
+docs: .venv/.docs ## build the pages and the API reference into .site, every warning an error
+	@$(BIN)/python -m sphinx --builder html --conf-dir docs --doctree-dir .site/.doctrees --fail-on-warning --keep-going --quiet . .site
+	@echo ".site/docs/index.html"
+
 bench: .venv/.dev ## measure W1 to W9 beside raw floors, write benchmarks/latest.json
 	@$(BIN)/python benchmarks/run.py $(ARGS)
 
@@ -44,7 +48,7 @@ bench-peers: .venv/.dev ## measure beside what is installed of the peers (PEERS_
 	@$(BIN)/python benchmarks/peers.py $(ARGS)
 
 clean: ## remove what the targets above have made
-	rm -rf .venv .dev build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .overwinter
+	rm -rf .venv .dev .site build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .overwinter
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -65,3 +69,8 @@ clean: ## remove what the targets above have made
 	@$(BIN)/python -m compileall -q -x '/\.' .
 	@mkdir -p .dev && ln -sfn .. .dev/overwinter
 	@touch .venv/.core $@
+
+.venv/.docs: pyproject.toml | .venv/.core
+	@echo "Installing what builds the documentation into .venv"
+	@$(PIP) --editable '.[docs]'
+	@touch $@

@@ -1,4 +1,4 @@
-"""Every error overwinter raises, one tree on the ground floor so that any room may raise and catch it.
+"""Every error overwinter raises, one tree on the ground floor so that any room may raise and catch it::
 
     OverwinterError
     ├── InvalidInput                 the caller must change something; never retried

@@ -1,9 +1,11 @@
-"""For users' tests: durable code run in virtual time, with the process dying at every point.
+"""For users' tests: durable code run in virtual time, with the process dying at every point::
 
-from overwinter.testing import crash_everywhere
+    from overwinter.testing import crash_everywhere
 
-def test_ticket_survives():
-    crash_everywhere(ticket, {"question": "…"})
+    def test_ticket_survives():
+        crash_everywhere(ticket, {"question": "…"})
+
+``simulate`` runs it once, without a crash; a scenario of the ``World`` sends what comes from outside.
 """
 
 from .clock import Deadlock, VirtualLoop, run_virtual

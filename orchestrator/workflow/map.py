@@ -225,8 +225,8 @@ class Branching(Scope):
         return group
 
     def branch(self, fn: Body[T], *args: Any) -> Operation[T]:
-        """Begin one branch: an async function of (ctx, *args) with operations of its own, numbered under this one. It
-        gives what the function returns, runs on beside what follows, and can be cancelled."""
+        """Begin one branch: an async function of ``(ctx, *args)`` with operations of its own, numbered under this one.
+        It gives what the function returns, runs on beside what follows, and can be cancelled."""
         if durable_name(fn) is not None or not describe(fn).branch:
             raise InvalidInput(
                 f"ctx.branch takes an async function whose first parameter is a ctx, not {fn!r}; ctx.call takes "
