@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...state import codec
 from ...state.errors import InvalidInput
@@ -146,7 +146,8 @@ class Workflow:
 
 
 def _named(fn: Callable[..., Any]) -> list[object]:
-    """Served objects among the globals and closure variables of a function and of those nested in it."""
+    """Served objects among the globals and closure variables of a function and of those nested in it, also those that
+    stand in a list, a tuple, a set or a dict there."""
     scope = inspect.getclosurevars(fn)
     names = dict(scope.globals) | dict(scope.nonlocals)
     codes: list[types.CodeType] = [fn.__code__]
@@ -156,10 +157,11 @@ def _named(fn: Callable[..., Any]) -> list[object]:
         codes += [inner for inner in code.co_consts if isinstance(inner, types.CodeType)]
     found: list[object] = []
     for thing in names.values():
-        for one in thing if isinstance(thing, (list, tuple)) else (thing,):  # pyright: ignore[reportUnknownVariableType]
-            served: Any = getattr(one, "__overwinter__", one)  # pyright: ignore[reportUnknownArgumentType]
+        held: Any = cast("dict[object, object]", thing).values() if isinstance(thing, dict) else thing
+        for one in held if isinstance(thing, (list, tuple, set, frozenset, dict)) else (thing,):
+            served: Any = getattr(one, "__overwinter__", one)
             if not isinstance(served, type) and getattr(served, "kind", None) in ("agent", "workflow", "tool"):
-                found.append(one)  # pyright: ignore[reportUnknownArgumentType]  # any object may stand in a module
+                found.append(one)
     return found
 
 

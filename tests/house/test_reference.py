@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import overwinter
+from overwinter.cli.dev import serve_command
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -35,6 +37,17 @@ def test_every_page_is_in_the_contents() -> None:
     listed = set(re.findall(r"^   (\S+)$", (ROOT / "docs" / "index.rst").read_text("utf-8"), re.MULTILINE))
     pages = [*(ROOT / "docs").glob("*.md"), *REFERENCE.glob("*.rst")]
     assert {path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in pages} <= listed
+
+
+def test_operations_tell_of_every_option_of_serve() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    options = [option for option in serve_command.params if isinstance(option, click.Option) and not option.hidden]
+    names = [name for option in options for name in (option.opts[0], option.envvar) if isinstance(name, str)]
+    settings = {f"--{name.replace('_', '-')}" for name in re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)}
+    told = {*re.findall(r"`(--[\w-]+|[A-Z_]+)`", page), *settings, "--help"}
+    told |= {f"OVERWINTER_{name[2:].replace('-', '_').upper()}" for name in told}
+    assert len(options) > 20
+    assert not set(names) - told
 
 
 def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:

@@ -91,3 +91,24 @@ def test_a_decorated_workflow_is_a_child_and_no_step() -> None:
 
     assert World(flow, children={"ticket": lambda value: [value["text"]]}).run().value == ["x"]
     assert "call it with ctx.call or ctx.child" in str(World(wrong).error)
+
+
+def test_what_it_calls_is_found_where_it_is_kept() -> None:
+    """In a list, a tuple, a set or a dict that the function names; ``uses`` names what it reaches in another way."""
+
+    @workflow
+    async def de(ctx: Context) -> None: ...
+
+    @workflow
+    async def fr(ctx: Context) -> None: ...
+
+    @workflow
+    async def other(ctx: Context) -> None: ...
+
+    for kept in ({"de": de, "fr": fr}, [de, fr], (de, fr), {de, fr}, frozenset({de, fr})):
+
+        async def pick(ctx: Context, which: str) -> Any:
+            return kept  # noqa: B023  # looked at before the loop goes on
+
+        named = workflow(uses=[other])(pick).__overwinter__.tools  # type: ignore[attr-defined]  # the workflow behind it
+        assert named[0] is other and set(named[1:]) == {de, fr}, kept
