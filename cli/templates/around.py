@@ -53,7 +53,7 @@ EXAMPLE = """# Copy this file to .env: overwinter dev, run, chat and doctor read
 
 # A real model instead of the script; needs: pip install -e '.[llm,dev]'
 # OVERWINTER_MODEL=openai/gpt-5-mini
-# OPENAI_API_KEY=sk-...
+# OPENAI_API_KEY=
 
 # Another store than overwinter.db in this folder
 # OVERWINTER_STATE=redis://localhost:6379/0

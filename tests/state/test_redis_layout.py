@@ -188,16 +188,16 @@ def test_what_is_deleted_leaves_nothing(redis_server: RedisServer) -> None:
         async with opened(redis_server.dsn(prefix=prefix, partitions=1)) as store:
             await furnish(store)
             head = known(await store.accept("child", mail("c", lane=0, blobs={"d": b"b"}), now=NOW, owner="b"))
-            await store.append(change(head, ["e"], consumed=[2], status="completed", release=True))
+            await store.append(change(head, ["e"], consumed=[2], status="completed", wake=None, release=True))
             assert await store.mailbox("child") == (1, ["{}"])
             await store.put("child", "k", "1")
             assert await store.delete("child", now=NOW) is True
             await store.delete("failed", now=NOW)
             await store.remove("s", "k")
             head = known(await store.accept("waiting", None, now=NOW, owner="b"))
-            await store.append(change(head, status="idle", release=True))
+            await store.append(change(head, status="idle", wake=None, release=True))
             await store.delete("waiting", now=NOW)
-            await store.append(change(await found(store, "held"), ["e"], status="idle", release=True))
+            await store.append(change(await found(store, "held"), ["e"], status="idle", wake=None, release=True))
             await store.delete("held", now=NOW)
             kinds = {key.split(b"}:")[1].partition(b":")[0] for key in redis_server.say("KEYS", f"{{{prefix}*")}
             assert kinds == {b"meta", b"owners", b"counts", b"receipt"}

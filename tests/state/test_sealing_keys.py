@@ -258,7 +258,7 @@ def test_a_key_is_replaced_and_retired_when_nothing_needs_it() -> None:
             ]
             assert {key_of((await inner.get("s", str(n)) or ("",))[0]) for n in range(5)} == {store.first_key}
             accepted = await store.accept("x", None, now=NOW, owner="a")
-            await store.append(change(known(accepted), status="idle", consumed=[2], release=True))
+            await store.append(change(known(accepted), status="idle", wake=None, consumed=[2], release=True))
             assert await store.delete("x", now=NOW)
             assert await reseal(store) == (0, {}, (old,))
         async with opened(inner, "env:NEW"):
