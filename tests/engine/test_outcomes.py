@@ -19,7 +19,7 @@ from overwinter.orchestrator.resilience import Policy, Retry
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import CircuitOpen, StepFailed
 from overwinter.state.memory import MemoryStore
-from overwinter.testing import crash_everywhere
+from overwinter.testing import simulate
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain
 
@@ -246,13 +246,8 @@ def test_a_session_goes_on_after_a_model_that_panicked() -> None:
             await first.reply()
         return await (await world.send(agent, "s", "and now?", id="m2")).reply()
 
-    fresh = Panicking()
-
-    def anew() -> None:
-        fresh.asked = 0
-
-    desk = Agent("desk", fresh)
-    assert crash_everywhere(scenario, functions=[desk], fresh=anew, kills=0).outcome.value == "well again"
+    desk = Agent("desk", Panicking())
+    assert simulate(scenario, functions=[desk]) == "well again"
 
 
 @pytest.mark.parametrize("raising", [stop, panic, leave, mute])
@@ -266,7 +261,7 @@ def test_a_session_goes_on_after_a_tool_that_raised_anything(raising: Callable[[
         return await (await world.send("desk", "s", "go", id="m1")).reply()
 
     desk = Agent("desk", Scripted([call("odd"), "I saw it"]), tools=[odd])
-    assert crash_everywhere(scenario, functions=[desk], kills=0).outcome.value == "I saw it"
+    assert simulate(scenario, functions=[desk]) == "I saw it"
 
 
 @pytest.mark.parametrize("error", [StopIteration(), Panic(), RuntimeError(), SystemExit(), Mute(), ConnectionError()])
@@ -280,8 +275,7 @@ def test_an_approval_function_that_raises_anything_is_told_to_the_model(error: B
         return await (await world.send("desk", "s", "go", id="m1")).reply()
 
     desk = Agent("desk", Scripted([call("refund", what="all"), "I can't"]), tools=[refund])
-    report = crash_everywhere(scenario, functions=[desk], kills=0)
-    assert report.outcome.value == "I can't"
+    assert simulate(scenario, functions=[desk]) == "I can't"
 
 
 # -- calls without an execution ----------------------------------------------------------------------
