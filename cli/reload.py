@@ -57,6 +57,10 @@ async def _one(
     again: bool,
 ) -> None:
     """One serving process, until it should be replaced or everything should stop."""
+    if gone := _gone(place.file):
+        say(f"{gone} · waiting for a change", style="red")
+        await _stand_in(gone, changes, stop, listening)
+        return
     process = await _start(place, listening, again=again)
     ended = asyncio.create_task(process.wait())
     changed = asyncio.create_task(changes.get())
@@ -72,6 +76,19 @@ async def _one(
         stopped.cancel()
         await _end(process, ended, hurry)
         await ended
+
+
+def _gone(file: str) -> str:
+    return "" if Path(file).is_file() else f"there is no file {file} any more; put it back"
+
+
+async def _stand_in(detail: str, changes: asyncio.Queue[str], stop: asyncio.Event, listening: socket.socket) -> None:
+    """Answer with ``detail`` until something changes."""
+    waiting = [asyncio.create_task(changes.get()), asyncio.create_task(stop.wait())]
+    async with stand_in(listening, detail):
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 async def _after_end(

@@ -7,18 +7,20 @@ first needed. A schema may point into itself and nowhere else: nothing is fetche
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from ..orchestrator.calling import judged
 from ..state.codec import copied, plain
 from ..state.errors import InvalidInput
-from ..state.sameness import nonfinite
+from ..state.sameness import beyond, nonfinite
 from .parameters import Schema
 
 _MOST = 10
 _TEXT = 300
+_DATA = frozenset({"const", "default", "enum", "examples"})
+"""Keywords whose value is data and no schema."""
 
 
 class SchemaParameters:
@@ -53,6 +55,8 @@ class SchemaParameters:
             raise InvalidInput(found)
         if place := nonfinite(arguments):
             raise InvalidInput(f"{place}: should be a finite number")
+        if place := beyond(arguments):
+            raise InvalidInput(f"{place}: should be a number that a float can hold")
         return {name: copied(value) for name, value in arguments.items()}
 
     def _complaints(self, arguments: Mapping[str, Any]) -> str:
@@ -74,4 +78,33 @@ class SchemaParameters:
             kind.check_schema(self.schema)
         except importlib.import_module("jsonschema.exceptions").SchemaError as error:
             raise InvalidInput(f"the schema of tool {self.name!r} is none: {error.message[:_TEXT]}") from None
+        if lost := _lost(self.schema, registry):
+            raise InvalidInput(f"the schema of tool {self.name!r} points to {lost!r:.300}, and there is nothing in it")
         return kind(self.schema, registry=registry)
+
+
+def _lost(schema: Schema, registry: Any) -> str:
+    """The first reference that leads nowhere within the schema; "" when all lead somewhere."""
+    library: Any = importlib.import_module("referencing.jsonschema")
+    resource = library.DRAFT202012.create_resource(schema)
+    resolver = registry.resolver_with_root(resource)
+    unresolvable: Any = importlib.import_module("referencing.exceptions").Unresolvable
+    for reference in _references(schema):
+        try:
+            resolver.lookup(reference)
+        except unresolvable:
+            return reference
+    return ""
+
+
+def _references(part: Any) -> Iterator[str]:
+    """Every reference of a schema but those below an ``$id`` of its own, which are relative to that."""
+    if isinstance(part, list):
+        for item in part:  # pyright: ignore[reportUnknownVariableType]  # JSON
+            yield from _references(item)
+    elif isinstance(part, dict):
+        for name, item in cast("dict[str, Any]", part).items():
+            if name == "$ref" and isinstance(item, str):
+                yield item
+            elif name not in _DATA and not (isinstance(item, dict) and "$id" in item):
+                yield from _references(item)

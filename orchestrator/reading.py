@@ -145,6 +145,9 @@ class Reading:
     ) -> Sequence[Head]:
         """The newest executions, at most ``limit``: of a status (pending, running, waiting, idle, paused, stuck,
         completed, failed, cancelled, terminated), a function, an id that begins with ``prefix``, a parent."""
+        for what, text in (("function", function), ("prefix", prefix), ("parent", parent or "")):
+            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+                raise InvalidInput(f"{what} is text, not {type(text).__name__}")
         wanted = (status,) if isinstance(status, str) else tuple(status)
         for one in wanted:
             if one not in STATUSES:

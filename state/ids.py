@@ -100,6 +100,8 @@ def _is_plain(id: str) -> bool:
 
 def can_exist(id: str) -> bool:
     """Whether any store can hold an execution of that id, also one that an older release let in."""
+    if not isinstance(id, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+        return False
     if id.isascii():
         return True
     try:

@@ -105,7 +105,8 @@ def crash_everywhere(
     def observe(plan: Sequence[int]) -> _Observed:
         if fresh is not None:
             fresh()
-        return _observe(scenario, serving, settings, plan, limit, awaited, store)
+        with _ledger(store) as ledger:
+            return _observe(ledger, scenario, serving, settings, plan, limit, awaited)
 
     awaited: list[str] = []  # what ended in the calm run is waited for in the others
     calm = observe(())
@@ -153,7 +154,8 @@ def simulate(
     ``crash_everywhere``. Raises what the execution or the scenario raises; Deadlock when it does not end; CrashFailure
     when the store or the runtime broke a promise."""
     scenario, serving = _played(target, input, functions)
-    seen = _observe(scenario, serving, replace(settings, **_UNHURRIED), (), limit, (), store)
+    with _ledger(store) as ledger:
+        seen = _observe(ledger, scenario, serving, replace(settings, **_UNHURRIED), (), limit, ())
     if seen.broken:
         raise CrashFailure("\n".join(seen.broken)) from seen.cause
     if seen.cause is not None:
@@ -192,24 +194,20 @@ def _as_scenario(target: Any) -> Scenario:
     return scenario
 
 
-def _observe(
-    scenario: Scenario,
-    functions: list[object],
-    settings: Settings,
-    plan: Sequence[int],
-    limit: Duration,
-    awaited: Sequence[str],
-    store: Callable[[], str] | None,
-) -> _Observed:
-    ledger = Ledger() if store is None else Mirror(partial(open_store, store()))
+@contextmanager
+def _ledger(store: Callable[[], str] | None) -> Generator[Ledger]:
+    """What one run is written to: in memory, and with ``store`` in an empty store beside it."""
+    if store is None:
+        yield Ledger()
+        return
+    mirror = Mirror(partial(open_store, store()))
     try:
-        return _observe_on(ledger, scenario, functions, settings, plan, limit, awaited)
+        yield mirror
     finally:
-        if isinstance(ledger, Mirror):
-            ledger.end()
+        mirror.end()
 
 
-def _observe_on(
+def _observe(
     ledger: Ledger,
     scenario: Scenario,
     functions: list[object],

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -19,7 +20,7 @@ _DIGITS = 10**7
 """Shares with a denominator up to this are told apart in a float: the one that was written is found again."""
 
 
-class Completion:
+class Completion(ABC):
     """A completion rule: made by ``all``, ``first``, ``at_least`` or ``tolerate``, or of two rules: ``a & b`` is met
     when both are, ``a | b`` when one of them is."""
 
@@ -58,9 +59,9 @@ class Completion:
             raise ValueError("unless takes either failures or a share")
         return _Unless(self, Completion.tolerate(count=failures, share=share))
 
+    @abstractmethod
     def met(self, total: int, succeeded: int, failed: int) -> bool | None:
         """True: complete, the rest is not needed. False: can't be met any more. None: go on."""
-        raise NotImplementedError
 
     def __and__(self, other: Completion) -> Completion:
         return _Both(self, other) if isinstance(other, Completion) else NotImplemented  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -93,9 +93,33 @@ def test_a_schema_of_no_object_is_refused_at_once(schema: Any) -> None:
 
 def test_what_is_wrong_with_a_schema_is_told_before_it_is_called() -> None:
     assert "is none" in of(tool(name="x", schema={"properties": {"a": {"type": "strange"}}})(remote)).lost
-    pointing = of(tool(name="x", schema={"properties": {"a": {"$ref": "http://127.0.0.1:1/a.json"}}})(remote))
-    with pytest.raises(InvalidInput, match="can't be checked against their schema"):
-        pointing.check({"a": 1})  # and nothing was fetched
+    for place in ("http://127.0.0.1:1/a.json", "#/$defs/nowhere", "other.json#/x"):  # and nothing is fetched
+        pointing = of(tool(name="x", schema={"properties": {"a": {"anyOf": [{"$ref": place}]}}})(remote))
+        assert f"points to '{place}', and there is nothing in it" in pointing.lost
+        with pytest.raises(InvalidInput, match="points to"):
+            pointing.check({"a": 1})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"$ref": "#"}, "$ref": {"type": "string"}}},
+        {"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a/not"}], "not": {}}}},
+        {"properties": {"a": {"enum": [{"$ref": "#/data"}], "default": {"$ref": "nowhere"}}}},
+        {"properties": {"a": {"$ref": "#here"}}, "$defs": {"b": {"$anchor": "here"}}},
+        {"properties": {"a": {"$ref": "b.json"}}, "$defs": {"b": {"$id": "b.json", "items": {"$ref": "#/$defs/c"}}}},
+    ],
+)
+def test_references_that_lead_somewhere_are_sound(schema: Any) -> None:
+    assert of(tool(name="x", schema=schema)(remote)).lost == ""
+
+
+def test_numbers_that_no_float_can_hold_are_refused() -> None:
+    counting = of(tool(name="x", schema={"properties": {"c": {"type": "number"}, "i": {"type": "integer"}}})(remote))
+    for arguments, place in (({"c": 10**400}, "c"), ({"i": -(10**400)}, "i"), ({"more": [10**400]}, "more")):
+        with pytest.raises(InvalidInput, match=f"^{place}.*a number that a float can hold"):
+            counting.check(arguments)
+    counting.check({"c": 10**300, "i": 2**64})
 
 
 def test_a_missing_library_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

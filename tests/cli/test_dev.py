@@ -166,6 +166,18 @@ def test_a_file_that_can_not_be_served_is_answered_for_until_it_is_mended(
     assert _answered(url, 200).json() == {"status": "ok"}
 
 
+def test_a_file_that_is_gone_is_said_to_be(desk: Callable[..., Desk]) -> None:
+    dev = desk()
+    url = dev.said(r"http://127\.0\.0\.1:\d+")[0]
+    assert httpx.get(f"{url}/healthz").status_code == 200
+    dev.file.unlink()
+    assert "dev_app.py any more; put it back" in _answered(url, 503).json()["detail"]
+    dev.file.write_text(APP, "utf-8")
+    assert _answered(url, 200).json() == {"status": "ok"}
+    log = dev.log.read_text("utf-8")
+    assert "there is no file" in log and "Usage" not in log and "Traceback" not in log
+
+
 def _answered(url: str, status: int) -> httpx.Response:
     """The first answer with this status; no request may hang or be refused meanwhile."""
     until = time.monotonic() + PATIENCE

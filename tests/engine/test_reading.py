@@ -69,6 +69,13 @@ def test_what_is_asked_wrongly_is_refused() -> None:
             for reading in (runtime.show, runtime.history, runtime.approvals):
                 with pytest.raises(UnknownExecution, match="no execution 'nobody'"):
                     await reading("nobody")
+            for odd in (None, 3, b"x"):
+                for verb in (anything.show, anything.history, anything.approvals, anything.approve, anything.cancel):
+                    with pytest.raises(UnknownExecution):
+                        await verb(odd)
+                for name in ("function", "prefix"):
+                    with pytest.raises(InvalidInput, match=f"{name} is text"):
+                        await anything.list(**{name: odd})
             for wrong in ({"limit": -1}, {"limit": "x"}, {"after": -1}):
                 await runtime.start(ask, "x", id="x")
                 with pytest.raises((InvalidInput, ValueError)):
