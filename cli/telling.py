@@ -6,11 +6,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, MutableMapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..orchestrator.extensions import Active, Extensions
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .view.again import again
@@ -26,9 +24,7 @@ if TYPE_CHECKING:
     from ..orchestrator.runtime import Runtime
     from ..state.records import Change
 
-T = TypeVar("T")
 Entry = dict[str, Any]
-Committed = Callable[["Change", asyncio.Future[Any]], None]
 BEGUN, WELL, ASKING, ODD, WRONG = "▸", "✓", "?", "!", "✗"
 STYLES = {BEGUN: "dim", WELL: "green", ASKING: "yellow", ODD: "yellow", WRONG: "red"}
 ENDS = {"completed": "completed", "cancelled": "was cancelled", "terminated": "was terminated", "failed": "failed"}
@@ -52,7 +48,7 @@ class Teller:
 
     def look_on(self, runtime: Runtime) -> None:
         """Hear of every commit of the runtime's engine once it is durable."""
-        runtime.engine.performer.extensions = _Commits(self.committed, runtime.engine.active)
+        runtime.extensions.hear(self.committed)
 
     def say(self, line: Line) -> None:
         if not self._quiet or line.mark == WRONG:
@@ -106,21 +102,6 @@ class Teller:
     def _took(self, key: str, at: int) -> str:
         since = self._since.pop(key, None)
         return "" if since is None else f" after {span(at - since)}"
-
-
-class _Commits(Extensions):
-    """In the place of an engine's extensions: what is told of here is more than they hear of."""
-
-    def __init__(self, committed: Committed, active: Mapping[str, Active]) -> None:
-        super().__init__((), active)
-        self._heard = committed
-
-    def __bool__(self) -> bool:
-        return True
-
-    def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
-        stored.add_done_callback(partial(self._heard, change))
-        return stored
 
 
 def _call(entry: Entry, at: int) -> str:

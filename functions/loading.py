@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..orchestrator.extensions import Extension
 from ..orchestrator.served import by_name, served
 from ..state.errors import InvalidInput
 from .places import at
@@ -35,12 +36,20 @@ def load(path_or_module: str | Path) -> ModuleType:
     return _load_module(text)
 
 
-def functions_of(module: ModuleType) -> dict[str, Any]:
-    """The agents, tools and workflows that a module holds, by name, and those they reach.
+class Found(dict[str, Any]):
+    """Functions by name, and the ``extensions`` that are to watch the runtime that serves them."""
+
+    extensions: tuple[Extension, ...] = ()
+
+
+def functions_of(module: ModuleType) -> Found:
+    """The agents, tools and workflows that a module holds, by name, and those they reach; and its extensions.
 
     Raises InvalidInput when there are none, or when two different ones have the same name.
     """
-    found = reachable(vars(module).values())
+    found = Found(reachable(vars(module).values()))
+    held = {id(thing): thing for thing in vars(module).values() if isinstance(thing, Extension)}
+    found.extensions = tuple(held.values())  # each once, under however many names
     if not found:
         raise InvalidInput(
             f"{_origin(module)} holds no function; decorate one with @tool or @workflow, or make an Agent(…)"

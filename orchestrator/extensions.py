@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
@@ -22,6 +22,7 @@ from .entries import decode
 log = logging.getLogger("overwinter")
 
 T = TypeVar("T")
+Committed = Callable[[Change, "asyncio.Future[Any]"], None]
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset({"beat", "begun", "observed", "retrying", "sent", "skipped", "checkpoint"})
 """Entries about an operation that do not end it."""
@@ -61,8 +62,8 @@ class Active(Protocol):
 
 
 class Extension:
-    """The base of what watches a runtime: ``Runtime(functions, extensions=[…])``. Both are called on the event loop, so
-    they are quick, and hand over what takes long."""
+    """The base of what watches a runtime: given to it (``Runtime(functions, extensions=[…])``), or lying in the module
+    that is served. Both are called on the event loop, so they are quick, and hand over what takes long."""
 
     def started(self, notice: Notice) -> None:
         """Something has begun."""
@@ -82,9 +83,14 @@ class Extensions:
             if iscoroutinefunction(one.started) or iscoroutinefunction(one.ended):
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
+        self._listeners: list[Committed] = []
 
     def __bool__(self) -> bool:
-        return bool(self._all)
+        return bool(self._all or self._listeners)
+
+    def hear(self, committed: Committed) -> None:
+        """Call it with each commit and its answer: for what belongs to the runtime itself and knows its journal."""
+        self._listeners.append(committed)
 
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)
@@ -92,7 +98,10 @@ class Extensions:
 
     def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
         """When the commit is stored, and before anybody goes on from it, what its entries say is told."""
-        stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
+        if self._all:
+            stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
+        for committed in self._listeners:
+            stored.add_done_callback(partial(committed, change))
         return stored
 
     def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:

@@ -63,8 +63,9 @@ REMEMBERED = 4096
 class Runtime(Control):
     """Serves ``functions`` (agents, workflows, tools: objects or a mapping of names) from ``store``
     (a DSN, a Store, or None for ``OVERWINTER_STATE``, by default ``sqlite:///overwinter.db``).
-    ``extensions`` are told what begins and ends. ``threads`` None: its own; a process that opens one runtime after the
-    other hands the same on. ``unnamed`` are served too, but only the code that holds them can start them.
+    ``extensions`` are told what begins and ends, beside those that ``functions`` brings (``loading.Found``).
+    ``threads`` None: its own; a process that opens one runtime after the other hands the same on. ``unnamed`` are
+    served too, but only the code that holds them can start them.
     It is opened once, by ``async with``; outside of that it raises RuntimeError."""
 
     def __init__(
@@ -83,7 +84,9 @@ class Runtime(Control):
         durable = {name: cast("Function", f) for name, f in self.functions.items() if hasattr(f, "decider")}
         durable |= {f.name: f for f in map(_of_ours, unnamed)}
         self.engine = Engine(self.store, durable, settings, clock=clock, threads=threads)
-        self.engine.performer.extensions = Extensions(extensions, self.engine.active)
+        brought: Iterable[Extension] = getattr(functions, "extensions", ())
+        self.extensions = Extensions([*extensions, *brought], self.engine.active)
+        self.engine.performer.extensions = self.extensions
         self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment

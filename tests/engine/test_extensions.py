@@ -6,11 +6,15 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from overwinter import Agent, Context, Extension, Notice, Retry, Runtime, Scripted, call, tool, workflow
+from overwinter.cli.main import cli
+from overwinter.functions.loading import functions_of, load
 from overwinter.state.errors import InvalidInput
 from overwinter.state.memory import MemoryStore
 
@@ -172,3 +176,50 @@ class Late(Extension):
 def test_what_is_no_extension_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidInput, match=r"made from Extension|plain functions"):
         Runtime([flow], "memory://", extensions=[wrong])
+
+
+WATCHED = """
+from pathlib import Path
+
+from overwinter import Context, Extension, Notice, workflow
+
+
+class Diary(Extension):
+    def ended(self, notice: Notice) -> None:
+        with Path("diary").open("a") as diary:
+            diary.write(f"{notice.subject} {notice.status}\\n")
+
+
+diary = same = Diary()
+
+
+def price(item: str) -> int:
+    return len(item)
+
+
+@workflow
+async def sale(ctx: Context, item: str) -> int:
+    return await ctx.step(price, item)
+"""
+
+
+def test_what_lies_in_the_module_that_is_served_watches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("watched_app.py").write_text(WATCHED, "utf-8")
+    found = functions_of(load("watched_app.py"))
+    assert list(found) == ["sale"] and len(found.extensions) == 1, "each once, under however many names"
+    done = CliRunner().invoke(cli, ["run", "watched_app.py", "sale", "lamp", "--store", "memory://"])
+    assert done.exit_code == 0, done.output
+    assert Path("diary").read_text() == "attempt succeeded\noperation succeeded\nexecution completed\n"
+
+
+def test_a_listener_takes_nobodys_place() -> None:
+    seen.clear()
+    diary, heard = Diary(), list[int]()
+
+    async def work(runtime: Runtime) -> None:
+        runtime.extensions.hear(lambda change, done: heard.append(len(change.entries)))
+        await run_flow(runtime)
+
+    told(work, diary)
+    assert len(diary.lines) == 15 + 2 and sum(heard) > 4
