@@ -85,7 +85,7 @@ class Server:
 
     def _functions(self) -> dict[str, Any]:
         module = sys.modules.get(self._module)
-        functions = {} if module is None else functions_of(module)
+        functions: dict[str, Any] = {} if module is None else functions_of(module)
         return functions if functions.get(self.name) is self.served else reachable([self.served])
 
     def flask(self, request: Any) -> tuple[bytes, int, list[tuple[str, str]]]:
