@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .functions.agent import Agent, History, Limits
-    from .functions.model.scripted import Scripted, call
-    from .functions.tool import tool
+    from .functions.agents.agent import Agent, History, Limits
+    from .functions.models.scripted import Scripted, call
+    from .functions.tools.tool import tool
     from .functions.workflow import workflow
-    from .orchestrator.extensions import Extension, Notice
-    from .orchestrator.performing import current_call
-    from .orchestrator.resilience import Breaker, Retry
+    from .orchestrator.engine.extensions import Extension, Notice
+    from .orchestrator.engine.performing import current_call
+    from .orchestrator.engine.settings import Settings
     from .orchestrator.running import arun, run
     from .orchestrator.runtime import Runtime
-    from .orchestrator.settings import Settings
+    from .orchestrator.usercode.resilience import Breaker, Retry
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
     from .state.errors import (
@@ -41,16 +41,16 @@ __version__ = "0.1.0"
 _HOMES = {
     name: home
     for home, names in {
-        "functions.agent": "Agent History Limits",
-        "functions.model.scripted": "Scripted call",
-        "functions.tool": "tool",
+        "functions.agents.agent": "Agent History Limits",
+        "functions.models.scripted": "Scripted call",
+        "functions.tools.tool": "tool",
         "functions.workflow": "workflow",
-        "orchestrator.extensions": "Extension Notice",
-        "orchestrator.performing": "current_call",
-        "orchestrator.resilience": "Breaker Retry",
+        "orchestrator.engine.extensions": "Extension Notice",
+        "orchestrator.engine.performing": "current_call",
+        "orchestrator.usercode.resilience": "Breaker Retry",
         "orchestrator.running": "arun run",
         "orchestrator.runtime": "Runtime",
-        "orchestrator.settings": "Settings",
+        "orchestrator.engine.settings": "Settings",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
         "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"

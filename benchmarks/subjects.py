@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 
 from overwinter import Agent, Context, workflow
-from overwinter.functions.model.port import Message, ToolSchema
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.port import Message, ToolSchema
+from overwinter.functions.models.scripted import Scripted
 
 
 async def increment(value: int) -> int:

@@ -17,9 +17,9 @@ from typing import Any
 from overwinter import Agent, Context, Runtime, workflow
 from overwinter.benchmarks.measure import Run, flat, main, median
 from overwinter.benchmarks.subjects import increment
-from overwinter.functions.model.port import Message, ToolSchema
-from overwinter.functions.model.scripted import Scripted
-from overwinter.orchestrator.delivery import mail_of
+from overwinter.functions.models.port import Message, ToolSchema
+from overwinter.functions.models.scripted import Scripted
+from overwinter.orchestrator.engine.delivery import mail_of
 from overwinter.state.opening import open_store
 from overwinter.state.records import NewExecution
 

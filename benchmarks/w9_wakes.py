@@ -15,7 +15,7 @@ from typing import Any
 from overwinter import Agent, Context, Runtime, workflow
 from overwinter.benchmarks.measure import Run, main
 from overwinter.benchmarks.subjects import backwards, increment
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.opening import open_store
 from overwinter.state.records import Accepted, Appended
 from overwinter.state.store import Store

@@ -62,8 +62,8 @@ def _extras() -> Check:
 
 
 def _file(file: str) -> Iterator[Check]:
-    from ..functions.loading import functions_of, kind_of, load, sound
-    from ..functions.looking import look
+    from ..functions.invocation.loading import functions_of, kind_of, load, sound
+    from ..functions.invocation.looking import look
 
     try:
         functions = sound(functions_of(load(Path(file))))

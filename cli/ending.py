@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from types import FrameType
 
-from ..orchestrator.standing import standing
+from ..orchestrator.engine.standing import standing
 from ..state.quantities import span
 
 EXTRA = 3.0

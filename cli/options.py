@@ -19,7 +19,7 @@ from .view.again import GIVEN, GIVEN_URL
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ..orchestrator.settings import Settings
+    from ..orchestrator.engine.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -135,7 +135,7 @@ class Load(NamedTuple):
     watchdog: str = "5s"
 
     def settings(self) -> Settings:
-        from ..orchestrator.settings import Settings
+        from ..orchestrator.engine.settings import Settings
 
         return Settings(**self._asdict())
 

@@ -93,7 +93,7 @@ def refuse_other(name: str, kind: str | None, listed: Sequence[str], where: str)
 async def here(agent: str, file: str, session: str, dsn: str) -> AsyncGenerator[Party]:
     """The session in this process, on the store."""
     from ..functions.http.schemas import input_schema
-    from ..functions.loading import functions_of, kind_of, load, sound
+    from ..functions.invocation.loading import functions_of, kind_of, load, sound
     from ..orchestrator.runtime import Runtime
     from .view.serving import model
 

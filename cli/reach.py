@@ -70,7 +70,7 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
 
 async def tell_moved(store: Store) -> str:
     """Say when what was in the store belongs to another one: what is shown is as it was then. Where it is, or ""."""
-    from ..orchestrator.moving import read_mark, refusal
+    from ..orchestrator.upkeep.moving import read_mark, refusal
     from ..security.address import shown
     from .view.terminal import say
 
@@ -96,7 +96,7 @@ async def known(store: Store, id: str) -> Head:
 async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
     """Journal entries with their numbers, page by page. A field that lies in a blob reads ``{"$blob", "size"}``;
     one that can't be read is ``{"type": "damaged", "error"}``."""
-    from ..orchestrator.entries import shown_anyway
+    from ..orchestrator.protocol.entries import shown_anyway
 
     while texts := await store.history(id, after, PAGE):
         for text in texts:

@@ -21,7 +21,7 @@ from .view.again import GIVEN
 from .view.terminal import say
 
 if TYPE_CHECKING:
-    from .dev import Place
+    from .commands.dev import Place
 
 GRACE = 20.0
 """Seconds that a serving process gets to hand over before it is killed."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..functions.http.late import Late
     from ..functions.http.limits import Measured
     from ..orchestrator.runtime import Runtime
-    from .dev import Place
+    from .commands.dev import Place
 
 FOR_REQUESTS = 5
 """Seconds that open requests get to end before they are cut, at most; in a short grace period a third of it."""
@@ -132,7 +132,7 @@ def _app(place: Place, runtime: Runtime, limits: Measured, late: Late | None) ->
 
 async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] | None:
     """The functions of the file. Under a watching parent None, when they can't be served: its next process can."""
-    from ..functions.loading import functions_of, load, sound
+    from ..functions.invocation.loading import functions_of, load, sound
 
     try:
         return sound(functions_of(load(Path(place.file))))
@@ -155,7 +155,7 @@ def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
 
 async def _tell_findings(functions: Mapping[str, Any]) -> None:
     """At a desk a missing key is told at the start, while the server serves already."""
-    from ..functions.looking import look
+    from ..functions.invocation.looking import look
     from .telling import WRONG
     from .view.terminal import say
 

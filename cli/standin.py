@@ -41,7 +41,7 @@ async def stand_in(listening: socket.socket, detail: str) -> AsyncGenerator[None
 
 
 def _answer(detail: str) -> bytes:
-    from ..functions.http.problem import document
+    from ..functions.messages.problem import document
 
     made = document(503, KIND, detail, headers=(("retry-after", str(SOON)), ("connection", "close")))
     headers = [*made.headers, ("content-length", str(len(made.body)))]

@@ -123,7 +123,7 @@ async def _executions(store: Store) -> AsyncIterator[Check]:
 
 
 async def _stuck(store: Store, count: int) -> Check:
-    from ..orchestrator.stuck import DAMAGED, QUARANTINED, REASONS
+    from ..orchestrator.protocol.stuck import DAMAGED, QUARANTINED, REASONS
 
     kinds: dict[str, int] = {}
     for word in (QUARANTINED, DAMAGED):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from ..orchestrator.moving import Report, silent
+from ..orchestrator.upkeep.moving import Report, silent
 from .view.terminal import console
 from .view.text import clean
 

@@ -20,7 +20,7 @@ from .view.text import clean, excerpt
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from ..functions.http.answer import Receive, Scope, Send
+    from ..functions.messages.answer import Receive, Scope, Send
     from ..orchestrator.runtime import Runtime
     from ..state.records import Change
 

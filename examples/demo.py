@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from overwinter.orchestrator.entries import decode
+from overwinter.orchestrator.protocol.entries import decode
 from overwinter.state.opening import open_store
 from overwinter.state.records import Filter
 

@@ -29,13 +29,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..state.codec import dumps
 from ..state.quantities import size
-from .event_media import STRUCTURED
-from .http.answer import Receive, Scope, Send
+from .framework.process_runtime import ProcessRuntime
 from .http.guard import guard
-from .http.message import read_body
-from .http.problem import problem, settle
-from .loading import functions_of
-from .process_runtime import ProcessRuntime
+from .invocation.loading import functions_of
+from .messages.answer import Receive, Scope, Send
+from .messages.media import STRUCTURED
+from .messages.message import read_body
+from .messages.problem import problem, settle
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar, overload
 
-from ..orchestrator.resilience import Retry
+from ..orchestrator.usercode.resilience import Retry
 from ..orchestrator.workflow.function import UNSAID, Workflow
-from .target import target
+from .framework.target import target
 
 P = ParamSpec("P")
 T = TypeVar("T")

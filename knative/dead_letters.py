@@ -28,16 +28,16 @@ from starlette.routing import Route
 
 from overwinter import Context, Retry, Runtime, workflow
 from overwinter.cli.ending import ending_in_time
-from overwinter.functions.event_http import Mode, mode_of
-from overwinter.functions.event_intake import digest_of
-from overwinter.functions.http.answer import Answer, Receive, Scope, Send, accepted
+from overwinter.functions.events.http import Mode, mode_of
+from overwinter.functions.events.intake import digest_of
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.connection import config
 from overwinter.functions.http.door import Door
 from overwinter.functions.http.guard import guard
 from overwinter.functions.http.limits import Limits
-from overwinter.functions.http.message import read_body
-from overwinter.functions.http.problem import answered
+from overwinter.functions.messages.answer import Answer, Receive, Scope, Send, accepted
+from overwinter.functions.messages.message import read_body
+from overwinter.functions.messages.problem import answered
 from overwinter.security.redaction import redact_logs, redacted
 from overwinter.state.errors import Denied, Final, Retryable, StoreError
 from overwinter.state.quantities import seconds, size

@@ -15,14 +15,16 @@ from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unfit
 from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from ..state.store import Store
-from . import failures, keys, tokens
-from .attributes import storable
-from .decider import Fact
-from .delivery import mail_of
-from .door import refuse_deaf
-from .moving import refuse_moved
-from .proving import prove
+from .engine.delivery import mail_of
+from .engine.door import refuse_deaf
+from .errors import failures
+from .errors.attributes import storable
+from .governance import tokens
+from .governance.proving import prove
+from .protocol import keys
+from .protocol.decider import Fact
 from .reading import Reading
+from .upkeep.moving import refuse_moved
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}

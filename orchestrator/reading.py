@@ -13,9 +13,9 @@ from ..state.quantities import count
 from ..state.records import FINAL, STATUSES, Filter, Head
 from ..state.store import Store
 from ..state.whole import GAP
-from .clock import SharedClock
-from .decider import Fact
-from .entries import decode, decode_all, resolve, shown_anyway
+from .protocol.clock import SharedClock
+from .protocol.decider import Fact
+from .protocol.entries import decode, decode_all, resolve, shown_anyway
 
 _LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 from ..state.errors import UnknownExecution
 from ..state.store import Store
-from .decider import Fact
-from .entries import resolve, shown_anyway
+from .protocol.decider import Fact
+from .protocol.entries import resolve, shown_anyway
 
 PAGE = 100  # entries read at once
 MAIL = 1000  # mails that are read to find a message; with more of them it may be behind these

@@ -31,26 +31,27 @@ from ..state.opening import open_store
 from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
-from . import collecting, keys
-from .calling import alone, checked
-from .clock import wall_clock
 from .control import Control, error_of
-from .cutting import Cut
-from .decider import Fact, Function
-from .delivery import mail_of, start_mail
-from .door import refuse_unfit
-from .engine import Engine
-from .extensions import Extension, Extensions
+from .engine import collecting
+from .engine.cutting import Cut
+from .engine.delivery import mail_of, start_mail
+from .engine.door import refuse_unfit
+from .engine.engine import Engine
+from .engine.extensions import Extension, Extensions
+from .engine.settings import Settings
+from .engine.vitals import show_vitals
+from .engine.waiting import heard, outdated
 from .handles import Handle, Sent
 from .lifetime import Lifetime
+from .protocol import keys
+from .protocol.clock import wall_clock
+from .protocol.decider import Fact, Function
+from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
-from .served import by_name, served
 from .sessions import Sessions
-from .settings import Settings
-from .starting import check_same, is_new
-from .threads import Threads
-from .vitals import show_vitals
-from .waiting import heard, outdated
+from .usercode.calling import alone, checked
+from .usercode.served import by_name, served
+from .usercode.threads import Threads
 
 if TYPE_CHECKING:
     from .workflow.targets import Body, Served

@@ -14,7 +14,7 @@ from ..state.codec import loads
 from ..state.errors import AlreadyExists
 from ..state.records import Accepted, Answer, Head
 from ..state.store import Store
-from .starting import beginning, is_new
+from .protocol.starting import beginning, is_new
 
 KNOWN = 16_384
 

@@ -19,8 +19,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from ..orchestrator.decider import Fact
-from ..orchestrator.settings import Settings
+from ..orchestrator.engine.settings import Settings
+from ..orchestrator.protocol.decider import Fact
 from ..state.codec import dumps
 from ..state.errors import ExecutionError, OperationError
 from ..state.opening import open_store

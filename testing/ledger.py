@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ..orchestrator.decider import Fact, Invoke
+from ..orchestrator.protocol.decider import Fact, Invoke
 from ..state.codec import dumps, loads
 from ..state.memory import MemoryStore
 from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail

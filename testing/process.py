@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from ..orchestrator.activation import Activation
-from ..orchestrator.decider import Invoke
-from ..orchestrator.engine import Engine
-from ..orchestrator.performing import Performer, Sink
+from ..orchestrator.engine.activation import Activation
+from ..orchestrator.engine.engine import Engine
+from ..orchestrator.engine.performing import Performer, Sink
+from ..orchestrator.engine.settings import Settings
+from ..orchestrator.protocol.decider import Invoke
 from ..orchestrator.runtime import Runtime
-from ..orchestrator.settings import Settings
-from ..orchestrator.threads import Threads
+from ..orchestrator.usercode.threads import Threads
 from .clock import Call, VirtualLoop, gate
 from .faults import Faults, StoreOfOneProcess
 from .ledger import Ledger

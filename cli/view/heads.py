@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from ...orchestrator.stuck import DAMAGED
+from ...orchestrator.protocol.stuck import DAMAGED
 from ...state.records import FINAL, Head
 from .moments import ago, clock
 from .story import STATUS_STYLES

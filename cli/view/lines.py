@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from ...orchestrator import traces
+from ...orchestrator.errors import traces
 from ...state.quantities import span
 from .condense import Gap
 from .moments import clock, coarse, offset

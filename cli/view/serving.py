@@ -18,7 +18,7 @@ from .terminal import console, say
 from .text import clean, counted
 
 if TYPE_CHECKING:
-    from ..dev import Place
+    from ..commands.dev import Place
 
 
 def announce(functions: Mapping[str, object], place: Place, listening: socket.socket) -> None:

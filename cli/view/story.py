@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from ...orchestrator.stuck import REASONS, reason
+from ...orchestrator.protocol.stuck import REASONS, reason
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from .again import again

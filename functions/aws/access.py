@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from ...state.errors import InvalidInput
 from ..http.guard import guard
-from ..http.problem import Refused
+from ..messages.problem import Refused
 
 MODES = ("iam", "token")
 EVERYWHERE = "0.0.0.0"  # what a function URL listens on, as the guard sees it

@@ -13,7 +13,7 @@ from typing import Any
 
 from ...state.codec import loads
 from ...state.errors import InvalidEvent
-from ..http.problem import settle
+from ..messages.problem import settle
 
 log = logging.getLogger("overwinter.aws")
 

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from ...state.errors import InvalidEvent
-from ..event import CloudEvent
-from ..event_http import from_json
+from ..events.event import CloudEvent
+from ..events.http import from_json
 
 SHAPES = (
     'an HTTP request (payload format 2.0), an SQS batch, an EventBridge event, a CloudEvent, {"overwinter": "sweep"} '

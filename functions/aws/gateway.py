@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
-from ..http.answer import Answer, Receive, Scope, Send
-from ..http.message import RawHeaders
-from ..http.problem import Refused, document
+from ..messages.answer import Answer, Receive, Scope, Send
+from ..messages.message import RawHeaders
+from ..messages.problem import Refused, document
 
 LARGEST = 6 * 1024 * 1024 - 4096
 """Bytes of JSON that Lambda carries as an answer, less what it puts around it."""

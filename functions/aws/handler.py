@@ -20,20 +20,20 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
-from ...orchestrator.cutting import Cut
+from ...orchestrator.engine.cutting import Cut
+from ...orchestrator.engine.settings import Settings
 from ...orchestrator.runtime import Runtime
-from ...orchestrator.settings import Settings
-from ...orchestrator.threads import Threads
+from ...orchestrator.usercode.threads import Threads
 from ...state.daemons import let_go
 from ...state.errors import StoreUnavailable
 from ...state.opening import open_store
 from ...state.store import Store
-from ..event_intake import Taken, take, take_for
-from ..http.answer import Answer
-from ..http.message import preference
-from ..http.problem import Raised, answered, settle
+from ..events.intake import Taken, take, take_for
 from ..http.sweeping import sweep_for
-from ..loading import functions_of, load
+from ..invocation.loading import functions_of, load
+from ..messages.answer import Answer
+from ..messages.message import preference
+from ..messages.problem import Raised, answered, settle
 from .access import Access, access
 from .batch import is_batch, take_batch
 from .events import Delivery, Sweep, read

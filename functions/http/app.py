@@ -22,14 +22,14 @@ from starlette.routing import Route
 
 from ... import __version__
 from ...state.quantities import Duration, seconds, size
-from .. import event_intake
+from ..events import intake as event_intake
+from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
+from ..messages.models import ACTIONS
+from ..messages.problem import Refused, Whose, answered, document, problem
 from . import asking, calling, controlling, openapi
-from .answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import DELIVERED, Guard
-from .models import ACTIONS
-from .problem import Refused, Whose, answered, document, problem
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for

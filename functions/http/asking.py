@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...orchestrator.entries import resolve, shown_anyway
+from ...orchestrator.protocol.entries import resolve, shown_anyway
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
-from ..loading import kind_of
-from .answer import Answer, json_answer
-from .models import Execution
+from ..invocation.loading import kind_of
+from ..messages.answer import Answer, json_answer
+from ..messages.models import Execution
+from ..messages.problem import Refused, Whose, document, settle, without_place
 from .paging import fitting, journal
-from .problem import Refused, Whose, document, settle, without_place
 from .schemas import input_schema
 from .service import Call, number, single
 

@@ -7,13 +7,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
-from ..event_intake import arguments_of, digest_of, invoke
-from ..event_media import essence
-from .answer import Answer, json_answer
-from .message import idempotency_key, read_json, read_model, read_text
-from .models import Message
+from ..events.intake import arguments_of, digest_of, invoke
+from ..messages.answer import Answer, json_answer
+from ..messages.media import essence
+from ..messages.message import idempotency_key, read_json, read_model, read_text
+from ..messages.models import Message
+from ..messages.problem import Refused
 from .outcome import answer_of, message_url, reply_to, result_of, result_url
-from .problem import Refused
 from .service import Call, single
 
 if TYPE_CHECKING:

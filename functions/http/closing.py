@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from ..messages.problem import Refused, Whose
 from .presence import Presence
-from .problem import Refused, Whose
 
 T = TypeVar("T")
 

@@ -18,10 +18,10 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ...security.redaction import redact_logs
-from .answer import Scope
+from ..messages.answer import Scope
+from ..messages.problem import Refused, problem
 from .door import Door, Stage
 from .presence import PRESENCE, Presence
-from .problem import Refused, problem
 
 PIECE = 4096  # bytes that are given to the parser at once: by so much a head may exceed its limit
 PIPELINED = 16  # requests that may wait behind another one on their connection

@@ -7,12 +7,12 @@ from collections.abc import Awaitable
 from ...state.codec import mended
 from ...state.errors import InvalidInput
 from ...state.records import Filter
-from ..event_intake import digest_of
-from .answer import Answer, accepted, json_answer
-from .message import idempotency_key
-from .models import ACTIONS, Bulk, BulkSignal, Decision, Failure, Reason, Signal, Where
+from ..events.intake import digest_of
+from ..messages.answer import Answer, accepted, json_answer
+from ..messages.message import idempotency_key
+from ..messages.models import ACTIONS, Bulk, BulkSignal, Decision, Failure, Reason, Signal, Where
+from ..messages.problem import Refused, status_of
 from .outcome import result_url
-from .problem import Refused, status_of
 from .service import Call, Endpoint
 
 

@@ -10,16 +10,16 @@ import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from ...orchestrator.attributes import cut
-from ...orchestrator.failures import encode, text_of
+from ...orchestrator.errors.attributes import cut
+from ...orchestrator.errors.failures import encode, text_of
 from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
-from ..event import CloudEvent
-from ..event_http import Mode, mode_of, parse, parse_all, write_binary, write_structured
-from ..event_intake import ERROR, RESULT, Fate, Taken, check, digest_of, moves, take, take_for
-from .answer import NO_CONTENT, Answer, accepted
-from .message import RawHeaders, header, preference
+from ..events.event import CloudEvent
+from ..events.http import Mode, mode_of, parse, parse_all, write_binary, write_structured
+from ..events.intake import ERROR, RESULT, Fate, Taken, check, digest_of, moves, take, take_for
+from ..messages.answer import NO_CONTENT, Answer, accepted
+from ..messages.message import RawHeaders, header, preference
+from ..messages.problem import Raised, Refused, Settled, Whose, settle, status_of
 from .outcome import reply_to, result_of
-from .problem import Raised, Refused, Settled, Whose, settle, status_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime

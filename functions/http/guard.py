@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ...security.redaction import remember
 from ...state.errors import InvalidInput
-from .answer import Receive, Scope, Send
-from .message import RawHeaders, header
-from .problem import Refused, problem
+from ..messages.answer import Receive, Scope, Send
+from ..messages.message import RawHeaders, header
+from ..messages.problem import Refused, problem
 
 PARAMETERS = 100  # of a query that are read for a token
 OPEN = frozenset({"/healthz", "/readyz"})

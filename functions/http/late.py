@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from ...orchestrator.resilience import Retry
+from ...orchestrator.usercode.resilience import Retry
 from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
 from ...state.quantities import seconds
-from ..event import CloudEvent
-from ..event_http import from_json, to_json, write_binary
-from ..event_intake import Fate, Taken, digest_of
+from ..events.event import CloudEvent
+from ..events.http import from_json, to_json, write_binary
+from ..events.intake import Fate, Taken, digest_of
 from ..workflow import workflow
 from .outcome import reply_to, result_of
 

@@ -15,10 +15,10 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
-from ..event_media import BATCHED, STRUCTURED
-from ..loading import kind_of
-from . import models
-from .problem import Whose
+from ..invocation.loading import kind_of
+from ..messages import models
+from ..messages.media import BATCHED, STRUCTURED
+from ..messages.problem import Whose
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
 
 Json = dict[str, Any]

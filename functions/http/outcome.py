@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ...orchestrator import traces
-from ...orchestrator.failures import encode
+from ...orchestrator.errors import traces
+from ...orchestrator.errors.failures import encode
 from ...state.errors import (
     ExecutionCancelled,
     ExecutionError,
@@ -19,8 +19,8 @@ from ...state.errors import (
     TimedOut,
     UnknownExecution,
 )
-from .answer import Answer, accepted, json_answer
-from .problem import Whose, settle
+from ..messages.answer import Answer, accepted, json_answer
+from ..messages.problem import Whose, settle
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime

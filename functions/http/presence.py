@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from .answer import Scope
+from ..messages.answer import Scope
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ come again; nothing has been done with it then. Probes always find room.
 
 from __future__ import annotations
 
-from .problem import Refused
+from ..messages.problem import Refused
 
 
 class Room:

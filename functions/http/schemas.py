@@ -9,7 +9,7 @@ from typing import Any, cast
 from ...state.codec import adapter
 from ...state.form import form
 from ...state.formless import FORMLESS
-from ..loading import kind_of
+from ..invocation.loading import kind_of
 
 
 def input_schema(function: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from ...state.errors import UnknownFunction
-from ..loading import kind_of
-from .answer import Answer, Receive, Scope
+from ..invocation.loading import kind_of
+from ..messages.answer import Answer, Receive, Scope
+from ..messages.message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
+from ..messages.problem import Refused
 from .closing import Closing
-from .message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
 from .presence import while_there
-from .problem import Refused
 from .room import Room, Stay
 
 if TYPE_CHECKING:

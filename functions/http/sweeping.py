@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..event_http import Mode, mode_of
-from .answer import NO_CONTENT, Answer, json_answer
+from ..events.http import Mode, mode_of
+from ..messages.answer import NO_CONTENT, Answer, json_answer
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, cast
 
 from ...state.codec import dumps, readable
 from ...state.errors import InvalidInput
+from ..governance.usage import ZERO, Usage
 from .conversation import Opaque, ToolCall
-from .usage import ZERO, Usage
 
 MOST_CALLS = 32
 """Tool calls of one answer that are made; the model is told that the others were not."""

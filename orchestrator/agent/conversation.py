@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ...state.codec import dumps
-from .usage import Usage
+from ..governance.usage import Usage
 
 Opaque = Mapping[str, Any]
 """What a provider gave beside its words and wants to see again, unchanged: signed reasoning, for one. Nobody else may

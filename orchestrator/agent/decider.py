@@ -18,15 +18,15 @@ from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
-from ..calls import OpenCalls
-from ..decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
-from ..failures import Failure
+from ..errors.failures import Failure
+from ..governance.usage import exceeded, failure, overtime
+from ..protocol.calls import OpenCalls
+from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
 from . import observations
 from .answer import Reading
 from .run import Mode, Run, digest, identity
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
-from .usage import exceeded, failure, overtime
 
 
 class AgentLoop:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...state.codec import dumps
 from ...state.errors import Denied, InDoubt
-from ..attributes import storable
-from ..decider import Fact
-from ..failures import Failure
+from ..errors.attributes import storable
+from ..errors.failures import Failure
+from ..protocol.decider import Fact
 from .answer import MOST_CALLS
 
 OBSERVATION_LIMIT = 64 * 1024

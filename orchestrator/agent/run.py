@@ -12,13 +12,13 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
-from .. import keys
-from ..calls import OpenCalls
-from ..decider import Effect, Fact, Post, Spawn, when
+from ..governance.usage import Usage, recorded
+from ..protocol import keys
+from ..protocol.calls import OpenCalls
+from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from . import observations
 from .conversation import Thread, Window
 from .turn import Call, Phase, Stage, Turn
-from .usage import Usage, recorded
 
 _FACTS = frozenset(
     {"start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel"}

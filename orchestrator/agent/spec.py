@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...state.codec import Writer
-from ..resilience import Policy
+from ..governance.usage import Allowance
+from ..usercode.resilience import Policy
 from .conversation import Message, Window
-from .usage import Allowance
 
 
 class ToolSpec(Protocol):

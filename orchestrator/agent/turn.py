@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
-from ..decider import Fact
-from ..failures import Failure
+from ..errors.failures import Failure
+from ..governance.usage import Usage
+from ..protocol.decider import Fact
 from . import observations
 from .answer import Reading, read, shown
 from .conversation import Message, Past, size_of
-from .usage import Usage
 
 
 class Phase(Enum):

@@ -12,7 +12,7 @@ from ...state.codec import stored
 from ...state.errors import Denied
 from ...state.quantities import Duration, milliseconds
 from ...state.records import PAYLOAD_LIMIT
-from ..decider import Fact
+from ..protocol.decider import Fact
 from .naming import named
 from .operation import Waiting
 from .run import Run

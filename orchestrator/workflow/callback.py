@@ -6,8 +6,8 @@ from typing import Any, TypeVar, overload
 
 from ...state.errors import CallbackFailed, HeartbeatLost, TimedOut
 from ...state.quantities import Duration, milliseconds
-from .. import tokens
-from ..decider import Fact
+from ..governance import tokens
+from ..protocol.decider import Fact
 from .naming import named
 from .operation import Decode, Waiting, error_in
 from .run import Run

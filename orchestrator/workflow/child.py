@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from ...state.codec import plain, stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id, child_id
-from .. import fingerprint as fingerprints
-from .. import keys
-from ..decider import Fact, Post, Spawn
+from ..protocol import keys
+from ..protocol.decider import Fact, Post, Spawn
+from ..usercode import fingerprint as fingerprints
 from .operation import Decode, Operation
 from .run import Run
 from .scope import Scope

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
-from ..shared import place_of
+from ..protocol.shared import place_of
 from .approval import Asking
 from .call import Handing
 from .callback import Calling

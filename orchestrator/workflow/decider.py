@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from ...state.errors import InvalidInput, StoreCorrupt
 from ...state.records import PAYLOAD_LIMIT
-from ..decider import Decision, Fact, Post, Verdict
-from ..keeping import Kept, keep, kept
-from ..resilience import Policy
+from ..protocol.decider import Decision, Fact, Post, Verdict
+from ..protocol.keeping import Kept, keep, kept
+from ..usercode.resilience import Policy
 from . import mismatch
 from .context import Context
 from .facts import HANDLERS, advance, unusable

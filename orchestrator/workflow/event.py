@@ -13,7 +13,7 @@ from typing import Any, TypeVar, overload
 from ...state.codec import plain
 from ...state.errors import InvalidInput, TimedOut
 from ...state.quantities import Duration, milliseconds
-from ..decider import Fact
+from ..protocol.decider import Fact
 from . import mismatch
 from .loop import Halt
 from .naming import named

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
-from ..decider import Fact, when
-from ..keeping import Kept
+from ..protocol.decider import Fact, when
+from ..protocol.keeping import Kept
 from . import mismatch
 from .approval import Approving
 from .callback import Callback

@@ -12,8 +12,8 @@ from typing import Any, cast
 from ...state import codec
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
-from ..fields import EMPTY, Declared, declared, left_out
-from ..resilience import DEFAULT, Policy, Retry
+from ..usercode.fields import EMPTY, Declared, declared, left_out
+from ..usercode.resilience import DEFAULT, Policy, Retry
 from .context import Context
 from .decider import WorkflowDecider
 from .targets import annotation, decoder, losses, writer

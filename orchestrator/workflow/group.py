@@ -10,7 +10,7 @@ from typing import Any
 
 from ...state.errors import CompletionFailed
 from ...state.quantities import count
-from .. import failures
+from ..errors import failures
 from .completion import Completion, Outcome, Reason, Results
 from .loop import Future, Halt
 from .operation import Operation

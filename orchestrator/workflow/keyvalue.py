@@ -7,9 +7,9 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from ...state.codec import clean, copied
 from ...state.errors import InvalidInput
-from .. import fingerprint
-from ..decider import Access
-from ..shared import scope_of
+from ..protocol.decider import Access
+from ..protocol.shared import scope_of
+from ..usercode import fingerprint
 from .naming import named, text
 from .operation import Decode, Operation
 from .scope import Scope

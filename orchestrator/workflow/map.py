@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
-from ..fields import as_coroutine
+from ..usercode.fields import as_coroutine
 from . import child
 from .completion import Completion, Results
 from .group import Group, Start

@@ -9,8 +9,8 @@ from types import CodeType, FrameType
 from typing import Any, Protocol, cast
 
 from ...state.codec import dumps
-from ..attributes import cut, storable
-from ..decider import Fact
+from ..errors.attributes import cut, storable
+from ..protocol.decider import Fact
 
 _HERE = str(Path(__file__).parent)
 _ASYNCIO = str(Path(asyncio.__file__).parent)

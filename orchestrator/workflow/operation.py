@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...state.codec import clean, copied
 from ...state.errors import StepFailed
-from .. import failures
-from ..decider import Fact
+from ..errors import failures
+from ..protocol.decider import Fact
 from . import mismatch
 from .loop import Future
 

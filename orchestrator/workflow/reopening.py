@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..decider import Fact
+from ..protocol.decider import Fact
 
 
 class Journal(NamedTuple):

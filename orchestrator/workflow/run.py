@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
-from .. import failures, tokens
-from ..calls import OpenCalls
-from ..decider import Effect, Fact, Post, Spawn, when
-from ..entries import encode
-from ..keeping import Kept
-from ..resilience import Policy
+from ..errors import failures
+from ..governance import tokens
+from ..protocol.calls import OpenCalls
+from ..protocol.decider import Effect, Fact, Post, Spawn, when
+from ..protocol.entries import encode
+from ..protocol.keeping import Kept
+from ..usercode.resilience import Policy
 from . import mismatch, unawaited
 from .loop import Halt, Loop, Task
 from .operation import Operation

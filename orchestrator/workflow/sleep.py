@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from ...state.errors import InvalidInput, TimedOut
 from ...state.quantities import Duration, count, milliseconds
-from ..resilience import Policy, Retry
+from ..usercode.resilience import Policy, Retry
 from .naming import named, text
 from .operation import Waiting
 from .scope import Scope

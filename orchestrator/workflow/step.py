@@ -12,10 +12,10 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
-from .. import fingerprint as fingerprints
-from ..decider import Invoke
-from ..fields import minded
-from ..resilience import Breaker, Policy, Retry
+from ..protocol.decider import Invoke
+from ..usercode import fingerprint as fingerprints
+from ..usercode.fields import minded
+from ..usercode.resilience import Breaker, Policy, Retry
 from .approval import Asking
 from .naming import named
 from .operation import Operation

@@ -16,10 +16,10 @@ from typing import Any
 from ...state import codec
 from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
-from ..annotations import annotation, name_of
-from ..fields import minded
-from ..resilience import Policy
-from ..served import served
+from ..usercode.annotations import annotation, name_of
+from ..usercode.fields import minded
+from ..usercode.resilience import Policy
+from ..usercode.served import served
 
 __all__ = [
     "NOTHING",

@@ -12,7 +12,7 @@ from contextvars import Context
 from typing import Any
 
 from ...state.quantities import LATEST, deadline
-from ..decider import Fact
+from ..protocol.decider import Fact
 
 
 class Timer(asyncio.TimerHandle):

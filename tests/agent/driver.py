@@ -8,8 +8,8 @@ from collections.abc import Awaitable
 from typing import Any
 
 from overwinter.orchestrator.agent.decider import AgentLoop
-from overwinter.orchestrator.decider import Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
-from overwinter.orchestrator.failures import encode
+from overwinter.orchestrator.errors.failures import encode
+from overwinter.orchestrator.protocol.decider import Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
 from overwinter.state.codec import dumps, loads
 from overwinter.state.records import FINAL
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from overwinter import Agent, tool
-from overwinter.functions.agent import History
-from overwinter.functions.model.port import Message
-from overwinter.functions.target import served
+from overwinter.functions.agents.agent import History
+from overwinter.functions.framework.target import served
+from overwinter.functions.models.port import Message
 from overwinter.state.errors import InvalidInput
 
 

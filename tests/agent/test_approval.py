@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from overwinter import Agent, Limits, tool
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 
 from .driver import Driver, called, run
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from overwinter import Agent, Limits
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.errors import StepFailed
 
 from .driver import Driver, called

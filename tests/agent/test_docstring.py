@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Agent, Context, tool, workflow
-from overwinter.functions.docstring import read
-from overwinter.functions.target import served
+from overwinter.functions.framework.target import served
+from overwinter.functions.tools.docstring import read
 
 GOOGLE = """Do it.
 

@@ -13,7 +13,7 @@ import pytest
 import typing_extensions
 
 from overwinter import Agent, Context, Runtime, run, tool, workflow
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 
 

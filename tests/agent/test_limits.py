@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Limits, tool
-from overwinter.functions.model.scripted import Scripted
-from overwinter.orchestrator.failures import decode
+from overwinter.functions.models.scripted import Scripted
+from overwinter.orchestrator.errors.failures import decode
 from overwinter.state.errors import LimitExceeded
 
 from .driver import Driver, called

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Retry, tool
-from overwinter.functions.model import litellm as adapter
-from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable, _missing_key
-from overwinter.functions.model.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
-from overwinter.orchestrator import traces
+from overwinter.functions.models import litellm as adapter
+from overwinter.functions.models.litellm import LiteLLM, ModelUnavailable, _missing_key
+from overwinter.functions.models.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
 from overwinter.orchestrator.agent.answer import read
-from overwinter.orchestrator.failures import encode
-from overwinter.orchestrator.resilience import retry_after
+from overwinter.orchestrator.errors import traces
+from overwinter.orchestrator.errors.failures import encode
+from overwinter.orchestrator.usercode.resilience import retry_after
 from overwinter.state.codec import dumps
 from overwinter.state.errors import InvalidInput
 
@@ -265,7 +265,7 @@ def test_no_env_file_is_read_unasked() -> None:
     code = (
         "import dotenv\n"
         "dotenv.load_dotenv = lambda **how: print('read')\n"
-        "from overwinter.functions.model.litellm import _load\n"
+        "from overwinter.functions.models.litellm import _load\n"
         "_load()\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "LITELLM_MODE"}

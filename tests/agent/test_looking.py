@@ -11,11 +11,11 @@ from typing import Any, cast
 import pytest
 
 from overwinter import Agent, tool
-from overwinter.functions.loading import reachable, sound
-from overwinter.functions.looking import Finding, look
+from overwinter.functions.invocation.loading import reachable, sound
+from overwinter.functions.invocation.looking import Finding, look
 from overwinter.functions.model import Answer, Request
-from overwinter.functions.model import litellm as adapter
-from overwinter.functions.model.litellm import LiteLLM
+from overwinter.functions.models import litellm as adapter
+from overwinter.functions.models.litellm import LiteLLM
 from overwinter.state.errors import InvalidInput
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # litellm and what it imports warn about themselves

@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from overwinter import Agent, Context, Runtime, run, tool, workflow
+from overwinter.functions.framework.target import served
 from overwinter.functions.model import Scripted, call
-from overwinter.functions.target import served
-from overwinter.functions.tool import Tool
+from overwinter.functions.tools.tool import Tool
 from overwinter.orchestrator.workflow.targets import approval_of
 from overwinter.state.codec import loads
 from overwinter.state.errors import InvalidInput

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from overwinter import Agent, Limits, tool
-from overwinter.functions.agent import History
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.agents.agent import History
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.agent.answer import read
-from overwinter.orchestrator.decider import Invoke, Spawn
+from overwinter.orchestrator.protocol.decider import Invoke, Spawn
 from overwinter.state.errors import InDoubt
 from overwinter.state.records import FINAL
 

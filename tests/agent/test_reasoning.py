@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, tool
-from overwinter.functions.model.litellm import LiteLLM
-from overwinter.functions.model.port import Answer, Message, Request
+from overwinter.functions.models.litellm import LiteLLM
+from overwinter.functions.models.port import Answer, Message, Request
 from overwinter.orchestrator.agent.conversation import Window, size_of
 from overwinter.state.codec import dumps
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel
 
 from overwinter import Agent, Limits, tool
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.orchestrator.decider import Invoke
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.state.errors import InDoubt
 
 from .driver import Driver, answered, called, run

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, run, tool
+from overwinter.functions.framework.target import served
 from overwinter.functions.http.openapi import document
 from overwinter.functions.model import Scripted, call
-from overwinter.functions.target import served
-from overwinter.functions.tool import Tool
+from overwinter.functions.tools.tool import Tool
 from overwinter.state.errors import InvalidInput
 
 SCHEMA: dict[str, Any] = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.model.choosing import choose
-from overwinter.functions.model.port import Answer, Message, Request, ToolCall
-from overwinter.functions.model.scripted import Script, Scripted, call
+from overwinter.functions.models.choosing import choose
+from overwinter.functions.models.port import Answer, Message, Request, ToolCall
+from overwinter.functions.models.scripted import Script, Scripted, call
 from overwinter.state.errors import InvalidInput
 
 script_in_a_module = ["found me"]

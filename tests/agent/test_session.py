@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from overwinter import Agent, tool
-from overwinter.functions.agent import History
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.agents.agent import History
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.codec import loads
 
 from .driver import Driver, called

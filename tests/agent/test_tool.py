@@ -13,9 +13,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from overwinter import Retry, tool
-from overwinter.functions.agent import MODEL_RETRY
-from overwinter.functions.target import served
-from overwinter.functions.tool import Tool
+from overwinter.functions.agents.agent import MODEL_RETRY
+from overwinter.functions.framework.target import served
+from overwinter.functions.tools.tool import Tool
 from overwinter.state.errors import InvalidInput
 
 

@@ -11,7 +11,7 @@ import pytest
 from overwinter import Agent, Breaker, Runtime, tool
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.openapi import document
-from overwinter.functions.loading import reachable
+from overwinter.functions.invocation.loading import reachable
 from overwinter.functions.model import Scripted, call
 from overwinter.state.errors import InvalidInput, UnknownFunction
 

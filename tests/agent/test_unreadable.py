@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Limits, Retry
-from overwinter.functions.agent import MODEL_RETRY
-from overwinter.functions.model.litellm import LiteLLM, ModelUnavailable, Unreadable
-from overwinter.functions.model.port import Message, Request, ToolSchema
+from overwinter.functions.agents.agent import MODEL_RETRY
+from overwinter.functions.models.litellm import LiteLLM, ModelUnavailable, Unreadable
+from overwinter.functions.models.port import Message, Request, ToolSchema
 from overwinter.state.errors import InvalidInput
 
 from .driver import Driver

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from overwinter.functions.aws import Handler
-from overwinter.orchestrator.causes import Causes
-from overwinter.orchestrator.cutting import Cut
-from overwinter.orchestrator.decider import Invoke
-from overwinter.orchestrator.delivery import start_mail
-from overwinter.orchestrator.resilience import Policy
+from overwinter.orchestrator.engine.causes import Causes
+from overwinter.orchestrator.engine.cutting import Cut
+from overwinter.orchestrator.engine.delivery import start_mail
+from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.usercode.resilience import Policy
 from overwinter.state.records import NewExecution
 from overwinter.state.store import Store
 from overwinter.tests.aws.lambda_events import SWEEP, Context, cloud_event

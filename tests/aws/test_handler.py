@@ -13,8 +13,8 @@ import pytest
 
 from overwinter.functions.aws import Handler, handler_for
 from overwinter.functions.http.calling import CONVERSATION
-from overwinter.orchestrator.delivery import start_mail
-from overwinter.orchestrator.settings import Settings
+from overwinter.orchestrator.engine.delivery import start_mail
+from overwinter.orchestrator.engine.settings import Settings
 from overwinter.state.errors import InvalidEvent, InvalidInput
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store

@@ -21,7 +21,7 @@ import overwinter
 from overwinter.cli.main import cli
 from overwinter.cli.telling import Line, Teller
 from overwinter.cli.view.serving import suggestions
-from overwinter.functions.loading import functions_of, load
+from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.tests.servers.ports import free_port
 
 ENTRY = [sys.executable, "-m", "overwinter.cli.main"]

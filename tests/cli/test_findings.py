@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from overwinter.functions.loading import functions_of, load
-from overwinter.functions.looking import look
+from overwinter.functions.invocation.loading import functions_of, load
+from overwinter.functions.invocation.looking import look
 
 Command = Callable[..., Result]
 APP = """

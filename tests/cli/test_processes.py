@@ -28,7 +28,7 @@ PATIENCE = 20.0
 
 DESK = '''
 from overwinter import Agent, tool
-from overwinter.functions.model.scripted import Scripted, call
+from overwinter.functions.models.scripted import Scripted, call
 
 @tool
 def lookup(order_id: str) -> str:

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from overwinter.cli.main import cli
 from overwinter.functions.http.schemas import input_schema
-from overwinter.functions.loading import functions_of, load, sound
+from overwinter.functions.invocation.loading import functions_of, load, sound
 from overwinter.state.errors import InvalidInput
 
 APP = '''

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from overwinter.orchestrator.retention import prune
+from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import InvalidInput
 from overwinter.state.opening import open_store
 from overwinter.state.records import FINAL, NewMail

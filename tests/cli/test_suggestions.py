@@ -25,8 +25,8 @@ from pydantic import (
 from overwinter import Agent, Context, tool, workflow
 from overwinter.cli.view.example import words
 from overwinter.cli.view.serving import suggestions
-from overwinter.functions.loading import reachable
-from overwinter.functions.target import served
+from overwinter.functions.framework.target import served
+from overwinter.functions.invocation.loading import reachable
 
 
 class Ticket(BaseModel):

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 import overwinter
-from overwinter.cli.dev import Place
+from overwinter.cli.commands.dev import Place
 from overwinter.cli.main import cli
 from overwinter.cli.reach import known
-from overwinter.functions.loading import functions_of, load
+from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.opening import open_store
 

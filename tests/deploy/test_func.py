@@ -20,10 +20,10 @@ import httpx
 import pytest
 
 from overwinter import Agent, Context, tool, workflow
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_binary, write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_binary, write_structured
 from overwinter.functions.func import Function
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.errors import InvalidInput
 from overwinter.tests.servers.ports import free_port
 

@@ -13,13 +13,13 @@ import click
 import httpx
 import pytest
 
-from overwinter.cli.dev import serve_command
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_binary
-from overwinter.functions.event_intake import PING
+from overwinter.cli.commands.dev import serve_command
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_binary
+from overwinter.functions.events.intake import PING
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.guard import OPEN
-from overwinter.functions.loading import functions_of, load
+from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.quantities import seconds
 

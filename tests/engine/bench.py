@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.handles import Handle
-from overwinter.orchestrator.settings import Settings
+from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.records import FINAL
 from overwinter.testing import Faults, Ledger, Process, VirtualLoop, run_virtual
 

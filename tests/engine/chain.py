@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from overwinter.orchestrator.calls import OpenCalls
-from overwinter.orchestrator.decider import Decision, Fact, Invoke, Post, Spawn, Verdict
-from overwinter.orchestrator.resilience import DEFAULT, Policy
+from overwinter.orchestrator.protocol.calls import OpenCalls
+from overwinter.orchestrator.protocol.decider import Decision, Fact, Invoke, Post, Spawn, Verdict
+from overwinter.orchestrator.usercode.resilience import DEFAULT, Policy
 
 
 class Call(NamedTuple):

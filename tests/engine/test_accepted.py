@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overwinter import Agent, Context, Runtime, Settings, workflow
-from overwinter.functions.model.port import Answer, Message, ToolCall, ToolSchema
-from overwinter.functions.model.scripted import Said, Scripted, call
+from overwinter.functions.models.port import Answer, Message, ToolCall, ToolSchema
+from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.state.codec import DEPTH, clean, cleaned
 from overwinter.state.errors import ExecutionTerminated, InvalidInput, OverwinterError
 from overwinter.state.memory import MemoryStore

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Breaker, Completion, Context, Limits, Retry, Settings, run, tool, workflow
-from overwinter.functions.model.scripted import Scripted
-from overwinter.orchestrator.resilience import Policy
+from overwinter.functions.models.scripted import Scripted
+from overwinter.orchestrator.usercode.resilience import Policy
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 
 NAN: Any = float("nan")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.agent import Agent
+from overwinter.functions.agents.agent import Agent
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.entries import decode
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.entries import decode
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import AlreadyFinished, InvalidInput, UnknownExecution

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
-from overwinter.orchestrator.resilience import Policy, Retry
+from overwinter.orchestrator.usercode.resilience import Policy, Retry
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Child
 

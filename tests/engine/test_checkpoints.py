@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
-from overwinter.orchestrator.keeping import CARRIED, Kept, keep, kept
+from overwinter.orchestrator.protocol.keeping import CARRIED, Kept, keep, kept
 from overwinter.state.codec import dumps
 from overwinter.testing import Process, World, crash_everywhere
 from overwinter.tests.engine.bench import Bench, at_bench

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from overwinter import Context, Runtime, workflow
-from overwinter.orchestrator import collecting
-from overwinter.orchestrator.collecting import DEFAULTS
-from overwinter.orchestrator.settings import Settings
+from overwinter.orchestrator.engine import collecting
+from overwinter.orchestrator.engine.collecting import DEFAULTS
+from overwinter.orchestrator.engine.settings import Settings
 
 
 @workflow

@@ -16,8 +16,8 @@ from click.testing import CliRunner
 from overwinter import Context, Runtime, workflow
 from overwinter.cli.main import cli
 from overwinter.functions.http.app import create_app
-from overwinter.orchestrator.auditing import WRONG, audit
-from overwinter.orchestrator.stuck import DAMAGED
+from overwinter.orchestrator.protocol.stuck import DAMAGED
+from overwinter.orchestrator.upkeep.auditing import WRONG, audit
 from overwinter.state.errors import StoreCorrupt
 from overwinter.state.records import Dump, Head
 from overwinter.testing import Ledger, VirtualLoop, run_virtual

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_intake import take
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.intake import take
+from overwinter.functions.models.scripted import Scripted
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.control import Control
+from overwinter.orchestrator.protocol.shared import place_of
 from overwinter.orchestrator.runtime import Runtime
-from overwinter.orchestrator.shared import place_of
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import ExecutionFailed, InvalidInput, Unfit
 from overwinter.state.opening import open_store

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.testing import crash_everywhere
 from overwinter.tests.engine.bench import Bench, at_bench

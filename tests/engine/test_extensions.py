@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from overwinter import Agent, Context, Extension, Notice, Retry, Runtime, Scripted, call, tool, workflow
 from overwinter.cli.main import cli
-from overwinter.functions.loading import functions_of, load
+from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.state.errors import InvalidInput
 from overwinter.state.memory import MemoryStore
 

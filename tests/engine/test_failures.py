@@ -23,9 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from overwinter.orchestrator import failures
-from overwinter.orchestrator.failures import decode, encode
-from overwinter.orchestrator.kept import NotKept, Response
+from overwinter.orchestrator.errors import failures
+from overwinter.orchestrator.errors.failures import decode, encode
+from overwinter.orchestrator.errors.kept import NotKept, Response
 from overwinter.state.codec import dumps, loads
 from overwinter.state.errors import CompletionFailed, ExecutionFailed, Retryable, StepFailed
 

@@ -11,7 +11,7 @@ import pytest
 
 from overwinter import Agent, Context, Runtime, tool, workflow
 from overwinter.functions.model import Scripted, call
-from overwinter.orchestrator.engine import Settings
+from overwinter.orchestrator.engine.engine import Settings
 
 
 async def double(number: int) -> int:

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.tool import tool
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator import keys
-from overwinter.orchestrator.archive import load
-from overwinter.orchestrator.delivery import mail_of, start_mail
+from overwinter.orchestrator.engine.delivery import mail_of, start_mail
+from overwinter.orchestrator.protocol import keys
+from overwinter.orchestrator.protocol.starting import beginning, check_same
 from overwinter.orchestrator.runtime import Runtime
-from overwinter.orchestrator.starting import beginning, check_same
+from overwinter.orchestrator.upkeep.archive import load
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.codec import dumps
 from overwinter.state.contract.case import change

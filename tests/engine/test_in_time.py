@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Limits, workflow
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.functions.tool import tool
-from overwinter.orchestrator.clock import SharedClock
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.functions.tools.tool import tool
 from overwinter.orchestrator.control import Control
-from overwinter.orchestrator.offering import Host, Offering
+from overwinter.orchestrator.engine.offering import Host, Offering
+from overwinter.orchestrator.protocol.clock import SharedClock
 from overwinter.state.errors import Denied, TimedOut
 from overwinter.state.records import MAIL_BATCH
 from overwinter.testing import Process
@@ -250,7 +250,7 @@ def test_the_clock_of_the_store_counts(skew: int) -> None:
 
 
 def _settings() -> Any:
-    from overwinter.orchestrator.engine import Settings
+    from overwinter.orchestrator.engine.engine import Settings
 
     return Settings()
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Runtime, workflow
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.errors import StoreError
 
 chat = Agent(name="chat", model=Scripted(["hello"] * 5), instructions="…")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from overwinter import Agent
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.agent.decider import AgentLoop
-from overwinter.orchestrator.mailbox import HELD, Mailbox
+from overwinter.orchestrator.engine.mailbox import HELD, Mailbox
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import MAIL_BATCH, Appended, Change, Mail, NewExecution, NewMail
 from overwinter.tests.engine.bench import Bench, at_bench

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, workflow
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_intake import take
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.intake import take
 from overwinter.functions.http.events import taken_in
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import AlreadyExists, AlreadyFinished, ExecutionFailed, InvalidInput
 from overwinter.state.memory import MemoryStore

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, workflow
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.orchestrator.delivery import NESTED
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.orchestrator.engine.delivery import NESTED
 from overwinter.state.errors import ExecutionError
 from overwinter.state.ids import LONGEST, check_id, child_id
 from overwinter.tests.engine.bench import Bench, at_bench

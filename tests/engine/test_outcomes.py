@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, tool, workflow
-from overwinter.functions.model.port import Answer, Request
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.decider import Invoke
-from overwinter.orchestrator.performing import Performer, Sink
-from overwinter.orchestrator.resilience import Policy, Retry
+from overwinter.functions.models.port import Answer, Request
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.orchestrator.engine.performing import Performer, Sink
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.usercode.resilience import Policy, Retry
 from overwinter.state.errors import CircuitOpen, StepFailed
 from overwinter.state.memory import MemoryStore
 from overwinter.testing import simulate

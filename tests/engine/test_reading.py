@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Denied, Runtime, workflow
-from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.errors import InvalidInput, UnknownExecution
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from overwinter import Context, Retry, Runtime, workflow
 from overwinter.orchestrator.control import Control
-from overwinter.orchestrator.delivery import mail_of
+from overwinter.orchestrator.engine.delivery import mail_of
 from overwinter.state.errors import ExecutionFailed, ExecutionStuck
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import UnknownExecution
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from overwinter.orchestrator.tidying import tidy
+from overwinter.orchestrator.upkeep.tidying import tidy
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain, Sleep
 

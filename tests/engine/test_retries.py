@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from overwinter.orchestrator.performing import current_call
-from overwinter.orchestrator.resilience import Breaker, Policy, Retry
+from overwinter.orchestrator.engine.performing import current_call
+from overwinter.orchestrator.usercode.resilience import Breaker, Policy, Retry
 from overwinter.state.errors import Final, Retryable, StepFailed, TimedOut
 from overwinter.state.records import Head
 from overwinter.tests.engine.bench import Bench, at_bench

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Runtime, workflow
-from overwinter.orchestrator.catalogue import SCOPE, kind_of
-from overwinter.orchestrator.delivery import start_mail
+from overwinter.orchestrator.engine.delivery import start_mail
+from overwinter.orchestrator.protocol.catalogue import SCOPE, kind_of
 from overwinter.state.errors import ExecutionFailed, UnknownFunction
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Answer, NewExecution

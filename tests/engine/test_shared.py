@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Runtime, workflow
-from overwinter.orchestrator import catalogue, moving, tidying, trials
-from overwinter.orchestrator.archive import export, load
-from overwinter.orchestrator.moving import PASSING, move, refuse_moved
-from overwinter.orchestrator.retention import prune
-from overwinter.orchestrator.shared import PLACE, place_of, scope_of
+from overwinter.orchestrator.engine import trials
+from overwinter.orchestrator.protocol import catalogue
+from overwinter.orchestrator.protocol.shared import PLACE, place_of, scope_of
+from overwinter.orchestrator.upkeep import moving, tidying
+from overwinter.orchestrator.upkeep.archive import export, load
+from overwinter.orchestrator.upkeep.moving import PASSING, move, refuse_moved
+from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 from overwinter.state.ids import RESERVED, check_id
 from overwinter.state.memory import MemoryStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.model.scripted import Scripted, echo
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.models.scripted import Scripted, echo
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.codec import dumps

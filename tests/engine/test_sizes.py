@@ -15,9 +15,9 @@ import pytest
 
 from overwinter import Agent, Context, Retry, Runtime, Settings, tool, workflow
 from overwinter.functions.http.app import create_app
-from overwinter.functions.model.port import Message, ToolSchema
-from overwinter.functions.model.scripted import Said, Scripted, call
-from overwinter.orchestrator.decider import Fact
+from overwinter.functions.models.port import Message, ToolSchema
+from overwinter.functions.models.scripted import Said, Scripted, call
+from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.errors import ExecutionStuck, PayloadTooLarge
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store

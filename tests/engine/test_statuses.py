@@ -21,8 +21,8 @@ import openai
 import pytest
 import requests
 
-from overwinter.orchestrator.resilience import Retry, retry_after
-from overwinter.orchestrator.statuses import ClientRefused, status_of
+from overwinter.orchestrator.errors.statuses import ClientRefused, status_of
+from overwinter.orchestrator.usercode.resilience import Retry, retry_after
 from overwinter.state.errors import Retryable
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain

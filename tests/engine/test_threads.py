@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 import overwinter
 from overwinter import Context, Retry, Runtime, Settings, tool, workflow
-from overwinter.orchestrator import threads as threads_module
-from overwinter.orchestrator.threads import Threads
+from overwinter.orchestrator.usercode import threads as threads_module
+from overwinter.orchestrator.usercode.threads import Threads
 from overwinter.state.daemons import Daemons
 from overwinter.state.errors import StepFailed, TimedOut
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Context, workflow
-from overwinter.orchestrator.decider import Fact
-from overwinter.orchestrator.resilience import Policy, Retry, retry_after, wait_of
+from overwinter.orchestrator.protocol.decider import Fact
+from overwinter.orchestrator.usercode.resilience import Policy, Retry, retry_after, wait_of
 from overwinter.state.errors import Retryable
 from overwinter.state.quantities import LATEST, LONGEST, asked, deadline
 from overwinter.state.records import Head

@@ -11,8 +11,8 @@ import pytest
 
 from overwinter import Context, Retry, Runtime, workflow
 from overwinter.functions.http.outcome import result_of
-from overwinter.orchestrator import failures, traces
-from overwinter.orchestrator.traces import FIRST, LAST
+from overwinter.orchestrator.errors import failures, traces
+from overwinter.orchestrator.errors.traces import FIRST, LAST
 
 HERE = Path(__file__).name
 

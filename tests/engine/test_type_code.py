@@ -12,7 +12,7 @@ import pytest
 from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from overwinter import Agent, Limits, tool, workflow
-from overwinter.functions.model.scripted import Scripted, call
+from overwinter.functions.models.scripted import Scripted, call
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import InvalidInput, OverwinterError, Unfit

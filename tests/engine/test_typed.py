@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.alias_generators import to_camel
 
 from overwinter import Agent, Context, Runtime, Settings, run, tool, workflow
-from overwinter.functions.model.port import ToolCall
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.orchestrator.delivery import mail_of
-from overwinter.orchestrator.entries import ROOM
+from overwinter.functions.models.port import ToolCall
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.orchestrator.engine.delivery import mail_of
+from overwinter.orchestrator.protocol.entries import ROOM
 from overwinter.state.errors import ExecutionFailed, ExecutionStuck, ExecutionTerminated, InvalidInput, PayloadTooLarge
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import PAYLOAD_LIMIT, NewMail

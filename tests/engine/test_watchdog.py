@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Runtime, Settings, tool, workflow
-from overwinter.orchestrator import watchdog as watchdog_module
-from overwinter.orchestrator.standing import standing
-from overwinter.orchestrator.watchdog import Watchdog
+from overwinter.orchestrator.engine import watchdog as watchdog_module
+from overwinter.orchestrator.engine.standing import standing
+from overwinter.orchestrator.engine.watchdog import Watchdog
 
 PATIENCE = 30.0
 QUICK = Settings(watchdog="80ms")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import (
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import (
     Mode,
     mode_of,
     parse,

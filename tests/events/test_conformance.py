@@ -13,9 +13,9 @@ from cloudevents.conversion import to_binary, to_structured
 from cloudevents.http import CloudEvent as SdkEvent
 from cloudevents.http import from_http
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, to_json, write_binary, write_structured
-from overwinter.functions.event_media import is_json
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, to_json, write_binary, write_structured
+from overwinter.functions.messages.media import is_json
 from overwinter.state.errors import InvalidEvent
 
 TARGETS = Path(__file__).parents[3] / "shared" / "targets" / "cloudevents"

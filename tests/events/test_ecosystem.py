@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_binary, write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_binary, write_structured
 from overwinter.state.errors import InvalidEvent
 
 BASE = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "/s", "ce-type": "t"}

@@ -9,15 +9,15 @@ from types import ModuleType
 
 import pytest
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.loading import functions_of, load, module_name, reachable
-from overwinter.functions.tool import tool
-from overwinter.orchestrator import failures
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.invocation.loading import functions_of, load, module_name, reachable
+from overwinter.functions.tools.tool import tool
+from overwinter.orchestrator.errors import failures
 from overwinter.state.errors import InvalidInput
 
 SHOP = """
-from overwinter.functions.agent import Agent
-from overwinter.functions.tool import tool
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.tools.tool import tool
 
 class OutOfStock(Exception):
     pass

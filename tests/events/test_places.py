@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from overwinter import Agent
-from overwinter.functions.loading import functions_of, load
-from overwinter.functions.places import place_of
+from overwinter.functions.invocation.loading import functions_of, load
+from overwinter.functions.invocation.places import place_of
 
 APP = """
 import overwinter

@@ -52,7 +52,7 @@ def test_importing_everything_public_loads_nothing_heavy() -> None:
 def test_serving_plain_types_loads_no_models() -> None:
     """Models of pydantic cost a tenth of a cold start; a function without them does not pay for them."""
     loaded_after(
-        "import overwinter.functions.framework, overwinter\n"
+        "import overwinter.functions.framework.server, overwinter\n"
         "overwinter.Runtime, overwinter.workflow\n"
         "assert 'pydantic.main' not in sys.modules and '_sysconfigdata' not in ' '.join(sys.modules)"
     )

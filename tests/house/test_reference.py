@@ -13,7 +13,7 @@ import click
 import pytest
 
 import overwinter
-from overwinter.cli.dev import serve_command
+from overwinter.cli.commands.dev import serve_command
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from pydantic import BaseModel
 
-from overwinter.functions.agent import Agent
+from overwinter.functions.agents.agent import Agent
 from overwinter.functions.http.app import create_app
-from overwinter.functions.model.scripted import Scripted
-from overwinter.functions.tool import tool
+from overwinter.functions.models.scripted import Scripted
+from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import Final, Retryable

@@ -9,11 +9,11 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_structured
 from overwinter.functions.http.app import create_app
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator import tokens
+from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.runtime import Runtime
 
 Run = Callable[..., None]

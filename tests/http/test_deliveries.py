@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_batch, write_binary, write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_batch, write_binary, write_structured
 
 Run = Callable[..., None]
 TARGETS = Path(__file__).parents[3] / "shared" / "targets" / "cloudevents"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_batch, write_binary
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_batch, write_binary
 from overwinter.functions.http.guard import guard
 from overwinter.state.errors import InvalidInput
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from overwinter.functions.http.app import create_app
-from overwinter.functions.http.problem import problem
-from overwinter.functions.tool import tool
+from overwinter.functions.messages.problem import problem
+from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import StoreUnavailable

@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_binary, write_structured
-from overwinter.functions.framework import function_for
-from overwinter.functions.target import target
-from overwinter.functions.tool import tool
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_binary, write_structured
+from overwinter.functions.framework.server import function_for
+from overwinter.functions.framework.target import target
+from overwinter.functions.tools.tool import tool
 from overwinter.state.errors import InvalidInput, UnknownFunction
 from overwinter.state.opening import open_store
 from overwinter.tests.servers.ports import free_port

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
-from overwinter.functions.framework import Asked, Server
-from overwinter.functions.http.problem import problem
+from overwinter.functions.framework.server import Asked, Server
+from overwinter.functions.messages.problem import problem
 from overwinter.state.errors import StoreUnavailable
 
 PATIENCE = 30.0

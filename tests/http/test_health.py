@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from overwinter.orchestrator.health import Health
+from overwinter.orchestrator.engine.health import Health
 from overwinter.state.errors import StoreUnavailable
 
 Run = Callable[..., Any]

@@ -16,12 +16,12 @@ import httpx
 import pytest
 
 from overwinter import Agent, Context, workflow
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_binary
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_binary
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.events import reply_of
 from overwinter.functions.http.late import NAME, Late, from_environment
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import InvalidInput, StoreUnavailable
 
@@ -132,7 +132,7 @@ def test_a_reply_that_comes_late_goes_to_the_sink_once(sink: Sink) -> None:
 
 
 def _taken() -> Any:
-    from overwinter.functions.event_intake import Fate, Taken
+    from overwinter.functions.events.intake import Fate, Taken
 
     return Taken(Fate.ACCEPTED, "slow", "slow/c-1", "m")
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from overwinter.functions.http.paging import PAGE_BYTES
-from overwinter.functions.tool import tool
+from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.runtime import Runtime
 

@@ -6,8 +6,8 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_binary
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_binary
 from overwinter.functions.workflow import workflow
 
 from .conftest import Shop, asked_over

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_binary, write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_binary, write_structured
 from overwinter.state.errors import StoreUnavailable
 from overwinter.state.store import Store
 

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 import overwinter
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import write_batch, write_binary, write_structured
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import write_batch, write_binary, write_structured
 from overwinter.state.opening import open_store
 from overwinter.tests.servers.ports import free_port
 from overwinter.tests.servers.redis import RedisServer
@@ -167,7 +167,7 @@ FLOW = '''
 import os
 from pathlib import Path
 from overwinter import Agent, Context, Retry, workflow
-from overwinter.functions.model.scripted import Scripted
+from overwinter.functions.models.scripted import Scripted
 from overwinter.state.errors import Denied
 
 CALLS = Path(__file__).with_name("calls.txt")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from overwinter.functions.event import CloudEvent
-from overwinter.functions.event_http import parse, write_batch, write_binary
+from overwinter.functions.events.event import CloudEvent
+from overwinter.functions.events.http import parse, write_batch, write_binary
 from overwinter.state.errors import StoreUnavailable
 
 from .test_contract import running

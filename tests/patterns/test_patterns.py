@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Runtime
-from overwinter.functions.loading import load
+from overwinter.functions.invocation.loading import load
 from overwinter.functions.model import Scripted
 from overwinter.patterns import evaluator_optimizer, prompt_chain, vote
 from overwinter.patterns.augmented_llm import Question

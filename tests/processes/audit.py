@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from overwinter import Runtime
-from overwinter.orchestrator.decider import Fact
+from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.codec import loads
 from overwinter.state.records import FINAL, Filter, Head
 from overwinter.testing import Ledger

@@ -21,10 +21,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from overwinter import OverwinterError, Runtime, Settings
-from overwinter.orchestrator.activation import Activation
-from overwinter.orchestrator.decider import Invoke
-from overwinter.orchestrator.engine import Engine
-from overwinter.orchestrator.performing import Sink
+from overwinter.orchestrator.engine.activation import Activation
+from overwinter.orchestrator.engine.engine import Engine
+from overwinter.orchestrator.engine.performing import Sink
+from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.state import open_store
 from overwinter.state.errors import Conflict, StoreError
 from overwinter.state.records import Accepted, Answer, Appended, Change

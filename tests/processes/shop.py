@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from overwinter import Agent, Context, Retry, current_call, tool, workflow
-from overwinter.functions.model.port import Message
-from overwinter.functions.model.scripted import Said, Scripted, call
+from overwinter.functions.models.port import Message
+from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.state.errors import Denied, InDoubt
 from overwinter.tests.processes.notes import note
 

@@ -6,10 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.model.port import Message
-from overwinter.functions.model.scripted import Said, Scripted, call
-from overwinter.functions.tool import tool
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.models.port import Message
+from overwinter.functions.models.scripted import Said, Scripted, call
+from overwinter.functions.tools.tool import tool
 
 
 class Desk:

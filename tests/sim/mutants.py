@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
-from overwinter.orchestrator import effects
-from overwinter.orchestrator.activation import Activation
-from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn
-from overwinter.orchestrator.delivery import Delivery
-from overwinter.orchestrator.effects import Effects
-from overwinter.orchestrator.engine import Engine
-from overwinter.orchestrator.offering import Host, Offering
+from overwinter.orchestrator.engine import effects
+from overwinter.orchestrator.engine.activation import Activation
+from overwinter.orchestrator.engine.delivery import Delivery
+from overwinter.orchestrator.engine.effects import Effects
+from overwinter.orchestrator.engine.engine import Engine
+from overwinter.orchestrator.engine.offering import Host, Offering
+from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn
 from overwinter.state.records import Appended, Change, Head, NewMail
 from overwinter.testing import Ledger
 

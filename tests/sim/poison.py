@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any, cast
 
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.engine import Engine
-from overwinter.orchestrator.performing import current_call
-from overwinter.orchestrator.trials import Stage, Trials
+from overwinter.orchestrator.engine.engine import Engine
+from overwinter.orchestrator.engine.performing import current_call
+from overwinter.orchestrator.engine.trials import Stage, Trials
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.records import Accepted, Answer
 from overwinter.testing import Disturbed, Ledger, Process, Weather

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from overwinter.orchestrator import starting
-from overwinter.orchestrator.decider import Fact
-from overwinter.orchestrator.entries import decode
+from overwinter.orchestrator.protocol import starting
+from overwinter.orchestrator.protocol.decider import Fact
+from overwinter.orchestrator.protocol.entries import decode
 from overwinter.state.errors import AlreadyExists
 from overwinter.state.store import Store
 from overwinter.tests.sim.simulation import Simulation

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from overwinter.functions.agent import Agent
+from overwinter.functions.agents.agent import Agent
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.decider import Fact
-from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.protocol.decider import Fact
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import Denied, InDoubt, StepFailed, TimedOut
 from overwinter.tests.sim.desk import answers

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from overwinter.orchestrator import starting
+from overwinter.orchestrator.protocol import starting
 from overwinter.tests.sim.mutants import worlds
 from overwinter.tests.sim.poison import BROKEN, Poisoned
 from overwinter.tests.sim.rivals import BROKEN as RIVALLED

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Retry, Runtime, tool, workflow
-from overwinter.functions.model.scripted import Said, Scripted, call
+from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.state.contract.case import NOW, TTL, WORKFLOW, bodies, change, found, known, lease, mail
 from overwinter.state.errors import EtagMismatch, InvalidInput, SchemaMismatch, StoreCorrupt, StoreSealed
 from overwinter.state.memory import MemoryStore

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Runtime, tool, workflow
-from overwinter.functions.model.scripted import Said, Scripted, call
-from overwinter.orchestrator.entries import decode
+from overwinter.functions.models.scripted import Said, Scripted, call
+from overwinter.orchestrator.protocol.entries import decode
 from overwinter.state.codec import dumps
 from overwinter.state.contract.case import NOW, WORKFLOW, change, found, known, lease, mail
 from overwinter.state.errors import Conflict, StoreCorrupt

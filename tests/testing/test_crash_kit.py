@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from overwinter.functions.agent import Agent
-from overwinter.functions.model.scripted import Scripted, call
-from overwinter.functions.tool import tool
+from overwinter.functions.agents.agent import Agent
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import Denied, ExecutionFailed, InvalidInput
 from overwinter.testing import CrashFailure, Deadlock, World, crash_everywhere

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from overwinter.orchestrator import tokens
+from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import CompletionFailed, Denied, ExecutionFailed, TimedOut

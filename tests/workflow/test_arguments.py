@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
 import overwinter
-from overwinter.orchestrator import fingerprint
+from overwinter.orchestrator.usercode import fingerprint
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
 
@@ -201,7 +201,7 @@ def test_what_has_no_json_form_is_left_out() -> None:
 
 def test_it_is_the_same_in_every_process() -> None:
     code = (
-        "from overwinter.orchestrator.fingerprint import of;"
+        "from overwinter.orchestrator.usercode.fingerprint import of;"
         "print(of(({'ann','bob','cy'}, {'a': {'x', 'y'}, 'b': object()}), {'who': frozenset('abc')}))"
     )
     said = {printed(code, seed) for seed in ("1", "2", "3")}

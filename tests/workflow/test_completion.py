@@ -9,7 +9,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overwinter.orchestrator.agent.usage import Usage
+from overwinter.orchestrator.governance.usage import Usage
 from overwinter.orchestrator.workflow.completion import Completion
 
 

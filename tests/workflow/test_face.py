@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Retry
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.decider import Invoke
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import CallbackFailed, HeartbeatLost, InvalidInput, TimedOut

@@ -10,8 +10,8 @@ import pytest
 from pydantic import BaseModel, Field
 
 from overwinter import Agent, Context, Retry, Runtime, run, tool, workflow
+from overwinter.functions.framework.target import served
 from overwinter.functions.http.schemas import input_schema
-from overwinter.functions.target import served
 from overwinter.orchestrator.workflow.targets import describe
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 

@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.decider import Function
-from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.protocol.decider import Function
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.errors import InvalidInput

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.decider import Decision
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.decider import Decision
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow

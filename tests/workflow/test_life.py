@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from overwinter.orchestrator.decider import Verdict
+from overwinter.orchestrator.protocol.decider import Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
 

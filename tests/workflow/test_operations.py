@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.decider import Access, Invoke, Spawn, Verdict
-from overwinter.orchestrator.resilience import Breaker, Retry
-from overwinter.orchestrator.shared import place_of
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.decider import Access, Invoke, Spawn, Verdict
+from overwinter.orchestrator.protocol.shared import place_of
+from overwinter.orchestrator.usercode.resilience import Breaker, Retry
 from overwinter.orchestrator.workflow.completion import Completion, Results
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from overwinter.orchestrator.decider import Fact, Verdict
+from overwinter.orchestrator.protocol.decider import Fact, Verdict
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow

@@ -7,7 +7,7 @@ from typing import Any, assert_type
 
 from overwinter import Agent, Runtime, arun, run
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.resilience import Retry
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.approval import Approval
 from overwinter.orchestrator.workflow.child import Child
 from overwinter.orchestrator.workflow.completion import Completion, Results

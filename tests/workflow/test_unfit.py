@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, field_validator
 
-from overwinter.orchestrator import tokens
-from overwinter.orchestrator.decider import Verdict
+from overwinter.orchestrator.governance import tokens
+from overwinter.orchestrator.protocol.decider import Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.errors import InvalidInput

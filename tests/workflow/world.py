@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from overwinter.orchestrator import failures
-from overwinter.orchestrator.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
+from overwinter.orchestrator.errors import failures
+from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
 from overwinter.orchestrator.workflow.decider import WorkflowDecider
 from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.codec import plain

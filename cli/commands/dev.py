@@ -1,0 +1,140 @@
+"""``overwinter dev FILE`` and ``overwinter serve FILE``: functions, engine and HTTP in one process. ``dev`` watches the
+file's folder and starts a new serving process after a change; ``serve`` (and ``dev --no-reload``) is that process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+
+from .. import reach
+from ..door import Bounds, door_options
+from ..environment import env_file_option, tell_environment
+from ..options import Load, duration_option, file_argument, load_options, store_option
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Place(NamedTuple):
+    """Where and from what to serve. ``fd`` is a socket handed over by a watching parent."""
+
+    file: str
+    host: str
+    port: int
+    store: str
+    token: str
+    fd: int | None = None
+    again: bool = False  # a reload: say less
+    load: Load = Load(1000, 32, "15s", None)
+    delivery_token: str = ""
+    wait: str = "60s"  # the longest time that a request is held open
+    bounds: Bounds = Bounds()
+    desk: bool = False  # a person looks on: say what happens, and stand in for a file that does not load
+    quiet: bool = False
+
+
+def _address_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token to ask for."
+        ),
+        click.option(
+            "--port", envvar="PORT", default=8080, show_default=True, show_envvar=True, type=click.IntRange(0, 65535)
+        ),
+        click.option(
+            "--host",
+            envvar="OVERWINTER_HOST",
+            default="127.0.0.1",
+            show_default=True,
+            show_envvar=True,
+            help="Address; beyond loopback a token is needed.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@file_argument
+@env_file_option(looks=True)
+@_address_options
+@click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
+@click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
+@door_options
+@store_option
+def dev_command(
+    file: str, host: str, port: int, token: str, no_reload: bool, quiet: bool, bounds: Bounds, store: str
+) -> None:
+    """Serve the agents, tools and workflows of FILE, and reload when it changes.
+
+    Everything runs in one process: functions, orchestrator, HTTP and CloudEvents.
+    """
+    if not quiet:
+        tell_environment()
+    place = Place(file, host, port, store, token, bounds=bounds, desk=True, quiet=quiet)
+    if no_reload or os.name != "posix":
+        _serve(place)
+    else:
+        from ...functions.http.guard import guard
+        from ..reload import supervise
+
+        guard(host, token or None)
+        reach.run(supervise(place, Path(file).resolve().parent))
+
+
+@click.command()
+@file_argument
+@env_file_option(looks=False)
+@_address_options
+@click.option(
+    "--delivery-token",
+    envvar="OVERWINTER_DELIVERY_TOKEN",
+    default="",
+    show_envvar=True,
+    help="A second token that lets events and sweeps in and nothing else.",
+)
+@duration_option(
+    "--wait",
+    envvar="OVERWINTER_WAIT",
+    default="60s",
+    show_default=True,
+    show_envvar=True,
+    help="The longest time that a request is held open.",
+)
+@load_options
+@door_options
+@click.option("--fd", type=int, default=None, hidden=True)
+@click.option("--again", is_flag=True, hidden=True)
+@click.option("--quiet", is_flag=True, hidden=True)
+@store_option
+def serve_command(
+    file: str,
+    host: str,
+    port: int,
+    token: str,
+    delivery_token: str,
+    wait: str,
+    load: Load,
+    bounds: Bounds,
+    fd: int | None,
+    again: bool,
+    quiet: bool,
+    store: str,
+) -> None:
+    """Serve the agents, tools and workflows of FILE, without watching it.
+
+    SIGTERM and Ctrl-C hand running executions over: what is recorded is never run again.
+    """
+    if fd is None:
+        tell_environment()
+    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds, fd is not None, quiet))
+
+
+def _serve(place: Place) -> None:
+    from ..serving import serve
+
+    serve(place)

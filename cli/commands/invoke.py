@@ -1,0 +1,178 @@
+"""``overwinter invoke FUNCTION [INPUT]``: give work to a running server over HTTP and wait for the outcome. A message
+to a session, a run of an agent or a workflow, or one call of a tool. The outcome goes to stdout.
+
+``--json``: the server's answer: ``{"id", "status", "message"?, "result"? | "error"?}`` for what has an execution,
+``{"status", "result"}`` for a tool. Not waiting, or waiting too long: ``"status": "running"``.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ...state.errors import UnknownFunction
+from ...state.quantities import seconds
+from ..exits import FAILED, RUNNING, Exit
+from ..inputs import fitting, typed
+from ..options import by_default, debug_option, duration_option, json_option, text_option, url_option
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ..server import Server
+
+INPUT = "INPUT"
+GOES_ON = "running"
+REPEATED = 120
+"""Characters of an input that a suggested command repeats."""
+
+
+class Work(NamedTuple):
+    """What to ask for, and how long to wait (None: as long as it takes, 0: not at all). ``input`` is the text that was
+    typed, until it is known what the function takes."""
+
+    function: str
+    input: Any
+    session: str | None
+    id: str | None
+    wait: float | None
+    typed: str | None = None
+
+
+JSON = "--json: {id, status, message, result or error}; status is running when nobody waited for the end."
+
+
+@click.command(epilog=JSON)
+@click.argument("function")
+@click.argument("input", metavar="[INPUT|-]", required=False)
+@text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@text_option("--id", help="Id of the run or the message: sent again, it is the same one.")
+@url_option
+@click.option("--no-wait", is_flag=True, help="Return as soon as it is durable.")
+@duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
+@debug_option
+@json_option
+@click.pass_context
+def invoke_command(
+    ctx: click.Context,
+    function: str,
+    input: str | None,
+    session: str | None,
+    id: str | None,
+    url: str,
+    token: str,
+    no_wait: bool,
+    timeout: str | None,
+    as_json: bool,
+) -> None:
+    """Call a function of a running server: an agent, a workflow or a tool.
+
+    INPUT is JSON, or plain text when it is none or when FUNCTION takes text; "-" reads it from standard input.
+    """
+    from ..server import Server
+
+    if session is not None and input is None:
+        raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
+    text = None if input is None else typed(input, INPUT)
+    work = Work(function, text, session, id, 0.0 if no_wait else None if timeout is None else seconds(timeout), text)
+    with Server(url, token) as server:
+        outcome = _ask(server, work)
+    _report(outcome, work, as_json=as_json)
+    status = outcome.get("status")
+    if status == GOES_ON:
+        ctx.exit(0 if no_wait else RUNNING)
+    ctx.exit(0 if status == "completed" else FAILED)
+
+
+def _ask(server: Server, work: Work) -> dict[str, Any]:
+    """The outcome, or what is known of it when the time is over."""
+    from ..server import segment
+
+    until = None if work.wait is None else time.monotonic() + work.wait
+    served = _served(server, work.function)
+    kind = served["kind"]
+    if work.input is not None:
+        work = work._replace(input=fitting(work.input, served.get("input") or {}, INPUT))
+    if work.session is not None:
+        return _message(server, work, work.session, until)
+    if kind == "tool":
+        arguments: Any = {} if work.input is None else work.input
+        answer = server.ask("POST", f"/tools/{segment(work.function)}", arguments, again=False)
+        return {"status": "completed", "result": answer.json()}
+    # When nobody else has, the id is chosen here: sent again, it is the same start.
+    id = f"{work.function}-{secrets.token_hex(8)}" if work.id is None else work.id
+    query = {"id": id, "by": by_default()}
+    place = f"/{kind}s/{segment(work.function)}"
+    return _settled(server, server.ask("POST", place, work.input, wait=_left(until), query=query), until)
+
+
+def _message(server: Server, work: Work, session: str, until: float | None) -> dict[str, Any]:
+    """A message has an id from the start: sent again, it is the same message."""
+    from ..server import segment
+
+    id = uuid.uuid4().hex if work.id is None else work.id
+    body: dict[str, Any] = {"content": work.input, "id": id, "by": by_default()}
+    place = f"/sessions/{segment(work.function)}/{segment(session)}"
+    return _settled(server, server.ask("POST", place, body, wait=_left(until)), until)
+
+
+def _settled(server: Server, answer: httpx.Response, until: float | None) -> dict[str, Any]:
+    """Ask where the 202 points to, until there is an outcome or the time is over."""
+    while answer.status_code == 202:
+        place = answer.headers.get("location")
+        left = _left(until)
+        if place is None or left <= 0:
+            break
+        answer = server.ask("GET", place, wait=left)
+    outcome: dict[str, Any] = answer.json()
+    return outcome
+
+
+def _left(until: float | None) -> float:
+    from ..server import LONGEST_WAIT
+
+    return LONGEST_WAIT if until is None else max(min(until - time.monotonic(), LONGEST_WAIT), 0.0)
+
+
+def _served(server: Server, function: str) -> dict[str, Any]:
+    """What the server says of a function: its kind and what it takes. Raises UnknownFunction naming what there is."""
+    listed: list[dict[str, Any]] = server.ask("GET", "/functions").json()["functions"]
+    served = {str(item["name"]): item for item in listed}
+    if function not in served:
+        names = ", ".join(served) or "none"
+        raise UnknownFunction(f"{server.url} serves no function {function!r}; it serves {names}")
+    return served[function]
+
+
+def _waiting(outcome: dict[str, Any], work: Work) -> str:
+    """How to wait for it: the same start again, when that is short enough to be typed."""
+    if work.session is not None or len(work.typed or "") > REPEATED:
+        return ""
+    from ..view.story import quoted
+
+    words = [work.function, *([work.typed] if work.typed is not None else []), "--id", str(outcome["id"])]
+    return f"; overwinter invoke {' '.join(map(quoted, words))} waits for it"
+
+
+def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
+    from ..view.terminal import emit, say
+    from ..view.text import clean_lines, json_text
+
+    if as_json:
+        emit(outcome)
+        return
+    id, status = outcome.get("id"), outcome.get("status")
+    if status == GOES_ON:
+        say(f"{id} goes on; overwinter show {id} tells what it does{_waiting(outcome, work)}", style="dim")
+    elif status == "completed":
+        value = outcome.get("result")
+        click.echo(clean_lines(value) if isinstance(value, str) else json_text(value, indent=2))
+    else:
+        error: dict[str, Any] = outcome.get("error") or {}
+        kind = str(error.get("kind", "")).rpartition(".")[2]
+        message = f"{id} {status}: {kind}: {error.get('message', '')}"
+        raise Exit(message, code=FAILED, advice=f"overwinter show {id} tells why.")

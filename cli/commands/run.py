@@ -1,0 +1,236 @@
+"""``overwinter run FILE FUNCTION [INPUT]``: one function to its end in this process, on the store. Killed and run
+again with the same ``--id``, it goes on where it stopped. Progress goes to stderr, the result to stdout.
+
+``--json``: ``{"id", "function", "status", "created", "value" | "error", "totals"}``; a tool has no execution:
+``{"id": null, "function", "status", "value"}``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ...state.errors import ExecutionError, OperationError, TimedOut, UnknownFunction
+from ...state.ids import can_exist
+from ...state.records import Head
+from .. import reach
+from ..environment import env_file_option, tell_environment
+from ..exits import INTERRUPTED, Exit
+from ..follow import follow
+from ..inputs import fitting, typed
+from ..options import by_default, duration_option, file_argument, json_option, store_option, text_option
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+    from ..view.timeline import Timeline
+
+INPUT = "INPUT"
+
+
+class Order(NamedTuple):
+    """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on. ``input`` is the
+    text that was typed, until it is known what the function takes."""
+
+    file: str
+    function: str
+    input: Any
+    given: bool
+    id: str | None
+    session: str | None
+    timeout: str | None
+    as_json: bool
+
+
+JSON = "--json: {id, function, status, created, totals, value or error: {kind, message}}"
+
+
+@click.command(epilog=JSON)
+@file_argument
+@click.argument("function")
+@click.argument("input", metavar="[INPUT|-]", required=False)
+@env_file_option(looks=True)
+@text_option("--id", help="Id of the execution; the same id goes on after a kill.")
+@text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
+@store_option
+@json_option
+def run_command(
+    file: str,
+    function: str,
+    input: str | None,
+    id: str | None,
+    session: str | None,
+    timeout: str | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Run a workflow, an agent or a tool of FILE to its end, in this process.
+
+    INPUT is JSON, or plain text when it is none or when FUNCTION takes text; "-" reads it from standard input.
+    """
+    if id is not None and session is not None:
+        raise click.UsageError("--id names a run, --session a conversation; give one of them")
+    text = None if input is None else typed(input, INPUT)
+    if not as_json:
+        tell_environment()
+    order = Order(file, function, text, input is not None, id, session, timeout, as_json)
+    reach.run(_run(order, store))
+
+
+async def _run(order: Order, dsn: str) -> None:
+    from ...functions.http.schemas import input_schema
+    from ...functions.invocation.loading import functions_of, kind_of, load, sound
+    from ...orchestrator.engine.settings import Settings
+    from ...orchestrator.runtime import Runtime
+    from ...state.quantities import seconds
+    from ..ending import ending_in_time
+
+    functions = sound(functions_of(load(Path(order.file))))
+    if order.function not in functions:
+        names = ", ".join(sorted(functions))
+        raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
+    kind = kind_of(functions[order.function])
+    if order.given:
+        order = order._replace(input=fitting(order.input, input_schema(functions[order.function]), INPUT))
+    settings = Settings()
+    async with Runtime(functions, dsn, settings) as runtime:
+        task = asyncio.current_task()
+
+        def stop(number: int) -> None:
+            if number > 1:
+                runtime.engine.ending.hurry()
+            elif task is not None and runtime.ready:  # else it is being closed already
+                task.cancel()
+
+        with ending_in_time(seconds(settings.grace), stop, code=INTERRUPTED) as ending:
+            try:
+                await _by_kind(runtime, order, kind)
+            except asyncio.CancelledError:
+                if not ending.signals:
+                    raise
+                raise Exit(f"stopped; {order.function} did not end", code=INTERRUPTED) from None
+            finally:
+                await runtime.close()
+                ending.over(INTERRUPTED)
+
+
+async def _by_kind(runtime: Runtime, order: Order, kind: str | None) -> None:
+    if kind == "tool":
+        value = await runtime.invoke(order.function, order.input)
+        _result(order, {"id": None, "function": order.function, "status": "completed"}, value)
+    elif order.session is not None:
+        await _message(runtime, order, order.session)
+    else:
+        await _execution(runtime, order)
+
+
+async def _execution(runtime: Runtime, order: Order) -> None:
+    head = await runtime.store.head(order.id) if order.id is not None and can_exist(order.id) else None
+    created = False
+    if head is not None and not order.given:
+        id = head.id
+    else:
+        handle = await runtime.start(order.function, order.input, id=order.id, by=by_default())
+        id, created = handle.id, handle.created
+    if not created:
+        _tell(order, f"{id} was started before; this goes on with it")
+    with _resumable(order, id):
+        head, timeline = await _progress(runtime, order, id)
+    about: dict[str, Any] = {"id": id, "function": order.function, "status": head.status, "created": created}
+    about["totals"] = timeline.totals.json()
+    try:
+        value = await runtime.result(id, 60)
+    except ExecutionError as error:
+        if order.as_json:
+            _emit({**about, "error": _error(error.cause or error)})
+        raise
+    _result(order, about, value)
+
+
+async def _message(runtime: Runtime, order: Order, session: str) -> None:
+    sent = await runtime.send(order.function, session, order.input, by=by_default())
+    about: dict[str, Any] = {"id": sent.execution, "function": order.function, "message": sent.id}
+    with _resumable(order, sent.execution):
+        try:
+            value = await sent.reply(order.timeout)
+        except TimeoutError:
+            raise _late(order, sent.execution) from None
+        except OperationError as error:
+            if order.as_json:
+                _emit({**about, "status": "failed", "error": _error(error)})
+            raise
+    _result(order, {**about, "status": "completed"}, value)
+
+
+async def _progress(runtime: Runtime, order: Order, id: str) -> tuple[Head, Timeline]:
+    """Show what happens until it ends. Raises TimedOut."""
+    from ...state.quantities import seconds
+    from ..view.live import Display
+    from ..view.terminal import console
+
+    with Display(console(stderr=True), quiet=order.as_json) as display:
+        try:
+            async with asyncio.timeout(None if order.timeout is None else seconds(order.timeout)):
+                async for news in follow(runtime.store, id):
+                    display.take(news.entries, news.head)
+                    if news.ended:
+                        return news.head, display.timeline
+        except TimeoutError:
+            raise _late(order, id) from None
+    raise AssertionError("follow ends with the last news")
+
+
+@contextlib.contextmanager
+def _resumable(order: Order, id: str) -> Generator[None]:
+    """A stop by SIGTERM or Ctrl-C says how to go on."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        again = f"overwinter run {order.file} {order.function} --id {id}"
+        if order.session is not None:
+            again = f"overwinter show {id}"
+        raise Exit(f"stopped; {id} is kept as far as it came", code=INTERRUPTED, advice=f"Go on: {again}") from None
+
+
+def _late(order: Order, id: str) -> TimedOut:
+    go_on = f"overwinter run {order.file} {order.function} --id {id} goes on"
+    if order.session is not None:
+        go_on = f"overwinter show {id} tells what it waits for"
+    return TimedOut(f"{id} is still going on after {order.timeout}; {go_on}")
+
+
+def _error(error: BaseException) -> dict[str, str]:
+    from ...orchestrator.errors.failures import text_of
+
+    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": text_of(error)}
+
+
+def _tell(order: Order, sentence: str) -> None:
+    from ..view.terminal import say
+
+    if not order.as_json:
+        say(sentence, style="dim")
+
+
+def _emit(shape: dict[str, Any]) -> None:
+    from ..view.terminal import emit
+
+    emit(shape)
+
+
+def _result(order: Order, about: dict[str, Any], value: Any) -> None:
+    from ...state.codec import plain
+    from ..view.text import clean_lines, json_text
+
+    simple = plain(value)
+    if order.as_json:
+        _emit({**about, "value": simple})
+        return
+    if order.session is None:
+        _tell(order, f"{about['id'] or order.function} {about['status']}")
+    click.echo(clean_lines(simple) if isinstance(simple, str) else json_text(simple, indent=2))

@@ -1,0 +1,114 @@
+"""``overwinter signal ID NAME [DATA]``: an event into an execution's mailbox, for ``ctx.wait_for``. It is durable when
+the command returns, and arrives once however often the same ``--event-id`` is sent.
+
+A name that is not the one that is waited for may be for later, or mistyped: what is waited for is said.
+``--json``: ``{"execution", "awaited": name | null, "name", "event_id"}``; with
+``--where`` ``{"count", "name", "event_id"}``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ...state.ids import check_id
+from .. import reach
+from ..inputs import DATA, read_value
+from ..options import by_default, complete_id, json_option, store_option
+from .steer import LIVE, confirm, matching, selection
+
+if TYPE_CHECKING:
+    from ...state.records import Filter, Head
+
+EVENT = "event "
+JSON = "--json: {execution, awaited, name, event_id}; {count, name, event_id} with --where"
+
+
+@click.command(epilog=JSON)
+@click.argument("words", metavar="[ID] NAME [DATA]", nargs=-1, required=True, shell_complete=complete_id)
+@click.option(
+    "--where", multiple=True, metavar="KEY=VALUE", help="To all with status=, function=, prefix= …; then no ID."
+)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask before a bulk signal.")
+@click.option("--event-id", default=None, help="Sent again under the same id, it changes nothing.")
+@click.option("--by", default=None, help="Who sends; you, when not given.")
+@store_option
+@json_option
+def signal_command(
+    words: Sequence[str],
+    where: Sequence[str],
+    yes: bool,
+    event_id: str | None,
+    by: str | None,
+    store: str,
+    as_json: bool,
+) -> None:
+    """Send the event NAME to an execution, or with --where to all that match.
+
+    DATA is JSON, or plain text when it is none; "-" reads it from standard input.
+    """
+    least = 1 if where else 2
+    if not least <= len(words) <= least + 1:
+        raise click.UsageError("overwinter signal ID NAME [DATA], or overwinter signal --where KEY=VALUE NAME [DATA]")
+    id, (name, *data) = ("", words) if where else (words[0], words[1:])
+    chosen = f"cli-{uuid.uuid4().hex}" if event_id is None else check_id(event_id, "the id of an event")
+    event = Event(name, read_value(data[0], DATA) if data else None, chosen)
+    who = by_default() if by is None else by
+    if where:
+        count = reach.run(_send_all(store, selection(where, LIVE), event, who, ask=not yes))
+        _report({"count": count}, event, None, as_json=as_json)
+    else:
+        awaited = reach.run(_send(store, id, event, who))
+        _report({"execution": id, "awaited": awaited}, event, awaited, as_json=as_json)
+
+
+def _report(target: dict[str, Any], event: Event, awaited: str | None, *, as_json: bool) -> None:
+    from ..view.story import quoted
+    from ..view.terminal import emit, say
+    from ..view.text import counted
+
+    if as_json:
+        emit({**target, "name": event.name, "event_id": event.id})
+        return
+    id = target.get("execution")
+    say(f"sent {event.name} to {id or counted(target['count'], 'execution')}")
+    if id and awaited is not None and awaited != event.name:
+        say(f"{id} waits for {awaited!r}; {event.name!r} is kept until it asks for one", style="yellow")
+        say(f"→ overwinter signal {quoted(id)} {quoted(awaited)} …, if that was meant", style="dim")
+
+
+def _awaited(head: Head) -> str | None:
+    """The event that an execution says it waits for."""
+    return head.awaits.removeprefix(EVENT) if head.awaits.startswith(EVENT) else None
+
+
+class Event(NamedTuple):
+    """What is sent."""
+
+    name: str
+    data: object
+    id: str
+
+
+async def _send(dsn: str, id: str, event: Event, by: str) -> str | None:
+    """The name of the event that the execution waits for, None when it waits for none."""
+    from ...orchestrator.control import Control
+
+    async with reach.opened(dsn) as store:
+        head = await reach.known(store, id)
+        await Control(store).signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
+    return _awaited(head)
+
+
+async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool) -> int:
+    from ...orchestrator.control import Control
+
+    async with reach.opened(dsn) as store:
+        count = await matching(store, where)
+        if count and ask:
+            confirm(f"send {event.name} to", count)
+        control = Control(store)
+        return await control.signal_all(where, event.name, event.data, event_id=event.id, source="cli", by=by)

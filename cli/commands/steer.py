@@ -1,0 +1,148 @@
+"""``overwinter pause | resume | retry | cancel | terminate``: for executions named by id, or for all that match
+``--where``. The request is durable when the command returns; a serving process carries it out.
+
+``--json``: ``{"action", "count", "ids"}``; ``ids`` are the named ones, null with ``--where``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...state.records import FINAL, STATUSES, Filter
+from .. import reach
+from ..exits import USAGE, Exit
+from ..options import by_default, complete_id, json_option, store_option
+
+if TYPE_CHECKING:
+    from ...state.store import Store
+
+LIVE = tuple(status for status in STATUSES if status not in FINAL)
+MEANT = {
+    "pause": tuple(status for status in LIVE if status not in ("paused", "stuck")),
+    "resume": ("paused", "stuck"),
+    "retry": ("failed",),
+    "cancel": LIVE,
+    "terminate": LIVE,
+}
+"""Statuses that a bulk action means when ``--where`` names none."""
+DONE = {
+    "pause": "asked to pause",
+    "resume": "asked to go on",
+    "retry": "opened again",
+    "cancel": "asked to cancel",
+    "terminate": "terminated",
+}
+
+
+def _command(action: str, line: str) -> click.Command:
+    @click.command(action, help=line, epilog="--json: {action, count, ids}")
+    @click.argument("ids", metavar="[ID]...", nargs=-1, shell_complete=complete_id)
+    @click.option("--where", multiple=True, metavar="KEY=VALUE", help="All with status=, function=, prefix=, parent= …")
+    @click.option("--yes", "-y", is_flag=True, help="Do not ask before a bulk action.")
+    @click.option("--by", default=None, help="Who asks; you, when not given.")
+    @click.option("--reason", default="", help="Why, for the journal.")
+    @store_option
+    @json_option
+    def command(
+        ids: Sequence[str],
+        where: Sequence[str],
+        yes: bool,
+        by: str | None,
+        reason: str,
+        store: str,
+        as_json: bool,
+    ) -> None:
+        if bool(ids) == bool(where):
+            raise click.UsageError(f"name executions (overwinter {action} ID), or choose them with --where KEY=VALUE")
+        who = by_default() if by is None else by
+        if ids:
+            count = reach.run(_named(store, action, ids, who, reason))
+        else:
+            count = reach.run(_bulk(store, action, selection(where, MEANT[action]), who, reason, ask=not yes))
+        _report(action, count, ids, as_json=as_json)
+
+    return command
+
+
+pause_command = _command("pause", "Hold executions where they are; nothing is lost, resume goes on.")
+resume_command = _command("resume", "Go on with paused executions, or with stuck ones after a fix.")
+retry_command = _command("retry", "Open failed executions again, from the failed step.")
+cancel_command = _command("cancel", "Ask executions to clean up and end, with their children.")
+terminate_command = _command("terminate", "End executions at once, without clean-up.")
+
+
+def selection(where: Sequence[str], statuses: Sequence[str]) -> Filter:
+    """The filter of ``--where`` words. Raises UsageError naming the keys."""
+    chosen: list[str] = []
+    fields: dict[str, Any] = {"function": "", "prefix": "", "parent": None, "awaits": ""}
+    for word in where:
+        key, mark, value = word.partition("=")
+        if key == "status" and value:
+            chosen += value.split(",")
+        elif key in fields and mark and value:
+            fields[key] = value
+        else:
+            keys = ", ".join(("status", *fields))
+            raise click.BadParameter(f"{word!r} is not KEY=VALUE with a key of {keys}", param_hint="--where")
+    unknown = [status for status in chosen if status not in STATUSES]
+    if unknown:
+        raise click.BadParameter(f"no status {unknown[0]!r}; there are {', '.join(STATUSES)}", param_hint="--where")
+    return Filter(tuple(chosen) or tuple(statuses), **fields)
+
+
+async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str) -> int:
+    from ...orchestrator.control import Control
+
+    async with reach.opened(dsn) as store:
+        control = Control(store)
+        for id in ids:
+            await reach.known(store, id)
+        for id in ids:
+            await control.act(action, id, by=by, reason=reason)
+    return len(ids)
+
+
+async def _bulk(dsn: str, action: str, where: Filter, by: str, reason: str, *, ask: bool) -> int:
+    from ...orchestrator.control import Control
+
+    async with reach.opened(dsn) as store:
+        count = await matching(store, where)
+        if count and ask:
+            confirm(action, count)
+        return await Control(store).bulk(action, where, by=by, reason=reason) if count else 0
+
+
+async def matching(store: Store, where: Filter) -> int:
+    count, cursor = 0, None
+    while True:
+        page = await store.executions(where, cursor, reach.PAGE)
+        count += len(page.heads)
+        cursor = page.cursor
+        if cursor is None:
+            return count
+
+
+def confirm(action: str, count: int) -> None:
+    from ..view.terminal import interactive
+    from ..view.text import counted
+
+    question = f"{action} {counted(count, 'execution')}?"
+    if not interactive():
+        raise Exit(f"{question} There is nobody to ask", code=USAGE, advice="Add --yes to do it without asking.")
+    click.confirm(question, abort=True, err=True)
+
+
+def _report(action: str, count: int, ids: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        from ..view.terminal import emit
+
+        emit({"action": action, "count": count, "ids": list(ids) or None})
+        return
+    from ..view.terminal import say
+    from ..view.text import counted
+
+    named = ids[0] if len(ids) == 1 else counted(count, "execution")
+    say(f"{named} {DONE[action]}" if count else "no execution matches")

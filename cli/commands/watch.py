@@ -1,0 +1,90 @@
+"""``overwinter watch ID``: follow an execution until it ends. A session does not end by itself; stop with Ctrl-C,
+``--idle`` or ``--timeout``. ``--json``: one journal entry per line, each with its number as ``seq``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from ...state.quantities import seconds
+from ...state.records import Head
+from .. import reach
+from ..exits import FAILED, OK, RUNNING
+from ..follow import follow
+from ..options import duration_option, id_argument, json_option, store_option
+
+if TYPE_CHECKING:
+    from ...state.store import Store
+
+
+JSON = "--json: one journal entry per line, with its number as seq."
+
+
+@click.command(epilog=JSON)
+@id_argument
+@duration_option("--timeout", default=None, help='Stop after "30s", "5m" … (exit code 5).')
+@click.option("--idle", is_flag=True, help="Also stop when a session is idle, its messages answered.")
+@click.option("--new", is_flag=True, help="Only what happens from now on.")
+@store_option
+@json_option
+@click.pass_context
+def watch_command(
+    ctx: click.Context, id: str, timeout: str | None, idle: bool, new: bool, store: str, as_json: bool
+) -> None:
+    """Follow an execution until it ends. Exit code 0 when it completed, 1 when not."""
+    limit = None if timeout is None else seconds(timeout)
+    head = reach.run(_watch(store, id, limit, idle=idle, new=new, as_json=as_json))
+    if head is None:
+        from ..view.terminal import say
+
+        say(f"still running after {timeout}; overwinter show {id} tells what it waits for")
+        ctx.exit(RUNNING)
+    ctx.exit(OK if head.status in ("completed", "idle") else FAILED)
+
+
+async def _watch(dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool) -> Head | None:
+    """The head at the end; None when the time ran out."""
+    async with reach.opened(dsn) as store:
+        await reach.tell_moved(store)
+        head = await reach.known(store, id)
+        after = head.length if new else 0
+        work = _print_json(store, id, after, idle) if as_json else _display(store, id, after, idle)
+        try:
+            return await asyncio.wait_for(work, limit)
+        except TimeoutError:
+            return None
+
+
+async def _print_json(store: Store, id: str, after: int, idle: bool) -> Head:
+    from ..view.terminal import emit
+
+    async for news in follow(store, id, after=after):
+        for number, entry in news.entries:
+            emit({"seq": number, **entry}, line=True)
+        if news.ended or (idle and news.head.status == "idle"):
+            return news.head
+    raise AssertionError("follow ends with the last news")
+
+
+async def _display(store: Store, id: str, after: int, idle: bool) -> Head:
+    from ..view.live import Display
+    from ..view.story import Story, ending
+    from ..view.terminal import console
+
+    out = console()
+    with Display(out) as display:
+        async for news in follow(store, id, after=after):
+            display.take(news.entries, news.head)
+            if news.ended or (idle and news.head.status == "idle"):
+                break
+        else:
+            raise AssertionError("follow ends with the last news")
+    from ..view.moments import now
+
+    story = Story(news.head, display.timeline, problem=news.head.awaits, now=now())
+    for line in ending(story, out.width):
+        out.print(line)
+    return news.head

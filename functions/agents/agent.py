@@ -1,0 +1,330 @@
+"""``Agent``: instructions, a model and tools, run as a durable function.
+
+An agent is a plain object without state. Started with an input it runs once and completes with its output;
+sent messages under a session's id it lives on and answers each of them. Limits hold for one run, or for
+each message of a session.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from types import FunctionType, MethodType
+from typing import Any, Generic, NamedTuple, cast
+
+from pydantic_core import ValidationError
+from typing_extensions import TypeVar
+
+from ...orchestrator.agent.conversation import Message, Window
+from ...orchestrator.agent.decider import AgentLoop
+from ...orchestrator.usercode.calling import judged
+from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
+from ...orchestrator.workflow.targets import decoder as known_as
+from ...orchestrator.workflow.targets import losses
+from ...security.redaction import holds_a_secret, remember
+from ...state.codec import adapter, decoder, dumps, form, loads, taker
+from ...state.errors import InvalidInput
+from ...state.formless import FORMLESS, reason
+from ...state.ids import check_name
+from ...state.quantities import Duration, count, milliseconds, money, size
+from ..framework.target import served
+from ..models.choosing import choose
+from ..models.port import Model, OutputSchema, Request, ToolSchema
+from ..tools.methods import one_for
+from ..tools.parameters import complaint
+from ..tools.tool import Tool
+from .child import ChildTool
+
+Instructions = str | Callable[[Any], str]
+MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
+_FENCED = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Limits:
+    """What one run, or the answer to one message, may take. None: no limit.
+
+    ``iterations`` counts model calls, ``tokens`` those the provider reports (input and output), ``cost`` is in
+    US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count.
+    """
+
+    iterations: int | None
+    tokens: int | None
+    cost: Decimal | None
+    time: int | None  # milliseconds
+
+    def __init__(
+        self,
+        iterations: int | None = 20,
+        tokens: int | None = None,
+        cost: str | int | float | Decimal | None = None,
+        time: Duration | None = None,
+    ) -> None:
+        try:
+            for name, value in (("iterations", iterations), ("tokens", tokens)):
+                if value is not None:
+                    count(value, 1, f"{name} (None: no limit)")
+            object.__setattr__(self, "cost", None if cost is None else money(cost))
+            object.__setattr__(self, "time", None if time is None else milliseconds(time))
+        except ValueError as error:
+            raise InvalidInput(f"limits: {error}") from None
+        object.__setattr__(self, "iterations", iterations)
+        object.__setattr__(self, "tokens", tokens)
+
+
+class History(NamedTuple):
+    """How much of a session's past the model reads: at most so many messages and so much text."""
+
+    messages: int = 200
+    size: str | int = "64KB"
+
+
+DEFAULT_LIMITS = Limits()
+DEFAULT_HISTORY = History()
+
+
+Out_co = TypeVar("Out_co", covariant=True, default=str)
+
+
+class Agent(Generic[Out_co]):
+    """A model with instructions and tools. ``Agent[Resolution]`` is one whose final answer is a Resolution.
+
+    - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol.
+    - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
+      input of a run, the content of a message), which it gets as the type ``input``.
+    - ``tools``: ``@tool`` functions, plain functions, workflows and other agents; the last two run as children.
+    - ``output``: the type of the final answer; str or None: any text.
+    - ``input``: the type of a run's input and of messages.
+    - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
+    - ``retry``, ``timeout``, ``breaker``: how one model call is made.
+    - ``settings``: passed to the provider (temperature, api_base, input_cost_per_token …).
+
+    Raises InvalidInput for what can't work.
+    """
+
+    kind = "agent"
+
+    def __init__(
+        self,
+        name: str,
+        model: str | Model,
+        instructions: Instructions = "",
+        tools: Iterable[object] = (),
+        output: type[Out_co] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        *,
+        input: Any = str,
+        history: History | str | int = DEFAULT_HISTORY,
+        description: str = "",
+        retry: Retry = MODEL_RETRY,
+        timeout: Duration | None = "5m",
+        breaker: Breaker | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = check_name(name, "agent", for_models=True)
+        self.model = choose(model)
+        self.instructions = instructions
+        self.description = description
+        self.input = input
+        self.output = cast("type[Out_co]", str if output is None else output)
+        self.limits = limits
+        self.window = _window(history)
+        self.model_policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
+        self.settings = dict(settings or {})
+        remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
+        self._tools = _by_name(self.name, tools)
+        self._schemas: tuple[ToolSchema, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r}, model={self.model.name!r}, tools={list(self._tools)})"
+
+    # -- as the engine sees it -----------------------------------------------------------------------
+
+    def check(self, value: Any) -> Any:
+        """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields, or says why
+        what the agent or a tool of it returns could not be recorded."""
+        if self.lost:
+            raise InvalidInput(self.lost)
+        try:
+            found = taker(self.input)(value)
+            typed = decoder(self.input)
+            return found if typed is None or self.input is str else form(self.input).write(typed(found))
+        except InvalidInput as error:
+            cause = error.__cause__
+            wrong = complaint(cause) if isinstance(cause, ValidationError) else error
+            raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
+
+    @cached_property
+    def lost(self) -> str:
+        """Why it can't run, whatever it is asked: a type of its own or of a tool has no form, or no schema. "": it
+        can."""
+        try:
+            return self._losses()
+        except InvalidInput as error:
+            return str(error)
+
+    def _losses(self) -> str:
+        known_as(self.input, f"the input of {self.name!r}")
+        returned = losses(self.output, f"what agent {self.name!r} returns")
+        try:
+            self._output_schema()
+        except FORMLESS as error:
+            returned = returned or f"what agent {self.name!r} returns can't be described to a model ({reason(error)})"
+        return next(filter(None, (returned, *(tool.lost for tool in self._tools.values()))), "")
+
+    def decider(self, id: str) -> AgentLoop:
+        return AgentLoop(id, self)
+
+    def function(self) -> FunctionType:
+        """A plain function that stands for this agent where a platform loads one by its name, as Functions
+        Framework does: ``support_function = support.function()``. It may call what its module holds."""
+        from ..framework.server import function_for
+
+        here = inspect.currentframe()
+        module = here.f_back.f_globals.get("__name__", "") if here is not None and here.f_back is not None else ""
+        return function_for(self, module=str(module))
+
+    # -- as its loop sees it -------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        return self.model.name
+
+    @property
+    def typed(self) -> bool:
+        return self.output is not str
+
+    @property
+    def tools(self) -> tuple[object, ...]:
+        """The Tools, agents and workflows it may call."""
+        return tuple(tool.function if isinstance(tool, ChildTool) else tool for tool in self._tools.values())
+
+    def find(self, tool: str) -> Tool | ChildTool | None:
+        return self._tools.get(tool)
+
+    def tool_names(self) -> Sequence[str]:
+        return list(self._tools)
+
+    def think(self, messages: Sequence[Message], content: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """A function that asks the model and gives the answer's JSON."""
+
+        async def ask() -> dict[str, Any]:
+            answer = await self.model.complete(self.request(messages, content))
+            return answer.record(self.model.name)
+
+        return ask
+
+    def parse(self, text: str) -> Any:
+        """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the
+        code of that type raises."""
+        return judged(lambda: self._parsed(text), "it can't be checked") if self.typed else text
+
+    def _parsed(self, text: str) -> Any:
+        fenced = _FENCED.match(text)
+        said = (fenced[1] if fenced else text).strip()
+        try:
+            loads(said)
+        except ValueError as error:
+            return self._parse_bare(said, error)
+        target = form(self.output)
+        try:
+            return target.take(target.parse(said))
+        except ValidationError as error:
+            raise InvalidInput(complaint(error)) from None
+
+    def _parse_bare(self, said: str, error: ValueError) -> Any:
+        """Models answer a choice or a date without the quotes that JSON wants."""
+        target = adapter(self.output)
+        if target.json_schema().get("type") != "object":
+            try:
+                return form(self.output).take(target.validate_python(said))
+            except ValidationError as refused:
+                raise InvalidInput(complaint(refused)) from None
+        raise InvalidInput(f"it is not valid JSON ({error})")
+
+    def request(self, messages: Sequence[Message], content: Any = None) -> Request:
+        """What the model is asked, given the conversation and what its last turn is about."""
+        system = self._system(content)
+        asked = (Message("system", system), *messages) if system else tuple(messages)
+        return Request(self.model.name, asked, self._tool_schemas(), self._output_schema(), self.settings)
+
+    def _system(self, content: Any) -> str:
+        instructions = self.instructions
+        if callable(instructions):
+            typed = decoder(self.input)
+            instructions = instructions(content if typed is None else typed(content))
+        if not self.typed:
+            return instructions
+        schema = dumps(adapter(self.output).json_schema())
+        form = f"When you have the final answer, give nothing but JSON that fits this schema: {schema}"
+        return f"{instructions}\n\n{form}".strip()
+
+    def _tool_schemas(self) -> tuple[ToolSchema, ...]:
+        if self._schemas is None:
+            self._schemas = tuple(
+                ToolSchema(tool.name, tool.description, tool.parameters) for tool in self._tools.values()
+            )
+        return self._schemas
+
+    def _output_schema(self) -> OutputSchema | None:
+        """The output type, when it is an object: other types have no form that all providers take."""
+        if not self.typed:
+            return None
+        schema = adapter(self.output).json_schema()
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", schema.get("title", "output"))[:64]
+        return OutputSchema(name, schema) if schema.get("type") == "object" else None
+
+
+def _window(history: History | str | int) -> Window:
+    if isinstance(history, (int, float)):
+        history = History(messages=history)  # pyright: ignore[reportArgumentType]  # counted below
+    elif isinstance(history, str):
+        history = History(size=history)
+    try:
+        window = Window(count(history.messages, 1, "messages"), size(history.size))
+    except ValueError as error:
+        raise InvalidInput(f"history: {error}") from None
+    if window.messages < 1 or window.characters < 1:
+        raise InvalidInput("history must keep at least one message")
+    return window
+
+
+def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]:
+    found: dict[str, Tool | ChildTool] = {}
+    for thing in tools:
+        tool = _as_tool(agent, thing)
+        if tool.name in found:
+            raise InvalidInput(f"agent {agent!r} has two tools named {tool.name!r}; give one of them another name")
+        found[tool.name] = tool
+    return found
+
+
+def _as_tool(agent: str, thing: object) -> Tool | ChildTool:
+    it: Any = served(thing)
+    if isinstance(it, Tool):
+        return _callable(agent, it)
+    if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
+        return ChildTool(it)
+    if callable(it) and not isinstance(it, type):
+        return _callable(agent, _wrapped(it))
+    raise InvalidInput(f"agent {agent!r}: {thing!r} is no tool; give a function, a @tool, a workflow or another agent")
+
+
+def _callable(agent: str, tool: Tool) -> Tool:
+    if tool.unbound:
+        raise InvalidInput(f"agent {agent!r}: {tool.unbound}")
+    return tool
+
+
+def _wrapped(function: Callable[..., Any]) -> Tool:
+    """A plain function as a tool; the same one for all agents that name it, where it can be noted."""
+    if isinstance(function, MethodType):
+        return one_for(function, lambda: Tool(function))
+    tool = Tool(function)
+    if isinstance(function, FunctionType):
+        function.__overwinter__ = tool  # type: ignore[attr-defined]  # where served() looks
+    return tool

@@ -1,0 +1,32 @@
+"""The trace that a received event belongs to (W3C Trace Context, as the CloudEvents extension carries it).
+
+Tracing is for those who look on: a ``traceparent`` that is none costs the trace, which begins anew, and never the
+event. One of a newer version is carried as it came; what of it is known keeps its place in every version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...state.errors import InvalidEvent
+from .attributes import TRACEPARENT, text
+
+TRACE = ("traceparent", "tracestate")
+
+
+def traceable(attributes: dict[str, Any]) -> None:
+    """Take out of what was received a trace that can't be gone on with: both of its attributes, or the state alone."""
+    parent = attributes.get("traceparent")
+    known = isinstance(parent, str) and TRACEPARENT.fullmatch(parent) is not None
+    if not known:
+        attributes.pop("traceparent", None)
+    if "tracestate" in attributes and not (known and _is_text(attributes["tracestate"])):
+        del attributes["tracestate"]
+
+
+def _is_text(value: object) -> bool:
+    try:
+        text("tracestate", value)
+    except InvalidEvent:
+        return False
+    return True

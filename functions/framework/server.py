@@ -1,0 +1,283 @@
+"""Agents, tools and workflows behind Functions Framework: one request in, one answer out.
+
+A CloudEvent is answered with an event, a plain HTTP call with JSON; what is still going on after a while with
+202. The request stays open while this process works for it, because a platform may freeze a process that
+has none. A GET describes the function, so that HTTP probes succeed. docs/functions-framework.md has examples.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from functools import partial
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import parse_qs, quote
+
+from ...orchestrator.engine.settings import Settings
+from ...orchestrator.usercode.calling import alone
+from ...orchestrator.usercode.threads import Threads
+from ...state.errors import InvalidInput, UnknownFunction
+from ...state.quantities import seconds, size
+from ..events.http import Mode, mode_of, parse
+from ..events.intake import PREFIX, Fate, Taken, arguments_of, checked_call, content_of, digest_of, take_for
+from ..http.events import event_answer, failed, handshake, taken_in
+from ..http.outcome import answer_of, reply_to, result_of
+from ..http.schemas import input_schema
+from ..http.service import single
+from ..http.sweeping import Swept, sweep_for
+from ..invocation.loading import functions_of, kind_of, reachable
+from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
+from ..messages.media import essence
+from ..messages.message import (
+    RawHeaders,
+    header,
+    idempotency_key,
+    preference,
+    read_body,
+    read_json,
+    read_text,
+    refuse_compressed,
+)
+from ..messages.problem import Raised, Refused, answered, settle, status_of
+from .process_runtime import ProcessRuntime
+from .target import is_request
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+
+MAX_BODY = "4MB"
+KEEP_OPEN = "240s"
+"""How long a request stays open for its execution; OVERWINTER_WAIT sets another time."""
+
+
+class Asked(NamedTuple):
+    """One request, whatever server it came through."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: RawHeaders
+    body: bytes
+
+    def parameter(self, name: str) -> str | None:
+        """A query parameter; None when it is not there, which is not the same as empty."""
+        try:
+            query = parse_qs(self.query.decode("ascii"), keep_blank_values=True, errors="strict")
+        except ValueError:
+            raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
+        return single(query, name) if name in query else None
+
+
+class Server:
+    """Serves one function of one module. There is one for each target, made at its first request."""
+
+    def __init__(self, served: Any, module: str) -> None:
+        self.served = served
+        self.name: str = served.name
+        self.kind = kind_of(served)
+        self._module = module
+        self._process = ProcessRuntime(self._functions)
+        self._threads = Threads(Settings.threads, Settings.spare_threads)  # for tools, which need no runtime
+        self.limit = size(MAX_BODY)
+        self.keep_open = seconds(os.environ.get("OVERWINTER_WAIT", KEEP_OPEN))
+
+    def _functions(self) -> dict[str, Any]:
+        module = sys.modules.get(self._module)
+        functions: dict[str, Any] = {} if module is None else functions_of(module)
+        return functions if functions.get(self.name) is self.served else reachable([self.served])
+
+    def flask(self, request: Any) -> tuple[bytes, int, list[tuple[str, str]]]:
+        """Answer a Flask request, as the tuple that Flask takes."""
+        limit = self.limit
+        body: bytes = b"" if (request.content_length or 0) > limit else request.stream.read(limit + 1)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
+        asked = Asked(request.method, request.path, request.query_string, headers, body)
+        answer = self._process.run(lambda: answered(self._within(asked, request.content_length or len(body))))
+        return answer.body, answer.status, list(answer.headers)
+
+    async def _within(self, asked: Asked, length: int) -> Answer:
+        if max(length, len(asked.body)) > self.limit:
+            raise Refused(413, f"the body is larger than {self.limit} bytes; send a reference to the data")
+        refuse_compressed(asked.headers)
+        return await self.answer(asked)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request as an ASGI application, which is what Starlette takes as a response."""
+
+        async def work() -> Answer:
+            body = await read_body(scope, receive, self.limit)
+            return await self.answer(
+                Asked(scope["method"], scope["path"], scope["query_string"], scope["headers"], body)
+            )
+
+        await (await answered(work()))(scope, receive, send)
+
+    async def answer(self, asked: Asked) -> Answer:
+        if asked.method in ("GET", "HEAD"):
+            return await self._look(asked)
+        if asked.method == "OPTIONS":
+            return handshake(asked.headers)
+        if asked.method != "POST":
+            raise Refused(405, f"{asked.method} is not served; send POST", [("allow", "GET, HEAD, OPTIONS, POST")])
+        mode = mode_of(asked.headers)
+        if asked.path == "/sweep":
+            swept = await self._sweep(asked)
+            return json_answer(swept._asdict()) if mode is Mode.NONE else NO_CONTENT
+        if mode is not Mode.NONE:
+            return await self._event(asked, mode)
+        if self.kind == "tool":
+            return json_answer(await self._invoke(arguments_of(read_json(asked.headers, asked.body))))
+        session = asked.parameter("session")
+        return await (self._start(asked) if session is None else self._message(asked, session))
+
+    # -- plain HTTP ----------------------------------------------------------------------------------
+
+    async def _look(self, asked: Asked) -> Answer:
+        id, message = asked.parameter("result"), asked.parameter("message")
+        if not id or self.kind == "tool":
+            shown = {"function": self.name, "kind": self.kind, "input": input_schema(self.served)}
+            return json_answer(shown)
+        runtime = await self._process.runtime()
+        wait = min(self.keep_open, preference(asked.headers).wait or 0.0)
+        look = partial(reply_to, runtime, id, message) if message else partial(result_of, runtime, id)
+        outcome = await look(0.0)
+        if outcome is None and wait:
+            outcome = await look(wait)
+        return answer_of(outcome, _location(id, message or ""), {"id": id})
+
+    async def _start(self, asked: Asked) -> Answer:
+        runtime = await self._process.runtime()
+        key = idempotency_key(asked.headers)
+        id = asked.parameter("id")
+        if id is None and key is not None:
+            id = f"{self.name}-{digest_of(self.name, key)}"
+        handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
+        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked, not handle.created)
+        return answer_of(outcome, _location(handle.id), {"id": handle.id})
+
+    async def _message(self, asked: Asked, session: str) -> Answer:
+        runtime = await self._process.runtime()
+        if essence(header(asked.headers, b"content-type")) == "text/plain":
+            content: Any = read_text(asked.headers, asked.body)
+        else:
+            content = content_of(read_json(asked.headers, asked.body))
+        key = idempotency_key(asked.headers)
+        id = None if key is None else digest_of(key)
+        sent = await runtime.send(self.name, session, content, id=id)
+        taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
+        outcome = await self._outcome(runtime, taken, asked, sent.duplicate)
+        pending = {"id": sent.execution, "message": sent.id}
+        return answer_of(outcome, _location(sent.execution, sent.id), pending)
+
+    # -- CloudEvents ---------------------------------------------------------------------------------
+
+    async def _event(self, asked: Asked, mode: Mode) -> Answer:
+        event = parse(asked.headers, asked.body)
+        if self.kind == "tool":
+            if event.type.startswith(PREFIX) and event.type != f"{PREFIX}call.{self.name}":
+                return NO_CONTENT
+            settled = await settle(self._invoke(arguments_of(event.data)))
+            if settled.error is None:
+                outcome = {"status": "completed", "result": settled.value}
+            elif status_of(settled.error) != 422:
+                raise settled.error  # the sender will try again, or keep the event for a person
+            else:
+                outcome = failed(settled.error.error if isinstance(settled.error, Raised) else settled.error)
+            return event_answer(event, Taken(Fate.DONE, self.name), outcome, mode)
+        runtime = await self._process.runtime()
+        taken = await taken_in(take_for(runtime, self.name, event))
+        if taken.fate is Fate.UNWANTED:
+            return NO_CONTENT
+        if taken.fate is Fate.SWEPT:
+            await self._sweep(asked)
+            return NO_CONTENT
+        found = await self._outcome(runtime, taken, asked) if taken.function else None
+        return accepted() if found is None else event_answer(event, taken, found, mode)
+
+    # -- work ----------------------------------------------------------------------------------------
+
+    async def _invoke(self, arguments: dict[str, Any]) -> Any:
+        checked_call(self.served, arguments)
+        thread = partial(self._threads.run, self.name) if self.served.threaded else None
+        settled = await settle(self._called(arguments, thread))
+        if settled.error is not None:
+            raise Raised(settled.error) from settled.error
+        return settled.value
+
+    async def _called(self, arguments: dict[str, Any], thread: Any) -> Any:
+        return self.served.write(await alone(partial(self.served.invoke, arguments), thread))
+
+    async def _sweep(self, asked: Asked) -> Swept:
+        wait = preference(asked.headers).wait
+        left = self.keep_open if wait is None else min(self.keep_open, wait)
+        return await sweep_for(await self._process.runtime(), left)
+
+    async def _outcome(
+        self, runtime: Runtime, taken: Taken, asked: Asked, again: bool = False
+    ) -> dict[str, Any] | None:
+        """The outcome, when it comes while this process works for it or the sender waits; else None. ``again``: it was
+        asked for before, so it may be there."""
+        wait = preference(asked.headers).wait
+        left = self.keep_open if wait is None else min(self.keep_open, wait)
+        pause = 0.05
+        while left > 0 or again:
+            again, pause = False, min(left, 1.0, pause * 2)
+            if taken.message:
+                look = reply_to(runtime, taken.execution, taken.message, pause)
+            else:
+                look = result_of(runtime, taken.execution, pause)
+            settled = await settle(look)
+            if settled.error is not None and not self._process.stopping:
+                raise settled.error
+            gone = self._process.stopping or wait is None
+            if settled.value is not None or (gone and not runtime.engine.works_for(taken.execution)):
+                return settled.value
+            if settled.error is not None:
+                return None  # the store has been closed; what was taken is durable in it
+            left -= pause
+        return None
+
+
+def _location(id: str, message: str = "") -> str:
+    return f"?result={quote(id, safe='')}" + (f"&message={quote(message, safe='')}" if message else "")
+
+
+_making = threading.Lock()
+
+
+def respond(served: Any, module: str, request: Any) -> Any:
+    """What a target returns to the framework: a tuple for Flask, an ASGI application for Starlette."""
+    server = server_of(served, module)
+    return server.flask(request) if hasattr(request, "environ") else server
+
+
+def server_of(served: Any, module: str) -> Server:
+    """The server of a function, made once; it hangs on the function."""
+    with _making:
+        server = getattr(served, "_framework_server", None)
+        if server is None:
+            server = Server(served, module)
+            served._framework_server = server
+    return cast("Server", server)
+
+
+def function_for(served: Any, *, module: str = "") -> FunctionType:
+    """A plain function that Functions Framework takes as its target, for an agent.
+
+    ``module`` is the name of the module whose functions the agent may call; by default it reaches its own
+    tools and agents. Raises InvalidInput for what is no agent, tool or workflow.
+    """
+    if kind_of(served) is None:
+        raise InvalidInput(f"{served!r} is no agent, tool or workflow, so it can't be served")
+
+    def serve(request: Any) -> Any:
+        if not is_request(request):
+            raise UnknownFunction(f"{served.name} is served to Functions Framework here; send HTTP requests")
+        return respond(served, module, request)
+
+    serve.__name__ = serve.__qualname__ = str(served.name)
+    serve.__module__ = module or serve.__module__
+    serve.__overwinter__ = served  # type: ignore[attr-defined]  # functions carry what they serve
+    return cast("FunctionType", serve)

@@ -1,6 +1,0 @@
-"""Models: one port, an adapter to the providers that litellm knows, and a scripted one that needs none."""
-
-from .port import Answer, Message, Model, Request, ToolCall, ToolSchema, Usage
-from .scripted import Scripted, call
-
-__all__ = ["Answer", "Message", "Model", "Request", "Scripted", "ToolCall", "ToolSchema", "Usage", "call"]

@@ -1,0 +1,229 @@
+"""``@tool``: a function with a contract that a model can call and the runtime can keep.
+
+The decorated function stays a plain function. The Tool behind it knows its JSON schema (from type hints and
+docstring), what a repetition would do (``effect``), who must approve a call, and how it is retried.
+"""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property, partial
+from types import MethodType
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
+
+from ...orchestrator.usercode.calling import judged
+from ...orchestrator.usercode.resilience import ONCE, Breaker, Policy, Retry
+from ...orchestrator.workflow.targets import annotation, losses, mender
+from ...state.codec import Writer
+from ...state.errors import InvalidInput
+from ...state.ids import check_name
+from ...state.quantities import Duration, milliseconds
+from ..framework.target import target
+from .docstring import read
+from .methods import one_for, owner
+from .parameters import Parameters, Schema
+from .schema_parameters import SchemaParameters
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Effect = Literal["pure", "idempotent", "irreversible"]
+"""What calling twice does. pure: nothing at all · idempotent: the same as once · irreversible: it happens twice, so
+it is begun at most once and never repeated blindly."""
+
+Approval = str | Callable[..., str | None] | None
+"""Who must approve a call before it is made: a role, or a pure function of the arguments that gives one."""
+
+EFFECTS: tuple[str, ...] = get_args(Effect)
+APPROVAL_WITHIN: Duration = "7d"
+_NUMBERS = itertools.count(1)
+
+
+def _parameters(function: Callable[..., Any]) -> Collection[str]:
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):  # of some built-in functions nothing is known
+        return ()
+
+
+def _asynchronous(function: Callable[..., Any]) -> bool:
+    inner = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
+        getattr(inner, "__call__", None)  # noqa: B004  # the method itself is looked at, not whether it is there
+    )
+
+
+def _check_role(role: object, what: str) -> str:
+    if not isinstance(role, str) or not role.strip():
+        raise InvalidInput(f"{what} is {role!r:.80}, and no role; give a text that names one, or None for nobody")
+    return role
+
+
+class Tool:
+    """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
+
+    kind = "tool"
+    child = ""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        effect: Effect = "idempotent",
+        approval: Approval = None,
+        approval_within: Duration = APPROVAL_WITHIN,
+        retry: Retry | None = None,
+        timeout: Duration | None = None,
+        breaker: Breaker | None = None,
+        schema: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not callable(function):
+            raise InvalidInput(f"{function!r:.80} is no function; write @classmethod above @tool, not below it")
+        if effect not in EFFECTS:
+            raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
+        if effect == "irreversible" and retry is not None and retry.attempts > 1:
+            raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
+        self.owner = owner(function)
+        documented = read(function.__doc__, _parameters(function))
+        self.function = function
+        name = str(getattr(function, "__name__", "")) if name is None else name
+        self.name = check_name(name, "tool", for_models=True)
+        self.description = description or documented.text or self.name.replace("_", " ")
+        self.effect: Effect = effect
+        if approval is not None and not callable(approval):
+            _check_role(approval, f"approval= of tool {self.name!r}")
+        self.approval = approval
+        self.approval_within = milliseconds(approval_within)
+        self.threaded = not _asynchronous(function)
+        once = effect == "irreversible"
+        self.policy = Policy(
+            ONCE if once else retry or Retry(), timeout, breaker, at_most_once=once, target=next(_NUMBERS)
+        )
+        self._options: dict[str, Any] = {
+            "effect": effect, "approval": approval, "approval_within": approval_within, "retry": retry,
+            "timeout": timeout, "breaker": breaker, "schema": schema,
+        }  # fmt: skip
+        self._parameters: Parameters | SchemaParameters = (
+            Parameters(function, self.name, documented.parameters, method=bool(self.owner))
+            if schema is None
+            else SchemaParameters(schema, self.name)
+        )
+
+    def __repr__(self) -> str:
+        return f"Tool({self.name!r}, effect={self.effect!r})"
+
+    @property
+    def parameters(self) -> Schema:
+        """JSON schema of the arguments object."""
+        return self._parameters.schema
+
+    @property
+    def core_schema(self) -> Any:
+        """How pydantic reads the arguments."""
+        return self._parameters.core_schema
+
+    @cached_property
+    def output(self) -> Any:
+        """The annotation of what it returns; Any when there is none."""
+        return annotation(self.function, "return")
+
+    @cached_property
+    def lost(self) -> str:
+        """Why it can't be called: what it takes can't be described, or what it returns not be recorded. "": it can."""
+        return self.unbound or self._parameters.wrong or losses(self.output, f"what {self.name!r} returns")
+
+    @property
+    def write(self) -> Writer:
+        """Makes plain JSON of what the function returned. Its texts are made storable, because no model that reads
+        them could correct them. Raises InvalidInput when it does not fit, or would not come back as it is."""
+        return self._write
+
+    @cached_property
+    def _write(self) -> Writer:
+        return mender(self.output, f"what {self.name!r} returns")
+
+    @property
+    def unbound(self) -> str:
+        """Why it can't be called though all is known of it: it is the method of no object. "": it can."""
+        if not self.owner:
+            return ""
+        return (
+            f"tool {self.name!r} is a method of {self.owner}, and nobody says of which object; "
+            f"give the method of one: tools=[{self.owner}(…).{self.function.__name__}]"
+        )
+
+    def bound(self, method: MethodType) -> Tool:
+        """The tool that this one is as the method of an object, the same one for the same object."""
+        if not self.owner:
+            return self
+        call = MethodType(self.function, method.__self__)
+        made = partial(Tool, call, name=self.name, description=self.description, **self._options)
+        return one_for(method, made)
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        """Raises InvalidInput that says which parameter is wrong and how."""
+        self._parameters.read(arguments)
+
+    def role(self, arguments: dict[str, Any]) -> str | None:
+        """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        if not callable(self.approval):
+            return self.approval
+        given = self._parameters.read(arguments)
+        ask = partial(self.approval, **given)
+        role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
+        return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
+
+    def input(self, arguments: dict[str, Any]) -> Any:
+        return arguments
+
+    def invoke(self, arguments: dict[str, Any]) -> Any:
+        """Call the function with plain JSON arguments; its result, or an awaitable of it."""
+        if self.owner:
+            raise InvalidInput(self.unbound)
+        return self.function(**self._parameters.read(arguments))
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Callable[P, R]: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    effect: Effect = "idempotent",
+    approval: Approval = None,
+    approval_within: Duration = APPROVAL_WITHIN,
+    retry: Retry | None = None,
+    timeout: Duration | None = None,
+    breaker: Breaker | None = None,
+    schema: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+
+
+def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a function a tool.
+
+    - ``name``, ``description``: what the model reads; by default the function's name and docstring. The
+      parameters' descriptions come from the docstring too (Google, numpy or reST style).
+    - ``effect``: what calling it twice does. "irreversible" is never repeated: when nobody knows whether a
+      call took effect, the model is told so.
+    - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
+      role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
+    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+    - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
+      at run time, or calls another service. The function is called with the arguments by name as they came, when they
+      fit the schema. A method of an object is a tool as it is: ``tools=[shop.lookup]``.
+
+    Raises InvalidInput for a name or effect that can't be.
+    """
+
+    def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
+        return target(original, Tool(original, **options))
+
+    return decorate if function is None else decorate(function)

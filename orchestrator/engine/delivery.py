@@ -1,0 +1,249 @@
+"""What leaves an execution for other executions and for the key-value store, and comes back as a fact.
+
+Everything here may be repeated: starts and posts carry keys that make them arrive once, so what is not
+confirmed is simply sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...state.codec import dumps, loads
+from ...state.errors import (
+    AlreadyExists,
+    InvalidInput,
+    OverwinterError,
+    StoreCorrupt,
+    StoreFull,
+    StoreLost,
+    StoreReadOnly,
+    StoreSealed,
+    StoreUnavailable,
+    UnknownFunction,
+)
+from ...state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
+from ...state.whole import GAP
+from ..errors import failures
+from ..protocol import keeping, keys, shared
+from ..protocol.catalogue import kind_of
+from ..protocol.decider import Access, Fact, Post, Spawn
+from ..protocol.entries import ROOM, check_size, decode_all, encode
+from ..protocol.starting import check_same, is_new
+from ..usercode.calling import checked
+from .activation import Activation
+from .transition import child_post
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+log = logging.getLogger("overwinter")
+T = TypeVar("T")
+NESTED = 256
+"""How many executions may be above one: children of children, attached or not. Endless recursion ends there."""
+
+
+def start_mail(at: int, value: Any, *, parent: str | None = None, depth: int = 0, by: str = "") -> NewMail:
+    """The first mail of an execution; its constant key makes starting idempotent."""
+    fact: Fact = {"type": "start", "at": at, "input": value, "seed": secrets.token_hex(16)}
+    if parent is not None:
+        fact["parent"] = parent
+    if depth:
+        fact["depth"] = depth
+    if by:
+        fact["by"] = by
+    return mail_of(fact, keys.START, lane=1)
+
+
+def mail_of(fact: Fact, key: str, *, lane: int) -> NewMail:
+    text, blobs = encode(fact)
+    return NewMail(key, lane, fact["at"], text, blobs)
+
+
+class Delivery:
+    """Sends for the activations of one engine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def deliver(self, activation: Activation, effect: Spawn | Post | Access) -> None:
+        if isinstance(effect, Spawn):
+            await self._spawn(activation, effect)
+        elif isinstance(effect, Post):
+            await self._post(activation, effect)
+        else:
+            await self._access(activation, effect)
+
+    async def _spawn(self, activation: Activation, effect: Spawn) -> None:
+        engine, parent = self._engine, None if effect.detached else activation.id
+        try:
+            if effect.depth >= NESTED:
+                raise InvalidInput(
+                    f"{effect.function} would be nested more than {NESTED} executions deep; let a child that goes on "
+                    "for ever use ctx.checkpoint, or begin it from outside"
+                )
+            name, function = effect.function, engine.functions.get(effect.function)
+            value = effect.input if function is None else checked(function, effect.input)
+            kind = await self._kind(effect, activation.id) if function is None else function.kind
+            mail = start_mail(engine.clock(), value, parent=activation.id, depth=effect.depth + 1)
+            create = NewExecution(name, kind, parent)
+            accepted = await self.patiently(
+                partial(engine.post, effect.id, mail, create=create, by=activation.id), activation.id
+            )
+            head = accepted.head
+            if head is not None and (accepted.answer is Answer.OTHER or head.parent != parent):
+                raise AlreadyExists(
+                    f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
+                )
+            if not is_new(accepted):
+                await self.patiently(partial(check_same, engine.store, accepted, value), activation.id)
+        except InvalidInput as error:
+            failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
+            activation.report(failed | {"status": "failed", "error": failures.encode(error)})
+            return
+        if parent is not None and head is not None and head.status in FINAL:
+            # Its end tells of its start too. Were they two facts, nobody would tell the second after a crash.
+            ending = await self.patiently(partial(self.ending, head), activation.id)
+            activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
+        else:
+            activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
+
+    async def _kind(self, effect: Spawn, execution: str) -> str:
+        """The kind of a function that another process serves. Raises UnknownFunction when none ever has."""
+        store = self._engine.store
+        kind = effect.kind or await self.patiently(partial(kind_of, store, effect.function), execution)
+        if not kind:
+            raise UnknownFunction(
+                f"no agent or workflow {effect.function!r} is served here, and no process has served one from this "
+                "store"
+            )
+        return kind
+
+    async def _post(self, activation: Activation, effect: Post) -> None:
+        mail = mail_of(effect.fact, effect.key, lane=0)
+        await self.patiently(partial(self._engine.post, effect.id, mail, by=activation.id), activation.id)
+        activation.report({"type": "sent", "op": effect.op, "at": self._engine.clock()})
+
+    async def _access(self, activation: Activation, effect: Access) -> None:
+        started = self._engine.clock()
+        fact: Fact = {"type": "step", "op": effect.op, "name": effect.name}
+        if effect.args:
+            fact["args"] = effect.args
+        try:
+            value = await self.patiently(partial(self._key_value, effect), activation.id)
+            if effect.check is not None:
+                effect.check(value)
+            fact["value"] = value
+        except OverwinterError as error:
+            fact["error"] = failures.encode(error)
+        except (ValueError, TypeError) as error:  # somebody has put there what does not fit, and may put it right
+            why = f"the value of {_place(effect)} does not have the type that the code reads: {error}"
+            fact["error"] = failures.encode(InvalidInput(why))
+        now = self._engine.clock()
+        activation.report(fact | {"at": now, "ms": now - started})
+
+    async def _key_value(self, effect: Access) -> Any:
+        store = self._engine.store
+        if effect.action == "get":
+            found = await shared.get(store, effect.scope, effect.key)
+            return None if found is None else {"value": loads(found.value), "etag": found.etag}
+        if effect.action == "put":
+            text = dumps(effect.value)
+            check_size(len(text.encode()) + ROOM, f"the value of {_place(effect)}", store.payload_limit)
+            return await shared.put(store, effect.scope, effect.key, text, effect.etag)
+        if effect.action == "remove":
+            return await shared.remove(store, effect.scope, effect.key, effect.etag)
+        return await shared.keys(store, effect.scope, effect.key)
+
+    async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
+        """Repeat while the store is out of reach or full: what was decided is sent, however long that takes."""
+        tries = 0
+        while True:
+            try:
+                return await work()
+            except (StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
+                pause = min(5.0, 0.05 * 2**tries)
+                tries += 1
+                log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
+                await asyncio.sleep(pause)
+
+    async def bring(self, activation: Activation, op: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Bring mail, or the blob of one; the activation goes on then."""
+        await self.patiently(work, activation.id)
+        activation.report({"type": "fetched", "op": op})
+
+    # -- ends ----------------------------------------------------------------------------------------
+
+    async def ending(self, head: Head) -> Fact:
+        """The final entry of an ended execution, its blob in place."""
+        (fact,) = decode_all(await self._engine.store.history(head.id, head.length - 1, 1) or [GAP], head.length)
+        await self._engine.fill(head.id, [fact])
+        return fact
+
+    async def read(self, head: Head, texts: Sequence[str] | None) -> list[Fact]:
+        """What is needed to go on with a leased execution, its blobs in place, and the events that its checkpoint
+        names. ``texts`` is the journal, if it is there already. Raises StoreCorrupt, other StoreErrors."""
+        entries = decode_all(await self.journal(head) if texts is None else texts, head.base)
+        await self._engine.fill(head.id, entries)
+        await keeping.bring(self._engine.store, head.id, head.base, entries)
+        return entries
+
+    async def journal(self, head: Head) -> list[str]:
+        """What is needed to go on with a leased execution."""
+        texts: list[str] = []
+        while len(texts) <= head.length - head.base:
+            more = await self._engine.store.history(head.id, head.base - 1 + len(texts))
+            if not more:
+                raise StoreCorrupt(f"entry {head.base + len(texts)} and all after it are missing in the store")
+            texts += more
+        return texts
+
+    async def finish_outbox(self, activation: Activation, head: Head) -> None:
+        """An execution ended and the process died before children and parent were told: tell them again.
+
+        Whether one that is being opened again had told of its failure can't be seen; what was told twice arrives once.
+        """
+        activation.settling = []
+        if activation.parent is not None:
+            try:
+                ending = await self.ending(head)
+            except StoreCorrupt as error:  # the parent must not wait for what nobody can tell it any more
+                ending = {"type": "failed", "at": head.updated, "error": failures.encode(error)}
+            activation.settling.append(child_post(activation.id, activation.parent, ending))
+        posts = list(activation.settling)
+        verb = "terminated" if head.status == "terminated" else "cancel"
+        for child in await self.open_children(activation.id):
+            await self._stop_child(child, activation.id, verb)
+        for post in posts:
+            await self._post(activation, post)
+
+    async def end_children(self, activation: Activation) -> None:
+        """Terminate what an execution that was terminated has left running."""
+        for child in await self.open_children(activation.id):
+            await self._stop_child(child, activation.id, "terminated")
+        activation.report({"type": "sent", "op": "children", "at": self._engine.clock()})
+
+    async def _stop_child(self, child: str, parent: str, verb: str) -> None:
+        fact: Fact = {"type": verb, "at": self._engine.clock(), "reason": f"{parent} has ended", "by": parent}
+        mail = mail_of(fact, keys.ending(verb, parent), lane=0)
+        await self.patiently(partial(self._engine.post, child, mail, by=parent), parent)
+
+    async def open_children(self, parent: str) -> list[str]:
+        """Ids of attached children that have not ended."""
+        found: list[str] = []
+        cursor: str | None = None
+        while True:
+            read = partial(self._engine.store.executions, Filter(parent=parent), cursor, 200)
+            page = await self.patiently(read, parent)
+            found += [head.id for head in page.heads if head.status not in FINAL]
+            cursor = page.cursor
+            if cursor is None:
+                return found
+
+
+def _place(effect: Access) -> str:
+    return f"{shared.scope_of(effect.scope)}/{effect.key}"

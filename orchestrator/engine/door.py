@@ -1,0 +1,55 @@
+"""What is refused before it is stored: an event or a completion that the execution at rest can't use.
+
+An agent waits for no events at all; who knows that it is one, says so. Otherwise the type that is waited for stands in
+the code, so only a process that holds the execution, replayed, can tell. It does so when nothing is on its way: the
+store must have the same version, no mail may wait, and the event must not be one that was taken before, whose sender
+only repeats it. In every other case it is accepted, and the decider passes it over visibly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol, runtime_checkable
+
+from ...state.errors import Unfit
+from ...state.records import Head
+from ..protocol.decider import NO_EVENTS, Fact
+from .engine import Engine
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A decider that knows which type it waits for."""
+
+    def refusal(self, fact: Fact) -> str:
+        """Why a fact can't be used as things stand; empty when it may."""
+        ...
+
+
+def refuse_deaf(head: Head) -> None:
+    """Raises Unfit for an event to an agent."""
+    if head.kind == "agent":
+        raise Unfit(f"{head.id}: {NO_EVENTS}. Nothing was sent")
+
+
+async def refuse_unfit(engine: Engine, id: str, fact: Fact, entries: Callable[[str, int], AsyncIterator[Fact]]) -> None:
+    """Raises Unfit. Costs nothing unless the fact does not fit."""
+    active = engine.active.get(id)
+    if fact["type"] == "event" and active is not None and engine.functions[active.function].kind == "agent":
+        raise Unfit(f"{id}: {NO_EVENTS}. Nothing was sent")
+    cached = engine.cache.look(id)
+    if cached is None or not isinstance(cached.decider, Choosy):
+        return
+    why = cached.decider.refusal(fact)
+    if not why:
+        return
+    version = cached.version
+    head = await engine.store.head(id)
+    if head is None or head.version != version or (await engine.store.mailbox(id, 1))[0]:
+        return
+    if fact["type"] == "event":
+        async for entry in entries(id, 0):
+            same = entry["type"] == "event" and entry.get("id") == fact["id"]
+            if same and entry.get("source", "") == fact.get("source", ""):
+                return
+    raise Unfit(f"{id}: {why}. Nothing was sent")

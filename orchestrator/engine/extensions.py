@@ -1,0 +1,179 @@
+"""What a runtime tells those who watch it: what has begun and what has ended, of executions, turns, operations and
+attempts. For traces, metrics and audit, in this process and others.
+
+It is told after it was stored, by the process that stored it; what a process stored right before it died is told by
+nobody. An extension that fails is logged, and harms nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
+
+from ...state.errors import InvalidInput, StoreCorrupt
+from ...state.records import FINAL, Change
+from ..protocol.decider import Fact, Invoke
+from ..protocol.entries import decode
+
+log = logging.getLogger("overwinter")
+
+T = TypeVar("T")
+Committed = Callable[[Change, "asyncio.Future[Any]"], None]
+Subject = Literal["execution", "turn", "operation", "attempt"]
+_BESIDE = frozenset({"beat", "begun", "observed", "retrying", "sent", "skipped", "checkpoint"})
+"""Entries about an operation that do not end it."""
+_KINDS = {"timer": "sleep", "decided": "approval"}
+"""The kind of operation that an entry ends, where it is called otherwise."""
+
+
+class Notice(NamedTuple):
+    """Something has begun or ended.
+
+    ``execution`` is its id, ``function`` the workflow or agent. A *turn* is a session's answer to one message, whose id
+    is ``op``. An *operation* has its ``op``, ``name`` and ``kind`` (step, tool, model, child, sleep, event, approval,
+    callback …); one that waits for time or an event is told of when it ends, a detached child when it begins. An
+    *attempt* is one call of a function, told of in the context in which it is called. ``at`` is in milliseconds since
+    1970, ``ms`` how long it took. ``status`` is that of what has ended: succeeded, failed, or the execution's own;
+    ``error`` is one text, with known secrets cut out; ``child`` is the id of a child, by which its end is told.
+    """
+
+    subject: Subject
+    execution: str
+    function: str
+    at: int
+    op: str = ""
+    name: str = ""
+    kind: str = ""
+    attempt: int = 0
+    ms: int | None = None
+    status: str = ""
+    error: str = ""
+    child: str = ""
+
+
+class Active(Protocol):
+    """An execution under way."""
+
+    function: str
+
+
+class Extension:
+    """The base of what watches a runtime: given to it (``Runtime(functions, extensions=[…])``), or lying in the module
+    that is served. Both are called on the event loop, so they are quick, and hand over what takes long."""
+
+    def started(self, notice: Notice) -> None:
+        """Something has begun."""
+
+    def ended(self, notice: Notice) -> None:
+        """Something has ended."""
+
+
+class Extensions:
+    """Those of one engine, whose ``active`` executions they are told of."""
+
+    def __init__(self, all: Iterable[Extension], active: Mapping[str, Active]) -> None:
+        self._all = tuple(all)
+        for one in self._all:
+            if not isinstance(one, Extension):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+                raise InvalidInput(f"an extension is an object of a class made from Extension, not {one!r}")
+            if iscoroutinefunction(one.started) or iscoroutinefunction(one.ended):
+                raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
+        self._active = active
+        self._listeners: list[Committed] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._all or self._listeners)
+
+    def hear(self, committed: Committed) -> None:
+        """Call it with each commit and its answer: for what belongs to the runtime itself and knows its journal."""
+        self._listeners.append(committed)
+
+    def _function_of(self, execution: str) -> str:
+        active = self._active.get(execution)
+        return "" if active is None else active.function
+
+    def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
+        """When the commit is stored, and before anybody goes on from it, what its entries say is told."""
+        if self._all:
+            stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
+        for committed in self._listeners:
+            stored.add_done_callback(partial(committed, change))
+        return stored
+
+    def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        for text in change.entries:
+            try:
+                fact = decode(text)
+            except StoreCorrupt:
+                continue  # it says so elsewhere
+            self._entry(function, change.id, fact)
+
+    def _entry(self, function: str, id: str, fact: Fact) -> None:
+        type, at = str(fact["type"]), int(fact.get("at", 0))
+        error = _text(fact.get("error"))
+        if type == "start":
+            self._tell("started", Notice("execution", id, function, at))
+        elif type == "message":
+            self._tell("started", Notice("turn", id, function, at, str(fact.get("id", ""))))
+        elif type == "reply":
+            turn = Notice("turn", id, function, at, str(fact.get("to", "")), status=_status(error), error=error)
+            self._tell("ended", turn)
+        elif type in FINAL:
+            self._tell("ended", Notice("execution", id, function, at, status=type, error=error))
+        elif type == "ordered":
+            self._tell("started", _operation(id, function, fact, str(fact.get("kind", ""))))
+        elif type == "child":
+            ended = Notice("operation", id, function, at, str(fact.get("op", "")), kind=type, child=str(fact["id"]))
+            status = "succeeded" if fact.get("status") == "completed" else "failed"
+            self._tell("ended", ended._replace(status=status, error=error))
+        elif "op" in fact and type not in _BESIDE:
+            ended = _operation(id, function, fact, _KINDS.get(type, str(fact.get("kind", type))))
+            self._tell("ended", ended._replace(ms=fact.get("ms"), status=_status(error), error=error))
+
+    def begins(self, execution: str, call: Invoke, attempt: int, at: int) -> None:
+        """An attempt of a call begins; with the first one, the call."""
+        function = self._function_of(execution)
+        if attempt == 1:
+            begun = Notice("operation", execution, function, at, call.op, call.name, call.report)
+            self._tell("started", begun)
+        self._tell("started", Notice("attempt", execution, function, at, call.op, call.name, call.report, attempt))
+
+    def ends(self, execution: str, call: Invoke, attempt: int, began: int, at: int, failure: Fact | None) -> None:
+        """An attempt has ended, perhaps with an error as it is recorded."""
+        error = _text(failure)
+        function = self._function_of(execution)
+        ended = Notice("attempt", execution, function, at, call.op, call.name, call.report, attempt, max(0, at - began))
+        self._tell("ended", ended._replace(status=_status(error), error=error))
+
+    def _tell(self, what: Literal["started", "ended"], notice: Notice) -> None:
+        for one in self._all:
+            try:
+                getattr(one, what)(notice)
+            except KeyboardInterrupt:
+                raise
+            except BaseException:  # the edge to user code: who watches can't harm what is watched
+                log.exception("an extension (%s) failed on what has %s: %s", type(one).__name__, what, notice)
+
+
+def _operation(id: str, function: str, fact: Fact, kind: str) -> Notice:
+    op, name, at = str(fact["op"]), str(fact.get("name", "")), int(fact.get("at", 0))
+    return Notice("operation", id, function, at, op, name, kind, child=str(fact["id"]) if kind == "child" else "")
+
+
+def _status(error: str) -> str:
+    return "failed" if error else "succeeded"
+
+
+def _text(failure: Any) -> str:
+    """The recorded error in one text, "" when there is none."""
+    if failure is None:
+        return ""
+    told = cast("Fact", failure) if isinstance(failure, dict) else {"message": failure}
+    kind = str(told.get("kind", "")).rpartition(".")[2]
+    return ": ".join(part for part in (kind, str(told.get("message", ""))) if part) or "failed"

@@ -1,0 +1,299 @@
+"""Effects on the world: function calls with retries, timeouts and breakers in this process, children, posts
+and key-value access. Each effect ends in one fact, handed to ``report``.
+
+A pause that the policy wants and that is longer than its ``in_process`` is not waited for here: it becomes
+a ``retrying`` fact, and the store waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from types import CoroutineType
+from typing import Any, NamedTuple, Protocol
+
+from ...state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
+from ...state.quantities import seconds, span
+from ...state.records import PAYLOAD_LIMIT
+from ..errors import failures
+from ..protocol.decider import Fact, Invoke
+from ..usercode.calling import outcome_of
+from ..usercode.resilience import Breaker, Policy, Retry
+from ..usercode.threads import Threads
+from .cutting import Cut
+from .extensions import Extensions
+
+log = logging.getLogger("overwinter")
+Clock = Callable[[], int]
+
+
+class Sink(Protocol):
+    """Where facts go."""
+
+    def report(self, fact: Fact) -> None:
+        """Hand over an outcome; it is committed soon."""
+        ...
+
+    async def record(self, fact: Fact) -> None:
+        """Hand over a fact and wait until it is durable."""
+        ...
+
+
+class CallInfo(NamedTuple):
+    """Which durable call is running. ``idempotency_key`` is stable over retries and restarts: pass it on."""
+
+    execution: str
+    operation: str
+    attempt: int
+    idempotency_key: str
+
+
+_current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
+
+
+def current_call() -> CallInfo:
+    """The durable call that this code runs in. Raises LookupError outside of one."""
+    return _current.get()
+
+
+class Circuit:
+    """Breaker state of one target in this process."""
+
+    __slots__ = ("failed", "open_until")
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self.open_until = 0
+
+    def refusal(self, name: str, now: int) -> CircuitOpen | None:
+        if now >= self.open_until:
+            return None
+        wait = (self.open_until - now) / 1000
+        return CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
+
+    def note(self, breaker: Breaker, error: BaseException | None, now: int) -> None:
+        if error is None:
+            self.failed = 0
+            return
+        self.failed += 1
+        if self.failed >= breaker.failures:
+            self.open_until = now + int(seconds(breaker.reset) * 1000)
+            self.failed = breaker.failures - 1  # one trial call after the pause
+
+
+class Performer:
+    """Makes calls for all executions of an engine."""
+
+    def __init__(self, clock: Clock, draw: random.Random, threads: Threads, limit: int = PAYLOAD_LIMIT) -> None:
+        self._clock = clock
+        self._draw = draw
+        self._limit = limit
+        self._circuits: dict[tuple[str, int], Circuit] = {}
+        self.threads = threads
+        self.impatient = False  # shutting down: no pause is waited for in the process
+        self.extensions: Extensions | None = None
+        self.cut: Cut | None = None  # the time is up: calls are being cut off
+
+    def close(self) -> None:
+        self.threads.close()
+
+    def circuits(self) -> dict[str, object]:
+        """How many targets have a circuit, and for how many more seconds which are open."""
+        now = self._clock()
+        left: dict[str, float] = {}
+        for (name, _), circuit in self._circuits.items():
+            if circuit.open_until > now:
+                left[name] = max(left.get(name, 0), round((circuit.open_until - now) / 1000, 1))
+        return {"known": len(self._circuits), "open": left}
+
+    async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
+        """Attempt the call until it has an outcome or its next attempt is far away; report that."""
+        attempt = call.attempt
+        if call.begun:
+            doubt = InDoubt(
+                f"attempt {attempt + 1} of {call.name!r} began and the process died; it may have taken effect"
+            )
+            pause = self._pause(call.policy, attempt + 1, doubt)
+            sink.report(self._ended(call, attempt + 1, self._clock(), pause, doubt))
+            return
+        while True:
+            attempt += 1
+            if call.policy.at_most_once:
+                begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
+                await sink.record(begun | {"args": call.args} if call.args else begun)
+            started = self._clock()
+            failed: BaseException
+            refused = self._refused(call) if call.policy.breaker is not None else None
+            if refused is not None:
+                attempt -= 1  # nothing was tried
+                failed, pause = refused, refused.retry_after
+            else:
+                watched = self.extensions
+                if watched:
+                    watched.begins(execution, call, attempt, started)
+                try:
+                    value = await self._attempt(execution, call, attempt)
+                except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
+                    failed = self._cut_off(error, call, started) or outcome_of(error)
+                    if watched:
+                        watched.ends(execution, call, attempt, started, self._clock(), _told(failed))
+                else:
+                    if watched:
+                        watched.ends(execution, call, attempt, started, self._clock(), None)
+                    sink.report(self._outcome(call, attempt, started, {"value": value}))
+                    return
+                pause = self._pause(call.policy, attempt, failed)
+            if pause is None or self._far(call.policy, pause):
+                sink.report(self._ended(call, attempt, started, pause, failed))
+                return
+            await asyncio.sleep(pause)
+
+    def _cut_off(self, error: BaseException, call: Invoke, started: int) -> TimedOut | None:
+        """The error of an attempt that was cut off and counts."""
+        if self.cut is None or not isinstance(error, asyncio.CancelledError):
+            return None
+        task, failure = asyncio.current_task(), self.cut.failure(call, started, self._clock())
+        if task is None or not task.cancelling() or failure is None:
+            return None
+        task.uncancel()
+        return failure
+
+    def died(self, call: Invoke, error: BaseException | None) -> Fact:
+        """The outcome of a call whose task has ended without one."""
+        if error is None:
+            error = StepFailed("the call ended without an outcome; this is a defect of the runtime")
+        elif isinstance(error, asyncio.CancelledError):
+            error = failures.interrupted()
+        log.error("the call of %r ended without an outcome, which fails it", call.name, exc_info=error)
+        return self._outcome(call, call.attempt + 1, self._clock(), {"error": _told(error)})
+
+    def _refused(self, call: Invoke) -> CircuitOpen | None:
+        """The open circuit of the call's target."""
+        circuit = self._circuits.get((call.name, call.policy.target))
+        return None if circuit is None else circuit.refusal(call.name, self._clock())
+
+    def _far(self, policy: Policy, pause: float) -> bool:
+        """Whether a pause is waited for in the store rather than here."""
+        return policy.at_most_once or self.impatient or pause > seconds(policy.retry.in_process)
+
+    def _pause(self, policy: Policy, attempt: int, error: BaseException) -> float | None:
+        """Seconds until the next attempt; None when this outcome is final."""
+        if not _again(policy.retry, error, attempt):
+            return None
+        if self.cut is not None and isinstance(error, TimedOut):
+            return 0.0  # nothing is wrong over there: who comes next begins at once
+        try:
+            return policy.retry.pause(attempt, error, self._draw)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing
+            return policy.retry.pause(attempt, ConnectionError(), self._draw)
+
+    def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:
+        """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
+        if pause is None:
+            return self._outcome(call, attempt, started, {"error": _told(error)})
+        now = self._clock()
+        fact: Fact = {
+            "type": "retrying",
+            "op": call.op,
+            "name": call.name,
+            "at": now,
+            "n": attempt,
+            "until": now + int(pause * 1000) + 1,
+        }
+        if call.args:
+            fact["args"] = call.args
+        fact["error"] = _told(error)
+        return fact
+
+    def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
+        now = self._clock()
+        fact: Fact = {
+            "type": call.report,
+            "op": call.op,
+            "name": call.name,
+            "at": now,
+            "ms": max(0, now - started),
+        }
+        if attempt > 1:
+            fact["n"] = attempt
+        if call.args:
+            fact["args"] = call.args
+        if call.extra:
+            fact.update(call.extra)
+        fact.update(result)
+        return fact
+
+    async def _attempt(self, execution: str, call: Invoke, attempt: int) -> Any:
+        """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
+        policy = call.policy
+        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}"))
+        if policy.timeout is None and policy.breaker is None:
+            if call.threaded:
+                return self._plain(call, await self._run(call))
+            value: Any = call.call()
+            if type(value) is CoroutineType or isinstance(value, Awaitable):
+                value = await value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
+            return self._plain(call, value)
+        if policy.breaker is None:
+            return self._plain(call, await self._bounded(call, policy))
+        circuit = self._circuits.setdefault((call.name, policy.target), Circuit())
+        failed: BaseException | None = None
+        try:
+            return self._plain(call, await self._bounded(call, policy))
+        except BaseException as error:
+            failed = error
+            raise
+        finally:
+            if not isinstance(failed, asyncio.CancelledError):
+                circuit.note(policy.breaker, failed, self._clock())
+
+    async def _bounded(self, call: Invoke, policy: Policy) -> Any:
+        if policy.timeout is None or call.threaded:  # in a thread its time begins when it does
+            return await self._run(call)
+        scope = asyncio.timeout(seconds(policy.timeout))
+        try:
+            async with scope:
+                return await self._run(call)
+        except TimeoutError:
+            if scope.expired():
+                raise TimedOut(f"{call.name!r} took longer than {policy.timeout}") from None
+            raise
+
+    async def _run(self, call: Invoke) -> Any:
+        if call.threaded:
+            key = _current.get().idempotency_key
+            return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
+        value: object = call.call()
+        return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
+
+    def _plain(self, call: Invoke, value: Any) -> Any:
+        try:
+            return call.write(value, self._limit)
+        except InvalidInput as error:
+            raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
+
+
+def _again(retry: Retry, error: BaseException, attempt: int) -> bool:
+    try:
+        return retry.again(error, attempt)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the edge to user code: what can't say that it may be tried again is final
+        log.exception("the function that says whether to try again (Retry.when) failed, so the error is final")
+        return False
+
+
+def _told(error: BaseException) -> Fact:
+    """The error as the journal keeps it, also when the error itself can't be asked."""
+    try:
+        return failures.encode(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
+        kind = f"{type(error).__module__}.{type(error).__qualname__}"
+        return {"kind": kind, "message": f"an error whose text can't be read ({type(broken).__name__})"}

@@ -1,0 +1,78 @@
+"""Who waits in this process for a reply or an end. They are told at the commit that carries it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ..protocol.decider import Fact
+
+
+class Waiters:
+    """Futures of final entries and replies, for executions that end or answer in this process."""
+
+    def __init__(self) -> None:
+        self._ends: dict[str, set[asyncio.Future[Fact]]] = {}
+        self._replies: dict[tuple[str, str], set[asyncio.Future[Fact]]] = {}
+
+    def announce(self, id: str, function: str, notable: Sequence[Fact]) -> None:
+        """Tell who waits: the entry and the function's name."""
+        for fact in notable:
+            replies = fact["type"] == "reply"
+            waiters = self._replies.pop((id, fact["to"]), ()) if replies else self._ends.pop(id, ())
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(fact | {"function": function})
+
+    def end(self, id: str) -> asyncio.Future[Fact]:
+        """A future of the final entry, if the execution ends in this process."""
+        return _added(self._ends, id)
+
+    def reply(self, id: str, message: str) -> asyncio.Future[Fact]:
+        """A future of the reply to a message, if it is given in this process."""
+        return _added(self._replies, (id, message))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ends.values())) + sum(map(len, self._replies.values()))
+
+    def cancel(self) -> None:
+        for waiters in (*self._ends.values(), *self._replies.values()):
+            for waiter in waiters:
+                waiter.cancel()
+
+
+async def heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
+    """Wait until the waiter is done or the store tells of something. Whether the waiter is done."""
+    if told is None:
+        await asyncio.wait([waiter], timeout=timeout)
+        return waiter.done()
+    telling: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
+    either: list[asyncio.Future[Any]] = [waiter, telling]
+    try:
+        await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        telling.cancel()
+    told.clear()
+    return waiter.done()
+
+
+def outdated(waiter: asyncio.Future[Fact]) -> bool:
+    """Whether its answer, given before anybody asked, may hold no longer: a failed execution may have been retried
+    since, a stuck one resumed, here or by another process. The store knows."""
+    return waiter.cancelled() or (waiter.done() and waiter.result()["type"] in ("failed", "stuck"))
+
+
+def _added(waiters: dict[Any, set[asyncio.Future[Fact]]], key: Any) -> asyncio.Future[Fact]:
+    waiter: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
+    waiters.setdefault(key, set()).add(waiter)
+
+    def forget(done: asyncio.Future[Fact]) -> None:
+        left = waiters.get(key)
+        if left is not None:
+            left.discard(done)
+            if not left:
+                del waiters[key]
+
+    waiter.add_done_callback(forget)
+    return waiter

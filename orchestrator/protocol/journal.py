@@ -1,0 +1,113 @@
+"""What must be true of every journal, read entry by entry: one beginning, one result of each operation, one end."""
+
+from __future__ import annotations
+
+from ...state.codec import dumps
+from ...state.errors import InvalidInput
+from ...state.records import FINAL, Head
+from ..workflow.reopening import went_wrong
+from .decider import Fact
+
+RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
+"""Entries that are the one result of the operation they name."""
+ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
+"""Entries that appear once for each value of a field."""
+_BEGINS = frozenset({"start", "message", "checkpoint"})
+_BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
+"""What may stand in a journal before there is anything to go on with."""
+_OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", "completed", "callback", "skipped"})
+_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | FINAL
+
+
+class Journal:
+    """The journal of ``head``. ``wrong`` and ``remarks`` are sentences, ``children`` those that were ordered and
+    have not been heard of again."""
+
+    def __init__(self, head: Head) -> None:
+        self.wrong: list[str] = []
+        self.remarks: list[str] = []
+        self.children: list[str] = []
+        self.length = 0
+        self._head = head
+        self._begun = False
+        self._ending = ""  # type of the final entry, unless opened again
+        self._results: dict[str, tuple[int, bool]] = {}  # operation -> entry, whether it is an error
+        self._once: set[tuple[str, str]] = set()
+        self._denied: set[tuple[str, str]] = set()  # of ``_once``, what a retry asks for again
+        self._unknown: set[str] = set()
+        self._unread = False
+
+    def unreadable(self, number: int, why: str) -> None:
+        self.wrong.append(f"entry {number} can't be read: {why[:160]}")
+        self._unread = True
+
+    def take(self, number: int, fact: Fact) -> None:
+        """The next entry."""
+        kind = str(fact["type"])
+        if type(fact.get("at")) is not int:
+            self.wrong.append(f"entry {number} ({kind}) has no time")
+        if self._ending and kind not in ("retry", "sent"):
+            self.wrong.append(f"entry {number} ({kind}) follows the end ({self._ending})")
+        if kind not in _KNOWN:
+            if kind not in self._unknown:
+                self.remarks.append(f"entry {number} is of a type that this release does not know: {kind[:40]}")
+            self._unknown.add(kind)
+        elif kind in _BEGINS:
+            self._begun = True
+        elif kind not in _BEFORE and not self._begun:
+            self._begun = True  # said once
+            if not self._unread:
+                self.wrong.append(f"entry {number} ({kind}) comes before there was a start")
+        self._once_only(number, kind, fact)
+        self._follow(number, kind, fact)
+
+    def _once_only(self, number: int, kind: str, fact: Fact) -> None:
+        if kind in ONCE:
+            what = (kind, _text(fact.get(ONCE[kind], "")))
+            if what in self._once:
+                self.wrong.append(f"entry {number} is a second {kind} {what[1]}".rstrip())
+            self._once.add(what)
+
+    def _follow(self, number: int, kind: str, fact: Fact) -> None:
+        """What the entry changes for those after it."""
+        if kind in RESULTS:
+            op = _text(fact.get("op") or fact.get("id"))
+            if op in self._results:
+                self.wrong.append(f"entry {number} ({kind}) is a second result of operation {op}")
+            self._results[op] = number, "error" in fact or went_wrong(fact)
+        elif kind == "decided" and went_wrong(fact):
+            self._denied.add((kind, _text(fact.get("op", ""))))
+        if kind == "child":
+            self.children = [child for child in self.children if child != fact.get("id")]
+        elif kind == "ordered" and fact.get("kind") == "child" and not fact.get("detached"):
+            self.children.append(_text(fact.get("id")))
+        elif kind == "checkpoint":
+            self._once = {(what, which) for what, which in self._once if what != "decided"}
+            self._results.clear()
+            self.children.clear()
+        elif kind == "retry":
+            self._ending = ""
+            self._results = {op: found for op, found in self._results.items() if not found[1]}
+            self._once -= self._denied
+        elif kind in FINAL:
+            self._ending = kind
+
+    def end(self, length: int) -> None:
+        """There were ``length`` entries: they agree with the head."""
+        self.length = length
+        head = self._head
+        if length != head.length:
+            self.wrong.append(f"its head counts {head.length} entries, {length} are there")
+        elif (head.status in FINAL or self._ending) and head.status != self._ending and not self._unread:
+            last = f"ends with {self._ending}" if self._ending else "has no end"
+            self.wrong.append(f"it is {head.status}, but its journal {last}")
+
+
+def _text(value: object) -> str:
+    """A field that should be text, as something to compare by."""
+    if isinstance(value, str):
+        return value
+    try:
+        return dumps(value)
+    except InvalidInput:
+        return repr(value)
