@@ -70,7 +70,7 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
 
 async def tell_moved(store: Store) -> str:
     """Say when what was in the store belongs to another one: what is shown is as it was then. Where it is, or ""."""
-    from ..orchestrator.upkeep.moving import read_mark, refusal
+    from ..orchestrator.protocol.moved import read_mark, refusal
     from ..security.address import shown
     from .view.terminal import say
 

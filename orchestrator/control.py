@@ -23,8 +23,8 @@ from .governance import tokens
 from .governance.proving import prove
 from .protocol import keys
 from .protocol.decider import Fact
+from .protocol.moved import refuse_moved
 from .reading import Reading
-from .upkeep.moving import refuse_moved
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}

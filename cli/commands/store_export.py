@@ -91,8 +91,8 @@ class _Count:
 
 async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, before: str | None) -> Exported:
     from ... import __version__
+    from ...orchestrator.protocol.clock import present
     from ...orchestrator.upkeep.archive import export
-    from ...orchestrator.upkeep.moving import present
     from ..store_progress import progress
     from ..view.terminal import say
 

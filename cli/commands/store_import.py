@@ -67,8 +67,9 @@ def _opened(file: str) -> Generator[BinaryIO]:
 
 
 async def _import(dsn: str, stream: BinaryIO, patience: float) -> Imported:
+    from ...orchestrator.protocol.moved import refuse_moved
     from ...orchestrator.upkeep.archive import lines_of, load
-    from ...orchestrator.upkeep.moving import nobody, refuse_moved
+    from ...orchestrator.upkeep.moving import nobody
     from ..store_carrying import made
     from ..store_progress import progress
 

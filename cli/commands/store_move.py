@@ -59,7 +59,8 @@ def move_command(target: str | None, patience: str, back: bool, yes: bool, store
 
 
 async def _undo(dsn: str, *, finished: bool) -> Mark | None:
-    from ...orchestrator.upkeep.moving import read_mark, undo
+    from ...orchestrator.protocol.moved import read_mark
+    from ...orchestrator.upkeep.moving import undo
 
     async with reach.opened(dsn) as store:
         mark = await read_mark(store)
@@ -70,7 +71,8 @@ async def _undo(dsn: str, *, finished: bool) -> Mark | None:
 
 
 async def _move(dsn: str, target: str, patience: float) -> Moved:
-    from ...orchestrator.upkeep.moving import NOTICE, move
+    from ...orchestrator.protocol.moved import NOTICE
+    from ...orchestrator.upkeep.moving import move
     from ..store_carrying import made
     from ..store_progress import progress
 

@@ -79,7 +79,7 @@ def prune_command(
 
 
 async def _prune(dsn: str, plan: Plan, *, dry_run: bool, ask: bool) -> Pruned:
-    from ...orchestrator.upkeep.moving import present
+    from ...orchestrator.protocol.clock import present
 
     async with reach.opened(dsn) as store:
         now = await present(store)

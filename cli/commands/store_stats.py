@@ -59,7 +59,7 @@ def stats_command(store: str, as_json: bool) -> None:
 
 
 async def _stats(dsn: str) -> dict[str, Any]:
-    from ...orchestrator.upkeep.moving import present
+    from ...orchestrator.protocol.clock import present
     from ...security.address import shown
     from ..store_progress import progress
 
@@ -89,7 +89,7 @@ async def _stats(dsn: str) -> dict[str, Any]:
 
 
 async def _count(store: Store, report: Report) -> Tally:
-    from ...orchestrator.upkeep.moving import present
+    from ...orchestrator.protocol.clock import present
 
     tally, cursor = Tally(), None
     now = await present(store)

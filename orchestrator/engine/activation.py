@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ...state.records import FINAL, Appended, Head, Mail
@@ -20,12 +19,10 @@ from ..errors.attributes import storable
 from ..protocol.decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .deadlines import Deadlines
 from .effects import Effects
+from .hosts import Host
 from .mailbox import Letter, Mailbox
 from .offering import Offering
 from .transition import Commit, Told, Transition, change_of, child_post, hand_over, merge, reopening, stuck, told
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 log = logging.getLogger("overwinter")
 
@@ -42,7 +39,7 @@ class Activation:
         "timer", "unread", "version", "withheld",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, head: Head, decider: Decider) -> None:
+    def __init__(self, engine: Host[Activation], head: Head, decider: Decider) -> None:
         self.engine = engine
         self.id = head.id
         self.function = head.function

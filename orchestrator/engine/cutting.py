@@ -8,18 +8,10 @@ everywhere else: it is begun again, or in doubt.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...state.errors import TimedOut
 from ..protocol.decider import Invoke
-
-if TYPE_CHECKING:
-    from .activation import Activation
-
-SETTLE = 2.0
-"""Seconds that calls get to be cut off and their ends to be recorded, at most."""
 
 
 class Cut(NamedTuple):
@@ -33,15 +25,3 @@ class Cut(NamedTuple):
         if call.policy.at_most_once or started > self.since:
             return None
         return TimedOut(f"{call.name!r} was cut off after {(now - started) / 1000:.0f} s: {self.told}")
-
-
-async def cut_off(active: Sequence[Activation]) -> None:
-    """Cancel all running calls and wait, not for long, until those that count are recorded; what does not end by that
-    is left as it is."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + SETTLE
-    tasks = [task for activation in active for task in activation.effects.cut()]
-    if tasks:
-        await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
-    while any(activation.unsettled() for activation in active) and loop.time() < until:  # noqa: ASYNC110
-        await asyncio.sleep(0.005)  # no event tells of it

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ...state.codec import dumps, loads
 from ...state.errors import (
@@ -26,20 +26,17 @@ from ...state.errors import (
     StoreUnavailable,
     UnknownFunction,
 )
-from ...state.records import FINAL, Answer, Filter, Head, NewExecution, NewMail
+from ...state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
+from ...state.store import Store
 from ...state.whole import GAP
 from ..errors import failures
 from ..protocol import keeping, keys, shared
 from ..protocol.catalogue import kind_of
-from ..protocol.decider import Access, Fact, Post, Spawn
+from ..protocol.decider import Access, Fact, Function, Post, Spawn
 from ..protocol.entries import ROOM, check_size, decode_all, encode
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
-from .activation import Activation
 from .transition import child_post
-
-if TYPE_CHECKING:
-    from .engine import Engine
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
@@ -64,13 +61,41 @@ def mail_of(fact: Fact, key: str, *, lane: int) -> NewMail:
     return NewMail(key, lane, fact["at"], text, blobs)
 
 
+class Sending(Protocol):
+    """The execution that sends: an activation."""
+
+    id: str
+    parent: str | None
+    settling: list[Post] | None
+
+    def report(self, fact: Fact) -> None:
+        """What has come of it."""
+        ...
+
+
+class Office(Protocol):
+    """Where it is sent from: an engine."""
+
+    store: Store
+    functions: Mapping[str, Function]
+
+    @property
+    def clock(self) -> Callable[[], int]: ...
+    async def post(
+        self, id: str, mail: NewMail | None, *, create: NewExecution | None = None, by: str = ""
+    ) -> Accepted: ...
+    async def fill(self, id: str, facts: list[Fact]) -> None:
+        """Put the blobs of an execution's facts in place."""
+        ...
+
+
 class Delivery:
     """Sends for the activations of one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Office) -> None:
         self._engine = engine
 
-    async def deliver(self, activation: Activation, effect: Spawn | Post | Access) -> None:
+    async def deliver(self, activation: Sending, effect: Spawn | Post | Access) -> None:
         if isinstance(effect, Spawn):
             await self._spawn(activation, effect)
         elif isinstance(effect, Post):
@@ -78,7 +103,7 @@ class Delivery:
         else:
             await self._access(activation, effect)
 
-    async def _spawn(self, activation: Activation, effect: Spawn) -> None:
+    async def _spawn(self, activation: Sending, effect: Spawn) -> None:
         engine, parent = self._engine, None if effect.detached else activation.id
         try:
             if effect.depth >= NESTED:
@@ -123,12 +148,12 @@ class Delivery:
             )
         return kind
 
-    async def _post(self, activation: Activation, effect: Post) -> None:
+    async def _post(self, activation: Sending, effect: Post) -> None:
         mail = mail_of(effect.fact, effect.key, lane=0)
         await self.patiently(partial(self._engine.post, effect.id, mail, by=activation.id), activation.id)
         activation.report({"type": "sent", "op": effect.op, "at": self._engine.clock()})
 
-    async def _access(self, activation: Activation, effect: Access) -> None:
+    async def _access(self, activation: Sending, effect: Access) -> None:
         started = self._engine.clock()
         fact: Fact = {"type": "step", "op": effect.op, "name": effect.name}
         if effect.args:
@@ -171,7 +196,7 @@ class Delivery:
                 log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
                 await asyncio.sleep(pause)
 
-    async def bring(self, activation: Activation, op: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def bring(self, activation: Sending, op: str, work: Callable[[], Awaitable[None]]) -> None:
         """Bring mail, or the blob of one; the activation goes on then."""
         await self.patiently(work, activation.id)
         activation.report({"type": "fetched", "op": op})
@@ -202,7 +227,7 @@ class Delivery:
             texts += more
         return texts
 
-    async def finish_outbox(self, activation: Activation, head: Head) -> None:
+    async def finish_outbox(self, activation: Sending, head: Head) -> None:
         """An execution ended and the process died before children and parent were told: tell them again.
 
         Whether one that is being opened again had told of its failure can't be seen; what was told twice arrives once.
@@ -221,7 +246,7 @@ class Delivery:
         for post in posts:
             await self._post(activation, post)
 
-    async def end_children(self, activation: Activation) -> None:
+    async def end_children(self, activation: Sending) -> None:
         """Terminate what an execution that was terminated has left running."""
         for child in await self.open_children(activation.id):
             await self._stop_child(child, activation.id, "terminated")

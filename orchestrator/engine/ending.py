@@ -4,7 +4,23 @@ period is over, or until somebody is in a hurry."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
+from typing import Protocol
+
+from .effects import Effects
+
+SETTLE = 2.0
+"""Seconds that calls get to be cut off and their ends to be recorded, at most."""
+
+
+class Running(Protocol):
+    """An execution that has calls under way: an activation."""
+
+    effects: Effects
+
+    def unsettled(self) -> bool:
+        """Whether something that was told is still to be recorded."""
+        ...
 
 
 class Ending:
@@ -32,3 +48,15 @@ class Ending:
                     await self._changed.wait()
             except TimeoutError:
                 return
+
+
+async def cut_off(active: Sequence[Running]) -> None:
+    """Cancel all running calls and wait, not for long, until those that count are recorded; what does not end by that
+    is left as it is."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + SETTLE
+    tasks = [task for activation in active for task in activation.effects.cut()]
+    if tasks:
+        await asyncio.wait(tasks, timeout=max(0.0, until - loop.time()))
+    while any(activation.unsettled() for activation in active) and loop.time() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.005)  # no event tells of it

@@ -29,16 +29,16 @@ from ..protocol.clock import SharedClock, wall_clock
 from ..protocol.decider import Effect, Fact, Function, Invoke
 from ..protocol.entries import decode_all, resolve
 from ..protocol.keeping import lacks
+from ..protocol.moved import refuse_moved
 from ..protocol.stuck import damaged
-from ..upkeep.moving import refuse_moved
 from ..upkeep.tidying import keep_tidy
 from ..usercode.threads import Threads
 from .activation import Activation
 from .cache import Cache
 from .causes import Causes
-from .cutting import Cut, cut_off
+from .cutting import Cut
 from .delivery import Delivery
-from .ending import Ending
+from .ending import Ending, cut_off
 from .health import Health
 from .leases import Leases
 from .performing import Performer
@@ -117,7 +117,7 @@ class Engine:
         for work in (
             self.leases.keep_alive(),
             self.sweeper.keep_on(),
-            keep_tidy(self),
+            keep_tidy(self.store, self.settings.retention, self.clock),
             announce(self.store, self.functions),
         ):
             self.spawn(work)

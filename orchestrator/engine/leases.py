@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...state.errors import StoreError, StoreLost, StoreMoved, StoreUnavailable
 from ...state.quantities import milliseconds
 from ...state.records import Change, Head
 from ..protocol.decider import Fact
-from ..upkeep.moving import NOTICE, refuse_moved
-
-if TYPE_CHECKING:
-    from .activation import Activation
-    from .engine import Engine
+from ..protocol.moved import NOTICE, refuse_moved
+from .activation import Activation
+from .hosts import Holder
 
 log = logging.getLogger("overwinter")
 
@@ -23,7 +20,7 @@ log = logging.getLogger("overwinter")
 class Leases:
     """Those of one engine. ``beaten`` is when they were last renewed."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Holder[Activation]) -> None:
         self._engine = engine
         self.beaten = 0
         self.unheard: dict[str, list[Fact]] = {}  # for the next activation of an execution that is being taken up

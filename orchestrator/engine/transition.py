@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ...state.codec import clean
 from ...state.errors import PayloadTooLarge
@@ -13,9 +13,7 @@ from ..errors import failures
 from ..protocol import keys
 from ..protocol.decider import Decision, Fact, Post
 from ..protocol.entries import encode
-
-if TYPE_CHECKING:
-    from .activation import Activation
+from .mailbox import Mailbox
 
 COMMIT_LIMIT = 1024 * 1024
 """Bytes after which a commit takes in no further fact. One fact may still be a blob of the largest size."""
@@ -91,7 +89,34 @@ def _without_repetition(fact: Fact) -> Fact:
     return {key: value for key, value in fact.items() if key != "value"}
 
 
-def change_of(activation: Activation, decision: Decision, carried: Transition, *, release: bool) -> Change:
+class Signing(Protocol):
+    """The process that commits: an engine."""
+
+    owner: str
+
+    def token(self) -> str:
+        """What names this commit among all."""
+        ...
+
+
+class Committing(Protocol):
+    """The execution that is committed: an activation. All but ``now`` is as its last commit left it."""
+
+    id: str
+    version: int
+    nudged: bool
+    paused: bool
+    base: int
+    note: str
+    state: str
+    mailbox: Mailbox
+
+    @property
+    def engine(self) -> Signing: ...
+    def now(self) -> int: ...
+
+
+def change_of(activation: Committing, decision: Decision, carried: Transition, *, release: bool) -> Change:
     """The append that makes a decision durable, with all that the transition carries."""
     status = decision.status if release or decision.status in FINAL else "running"
     engine, note = activation.engine, decision.note or activation.note

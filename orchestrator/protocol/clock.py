@@ -53,3 +53,9 @@ class SharedClock:
         if abs(ahead - self._ahead) > error:
             self._ahead = ahead
         self.margin = min(2 * error, MOST)  # this one's error and as much of another's
+
+
+async def present(store: Store) -> int:
+    """The time of a store's processes, in ms: the one they agree on, or this machine's."""
+    told = await store.time()
+    return wall_clock() if told is None else told

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ...state.records import FINAL, Head
-from ..workflow.reopening import went_wrong
 from .decider import Fact
 
 RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
@@ -111,3 +110,15 @@ def _text(value: object) -> str:
         return dumps(value)
     except InvalidInput:
         return repr(value)
+
+
+def went_wrong(entry: Fact) -> bool:
+    """Whether what became of an operation is a failure, so that a retry opens it again."""
+    kind = entry["type"]
+    if kind == "timer":
+        return bool(entry.get("kind") != "sleep")
+    if kind == "decided":
+        return entry.get("approved") is not True
+    if kind == "child":
+        return bool(entry.get("status", "failed") != "completed")
+    return kind in ("step", "callback") and "error" in entry

@@ -21,10 +21,12 @@ from ...state.records import EVERYTHING, FINAL, STATUSES, Filter, Head
 from ...state.store import Store
 from ...state.whole import GAP
 from ..errors.attributes import cut
+from ..protocol.clock import present
 from ..protocol.decider import Fact
 from ..protocol.entries import decode
 from ..protocol.journal import Journal
-from .moving import present, read_mark, refusal, together
+from ..protocol.moved import read_mark, refusal
+from .moving import together
 
 WRONG, REMARK = "wrong", "remark"
 PAGE = 500

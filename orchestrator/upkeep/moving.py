@@ -1,12 +1,9 @@
 """A whole store goes to another one, with everything that is under way, and goes on there where it left off.
 
 The source is marked before anything is copied and stays marked; who opens it later is refused and told where to go
-(``refuse_moved``). The target is marked while it is being filled, so that nobody begins on a part. A move that was
+(``protocol.moved``). The target is marked while it is being filled, so that nobody begins on a part. A move that was
 interrupted, at whatever moment, is finished by doing it again: what has been copied is recognised as the same, what
 differs is an error that names it. Nothing is removed from the source.
-
-The mark is one key-value entry: scope ``overwinter.store``, key ``moved``, value ``{"state", "to" or "from", "at"}``
-with the state ``moving`` or ``moved`` in the source and ``arriving`` in the target.
 """
 
 from __future__ import annotations
@@ -17,22 +14,18 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ...security.address import shown
-from ...state.codec import dumps, loads
-from ...state.errors import Conflict, EtagMismatch, InvalidInput, StoreCorrupt, StoreError, StoreMoved, StoreUnavailable
+from ...state.codec import dumps
+from ...state.errors import Conflict, EtagMismatch, InvalidInput, StoreCorrupt, StoreError, StoreUnavailable
+from ...state.ids import RESERVED
 from ...state.records import EVERYTHING, Dump, Head, unleased
-from ...state.store import PROBE, Store
-from ..engine import trials
-from ..protocol import catalogue
-from ..protocol.clock import wall_clock
+from ...state.store import Store
+from ..protocol.clock import present
+from ..protocol.moved import KEY, SCOPE, Mark, read_mark, refusal
 
 T = TypeVar("T")
-SCOPE = "overwinter.store"
-KEY = "moved"
-PASSING = frozenset({SCOPE, PROBE, catalogue.SCOPE, trials.SCOPE})
+PASSING = RESERVED
 """Scopes that say something of one store; they are not carried to another."""
 
-NOTICE = 6.0
-"""Seconds within which a process that is idle, and that a store may not show, looks for the mark and stops."""
 ALL_KEYS = 1 << 30
 _TOGETHER = 16  # executions that are copied at the same time …
 _ENTRIES = 2000  # … unless they have more journal entries than this
@@ -41,15 +34,6 @@ _NAMED = 10
 
 Report = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is (0: unknown)."""
-
-
-class Mark(NamedTuple):
-    """What a store says of a move. ``other`` is the DSN at its other end, without secrets."""
-
-    state: str  # "moving", "moved" or "arriving"
-    other: str
-    at: int
-    etag: str
 
 
 class Moved(NamedTuple):
@@ -66,12 +50,6 @@ def silent(what: str, done: int, total: int) -> None:
     """A report that nobody reads."""
 
 
-async def present(store: Store) -> int:
-    """The time of a store's processes, in ms: the one they agree on, or this machine's."""
-    told = await store.time()
-    return wall_clock() if told is None else told
-
-
 async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
     """All at the same time. The first error is raised when all have ended, so that nothing runs on behind it."""
     results = await asyncio.gather(*works, return_exceptions=True)
@@ -82,47 +60,6 @@ async def together(works: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 # -- the mark ----------------------------------------------------------------------------------------
-
-
-async def read_mark(store: Store) -> Mark | None:
-    """What the store says of a move; None when it has never been part of one."""
-    stored = await store.get(SCOPE, KEY)
-    if stored is None:
-        return None
-    try:
-        value = loads(stored.value)
-        other = value["from"] if value["state"] == "arriving" else value["to"]
-        return Mark(str(value["state"]), str(other), int(value["at"]), stored.etag)
-    except (ValueError, TypeError, KeyError):
-        raise StoreCorrupt(
-            f"{shown(store.dsn)} holds a mark of a move that can't be read: {stored.value[:80]!r}"
-        ) from None
-
-
-async def refuse_moved(store: Store) -> None:
-    """Raise StoreMoved when the store's executions belong to another store, naming it. One read.
-
-    A process asks after it has registered (``beat``), so that a move that begins at that moment sees the process,
-    or the process sees the move.
-    """
-    mark = await read_mark(store)
-    if mark is not None:
-        raise StoreMoved(refusal(shown(store.dsn), mark))
-
-
-def refusal(here: str, mark: Mark) -> str:
-    """Why the store ``here`` may not be served, and what to do."""
-    if mark.state == "moved":
-        return f"what was in {here} has moved to {mark.other}; use that store"
-    if mark.state == "moving":
-        return (
-            f"{here} is being moved to {mark.other}; use that store when it is done. If the move was interrupted, do "
-            f"it again (overwinter store move) or give it up (overwinter store move --undo)"
-        )
-    return (
-        f"{here} holds an unfinished copy of {mark.other}; wait until the move is done. If it was interrupted, "
-        f"do it again (overwinter store move), or remove this copy"
-    )
 
 
 async def undo(source: Store, *, finished: bool = False) -> Mark | None:

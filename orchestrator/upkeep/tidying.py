@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from ...state.errors import EtagMismatch, StoreError
-from ...state.quantities import milliseconds
+from ...state.quantities import Duration, milliseconds
 from ...state.records import FINAL
+from ...state.store import Store
 from .retention import prune
-
-if TYPE_CHECKING:
-    from ..engine.engine import Engine
 
 log = logging.getLogger("overwinter")
 SCOPE, KEY = "overwinter.store", "pruned"
@@ -24,21 +22,18 @@ HOUR = 3_600_000
 LOOK_EVERY = 60.0
 
 
-async def keep_tidy(engine: Engine) -> None:
-    """Look every minute whether it is time, and never end. Does nothing without ``Settings.retention``."""
-    while engine.settings.retention is not None:
+async def keep_tidy(store: Store, retention: Duration | None, clock: Callable[[], int]) -> None:
+    """Look every minute whether it is time, and never end. Does nothing without a retention."""
+    while retention is not None:
         await asyncio.sleep(LOOK_EVERY)
         try:
-            await tidy(engine)
+            await tidy(store, retention, clock())
         except StoreError as error:
             log.warning("what is over could not be removed: %s", error)
 
 
-async def tidy(engine: Engine) -> int:
+async def tidy(store: Store, retention: Duration, now: int) -> int:
     """Remove what has ended longer ago than the retention, if nobody did so within the hour. Returns how many."""
-    if engine.settings.retention is None:
-        return 0
-    store, now = engine.store, engine.clock()
     last = await store.get(SCOPE, KEY)
     if last is not None and now - int(last.value) < HOUR:
         return 0
@@ -47,6 +42,6 @@ async def tidy(engine: Engine) -> int:
     except EtagMismatch:
         return 0  # another process was quicker
     gone = 0
-    while taken := await prune(store, milliseconds(engine.settings.retention), FINAL, now):
+    while taken := await prune(store, milliseconds(retention), FINAL, now):
         gone += taken
     return gone

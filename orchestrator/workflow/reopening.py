@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..protocol.decider import Fact
+from ..protocol.journal import went_wrong
 
 
 class Journal(NamedTuple):
@@ -90,15 +91,3 @@ def _again(
             again.add(op)
             begun = min(begun, index)
     return again | open_children, begun
-
-
-def went_wrong(entry: Fact) -> bool:
-    """Whether what became of an operation is a failure, so that a retry opens it again."""
-    kind = entry["type"]
-    if kind == "timer":
-        return bool(entry.get("kind") != "sleep")
-    if kind == "decided":
-        return entry.get("approved") is not True
-    if kind == "child":
-        return bool(entry.get("status", "failed") != "completed")
-    return kind in ("step", "callback") and "error" in entry

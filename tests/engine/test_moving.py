@@ -16,10 +16,11 @@ import pytest
 from overwinter import Agent, Context, Runtime, workflow
 from overwinter.orchestrator.engine.delivery import mail_of
 from overwinter.orchestrator.protocol.clock import wall_clock
+from overwinter.orchestrator.protocol.moved import read_mark, refuse_moved
 from overwinter.orchestrator.protocol.shared import place_of
 from overwinter.orchestrator.upkeep import moving
 from overwinter.orchestrator.upkeep.archive import export, lines_of, load
-from overwinter.orchestrator.upkeep.moving import copy_values, move, nobody, read_mark, refuse_moved, undo
+from overwinter.orchestrator.upkeep.moving import copy_values, move, nobody, undo
 from overwinter.state.errors import Conflict, InvalidInput, StoreCorrupt, StoreError, StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store

@@ -14,10 +14,11 @@ import pytest
 from overwinter import Context, Runtime, workflow
 from overwinter.orchestrator.engine import trials
 from overwinter.orchestrator.protocol import catalogue
+from overwinter.orchestrator.protocol.moved import refuse_moved
 from overwinter.orchestrator.protocol.shared import PLACE, place_of, scope_of
 from overwinter.orchestrator.upkeep import moving, tidying
 from overwinter.orchestrator.upkeep.archive import export, load
-from overwinter.orchestrator.upkeep.moving import PASSING, move, refuse_moved
+from overwinter.orchestrator.upkeep.moving import PASSING, move
 from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 from overwinter.state.ids import RESERVED, check_id
