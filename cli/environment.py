@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..security.address import shown
-from .options import read_secrets
-from .view.again import GIVEN
+from .again import GIVEN
+from .secret_files import read_secrets
 
 if TYPE_CHECKING:
     from dotenv.parser import Original

@@ -18,7 +18,8 @@ import click
 from ..security.redaction import redacted
 from ..state.errors import OverwinterError
 from . import exits
-from .options import AS_JSON, DEBUG, debug_option, read_secrets
+from .options import AS_JSON, DEBUG, debug_option
+from .secret_files import read_secrets
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
@@ -126,7 +127,7 @@ class Commands(click.Group):
 
 def complain(error: OverwinterError, *, as_json: bool) -> None:
     """The error on stderr: a sentence and advice, or ``{"error": {kind, message, advice, code}}``."""
-    from .view.again import again
+    from .again import again
     from .view.text import clean_lines, json_text
 
     message, advice = again(redacted(str(error) or type(error).__name__)), again(exits.advice(error))

@@ -1,20 +1,16 @@
-"""Options that mean the same in every command, secrets that come as files, and the completion of ids and files."""
+"""Options that mean the same in every command, and the completion of ids and files."""
 
 from __future__ import annotations
 
 import functools
-import os
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from ..state.quantities import seconds
-from .exits import USAGE, Exit
-from .view.again import GIVEN, GIVEN_URL
+from .again import GIVEN, GIVEN_URL
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -223,23 +219,6 @@ def load_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in LOAD_OPTIONS:
         made = option(made)
     return made
-
-
-def read_secrets() -> None:
-    """Each file in the folder OVERWINTER_SECRETS becomes the environment variable of its name, unless that is set:
-    ``overwinter-token`` OVERWINTER_TOKEN, ``openai-api-key`` OPENAI_API_KEY. That is how OpenFaaS, Docker and mounted
-    Secrets hand them over. Raises Exit when the folder can't be read."""
-    folder = os.environ.get("OVERWINTER_SECRETS")
-    if not folder:
-        return
-    try:
-        for path in sorted(Path(folder).iterdir()):
-            name = path.name.upper().replace("-", "_")
-            if re.fullmatch(r"[A-Z][A-Z0-9_]*", name) and path.is_file():
-                os.environ.setdefault(name, path.read_text("utf-8").rstrip("\r\n"))
-    except (OSError, UnicodeDecodeError) as error:
-        advice = "OVERWINTER_SECRETS names a folder with one readable text file for each secret."
-        raise Exit(f"the secrets can't be read: {error}", code=USAGE, advice=advice) from None
 
 
 def complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -95,7 +95,7 @@ async def here(agent: str, file: str, session: str, dsn: str) -> AsyncGenerator[
     from ..functions.http.schemas import input_schema
     from ..functions.invocation.loading import functions_of, kind_of, load, sound
     from ..orchestrator.runtime import Runtime
-    from .view.serving import model
+    from .announcing import model
 
     functions = sound(functions_of(load(Path(file))))
     agents = [name for name, function in functions.items() if kind_of(function) == "agent"]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING
 import click
 
 from .address import listen
+from .again import GIVEN
 from .environment import NAME, environment, present
 from .standin import stand_in
-from .view.again import GIVEN
 from .view.terminal import say
 
 if TYPE_CHECKING:
-    from .commands.dev import Place
+    from .place import Place
 
 GRACE = 20.0
 """Seconds that a serving process gets to hand over before it is killed."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ..functions.http.late import Late
     from ..functions.http.limits import Measured
     from ..orchestrator.runtime import Runtime
-    from .commands.dev import Place
+    from .place import Place
 
 FOR_REQUESTS = 5
 """Seconds that open requests get to end before they are cut, at most; in a short grace period a third of it."""
@@ -67,7 +67,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.door import Door
     from ..orchestrator.runtime import Runtime
     from ..state.quantities import seconds
-    from .view.serving import announce
+    from .announcing import announce
 
     functions = await _loaded(place, listening)
     if functions is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..security.redaction import redact_logs
 from ..state.quantities import span
-from .view.again import again
+from .again import again
 from .view.lines import complaint, places
 from .view.story import quoted
 from .view.terminal import say

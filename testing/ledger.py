@@ -13,16 +13,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ..orchestrator.protocol.decider import Fact, Invoke
+from ..orchestrator.protocol.journal import Rules
 from ..state.codec import dumps, loads
 from ..state.memory import MemoryStore
 from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
 from .clock import VirtualLoop
 
 HEAD_LIMIT = 64 * 1024
-RESULTS = frozenset({"step", "model", "tool", "child", "timer", "callback"})
-"""Entries that are the one result of the operation they name."""
-ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
-"""Entries that appear once for each value of a field."""
 
 
 class Book:
@@ -31,12 +28,9 @@ class Book:
     def __init__(self) -> None:
         self.journal: list[str] = []
         self.holder: str | None = None
-        self.recorded: dict[str, Fact] = {}  # operation -> its result, since the last checkpoint
-        self.once: set[tuple[str, object]] = set()
-        self.children: dict[str, str] = {}  # ids that `ordered` entries name -> the last operation that did
-        self.ending = ""  # type of the final entry, unless opened again
+        self.rules = Rules()
+        self.read = 0  # entries that the rules have been asked about
         self.invoked: dict[tuple[str, int], int] = {}  # (operation, attempt) -> how often
-        self.begun: set[tuple[str, int]] = set()
         self.came: dict[int, tuple[int, Fact]] = {}  # mail from outside that waits: when it was durable, and what
 
 
@@ -143,7 +137,7 @@ class Ledger(MemoryStore):
             if fact["type"] in ("event", "decided", "callback", "beat"):
                 self.book(id).came[head.arrivals] = max(_true_time(), mail.at), fact
         parent = create.parent if before is None and create is not None else None
-        if parent is not None and id not in self.book(parent).children:
+        if parent is not None and id not in self.book(parent).rules.ordered:
             self._broken(id, f"was started before {parent} had recorded that it orders it")
 
     # -- append --------------------------------------------------------------------------------------
@@ -176,8 +170,8 @@ class Ledger(MemoryStore):
         for entry in entries:
             self._check_entry(id, book, entry)
         head = self._executions[id].head
-        if (change.status in FINAL or book.ending) and change.status != book.ending:
-            self._broken(id, f"the status is {change.status}, the journal ends with {book.ending or 'no end'}")
+        if (change.status in FINAL or book.rules.ending) and change.status != book.rules.ending:
+            self._broken(id, f"the status is {change.status}, the journal ends with {book.rules.ending or 'no end'}")
         if head.length != len(book.journal):
             self._broken(id, f"the head counts {head.length} entries, {len(book.journal)} were appended")
         size = len(dumps(head))
@@ -198,34 +192,13 @@ class Ledger(MemoryStore):
                     self._broken(id, f"the timer of {timer['op']} fired though mail came in time: {dumps(fact)[:200]}")
 
     def _check_entry(self, id: str, book: Book, entry: Fact) -> None:
-        kind = entry["type"]
-        if book.ending and kind not in ("retry", "sent"):
-            self._broken(id, f"a {kind} entry follows the final {book.ending}")
-        if kind in ONCE:
-            what = (kind, entry.get(ONCE[kind], ""))
-            if what in book.once:
-                self._broken(id, f"a second {kind} entry {what[1]}")
-            book.once.add(what)
-        if kind in RESULTS:
-            op = str(entry.get("op") or book.children.get(str(entry["id"]), entry["id"]))
-            if op in book.recorded:
-                self._broken(id, f"operation {op} has a second result: {dumps(entry)[:200]}")
-            book.recorded[op] = entry
-        elif kind == "ordered":
-            book.children[str(entry.get("id"))] = str(entry["op"])
-        elif kind == "begun":
-            book.begun.add((entry["op"], entry["n"]))
-        elif kind == "checkpoint":
-            book.once = {(what, which) for what, which in book.once if what != "decided"}
-            book.recorded.clear()
-            book.begun.clear()
+        book.read += 1
+        said = len(book.rules.wrong)
+        book.rules.take(book.read, entry)
+        for what in book.rules.wrong[said:]:
+            self._broken(id, f"{what}: {dumps(entry)[:200]}")
+        if entry["type"] in ("checkpoint", "retry"):
             book.invoked.clear()
-        elif kind == "retry":
-            book.ending = ""
-            book.recorded = {op: fact for op, fact in book.recorded.items() if _went_well(fact)}
-            book.invoked.clear()
-        elif kind in FINAL:
-            book.ending = kind
 
     # -- calls ---------------------------------------------------------------------------------------
 
@@ -235,7 +208,7 @@ class Ledger(MemoryStore):
         if head.owner != owner or version < head.version:
             self.astray += 1
             return
-        if call.op in book.recorded:
+        if book.rules.holds(call.op):
             self._broken(id, f"operation {call.op} ({call.name}) is run again though its result is recorded")
         made = book.invoked.get((call.op, call.attempt), 0)
         book.invoked[call.op, call.attempt] = made + 1
@@ -266,10 +239,6 @@ def _precedes(fact: Fact, timer: Fact) -> bool:
     if fact["type"] == "event":
         return timer.get("kind") == "event" and timer.get("name") == fact["name"]
     return bool(fact["op"] == timer["op"])
-
-
-def _went_well(result: Fact) -> bool:
-    return "error" not in result and result.get("status", "completed") == "completed"
 
 
 def _waits(change: Change) -> bool:

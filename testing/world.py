@@ -253,7 +253,7 @@ class World:
         """Wait for the reply to a message."""
 
         def look() -> bool | None:
-            replied = ("reply", message) in self.ledger.book(execution).once
+            replied = self.ledger.book(execution).rules.has("reply", message)
             head = self.ledger.head_now(execution)
             over = head is not None and head.status in (*FINAL, "stuck")
             return True if replied or over else None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -15,26 +15,9 @@ from .. import reach
 from ..door import Bounds, door_options
 from ..environment import env_file_option, tell_environment
 from ..options import Load, duration_option, file_argument, load_options, store_option
+from ..place import Place
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Place(NamedTuple):
-    """Where and from what to serve. ``fd`` is a socket handed over by a watching parent."""
-
-    file: str
-    host: str
-    port: int
-    store: str
-    token: str
-    fd: int | None = None
-    again: bool = False  # a reload: say less
-    load: Load = Load(1000, 32, "15s", None)
-    delivery_token: str = ""
-    wait: str = "60s"  # the longest time that a request is held open
-    bounds: Bounds = Bounds()
-    desk: bool = False  # a person looks on: say what happens, and stand in for a file that does not load
-    quiet: bool = False
 
 
 def _address_options(command: Command) -> Command:

@@ -18,7 +18,8 @@ from ..exits import USAGE, Exit
 from ..options import duration_option, json_option, store_option
 
 if TYPE_CHECKING:
-    from ...orchestrator.upkeep.moving import Mark, Moved
+    from ...orchestrator.protocol.moved import Mark
+    from ...orchestrator.upkeep.moving import Moved
 
 JSON = "--json: {from, to, executions, copied, same, values, before}; {from, to, undone} with --undo"
 

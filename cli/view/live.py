@@ -13,7 +13,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from ...state.records import Head
-from .again import again
+from ..again import again
 from .lines import Columns, line
 from .moments import coarse, now
 from .story import STATUS_STYLES, quoted, summary, title

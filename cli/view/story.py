@@ -11,7 +11,7 @@ from rich.text import Text
 from ...orchestrator.protocol.stuck import REASONS, reason
 from ...state.quantities import span
 from ...state.records import FINAL, Head
-from .again import again
+from ..again import again
 from .condense import Gap, condense
 from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock

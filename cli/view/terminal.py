@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...security.redaction import redacted
-from .again import again
+from ..again import again
 from .text import JSON, clean_lines, json_text
 
 if TYPE_CHECKING:

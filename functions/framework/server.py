@@ -42,7 +42,7 @@ from ..messages.message import (
 )
 from ..messages.problem import Raised, Refused, answered, settle, status_of
 from .process_runtime import ProcessRuntime
-from .target import is_request
+from .request import is_request
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -221,22 +221,21 @@ class Server:
         asked for before, so it may be there."""
         wait = preference(asked.headers).wait
         left = self.keep_open if wait is None else min(self.keep_open, wait)
-        pause = 0.05
+        look = partial(result_of, runtime, taken.execution)
+        if taken.message:
+            look = partial(reply_to, runtime, taken.execution, taken.message)
+        within = 0.0 if again else min(left, 0.1)  # 0 looks once, however long that takes
         while left > 0 or again:
-            again, pause = False, min(left, 1.0, pause * 2)
-            if taken.message:
-                look = reply_to(runtime, taken.execution, taken.message, pause)
-            else:
-                look = result_of(runtime, taken.execution, pause)
-            settled = await settle(look)
-            if settled.error is not None and not self._process.stopping:
-                raise settled.error
-            gone = self._process.stopping or wait is None
-            if settled.value is not None or (gone and not runtime.engine.works_for(taken.execution)):
-                return settled.value
+            settled = await settle(look(within))
             if settled.error is not None:
-                return None  # the store has been closed; what was taken is durable in it
-            left -= pause
+                if self._process.stopping:
+                    return None  # the store has been closed; what was taken is durable in it
+                raise settled.error
+            if settled.value is not None:
+                return settled.value
+            if (self._process.stopping or wait is None) and not runtime.engine.works_for(taken.execution):
+                return await look(0.0) if within and not self._process.stopping else None  # it may just have ended
+            left, again, within = left - within, False, min(left - within, 1.0, max(0.1, within * 2))
         return None
 
 

@@ -15,13 +15,12 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from ...orchestrator.usercode.fields import minded
 from ...orchestrator.usercode.served import served
+from .request import is_request
 
-__all__ = ["is_request", "served", "target"]
+__all__ = ["served", "target"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_REQUESTS = (("werkzeug.wrappers", "Request"), ("starlette.requests", "Request"))
 
 
 def target(original: Callable[P, R], durable: object) -> Callable[P, R]:
@@ -51,15 +50,6 @@ def target(original: Callable[P, R], durable: object) -> Callable[P, R]:
     function = cast("Any", awaited if stays_async else called)
     function.__overwinter__ = durable
     return cast("Callable[P, R]", function)
-
-
-def is_request(thing: object) -> bool:
-    """Whether a framework hands in its request: Flask's (or a proxy of it) or Starlette's."""
-    for module, name in _REQUESTS:
-        loaded = sys.modules.get(module)
-        if loaded is not None and isinstance(thing, getattr(loaded, name)):
-            return True
-    return False
 
 
 def _respond(durable: object, original: object, request: Any) -> Any:

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ...orchestrator.usercode.resilience import Retry
+from ...orchestrator.workflow.function import Workflow
 from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
 from ...state.quantities import seconds
 from ..events.event import CloudEvent
 from ..events.http import from_json, to_json, write_binary
 from ..events.intake import Fate, Taken, digest_of
-from ..workflow import workflow
 from .outcome import reply_to, result_of
 
 if TYPE_CHECKING:
@@ -85,7 +85,6 @@ class Late:
         async def publish(reply: dict[str, Any]) -> str:
             return await self._publish(from_json(reply))
 
-        @workflow(name=NAME)
         async def late_reply(ctx: Context, owed: Owed) -> str:
             """A reply that is sent when it is there."""
             ctx.status(f"the reply of {owed.execution} to {owed.event['source']}#{owed.event['id']}")
@@ -98,7 +97,7 @@ class Late:
                 pause = min(MOST, pause * 2)
             await ctx.checkpoint(owed.model_copy(update={"pause": pause}).model_dump())
 
-        return late_reply
+        return Workflow(late_reply, NAME)
 
     async def _look(self, owed: Owed) -> dict[str, Any] | None:
         """The reply as JSON; empty when there will never be one; None when there is none yet."""

@@ -18,7 +18,7 @@ Frame = tuple[str, int, str]
 FIRST, LAST = 3, 9
 """How many frames are kept from the beginning and from the end of a longer trace."""
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parents[2]
 _ROOMS = tuple(
     f"{_PACKAGE / room}/" for room in ("cli", "functions", "orchestrator", "patterns", "security", "state", "testing")
 )

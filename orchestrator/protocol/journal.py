@@ -18,18 +18,18 @@ _OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", 
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | FINAL
 
 
-class Journal:
-    """The journal of ``head``. ``wrong`` and ``remarks`` are sentences, ``children`` those that were ordered and
-    have not been heard of again."""
+class Rules:
+    """What the entries of one journal may be, one after the other. ``wrong`` and ``remarks`` are sentences,
+    ``children`` those that were ordered and have not been heard of again, ``ordered`` the operation that ordered each
+    id the last time, ``ending`` the type of the final entry unless that was opened again."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self) -> None:
         self.wrong: list[str] = []
         self.remarks: list[str] = []
         self.children: list[str] = []
-        self.length = 0
-        self._head = head
+        self.ordered: dict[str, str] = {}
+        self.ending = ""
         self._begun = False
-        self._ending = ""  # type of the final entry, unless opened again
         self._results: dict[str, tuple[int, bool]] = {}  # operation -> entry, whether it is an error
         self._once: set[tuple[str, str]] = set()
         self._denied: set[tuple[str, str]] = set()  # of ``_once``, what a retry asks for again
@@ -45,8 +45,8 @@ class Journal:
         kind = str(fact["type"])
         if type(fact.get("at")) is not int:
             self.wrong.append(f"entry {number} ({kind}) has no time")
-        if self._ending and kind not in ("retry", "sent"):
-            self.wrong.append(f"entry {number} ({kind}) follows the end ({self._ending})")
+        if self.ending and kind not in ("retry", "sent"):
+            self.wrong.append(f"entry {number} ({kind}) follows the end ({self.ending})")
         if kind not in _KNOWN:
             if kind not in self._unknown:
                 self.remarks.append(f"entry {number} is of a type that this release does not know: {kind[:40]}")
@@ -70,12 +70,15 @@ class Journal:
     def _follow(self, number: int, kind: str, fact: Fact) -> None:
         """What the entry changes for those after it."""
         if kind in RESULTS:
-            op = _text(fact.get("op") or fact.get("id"))
+            id = _text(fact.get("id"))
+            op = _text(fact.get("op") or self.ordered.get(id, id))  # what tells of a child may carry its id only
             if op in self._results:
                 self.wrong.append(f"entry {number} ({kind}) is a second result of operation {op}")
             self._results[op] = number, "error" in fact or went_wrong(fact)
         elif kind == "decided" and went_wrong(fact):
             self._denied.add((kind, _text(fact.get("op", ""))))
+        if kind == "ordered":
+            self.ordered[_text(fact.get("id"))] = _text(fact.get("op"))
         if kind == "child":
             self.children = [child for child in self.children if child != fact.get("id")]
         elif kind == "ordered" and fact.get("kind") == "child" and not fact.get("detached"):
@@ -85,11 +88,28 @@ class Journal:
             self._results.clear()
             self.children.clear()
         elif kind == "retry":
-            self._ending = ""
+            self.ending = ""
             self._results = {op: found for op, found in self._results.items() if not found[1]}
             self._once -= self._denied
         elif kind in FINAL:
-            self._ending = kind
+            self.ending = kind
+
+    def holds(self, op: str) -> bool:
+        """Whether there is a result of an operation."""
+        return op in self._results
+
+    def has(self, kind: str, which: str) -> bool:
+        """Whether there is an entry of a type that appears once for each value of a field."""
+        return (kind, which) in self._once
+
+
+class Journal(Rules):
+    """A whole journal, and whether it is the one that ``head`` counts."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.length = 0
+        self._head = head
 
     def end(self, length: int) -> None:
         """There were ``length`` entries: they agree with the head."""
@@ -97,8 +117,8 @@ class Journal:
         head = self._head
         if length != head.length:
             self.wrong.append(f"its head counts {head.length} entries, {length} are there")
-        elif (head.status in FINAL or self._ending) and head.status != self._ending and not self._unread:
-            last = f"ends with {self._ending}" if self._ending else "has no end"
+        elif (head.status in FINAL or self.ending) and head.status != self.ending and not self._unread:
+            last = f"ends with {self.ending}" if self.ending else "has no end"
             self.wrong.append(f"it is {head.status}, but its journal {last}")
 
 

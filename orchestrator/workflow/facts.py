@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
 from ..protocol.decider import Fact, when
@@ -18,10 +18,7 @@ from .approval import Approving
 from .callback import Callback
 from .child import Child, tell_to_cancel
 from .operation import error_in
-from .run import Run
-
-if TYPE_CHECKING:
-    from .event import Event
+from .run import Listener, Run
 
 Handler = Callable[[Run, Fact], bool]
 
@@ -65,8 +62,8 @@ def timer(run: Run, fact: Fact) -> bool:
 def event(run: Run, fact: Fact) -> bool:
     advance(run, fact)
     name = str(fact["name"])
-    listeners: list[Event[Any]] = run.listeners.get(name, [])
-    unfit: Event[Any] | None = None
+    listeners: list[Listener] = run.listeners.get(name, [])
+    unfit: Listener | None = None
     for listener in list(listeners):
         if listener.accepts(fact):
             return True
@@ -89,9 +86,10 @@ def decided(run: Run, fact: Fact) -> bool:
 
 
 def _calling(run: Run, fact: Fact) -> Callback[Any] | None:
-    op = run.ops.get(fact["op"])
-    if not isinstance(op, Callback):
+    found = run.ops.get(fact["op"])
+    if not isinstance(found, Callback):
         return None
+    op: Callback[Any] = found
     return op if hmac.compare_digest(str(fact.get("secret", "")), op.secret) else None
 
 

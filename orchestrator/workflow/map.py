@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import Any, Self, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ..usercode.fields import as_coroutine
@@ -20,9 +20,6 @@ from .operation import Operation
 from .scope import Scope
 from .step import order
 from .targets import Body, Served, describe, durable_name
-
-if TYPE_CHECKING:
-    from .context import Context
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -50,7 +47,7 @@ class Branching(Scope):
     @overload
     def map(
         self,
-        fn: Callable[[Context, A], Awaitable[T]],
+        fn: Callable[[Self, A], Awaitable[T]],
         items: Iterable[A],
         *,
         concurrency: int = ...,
@@ -68,7 +65,7 @@ class Branching(Scope):
     @overload
     def map(
         self,
-        fn: Callable[[Context, A], Awaitable[T]],
+        fn: Callable[[Self, A], Awaitable[T]],
         items: Iterable[A],
         *,
         concurrency: int = ...,
@@ -232,12 +229,8 @@ class Branching(Scope):
                 f"ctx.branch takes an async function whose first parameter is a ctx, not {fn!r}; ctx.call takes "
                 "everything else"
             )
-        from .context import Context
-
-        ctx = Context(self._run, f"{self._next()}.")
+        ctx = type(self)(self._run, f"{self._next()}.")
         return cast("Operation[T]", self._run.loop.create_task(as_coroutine(fn, ctx, *args)))
 
     def _branch(self, op: str, index: int, fn: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        from .context import Context
-
-        return self._run.loop.create_task(as_coroutine(fn, Context(self._run, f"{op}.{index}."), *args))
+        return self._run.loop.create_task(as_coroutine(fn, type(self)(self._run, f"{op}.{index}."), *args))

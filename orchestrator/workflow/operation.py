@@ -15,10 +15,8 @@ from ..errors import failures
 from ..protocol.decider import Fact
 from . import mismatch
 from .loop import Future
-
-if TYPE_CHECKING:
-    from .run import Run
-    from .timers import Timer
+from .run import Run
+from .timers import Timer
 
 T = TypeVar("T")
 Decode = Callable[[Any], Any]

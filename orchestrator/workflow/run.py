@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Set
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
@@ -20,11 +20,34 @@ from ..protocol.keeping import Kept
 from ..usercode.resilience import Policy
 from . import mismatch, unawaited
 from .loop import Halt, Loop, Task
-from .operation import Operation
 from .timers import Timers
 
-if TYPE_CHECKING:
-    from .event import Event
+
+class Open(Protocol):
+    """An operation that is not over, as its run knows it."""
+
+    op: str
+    name: str
+
+    @property
+    def args(self) -> str | None: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def outside(self) -> bool: ...
+    def take(self, value: Any) -> None: ...
+    def fail(self, error: BaseException) -> None: ...
+    def leave(self) -> None: ...
+
+
+class Listener(Protocol):
+    """An operation that takes the first event which fits, as its run knows it. ``why``: the last one did not."""
+
+    why: Exception | None
+
+    def accepts(self, fact: Fact) -> bool: ...
+    def misfit(self, data: Any) -> Exception | None: ...
+    def pass_over(self, fact: Fact) -> None: ...
 
 
 class Origin:
@@ -59,17 +82,17 @@ class Run:
         self.timers = Timers(at, self.ask)
         self.loop = Loop(id, self.timers)  # type: ignore[abstract]  # what it lacks refuses by name
         self.calls = OpenCalls()
-        self.ops: dict[str, Operation[Any]] = {}
+        self.ops: dict[str, Open] = {}
         self.fresh: dict[str, Effect] = {}  # ordered and not handed out; calls are in self.calls
         self.unsent: dict[str, Spawn | Post] = {}  # not yet confirmed
         self.leaving: dict[str, None] = {}  # children to cancel as soon as their start is confirmed
         self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
-        self.people: dict[str, Operation[Any]] = {}  # what somebody outside is to do
+        self.people: dict[str, Open] = {}  # what somebody outside is to do
         self.own: dict[str, Fact] = {}  # entries to journal
         self.abandoned: list[str] = []
         self.events: dict[str, list[Kept]] = {}  # arrived before anybody waited
         self.number = 0  # of the entry that is being taken
-        self.listeners: dict[str, list[Event[Any]]] = {}
+        self.listeners: dict[str, list[Listener]] = {}
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
         self.origin: Origin | None = None
@@ -215,7 +238,7 @@ class Run:
         self.halt()
         raise Halt
 
-    def open(self, operation: Operation[Any]) -> Fact | None:
+    def open(self, operation: Open) -> Fact | None:
         entry = None
         if self.recorded or self.halted:
             entry = self.ask(operation.op, operation.kind, operation.name, operation.args)
@@ -224,7 +247,7 @@ class Run:
             self.people[operation.op] = operation
         return entry
 
-    def close(self, operation: Operation[Any]) -> None:
+    def close(self, operation: Open) -> None:
         self.ops.pop(operation.op, None)
         self.people.pop(operation.op, None)
 
@@ -244,7 +267,7 @@ class Run:
         renewed = self.renewed.get(op)
         return self.timers.now if renewed is None else max(self.timers.now, renewed[0])
 
-    def settle(self, op: str) -> Operation[Any]:
+    def settle(self, op: str) -> Open:
         """The operation is over, by an entry."""
         operation = self.ops.pop(op)
         if operation.kind != "step":

@@ -8,8 +8,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from overwinter.cli.again import GIVEN, GIVEN_URL, again
 from overwinter.cli.main import cli
-from overwinter.cli.view.again import GIVEN, GIVEN_URL, again
 
 APP = """
 from overwinter import Context, workflow

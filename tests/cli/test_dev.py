@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner
 
 import overwinter
+from overwinter.cli.announcing import suggestions
 from overwinter.cli.main import cli
 from overwinter.cli.telling import Line, Teller
-from overwinter.cli.view.serving import suggestions
 from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.tests.servers.ports import free_port
 

@@ -23,8 +23,8 @@ from pydantic import (
 )
 
 from overwinter import Agent, Context, tool, workflow
+from overwinter.cli.announcing import suggestions
 from overwinter.cli.view.example import words
-from overwinter.cli.view.serving import suggestions
 from overwinter.functions.framework.target import served
 from overwinter.functions.invocation.loading import reachable
 

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 import overwinter
-from overwinter.cli.commands.dev import Place
 from overwinter.cli.main import cli
+from overwinter.cli.place import Place
 from overwinter.cli.reach import known
 from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.orchestrator.runtime import Runtime

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
+from overwinter.orchestrator.protocol.moved import KEY, SCOPE
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.upkeep import auditing
 from overwinter.orchestrator.upkeep.auditing import REMARK, WRONG, Finding, audit
-from overwinter.orchestrator.upkeep.moving import KEY, SCOPE
 from overwinter.state.errors import StoreError
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted, Appended, Change, Filter, NewExecution, NewMail, Page

@@ -15,6 +15,7 @@ import pytest
 
 from overwinter import Agent, Context, Runtime, workflow
 from overwinter.orchestrator.engine.delivery import mail_of
+from overwinter.orchestrator.protocol import moved
 from overwinter.orchestrator.protocol.clock import wall_clock
 from overwinter.orchestrator.protocol.moved import read_mark, refuse_moved
 from overwinter.orchestrator.protocol.shared import place_of
@@ -319,7 +320,7 @@ def test_who_begins_while_the_source_is_being_marked_stops_the_move(tmp_path: Pa
     class Late(MemoryStore):
         async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
             answer = await super().put(scope, key, value, etag=etag)
-            if scope == moving.SCOPE:
+            if scope == moved.SCOPE:
                 await self.beat("late", 4_000_000_000_000, 1000)
             return answer
 
@@ -409,7 +410,7 @@ def test_a_store_in_use_for_something_else_is_no_target(tmp_path: Path) -> None:
 def test_marks_that_can_not_be_read_are_not_passed_over(tmp_path: Path) -> None:
     async def work() -> None:
         store = MemoryStore()
-        await store.put(moving.SCOPE, moving.KEY, '{"state": "moved"}')
+        await store.put(moved.SCOPE, moved.KEY, '{"state": "moved"}')
         with pytest.raises(StoreError, match=r"mark of a move that can.t be read"):
             await refuse_moved(store)
 

@@ -24,6 +24,14 @@ ROOMS = {
     "state": 1,
     "security": 0,
 }
+# The rooms within a room, in groups: each may import from those of earlier groups, and from none beside it. Files that
+# lie beside the rooms are their faces (``orchestrator/runtime.py``) or what they share (``cli/options.py``).
+INNER = {
+    "orchestrator": ("errors", "usercode", "protocol", "governance", "upkeep", "workflow agent engine"),
+    "functions": ("messages invocation models", "events", "http", "aws framework", "tools", "agents"),
+    "cli": ("templates", "view", "commands"),
+    "state": ("sqlite redis dynamodb sealing", "contract"),
+}
 PUBLIC_MODULES = ("functions.model",)  # beside the face itself: what a user writes a model of their own with
 LOWEST = ("__version__",)  # the one name that rooms below the public face may take from it
 
@@ -125,6 +133,85 @@ def test_a_room_imports_only_from_rooms_below() -> None:
                 if ROOMS.get(room, 99) >= ROOMS[source.room]:
                     wrong.append(f"{source.path}:{found.line} {source.room} imports {target or 'the public face'}")
     assert not wrong, wrong
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Which file imports which, by dotted name; type-only imports and those within functions count like all others."""
+    files = {dotted(source.path): source for source in library()}
+    edges: dict[str, set[str]] = {}
+    for name, source in files.items():
+        edges[name] = set()
+        for found in imports(source.tree):
+            if not found.level:
+                continue
+            for target in targets(source, found):
+                reached = {full if (full := f"{target}.{one}".lstrip(".")) in files else target for one in found.names}
+                edges[name] |= reached - {name}
+    return edges
+
+
+def dotted(path: Path) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Groups that reach each other: what is left when all that leads nowhere, and is led to from nowhere, is gone."""
+    left = {node: set(reached) & edges.keys() for node, reached in edges.items()}
+    while True:
+        used = {node for reached in left.values() for node in reached}
+        ends = {node for node, reached in left.items() if not reached or node not in used}
+        if not ends:
+            return [sorted(left)] if left else []
+        left = {node: reached - ends for node, reached in left.items() if node not in ends}
+
+
+def test_no_file_imports_in_a_circle() -> None:
+    assert len(graph()) > 250
+    assert not circles(graph())
+
+
+def test_no_room_imports_in_a_circle() -> None:
+    """A room is a folder within one of the big ones; a file beside such folders is one of its own."""
+    packages = {dotted(source.path) for source in library() if source.path.name == "__init__.py"}
+
+    def room(name: str) -> str:
+        inner = ".".join(name.split(".")[:2])
+        return inner if inner in packages else name
+
+    edges: dict[str, set[str]] = {}
+    for name, reached in graph().items():
+        edges.setdefault(room(name), set()).update({room(one) for one in reached if one} - {room(name)})
+    assert not circles(edges)
+
+
+def test_circles_are_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set()}) == [["b", "c"]]
+    assert not circles({"a": {"b", "c"}, "b": {"c"}, "c": set()})
+
+
+def test_rooms_within_a_room_import_only_from_earlier_ones() -> None:
+    wrong: list[str] = []
+    for outer, groups in INNER.items():
+        rank = {room: number for number, group in enumerate(groups) for room in group.split()}
+        folders = {path.parent.name for path in (ROOT / outer).glob("*/__init__.py")}
+        assert folders == set(rank), f"{outer}: say in INNER where {folders ^ set(rank)} stands"
+        for name, reached in graph().items():
+            mine = name.split(".")[1] if name.startswith(f"{outer}.") else ""
+            theirs = {one.split(".")[1] for one in reached if one.startswith(f"{outer}.")} & rank.keys() - {mine}
+            wrong += [f"{name} imports {room}" for room in theirs if mine in rank and rank[room] >= rank[mine]]
+    assert not wrong, wrong
+
+
+def test_a_room_opens_with_what_it_promises() -> None:
+    silent: list[str] = []
+    for outer in ("orchestrator", "functions", "cli"):
+        for path in [ROOT / outer / "__init__.py", *(ROOT / outer).glob("*/__init__.py")]:
+            told = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+            if "\n\n" not in told and path.parent.name not in ("templates", "aws"):
+                silent.append(str(path.relative_to(ROOT)))
+    assert not silent, silent
 
 
 def test_the_library_imports_itself_relatively() -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from overwinter.orchestrator.engine import effects
 from overwinter.orchestrator.engine.activation import Activation
-from overwinter.orchestrator.engine.delivery import Delivery
+from overwinter.orchestrator.engine.delivery import Delivery, Sending
 from overwinter.orchestrator.engine.effects import Effects
 from overwinter.orchestrator.engine.engine import Engine
 from overwinter.orchestrator.engine.offering import Host, Offering
@@ -98,8 +98,8 @@ class NoLook(Engine):
 class _Parting:
     """Takes the place of an activation: that a child was started is told at once, that it had ended a moment later."""
 
-    def __init__(self, activation: Activation) -> None:
-        self.id = activation.id
+    def __init__(self, activation: Sending) -> None:
+        self.id, self.parent, self.settling = activation.id, activation.parent, activation.settling
         self.second: Fact | None = None
         self._activation = activation
 
@@ -112,9 +112,9 @@ class _Parting:
 class _InTwo(Delivery):
     """Its effects end in two facts now and then."""
 
-    async def deliver(self, activation: Activation, effect: Spawn | Post | Access) -> None:
+    async def deliver(self, activation: Sending, effect: Spawn | Post | Access) -> None:
         parting = _Parting(activation)
-        await super().deliver(cast("Activation", parting), effect)
+        await super().deliver(parting, effect)
         if parting.second is not None:
             await asyncio.sleep(0)
             activation.report(parting.second)

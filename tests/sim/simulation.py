@@ -353,8 +353,8 @@ class Simulation:
                     f"{self.ledger.waiting_mail(head.id)} mails)"
                 )
         for session, sent in self.messages.items():
-            replied = self.ledger.book(session).once
-            waiting += [f"message {id} of {session} has no reply" for id in sent if ("reply", id) not in replied]
+            rules = self.ledger.book(session).rules
+            waiting += [f"message {id} of {session} has no reply" for id in sent if not rules.has("reply", id)]
         return waiting
 
     def _check_outcomes(self) -> None:

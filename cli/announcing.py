@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from ...security.address import shown
-from ..address import url
+from ..security.address import shown
+from .address import url
 from .again import again
-from .example import TEXT, words
-from .heads import table
-from .terminal import console, say
-from .text import clean, counted
+from .view.example import TEXT, words
+from .view.heads import table
+from .view.terminal import console, say
+from .view.text import clean, counted
 
 if TYPE_CHECKING:
-    from ..commands.dev import Place
+    from .place import Place
 
 
 def announce(functions: Mapping[str, object], place: Place, listening: socket.socket) -> None:
@@ -70,7 +70,7 @@ def path(name: str, of: str) -> str:
 
 def suggestions(functions: Mapping[str, object], where: str, *, token: bool) -> list[tuple[str, str]]:
     """Commands that work now, at most three."""
-    from ..options import DEFAULT_URL
+    from .options import DEFAULT_URL
 
     there = ("" if where == DEFAULT_URL else f" --url {where}") + (" --token …" if token else "")
     agents = [function for function in functions.values() if kind(function) == "agent"]

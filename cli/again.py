@@ -8,7 +8,7 @@ import shlex
 
 import click
 
-from ...security.address import shown
+from ..security.address import shown
 
 GIVEN, GIVEN_URL = "overwinter.store", "overwinter.url"
 """Under which keys of ``Context.meta`` the store of ``--store`` and the server of ``--url`` are."""
