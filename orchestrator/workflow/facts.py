@@ -86,10 +86,9 @@ def decided(run: Run, fact: Fact) -> bool:
 
 
 def _calling(run: Run, fact: Fact) -> Callback[Any] | None:
-    found = run.ops.get(fact["op"])
-    if not isinstance(found, Callback):
+    if not isinstance(run.ops.get(fact["op"]), Callback):
         return None
-    op: Callback[Any] = found
+    op = cast("Callback[Any]", run.ops[fact["op"]])
     return op if hmac.compare_digest(str(fact.get("secret", "")), op.secret) else None
 
 
