@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..state.records import FINAL, Head
-from . import reach
 
 if TYPE_CHECKING:
-    from ..state.store import Store
+    from ..orchestrator.reading import Reading
 
 FASTEST, SLOWEST = 0.05, 0.5  # seconds between two looks: close while something happens, calmer when not
 
@@ -23,17 +22,17 @@ class News(NamedTuple):
     ended: bool
 
 
-async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News]:
+async def follow(reading: Reading, id: str, *, after: int = 0) -> AsyncIterator[News]:
     """Looks until the execution has ended or is stuck; the last news has ``ended`` set.
 
     Raises UnknownExecution when it does not exist or is deleted meanwhile.
     """
     pause = FASTEST
     while True:
-        head = await reach.known(store, id)
-        fresh = [found async for found in reach.entries(store, id, after=after)]
+        head = await reading.show(id)
+        fresh = [found async for found in reading.numbered(id, after)]
         after = fresh[-1][0] if fresh else after
-        ended = (after >= head.length or not fresh) and await _rests(store, head)  # not fresh: what lacks won't come
+        ended = (after >= head.length or not fresh) and await _rests(reading, head)  # not fresh: what lacks won't come
         yield News(fresh, head, ended)
         if ended:
             return
@@ -41,11 +40,9 @@ async def follow(store: Store, id: str, *, after: int = 0) -> AsyncIterator[News
         await asyncio.sleep(pause)
 
 
-async def _rests(store: Store, head: Head) -> bool:
+async def _rests(reading: Reading, head: Head) -> bool:
     """Ended or stuck, and not asked to go on since."""
     if head.status not in ("failed", "stuck"):
         return head.status in FINAL
-    from ..orchestrator.control import Control
-
-    rests = await Control(store).at_rest(head.id)
+    rests = await reading.at_rest(head.id)
     return rests is not None and rests.version == head.version

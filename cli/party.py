@@ -112,7 +112,7 @@ class _Here:
         self._runtime, self._agent, self._session = runtime, agent, session
 
     async def state(self) -> State | None:
-        head = await self._runtime.store.head(self.execution)
+        head = await self._runtime.find(self.execution)
         return None if head is None else State(head.status, head.awaits, head.length)
 
     async def entries(self, after: int) -> list[Entry]:
@@ -131,7 +131,7 @@ class _Here:
 
     async def _below(self, id: str, depth: int) -> list[Asked]:
         found = [Asked(id, approval) for approval in await self._runtime.approvals(id)]
-        children = await self._runtime.store.executions(Filter(("waiting",), parent=id), limit=100) if depth else None
+        children = await self._runtime.page(Filter(("waiting",), parent=id), limit=100) if depth else None
         for head in children.heads if children is not None else ():
             found += await self._below(head.id, depth - 1)
         return found

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..security.redaction import redact_logs
-from ..state.errors import OverwinterError, UnknownExecution
-from ..state.ids import can_exist
-from ..state.records import Filter, Head
+from ..state.errors import OverwinterError
+from ..state.records import Head
 from . import looping
 from .exits import UNAVAILABLE, Exit
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ..orchestrator.control import Control
     from ..state.store import Store
 
 T = TypeVar("T")
-
-PAGE = 1000
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -68,6 +66,15 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
         await store.close()
 
 
+@asynccontextmanager
+async def control(dsn: str) -> AsyncGenerator[Control]:
+    """Everything that may be read from an open store and done to it, without running anything."""
+    from ..orchestrator.control import Control
+
+    async with opened(dsn) as store:
+        yield Control(store)
+
+
 async def tell_moved(store: Store) -> str:
     """Say when what was in the store belongs to another one: what is shown is as it was then. Where it is, or ""."""
     from ..orchestrator.protocol.moved import read_mark, refusal
@@ -79,35 +86,6 @@ async def tell_moved(store: Store) -> str:
         return ""
     say(refusal(shown(store.dsn), mark), style="yellow")
     return mark.other
-
-
-async def known(store: Store, id: str) -> Head:
-    """The head of an execution. Raises UnknownExecution, naming ids that look alike."""
-    if not can_exist(id):  # what was typed is not UTF-8
-        raise UnknownExecution(f"no execution {id!r} in this store")
-    head = await store.head(id)
-    if head is not None:
-        return head
-    page = await store.executions(Filter(prefix=id), limit=3)
-    alike = ", ".join(other.id for other in page.heads)
-    raise UnknownExecution(f"no execution {id!r} in this store" + (f"; did you mean {alike}?" if alike else ""))
-
-
-async def entries(store: Store, id: str, *, after: int = 0) -> AsyncIterator[tuple[int, dict[str, Any]]]:
-    """Journal entries with their numbers, page by page. A field that lies in a blob reads ``{"$blob", "size"}``;
-    one that can't be read is ``{"type": "damaged", "error"}``."""
-    from ..orchestrator.protocol.entries import shown_anyway
-
-    while texts := await store.history(id, after, PAGE):
-        for text in texts:
-            after += 1
-            entry = shown_anyway(text, after)
-            there: dict[str, Any] | None = entry.get("blob")
-            if isinstance(there, dict):
-                entry[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
-            yield after, entry
-        if len(texts) < PAGE:
-            return
 
 
 def head_json(head: Head) -> dict[str, Any]:
@@ -135,9 +113,9 @@ def ids(dsn: str, prefix: str) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 
     async def read() -> list[CompletionItem]:
-        async with opened(dsn) as store:
-            page = await store.executions(Filter(prefix=prefix), limit=50)
-            return [CompletionItem(head.id, help=f"{head.function} {head.status}") for head in page.heads]
+        async with control(dsn) as reading:
+            heads = await reading.list(prefix=prefix, limit=50)
+            return [CompletionItem(head.id, help=f"{head.function} {head.status}") for head in heads]
 
     try:
         return run(read())

@@ -107,7 +107,9 @@ async def _writes(store: Store) -> Check:
 
 
 async def _executions(store: Store) -> AsyncIterator[Check]:
-    counts: Mapping[str, int] = await store.counts()
+    from ..orchestrator.reading import Reading
+
+    counts: Mapping[str, int] = await Reading(store).counts()
     listed = ", ".join(f"{count:,} {status}" for status, count in counts.items() if count)
     yield Check("executions", "ok", listed or "none yet")
     if counts.get("stuck"):
@@ -124,10 +126,11 @@ async def _executions(store: Store) -> AsyncIterator[Check]:
 
 async def _stuck(store: Store, count: int) -> Check:
     from ..orchestrator.protocol.stuck import DAMAGED, QUARANTINED, REASONS
+    from ..orchestrator.reading import Reading
 
     kinds: dict[str, int] = {}
     for word in (QUARANTINED, DAMAGED):
-        kinds[word] = len((await store.executions(Filter(("stuck",), awaits=word), limit=count)).heads)
+        kinds[word] = len((await Reading(store).page(Filter(("stuck",), awaits=word), limit=count)).heads)
     kinds[""] = count - sum(kinds.values())
     named = "; ".join(f"{number:,} {word}: {REASONS[word]}" for word, number in kinds.items() if number > 0)
     named = named.replace(" :", ":")
@@ -136,9 +139,11 @@ async def _stuck(store: Store, count: int) -> Check:
 
 
 async def _clock(store: Store) -> Check:
+    from ..orchestrator.reading import Reading
+
     now = _now()
-    page = await store.executions(limit=100)
-    ahead = max((head.updated - now for head in page.heads), default=0)
+    newest = await Reading(store).list(limit=100)
+    ahead = max((head.updated - now for head in newest), default=0)
     if now < FIRST_DAY:
         return Check("clock", "fail", time.strftime("%Y-%m-%d"), "Set the clock: timers follow it.")
     if ahead > 2000:

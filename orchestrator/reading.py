@@ -1,16 +1,19 @@
-"""Everything a person or another system may learn of executions, over an opened store and without changing anything.
+"""Everything a person or another system may learn of executions, over an opened store and without changing anything:
+lists, one execution as a story, sums. The command line, HTTP and code of any kind ask here and nowhere else.
 
 Errors: UnknownExecution, InvalidInput, StoreError.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+from ..state.codec import loads
 from ..state.errors import InvalidInput, StoreCorrupt, UnknownExecution
 from ..state.ids import can_exist
 from ..state.quantities import count
-from ..state.records import FINAL, STATUSES, Filter, Head
+from ..state.records import FINAL, STATUSES, Filter, Head, Page
 from ..state.store import Store
 from ..state.whole import GAP
 from .protocol.clock import SharedClock
@@ -20,8 +23,22 @@ from .protocol.entries import decode, decode_all, resolve, shown_anyway
 _LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
 PAGE = 100  # entries read at once; one has 256 KB at the most
+FIRST, STEP = 16, 64  # … when their bytes are counted
+MANY = 1000  # heads read at once
+MANY_CHILDREN = 100
 _REVIVES = {"failed": ("retry",), "stuck": ("resumed", "terminated")}
 """Mail by which an execution of that status goes on."""
+
+
+class Story(NamedTuple):
+    """One execution: its head, the entries of its journal from number ``first`` on with their numbers, how much mail
+    waits for it, and its children, oldest first (a hundred at the most, the newest)."""
+
+    head: Head
+    first: int
+    entries: Sequence[tuple[int, Fact]]
+    mail: int
+    children: Sequence[Head]
 
 
 class Reading:
@@ -34,12 +51,71 @@ class Reading:
     def clock(self) -> int:
         return self._clock()
 
+    # -- one -----------------------------------------------------------------------------------------
+
+    async def find(self, id: str) -> Head | None:
+        """The head of an execution; None when there is none."""
+        return await self.store.head(id) if can_exist(id) else None
+
     async def show(self, id: str) -> Head:
-        """The head of an execution: its function, its status, what it waits for. Raises UnknownExecution."""
-        head = await self.store.head(id) if can_exist(id) else None
+        """The head of an execution: its function, its status, what it waits for. Raises UnknownExecution, which names
+        ids that begin alike."""
+        head = await self.find(id)
         if head is None:
-            raise UnknownExecution(f"there is no execution {id!r} in this store; `overwinter ps` lists what there is")
+            page = await self.page(Filter(prefix=id), limit=3) if id and can_exist(id) else None
+            alike = ", ".join(other.id for other in page.heads) if page is not None else ""
+            advice = f"did you mean {alike}?" if alike else "`overwinter ps` lists what there is"
+            raise UnknownExecution(f"there is no execution {id[:200]!r} in this store; {advice}")
         return head
+
+    async def story(self, id: str, *, last: int | None = None) -> Story:
+        """One execution with all that belongs to it; of the journal the ``last`` entries, or all. What lies in blobs
+        stays there (``entire`` brings it). Raises UnknownExecution."""
+        head = await self.show(id)
+        first = 1 if last is None else max(head.length - last, 0) + 1
+        entries = [found async for found in self.numbered(id, first - 1)]
+        mail, _ = await self.store.mailbox(id, 1)
+        children = (await self.page(Filter(parent=id), limit=MANY_CHILDREN)).heads
+        return Story(head, first, entries, mail, children[::-1])
+
+    async def numbered(self, id: str, after: int = 0) -> AsyncIterator[tuple[int, Fact]]:
+        """Journal entries with their numbers, without a look at blobs: a field that lies in one reads ``{"$blob",
+        "size"}``. What can't be read is ``{"type": "damaged", "error"}``."""
+        async for fact in self._facts(id, after):
+            after += 1
+            there: dict[str, Any] | None = fact.get("blob")
+            if isinstance(there, dict):
+                fact[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
+            yield after, fact
+
+    async def entire(self, id: str, entry: Fact) -> Fact:
+        """An entry of ``numbered`` with the field that lies in a blob put back, as far as the blob is there."""
+        there: dict[str, Any] | None = entry.get("blob")
+        if not isinstance(there, dict):
+            return entry
+        data = await self.store.blob(id, str(there.get("digest")))
+        try:
+            return entry if data is None else {**entry, str(there.get("field")): loads(data.decode())}
+        except ValueError:
+            return entry
+
+    async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Fact]:
+        """Entries after number ``after``: at most ``limit``, and no more than ``most`` bytes of them but for the first.
+        They are read in small steps, so that no more than that and a step is ever in memory."""
+        texts: list[str] = []
+        size, step = 0, FIRST
+        while len(texts) < limit:
+            asked = min(step, limit - len(texts))
+            found = await self.store.history(id, after + len(texts), asked)
+            for text in found:
+                size += len(text.encode())
+                if texts and size > most:
+                    return _read(texts, after)
+                texts.append(text)
+            if len(found) < asked:
+                break
+            step = STEP
+        return _read(texts, after)
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[Fact]:
         """Up to ``limit`` entries of the journal after number ``after``, blobs in place; docs/journal.md says what is
@@ -134,6 +210,8 @@ class Reading:
         texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
         return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 
+    # -- many ----------------------------------------------------------------------------------------
+
     async def list(
         self,
         *,
@@ -145,22 +223,52 @@ class Reading:
     ) -> Sequence[Head]:
         """The newest executions, at most ``limit``: of a status (pending, running, waiting, idle, paused, stuck,
         completed, failed, cancelled, terminated), a function, an id that begins with ``prefix``, a parent."""
-        for what, text in (("function", function), ("prefix", prefix), ("parent", parent or "")):
-            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
-                raise InvalidInput(f"{what} is text, not {type(text).__name__}")
-        wanted = (status,) if isinstance(status, str) else tuple(status)
-        for one in wanted:
-            if one not in STATUSES:
-                raise InvalidInput(f"there is no status {one!r}; it is one of {', '.join(STATUSES)}")
-        where, cursor = Filter(wanted, function, prefix, parent), None
+        where, most = wanted(status, function, prefix, parent), count(limit, 0, "limit")
         heads: list[Head] = []
-        while len(heads) < count(limit, 0, "limit"):
-            page = await self.store.executions(where, cursor, min(limit - len(heads), PAGE))
+        cursor: str | None = None
+        while len(heads) < most:
+            page = await self.page(where, cursor, min(most - len(heads), PAGE))
             heads += page.heads
             cursor = page.cursor
             if cursor is None:
                 break
         return heads
+
+    async def page(self, where: Filter, cursor: str | None = None, limit: int = 50) -> Page:
+        """Executions, newest first, and the cursor by which the next page is asked for. Raises InvalidInput for a
+        cursor that was not given out with these filters."""
+        return await self.store.executions(where, cursor, limit)
+
+    async def all(self, where: Filter) -> AsyncIterator[Head]:
+        """Every execution that fits, newest first, a page in memory."""
+        cursor: str | None = None
+        while True:
+            page = await self.page(where, cursor, MANY)
+            for head in page.heads:
+                yield head
+            cursor = page.cursor
+            if cursor is None:
+                return
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many executions of each status there are."""
+        return await self.store.counts()
+
+
+def wanted(status: str | Sequence[str] = (), function: str = "", prefix: str = "", parent: str | None = None) -> Filter:
+    """Which executions are meant. Raises InvalidInput for a status that there is not, and for what is no text."""
+    for what, text in (("function", function), ("prefix", prefix), ("parent", parent or "")):
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"{what} is text, not {type(text).__name__}")
+    statuses = (status,) if isinstance(status, str) else tuple(status)
+    for one in statuses:
+        if one not in STATUSES:
+            raise InvalidInput(f"there is no status {one!r}; it is one of {', '.join(STATUSES)}")
+    return Filter(statuses, function, prefix, parent)
+
+
+def _read(texts: Sequence[str], after: int) -> list[Fact]:
+    return [shown_anyway(text, number) for number, text in enumerate(texts, after + 1)]
 
 
 def _type_of(mail: str) -> str:

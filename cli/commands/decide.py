@@ -19,7 +19,6 @@ from ..options import by_default, complete_id, id_argument, json_option, store_o
 
 if TYPE_CHECKING:
     from ...orchestrator.control import Control
-    from ...state.store import Store
 
 Approval = Mapping[str, Any]
 
@@ -88,11 +87,8 @@ def _decide(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: 
 
 
 async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: str) -> Approval:
-    from ...orchestrator.control import Control
-
-    async with reach.opened(dsn) as store:
-        head = await reach.known(store, id)
-        control = Control(store)
+    async with reach.control(dsn) as control:
+        head = await control.show(id)
         approval = _chosen(head, await control.approvals(id), op)
         digest = str(approval.get("digest") or "")
         await control.decide(id, str(approval["op"]), approved, by=by, reason=reason, digest=digest)
@@ -116,12 +112,11 @@ def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approv
 
 
 async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list[tuple[Head, Approval]]:
-    from ...orchestrator.control import Control
 
-    async with reach.opened(dsn) as store:
-        await reach.tell_moved(store)
-        control = Control(store)
-        heads = [await reach.known(store, id)] if id is not None else await _waiting(store, function)
+    async with reach.control(dsn) as control:
+        await reach.tell_moved(control.store)
+        where = Filter(function=function, awaits="approval")
+        heads = [await control.show(id)] if id is not None else [head async for head in control.all(where)]
         found = [(head, approval) for head in heads for approval in await _of(control, head)]
     wanted = [(head, approval) for head, approval in found if not role or approval.get("role") == role]
     return sorted(wanted, key=lambda pair: int(pair[1].get("at") or 0))
@@ -129,17 +124,6 @@ async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list
 
 async def _of(control: Control, head: Head) -> Sequence[Approval]:
     return [] if head.status in FINAL else await control.approvals(head.id)
-
-
-async def _waiting(store: Store, function: str) -> list[Head]:
-    found: list[Head] = []
-    cursor: str | None = None
-    while True:
-        page = await store.executions(Filter(function=function, awaits="approval"), cursor, reach.PAGE)
-        found.extend(page.heads)
-        cursor = page.cursor
-        if cursor is None:
-            return found
 
 
 def _shape(head: Head, approval: Approval) -> dict[str, Any]:

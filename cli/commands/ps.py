@@ -60,12 +60,12 @@ def ps_command(
 async def _read(
     dsn: str, where: Filter, cursor: str | None, limit: int, *, widen: bool
 ) -> tuple[Page, Mapping[str, int]]:
-    async with reach.opened(dsn) as store:
-        await reach.tell_moved(store)
-        page = await store.executions(where, cursor, limit)
+    async with reach.control(dsn) as reading:
+        await reach.tell_moved(reading.store)
+        page = await reading.page(where, cursor, limit)
         if widen and not page.heads:
-            page = await store.executions(Filter(), cursor, min(limit, 10))
-        return page, await store.counts()
+            page = await reading.page(Filter(), cursor, min(limit, 10))
+        return page, await reading.counts()
 
 
 def _print(page: Page, counts: Mapping[str, int]) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ...state.errors import ExecutionError, OperationError, TimedOut, UnknownFunction
-from ...state.ids import can_exist
 from ...state.records import Head
 from .. import reach
 from ..environment import env_file_option, tell_environment
@@ -130,7 +129,7 @@ async def _by_kind(runtime: Runtime, order: Order, kind: str | None) -> None:
 
 
 async def _execution(runtime: Runtime, order: Order) -> None:
-    head = await runtime.store.head(order.id) if order.id is not None and can_exist(order.id) else None
+    head = None if order.id is None else await runtime.find(order.id)
     created = False
     if head is not None and not order.given:
         id = head.id
@@ -176,7 +175,7 @@ async def _progress(runtime: Runtime, order: Order, id: str) -> tuple[Head, Time
     with Display(console(stderr=True), quiet=order.as_json) as display:
         try:
             async with asyncio.timeout(None if order.timeout is None else seconds(order.timeout)):
-                async for news in follow(runtime.store, id):
+                async for news in follow(runtime, id):
                     display.take(news.entries, news.head)
                     if news.ended:
                         return news.head, display.timeline

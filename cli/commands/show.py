@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...state.records import Filter, Head
 from .. import reach
 from ..options import id_argument, json_option, store_option
 
 if TYPE_CHECKING:
-    from ...state.store import Store
     from ..view.story import Story
     from ..view.timeline import Row
 
@@ -53,40 +51,34 @@ async def _story(dsn: str, id: str, *, full: bool) -> Story:
     from ..view.story import Story
     from ..view.timeline import Timeline
 
-    async with reach.opened(dsn) as store:
-        await reach.tell_moved(store)
-        head = await reach.known(store, id)
+    async with reach.control(dsn) as reading:
+        await reach.tell_moved(reading.store)
+        found = await reading.story(id, last=None if full else WINDOW)
         timeline = Timeline()
-        after = 0 if full else max(head.length - WINDOW, 0)
-        async for number, entry in reach.entries(store, id, after=after):
-            timeline.add(number, await _whole(store, head.id, entry) if full else entry)
-        mail, _ = await store.mailbox(id, 1)
-        children = await _children(store, head)
+        for number, entry in found.entries:
+            timeline.add(number, await reading.entire(found.head.id, entry) if full else entry)
         from ..view.moments import now
 
-        return Story(head, timeline, children, mail, after, head.awaits, now())
+        return Story(found.head, timeline, found.children, found.mail, found.first - 1, found.head.awaits, now())
 
 
 async def _document(dsn: str, id: str) -> dict[str, Any]:
     from ..view.timeline import Timeline
 
-    async with reach.opened(dsn) as store:
-        await reach.tell_moved(store)
-        head = await reach.known(store, id)
+    async with reach.control(dsn) as reading:
+        await reach.tell_moved(reading.store)
+        found = await reading.story(id)
         timeline = Timeline()
-        entries: list[dict[str, Any]] = []
-        async for number, entry in reach.entries(store, id):
+        for number, entry in found.entries:
             timeline.add(number, entry)
-            entries.append(entry)
-        mail, _ = await store.mailbox(id, 1)
         return {
-            "execution": reach.head_json(head),
-            "first": 1,
-            "entries": entries,
-            "mail": mail,
+            "execution": reach.head_json(found.head),
+            "first": found.first,
+            "entries": [entry for _, entry in found.entries],
+            "mail": found.mail,
             "totals": timeline.totals.json(),
             "waiting": [_waiting(row) for row in timeline.waiting.values()],
-            "children": [reach.head_json(child) for child in await _children(store, head)],
+            "children": [reach.head_json(child) for child in found.children],
         }
 
 
@@ -103,22 +95,3 @@ def _waiting(row: Row) -> dict[str, Any]:
         "digest": row.facts.get("digest"),
         "child": row.facts.get("id") if row.kind == "child" else None,
     }
-
-
-async def _children(store: Store, head: Head) -> list[Head]:
-    page = await store.executions(Filter(parent=head.id), limit=100)
-    return list(page.heads)[::-1]
-
-
-async def _whole(store: Store, id: str, entry: dict[str, Any]) -> dict[str, Any]:
-    """The entry with the field that lies in a blob put back, as far as the blob is there."""
-    import json
-
-    there: dict[str, Any] | None = entry.get("blob")
-    if not isinstance(there, dict):
-        return entry
-    data = await store.blob(id, str(there.get("digest")))
-    try:
-        return entry if data is None else {**entry, str(there.get("field")): json.loads(data)}
-    except ValueError:
-        return entry

@@ -18,7 +18,7 @@ from ...state.ids import check_id
 from .. import reach
 from ..inputs import DATA, read_value
 from ..options import by_default, complete_id, json_option, store_option
-from .steer import LIVE, confirm, matching, selection
+from ..selection import LIVE, confirm, matching, selection
 
 if TYPE_CHECKING:
     from ...state.records import Filter, Head
@@ -95,20 +95,15 @@ class Event(NamedTuple):
 
 async def _send(dsn: str, id: str, event: Event, by: str) -> str | None:
     """The name of the event that the execution waits for, None when it waits for none."""
-    from ...orchestrator.control import Control
-
-    async with reach.opened(dsn) as store:
-        head = await reach.known(store, id)
-        await Control(store).signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
+    async with reach.control(dsn) as control:
+        head = await control.show(id)
+        await control.signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
     return _awaited(head)
 
 
 async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool) -> int:
-    from ...orchestrator.control import Control
-
-    async with reach.opened(dsn) as store:
-        count = await matching(store, where)
+    async with reach.control(dsn) as control:
+        count = await matching(control, where)
         if count and ask:
             confirm(f"send {event.name} to", count)
-        control = Control(store)
         return await control.signal_all(where, event.name, event.data, event_id=event.id, source="cli", by=by)

@@ -7,19 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from ...state.records import FINAL, STATUSES, Filter
 from .. import reach
-from ..exits import USAGE, Exit
 from ..options import by_default, complete_id, json_option, store_option
+from ..selection import LIVE, confirm, matching, selection
 
 if TYPE_CHECKING:
-    from ...state.store import Store
+    from ...state.records import Filter
 
-LIVE = tuple(status for status in STATUSES if status not in FINAL)
 MEANT = {
     "pause": tuple(status for status in LIVE if status not in ("paused", "stuck")),
     "resume": ("paused", "stuck"),
@@ -74,65 +72,21 @@ cancel_command = _command("cancel", "Ask executions to clean up and end, with th
 terminate_command = _command("terminate", "End executions at once, without clean-up.")
 
 
-def selection(where: Sequence[str], statuses: Sequence[str]) -> Filter:
-    """The filter of ``--where`` words. Raises UsageError naming the keys."""
-    chosen: list[str] = []
-    fields: dict[str, Any] = {"function": "", "prefix": "", "parent": None, "awaits": ""}
-    for word in where:
-        key, mark, value = word.partition("=")
-        if key == "status" and value:
-            chosen += value.split(",")
-        elif key in fields and mark and value:
-            fields[key] = value
-        else:
-            keys = ", ".join(("status", *fields))
-            raise click.BadParameter(f"{word!r} is not KEY=VALUE with a key of {keys}", param_hint="--where")
-    unknown = [status for status in chosen if status not in STATUSES]
-    if unknown:
-        raise click.BadParameter(f"no status {unknown[0]!r}; there are {', '.join(STATUSES)}", param_hint="--where")
-    return Filter(tuple(chosen) or tuple(statuses), **fields)
-
-
 async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str) -> int:
-    from ...orchestrator.control import Control
-
-    async with reach.opened(dsn) as store:
-        control = Control(store)
+    async with reach.control(dsn) as control:
         for id in ids:
-            await reach.known(store, id)
+            await control.show(id)
         for id in ids:
             await control.act(action, id, by=by, reason=reason)
     return len(ids)
 
 
 async def _bulk(dsn: str, action: str, where: Filter, by: str, reason: str, *, ask: bool) -> int:
-    from ...orchestrator.control import Control
-
-    async with reach.opened(dsn) as store:
-        count = await matching(store, where)
+    async with reach.control(dsn) as control:
+        count = await matching(control, where)
         if count and ask:
             confirm(action, count)
-        return await Control(store).bulk(action, where, by=by, reason=reason) if count else 0
-
-
-async def matching(store: Store, where: Filter) -> int:
-    count, cursor = 0, None
-    while True:
-        page = await store.executions(where, cursor, reach.PAGE)
-        count += len(page.heads)
-        cursor = page.cursor
-        if cursor is None:
-            return count
-
-
-def confirm(action: str, count: int) -> None:
-    from ..view.terminal import interactive
-    from ..view.text import counted
-
-    question = f"{action} {counted(count, 'execution')}?"
-    if not interactive():
-        raise Exit(f"{question} There is nobody to ask", code=USAGE, advice="Add --yes to do it without asking.")
-    click.confirm(question, abort=True, err=True)
+        return await control.bulk(action, where, by=by, reason=reason) if count else 0
 
 
 def _report(action: str, count: int, ids: Sequence[str], *, as_json: bool) -> None:

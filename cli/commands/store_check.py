@@ -16,7 +16,7 @@ from ...state.records import EVERYTHING, Filter
 from .. import reach
 from ..exits import FAILED
 from ..options import json_option, store_option
-from .steer import selection
+from ..selection import selection
 
 if TYPE_CHECKING:
     from ...orchestrator.upkeep.auditing import Finding
@@ -66,10 +66,10 @@ async def _check(dsn: str, where: Filter) -> Outcome:
 
     executions = entries = blobs = 0
     findings: list[Finding] = []
-    async with reach.opened(dsn) as store:
-        total = sum((await store.counts()).values()) if where == EVERYTHING else 0
+    async with reach.control(dsn) as reading:
+        total = sum((await reading.counts()).values()) if where == EVERYTHING else 0
         with progress() as report:
-            async with aclosing(audit(store, where)) as looked:
+            async with aclosing(audit(reading.store, where)) as looked:
                 async for checked in looked:
                     executions += checked.id != ""
                     entries, blobs = entries + checked.entries, blobs + checked.blobs

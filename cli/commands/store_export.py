@@ -20,7 +20,7 @@ from ...state.records import STATUSES, Filter
 from .. import reach
 from ..exits import FAILED, USAGE, Exit
 from ..options import duration_option, json_option, store_option
-from .steer import selection
+from ..selection import selection
 
 if TYPE_CHECKING:
     from ...orchestrator.upkeep.archive import Exported

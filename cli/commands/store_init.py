@@ -43,6 +43,7 @@ def init_command(store: str, as_json: bool) -> None:
 
 
 async def _init(dsn: str) -> Made:
+    from ...orchestrator.reading import Reading
     from ...security.address import shown
     from ...state.opening import open_store
 
@@ -56,6 +57,6 @@ async def _init(dsn: str) -> Made:
         await store.open()
         created = True
     try:
-        return Made(shown(dsn), created, sum((await store.counts()).values()))
+        return Made(shown(dsn), created, sum((await Reading(store).counts()).values()))
     finally:
         await store.close()

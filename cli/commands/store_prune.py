@@ -17,7 +17,7 @@ from ...state.quantities import milliseconds
 from ...state.records import FINAL, Filter, Head
 from .. import reach
 from ..options import duration_option, json_option, store_option
-from .steer import confirm, selection
+from ..selection import confirm, selection
 
 if TYPE_CHECKING:
     from ...orchestrator.upkeep.retention import Verdict

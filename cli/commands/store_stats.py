@@ -7,41 +7,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...state.records import EVERYTHING, FINAL, Head
 from .. import reach
 from ..options import json_option, store_option
 
 if TYPE_CHECKING:
-    from ...orchestrator.upkeep.moving import Report
-    from ...state.store import Store
+    pass
 
 JSON = "--json: {store, executions, counts, functions, entries, mail, due, overdue_ms, next, leased, owners, bytes …}"
 MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
-
-
-class Tally:
-    """What is summed over all executions."""
-
-    def __init__(self) -> None:
-        self.functions: dict[tuple[str, str], Counter[str]] = {}
-        self.executions = self.entries = self.mail = self.leased = self.due = self.overdue_ms = 0
-
-    def add(self, head: Head, mail: int, now: int) -> None:
-        self.executions += 1
-        self.functions.setdefault((head.function, head.kind), Counter())[head.status] += 1
-        self.entries += head.length
-        self.mail += mail
-        if head.owner is not None:
-            self.leased += 1
-        elif head.wake is not None and head.wake <= now:
-            self.due += 1
-            self.overdue_ms = max(self.overdue_ms, now - head.wake)
 
 
 @click.command(epilog=JSON)
@@ -60,12 +38,14 @@ def stats_command(store: str, as_json: bool) -> None:
 
 async def _stats(dsn: str) -> dict[str, Any]:
     from ...orchestrator.protocol.clock import present
+    from ...orchestrator.sums import summed
     from ...security.address import shown
     from ..store_progress import progress
 
-    async with reach.opened(dsn) as store:
+    async with reach.control(dsn) as reading:
+        store = reading.store
         with progress() as report:
-            tally = await _count(store, report)
+            tally = await summed(reading, report)
         functions = [
             {"function": function, "kind": kind, "counts": dict(counts)}
             for (function, kind), counts in sorted(tally.functions.items(), key=lambda item: -item[1].total())
@@ -74,7 +54,7 @@ async def _stats(dsn: str) -> dict[str, Any]:
         return {
             "store": shown(dsn),
             "executions": tally.executions,
-            "counts": await store.counts(),
+            "counts": await reading.counts(),
             "functions": functions,
             "entries": tally.entries,
             "mail": tally.mail,
@@ -86,23 +66,6 @@ async def _stats(dsn: str) -> dict[str, Any]:
             "bytes": _bytes(reach.sqlite_path(dsn)),
             "remarks": [remark._asdict() for remark in await store.survey()],
         }
-
-
-async def _count(store: Store, report: Report) -> Tally:
-    from ...orchestrator.protocol.clock import present
-
-    tally, cursor = Tally(), None
-    now = await present(store)
-    total = sum((await store.counts()).values())
-    while True:
-        page = await store.executions(EVERYTHING, cursor, reach.PAGE)
-        for head in page.heads:
-            mail = 0 if head.status in FINAL or not head.arrivals else (await store.mailbox(head.id, 1))[0]
-            tally.add(head, mail, now)
-        report("counting", tally.executions, total)
-        cursor = page.cursor
-        if cursor is None:
-            return tally
 
 
 def _bytes(path: Path | None) -> int | None:

@@ -17,7 +17,7 @@ from ..follow import follow
 from ..options import duration_option, id_argument, json_option, store_option
 
 if TYPE_CHECKING:
-    from ...state.store import Store
+    from ...orchestrator.reading import Reading
 
 
 JSON = "--json: one journal entry per line, with its number as seq."
@@ -47,21 +47,21 @@ def watch_command(
 
 async def _watch(dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool) -> Head | None:
     """The head at the end; None when the time ran out."""
-    async with reach.opened(dsn) as store:
-        await reach.tell_moved(store)
-        head = await reach.known(store, id)
+    async with reach.control(dsn) as reading:
+        await reach.tell_moved(reading.store)
+        head = await reading.show(id)
         after = head.length if new else 0
-        work = _print_json(store, id, after, idle) if as_json else _display(store, id, after, idle)
+        work = _print_json(reading, id, after, idle) if as_json else _display(reading, id, after, idle)
         try:
             return await asyncio.wait_for(work, limit)
         except TimeoutError:
             return None
 
 
-async def _print_json(store: Store, id: str, after: int, idle: bool) -> Head:
+async def _print_json(reading: Reading, id: str, after: int, idle: bool) -> Head:
     from ..view.terminal import emit
 
-    async for news in follow(store, id, after=after):
+    async for news in follow(reading, id, after=after):
         for number, entry in news.entries:
             emit({"seq": number, **entry}, line=True)
         if news.ended or (idle and news.head.status == "idle"):
@@ -69,14 +69,14 @@ async def _print_json(store: Store, id: str, after: int, idle: bool) -> Head:
     raise AssertionError("follow ends with the last news")
 
 
-async def _display(store: Store, id: str, after: int, idle: bool) -> Head:
+async def _display(reading: Reading, id: str, after: int, idle: bool) -> Head:
     from ..view.live import Display
     from ..view.story import Story, ending
     from ..view.terminal import console
 
     out = console()
     with Display(out) as display:
-        async for news in follow(store, id, after=after):
+        async for news in follow(reading, id, after=after):
             display.take(news.entries, news.head)
             if news.ended or (idle and news.head.status == "idle"):
                 break

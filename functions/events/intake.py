@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ...orchestrator.governance import tokens
 from ...orchestrator.usercode.calling import checked
 from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
-from ...state.ids import can_exist, check_id
+from ...state.ids import check_id
 from ..invocation.loading import kind_of
 from ..messages.problem import Raised, Refused, settle
 from .event import CloudEvent
@@ -89,9 +89,9 @@ async def take_for(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
 
 async def _is_of(runtime: Runtime, name: str, event: CloudEvent) -> bool:
     """Whether the subject is an execution of the workflow, so that the event is a signal to it."""
-    if kind_of(runtime.functions[name]) != "workflow" or event.subject is None or not can_exist(event.subject):
+    if kind_of(runtime.functions[name]) != "workflow" or event.subject is None:
         return False
-    head = await runtime.store.head(event.subject)
+    head = await runtime.find(event.subject)
     return head is not None and head.function == name
 
 

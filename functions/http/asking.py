@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...orchestrator.protocol.entries import resolve, shown_anyway
+from ...orchestrator.protocol.entries import resolve
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
 from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
 from ..messages.models import Execution
 from ..messages.problem import Refused, Whose, document, settle, without_place
-from .paging import fitting, journal
+from .paging import PAGE_BYTES, fitting
 from .schemas import input_schema
 from .service import Call, number, single
 
@@ -35,10 +35,10 @@ async def executions(call: Call) -> Answer:
     limit = number(query, "limit", 50, PAGE, 1)
     try:
         cursor = single(query, "cursor") or None
-        page = await call.runtime.store.executions(where, cursor, limit)
+        page = await call.runtime.page(where, cursor, limit)
         count = fitting(page.heads)
         if count < len(page.heads):
-            page = await call.runtime.store.executions(where, cursor, count)
+            page = await call.runtime.page(where, cursor, count)
     except InvalidInput as error:
         raise Refused(400, f"{error}") from error
     return json_answer({"executions": [Execution.of(head) for head in page.heads], "cursor": page.cursor})
@@ -55,8 +55,7 @@ async def history(call: Call) -> Answer:
     query = call.query("after", "limit")
     head = await _head(call)
     after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000, 1)
-    texts = await journal(call.runtime.store, head.id, after, limit)
-    entries = [shown_anyway(text, number) for number, text in enumerate(texts, after + 1)]
+    entries = await call.runtime.excerpt(head.id, after, limit, PAGE_BYTES)
     reached = after + len(entries)
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
 
@@ -84,7 +83,7 @@ async def approvals(call: Call) -> Answer:
 async def counts(call: Call) -> Answer:
     """GET /counts: number of executions by status."""
     call.query()
-    return json_answer(await call.runtime.store.counts())
+    return json_answer(await call.runtime.counts())
 
 
 async def functions(call: Call) -> Answer:
@@ -133,7 +132,7 @@ async def stats(call: Call) -> Answer:
 
 async def _head(call: Call) -> Head:
     id = call.path("id")
-    head = await call.runtime.store.head(id)
+    head = await call.runtime.find(id)
     if head is None:
         raise UnknownExecution(f"there is no execution {id[:200]!r}; GET /executions lists them")
     return head

@@ -76,7 +76,7 @@ class Late:
 
     async def is_owed(self, runtime: Runtime, event: CloudEvent) -> bool:
         """Whether the reply to an event that comes again is sent to the sink already, or will be."""
-        return await runtime.store.head(id_of(event)) is not None
+        return await runtime.find(id_of(event)) is not None
 
     def _made(self) -> Any:
         async def look(owed: Owed) -> dict[str, Any] | None:

@@ -17,8 +17,8 @@ from click.testing import CliRunner
 import overwinter
 from overwinter.cli.main import cli
 from overwinter.cli.place import Place
-from overwinter.cli.reach import known
 from overwinter.functions.invocation.loading import functions_of, load
+from overwinter.orchestrator.reading import Reading
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.opening import open_store
 
@@ -68,7 +68,7 @@ def begin(id: str, function: str, input: float | None = 0) -> None:
     async def whole() -> None:
         async with Runtime(functions_of(load(Path("flow.py"))), DSN) as runtime:
             await runtime.start(function, input, id=id)
-            while (await known(runtime.store, id)).status != "waiting":  # noqa: ASYNC110  # the store tells nobody
+            while (await runtime.show(id)).status != "waiting":  # noqa: ASYNC110  # the store tells nobody
                 await asyncio.sleep(0.01)
 
     asyncio.run(whole())
@@ -81,7 +81,7 @@ def status(id: str) -> str:
     async def read() -> str:
         store = open_store(DSN)
         await store.open()
-        head, now = await known(store, id), time.time_ns() // 1_000_000
+        head, now = await Reading(store).show(id), time.time_ns() // 1_000_000
         assert head.owner is None or id in await store.due(now), "it is still held"
         await store.close()
         return head.status

@@ -214,6 +214,20 @@ def test_a_room_opens_with_what_it_promises() -> None:
     assert not silent, silent
 
 
+def test_command_line_and_http_ask_the_one_read_port() -> None:
+    """What people and programs see of executions comes from ``orchestrator/reading.py``; the store is not asked beside
+    it. (``mailbox``: how much waits, where a store is summed or told of as a whole.)"""
+    asks = {"executions", "history", "head", "counts", "mail", "mailbox"}
+    beside = [
+        f"{source.path}:{node.lineno} {ast.unparse(node.func)}"
+        for source in sources("cli", "functions")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in asks
+        if ast.unparse(node.func.value).rpartition(".")[2] in ("store", "_store")
+    ]
+    assert not beside, beside
+
+
 def test_the_library_imports_itself_relatively() -> None:
     rooms = {*ROOMS, "overwinter"}
     wrong = [
