@@ -6,8 +6,6 @@ import asyncio
 import io
 import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +26,6 @@ from overwinter.state.opening import open_store
 from overwinter.state.records import Answer, Change, Dump, Filter, NewExecution, NewMail
 from overwinter.state.sqlite import SqliteStore
 from overwinter.state.store import Store
-from overwinter.tests.servers.moto import Moto, signed
-from overwinter.tests.servers.redis import RedisServer
 
 BIG = "ü" * 200_000
 NOW = 1_790_000_000_000
@@ -130,28 +126,16 @@ async def eat(store: Store) -> None:
         assert value.value == '{"cold": true}'
 
 
-@pytest.fixture(scope="module")
-def dsns() -> Iterator[Callable[[str], str]]:
+@pytest.fixture
+def dsns(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """DSNs of fresh stores on real servers, which start when they are first asked for."""
-    with ExitStack() as servers:
 
-        @cache
-        def redis() -> RedisServer:
-            return servers.enter_context(RedisServer())
+    def dsn(kind: str) -> str:
+        if kind == "redis":
+            return str(request.getfixturevalue("redis_server").dsn(prefix=f"moving{next(_numbers)}"))
+        return str(request.getfixturevalue("moto").dsn(bucket=f"bucket-{next(_numbers)}"))
 
-        @cache
-        def moto() -> Moto:
-            servers.enter_context(signed())
-            return servers.enter_context(Moto())
-
-        def dsn(kind: str) -> str:
-            return (
-                redis().dsn(prefix=f"p{next(_numbers)}")
-                if kind == "redis"
-                else moto().dsn(bucket=f"bucket-{next(_numbers)}")
-            )
-
-        yield dsn
+    return dsn
 
 
 _numbers = itertools.count()

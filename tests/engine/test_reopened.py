@@ -5,8 +5,8 @@ process took the verb, whatever waits in the mailbox before it, and however earl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +18,6 @@ from overwinter.state.errors import ExecutionFailed, ExecutionStuck
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
 from overwinter.state.records import MAIL_BATCH
-from overwinter.tests.servers.moto import Moto, signed
-from overwinter.tests.servers.redis import RedisServer
 
 LONG = "30s"
 mended = False
@@ -95,20 +93,18 @@ def test_an_outcome_that_nobody_has_asked_to_go_on_is_told_as_often_as_it_is_ask
 # -- taken by others -----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def dsns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+@pytest.fixture
+def dsns(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
     """DSNs of fresh stores that several processes share; servers start when they are first asked for."""
-    with ExitStack() as servers:
 
-        def dsn(kind: str) -> str:
-            if kind == "sqlite":
-                return f"sqlite:///{tmp_path_factory.mktemp('reopened')}/x.db"
-            if kind == "redis":
-                return servers.enter_context(RedisServer()).dsn(prefix="reopened")
-            servers.enter_context(signed())
-            return servers.enter_context(Moto()).dsn(bucket="reopened")
+    def dsn(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path}/x.db"
+        if kind == "redis":
+            return str(request.getfixturevalue("redis_server").dsn(prefix="reopened"))
+        return str(request.getfixturevalue("moto").dsn(bucket="reopened"))
 
-        yield dsn
+    return dsn
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis", "dynamodb"])

@@ -78,23 +78,18 @@ def place(
         keys = read_keys("strict env:SIZES_KEY")
         assert keys is not None
         return Place(lambda: SealedStore(open_store(f"sqlite:///{tmp_path / 'store.db'}"), keys), False)
-    return Place(_networked(kind, request.node.name, servers, monkeypatch), True)
+    return Place(_networked(kind, request, servers), True)
 
 
-def _networked(kind: str, name: str, servers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
-    fresh = "t" + hashlib.sha256(name.encode()).hexdigest()[:12]
+def _networked(kind: str, request: pytest.FixtureRequest, servers: dict[str, Any]) -> Callable[[], Store]:
+    fresh = "t" + hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
     if kind == "redis":
         from overwinter.tests.servers.redis import RedisServer
 
         server = servers.get(kind) or servers.setdefault(kind, servers["stack"].enter_context(RedisServer(aof=None)))
         dsn = server.dsn(prefix=fresh)
     else:
-        from overwinter.tests.servers.moto import Moto, credentials
-
-        for variable, value in credentials().items():
-            monkeypatch.setenv(variable, value)
-        moto = servers.get(kind) or servers.setdefault(kind, servers["stack"].enter_context(Moto()))
-        dsn = moto.dsn(fresh, bucket=f"{fresh}-bucket")
+        dsn = request.getfixturevalue("moto").dsn(fresh, bucket=f"{fresh}-bucket")
     return lambda: open_store(dsn)
 
 

@@ -5,9 +5,10 @@
 
 The process differs from moto's own command in what follows. It answers one request at a time: moto looks at a
 condition and writes in two steps without a lock between them, which DynamoDB does in one. It has room for long
-expressions, which moto reads by recursion. And it takes three short cuts that change no answer, because moto is slow
+expressions, which moto reads by recursion. And it takes short cuts that change no answer, because moto is slow
 where the store is busiest: it copies the whole table before a transaction, adds up the whole item for every attribute
-it sets, and sends every attribute of an item through a model of the service.
+it sets, and sends every attribute of an item through a model of the service; and it reads every expression several
+times over, and counts the clauses of the whole again at each of its parts.
 
 Credentials are dummies; ``credentials()`` gives them for the environment.
 """
@@ -178,6 +179,69 @@ def hasten() -> None:
     plain.execute_result = execute
 
 
+def hasten_expressions() -> None:
+    """The short cuts for what updates and conditions are written in."""
+    import copy as real
+    from collections import deque
+    from functools import cache, lru_cache
+    from importlib import import_module
+    from typing import Any
+
+    # moto's own annotations stop here
+    nodes: Any = import_module("moto.dynamodb.parsing.ast_nodes")
+    validators: Any = import_module("moto.dynamodb.parsing.validators")
+    Node, counts, overlaps = nodes.Node, validators.ActionCountValidator, validators.OverlappingPathsValidator
+    updates: Any = import_module("moto.dynamodb.parsing.expressions").UpdateExpressionParser
+    conditions: Any = import_module("moto.dynamodb.comparisons").ConditionExpressionParser
+    within: Any = cache(issubclass)
+    parsed, lexer = updates.make, conditions._lex_condition_expression
+
+    def twin(node: Any) -> Any:
+        if not isinstance(node, Node):
+            return real.deepcopy(node)
+        other = object.__new__(type(node))
+        other.__dict__.update(node.__dict__)
+        if node.children is not None:
+            other.children = [twin(child) for child in node.children]
+            for child in other.children:
+                if isinstance(child, Node):
+                    child.parent = other
+        return other
+
+    def walk(self: Any, node: Any, place: int = -1) -> Any:
+        """As moto walks, without asking an abstract class about every node."""
+        above = node.parent
+        for number, child in enumerate(node.children or ()):
+            self.pre_processing_of_child(node, number)
+            if within(type(child), Node):
+                walk(self, child, number)
+        if within(type(node), self.kinds):
+            node = self.process(node)
+            node.parent = above
+            if above:
+                above.children[place] = node
+        return node
+
+    def traverse(self: Any, node: Any) -> Any:
+        self.kinds = self.nodes_to_be_processed()
+        return walk(self, node)
+
+    @lru_cache(4096)
+    def lexed(text: str) -> tuple[Any, ...]:
+        return tuple(lexer(conditions(text, None, None)))
+
+    def at_the_top(check: Any) -> Any:
+        """Of the whole expression holds what holds of every part of it."""
+        return lambda self, node: check(self, node) if isinstance(node, nodes.UpdateExpression) else node
+
+    validators.deepcopy = twin
+    nodes.DepthFirstTraverser.traverse = traverse
+    counts.traverse = at_the_top(counts.verify_action_counts)
+    overlaps.traverse = at_the_top(overlaps.check_for_overlapping_paths)
+    updates.make = staticmethod(lru_cache(4096)(lambda text: parsed(text)))  # who changes one takes a copy first
+    conditions._lex_condition_expression = lambda self: deque(lexed(self.condition_expression))
+
+
 def serve() -> None:
     """Answer until standard input ends, which it does when the parent is gone."""
     import logging
@@ -194,6 +258,7 @@ def serve() -> None:
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     hasten()
+    hasten_expressions()
     sys.setrecursionlimit(20_000)
     stack_size(256 * 1024 * 1024)
     application, one = DomainDispatcherApplication(create_backend_app), Lock()

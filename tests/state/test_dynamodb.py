@@ -20,12 +20,12 @@ class TestDynamo(StoreContract):
         self.moto = moto
 
     async def make_store(self) -> Store:
-        store = DynamoStore(f"{self.moto.dsn()}&bucket={BUCKET}")
+        store = DynamoStore(f"{self.moto.dsn()}&bucket={BUCKET}", patience="60s")
         await store.create()
         await store.open()
         return store
 
     async def reopen(self, store: Store) -> Store:
-        other = DynamoStore(store.dsn)
+        other = DynamoStore(store.dsn, patience="60s")
         await other.open()
         return other
