@@ -14,8 +14,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 ARGS ?=
-# How many tests run at once; those of one file never do.
-WORKERS ?= 2
+# How many tests run at once; those of one file never do. One more than two cores, for tests that wait for processes.
+WORKERS ?= 3
 
 help: ## list what can be done
 	@echo "overwinter: make TARGET"
@@ -27,7 +27,7 @@ demo: .venv/.core ## 200 conversations, the server killed in the middle, nothing
 	@$(BIN)/python examples/demo.py $(ARGS)
 
 test: .venv/.dev ## run the tests (make test ARGS="tests/state -x" for some, WORKERS=0 for one after another)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --parts $(ARGS)
 
 test-platforms: .venv/.dev ## run the platforms' own programs against it, as far as they are installed
 	@OVERWINTER_TEST_PLATFORMS=1 $(BIN)/python -m pytest tests/deploy/test_func.py tests/deploy/test_programs.py -rs $(ARGS)
