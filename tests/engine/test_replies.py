@@ -10,6 +10,7 @@ import pytest
 from overwinter.functions.agents.agent import Agent
 from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.settings import Settings
 from overwinter.state.errors import UnknownExecution
 
 echo = Agent("echo", "scripted:echo")
@@ -42,7 +43,7 @@ def test_replies_are_found_later_and_what_was_never_said_is_named() -> None:
 
 def test_a_message_that_waits_is_known() -> None:
     async def main() -> None:
-        async with Runtime([slow], "memory://") as runtime:
+        async with Runtime([slow], "memory://", Settings(grace="10ms")) as runtime:
             await runtime.send(slow, "c", "first", id="m-0")
             await runtime.send(slow, "c", "second", id="m-1")
             for message in ("m-0", "m-1"):

@@ -14,6 +14,7 @@ from overwinter.functions.http.app import create_app
 from overwinter.functions.messages.problem import problem
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
+from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import StoreUnavailable
 
@@ -39,7 +40,7 @@ def leak() -> str:
 
 @workflow
 async def leaking(ctx: Any) -> str:
-    return str(await ctx.step(leak, name="leak"))
+    return str(await ctx.step(leak, name="leak", retry=Retry(first="1ms", in_process="10ms")))
 
 
 @workflow

@@ -12,7 +12,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from overwinter import Context, Runtime, workflow
+from overwinter import Context, Runtime, Settings, workflow
 from overwinter.functions.http.app import create_app
 from overwinter.state.errors import StoreFull, StoreLost
 from overwinter.state.sqlite import SqliteStore
@@ -28,7 +28,8 @@ def served(path: Path, main: Callable[[httpx.AsyncClient, Runtime], Awaitable[No
     """``main`` with a client of a server on that file."""
 
     async def whole() -> None:
-        async with Runtime([nap], SqliteStore(f"sqlite:///{path}", patience="100ms")) as runtime:
+        store = SqliteStore(f"sqlite:///{path}", patience="100ms")
+        async with Runtime([nap], store, Settings(grace="500ms")) as runtime:
             transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
                 assert (await client.get("/readyz")).status_code == 200

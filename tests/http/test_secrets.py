@@ -15,7 +15,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, field_validator
 
-from overwinter import Agent, tool, workflow
+from overwinter import Agent, Retry, tool, workflow
 from overwinter.functions.http.app import create_app
 from overwinter.functions.model import Scripted, call
 from overwinter.orchestrator.runtime import Runtime
@@ -50,7 +50,10 @@ def shout() -> str:
     raise error
 
 
-@tool
+SOON = Retry(first="1ms", in_process="10ms")  # as usual, two short pauses and two that are recorded, in milliseconds
+
+
+@tool(retry=SOON)
 def leak() -> str:
     """Raise an error that repeats the key it was called with."""
     return shout()
@@ -64,7 +67,7 @@ def pay(told: Told) -> str:
 
 @workflow
 async def stepping(ctx: Any) -> str:
-    return str(await ctx.step(shout, name="shout"))
+    return str(await ctx.step(shout, name="shout", retry=SOON))
 
 
 @workflow
