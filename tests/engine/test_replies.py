@@ -20,7 +20,7 @@ slow = Agent("slow", Scripted({".*": "late"}, "late", delay="30s"))
 
 
 async def within(awaited: Any) -> Any:
-    return await asyncio.wait_for(awaited, 20)
+    return await asyncio.wait_for(awaited, 60)
 
 
 def test_replies_are_found_later_and_what_was_never_said_is_named() -> None:

@@ -46,7 +46,7 @@ def test_the_result_after_a_resume_is_that_of_the_mended_code(tmp_path: Path) ->
             await runtime.resume("p-1")
             assert await runtime.result("p-1", "10s") == 250
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 mended: list[bool] = []

@@ -64,6 +64,7 @@ async def ticket(ctx: Any, input: Ticket) -> dict[str, Any]:
 
 echo = Agent("echo", "scripted:echo", tools=[lookup_order])
 slow = Agent("slow", Scripted({".*": "late"}, "late", delay="150ms"))
+endless = Agent("slow", Scripted({".*": "never"}, "never", delay="1d"))
 
 
 class Shop(NamedTuple):
@@ -85,12 +86,12 @@ async def opened(token: str | None = None, **options: Any) -> AsyncGenerator[Sho
             yield Shop(client, runtime)
 
 
-def asked_over(main: Main, functions: Sequence[object]) -> None:
+def asked_over(main: Main, functions: Sequence[object], **options: Any) -> None:
     """Run ``main(shop)`` in a shop of other functions."""
 
     async def whole() -> None:
         async with Runtime(functions, "memory://") as runtime:
-            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None, **options)))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
                 await asyncio.wait_for(main(Shop(client, runtime)), 60)
 
@@ -110,7 +111,7 @@ def run() -> Callable[..., None]:
     def start(main: Main, **options: Any) -> None:
         async def whole() -> None:
             async with opened(**options) as open_shop:
-                await asyncio.wait_for(main(open_shop), 20)
+                await asyncio.wait_for(main(open_shop), 60)
 
         asyncio.run(whole())
 

@@ -63,7 +63,7 @@ def test_an_approval_is_seen_and_decided_once(by_event: bool) -> None:
                 assert (await client.post("/decide/p1", json=decision)).status_code == 409
                 assert await posted(client, "io.overwinter.decide", decision, "p1") == 204
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 @pytest.mark.parametrize("by_event", [False, True])
@@ -97,4 +97,4 @@ def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> No
                 assert (await client.post(f"/complete/{token}", json=9)).status_code == 202  # it had been completed
                 assert (await client.post(f"/complete/{wrong}", json=9)).status_code == 404
 
-    asyncio.run(asyncio.wait_for(main(), 20))
+    asyncio.run(asyncio.wait_for(main(), 60))

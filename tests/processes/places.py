@@ -23,7 +23,7 @@ class Place(ABC):
 
     dsn: str
     direct: str
-    errands = 500
+    errands = 300
     sessions = 20
     spread = 6.0  # seconds within which all clients come
     calm = 10.0  # seconds after which nothing is disturbed any more
