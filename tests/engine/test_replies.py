@@ -9,8 +9,8 @@ import pytest
 
 from overwinter.functions.agents.agent import Agent
 from overwinter.functions.models.scripted import Scripted
+from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.runtime import Runtime
-from overwinter.orchestrator.settings import Settings
 from overwinter.state.errors import UnknownExecution
 
 echo = Agent("echo", "scripted:echo")

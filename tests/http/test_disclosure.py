@@ -14,8 +14,8 @@ from overwinter.functions.http.app import create_app
 from overwinter.functions.messages.problem import problem
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.resilience import Retry
 from overwinter.orchestrator.runtime import Runtime
+from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.state.errors import StoreUnavailable
 
 SECRET = "tulips-and-roses"
