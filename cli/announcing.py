@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from ..security.address import shown
+from ..state.example import TEXT
 from .address import url
 from .again import again
-from .view.example import TEXT, words
+from .view.example import words
 from .view.heads import table
 from .view.terminal import console, say
 from .view.text import clean, counted

@@ -90,6 +90,8 @@ async def tell_moved(store: Store) -> str:
 
 def head_json(head: Head) -> dict[str, Any]:
     """An execution for programs, in the same shape as over HTTP. Times are milliseconds since the epoch."""
+    from ..orchestrator.workflow.takes import taken
+
     return {
         "id": head.id,
         "function": head.function,
@@ -101,6 +103,7 @@ def head_json(head: Head) -> dict[str, Any]:
         "updated": head.updated,
         "wake": head.wake,
         "awaits": head.awaits,
+        "takes": taken(head.state, head.awaits),
         "note": head.note,
         "parent": head.parent,
         "owner": head.owner,

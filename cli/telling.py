@@ -13,7 +13,7 @@ from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again
 from .view.lines import complaint, places
-from .view.story import quoted
+from .view.story import quoted, signalling
 from .view.terminal import say
 from .view.text import clean, excerpt
 
@@ -65,6 +65,9 @@ class Teller:
             self.say(Line(WRONG, f"{clean(change.id)} is stuck: {excerpt(change.awaits, 300)}"))
         elif change.awaits.startswith("approval") and self._asked.get(change.id) != change.awaits:
             command = again(f"overwinter approve {quoted(change.id)}")
+            self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(change.awaits)}  → {command}"))
+        elif change.awaits.startswith("event ") and self._asked.get(change.id) != change.awaits:
+            command = again(signalling(change.id, change.awaits, change.state))
             self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(change.awaits)}  → {command}"))
         self._asked.pop(change.id, None)
         if change.awaits and len(self._asked) < REMEMBERED:

@@ -1,7 +1,7 @@
 """``overwinter ps``: executions, newest first. Without ``--all`` or a filter, those that have not ended.
 
 ``--json``: ``{"executions": [head…], "cursor": text | null, "counts": {status: number}}``; a head is ``{id,
-function, kind, status, version, length, created, updated, wake, awaits, note, parent, owner, deaths}``.
+function, kind, status, version, length, created, updated, wake, awaits, takes, note, parent, owner, deaths}``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..options import json_option, store_option, text_option
 LIVE = tuple(status for status in STATUSES if status not in FINAL)
 
 
-JSON = "--json: {executions: [{id, function, kind, status, created, updated, wake, awaits, note …}], cursor, counts}"
+JSON = "--json: {executions: [{id, function, kind, status, created, updated, wake, awaits, takes …}], cursor, counts}"
 
 
 @click.command(epilog=JSON)

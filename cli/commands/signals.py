@@ -59,25 +59,26 @@ def signal_command(
     who = by_default() if by is None else by
     if where:
         count = reach.run(_send_all(store, selection(where, LIVE), event, who, ask=not yes))
-        _report({"count": count}, event, None, as_json=as_json)
+        _report({"count": count}, event, "", as_json=as_json)
     else:
-        awaited = reach.run(_send(store, id, event, who))
-        _report({"execution": id, "awaited": awaited}, event, awaited, as_json=as_json)
+        head = reach.run(_send(store, id, event, who))
+        _report({"execution": id, "awaited": _awaited(head)}, event, head.state, as_json=as_json)
 
 
-def _report(target: dict[str, Any], event: Event, awaited: str | None, *, as_json: bool) -> None:
-    from ..view.story import quoted
+def _report(target: dict[str, Any], event: Event, state: str, *, as_json: bool) -> None:
+    """``state``: of the head, which tells what is taken."""
+    from ..view.story import signalling
     from ..view.terminal import emit, say
     from ..view.text import counted
 
     if as_json:
         emit({**target, "name": event.name, "event_id": event.id})
         return
-    id = target.get("execution")
+    id, awaited = target.get("execution"), target.get("awaited")
     say(f"sent {event.name} to {id or counted(target['count'], 'execution')}")
     if id and awaited is not None and awaited != event.name:
         say(f"{id} waits for {awaited!r}; {event.name!r} is kept until it asks for one", style="yellow")
-        say(f"→ overwinter signal {quoted(id)} {quoted(awaited)} …, if that was meant", style="dim")
+        say(f"→ {signalling(id, EVENT + awaited, state)}, if that was meant", style="dim")
 
 
 def _awaited(head: Head) -> str | None:
@@ -93,12 +94,12 @@ class Event(NamedTuple):
     id: str
 
 
-async def _send(dsn: str, id: str, event: Event, by: str) -> str | None:
-    """The name of the event that the execution waits for, None when it waits for none."""
+async def _send(dsn: str, id: str, event: Event, by: str) -> Head:
+    """What the execution was before."""
     async with reach.control(dsn) as control:
         head = await control.show(id)
         await control.signal(id, event.name, event.data, event_id=event.id, source="cli", by=by)
-    return _awaited(head)
+    return head
 
 
 async def _send_all(dsn: str, where: Filter, event: Event, by: str, *, ask: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,10 +10,12 @@ from typing import NamedTuple
 from rich.text import Text
 
 from ...orchestrator.protocol.stuck import REASONS, reason
+from ...orchestrator.workflow.takes import taken
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
 from .condense import Gap, condense
+from .example import word
 from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
@@ -169,13 +172,18 @@ def next_commands(story: Story) -> list[str]:
     if asking:
         return [f"overwinter approve {quoted(child.id)}" for child in asking[:3]]
     if head.awaits.startswith("event "):
-        return [
-            f"overwinter signal {id} {quoted(head.awaits.removeprefix('event '))} '…'"
-        ]  # its type only the code knows
+        return [signalling(head.id, head.awaits, head.state)]
     if head.kind == "agent" and head.status == "idle" and "/" in head.id:
         agent, _, key = head.id.partition("/")
         return [f"overwinter invoke {quoted(agent)} --session {quoted(key)} '…'"]
     return [f"overwinter watch {id}"] if head.status in ("running", "pending", "waiting") else []
+
+
+def signalling(id: str, awaits: str, state: str) -> str:
+    """The command that sends the event which is awaited, with data of its type when the head tells of it."""
+    example = taken(state, awaits)
+    data = word(json.loads(example)) if example else "'…'"
+    return f"overwinter signal {quoted(id)} {quoted(awaits.removeprefix('event '))} {data}"
 
 
 def quoted(text: str) -> str:
@@ -226,10 +234,12 @@ def _waits(story: Story) -> Iterator[Text]:
         until = f" until {clock(row.until, now)} ({ago(row.until, now)})" if row.until else ""
         text = Text.assemble(("waiting for ", "yellow"), (_thing(row), "bold yellow"), (until, "yellow"))
         about = proposal(row.facts, row.name)
-        yield text.append(f": {shorten(about, 200)}" if about else "")
+        text.append(f": {shorten(about, 200)}" if about else "")
+        yield text.append(_such(head.state, f"{row.kind} {row.name}"))
     if not story.timeline.waiting and head.awaits and head.status != "stuck":
         until = f" until {clock(head.wake, now)} ({ago(head.wake, now)})" if head.wake else ""
-        yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until, "yellow"))
+        such = _such(head.state, head.awaits)
+        yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until + such, "yellow"))
     if story.mail:
         yield Text(f"{counted(story.mail, 'mail')} in the mailbox", "yellow")
     if head.deaths:
@@ -237,6 +247,12 @@ def _waits(story: Story) -> Iterator[Text]:
         yield Text(f"{died} died", "bold red")
     if head.owner is None and head.wake is not None and head.wake < now - 10_000 and head.status != "paused":
         yield Text(f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red")
+
+
+def _such(state: str, awaits: str) -> str:
+    """What it takes, by an example."""
+    example = taken(state, awaits)
+    return f", such as {clean(example)}" if example else ""
 
 
 def _thing(row: Row) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...orchestrator.workflow.takes import taken
 from ...state.records import Filter, Head
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
@@ -130,13 +131,15 @@ class Execution(BaseModel):
     wake: int | None
     parent: str | None
     awaits: str
+    takes: str = Field(description="JSON that what it awaits takes, by an example; empty when none is known")
     note: str
     owner: str | None
     deaths: int
 
     @staticmethod
     def of(head: Head) -> dict[str, Any]:
-        return {name: getattr(head, name) for name in Execution.model_fields}
+        known = {"takes": taken(head.state, head.awaits)}
+        return {name: known[name] if name in known else getattr(head, name) for name in Execution.model_fields}
 
 
 class Executions(BaseModel):

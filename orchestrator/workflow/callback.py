@@ -24,12 +24,15 @@ class Callback(Waiting[T]):
     heartbeat, TimedOut when the whole time has passed.
     """
 
-    __slots__ = ("alive", "heartbeat", "secret", "taken", "timeout", "token", "until")
+    __slots__ = ("alive", "heartbeat", "secret", "taken", "timeout", "token", "type", "until")
     kind = "callback"
     outside = True
 
-    def __init__(self, run: Run, op: str, name: str, decode: Decode | None, taken: Decode | None, seed: str) -> None:
+    def __init__(
+        self, run: Run, op: str, name: str, type: Any, decode: Decode | None, taken: Decode | None, seed: str
+    ) -> None:
         super().__init__(run, op, name, decode)
+        self.type = type
         self.taken = taken  # ``decode`` that refuses numbers which are none; what was recorded with one is replayed
         self.secret = tokens.secret_of(seed, op)
         self.token = tokens.make(run.id, op, self.secret)
@@ -111,7 +114,7 @@ class Calling(Scope):
         assert run.origin is not None
         what = f"callback {name!r}"
         decode, taken = decoder(type, what), acceptor(type, what)
-        made: Callback[Any] = Callback(run, self._next(), name, decode, taken, run.origin.seed)
+        made: Callback[Any] = Callback(run, self._next(), name, type, decode, taken, run.origin.seed)
         run.open(made)
         made.begin(run.began(made.op), timeout, heartbeat)
         entry: Fact = {

@@ -16,7 +16,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..protocol.decider import Decision, Fact, Post, Verdict
 from ..protocol.keeping import Kept, keep, kept
 from ..usercode.resilience import Policy
-from . import mismatch
+from . import mismatch, takes
 from .context import Context
 from .facts import HANDLERS, advance, unusable
 from .reopening import reopened
@@ -45,7 +45,9 @@ class Code(Protocol):
 class WorkflowDecider:
     """Implements ``Decider`` for one execution of a workflow."""
 
-    __slots__ = ("_closed", "_first", "_id", "_kept", "_length", "_limit", "_over", "_run", "_taken", "_workflow")
+    __slots__ = (
+        "_closed", "_first", "_id", "_kept", "_length", "_limit", "_over", "_run", "_state", "_taken", "_workflow",
+    )  # fmt: skip
 
     def __init__(self, workflow: Code, id: str) -> None:
         self._limit = PAYLOAD_LIMIT
@@ -57,6 +59,7 @@ class WorkflowDecider:
         self._first = False  # the first of them was the start of a new journal
         self._over = ""  # final status, once its entry is written
         self._closed = False
+        self._state = ""  # of the head: what somebody outside may send
         self._kept: list[Kept] = []  # the events that go on with the checkpoint that a replay begins from
 
     @property
@@ -76,7 +79,7 @@ class WorkflowDecider:
     # -- the protocol --------------------------------------------------------------------------------
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
-        self._length = first - 1 + len(entries)
+        self._length, self._state = first - 1 + len(entries), state
         if not entries:
             return
         journal = reopened(entries)
@@ -175,6 +178,9 @@ class WorkflowDecider:
         if not self._over:
             decision.wake, decision.outside = _earliest(run)
             decision.awaits = awaited(run)
+            if decision.awaits and (run.people or self._state):
+                self._state = takes.state_of(run.people.values()) or (self._state and takes.NOTHING)
+            decision.state = self._state
             decision.status = "pending" if run.main is None else "waiting"
         return decision
 

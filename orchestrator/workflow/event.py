@@ -29,14 +29,15 @@ Match = Callable[[Any], bool]
 class Event(Waiting[T]):
     """Done by the first event of its name that matches."""
 
-    __slots__ = ("match", "taken", "timeout", "why")
+    __slots__ = ("match", "taken", "timeout", "type", "why")
     kind = "event"
     outside = True
 
     def __init__(
-        self, run: Run, op: str, name: str, decode: Decode | None, taken: Decode | None, match: Match | None
+        self, run: Run, op: str, name: str, type: Any, decode: Decode | None, taken: Decode | None, match: Match | None
     ) -> None:
         super().__init__(run, op, name, decode)
+        self.type = type
         self.taken = taken  # ``decode`` that refuses numbers which are none; what was recorded with one is replayed
         self.match = match
         self.timeout: Duration | None = None
@@ -146,7 +147,7 @@ class Listening(Scope):
             raise InvalidInput("match is a plain function, which looks at the event; do in a step what needs I/O")
         run, name = self._run, named(name, "the event that ctx.wait_for waits for")
         what = f"event {name!r}"
-        event: Event[Any] = Event(run, self._next(), name, decoder(type, what), acceptor(type, what), match)
+        event: Event[Any] = Event(run, self._next(), name, type, decoder(type, what), acceptor(type, what), match)
         run.open(event)
         waiting = run.events.get(name, [])
         for kept in list(waiting):

@@ -19,6 +19,7 @@ from .callback import Callback
 from .child import Child, tell_to_cancel
 from .operation import error_in
 from .run import Listener, Run
+from .takes import example
 
 Handler = Callable[[Run, Fact], bool]
 
@@ -114,14 +115,15 @@ def unusable(run: Run, fact: Fact) -> str:
         error = None if op is None else op.misfit(fact)
         if op is None or error is None:
             return ""
-        return mismatch.misfit("value of callback", op.name, fact.get("value"), error)
+        return mismatch.misfit("value of callback", op.name, fact.get("value"), error, example(op.type))
     listeners = run.listeners.get(str(fact.get("name", ""))) if fact["type"] == "event" else None
     if not listeners:
         return ""
     errors = [listener.misfit(fact.get("data")) for listener in listeners]
     if any(error is None for error in errors):
         return ""
-    return mismatch.misfit("event", str(fact["name"]), fact.get("data"), cast("Exception", errors[0]))
+    why = cast("Exception", errors[0])
+    return mismatch.misfit("event", str(fact["name"]), fact.get("data"), why, example(listeners[0].type))
 
 
 def beat(run: Run, fact: Fact) -> bool:

@@ -103,11 +103,11 @@ def result(waiting: Waits) -> str:
     return f"{name.get(waiting.kind, waiting.kind)} {waiting.name!r} (operation {waiting.op})"
 
 
-def misfit(what: str, name: str, value: Any, error: Exception) -> str:
-    """Something from outside that does not have the type that the code waits for."""
-    return (
-        f"the {what} {name!r} does not have the type that the execution waits for: {problems(error)} ({shown(value)})"
-    )
+def misfit(what: str, name: str, value: Any, error: Exception, example: str = "") -> str:
+    """Something from outside that does not have the type that the code waits for, of which there may be an example."""
+    such = f"; such as this would: {example}" if example else ""
+    found = f"{problems(error)} ({shown(value)})"
+    return f"the {what} {name!r} does not have the type that the execution waits for: {found}{such}"
 
 
 def shown(value: Any) -> str:

@@ -168,6 +168,7 @@ def test_ps_json_pages_through_everything(shelf: Any, overwinter: Command) -> No
             "updated",
             "wake",
             "awaits",
+            "takes",
             "note",
             "parent",
             "owner",

@@ -1,0 +1,76 @@
+"""What somebody outside may send to an execution that waits, as an example of its type: for whoever looks at it, in a
+process that does not have the code.
+
+It stands in the head's state: ``{"takes": {"event paid": "true", "callback shipped": "{\\"id\\": 1}"}}``, by what the
+execution awaits. An example is JSON that the type accepts; a type that can't give one has none. It is made when the
+execution comes to rest, once for each type, and never on the way of a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any, Protocol, cast
+
+from ...state.codec import dumps, loads
+from ...state.example import example_of
+from ..errors.attributes import attempted
+
+MOST = 8
+"""How many of the things that an execution waits for have an example in its head."""
+NOTHING = "{}"
+"""The state that follows on one with examples: an empty text would leave them."""
+
+
+class Waits(Protocol):
+    """An operation that somebody outside completes with a value of ``type``."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def type(self) -> Any: ...
+
+
+def state_of(waiting: Iterable[object]) -> str:
+    """The head's state for what is waited for; "" when no example can be made."""
+    takes: dict[str, str] = {}
+    for operation in waiting:
+        if len(takes) == MOST:
+            break
+        if hasattr(operation, "type"):
+            one = cast("Waits", operation)
+            text = example(one.type)
+            if text:
+                takes.setdefault(f"{one.kind} {one.name}", text)
+    return dumps({"takes": takes}) if takes else ""
+
+
+def taken(state: str, awaits: str) -> str:
+    """JSON of a value that what is awaited takes, as a head's state says; "" when it says nothing."""
+    if '"takes"' not in state:
+        return ""
+    try:
+        held = loads(state)
+    except ValueError:
+        return ""
+    takes = held.get("takes") if isinstance(held, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]  # JSON object
+    text = takes.get(awaits) if isinstance(takes, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]  # JSON object
+    return text if isinstance(text, str) else ""
+
+
+def example(annotation: Any) -> str:
+    """JSON of a value of that type; "" when there is none. The same type is asked once."""
+    try:
+        return _known(annotation)
+    except TypeError:  # it can't be hashed
+        return _made(annotation)
+
+
+def _made(annotation: Any) -> str:
+    """Whatever the type does when it is looked at: it is a hint."""
+    return attempted(lambda: example_of(annotation)) or ""
+
+
+_known = lru_cache(maxsize=1024)(_made)
