@@ -41,6 +41,7 @@ from .engine.extensions import Extension, Extensions
 from .engine.settings import Settings
 from .engine.vitals import show_vitals
 from .engine.waiting import heard, outdated
+from .errors.groups import said
 from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .protocol import keys
@@ -368,7 +369,7 @@ def _end_error(id: str, ending: Fact) -> Exception:
     kind = ending["type"]
     if kind == "failed":
         cause = error_of(ending)
-        error: Exception = ExecutionFailed(f"{id} failed: {type(cause).__name__}: {cause}", execution=id, cause=cause)
+        error: Exception = ExecutionFailed(f"{id} failed: {said(cause)}", execution=id, cause=cause)
         error.__cause__ = cause
         return error
     if kind == "stuck":

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from ..orchestrator.engine.settings import Settings
+from ..orchestrator.errors.groups import said
 from ..orchestrator.protocol.decider import Fact
 from ..state.codec import dumps
 from ..state.errors import ExecutionError, OperationError
@@ -297,7 +298,7 @@ def _line(fact: Fact) -> str:
 
 
 def _told(error: BaseException) -> str:
-    return f"{type(error).__qualname__}: {error}"
+    return said(error)
 
 
 def _heads(world: World) -> str:

@@ -159,6 +159,7 @@ def _waiting(outcome: dict[str, Any], work: Work) -> str:
 
 
 def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
+    from ...orchestrator.errors.groups import said_in
     from ..view.terminal import emit, say
     from ..view.text import clean_lines, json_text
 
@@ -173,6 +174,5 @@ def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
         click.echo(clean_lines(value) if isinstance(value, str) else json_text(value, indent=2))
     else:
         error: dict[str, Any] = outcome.get("error") or {}
-        kind = str(error.get("kind", "")).rpartition(".")[2]
-        message = f"{id} {status}: {kind}: {error.get('message', '')}"
+        message = f"{id} {status}: {said_in(error)}"
         raise Exit(message, code=FAILED, advice=f"overwinter show {id} tells why.")

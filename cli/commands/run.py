@@ -204,9 +204,10 @@ def _late(order: Order, id: str) -> TimedOut:
 
 
 def _error(error: BaseException) -> dict[str, str]:
-    from ...orchestrator.errors.failures import text_of
+    from ...orchestrator.errors.groups import lone, text
 
-    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": text_of(error)}
+    error = lone(error)
+    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": text(error)}
 
 
 def _tell(order: Order, sentence: str) -> None:

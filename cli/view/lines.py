@@ -11,6 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ...orchestrator.errors import traces
+from ...orchestrator.errors.groups import lone_in, said_in
 from ...state.quantities import span
 from .condense import Gap
 from .moments import clock, coarse, offset
@@ -116,10 +117,8 @@ def outcome(row: Row, room: int, *, now: int) -> Text:
 
 
 def complaint(error: Entry) -> str:
-    """ "ValueError: no such order", on one line. A group of one error says no more than that one."""
-    error = _alone(error)
-    kind = str(error.get("kind", "")).rpartition(".")[2]
-    return excerpt(f"{kind}: {error.get('message', '')}" if kind else error.get("message", ""))
+    """ "ValueError: no such order", on one line. See ``orchestrator.groups`` for groups."""
+    return excerpt(said_in(error))
 
 
 def _complaint_and_place(error: Entry, room: int) -> str:
@@ -131,16 +130,8 @@ def _complaint_and_place(error: Entry, room: int) -> str:
 
 def places(error: Entry) -> list[str]:
     """Where it came from, "shop.py:31 in refund", the innermost first."""
-    frames = reversed(traces.read(_alone(error).get("trace")) or traces.read(error.get("trace")))
+    frames = reversed(traces.read(lone_in(error).get("trace")) or traces.read(error.get("trace")))
     return [clean(f"{file}:{line} in {function}") for file, line, function in frames]
-
-
-def _alone(error: Entry) -> Entry:
-    members = error.get("members")
-    while isinstance(members, list) and len(members) == 1 and isinstance(members[0], dict):  # pyright: ignore[reportUnknownArgumentType]  # JSON
-        error = members[0]  # pyright: ignore[reportUnknownVariableType]
-        members = error.get("members")
-    return error
 
 
 def details(row: Row) -> list[Text]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from ...orchestrator.errors import groups
 from ...orchestrator.usercode.resilience import Retry
 from ...orchestrator.workflow.function import Workflow
 from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
@@ -130,7 +131,7 @@ class Late:
             async with httpx.AsyncClient(timeout=seconds(TIMEOUT)) as client:
                 answer = await client.post(self._sink, content=message.body, headers=message.headers)
         except httpx.HTTPError as error:
-            raise Retryable(f"the sink did not answer ({type(error).__name__}: {error})") from None
+            raise Retryable(f"the sink did not answer ({groups.said(error)})") from None
         said = f"the sink answered {answer.status_code}"
         if answer.status_code in (404, 408, 409, 425, 429) or answer.status_code >= 500:
             raise Retryable(said)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from ...orchestrator.errors import traces
 from ...orchestrator.errors.failures import encode
+from ...orchestrator.errors.groups import lone
 from ...state.errors import (
     ExecutionCancelled,
     ExecutionError,
@@ -44,7 +45,7 @@ async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | 
         return {"id": id, "status": "completed", "result": settled.value}
     if isinstance(error, ExecutionError):
         cause = error.cause if isinstance(error.cause, Exception) else error
-        return {"id": id, "status": _status(error), "error": traces.without(encode(cause))}
+        return {"id": id, "status": _status(error), "error": traces.without(encode(lone(cause)))}
     if isinstance(error, TimeoutError):
         return None
     raise error
@@ -62,7 +63,7 @@ async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) 
     if isinstance(error, (StoreError, UnknownExecution)):
         raise error
     status = _status(error) if isinstance(error, ExecutionError) else "failed"
-    return {**known, "status": status, "error": traces.without(encode(error))}
+    return {**known, "status": status, "error": traces.without(encode(lone(error)))}
 
 
 def answer_of(outcome: dict[str, Any] | None, url: str, pending: dict[str, Any]) -> Answer:

@@ -17,7 +17,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ...orchestrator.errors.failures import text_of
+from ...orchestrator.errors.groups import lone, text
 from ...orchestrator.usercode.calling import exception_of
 from ...security.redaction import redacted, redacted_all
 from ...state.codec import dumps
@@ -94,7 +94,7 @@ class Raised(Exception):
     """What a function that was called by itself raised: ``error`` is an outcome, and answered as one."""
 
     def __init__(self, error: Exception) -> None:
-        super().__init__(text_of(error))
+        super().__init__(text(error))
         self.error = error
 
 
@@ -135,8 +135,7 @@ async def answered(work: Awaitable[Answer]) -> Answer:
 
 def status_of(error: BaseException) -> int:
     """The HTTP status that says what the sender should do: 4xx change it, 503 try again, 500 our fault."""
-    if isinstance(error, Raised):
-        error = error.error
+    error = lone(error.error if isinstance(error, Raised) else error)
     if isinstance(error, (InvalidEvent, Refused)):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
@@ -145,8 +144,8 @@ def status_of(error: BaseException) -> int:
 def problem(error: BaseException) -> Answer:
     """The answer to a request that ran into ``error``."""
     status, whose = status_of(error), whose_is(error)
-    if isinstance(error, Raised):
-        error = error.error
+    whole = error
+    error = lone(error.error if isinstance(error, Raised) else error)
     members: dict[str, Any] = {}
     headers: list[tuple[str, str]] = [whose.header]
     if isinstance(error, Refused):
@@ -159,11 +158,11 @@ def problem(error: BaseException) -> Answer:
         members["attribute"] = error.attribute
     if status == 503:
         headers.append(("retry-after", str(_wait(error))))
-    detail = text_of(error) or type(error).__doc__ or kind
+    detail = text(error) or type(error).__doc__ or kind
     if isinstance(error, StoreError):
         detail = without_place(detail)
     if status == 500:
-        log.error("the request failed", exc_info=error)
+        log.error("the request failed", exc_info=whole)
         if not isinstance(error, OverwinterError):
             detail = f"{type(error).__name__}: {detail}; the server's log has the traceback"
     return document(status, kind, detail, members, headers)
@@ -173,6 +172,7 @@ def whose_is(error: BaseException) -> Whose:
     """Whose an error is that came of a request."""
     if isinstance(error, Raised):
         return Whose.OUTCOME
+    error = lone(error)
     if isinstance(error, Refused):
         return error.whose
     return Whose.REFUSED if status_of(error) < 500 or status_of(error) == 503 else Whose.FAULT

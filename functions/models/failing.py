@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, cast
 
 from ...orchestrator.errors.attributes import attempted, cut
+from ...orchestrator.errors.groups import lone
 from ...orchestrator.errors.statuses import status_of
 from ...orchestrator.usercode.resilience import retry_after, wait_of
 from ...state.codec import loads
@@ -89,10 +90,11 @@ def malformed(error: Exception, model: str) -> Answer | None:
 def said(error: Exception) -> str:
     """What the provider said: without the traceback, the file paths and the dump of the request that litellm adds, and
     without the key that some providers repeat."""
-    text = cut(str(error), _READ)
+    one = lone(error)
+    text = cut(str(one), _READ)
     clutter = _CLUTTER.search(text)
     text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
-    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(error).__name__
+    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(one).__name__
 
 
 def _unread(error: Exception) -> type[ModelUnavailable] | None:

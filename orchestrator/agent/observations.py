@@ -11,6 +11,7 @@ from ...state.codec import dumps
 from ...state.errors import Denied, InDoubt
 from ..errors.attributes import storable
 from ..errors.failures import Failure
+from ..errors.groups import kind_in, text_in
 from ..protocol.decider import Fact
 from .answer import MOST_CALLS
 
@@ -52,8 +53,7 @@ def outcome(fact: Fact) -> str:
         return text_of(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
-    kind = str(error.get("kind", "")).rpartition(".")[2]
-    return text_of(f"Error: {kind or 'failed'}: {error.get('message', '')}")
+    return text_of(f"Error: {kind_in(error) or 'failed'}: {text_in(error)}")
 
 
 def is_in_doubt(fact: Fact) -> bool:

@@ -14,7 +14,7 @@ from functools import partial
 
 from ...state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ...state.records import FINAL, Appended, Head, Mail
-from ..errors import failures
+from ..errors import failures, groups
 from ..errors.attributes import storable
 from ..protocol.decider import Decider, Decision, Effect, Fact, Post, Verdict
 from .deadlines import Deadlines
@@ -150,7 +150,7 @@ class Activation:
             raise
         except BaseException as error:  # the edge to deciders: a defect there must not lose the execution
             log.exception("execution %s: the decider failed", self.id)
-            decision = stuck(f"the decider failed with {type(error).__name__}: {failures.text_of(error)}")
+            decision = stuck(f"the decider failed with {groups.said(error)}")
         self._settle(decision)
 
     def _decide(self) -> Decision:

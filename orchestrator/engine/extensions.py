@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from ...state.errors import InvalidInput, StoreCorrupt
 from ...state.records import FINAL, Change
+from ..errors.groups import said_in
 from ..protocol.decider import Fact, Invoke
 from ..protocol.entries import decode
 
@@ -175,5 +176,4 @@ def _text(failure: Any) -> str:
     if failure is None:
         return ""
     told = cast("Fact", failure) if isinstance(failure, dict) else {"message": failure}
-    kind = str(told.get("kind", "")).rpartition(".")[2]
-    return ": ".join(part for part in (kind, str(told.get("message", ""))) if part) or "failed"
+    return said_in(told) or "failed"

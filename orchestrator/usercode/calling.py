@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from ...state.errors import InvalidInput, StepFailed
 from ..errors import failures
-from ..errors.attributes import cut
+from ..errors.groups import said, text
 
 Call = Callable[[], Any]
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def judged(work: Callable[[], T], what: str) -> T:
     except (InvalidInput, KeyboardInterrupt):
         raise
     except BaseException as error:
-        raise InvalidInput(f"{what} ({type(error).__name__}: {text_of(error)})") from error
+        raise InvalidInput(f"{what} ({said(error)})") from error
 
 
 def outcome_of(error: BaseException) -> BaseException:
@@ -88,14 +88,4 @@ def carried(error: BaseException) -> BaseException:
 def _named(error: BaseException) -> StepFailed:
     """An error that can't be raised as itself, by its name."""
     name = type(error).__qualname__
-    return StepFailed(f"the call raised {name}: {text_of(error)}".rstrip(": "), kind=f"{type(error).__module__}.{name}")
-
-
-def text_of(error: BaseException) -> str:
-    """What an error says; also when it can't be asked."""
-    try:
-        return cut(str(error), failures.MESSAGE_LIMIT)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
-        return f"an error whose text can't be read ({type(broken).__name__})"
+    return StepFailed(f"the call raised {name}: {text(error)}".rstrip(": "), kind=f"{type(error).__module__}.{name}")

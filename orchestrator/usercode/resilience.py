@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ...state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
 from ...state.quantities import Duration, asked, count, positive, seconds
+from ..errors.groups import lone
 from ..errors.statuses import ClientRefused, headers_of
 
 FINAL_ERRORS: tuple[type[BaseException], ...] = (
@@ -84,6 +85,7 @@ class Retry:
             if not isinstance(said, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # users' functions give anything
                 raise TypeError(f"Retry.when says True, False or None, not {type(said).__name__}")
             return said
+        error = self._meant(error)
         if self.final or self.retry:
             named = self._named(error)
             if named is not None:
@@ -91,6 +93,13 @@ class Retry:
         if isinstance(error, Retryable):
             return error.attempts is None or failed < error.attempts
         return isinstance(error, (TimeoutError, CircuitOpen)) or not isinstance(error, FINAL_ERRORS)
+
+    def _meant(self, error: Exception) -> Exception:
+        """The error of a group of one decides, unless groups are named themselves."""
+        one = lone(error)
+        if one is error or not isinstance(one, Exception):
+            return error
+        return one if self._named(error) is None else error
 
     def _named(self, error: Exception) -> bool | None:
         """What ``final`` and ``retry`` say; None: neither names it."""
@@ -111,7 +120,7 @@ class Retry:
             pause = most
         if self.jitter:
             pause *= draw.uniform(0.0 if self.jitter == "full" else 0.5, 1.0)
-        wanted = retry_after(error)
+        wanted = retry_after(lone(error))
         return pause if wanted is None else min(most, max(pause, wanted))
 
 

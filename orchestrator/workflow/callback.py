@@ -6,6 +6,7 @@ from typing import Any, TypeVar, overload
 
 from ...state.errors import CallbackFailed, HeartbeatLost, TimedOut
 from ...state.quantities import Duration, milliseconds
+from ..errors.groups import text
 from ..governance import tokens
 from ..protocol.decider import Fact
 from .naming import named
@@ -74,7 +75,7 @@ class Callback(Waiting[T]):
             self.take(fact.get("value"))
             return
         failure = fact["error"]
-        failed = CallbackFailed(str(cause), kind=str(failure.get("kind", "")) if hasattr(failure, "get") else "")
+        failed = CallbackFailed(text(cause), kind=str(failure.get("kind", "")) if hasattr(failure, "get") else "")
         failed.__cause__ = cause
         self.fail(failed)
 

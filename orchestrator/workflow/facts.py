@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
+from ..errors.groups import text
 from ..protocol.decider import Fact, when
 from ..protocol.keeping import Kept
 from . import mismatch
@@ -192,7 +193,7 @@ def child_error(fact: Fact) -> ExecutionError | None:
     if isinstance(cause, ExecutionError):
         cause.execution = cause.execution or id
         return cause
-    failed = ExecutionFailed(f"child {id} failed: {cause}", execution=id, cause=cause)
+    failed = ExecutionFailed(f"child {id} failed: {'' if cause is None else text(cause)}", execution=id, cause=cause)
     failed.__cause__ = cause
     return failed
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from ...state.codec import dumps
 from ..errors.attributes import cut, storable
+from ..errors.groups import said_in
 from ..protocol.decider import Fact
 
 _HERE = str(Path(__file__).parent)
@@ -79,8 +80,7 @@ def unasked(id: str, entry: Fact, main: asyncio.Task[Any] | None, ending: Fact |
     if ending is None:
         return f"{recorded}the code has not asked for that{place(main)}{_advice(id)}"
     if ending["type"] == "failed":
-        error = ending["error"]
-        how = f"has failed with {error['kind'].removeprefix('builtins.')}: {error['message']}"
+        how = f"has failed with {said_in(ending['error'])}"
     else:
         how = "has returned" if ending["type"] == "completed" else "has ended as cancelled"
     return f"{recorded}the code {how}{_advice(id)}"
