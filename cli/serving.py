@@ -145,8 +145,11 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
 
 def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
     """The app, and what it does is told."""
+    from ..orchestrator.engine import failure_log
     from . import telling
 
+    if quiet:
+        failure_log.log.setLevel(logging.CRITICAL)  # the teller says them
     teller = telling.Teller(quiet=quiet)
     teller.look_on(runtime)
     telling.hear_the_log(teller)

@@ -30,7 +30,7 @@ _HOLDS = (
 )
 _NOT_SECRET = frozenset({"OVERWINTER_KEYS", "PWD", "OLDPWD"})  # the first holds references
 
-LOGGERS = ("overwinter", "overwinter.http", "overwinter.aws")
+LOGGERS = ("overwinter", "overwinter.http", "overwinter.aws", "overwinter.failures")
 """The package's logs. A filter of a logger does not hold for those below it, so each is named."""
 
 _remembered: set[str] = set()  # of this process, as its environment is: nothing is looked up by it

@@ -19,6 +19,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
+from ..orchestrator.engine import failure_log
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.errors.groups import said
 from ..orchestrator.protocol.decider import Fact
@@ -129,17 +130,20 @@ def crash_everywhere(
 
 @contextmanager
 def _said_once() -> Generator[None]:
-    """What a workflow leaves unawaited was told of in the calm run; a hundred times more would hide the rest."""
-    log = logging.getLogger("overwinter")
+    """What a workflow leaves unawaited, and what fails, was told of in the calm run; a hundred times more would hide
+    the rest."""
+    logs = [logging.getLogger("overwinter"), failure_log.log]
 
     def keep(record: logging.LogRecord) -> bool:
-        return not str(record.msg).startswith("in a workflow:")
+        return record.name == logs[0].name and not str(record.msg).startswith("in a workflow:")
 
-    log.addFilter(keep)
+    for log in logs:
+        log.addFilter(keep)
     try:
         yield
     finally:
-        log.removeFilter(keep)
+        for log in logs:
+            log.removeFilter(keep)
 
 
 def simulate(

@@ -72,7 +72,11 @@ def chat_command(
     if not as_json:
         tell_environment()
     place = Place(agent, file, session or f"chat-{secrets.token_hex(4)}", store, url, token)
-    ctx.exit(reach.run(_chat(place, None if timeout is None else seconds(timeout), as_json=as_json)))
+    from ...orchestrator.engine.failure_log import told_elsewhere
+
+    with told_elsewhere():
+        code = reach.run(_chat(place, None if timeout is None else seconds(timeout), as_json=as_json))
+    ctx.exit(code)
 
 
 async def _chat(place: Place, limit: float | None, *, as_json: bool) -> int:

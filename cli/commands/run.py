@@ -78,7 +78,10 @@ def run_command(
     if not as_json:
         tell_environment()
     order = Order(file, function, text, input is not None, id, session, timeout, as_json)
-    reach.run(_run(order, store))
+    from ...orchestrator.engine.failure_log import told_elsewhere
+
+    with told_elsewhere():
+        reach.run(_run(order, store))
 
 
 async def _run(order: Order, dsn: str) -> None:

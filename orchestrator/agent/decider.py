@@ -18,6 +18,7 @@ from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
+from ..engine import failure_log
 from ..errors.failures import Failure
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol.calls import OpenCalls
@@ -264,6 +265,7 @@ class AgentLoop:
         return self._ending("completed", {"value": value})
 
     def _failed(self, error: Failure) -> Fact:
+        failure_log.recorded(self._run.id, error)
         return self._ending("failed", {"error": error})
 
     def _ending(self, once: str, result: Fact) -> Fact:

@@ -23,6 +23,7 @@ from ..protocol.decider import Fact, Invoke
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
+from . import failure_log
 from .cutting import Cut
 from .extensions import Extensions
 
@@ -117,6 +118,7 @@ class Performer:
                 f"attempt {attempt + 1} of {call.name!r} began and the process died; it may have taken effect"
             )
             pause = self._pause(call.policy, attempt + 1, doubt)
+            failure_log.call(execution, call, attempt + 1, doubt, final=pause is None)
             sink.report(self._ended(call, attempt + 1, self._clock(), pause, doubt))
             return
         while True:
@@ -146,6 +148,7 @@ class Performer:
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return
                 pause = self._pause(call.policy, attempt, failed)
+            failure_log.call(execution, call, attempt, failed, final=pause is None)
             if pause is None or self._far(call.policy, pause):
                 sink.report(self._ended(call, attempt, started, pause, failed))
                 return

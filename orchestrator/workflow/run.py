@@ -11,6 +11,7 @@ from typing import Any, Protocol, cast
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
+from ..engine import failure_log
 from ..errors import failures
 from ..governance import tokens
 from ..protocol.calls import OpenCalls
@@ -157,6 +158,8 @@ class Run:
         op = _origin_of(error)
         if op is not None:
             failure["op"] = op
+        if not self.replaying:
+            failure_log.execution(self.id, op, error)
         return {"type": "failed", "at": at, "error": failure}
 
     def cancel(self, reason: str) -> None:

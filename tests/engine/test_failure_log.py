@@ -1,0 +1,154 @@
+"""What fails for good stands in the log of the process that saw it, once, with the whole traceback and no secret."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from overwinter import Agent, Context, Retry, Runtime, workflow
+from overwinter.functions.models.scripted import Scripted, call
+from overwinter.orchestrator.engine import failure_log
+from overwinter.orchestrator.engine.failure_log import log
+from overwinter.state.errors import ExecutionFailed
+
+SECRET = "tulip-4711-tulip"
+
+
+def charge(order: str) -> None:
+    card_number = "4000-1234"
+    look_up(order, card_number)
+
+
+def look_up(order: str, _card: str) -> None:
+    raise OSError(f"{order}: the desk is closed to {SECRET}")
+
+
+@workflow
+async def sells(ctx: Context) -> None:
+    await ctx.step(charge, "A-1", name="charge", retry=Retry(attempts=3, first="1ms"))
+
+
+@workflow
+async def forgives(ctx: Context) -> str:
+    with suppress(OSError):
+        await ctx.step(charge, "A-1", retry=Retry(attempts=1))
+    return str(await ctx.wait_for("go", type=str))
+
+
+@workflow
+async def breaks(ctx: Context) -> None:
+    raise ValueError("in its own code")
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(failure_log, "_whole", failure_log.Whole())
+    monkeypatch.setenv("DESK_TOKEN", SECRET)
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str]]:
+    return [(one.levelno, one.getMessage()) for one in caplog.records if one.name == log.name]
+
+
+def fails(flow: object, id: str) -> None:
+    async def main() -> None:
+        async with Runtime([sells, forgives, breaks], "memory://") as runtime:
+            with pytest.raises(ExecutionFailed):
+                await (await runtime.start(flow, id=id)).result("20s")
+
+    asyncio.run(main())
+
+
+def test_a_call_and_an_execution_that_failed_for_good(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, log.name)
+    fails(sells, "s-1")
+    again = "execution s-1: the call of 'charge' (operation 0) is tried again after attempt "
+    assert said(caplog) == [
+        (logging.DEBUG, f"{again}1"),
+        (logging.DEBUG, f"{again}2"),
+        (logging.WARNING, "execution s-1: the call of 'charge' (operation 0) failed for good in attempt 3"),
+        (logging.ERROR, "execution s-1: failed in operation 0"),
+    ]
+    assert "look_up(order, card_number)" in caplog.text and "in look_up" in caplog.text
+    assert "await ctx.step(charge" in caplog.text, "and where the workflow asked for it"
+    assert SECRET not in caplog.text and "closed to ***" in caplog.text
+    assert "4000-1234" not in caplog.text.replace('card_number = "4000-1234"', ""), "values are not told"
+
+
+def test_attempts_are_for_debugging(caplog: pytest.LogCaptureFixture) -> None:
+    fails(sells, "s-1")
+    assert [level for level, _ in said(caplog)] == [logging.WARNING, logging.ERROR]
+
+
+def test_an_error_of_its_own_code(caplog: pytest.LogCaptureFixture) -> None:
+    fails(breaks, "b-1")
+    assert said(caplog) == [(logging.ERROR, "execution b-1: failed")]
+    assert 'raise ValueError("in its own code")' in caplog.text
+
+
+def test_a_replay_says_nothing(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/s.db"
+
+    async def begin() -> None:
+        async with Runtime([forgives, breaks], dsn) as runtime:
+            await runtime.start(forgives, id="f-1")
+            with pytest.raises(ExecutionFailed):
+                await (await runtime.start(breaks, id="b-1")).result("20s")
+            for _ in range(4000):
+                if (await runtime.show("f-1")).awaits == "event go":
+                    break
+                await asyncio.sleep(0.005)
+
+    async def go_on() -> None:
+        async with Runtime([forgives, breaks], dsn) as runtime:
+            await runtime.signal("f-1", "go", "on")
+            assert await runtime.result("f-1", "20s") == "on"
+            with pytest.raises(ExecutionFailed):
+                await runtime.result("b-1", "20s")
+
+    asyncio.run(begin())
+    assert sorted(level for level, _ in said(caplog)) == [logging.WARNING, logging.ERROR]
+    caplog.clear()
+    asyncio.run(go_on())
+    assert said(caplog) == []
+
+
+def test_a_storm_of_failures_leaves_its_tracebacks_out(caplog: pytest.LogCaptureFixture) -> None:
+    times = iter([1.0] * 30 + [2.5] * 2)
+    whole = failure_log.Whole(lambda: next(times))
+    assert [whole.next() for _ in range(32)] == [True] * 20 + [False] * 10 + [True] * 2
+
+
+def test_a_command_that_tells_by_itself_is_not_doubled(caplog: pytest.LogCaptureFixture) -> None:
+    with failure_log.told_elsewhere():
+        fails(breaks, "b-1")
+    assert said(caplog) == []
+    fails(breaks, "b-1")
+    assert len(said(caplog)) == 1
+
+
+def test_an_agent_that_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def broken() -> None:
+        raise ValueError("no such order")
+
+    def script(_messages: object, _tools: object) -> str:
+        raise ValueError("the model is gone")
+
+    agent, lame = Agent("desk", Scripted([call("broken"), "sorry"]), "Help.", [broken]), Agent("lame", Scripted(script))
+
+    async def main() -> None:
+        async with Runtime([agent, lame], "memory://") as runtime:
+            await (await runtime.start(agent, "go", id="a-1")).result("20s")
+            with pytest.raises(ExecutionFailed):
+                await (await runtime.start(lame, "go", id="a-2")).result("20s")
+
+    asyncio.run(main())
+    told = said(caplog)
+    first = "execution a-1: the call of 'broken' (operation t1.m1.0) failed for good in attempt 1"
+    assert told[0] == (logging.WARNING, first)
+    assert told[1][1].startswith("execution a-2: the call of 'scripted/")
+    assert told[2:] == [(logging.ERROR, "execution a-2: failed in operation t1.m1: ValueError: the model is gone")]
