@@ -2,6 +2,7 @@
 
     OverwinterError
     ├── InvalidInput                 the caller must change something; never retried
+    │   ├── InvalidArgument          an operation of a workflow was given something that its parameter does not take
     │   ├── InvalidEvent             a CloudEvent that breaks the specification
     │   ├── UnknownFunction          no agent, tool or workflow of that name is served here
     │   ├── UnknownExecution         no execution under that id
@@ -45,6 +46,11 @@ class OverwinterError(Exception):
 
 class InvalidInput(OverwinterError):
     """The caller must change something; trying the same again can't help."""
+
+
+class InvalidArgument(InvalidInput, ValueError, TypeError):
+    """An operation of a workflow was given what its parameter does not take. It is raised at the line that gives it,
+    and is what Python's own functions would raise as well: a ValueError and a TypeError."""
 
 
 class InvalidEvent(InvalidInput):

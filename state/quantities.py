@@ -42,7 +42,7 @@ def seconds(duration: Duration) -> float:
         if rest.strip() or not duration.strip():
             raise ValueError(f"{duration[:80]!r} is not a duration; write it like {_FORMS}")
     if not 0 <= value < LONGEST:
-        raise ValueError(f"a duration must be between 0 and 3000 years, not {_short(duration)}")
+        raise ValueError(f"a duration must be between 0 and 3000 years, not {briefly(duration)}")
     return float(value)
 
 
@@ -60,14 +60,17 @@ def positive(duration: Duration, what: str) -> float:
 def count(value: object, least: int, what: str) -> int:
     """A whole number of at least ``least``. Raises ValueError that names ``what``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{what} must be a whole number of {least} or more, not {_short(value)}")
+        raise ValueError(f"{what} must be a whole number of {least} or more, not {briefly(value)}")
     return value
 
 
-def _short(value: object) -> str:
-    if isinstance(value, int) and value.bit_length() > 256:
+def briefly(value: object) -> str:
+    """What somebody has given, for an error: as it is written, where its own code need not be asked for that."""
+    if type(value) is int and value.bit_length() > 256:
         return "an integer beyond all bounds"
-    return repr(value)[:80]
+    if value is None or type(value) in (bool, str, int, float, complex, bytes, Decimal, timedelta):
+        return repr(value)[:80]
+    return f"a {type(value).__name__}"
 
 
 def milliseconds(duration: Duration) -> int:

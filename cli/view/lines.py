@@ -62,7 +62,7 @@ def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Colu
     real = [row for row in rows if isinstance(row, Row)]
     kind = max((len(row.kind) for row in real), default=0)
     op = min(max((len(row.op) for row in real), default=0), 9)
-    name = min(max((cell_len(clean(row.name)) for row in real), default=0), 18 if width < 100 else 30)
+    name = min(max((cell_len(_called(row)) for row in real), default=0), 18 if width < 100 else 30)
     longest = max((row.ms or 0 for row in real if row.kind in WORK), default=0)
     attempts = max((len(f"×{row.attempts}") for row in real if row.attempts > 1), default=0)
     used = any(row.usage for row in real)
@@ -86,7 +86,7 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
         text.append(_left(row.op, shape.op) + " ", "dim")
     text.append(_left(row.kind, shape.kind) + " ", STYLES.get(row.kind, "dim" if faint else ""))
     if shape.name:
-        text.append(_left(clean(row.name), shape.name) + " ", "dim" if faint else "bold")
+        text.append(_left(_called(row), shape.name) + " ", "dim" if faint else "bold")
     text.append(_right(_took(row, now), 6) + " ", "dim" if row.kind not in WORK else "")
     if shape.bar:
         text.append(_bar(row, shape) + " ", STYLES.get(row.kind, "dim"))
@@ -99,6 +99,11 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
     text.append_text(outcome(row, max(shape.width - text.cell_len, 0), now=now))
     text.rstrip()
     return text
+
+
+def _called(row: Row) -> str:
+    """Its name, with that of the branch it lies in: "air · book"."""
+    return clean(" · ".join(filter(None, (row.branch, row.name))))
 
 
 def outcome(row: Row, room: int, *, now: int) -> Text:

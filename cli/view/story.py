@@ -256,7 +256,7 @@ def _such(state: str, awaits: str) -> str:
 
 
 def _thing(row: Row) -> str:
-    name = clean(row.name) or row.kind
+    name = clean(" · ".join(filter(None, (row.branch, row.name)))) or row.kind
     if row.kind == "approval":
         role = row.facts.get("role")
         return f"approval {name!r}" + (f" by {clean(str(role))}" if role else "")

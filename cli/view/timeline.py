@@ -25,6 +25,7 @@ class Row:
     __slots__ = (
         "at",
         "attempts",
+        "branch",
         "error",
         "facts",
         "kind",
@@ -44,6 +45,7 @@ class Row:
         self.at = at
         self.op = op
         self.name = name
+        self.branch = ""  # of a workflow, in which it lies
         self.state = state
         self.ms: int | None = None
         self.attempts = 1
@@ -139,7 +141,7 @@ class Timeline:
 
     def _info(self, number: int, entry: Entry, *, value: Any = None, name: str = "") -> list[Row]:
         row = Row(number, str(entry.get("type")), _at(entry), op=str(entry.get("op", "")), name=name)
-        row.value = value
+        row.value, row.branch = value, str(entry.get("branch", ""))
         row.facts = {key: entry[key] for key in ("by", "reason", "source") if entry.get(key)}
         return [self._append(row)]
 
@@ -187,6 +189,7 @@ class Timeline:
             row = self._append(Row(number, "", _at(entry) - ms, op=op))
         row.kind = str(entry["type"])
         row.number, row.name = number, str(entry.get("name", ""))
+        row.branch = str(entry.get("branch", ""))
         row.ms = _at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
@@ -293,6 +296,7 @@ class Timeline:
     def _open(self, number: int, kind: str, entry: Entry) -> Row:
         op = str(entry.get("op", ""))
         row = self._append(Row(number, kind, _at(entry), op=op, name=str(entry.get("name", "")), state=OPEN))
+        row.branch = str(entry.get("branch", ""))
         self.waiting[op] = row
         return row
 

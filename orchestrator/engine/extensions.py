@@ -39,7 +39,8 @@ class Notice(NamedTuple):
     callback …); one that waits for time or an event is told of when it ends, a detached child when it begins. An
     *attempt* is one call of a function, told of in the context in which it is called. ``at`` is in milliseconds since
     1970, ``ms`` how long it took. ``status`` is that of what has ended: succeeded, failed, or the execution's own;
-    ``error`` is one text, with known secrets cut out; ``child`` is the id of a child, by which its end is told.
+    ``error`` is one text, with known secrets cut out; ``child`` is the id of a child, by which its end is told,
+    ``branch`` the name of the branch of a workflow that it lies in.
     """
 
     subject: Subject
@@ -54,6 +55,7 @@ class Notice(NamedTuple):
     status: str = ""
     error: str = ""
     child: str = ""
+    branch: str = ""
 
 
 class Active(Protocol):
@@ -142,15 +144,16 @@ class Extensions:
         function = self._function_of(execution)
         if attempt == 1:
             begun = Notice("operation", execution, function, at, call.op, call.name, call.report)
-            self._tell("started", begun)
-        self._tell("started", Notice("attempt", execution, function, at, call.op, call.name, call.report, attempt))
+            self._tell("started", begun._replace(branch=_branch(call.extra)))
+        begun = Notice("attempt", execution, function, at, call.op, call.name, call.report, attempt)
+        self._tell("started", begun._replace(branch=_branch(call.extra)))
 
     def ends(self, execution: str, call: Invoke, attempt: int, began: int, at: int, failure: Fact | None) -> None:
         """An attempt has ended, perhaps with an error as it is recorded."""
         error = _text(failure)
         function = self._function_of(execution)
         ended = Notice("attempt", execution, function, at, call.op, call.name, call.report, attempt, max(0, at - began))
-        self._tell("ended", ended._replace(status=_status(error), error=error))
+        self._tell("ended", ended._replace(status=_status(error), error=error, branch=_branch(call.extra)))
 
     def _tell(self, what: Literal["started", "ended"], notice: Notice) -> None:
         for one in self._all:
@@ -164,7 +167,12 @@ class Extensions:
 
 def _operation(id: str, function: str, fact: Fact, kind: str) -> Notice:
     op, name, at = str(fact["op"]), str(fact.get("name", "")), int(fact.get("at", 0))
-    return Notice("operation", id, function, at, op, name, kind, child=str(fact["id"]) if kind == "child" else "")
+    child = str(fact["id"]) if kind == "child" else ""
+    return Notice("operation", id, function, at, op, name, kind, child=child, branch=_branch(fact))
+
+
+def _branch(told: Mapping[str, Any]) -> str:
+    return str(told.get("branch", ""))
 
 
 def _status(error: str) -> str:

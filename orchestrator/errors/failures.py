@@ -83,6 +83,13 @@ def mark(error: BaseException, op: str) -> None:
     _held(error)[_OP] = op
 
 
+def note(error: BaseException, text: str) -> None:
+    """Add a note to the error, once, past whatever its class does."""
+    notes: Any = _held(error).setdefault("__notes__", [])
+    if isinstance(notes, list) and text not in notes:
+        notes.append(text)  # pyright: ignore[reportUnknownMemberType]  # a list of texts
+
+
 def origin(error: BaseException) -> str | None:
     """The operation that the error was marked with."""
     op = _held(error).get(_OP)

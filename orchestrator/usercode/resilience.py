@@ -15,7 +15,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Literal
 
 from ...state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
-from ...state.quantities import Duration, asked, count, positive, seconds
+from ...state.quantities import Duration, asked, briefly, count, positive, seconds
 from ..errors.groups import lone
 from ..errors.statuses import ClientRefused, headers_of
 
@@ -64,14 +64,14 @@ class Retry:
 
     def __post_init__(self) -> None:
         count(self.attempts, 1, "attempts counts the first one: it")
-        if self.jitter not in (True, False, "full"):
+        if not isinstance(self.jitter, (bool, str)) or self.jitter not in (True, False, "full"):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             raise ValueError('jitter is True (half to whole), "full" (nothing to whole) or False')
         for what, classes in (("final", self.final), ("retry", self.retry)):
             if not isinstance(classes, tuple) or not all(map(_is_error, classes)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
                 raise ValueError(f"{what} is a tuple of error classes, like {what}=(KeyError,)")
         if self.when is not None and (not callable(self.when) or iscoroutinefunction(self.when)):
             raise ValueError("when is a plain function of an error and the number of its attempt")
-        if not 0 <= self.factor < math.inf:
+        if not isinstance(self.factor, (int, float)) or not 0 <= self.factor < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
         for duration in (self.first, self.most, self.in_process):
             seconds(duration)
@@ -156,7 +156,7 @@ class Policy:
     def __post_init__(self) -> None:
         for what, given, wanted in (("retry", self.retry, Retry), ("breaker", self.breaker, Breaker)):
             if not isinstance(given, wanted) and (given is not None or wanted is Retry):
-                raise ValueError(f"{what} is a {wanted.__name__}(…), not {given!r}")
+                raise ValueError(f"{what} is a {wanted.__name__}(…), not {briefly(given)}")
         if self.timeout is not None:
             positive(self.timeout, "timeout (None: no limit)")
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from ...state.codec import stored
 from ...state.errors import Denied
-from ...state.quantities import Duration, milliseconds
+from ...state.quantities import Duration
 from ...state.records import PAYLOAD_LIMIT
 from ..protocol.decider import Fact
+from . import arguments
 from .naming import named
 from .operation import Waiting
 from .run import Run
@@ -66,6 +67,7 @@ class Asking(Scope):
         role = None if role is None else named(role, "a role (None: anybody)")
         run, shown, op = self._run, stored(data, PAYLOAD_LIMIT), self._next()
         assert run.origin is not None
+        length = arguments.limit(timeout, "ctx.approve(timeout=…)")
         digest = digest_of(what, shown, run.origin.seed)
         ahead = run.recorded.get(op)
         if ahead is not None and ahead.get("digest") == digest_of(what, shown):
@@ -76,8 +78,8 @@ class Asking(Scope):
             entry["data"] = shown
         if role is not None:
             entry["role"] = role
-        if timeout is not None:
-            entry["until"] = run.began(op) + milliseconds(timeout)
+        if length is not None:
+            entry["until"] = run.began(op) + length
         if ahead is None:
             run.fit(entry)
         approving = Approving(run, op, what, digest)

@@ -49,6 +49,7 @@ class Handing(Scope):
             if name is not None:
                 raise InvalidInput(f"name is that of a step; {durable!r} is a child execution and goes by its own")
             return child.begin(run, op, target, input, output=output)
+        describe(target)  # refuses what can't be called
         if output is not NOTHING:
             raise InvalidInput(child.OUTPUT)
         fn = applied(target, input)

@@ -9,6 +9,7 @@ from ...state.quantities import Duration, milliseconds
 from ..errors.groups import text
 from ..governance import tokens
 from ..protocol.decider import Fact
+from . import arguments
 from .naming import named
 from .operation import Decode, Waiting, error_in
 from .run import Run
@@ -116,6 +117,8 @@ class Calling(Scope):
         what = f"callback {name!r}"
         decode, taken = decoder(type, what), acceptor(type, what)
         made: Callback[Any] = Callback(run, self._next(), name, type, decode, taken, run.origin.seed)
+        arguments.limit(timeout, "ctx.callback(timeout=…)")
+        arguments.limit(heartbeat, "ctx.callback(heartbeat=…)")
         run.open(made)
         made.begin(run.began(made.op), timeout, heartbeat)
         entry: Fact = {

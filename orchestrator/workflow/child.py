@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ...state.codec import plain, stored
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidArgument, InvalidInput
 from ...state.ids import check_id, child_id
+from ...state.quantities import briefly
 from ..protocol import keys
 from ..protocol.decider import Fact, Post, Spawn
 from ..usercode import fingerprint as fingerprints
+from . import arguments
 from .operation import Decode, Operation
 from .run import Run
 from .scope import Scope
@@ -82,11 +84,11 @@ def begin(
 ) -> Child[Any]:
     """Order a child under ``op``; ``output`` is the type of what it gives, where it does not say so itself.
 
-    Raises TypeError when the target can't be one, InvalidInput for the input."""
+    Raises InvalidArgument when the target can't be one, InvalidInput for the input."""
     name = durable_name(target)
     if name is None:
-        raise TypeError(
-            f"a child is a workflow, an agent or the name of one, not {target!r}; use ctx.step for functions"
+        raise InvalidArgument(
+            f"a child is a workflow, an agent or the name of one, not {briefly(target)}; use ctx.step for functions"
         )
     if output is not NOTHING and (detached or not isinstance(target, str)):
         raise InvalidInput(OUTPUT)
@@ -99,6 +101,8 @@ def begin(
             raise
         value = plain(value)  # it was accepted when it was ordered
     renewed = run.renewed.get(op)
+    if id is not None and not isinstance(id, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+        raise arguments.wrong("ctx.child(id=…)", "a text or None", id)
     chosen = child_id(run.id, op) if id is None else check_id(id, "the id of a child")
     whole = chosen + (f"~{renewed[1]}" if renewed else "")
     ahead = run.recorded.get(op)
@@ -186,4 +190,7 @@ class Parenting(Scope):
         execution, which must have been started with the same input. A replay must pass the same input and id, unless
         ``fingerprint`` is False.
         """
-        return begin(self._run, self._next(), target, input, id, detached, compare=fingerprint, output=output)
+        op = self._next()
+        arguments.flag(detached, "ctx.child(detached=…)")
+        arguments.flag(fingerprint, "ctx.child(fingerprint=…)")
+        return begin(self._run, op, target, input, id, detached, compare=fingerprint, output=output)

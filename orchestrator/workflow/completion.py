@@ -47,7 +47,8 @@ class Completion(ABC):
         if (count is None) == (share is None):
             raise ValueError("tolerate takes either a count or a share")
         if share is not None:
-            if not 0 <= share <= 1:
+            number = isinstance(share, (int, float, Decimal, Fraction)) and share == share
+            if not number or not 0 <= share <= 1:
                 raise ValueError("share is a part of one: between 0 and 1")
             return _Tolerate("share", share)
         return _Tolerate("count", count_of(count, 0, "count, of failures,"))
@@ -142,12 +143,15 @@ class _Unless(_Pair):
 
 
 class Outcome(Generic[T]):
-    """What became of one branch. ``value`` when it succeeded, ``error`` when it failed."""
+    """What became of one branch. ``value`` when it succeeded, ``error`` when it failed; ``name``, if it has one."""
 
-    __slots__ = ("_value", "error", "index", "status")
+    __slots__ = ("_value", "error", "index", "name", "status")
 
-    def __init__(self, index: int, status: Status, value: Any = None, error: BaseException | None = None) -> None:
+    def __init__(
+        self, index: int, status: Status, value: Any = None, error: BaseException | None = None, name: str = ""
+    ) -> None:
         self.index = index
+        self.name = name
         self.status: Status = status
         self.error = error
         self._value = value
@@ -159,12 +163,15 @@ class Outcome(Generic[T]):
             raise self.error
         if self.status != "succeeded":
             became = "was cancelled" if self.status == "cancelled" else "was not started"
-            raise LookupError(f"branch {self.index} {became}: the others had already decided the completion rule")
+            raise LookupError(f"branch {self._called()} {became}: the others had already decided the completion rule")
         return self._value  # type: ignore[no-any-return]  # decoded as annotated
 
     def __repr__(self) -> str:
         shown = self.error if self.status == "failed" else self._value
-        return f"Outcome({self.index}, {self.status!r}, {shown!r})"
+        return f"Outcome({self._called()}, {self.status!r}, {shown!r})"
+
+    def _called(self) -> str:
+        return repr(self.name) if self.name else str(self.index)
 
 
 class Results(Sequence[Outcome[T]]):

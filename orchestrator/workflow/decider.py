@@ -146,7 +146,7 @@ class WorkflowDecider:
 
     def expire(self, now: int) -> list[Fact]:
         self._run.calls.expire(now)
-        return self._run.timers.due(now)
+        return _in_branches(self._run, self._run.timers.due(now))
 
     def decide(self) -> Decision:
         decision = Decision()
@@ -289,7 +289,7 @@ class WorkflowDecider:
         """What the code has ordered since the last decision."""
         run = self._run
         if run.own:
-            decision.entries.extend(run.own.values())
+            decision.entries.extend(_in_branches(run, list(run.own.values())))
             run.own.clear()
         decision.perform.extend(run.calls.take())
         if run.fresh:
@@ -347,6 +347,15 @@ def awaited(run: Run) -> str:
     if retry is not None and (timer is None or retry <= timer):
         return f"retry until {_iso(retry)}"
     return "" if timer is None else f"timer until {_iso(timer)}"
+
+
+def _in_branches(run: Run, facts: list[Fact]) -> list[Fact]:
+    """With the names of the branches that they belong to."""
+    if run.branches:
+        for fact in facts:
+            if branch := run.branch_of(str(fact.get("op", ""))):
+                fact["branch"] = branch
+    return facts
 
 
 def _iso(at: int) -> str:

@@ -7,14 +7,13 @@ for whoever waits next, and a ``skipped`` entry says so once. It never ends the 
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 from typing import Any, TypeVar, overload
 
 from ...state.codec import plain
-from ...state.errors import InvalidInput, TimedOut
-from ...state.quantities import Duration, milliseconds
+from ...state.errors import TimedOut
+from ...state.quantities import Duration
 from ..protocol.decider import Fact
-from . import mismatch
+from . import arguments, mismatch
 from .loop import Halt
 from .naming import named
 from .operation import Decode, Waiting
@@ -143,11 +142,11 @@ class Listening(Scope):
         """Wait for an external event and await its data, as ``type``. An event whose data has another type does not
         count, nor, with ``match``, one that does not satisfy it; both are kept for whoever waits next. Raises TimedOut
         after ``timeout``."""
-        if iscoroutinefunction(match):
-            raise InvalidInput("match is a plain function, which looks at the event; do in a step what needs I/O")
+        arguments.looking(match, "ctx.wait_for(match=…): match", "the event")
         run, name = self._run, named(name, "the event that ctx.wait_for waits for")
         what = f"event {name!r}"
         event: Event[Any] = Event(run, self._next(), name, type, decoder(type, what), acceptor(type, what), match)
+        length = arguments.limit(timeout, "ctx.wait_for(timeout=…)")
         run.open(event)
         waiting = run.events.get(name, [])
         for kept in list(waiting):
@@ -164,6 +163,6 @@ class Listening(Scope):
         if not event.done():
             run.listeners.setdefault(name, []).append(event)
             event.timeout = timeout
-            if timeout is not None:
-                event.due(run.began(event.op) + milliseconds(timeout))
+            if length is not None:
+                event.due(run.began(event.op) + length)
         return event

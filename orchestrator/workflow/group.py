@@ -5,7 +5,7 @@ what is no longer needed and waits until that has cleaned up. Constant work for 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...state.errors import CompletionFailed
@@ -27,6 +27,7 @@ class Group(Operation[Any]):
         "_concurrency",
         "_error",
         "_failed",
+        "_names",
         "_next",
         "_outcomes",
         "_rule",
@@ -46,10 +47,12 @@ class Group(Operation[Any]):
         start: Start,
         concurrency: int | None,
         rule: Completion | None,
+        names: Sequence[str] = (),
     ) -> None:
         if concurrency is not None:
             count(concurrency, 1, "concurrency")
         super().__init__(run, op, "")
+        self._names = names
         self._total = total
         self._start = start
         self._concurrency = total if concurrency is None else concurrency
@@ -122,18 +125,24 @@ class Group(Operation[Any]):
         index = self._running.pop(branch)
         if branch.cancelled():
             wanted = self._verdict is not None or self._asked is not None
-            self._outcomes[index] = Outcome(index, "cancelled")
+            self._outcomes[index] = Outcome(index, "cancelled", name=self._name(index))
             if not wanted:
                 self._count(asyncio.CancelledError())
         else:
             error = branch.exception()
             if error is None:
                 self._succeeded += 1
-                self._outcomes[index] = Outcome(index, "succeeded", branch.result())
+                self._outcomes[index] = Outcome(index, "succeeded", branch.result(), name=self._name(index))
             else:
-                self._outcomes[index] = Outcome(index, "failed", error=error)
+                name = self._name(index)
+                self._outcomes[index] = Outcome(index, "failed", error=error, name=name)
+                if name:
+                    failures.note(error, f"in the branch {name!r} (operation {self.op}.{index})")
                 self._count(error)
         self._judge()
+
+    def _name(self, index: int) -> str:
+        return self._names[index] if self._names else ""
 
     def _count(self, error: BaseException) -> None:
         self._failed += 1
@@ -146,7 +155,10 @@ class Group(Operation[Any]):
         if self._asked is not None:
             self._cancel_now(*self._asked)
             return
-        outcomes = [outcome or Outcome(index, "not_started") for index, outcome in enumerate(self._outcomes)]
+        outcomes = [
+            outcome or Outcome(index, "not_started", name=self._name(index))
+            for index, outcome in enumerate(self._outcomes)
+        ]
         reason: Reason = "all_ended" if self._succeeded + self._failed == self._total else "enough_succeeded"
         if self._verdict:
             results: Results[Any] = Results(outcomes, reason)

@@ -10,6 +10,7 @@ from ...state.errors import InvalidInput
 from ..protocol.decider import Access
 from ..protocol.shared import scope_of
 from ..usercode import fingerprint
+from . import arguments
 from .naming import named, text
 from .operation import Decode, Operation
 from .scope import Scope
@@ -40,7 +41,7 @@ class State:
     def get(self, key: str, *, type: type[T]) -> Operation[T | None]: ...
     def get(self, key: str, *, type: Any = Any) -> Operation[Any]:
         """The value under ``key``, as ``type``; None when there is none."""
-        decode = decoder(type, f"the value of {key!r}")
+        decode = decoder(type, _value_of(key))
 
         def value(found: Any) -> Any:
             return None if found is None else _decoded(decode, found["value"])
@@ -53,7 +54,7 @@ class State:
     def read(self, key: str, *, type: type[T]) -> Operation[Entry[T] | None]: ...
     def read(self, key: str, *, type: Any = Any) -> Operation[Any]:
         """The value with its etag; None when there is none."""
-        decode = decoder(type, f"the value of {key!r}")
+        decode = decoder(type, _value_of(key))
 
         def entry(found: Any) -> Entry[Any] | None:
             return None if found is None else Entry(_decoded(decode, found["value"]), found["etag"])
@@ -65,7 +66,7 @@ class State:
         EtagMismatch is raised. After a crash between the write and its record, it is written again. ``type``: the
         type that it will be read as, where the value alone does not tell (a dict with keys that are no text).
         Raises InvalidInput for what would not come back."""
-        write = writer(type, f"the value of {key!r}")
+        write = writer(type, _value_of(key))
         return self._access("put", key, write(value), etag)
 
     def delete(self, key: str, *, etag: str | None = None) -> Operation[bool]:
@@ -81,6 +82,7 @@ class State:
     ) -> Operation[Any]:
         if action != "keys":
             named(key, "a key of ctx.state or ctx.kv")
+        arguments.text_or_none(etag, f"{action}(etag=…)")
         if clean(key) != key or clean(self._scope) != self._scope:
             raise InvalidInput(f"the key {key!r} holds half a surrogate pair, which no store can keep; use another")
         run, op = self._in._run, self._in._next()  # pyright: ignore[reportPrivateUsage]  # a part of the context
@@ -90,6 +92,10 @@ class State:
         run.open(operation)
         run.effect(Access(op, name, action, self._scope, key, value, etag, decode, given))
         return operation
+
+
+def _value_of(key: object) -> str:
+    return f"the value of {named(key, 'a key of ctx.state or ctx.kv')!r}"
 
 
 def _decoded(decode: Decode | None, value: Any) -> Any:

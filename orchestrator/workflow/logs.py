@@ -18,11 +18,13 @@ else:
 
 class Log(Adapter):
     """A standard logger of the name ``overwinter.workflow.<function>``. Its lines begin with the execution's id, and
-    each record has ``execution``, ``function`` and ``branch`` ("" outside of map, parallel and branch)."""
+    each record has ``execution``, ``function`` and ``branch``: its name or its number ("" outside of map,
+    parallel and branch)."""
 
     def __init__(self, scope: Scope) -> None:
         run = scope._run  # pyright: ignore[reportPrivateUsage]  # the part of a context that it is
-        branch = scope._prefix.rstrip(".")  # pyright: ignore[reportPrivateUsage]
+        path = scope._prefix.rstrip(".")  # pyright: ignore[reportPrivateUsage]
+        branch = (run.branch_of(path) if run.branches else "") or path
         extra = {"execution": run.id, "function": run.function, "branch": branch}
         super().__init__(logging.getLogger(f"overwinter.workflow.{run.function}"), extra)
         self._loop = run.loop

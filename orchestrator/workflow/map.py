@@ -7,12 +7,12 @@ takes a context is a branch with operations of its own (``<operation>.<index>.<n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Self, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ..usercode.fields import as_coroutine
-from . import child
+from . import arguments, child
 from .completion import Completion, Results
 from .group import Group, Start
 from .naming import named
@@ -128,7 +128,10 @@ class Branching(Scope):
         With one they come as Results; CompletionFailed when the rule can't be met any more. ``name`` names the steps
         (default: the function's name): a text, or a function of the item.
         """
-        run, op, given = self._run, self._next(), list(items)
+        run, op = self._run, self._next()
+        given = arguments.items(items, "ctx.map(items=…)")
+        arguments.rule(completion, "ctx.map(completion=…)")
+        arguments.naming(name, "ctx.map(name=…)")
         if name is not None and (durable_name(fn) is not None or describe(fn).branch):
             raise InvalidInput("name names the steps of a map over a function; branches and children go by their own")
         if durable_name(fn) is not None:
@@ -137,7 +140,8 @@ class Branching(Scope):
             start = lambda index: self._branch(op, index, fn, given[index])  # noqa: E731  # one of three
         else:
             start = lambda index: order(run, f"{op}.{index}", fn, (given[index],), {}, _name(name, given[index]))  # noqa: E731  # one of three
-        group = Group(run, op, len(given), start, concurrency, completion)
+        with arguments.named_by("ctx.map"):
+            group = Group(run, op, len(given), start, concurrency, completion)
         group.begin()
         return group
 
@@ -149,6 +153,7 @@ class Branching(Scope):
         /,
         *,
         concurrency: int | None = ...,
+        names: Sequence[str] | None = ...,
     ) -> Operation[tuple[T1, T2]]: ...
     @overload
     def parallel(
@@ -159,6 +164,7 @@ class Branching(Scope):
         /,
         *,
         concurrency: int | None = ...,
+        names: Sequence[str] | None = ...,
     ) -> Operation[tuple[T1, T2, T3]]: ...
     @overload
     def parallel(
@@ -170,6 +176,7 @@ class Branching(Scope):
         /,
         *,
         concurrency: int | None = ...,
+        names: Sequence[str] | None = ...,
     ) -> Operation[tuple[T1, T2, T3, T4]]: ...
     @overload
     def parallel(
@@ -182,26 +189,50 @@ class Branching(Scope):
         /,
         *,
         concurrency: int | None = ...,
+        names: Sequence[str] | None = ...,
     ) -> Operation[tuple[T1, T2, T3, T4, T5]]: ...
     @overload
-    def parallel(self, *branches: Body[T] | Awaitable[T], concurrency: int | None = ...) -> Operation[list[T]]: ...
+    def parallel(
+        self, *branches: Body[T] | Awaitable[T], concurrency: int | None = ..., names: Sequence[str] | None = ...
+    ) -> Operation[list[T]]: ...
     @overload
     def parallel(
-        self, *branches: Body[T] | Awaitable[T], concurrency: int | None = ..., completion: Completion
+        self,
+        *branches: Body[T] | Awaitable[T],
+        concurrency: int | None = ...,
+        completion: Completion,
+        names: Sequence[str] | None = ...,
     ) -> Operation[Results[T]]: ...
     @overload
-    def parallel(self, *branches: Callable[[], T], concurrency: int | None = ...) -> Operation[list[T]]: ...
+    def parallel(
+        self, *branches: Callable[[], T], concurrency: int | None = ..., names: Sequence[str] | None = ...
+    ) -> Operation[list[T]]: ...
     @overload
     def parallel(
-        self, *branches: Callable[[], T], concurrency: int | None = ..., completion: Completion
+        self,
+        *branches: Callable[[], T],
+        concurrency: int | None = ...,
+        completion: Completion,
+        names: Sequence[str] | None = ...,
     ) -> Operation[Results[T]]: ...
     def parallel(
-        self, *branches: Any, concurrency: int | None = None, completion: Completion | None = None
+        self,
+        *branches: Any,
+        concurrency: int | None = None,
+        completion: Completion | None = None,
+        names: Sequence[str] | None = None,
     ) -> Operation[Any]:
         """Do all branches at once. A branch is an async function of (ctx) with operations of its own, a function
         without arguments (a step), or an awaitable, such as an operation. Results and errors as in ``map``; like
-        asyncio.gather it gives a list, which to type checkers is a tuple as far as five branches."""
+        asyncio.gather it gives a list, which to type checkers is a tuple as far as five branches.
+
+        ``names``, one for each branch, are told with their operations, errors and outcomes. They identify nothing: a
+        running execution may be given others.
+        """
         run, op = self._run, self._next()
+        arguments.rule(completion, "ctx.parallel(completion=…)")
+        called = arguments.names(names, len(branches), "ctx.parallel(names=…)")
+        run.branches.update({f"{op}.{index}": name for index, name in enumerate(called)})
         coroutines = [branch for branch in branches if asyncio.iscoroutine(branch)]
         run.loop.expect(coroutines)
 
@@ -215,21 +246,27 @@ class Branching(Scope):
                 return self._branch(op, index, branch)
             return order(run, f"{op}.{index}", branch, (), {})
 
-        group = Group(run, op, len(branches), start, concurrency, completion)
+        with arguments.named_by("ctx.parallel"):
+            group = Group(run, op, len(branches), start, concurrency, completion, called)
         if coroutines:
             group.add_done_callback(lambda _: [coroutine.close() for coroutine in coroutines])
         group.begin()
         return group
 
-    def branch(self, fn: Body[T], *args: Any) -> Operation[T]:
+    def branch(self, fn: Body[T], *args: Any, name: str | None = None) -> Operation[T]:
         """Begin one branch: an async function of ``(ctx, *args)`` with operations of its own, numbered under this one.
-        It gives what the function returns, runs on beside what follows, and can be cancelled."""
+        It gives what the function returns, runs on beside what follows, and can be cancelled. ``name`` is told with its
+        operations, as in ``parallel``."""
         if durable_name(fn) is not None or not describe(fn).branch:
             raise InvalidInput(
                 f"ctx.branch takes an async function whose first parameter is a ctx, not {fn!r}; ctx.call takes "
                 "everything else"
             )
-        ctx = type(self)(self._run, f"{self._next()}.")
+        called = None if name is None else named(name, "the name of a branch")
+        op = self._next()
+        if called is not None:
+            self._run.branches[op] = called
+        ctx = type(self)(self._run, f"{op}.")
         return cast("Operation[T]", self._run.loop.create_task(as_coroutine(fn, ctx, *args)))
 
     def _branch(self, op: str, index: int, fn: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:

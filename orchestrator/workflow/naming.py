@@ -5,18 +5,18 @@ all: a name is text, and is not empty, because nobody could send, decide or look
 from __future__ import annotations
 
 from ...state.codec import clean
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidArgument
 
 
 def named(name: object, what: str) -> str:
-    """``name`` as it can be stored. Raises InvalidInput that says which name is none."""
+    """``name`` as it can be stored. Raises InvalidArgument that says which name is none."""
     if name == "":
-        raise InvalidInput(f"{what} is empty; give it a name")
+        raise InvalidArgument(f"{what} is empty; give it a name")
     return text(name, what)
 
 
 def text(said: object, what: str) -> str:
-    """Text that may be empty, as it can be stored. Raises InvalidInput for anything else."""
+    """Text that may be empty, as it can be stored. Raises InvalidArgument for anything else."""
     if not isinstance(said, str):
-        raise InvalidInput(f"{what} is text, not {type(said).__name__}")
+        raise InvalidArgument(f"{what} is text, not {type(said).__name__}")
     return said if said.isascii() else clean(said)

@@ -70,10 +70,10 @@ class Run:
     """State and services of one life. Pure: nothing here reaches outside."""
 
     __slots__ = (
-        "_reason", "abandoned", "accept", "calls", "cancelling", "children", "ending", "events", "following", "fresh",
-        "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main", "note", "number", "ops", "origin",
-        "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result", "retried", "skipped",
-        "stuck", "timers", "unsent",
+        "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
+        "following", "fresh", "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main", "note",
+        "number", "ops", "origin", "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result",
+        "retried", "skipped", "stuck", "timers", "unsent",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -90,6 +90,7 @@ class Run:
         self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
         self.people: dict[str, Open] = {}  # what somebody outside is to do
         self.own: dict[str, Fact] = {}  # entries to journal
+        self.branches: dict[str, str] = {}  # names of branches, by the path that their operations begin with
         self.abandoned: list[str] = []
         self.events: dict[str, list[Kept]] = {}  # arrived before anybody waited
         self.number = 0  # of the entry that is being taken
@@ -269,6 +270,14 @@ class Run:
         """When the operation counts as begun: now, or when ``retry`` opened it again."""
         renewed = self.renewed.get(op)
         return self.timers.now if renewed is None else max(self.timers.now, renewed[0])
+
+    def branch_of(self, op: str) -> str:
+        """The name of the branch that an operation lies in, "air/seat" of one in another; "" when it has none."""
+        if not self.branches:
+            return ""
+        parts = op.split(".")
+        paths = (".".join(parts[: length + 1]) for length in range(len(parts)))
+        return "/".join(self.branches[path] for path in paths if path in self.branches)
 
     def settle(self, op: str) -> Open:
         """The operation is over, by an entry."""

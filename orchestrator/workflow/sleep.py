@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable, Coroutine
-from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from inspect import isawaitable, iscoroutine
 from typing import Any, NamedTuple, TypeVar, overload
 
 from ...state.errors import InvalidInput, TimedOut
 from ...state.quantities import Duration, count, milliseconds
 from ..usercode.resilience import Policy, Retry
+from . import arguments
 from .naming import named, text
 from .operation import Waiting
 from .scope import Scope
@@ -39,8 +40,9 @@ class Sleeping(Scope):
         people, and identifies the sleep on replay."""
         run = self._run
         sleep = Sleep(run, self._next(), text(name, "the name of a sleep"))
+        length = arguments.duration(duration, "ctx.sleep(duration)")
         run.open(sleep)
-        sleep.due(run.began(sleep.op) + milliseconds(duration))
+        sleep.due(run.began(sleep.op) + length)
         return sleep
 
 
@@ -132,23 +134,26 @@ class Polling(Sleeping):
         identifies the tries, ``retry`` is how each is made. Arguments for ``fn`` of these same names go through
         ``functools.partial``.
         """
-        if not 0 <= factor < math.inf:
-            raise ValueError("factor says how pauses grow: a number like 2.0, not below 0")
-        if iscoroutinefunction(done):
-            raise InvalidInput("done is a plain function, which looks at the value; what needs I/O belongs into fn")
+        if not isinstance(factor, (int, float)) or not 0 <= factor < math.inf:  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise arguments.wrong("ctx.until(factor=…)", "how pauses grow, a number from 0 on, like 2.0", factor)
+        arguments.looking(done, "ctx.until(done=…): done", "the value")
         if state is not NOTHING and done is None:
             raise InvalidInput("with state, say when it is done: ctx.until(fn, state=…, done=lambda state: …)")
-        policy = None if retry is None else policy_of(self._run, fn, retry)
-        longest = milliseconds(most)
+        about = describe(fn)
+        with arguments.named_by("ctx.until"):
+            policy = None if retry is None else policy_of(self._run, fn, retry)
+            most_tries = None if tries is None else count(tries, 1, "tries")
+        longest = arguments.duration(most, "ctx.until(most=…)")
+        arguments.limit(timeout, "ctx.until(timeout=…)")
         asked = Question(
             fn, args, kwargs, bool if done is None else done, state,
-            name=describe(fn).name if name is None else named(name, "the name of what ctx.until calls"),
+            name=about.name if name is None else named(name, "the name of what ctx.until calls"),
             policy=policy,
-            pause=min(milliseconds(every), longest),
+            pause=min(arguments.duration(every, "ctx.until(every=…)"), longest),
             factor=factor,
             most=longest,
             within=timeout,
-            tries=None if tries is None else count(tries, 1, "tries"),
+            tries=most_tries,
         )  # fmt: skip
         return Polls(self._run, f"{self._next()}.").poll(asked)
 

@@ -16,6 +16,7 @@ from ..protocol.decider import Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
 from ..usercode.resilience import Breaker, Policy, Retry
+from . import arguments
 from .approval import Asking
 from .naming import named
 from .operation import Operation
@@ -74,6 +75,7 @@ def _order(
         fn = minded(fn) or fn
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
+        branch = run.branch_of(op) if run.branches else ""
         run.calls.order(
             Invoke(
                 op,
@@ -82,6 +84,7 @@ def _order(
                 partial(fn, *args, **kwargs) if args or kwargs else fn,
                 about.threaded,
                 policy or about.policy or run.policy,
+                {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
             )
@@ -179,5 +182,9 @@ class Stepping(Scope):
             name = named(name, "a step's name (None: the function's)")
         policy: Policy | None = None
         if retry is not None or timeout is not None or at_most_once or breaker is not None:
-            policy = policy_of(self._run, fn, retry, timeout, breaker, at_most_once)
+            with arguments.named_by("ctx.step"):
+                policy = policy_of(self._run, fn, retry, timeout, breaker, at_most_once)
+            arguments.flag(at_most_once, "ctx.step(at_most_once=…)")
+        if fingerprint is not True:
+            arguments.flag(fingerprint, "ctx.step(fingerprint=…)")
         return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint)

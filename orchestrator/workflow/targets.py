@@ -14,8 +14,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ...state import codec
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidArgument, InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
+from ...state.quantities import briefly
 from ..usercode.annotations import annotation, name_of
 from ..usercode.fields import minded
 from ..usercode.resilience import Policy
@@ -176,7 +177,7 @@ def losses(annotated: Any, what: str) -> str:
 
 
 def _known_as(use: Callable[[Any], T], annotated: Any, what: str) -> T:
-    if isinstance(annotated, typing.TypeVar) or annotated in (typing.NoReturn, typing.Never):
+    if isinstance(annotated, typing.TypeVar) or annotated is typing.NoReturn or annotated is typing.Never:
         annotated = Any
     try:
         return use(annotated)
@@ -184,16 +185,22 @@ def _known_as(use: Callable[[Any], T], annotated: Any, what: str) -> T:
         raise InvalidInput(
             f"{what} is annotated as {annotated!r}, which has no JSON form ({reason(error)}); {INSTEAD}"
         ) from None
+    except Exception as error:  # pydantic takes apart whatever is given as a type
+        raise InvalidArgument(
+            f"the type of {what} is {briefly(annotated)}, which is none ({type(error).__name__}); {INSTEAD}"
+        ) from error
 
 
 def _callable(fn: Any) -> Callable[..., Any]:
     if not callable(fn):
         hint = "; call it with ctx.call or ctx.child" if durable_name(fn) else ""
-        raise TypeError(f"a step needs a function, not {type(fn).__name__}{hint}")
+        raise InvalidArgument(f"a step needs a function, not {type(fn).__name__}{hint}")
     if durable_name(fn) is not None:
-        raise TypeError(f"{durable_name(fn)!r} is a workflow or an agent; call it with ctx.call or ctx.child")
+        raise InvalidArgument(f"{durable_name(fn)!r} is a workflow or an agent; call it with ctx.call or ctx.child")
     if inspect.iscoroutine(fn):
-        raise TypeError("a step needs a function and its arguments, not a call: ctx.step(f, x), not ctx.step(f(x))")
+        raise InvalidArgument(
+            "a step needs a function and its arguments, not a call: ctx.step(f, x), not ctx.step(f(x))"
+        )
     return fn  # type: ignore[no-any-return]  # checked above
 
 

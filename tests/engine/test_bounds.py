@@ -108,7 +108,7 @@ def _nothing_with(_: int) -> None: ...
         (none_at_a_time, "concurrency must be a whole number of 1 or more, not nan"),
         (half_at_a_time, "concurrency must be a whole number of 1 or more, not 1.5"),
         (no_time, "timeout .*must be longer than nothing"),
-        (backwards, "factor says how pauses grow"),
+        (backwards, "takes how pauses grow"),
         (never, "a bytes is not a duration"),
         (late, "a bytes is not a duration"),
     ],

@@ -310,9 +310,9 @@ def test_what_is_no_policy_is_refused_where_it_is_said() -> None:
 
     said = World(flow).run().value
     assert said[:3] == [
-        "retry is a Retry(…), not 'x'",
-        "retry is a Retry(…), not 3",
-        "breaker is a Breaker(…), not True",
+        "ctx.step: retry is a Retry(…), not 'x'",
+        "ctx.step: retry is a Retry(…), not 3",
+        "ctx.step: breaker is a Breaker(…), not True",
     ]
     assert len(said) == 4
 

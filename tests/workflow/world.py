@@ -118,7 +118,7 @@ class World:
         effect = self.open.pop(op)
         self.performed.append(op)
         if isinstance(effect, Invoke):
-            given = {"args": effect.args} if effect.args else {}
+            given = {**effect.extra, **({"args": effect.args} if effect.args else {})}
             self.mail({"type": effect.report, "op": op, "name": effect.name, "ms": 0, **given, **outcome(effect.call)})
         elif isinstance(effect, Access):
             given = {"args": effect.args} if effect.args else {}
