@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },
     "Set up": {
+        "grant": ("grant", "Print a token that delivers events to one function."),
         "store": ("store", "Make, check, copy, move, seal and clean up a store."),
         "completion": ("completion", "Print a shell's completion script."),
     },

@@ -202,6 +202,7 @@ _FORMS: tuple[tuple[tuple[str, ...], str], ...] = (
         ("gh", "glpat-", "xox", "aiza", "hf_", "gsk_", "xai-", "npm_", "pypi-"),
         r"\b(?P<secret>(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|AIza|hf_|gsk_|xai-|npm_|pypi-)[\w-]{16,})",
     ),
+    (("owd_",), r"\b(?P<secret>owd_[\w-]{16,})"),  # ours, for one way in
     (("eyj",), r"\b(?P<secret>eyJ[\w-]{8,2000}\.[\w-]{8,4000}\.[\w-]*)"),
     # Credentials of HTTP.
     (

@@ -29,7 +29,7 @@ from ..messages.problem import Refused, Whose, answered, document, problem
 from . import asking, calling, controlling, openapi
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
-from .guard import DELIVERED, Guard
+from .guard import ALONE, DELIVERED, Guard
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
@@ -112,7 +112,7 @@ async def _receive(call: Call, name: str | None) -> Answer:
         _check_served(call, name)
     if DELIVERED in call.scope:
         for event in arrived:
-            event_intake.check_delivery(call.runtime, name, event)
+            event_intake.check_delivery(call.runtime, name, event, alone=call.scope[DELIVERED] == ALONE)
     taken = await deliver(call.runtime, name, arrived)
     counters = call.service.counters
     for event, one in zip(arrived, taken, strict=True):

@@ -2,7 +2,8 @@
 stay out (DNS rebinding, cross-site requests). On any other address everybody needs the token.
 
 Brokers and schedulers can send a token only in the URL that they are configured with, which others can read and which
-ends up in logs. They get a delivery token, which lets events and sweeps in and nothing else.
+ends up in logs. They get a delivery token, which lets events and sweeps in and nothing else, or a token made from it
+that opens one way in (``capability``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...state.errors import InvalidInput
 from ..messages.answer import Receive, Scope, Send
 from ..messages.message import RawHeaders, header
 from ..messages.problem import Refused, problem
+from .capability import fits
 
 PARAMETERS = 100  # of a query that are read for a token
 OPEN = frozenset({"/healthz", "/readyz"})
@@ -25,7 +27,9 @@ OPEN = frozenset({"/healthz", "/readyz"})
 
 
 DELIVERED = "overwinter.delivered"
-"""Set in the scope of a request that came with the delivery token."""
+"""Set in the scope of a request that came with the delivery token, or with one for a single way in."""
+ALONE = "alone"
+"""What it is then set to: nothing but what the path is for."""
 
 
 def is_loopback(host: str) -> bool:
@@ -88,6 +92,9 @@ class Guard:
         if given is None:
             return _unauthorized("send Authorization: Bearer TOKEN", "Bearer")
         if hmac.compare_digest(given, self._token):
+            return None
+        if self._delivery is not None and scope["method"] == "POST" and fits(given, self._delivery, path):
+            scope[DELIVERED] = ALONE
             return None
         if self._delivery is None or not hmac.compare_digest(given, self._delivery):
             return _unauthorized("the token is wrong", 'Bearer error="invalid_token"')

@@ -4,7 +4,7 @@ at the line of the user's that asks, and says which parameter, what it takes and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from typing import Any
@@ -56,7 +56,7 @@ def looking(given: Any, where: str, at: str) -> None:
 def items(given: Any, where: str) -> list[Any]:
     if not isinstance(given, Iterable):
         raise wrong(where, "a collection to go through", given)
-    return list(given)
+    return list[Any](given)  # pyright: ignore[reportUnknownArgumentType]  # of anything
 
 
 def rule(given: Any, where: str) -> None:
@@ -75,7 +75,8 @@ def names(given: Any, count: int, where: str) -> list[str]:
         return []
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise wrong(where, "a list of texts, one for each branch", given)
-    called = [named(name, f"a name of {where}") for name in given]
+    each: Sequence[Any] = given  # pyright: ignore[reportUnknownVariableType]  # of anything
+    called = [named(name, f"a name of {where}") for name in each]
     if len(called) != count or len(set(called)) != count:
         raise InvalidArgument(f"{where} takes one name for each of {count} branches, each another, not {len(called)}")
     return called
@@ -88,7 +89,7 @@ def naming(given: Any, where: str) -> None:
 
 
 @contextmanager
-def named_by(where: str) -> Iterator[None]:
+def named_by(where: str) -> Generator[None]:
     """What a quantity or a policy refuses, with the place where it was given."""
     try:
         yield

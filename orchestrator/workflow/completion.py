@@ -47,7 +47,7 @@ class Completion(ABC):
         if (count is None) == (share is None):
             raise ValueError("tolerate takes either a count or a share")
         if share is not None:
-            number = isinstance(share, (int, float, Decimal, Fraction)) and share == share
+            number = isinstance(share, (int, float, Decimal, Fraction)) and share == share  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             if not number or not 0 <= share <= 1:
                 raise ValueError("share is a part of one: between 0 and 1")
             return _Tolerate("share", share)
