@@ -14,6 +14,7 @@ from overwinter.functions.models.scripted import Scripted, call
 from overwinter.orchestrator.engine import failure_log
 from overwinter.orchestrator.engine.failure_log import log
 from overwinter.state.errors import ExecutionFailed
+from overwinter.tests.workflow.world import World
 
 SECRET = "tulip-4711-tulip"
 
@@ -152,3 +153,14 @@ def test_an_agent_that_failed(caplog: pytest.LogCaptureFixture) -> None:
     assert told[0] == (logging.WARNING, first)
     assert told[1][1].startswith("execution a-2: the call of 'scripted/")
     assert told[2:] == [(logging.ERROR, "execution a-2: failed in operation t1.m1: ValueError: the model is gone")]
+
+
+def test_a_failure_that_is_replayed_was_said_before(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails_itself(ctx: Context) -> None:
+        raise ValueError("in its own code")
+
+    world = World(fails_itself)
+    assert said(caplog) == [(logging.ERROR, "execution w-1: failed")]
+    caplog.clear()
+    World(fails_itself, journal=world.journal)
+    assert said(caplog) == []
