@@ -145,7 +145,7 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
 
 def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:
     """The app, and what it does is told."""
-    from ..orchestrator.engine import failure_log
+    from ..orchestrator.protocol import failure_log
     from . import telling
 
     if quiet:

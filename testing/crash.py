@@ -19,9 +19,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
-from ..orchestrator.engine import failure_log
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.errors.groups import said
+from ..orchestrator.protocol import failure_log
 from ..orchestrator.protocol.decider import Fact
 from ..state.codec import dumps
 from ..state.errors import ExecutionError, OperationError

@@ -72,7 +72,7 @@ def chat_command(
     if not as_json:
         tell_environment()
     place = Place(agent, file, session or f"chat-{secrets.token_hex(4)}", store, url, token)
-    from ...orchestrator.engine.failure_log import told_elsewhere
+    from ...orchestrator.protocol.failure_log import told_elsewhere
 
     with told_elsewhere():
         code = reach.run(_chat(place, None if timeout is None else seconds(timeout), as_json=as_json))

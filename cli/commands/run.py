@@ -78,7 +78,7 @@ def run_command(
     if not as_json:
         tell_environment()
     order = Order(file, function, text, input is not None, id, session, timeout, as_json)
-    from ...orchestrator.engine.failure_log import told_elsewhere
+    from ...orchestrator.protocol.failure_log import told_elsewhere
 
     with told_elsewhere():
         reach.run(_run(order, store))

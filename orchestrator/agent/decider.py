@@ -18,9 +18,9 @@ from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
-from ..engine import failure_log
 from ..errors.failures import Failure
 from ..governance.usage import exceeded, failure, overtime
+from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
 from . import observations

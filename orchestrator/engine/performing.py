@@ -19,11 +19,11 @@ from ...state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, Time
 from ...state.quantities import seconds, span
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
+from ..protocol import failure_log
 from ..protocol.decider import Fact, Invoke
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
-from . import failure_log
 from .cutting import Cut
 from .extensions import Extensions
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol, cast
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
-from ..engine import failure_log
 from ..errors import failures
 from ..governance import tokens
+from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.entries import encode
@@ -46,6 +46,8 @@ class Listener(Protocol):
 
     why: Exception | None
 
+    @property
+    def type(self) -> Any: ...
     def accepts(self, fact: Fact) -> bool: ...
     def misfit(self, data: Any) -> Exception | None: ...
     def pass_over(self, fact: Fact) -> None: ...

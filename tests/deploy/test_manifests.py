@@ -215,7 +215,7 @@ PROVIDERS = {"OPENAI_API_KEY"}  # read by litellm
 
 
 def sources() -> str:
-    files = [ROOT / "examples" / "support_desk.py", KNATIVE / "dead_letters.py", *(ROOT / "cli").glob("*.py")]
+    files = [ROOT / "examples" / "support_desk.py", KNATIVE / "dead_letters.py", *(ROOT / "cli").rglob("*.py")]
     return "\n".join(path.read_text("utf-8") for path in [*files, ROOT / "state" / "opening.py"])
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from overwinter import Agent, Context, Retry, Runtime, workflow
 from overwinter.functions.models.scripted import Scripted, call
-from overwinter.orchestrator.engine import failure_log
-from overwinter.orchestrator.engine.failure_log import log
+from overwinter.orchestrator.protocol import failure_log
+from overwinter.orchestrator.protocol.failure_log import log
 from overwinter.state.errors import ExecutionFailed
 from overwinter.tests.workflow.world import World
 

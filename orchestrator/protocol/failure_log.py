@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from ..errors.groups import said, said_in
-from ..protocol.decider import Invoke
+from .decider import Invoke
 
 Failure = dict[str, object]
 log = logging.getLogger("overwinter.failures")
