@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .functions.agents.agent import Agent, History, Limits
+    from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
     from .functions.tools.tool import tool
     from .functions.workflow import workflow
@@ -42,6 +43,7 @@ _HOMES = {
     name: home
     for home, names in {
         "functions.agents.agent": "Agent History Limits",
+        "functions.models.routing": "Route",
         "functions.models.scripted": "Scripted call",
         "functions.tools.tool": "tool",
         "functions.workflow": "workflow",
@@ -62,8 +64,8 @@ _HOMES = {
 __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits", "Notice",
-    "OverwinterError", "Retry", "Retryable", "Runtime", "Scripted", "Settings", "StepFailed", "TimedOut", "arun",
-    "call", "current_call", "run", "tool", "workflow",
+    "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings", "StepFailed", "TimedOut",
+    "arun", "call", "current_call", "run", "tool", "workflow",
 ]  # fmt: skip
 
 

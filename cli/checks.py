@@ -75,7 +75,8 @@ def _file(file: str) -> Iterator[Check]:
     found = look(functions)
     for finding in found:
         yield Check("models", "fail" if finding.certain else "warn", finding.text)
-    models = {str(function.model.name) for function in functions.values() if kind_of(function) == "agent"}
+    agents = [function for function in functions.values() if kind_of(function) == "agent"]
+    models = {str(model.name) for agent in agents for model in agent.models}
     if models and not found:
         yield Check("models", "ok", f"nothing is known against {', '.join(sorted(models))}")
 

@@ -255,6 +255,10 @@ class Timeline:
         """What came from outside and was passed over, because it has not the type that is waited for."""
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
+    def _routed(self, number: int, entry: Entry) -> list[Row]:
+        """Which model is asked, and why."""
+        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
         row = self._append(Row(number, "reply", _at(entry)))
@@ -332,6 +336,7 @@ class Timeline:
         "stuck": _stuck,
         "damaged": _damaged,
         "observed": _observed,
+        "routed": _routed,
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),

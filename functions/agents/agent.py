@@ -21,6 +21,8 @@ from typing_extensions import TypeVar
 
 from ...orchestrator.agent.conversation import Message, Window
 from ...orchestrator.agent.decider import AgentLoop
+from ...orchestrator.agent.routing import Choice, Question
+from ...orchestrator.errors.failures import Failure
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
@@ -32,8 +34,8 @@ from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration, count, milliseconds, money, size
 from ..framework.target import served
-from ..models.choosing import choose
 from ..models.port import Model, OutputSchema, Request, ToolSchema
+from ..models.routing import Route, Routing, hasty
 from ..tools.methods import one_for
 from ..tools.parameters import complaint
 from ..tools.tool import Tool
@@ -93,7 +95,8 @@ Out_co = TypeVar("Out_co", covariant=True, default=str)
 class Agent(Generic[Out_co]):
     """A model with instructions and tools. ``Agent[Resolution]`` is one whose final answer is a Resolution.
 
-    - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol.
+    - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol; several in a list,
+      of which the next is asked when one can't answer; or a Route, which chooses for each call.
     - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
       input of a run, the content of a message), which it gets as the type ``input``.
     - ``tools``: ``@tool`` functions, plain functions, workflows and other agents; the last two run as children.
@@ -111,7 +114,7 @@ class Agent(Generic[Out_co]):
     def __init__(
         self,
         name: str,
-        model: str | Model,
+        model: str | Model | Sequence[str | Model] | Route,
         instructions: Instructions = "",
         tools: Iterable[object] = (),
         output: type[Out_co] | None = None,
@@ -126,14 +129,15 @@ class Agent(Generic[Out_co]):
         settings: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
-        self.model = choose(model)
+        self._routing = Routing(model)
         self.instructions = instructions
         self.description = description
         self.input = input
         self.output = cast("type[Out_co]", str if output is None else output)
         self.limits = limits
         self.window = _window(history)
-        self.model_policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
+        self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
+        self._hasty = hasty(self._policy)
         self.settings = dict(settings or {})
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self._tools = _by_name(self.name, tools)
@@ -141,6 +145,16 @@ class Agent(Generic[Out_co]):
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r}, tools={list(self._tools)})"
+
+    @property
+    def model(self) -> Model:
+        """The one that is asked first, where no rule chooses."""
+        return self.models[0]
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """All that may be asked."""
+        return tuple(self._routing.models.values())
 
     # -- as the engine sees it -----------------------------------------------------------------------
 
@@ -190,9 +204,21 @@ class Agent(Generic[Out_co]):
 
     # -- as its loop sees it -------------------------------------------------------------------------
 
+    def model_named(self, name: str) -> str:
+        return self._routing.named(name)
+
+    def model_policy(self, name: str, route: str) -> Policy:
+        return self._policy if self._routing.last(name, route) else self._hasty
+
     @property
-    def model_name(self) -> str:
-        return self.model.name
+    def routes(self) -> bool:
+        return self._routing.by is not None
+
+    def choose(self, question: Question) -> Choice:
+        return self._routing.choose(question)
+
+    def instead(self, error: Failure, name: str, route: str) -> Choice | None:
+        return self._routing.instead(error, name, route)
 
     @property
     def typed(self) -> bool:
@@ -209,12 +235,12 @@ class Agent(Generic[Out_co]):
     def tool_names(self) -> Sequence[str]:
         return list(self._tools)
 
-    def think(self, messages: Sequence[Message], content: Any) -> Callable[[], Awaitable[dict[str, Any]]]:
-        """A function that asks the model and gives the answer's JSON."""
+    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """A function that asks the model of that name and gives the answer's JSON."""
 
         async def ask() -> dict[str, Any]:
-            answer = await self.model.complete(self.request(messages, content))
-            return answer.record(self.model.name)
+            answer = await self._routing.models[name].complete(self.request(messages, content, name))
+            return answer.record(name)
 
         return ask
 
@@ -246,11 +272,11 @@ class Agent(Generic[Out_co]):
                 raise InvalidInput(complaint(refused)) from None
         raise InvalidInput(f"it is not valid JSON ({error})")
 
-    def request(self, messages: Sequence[Message], content: Any = None) -> Request:
-        """What the model is asked, given the conversation and what its last turn is about."""
+    def request(self, messages: Sequence[Message], content: Any = None, name: str = "") -> Request:
+        """What the model of that name is asked, given the conversation and what its last turn is about."""
         system = self._system(content)
         asked = (Message("system", system), *messages) if system else tuple(messages)
-        return Request(self.model.name, asked, self._tool_schemas(), self._output_schema(), self.settings)
+        return Request(name or self.model.name, asked, self._tool_schemas(), self._output_schema(), self.settings)
 
     def _system(self, content: Any) -> str:
         instructions = self.instructions

@@ -73,13 +73,13 @@ def unsound(functions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         kind = kind_of(function)
         if kind == "tool" and function.lost:
             yield name, f"{_place(function)}: {function.lost}"
-        if kind == "agent" and (why := function.lost or _absent(function.model)) and why not in of_tools:
+        if kind == "agent" and (why := function.lost or _absent(function.models)) and why not in of_tools:
             yield name, f"{at(function)}agent {name}: {why}"
 
 
-def _absent(model: Any) -> str:
-    """What a model lacks on this machine. It need not know."""
-    return str(model.absent()) if hasattr(model, "absent") else ""
+def _absent(models: Iterable[Any]) -> str:
+    """What one of an agent's models lacks on this machine. It need not know."""
+    return next(filter(None, (str(model.absent()) for model in models if hasattr(model, "absent"))), "")
 
 
 def _place(tool: Any) -> str:

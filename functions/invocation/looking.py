@@ -38,6 +38,6 @@ def look(functions: Mapping[str, Any]) -> list[Finding]:
 
 
 def _ask(agent: Any, what: str) -> str:
-    """What an agent's model has against itself. It need not know."""
-    told = getattr(agent.model, what, None)
-    return "" if told is None else str(told(agent.settings))
+    """What an agent's models have against themselves. They need not know."""
+    asked = (getattr(model, what, None) for model in agent.models)
+    return next(filter(None, (str(told(agent.settings)) for told in asked if told is not None)), "")

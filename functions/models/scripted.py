@@ -89,7 +89,7 @@ class Scripted:
 
     def _answer(self, said: Said, request: Request) -> Answer:
         if isinstance(said, BaseException):
-            raise said
+            raise said.with_traceback(None)  # the same one each time, which else grows with each
         if isinstance(said, ToolCall):
             said = (said,)
         if isinstance(said, str):

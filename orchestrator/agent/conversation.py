@@ -90,11 +90,29 @@ class Thread:
         self._count += len(past.messages)
         self._size += past.size
         while len(self._past) > 1 and (self._count > self._window.messages or self._size > self._window.characters):
-            oldest = self._past.popleft()
-            self._count -= len(oldest.messages)
-            self._size -= oldest.size
-            self.dropped += 1
-            self.before = self.before.plus(oldest.usage)
+            self._drop()
+
+    def _drop(self) -> None:
+        oldest = self._past.popleft()
+        self._count -= len(oldest.messages)
+        self._size -= oldest.size
+        self.dropped += 1
+        self.before = self.before.plus(oldest.usage)
+
+    def half(self) -> int | None:
+        """How many of the past turns have about half of its size, one at the least; None when none can be spared."""
+        kept, size = 0, 0
+        for past in reversed(self._past):
+            size += past.size
+            if kept and size * 2 > self._size:
+                break
+            kept += 1
+        return kept if 0 < kept < len(self._past) else None
+
+    def shorten(self, kept: int) -> None:
+        """Drop all but so many of the past turns, at least one."""
+        while len(self._past) > max(1, kept):
+            self._drop()
 
     def oldest(self) -> Past | None:
         return self._past[0] if self._past else None

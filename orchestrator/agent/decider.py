@@ -18,6 +18,7 @@ from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput, Refused
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
+from ..errors import failures
 from ..errors.failures import Failure
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol import failure_log
@@ -25,6 +26,7 @@ from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
 from . import observations
 from .answer import Reading
+from .routing import question
 from .run import Mode, Run, digest, identity
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
@@ -153,8 +155,10 @@ class AgentLoop:
 
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
-        call = spec.think(self._run.thread.messages(turn.messages), turn.content)
-        return Invoke(turn.thinking(), spec.model_name, "model", call, False, spec.model_policy, write=mended)
+        name = spec.model_named(turn.model)
+        call = spec.think(self._run.thread.messages(turn.messages), turn.content, name)
+        policy = spec.model_policy(name, turn.route)
+        return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended)
 
     # -- what follows --------------------------------------------------------------------------------
 
@@ -170,13 +174,15 @@ class AgentLoop:
         if turn.timed_out:
             return self._failed(overtime(self._spec.limits))
         if turn.error is not None:
-            return self._failed(turn.error)
+            return self._instead(turn, turn.error) or self._failed(turn.error)
         if turn.phase is Phase.JUDGE and turn.reading is not None:
             return self._judged(turn, turn.reading)
         if turn.phase is Phase.THINK or not _acting(turn):
             used_up = exceeded(turn.usage.minus(turn.allowed), self._spec.limits)
             if used_up is not None:
                 return self._failed(used_up)
+            if turn.phase is Phase.THINK and self._spec.routes and turn.chosen != turn.thinking():
+                return self._chosen(turn)
         if turn.surplus:
             return self._observed(turn, observations.surplus(turn.surplus))
         for call in turn.calls.values():
@@ -186,6 +192,26 @@ class AgentLoop:
                     return entry
                 call.stage = Stage.READY
         return None
+
+    def _chosen(self, turn: Turn) -> Fact:
+        """Which model is to answer now, by the agent's own rule."""
+        spec, used = self._spec, turn.usage.minus(turn.allowed)
+        messages = self._run.thread.messages(turn.messages)
+        asked = question(turn.content, turn.asked + 1, messages, tuple(spec.tool_names()), used, spec.limits)
+        try:
+            return spec.choose(asked).entry(turn.thinking())
+        except InvalidInput as error:
+            return self._failed(failures.encode(error))
+
+    def _instead(self, turn: Turn, error: Failure) -> Fact | None:
+        """The call of the model has failed for good: who is asked instead, if that may help."""
+        name = self._spec.model_named(turn.model)
+        choice = self._spec.instead(error, name, turn.route)
+        op = f"t{turn.number}.m{turn.asked + 1}.r{turn.rerouted + 1}"
+        if choice is None or not choice.shorter:
+            return None if choice is None else choice.entry(op)
+        kept = None if turn.shortened else self._run.thread.half()
+        return None if kept is None else choice.entry(op, kept)
 
     def _cancelled(self, cancel: Fact) -> Fact:
         reason = cancel.get("reason", "")
@@ -314,7 +340,7 @@ def _acting(turn: Turn) -> bool:
 
 def _asking(turn: Turn) -> str:
     """Op of the model call whose answer is being dealt with."""
-    return f"t{turn.number}.m{turn.asked}"
+    return turn.said or f"t{turn.number}.m{turn.asked}"
 
 
 def _observation(call: Call, text: str) -> Fact:

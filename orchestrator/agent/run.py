@@ -127,6 +127,8 @@ class Run:
                 return self._observed(entry)
             case "reply":
                 return self._reply(entry)
+            case "routed":
+                return self._routed(entry)
             case "begun" | "retrying":
                 return self._mark(entry)
             case "completed" | "failed" | "cancelled" | "terminated":
@@ -284,6 +286,15 @@ class Run:
             return False
         turn, call = found
         turn.settle(call, entry["text"], self.at)
+        return True
+
+    def _routed(self, entry: Fact) -> bool:
+        if self.turn is None:
+            return False
+        kept = entry.get("kept")
+        if kept is not None:
+            self.thread.shorten(kept)
+        self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
     def _reply(self, entry: Fact) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from ...state.codec import Writer
+from ..errors.failures import Failure
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
 from .conversation import Message, Window
+from .routing import Choice, Question
 
 
 class ToolSpec(Protocol):
@@ -63,11 +65,27 @@ class ToolSpec(Protocol):
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
-    @property
-    def model_name(self) -> str: ...
+    def model_named(self, name: str) -> str:
+        """The model to ask when ``name`` was chosen: the first one, when that is "" or the agent has it no more."""
+        ...
+
+    def model_policy(self, name: str, route: str) -> Policy:
+        """How a call of that model is made, which was taken from a route."""
+        ...
 
     @property
-    def model_policy(self) -> Policy: ...
+    def routes(self) -> bool:
+        """Whether a model is chosen for each call."""
+        ...
+
+    def choose(self, question: Question) -> Choice:
+        """Which model is to answer. Raises InvalidInput when that can't be told."""
+        ...
+
+    def instead(self, error: Failure, name: str, route: str) -> Choice | None:
+        """What may heal a final error of that model's call: another model, or the same with a shorter past. None:
+        nothing."""
+        ...
 
     @property
     def limits(self) -> Allowance: ...
@@ -84,8 +102,8 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
-    def think(self, messages: Sequence[Message], content: Any) -> Callable[[], Any]:
-        """A function that asks the model; its awaitable gives the answer's JSON (see ``answer``).
+    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Any]:
+        """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
         ``content`` is the input or message that the current turn is about, as plain JSON."""
         ...
 

@@ -83,6 +83,7 @@ class Turn:
         "allowed",
         "asked",
         "calls",
+        "chosen",
         "content",
         "declined",
         "doubtful",
@@ -92,11 +93,16 @@ class Turn:
         "mark",
         "marks",
         "messages",
+        "model",
         "notes",
         "number",
         "phase",
         "reading",
         "refused",
+        "rerouted",
+        "route",
+        "said",
+        "shortened",
         "since",
         "stopped",
         "stopped_at",
@@ -115,6 +121,12 @@ class Turn:
         self.messages = [Message("user", observations.told(content))]
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
+        self.said = ""  # op of the last answer
+        self.model = ""  # who is asked; "" for whom the agent names first
+        self.route = ""  # of which route of the agent's
+        self.chosen = ""  # op of the call that a choice was made for
+        self.rerouted = 0  # calls for the next answer that failed, and led to another choice
+        self.shortened = False  # the past was, for the next answer
         self.usage = Usage()
         self.allowed = Usage()
         self.reading: Reading | None = None  # the last answer
@@ -132,7 +144,8 @@ class Turn:
 
     def thinking(self) -> str:
         """Op of the model call that is due."""
-        return f"t{self.number}.m{self.asked + 1}"
+        op = f"t{self.number}.m{self.asked + 1}"
+        return f"{op}.r{self.rerouted}" if self.rerouted else op
 
     def timer(self) -> str:
         """Op of the turn's time limit."""
@@ -157,6 +170,8 @@ class Turn:
     def answered(self, op: str, value: Any, model: str) -> None:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
         self.asked += 1
+        self.said, self.rerouted, self.shortened = op, 0, False
+        self.model = model  # asked on in this turn: what it gave beside its words is for it alone
         reading = self.reading = read(value, op, model)
         self.usage = self.usage.plus(reading.usage)
         self.declined += bool(reading.refusal)
@@ -173,6 +188,14 @@ class Turn:
                 call_op, asked.call.id, asked.call.name, asked.call.arguments, asked.arguments, asked.problem
             )
         self.phase = Phase.ACT if self.calls else Phase.THINK if reading.paused else Phase.JUDGE
+
+    def routed(self, model: str, route: str, op: str, *, shorter: bool) -> None:
+        """That model is to be asked, in the place of one that failed or as was chosen for this call."""
+        self.model, self.route, self.chosen = model, route, op
+        if self.phase is Phase.BROKEN:
+            self.phase, self.error = Phase.THINK, None
+            self.rerouted += 1
+        self.shortened = self.shortened or shorter
 
     def observed(self, text: str) -> None:
         """The model is told something about its answer as a whole."""
@@ -209,6 +232,10 @@ class Turn:
         for call in self.calls.values():
             if call.stage is Stage.OPEN:
                 call.stage = Stage.READY
+        if self.phase is Phase.BROKEN and self.rerouted:
+            self.rerouted += 1
+            self.model = self.route = ""
+        self.chosen, self.shortened = "", False
         if self.phase in (Phase.BROKEN, Phase.JUDGE):
             self.phase = Phase.THINK
 

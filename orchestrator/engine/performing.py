@@ -131,7 +131,8 @@ class Performer:
             refused = self._refused(call) if call.policy.breaker is not None else None
             if refused is not None:
                 attempt -= 1  # nothing was tried
-                failed, pause = refused, refused.retry_after
+                failed = refused
+                pause = refused.retry_after if _again(call.policy.retry, refused, attempt) else None
             else:
                 watched = self.extensions
                 if watched:

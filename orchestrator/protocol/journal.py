@@ -15,7 +15,8 @@ _BEGINS = frozenset({"start", "message", "checkpoint"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
 _OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", "completed", "callback", "skipped"})
-_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | FINAL
+_ROUTED = frozenset({"routed"})
+_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _ROUTED | FINAL
 
 
 class Rules:
