@@ -85,7 +85,7 @@ class Redacting(logging.Filter):
             if clean != text:
                 record.msg, record.args = clean, ()
             if record.exc_info:
-                trace = logging.Formatter().formatException(record.exc_info)
+                trace = record.exc_text or logging.Formatter().formatException(record.exc_info)
                 clean = redacted(trace)
                 if clean != trace:
                     record.exc_info, record.exc_text = None, clean

@@ -13,11 +13,25 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from ...state.text import clean
 from ..errors.groups import said, said_in
 from .decider import Invoke
 
 Failure = dict[str, object]
 log = logging.getLogger("overwinter.failures")
+
+
+class Writable(logging.Filter):
+    """Texts of errors may be of any kind; what has no UTF-8 form would cost the line where it is written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = clean(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = clean(logging.Formatter().formatException(record.exc_info))
+        return True
+
+
+log.addFilter(Writable())
 
 MOST = 20
 """Whole tracebacks in one second; one takes about a millisecond to write and to look through for secrets."""

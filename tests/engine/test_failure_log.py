@@ -164,3 +164,10 @@ def test_a_failure_that_is_replayed_was_said_before(caplog: pytest.LogCaptureFix
     caplog.clear()
     World(fails_itself, journal=world.journal)
     assert said(caplog) == []
+
+
+def test_what_has_no_utf_8_form_costs_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    failure_log.execution("s-\ud83d", None, ValueError("half a pair \ud83d"))
+    (record,) = [one for one in caplog.records if one.name == log.name]
+    line = logging.Formatter().format(record)
+    assert "half a pair �" in line and line.encode()
