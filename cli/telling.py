@@ -9,11 +9,12 @@ import logging
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..orchestrator.workflow.takes import waits
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again
 from .view.lines import complaint, places
-from .view.story import quoted, signalling
+from .view.story import EVENT, quoted, signalling
 from .view.terminal import say
 from .view.text import clean, excerpt
 
@@ -44,7 +45,7 @@ class Teller:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._since: dict[str, int] = {}
-        self._asked: dict[str, str] = {}
+        self._asked: dict[str, list[str]] = {}
 
     def look_on(self, runtime: Runtime) -> None:
         """Hear of every commit of the runtime's engine once it is durable."""
@@ -61,17 +62,28 @@ class Teller:
             line = self.line(change.id, json.loads(text))
             if line is not None:
                 self.say(line)
-        if change.status == "stuck" and self._asked.get(change.id) != change.awaits:
-            self.say(Line(WRONG, f"{clean(change.id)} is stuck: {excerpt(change.awaits, 300)}"))
-        elif change.awaits.startswith("approval") and self._asked.get(change.id) != change.awaits:
-            command = again(f"overwinter approve {quoted(change.id)}")
-            self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(change.awaits)}  → {command}"))
-        elif change.awaits.startswith("event ") and self._asked.get(change.id) != change.awaits:
-            command = again(signalling(change.id, change.awaits, change.state))
-            self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(change.awaits)}  → {command}"))
+        if change.status == "stuck":
+            if change.awaits not in self._asked.get(change.id, ()):
+                self.say(Line(WRONG, f"{clean(change.id)} is stuck: {excerpt(change.awaits, 300)}"))
+            things = [change.awaits]
+        else:
+            things = waits(change.state, change.awaits)
+            for thing in things:
+                if thing not in self._asked.get(change.id, ()):
+                    self._waits(change, thing)
         self._asked.pop(change.id, None)
-        if change.awaits and len(self._asked) < REMEMBERED:
-            self._asked[change.id] = change.awaits
+        if things and len(self._asked) < REMEMBERED:
+            self._asked[change.id] = things
+
+    def _waits(self, change: Change, thing: str) -> None:
+        """Something that a person can do."""
+        command = ""
+        if thing.startswith("approval "):
+            command = f"overwinter approve {quoted(change.id)}"
+        elif thing.startswith(EVENT):
+            command = signalling(change.id, thing, change.state)
+        if command:
+            self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(thing)}  → {again(command)}"))
 
     def line(self, id: str, entry: Entry) -> Line | None:
         """What there is to say of a journal entry."""

@@ -65,7 +65,7 @@ class Reading:
             page = await self.page(Filter(prefix=id), limit=3) if id and can_exist(id) else None
             alike = ", ".join(other.id for other in page.heads) if page is not None else ""
             advice = f"did you mean {alike}?" if alike else "`overwinter ps` lists what there is"
-            raise UnknownExecution(f"there is no execution {id[:200]!r} in this store; {advice}")
+            raise UnknownExecution(f"there is no execution {str(id)[:200]!r} in this store; {advice}")
         return head
 
     async def story(self, id: str, *, last: int | None = None) -> Story:

@@ -72,18 +72,22 @@ def _report(target: dict[str, Any], event: Event, state: str, *, as_json: bool) 
     from ..view.text import counted
 
     if as_json:
-        emit({**target, "name": event.name, "event_id": event.id})
+        told = {"awaited": next(iter(target["awaited"]), None)} if "awaited" in target else {}
+        emit({**target, **told, "name": event.name, "event_id": event.id})
         return
     id, awaited = target.get("execution"), target.get("awaited")
     say(f"sent {event.name} to {id or counted(target['count'], 'execution')}")
-    if id and awaited is not None and awaited != event.name:
-        say(f"{id} waits for {awaited!r}; {event.name!r} is kept until it asks for one", style="yellow")
-        say(f"→ {signalling(id, EVENT + awaited, state)}, if that was meant", style="dim")
+    if id and awaited and event.name not in awaited:
+        names = " and ".join(repr(name) for name in awaited)
+        say(f"{id} waits for {names}; {event.name!r} is kept until it asks for one", style="yellow")
+        say(f"→ {signalling(id, EVENT + awaited[0], state)}, if that was meant", style="dim")
 
 
-def _awaited(head: Head) -> str | None:
-    """The event that an execution says it waits for."""
-    return head.awaits.removeprefix(EVENT) if head.awaits.startswith(EVENT) else None
+def _awaited(head: Head) -> list[str]:
+    """The events that an execution says it waits for."""
+    from ...orchestrator.workflow.takes import waits
+
+    return [thing.removeprefix(EVENT) for thing in waits(head.state, head.awaits) if thing.startswith(EVENT)]
 
 
 class Event(NamedTuple):

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from ...orchestrator.protocol.stuck import DAMAGED
-from ...orchestrator.workflow.takes import taken
+from ...orchestrator.workflow.takes import taken, waits
 from ...state.records import FINAL, Head
 from .moments import ago, clock
 from .story import STATUS_STYLES
@@ -38,9 +38,11 @@ def doing(head: Head, now: int) -> str:
     if head.deaths:
         parts.append("its process died" if head.deaths == 1 else f"{head.deaths} processes died with it")
     if head.awaits and (head.status not in FINAL or head.awaits.startswith(DAMAGED)):
-        until = f" until {clock(head.wake, now)}" if head.wake and head.wake > now else ""
+        wakes = f" (wakes {clock(head.wake, now)})" if head.wake and head.wake > now else ""
         example = taken(head.state, head.awaits)
-        parts.append(excerpt(head.awaits, 80) + until + (f", such as {clean(example)}" if example else ""))
+        more = [excerpt(thing, 40) for thing in waits(head.state, head.awaits)[1:4]]
+        such = f", such as {clean(example)}" if example else ""
+        parts.append(excerpt(head.awaits, 80) + such + "".join(f"; {thing}" for thing in more) + wakes)
     if head.note:
         parts.append(excerpt(head.note, 120))
     return " · ".join(parts)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from ...orchestrator.protocol.stuck import REASONS, reason
-from ...orchestrator.workflow.takes import taken
+from ...orchestrator.workflow.takes import taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
@@ -34,6 +34,7 @@ STATUS_STYLES = {
     "terminated": "red",
 }
 ERROR_LINES = 12
+EVENT = "event "
 PLACES = 4  # frames of a failure that are shown; --full shows all
 
 
@@ -163,16 +164,19 @@ def next_commands(story: Story) -> list[str]:
         return [f"overwinter resume {id}"]
     if head.status in FINAL:
         return []
+    events = [thing for thing in waits(head.state, head.awaits) if thing.startswith(EVENT)]
+    signals = [signalling(head.id, event, head.state) for event in events[:3]]
     if approvals:
         some = approvals[:3]
         only = len(approvals) == 1
         commands = [f"overwinter approve {id}" + ("" if only else f" {quoted(row.op)}") for row in some]
-        return [*commands, f"overwinter deny {id}" + ("" if only else f" {quoted(some[0].op)}") + " --reason '…'"]
+        deny = f"overwinter deny {id}" + ("" if only else f" {quoted(some[0].op)}") + " --reason '…'"
+        return [*commands, deny, *signals]
     asking = [child for child in story.children if child.awaits.startswith("approval")]
     if asking:
         return [f"overwinter approve {quoted(child.id)}" for child in asking[:3]]
-    if head.awaits.startswith("event "):
-        return [signalling(head.id, head.awaits, head.state)]
+    if signals:
+        return signals
     if head.kind == "agent" and head.status == "idle" and "/" in head.id:
         agent, _, key = head.id.partition("/")
         return [f"overwinter invoke {quoted(agent)} --session {quoted(key)} '…'"]
@@ -183,7 +187,7 @@ def signalling(id: str, awaits: str, state: str) -> str:
     """The command that sends the event which is awaited, with data of its type when the head tells of it."""
     example = taken(state, awaits)
     data = word(json.loads(example)) if example else "'…'"
-    return f"overwinter signal {quoted(id)} {quoted(awaits.removeprefix('event '))} {data}"
+    return f"overwinter signal {quoted(id)} {quoted(awaits.removeprefix(EVENT))} {data}"
 
 
 def quoted(text: str) -> str:
@@ -236,10 +240,14 @@ def _waits(story: Story) -> Iterator[Text]:
         about = proposal(row.facts, row.name)
         text.append(f": {shorten(about, 200)}" if about else "")
         yield text.append(_such(head.state, f"{row.kind} {row.name}"))
-    if not story.timeline.waiting and head.awaits and head.status != "stuck":
-        until = f" until {clock(head.wake, now)} ({ago(head.wake, now)})" if head.wake else ""
-        such = _such(head.state, head.awaits)
-        yield Text.assemble(("waiting for ", "yellow"), (clean(head.awaits), "bold yellow"), (until + such, "yellow"))
+    things = [] if head.status == "stuck" else waits(head.state, head.awaits)
+    if story.timeline.waiting:
+        things = [thing for thing in things if thing.startswith(EVENT)]  # no entry tells of those
+    for thing in things:
+        timed = thing == head.awaits and not story.timeline.waiting and head.wake is not None and head.wake > now
+        wakes = f" (wakes {clock(head.wake, now)}, {ago(head.wake, now)})" if timed and head.wake else ""
+        such = _such(head.state, thing)
+        yield Text.assemble(("waiting for ", "yellow"), (clean(thing), "bold yellow"), (such + wakes, "yellow"))
     if story.mail:
         yield Text(f"{counted(story.mail, 'mail')} in the mailbox", "yellow")
     if head.deaths:

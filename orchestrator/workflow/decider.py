@@ -20,7 +20,7 @@ from . import mismatch, takes
 from .context import Context
 from .facts import HANDLERS, advance, unusable
 from .reopening import reopened
-from .run import Origin, Run
+from .run import Open, Origin, Run
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
@@ -179,7 +179,7 @@ class WorkflowDecider:
             decision.wake, decision.outside = _earliest(run)
             decision.awaits = awaited(run)
             if decision.awaits and (run.people or self._state):
-                self._state = takes.state_of(run.people.values()) or (self._state and takes.NOTHING)
+                self._state = takes.state_of(people(run)) or (self._state and takes.NOTHING)
             decision.state = self._state
             decision.status = "pending" if run.main is None else "waiting"
         return decision
@@ -335,11 +335,16 @@ class WorkflowDecider:
         return decision
 
 
+def people(run: Run) -> list[Open]:
+    """What somebody outside is to do: approvals first, since a person looks for those, then in the order of asking."""
+    return sorted(run.people.values(), key=lambda op: op.kind != "approval")
+
+
 def awaited(run: Run) -> str:
     """For people: what the execution waits for; empty while something runs."""
     if run.calls.running():
         return ""
-    for op in run.people.values():
+    for op in people(run):
         return f"{op.kind} {op.name}"
     if run.children:
         return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"

@@ -1,9 +1,9 @@
 """What somebody outside may send to an execution that waits, as an example of its type: for whoever looks at it, in a
 process that does not have the code.
 
-It stands in the head's state: ``{"takes": {"event paid": "true", "callback shipped": "{\\"id\\": 1}"}}``, by what the
-execution awaits. An example is JSON that the type accepts; a type that can't give one has none. It is made when the
-execution comes to rest, once for each type, and never on the way of a step.
+It stands in the head's state: ``{"takes": {"event paid": "true", "approval refund": ""}}``, by what the execution
+awaits from outside. An example is JSON that the type accepts; "" where there is none. It is made when the execution
+comes to rest, once for each type, and never on the way of a step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ...state.example import example_of
 from ..errors.attributes import attempted
 
 MOST = 8
-"""How many of the things that an execution waits for have an example in its head."""
+"""How many of the things that an execution waits for are told of in its head."""
 NOTHING = "{}"
 """The state that follows on one with examples: an empty text would leave them."""
 
@@ -34,30 +34,36 @@ class Waits(Protocol):
 
 
 def state_of(waiting: Iterable[object]) -> str:
-    """The head's state for what is waited for; "" when no example can be made."""
+    """The head's state for what is waited for; "" when it is one thing, of which no example can be made."""
     takes: dict[str, str] = {}
     for operation in waiting:
         if len(takes) == MOST:
             break
-        if hasattr(operation, "type"):
-            one = cast("Waits", operation)
-            text = example(one.type)
-            if text:
-                takes.setdefault(f"{one.kind} {one.name}", text)
-    return dumps({"takes": takes}) if takes else ""
+        one = cast("Waits", operation)
+        takes.setdefault(f"{one.kind} {one.name}", example(one.type) if hasattr(operation, "type") else "")
+    return dumps({"takes": takes}) if len(takes) > 1 or any(takes.values()) else ""
 
 
 def taken(state: str, awaits: str) -> str:
     """JSON of a value that what is awaited takes, as a head's state says; "" when it says nothing."""
-    if '"takes"' not in state:
-        return ""
-    try:
-        held = loads(state)
-    except ValueError:
-        return ""
-    takes = held.get("takes") if isinstance(held, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]  # JSON object
-    text = takes.get(awaits) if isinstance(takes, dict) else None  # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType]  # JSON object
+    text = _held(state).get(awaits)
     return text if isinstance(text, str) else ""
+
+
+def waits(state: str, awaits: str) -> list[str]:
+    """All that is awaited, "event paid" or "approval refund", what ``awaits`` names first."""
+    return list(dict.fromkeys([*([awaits] if awaits else []), *map(str, _held(state))]))
+
+
+def _held(state: str) -> dict[str, object]:
+    if '"takes"' not in state:
+        return {}
+    try:
+        held: Any = loads(state)
+    except ValueError:
+        return {}
+    takes: Any = cast("dict[str, Any]", held).get("takes") if isinstance(held, dict) else None
+    return cast("dict[str, object]", takes) if isinstance(takes, dict) else {}
 
 
 def example(annotation: Any) -> str:

@@ -36,6 +36,11 @@ async def waits(ctx: Context, kind: str) -> str:
     return f"{said!r}"
 
 @workflow
+async def several(ctx: Context) -> str:
+    paid, called, agreed = ctx.wait_for("paid", type=int), ctx.callback("bank"), ctx.approve("ship it", role="desk")
+    return f"{await paid} {(await agreed).by} {await ctx.wait_for('more')}"
+
+@workflow
 async def ships(ctx: Context) -> int:
     return await ctx.callback("parcel", type=int)
 """
@@ -87,3 +92,16 @@ def test_what_can_not_be_guessed_is_left_open(app: str) -> None:
 def test_a_callback_says_what_it_takes(app: str) -> None:
     run("run", app, "ships", "--id", "s", "--timeout", "50ms")
     assert "waiting for callback 'parcel', such as 1" in run("show", "s").stdout
+
+
+def test_all_that_is_awaited_is_told_and_an_approval_first(app: str) -> None:
+    """Whichever of them the code asked for first."""
+    assert run("run", app, "several", "--id", "s", "--timeout", "50ms").exit_code == 5
+    assert [one["name"] for one in json.loads(run("approvals", "--json").stdout)["approvals"]] == ["ship it"]
+    listed = run("ps").stdout
+    assert "approval ship it; event paid; callback bank" in listed
+    shown = run("show", "s").stdout
+    assert "waiting for event paid, such as 1" in shown and "approval 'ship it' by desk" in shown
+    assert "→ overwinter approve s" in shown and "→ overwinter signal s paid 1" in shown
+    assert "kept" not in run("signal", "s", "paid", "7").stderr
+    assert "s waits for 'paid'" in run("signal", "s", "payd", "7").stderr

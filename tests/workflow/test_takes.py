@@ -90,7 +90,9 @@ async def desk(ctx: Context) -> object:
 def test_the_head_tells_and_stops_telling() -> None:
     world = World(desk)
     told = takes.taken(world.last.state, "event refund")
-    assert world.last.awaits == "event refund" and told == '{"amount": 1, "reason": "Hello"}'
+    assert world.last.awaits == "approval it", "a person looks for those"
+    things = ["approval it", "event refund", "callback shipped"]
+    assert takes.waits(world.last.state, world.last.awaits) == things and told == '{"amount": 1, "reason": "Hello"}'
     assert takes.taken(world.last.state, "callback shipped") == "1"
     assert takes.taken(world.last.state, "approval it") == takes.taken(world.last.state, "event other") == ""
     world.mail({"type": "decided", "op": "2", "approved": True})
