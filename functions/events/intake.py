@@ -188,7 +188,7 @@ def check_delivery(runtime: Runtime, name: str | None, event: CloudEvent, *, alo
     """Refuse what a delivery token does not allow: deciding and cancelling, which is for people, and direct calls
     of tools, which have no agent's limits around them. ``name``: the function that the event was sent to; ``alone``:
     the token is for that one, so what is about another function, or about none, is refused as well."""
-    about = event.type == f"{CALL}{name}" or not (event.type.startswith(PREFIX) or event.type == PING)
+    about = event.type == f"{CALL}{name}" or not event.type.startswith(PREFIX)
     if alone and name is not None and not about:
         raise Refused(403, f"this token delivers events to {name} alone, and {event.type[:100]} is none for it")
     called = event.type[len(CALL) :] if event.type.startswith(CALL) else name

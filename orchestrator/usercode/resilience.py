@@ -80,7 +80,7 @@ class Retry:
         """Whether ``failed`` attempts, the last of them with ``error``, may be followed by another."""
         if failed >= self.attempts or not isinstance(error, Exception):
             return False
-        said = None if self.when is None else self.when(error, failed)
+        said = None if self.when is None else self.when(self._meant(error), failed)
         if said is not None:
             if not isinstance(said, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # users' functions give anything
                 raise TypeError(f"Retry.when says True, False or None, not {type(said).__name__}")

@@ -7,12 +7,18 @@ from __future__ import annotations
 from ...state.codec import clean
 from ...state.errors import InvalidArgument
 
+LONGEST = 10_000
+"""Characters of a name: it stands in every entry of what it names."""
+
 
 def named(name: object, what: str) -> str:
     """``name`` as it can be stored. Raises InvalidArgument that says which name is none."""
     if name == "":
         raise InvalidArgument(f"{what} is empty; give it a name")
-    return text(name, what)
+    said = text(name, what)
+    if len(said) > LONGEST:
+        raise InvalidArgument(f"{what} has {len(said):,} characters; a name has {LONGEST:,} at the most")
+    return said
 
 
 def text(said: object, what: str) -> str:

@@ -156,8 +156,9 @@ def decoder(annotated: Any, what: str) -> Callable[[Any], Any] | None:
 
 
 def acceptor(annotated: Any, what: str) -> Callable[[Any], Any] | None:
-    """``codec.acceptor`` with such an error."""
-    return _known_as(codec.acceptor, annotated, what)
+    """``codec.acceptor`` with such an error. What is None when it is returned may be anything; what comes from outside
+    as None must be it."""
+    return _known_as(codec.acceptor, typing.Literal[None] if annotated is type(None) else annotated, what)
 
 
 def writer(annotated: Any, what: str) -> codec.Writer:

@@ -67,7 +67,6 @@ def test_it_delivers_to_its_function(run: Run) -> None:
         "io.overwinter.heartbeat",
         "io.overwinter.sweep",
         "io.overwinter.anything",
-        "dev.knative.sources.ping",
     ],
 )
 def test_what_is_not_for_its_function_is_refused(run: Run, type: str) -> None:
@@ -81,6 +80,14 @@ def test_what_is_not_for_its_function_is_refused(run: Run, type: str) -> None:
         assert answer.status_code == 403, "in a batch too, and nothing of it is taken"
         everything = await shop.client.get("/executions", headers={"authorization": f"Bearer {TOKEN}"})
         assert everything.json()["executions"] == []
+
+    tokens(run, main)
+
+
+def test_a_ping_to_its_function_is_a_call_of_it(run: Run) -> None:
+    async def main(shop: Any) -> None:
+        assert await deliver(shop, event("dev.knative.sources.ping", "hello")) in (200, 202, 204)
+        assert [head.function for head in await shop.runtime.list()] == ["echo"]
 
     tokens(run, main)
 

@@ -152,6 +152,7 @@ def refuses_well(operation: str, parameter: str, odd: Any) -> None:
         ("map", "completion", 3, "ctx.map(completion=…) takes a Completion, like Completion.first(), not 3"),
         ("map", "items", 3, "ctx.map(items=…) takes a collection to go through, not 3"),
         ("sleep", "name", 3, "the name of a sleep is text, not int"),
+        ("step", "name", "x" * 10_001, "a step's name (None: the function's) has 10,001 characters; a name has 10,000"),
         ("sleep", "duration", None, "ctx.sleep(duration): a NoneType is not a duration; write it like"),
         ("wait_for", "match", 3, "ctx.wait_for(match=…): match is a plain function, which looks at the event, not 3"),
         ("step", "at_most_once", "no", "ctx.step(at_most_once=…) takes True or False, not 'no'"),

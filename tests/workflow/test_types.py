@@ -68,3 +68,15 @@ def test_what_is_new_is_refused() -> None:
     assert "Utf8.raw" in str(World(parent).error)
     with pytest.raises(InvalidInput, match=r"what 'inner' returns can't be recorded.*Utf8\.raw"):
         Workflow(inner).check(None)
+
+
+async def nothing(ctx: Context) -> str:
+    return repr(await ctx.wait_for("nothing", type=type(None)))
+
+
+def test_who_waits_for_none_is_given_none() -> None:
+    world = World(nothing)
+    world.event("nothing", {"not": "none"})
+    assert [entry["type"] for entry in world.journal][-1] == "skipped"
+    world.event("nothing", None)
+    assert world.value == "None"
