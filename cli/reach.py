@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from ..state.store import Store
 
 T = TypeVar("T")
+
+_WORD = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9._/:@%+=,-]*")
+"""What is the same word to every shell. Others may choose ids, and shells put a completion in as it is: unquoted, it
+would be run."""
+_COMPLETED = 50
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -112,13 +118,18 @@ def head_json(head: Head) -> dict[str, Any]:
 
 
 def ids(dsn: str, prefix: str) -> list[CompletionItem]:
-    """Up to 50 ids for shell completion; an unreadable store completes nothing."""
+    """Up to 50 ids for shell completion, of those that need no quotes; an unreadable store completes nothing."""
     from click.shell_completion import CompletionItem
 
+    from .view.text import clean
+
     async def read() -> list[CompletionItem]:
+        found: list[CompletionItem] = []
         async with control(dsn) as reading:
-            heads = await reading.list(prefix=prefix, limit=50)
-            return [CompletionItem(head.id, help=f"{head.function} {head.status}") for head in heads]
+            for head in await reading.list(prefix=prefix, limit=_COMPLETED * 4):
+                if _WORD.fullmatch(head.id):
+                    found.append(CompletionItem(head.id, help=clean(f"{head.function} {head.status}")))
+        return found[:_COMPLETED]
 
     try:
         return run(read())
