@@ -1,6 +1,7 @@
 """``overwinter store export FILE``: the store as JSON lines (docs/store.md has the format). ``-`` is stdout.
 
-A file appears under its name only when it is whole. Exit code 1 when an execution could not be read.
+A file appears under its name only when it is whole; a pipe or a device is written to as it is. Exit
+code 1 when an execution could not be read.
 ``--json``: ``{"file", "executions", "values", "bytes", "left_out": [{id, why}]}``.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ...orchestrator.upkeep.archive import Exported
 
 JSON = "--json: {file, executions, values, bytes, left_out: [{id, why}]}"
+STORED = ("", "-wal", "-shm", "-journal")
+"""What the files of a SQLite store are called, behind its name."""
 
 
 @click.command(epilog=JSON)
@@ -51,11 +55,11 @@ def export_command(
 
     Whole exports also hold the shared key-value entries. Values are not encrypted in the file: only you may read it.
     """
-    if as_json and file == "-":
-        raise click.UsageError("--json and - both write to stdout; name a file")
+    if as_json and file in _STDOUT:
+        raise click.UsageError(f"--json and {file} both write to stdout; name a file")
     chosen = selection(where, status)
     written = _Count()
-    with _opened(file, force=force) as write:
+    with _opened(file, store, force=force) as write:
         done = reach.run(_export(store, written.through(write), chosen, before))
     if as_json:
         from ..view.terminal import emit
@@ -107,26 +111,66 @@ async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, bef
             return await export(store, write, at=now, release=__version__, where=where, report=report)
 
 
+_STDOUT = ("-", "/dev/stdout")
+
+
 @contextlib.contextmanager
-def _opened(file: str, *, force: bool) -> Generator[Callable[[bytes], object]]:
-    """Where the lines go. The file is made beside its place and put there when it is whole and on the disk."""
-    if file == "-":
+def _opened(file: str, store: str, *, force: bool) -> Generator[Callable[[bytes], object]]:
+    """Where the lines go. A file is made beside its place and put there when it is whole and on the disk; that of a
+    link is the one it points to. What is no file, a pipe or a device, is written to and stays what it is."""
+    if file in _STDOUT:
         yield sys.stdout.buffer.write
         sys.stdout.buffer.flush()
         return
-    path, part = Path(file), Path(f"{file}.part")
-    if path.exists() and not force:
-        raise Exit(f"{file} is there already", code=USAGE, advice="Choose another name, or write over it with --force.")
+    part = Path(f"{os.path.realpath(file)}.part")
+    _refuse_own(store, file, Path(file), part)
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-            yield out.write
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(path)
+        there = _there(file)
+        if there is not None and not force:
+            advice = "Choose another name, or write over it with --force."
+            raise Exit(f"{file} is there already", code=USAGE, advice=advice)
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            with os.fdopen(os.open(file, os.O_WRONLY), "wb") as out:
+                yield out.write
+            return
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+            with os.fdopen(os.open(part, flags, 0o600), "wb") as out:
+                yield out.write
+                out.flush()
+                os.fsync(out.fileno())
+            part.replace(os.path.realpath(file))
+        finally:
+            part.unlink(missing_ok=True)
     except OSError as error:
         raise Exit(f"{file} can't be written: {error.strerror or error}", code=USAGE) from None
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def _there(file: str) -> os.stat_result | None:
+    try:
+        return Path(file).stat()
+    except FileNotFoundError:
+        return None
+
+
+def _refuse_own(dsn: str, file: str, *written: Path) -> None:
+    """Raises Exit when a file that would be written is one of the store's: by name, for not all of them are always
+    there, and by what is there, for a file has many names."""
+    path = reach.sqlite_path(dsn)
+    if path is None:
+        return
+    own = [Path(f"{name}{part}") for name in {str(path), os.path.realpath(path)} for part in STORED]
+    for one in written:
+        if any(os.path.realpath(one) == os.path.realpath(mine) or _same(one, mine) for mine in own):
+            advice = "Name another file, or - for stdout."
+            raise Exit(f"{file} belongs to the store that is exported", code=USAGE, advice=advice)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _report(file: str, done: Exported, bytes_: int) -> None:
@@ -134,7 +178,7 @@ def _report(file: str, done: Exported, bytes_: int) -> None:
     from ..view.text import counted, size
 
     values = f", {counted(done.values, 'key-value entry', 'key-value entries')}" if done.values else ""
-    where = "" if file == "-" else f" to {file}"
+    where = "" if file in _STDOUT else f" to {file}"
     say(f"exported {counted(done.executions, 'execution')}{values}{where}, {size(bytes_)}")
     for id, why in done.left_out[:20]:
         say(f"✗ {id} was left out: {why}", style="red")
