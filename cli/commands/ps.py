@@ -79,6 +79,8 @@ def _print(page: Page, counts: Mapping[str, int]) -> None:
             out.print(line)
     summed = tally(counts)
     notes = console(stderr=True)
-    notes.print(summed if summed else "no executions yet: overwinter run FILE FUNCTION, or overwinter invoke")
+    notes.print(
+        summed if summed else "no executions yet: overwinter run FILE FUNCTION, or overwinter invoke", soft_wrap=True
+    )
     if page.cursor:
         notes.print(f"more: overwinter ps --cursor {page.cursor} (with the same filters)", style="dim", soft_wrap=True)

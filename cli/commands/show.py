@@ -39,12 +39,12 @@ def show_command(id: str, full: bool, last: int, store: str, as_json: bool) -> N
         emit(reach.run(_document(store, id)))
         return
     from ..view.story import tell
-    from ..view.terminal import console
+    from ..view.terminal import console, put
 
     story = reach.run(_story(store, id, full=full))
     out = console()
     for line in tell(story, out.width, full=full, last=last, bars=out.is_terminal):
-        out.print(line)
+        put(out, line)
 
 
 async def _story(dsn: str, id: str, *, full: bool) -> Story:

@@ -86,18 +86,20 @@ def _print(outcome: Outcome, wrong: int, remarks: int) -> None:
     from ..view.text import clean, counted
 
     out = console()
+    advice: dict[str, None] = {}
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold", max_width=40)
     grid.add_column(overflow="fold")
     for finding in sorted(outcome.findings, key=lambda finding: list(MARKS).index(finding.level))[:SHOWN]:
         mark, style = MARKS[finding.level]
-        said = Text(clean(finding.what))
-        if finding.advice:
-            said.append(f"\n→ {clean(finding.advice)}", style="dim")
-        grid.add_row(Text(mark, style), Text(clean(finding.id) or "the store", "bold" if finding.id else "dim"), said)
+        who = Text(clean(finding.id) or "the store", "bold" if finding.id else "dim")
+        grid.add_row(Text(mark, style), who, Text(clean(finding.what)))
+        advice |= {clean(finding.advice): None} if finding.advice else {}
     if outcome.findings:
         out.print(grid)
+    for line in advice:  # below, since a cell would break the commands in it
+        out.print(Text(f"→ {line}", "dim"), soft_wrap=True)
     if len(outcome.findings) > SHOWN:
         out.print(Text(f"… and {len(outcome.findings) - SHOWN:,} more; --json lists all", "dim"))
     looked = ", ".join(

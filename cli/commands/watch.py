@@ -72,7 +72,7 @@ async def _print_json(reading: Reading, id: str, after: int, idle: bool) -> Head
 async def _display(reading: Reading, id: str, after: int, idle: bool) -> Head:
     from ..view.live import Display
     from ..view.story import Story, ending
-    from ..view.terminal import console
+    from ..view.terminal import console, put
 
     out = console()
     with Display(out) as display:
@@ -86,5 +86,5 @@ async def _display(reading: Reading, id: str, after: int, idle: bool) -> Head:
 
     story = Story(news.head, display.timeline, problem=news.head.awaits, now=now())
     for line in ending(story, out.width):
-        out.print(line)
+        put(out, line)
     return news.head

@@ -16,7 +16,8 @@ from ...state.records import Head
 from ..again import again
 from .lines import Columns, line
 from .moments import coarse, now
-from .story import STATUS_STYLES, quoted, summary, title
+from .story import STATUS_STYLES, quoted, summary, title, whole
+from .terminal import put
 from .text import clean, excerpt
 from .timeline import Entry, Row, Timeline
 
@@ -62,7 +63,7 @@ class Display(AbstractContextManager["Display"]):
                 self._print(row)
                 if not self._quiet:
                     command = again(f"overwinter approve {quoted(head.id)} {quoted(row.op)}")
-                    self._out.print(Text.assemble(("  → ", "dim"), (command, "bold")))
+                    put(self._out, whole(("  → ", "dim"), (command, "bold")))
 
     def _print(self, row: Row) -> None:
         if self._quiet:

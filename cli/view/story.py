@@ -124,7 +124,7 @@ def ending(story: Story, width: int) -> Iterator[Text]:
     yield from _errors(story)
     yield from _waits(story)
     for command in map(again, next_commands(story)):
-        yield Text.assemble(("  → ", "dim"), (command, "bold"))
+        yield whole(("  → ", "dim"), (command, "bold"))
 
 
 def summary(totals: Totals) -> str:
@@ -190,6 +190,11 @@ def signalling(id: str, awaits: str, state: str) -> str:
     return f"overwinter signal {quoted(id)} {quoted(awaits.removeprefix(EVENT))} {data}"
 
 
+def whole(*parts: tuple[str, str]) -> Text:
+    """A line that is never broken: it holds a command, which is copied as it stands (``terminal.put``)."""
+    return Text.assemble(*parts, no_wrap=True, overflow="ignore")
+
+
 def quoted(text: str) -> str:
     """A shell word that names it, safe to show and to paste."""
     return shlex.quote(clean(text))
@@ -211,13 +216,14 @@ def _children(story: Story) -> Iterator[Text]:
             text.append(f" · {excerpt(head.note or head.awaits, 80)}", "dim")
         yield text
     if len(story.children) > 10:
-        yield Text(f"  ↳ … {len(story.children) - 10} more (overwinter ps --parent {quoted(story.head.id)})", "dim")
+        more = f"  ↳ … {len(story.children) - 10} more"
+        yield whole((f"{more} ({again(f'overwinter ps --parent {quoted(story.head.id)}')})", "dim"))
 
 
 def _errors(story: Story) -> Iterator[Text]:
     if story.head.status == "stuck":
         yield Text(f"stuck: {REASONS[reason(story.head.awaits)]}", "bold red")
-        yield from (Text("  " + part, "red") for part in clean_lines(story.problem).splitlines()[:ERROR_LINES])
+        yield from (whole(("  " + part, "red")) for part in clean_lines(story.problem).splitlines()[:ERROR_LINES])
     if story.head.status != "failed":
         return
     ended = [row for row in story.timeline.rows() if row.kind == "failed"]
@@ -254,7 +260,7 @@ def _waits(story: Story) -> Iterator[Text]:
         died = "the process that ran it" if head.deaths == 1 else f"the last {head.deaths} processes that ran it"
         yield Text(f"{died} died", "bold red")
     if head.owner is None and head.wake is not None and head.wake < now - 10_000 and head.status != "paused":
-        yield Text(f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red")
+        yield whole((f"due since {clock(head.wake, now)}, but no process serves it: overwinter dev FILE", "bold red"))
 
 
 def _such(state: str, awaits: str) -> str:

@@ -13,6 +13,7 @@ from .text import JSON, clean_lines, json_text
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.text import Text
 
 PIPED_WIDTH = 160
 
@@ -40,6 +41,11 @@ def show(*parts: RenderableType) -> None:
     out = console()
     for part in parts:
         out.print(part)
+
+
+def put(out: Console, line: Text) -> None:
+    """Print a line, as wide as it is when its overflow is to be ignored."""
+    out.print(line, soft_wrap=line.overflow == "ignore")
 
 
 def say(sentence: str, *, style: str = "") -> None:
