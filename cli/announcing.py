@@ -100,6 +100,8 @@ def _invocation(functions: Sequence[object], how: str, there: str, comment: str,
         input = words(function, said)
         if input is not None and (input or not how):
             name = shlex.quote(str(getattr(function, "name", "")))
+            if input.startswith(" -"):  # no option: a number below zero
+                return f"overwinter invoke{how}{there} -- {name}{input}", comment
             return f"overwinter invoke {name}{how}{input}{there}", comment
     return None
 

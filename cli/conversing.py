@@ -12,11 +12,13 @@ from typing import Any
 import click
 
 from ..state.errors import InvalidInput, OverwinterError, TimedOut
+from .again import gone
 from .exits import FAILED, OK, RUNNING, Exit
 from .follow import FASTEST, SLOWEST
 from .inputs import fitting
 from .party import Asked, Party, is_over
 from .stdin import Lines
+from .view.command import command
 from .view.talk import Talk
 
 MESSAGE = "the message"
@@ -81,8 +83,10 @@ class Conversation:
             async with asyncio.timeout(self._limit):
                 yield
         except TimeoutError:
+            if gone():
+                raise TimedOut("no answer within the time; what was said was in memory and is gone") from None
             told = f"no answer within the time; what was said is kept in {self._party.execution}"
-            raise TimedOut(f"{told}: overwinter show {self._party.execution} tells what it does") from None
+            raise TimedOut(f"{told}: {command('show', self._party.execution)} tells what it does") from None
 
     async def _until_idle(self) -> None:
         pause, idle = FASTEST, False
@@ -110,7 +114,7 @@ class Conversation:
             return
         id = self._party.execution
         verb = {"stuck": "resume", "paused": "resume"}.get(status)
-        advice = f"overwinter {verb} {id} goes on" if verb else "Begin another: leave --session out, or name another."
+        advice = f"{command(verb, id)} goes on" if verb else "Begin another: leave --session out, or name another."
         raise Exit(f"the session {id} is {status}", code=FAILED, advice=advice)
 
     async def _line(self, prompt: str) -> str | None:
@@ -168,9 +172,9 @@ class Conversation:
                 continue
             await self._look()  # what led to it is shown before it is asked
             if not self._asks:
-                op = asked.approval["op"]
+                op = str(asked.approval["op"])
                 told = f"{asked.execution} waits for an approval, and nobody can be asked here; nothing more was sent"
-                raise Exit(told, code=RUNNING, advice=f"overwinter approve {asked.execution} {op}")
+                raise Exit(told, code=RUNNING, advice="" if gone() else command("approve", asked.execution, op))
             approved = await self._ask(asked)
             try:
                 await self._party.decide(asked, approved)

@@ -48,13 +48,19 @@ def advice(error: OverwinterError) -> str:
     """What to do next, when the error's own sentence does not say it."""
     if isinstance(error, Exit):
         return error.advice
+    from .again import gone
+    from .view.command import command
+
     execution = getattr(error, "execution", "") or "ID"
     if isinstance(error, UnknownExecution):
         return "overwinter ps --all lists what there is; --store or OVERWINTER_STATE chooses another store."
+    show = command("show", execution)
+    if isinstance(error, (ExecutionFailed, ExecutionStuck, ExecutionCancelled)) and gone():
+        return "It was in memory and is gone; in a store that lasts it could be looked at."
     if isinstance(error, ExecutionFailed):
-        return f"overwinter show {execution} tells why; overwinter retry {execution} goes on from the failed step."
+        return f"{show} tells why; {command('retry', execution)} goes on from the failed step."
     if isinstance(error, ExecutionStuck):
-        return f"Fix the code, then: overwinter resume {execution}"
+        return f"Fix the code, then: {command('resume', execution)}"
     if isinstance(error, ExecutionCancelled):
-        return f"overwinter show {execution} tells by whom and why."
+        return f"{show} tells by whom and why."
     return ""

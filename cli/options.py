@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from ..state.quantities import seconds
-from .again import GIVEN, GIVEN_URL
+from .again import GIVEN, GIVEN_URL, note_store
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -55,6 +55,8 @@ def _keep(key: str) -> Callable[[click.Context, click.Parameter, str], str]:
     def callback(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
         if ctx.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE:
             ctx.meta[key] = value
+        if key == GIVEN:
+            note_store(ctx, value)
         return value
 
     return callback

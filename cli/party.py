@@ -84,9 +84,10 @@ def refuse_other(name: str, kind: str | None, listed: Sequence[str], where: str)
     if kind is None:
         raise UnknownFunction(f"{where} holds no agent {name!r}; its agents: {agents}")
     told = f"{name} is a {kind}, and only an agent can be talked to; agents: {agents}"
-    raise Exit(
-        told, code=USAGE, advice=f"overwinter {'run FILE' if where.endswith('.py') else 'invoke'} {name} runs it."
-    )
+    from .view.command import command
+
+    run = command("run", "FILE", name) if where.endswith(".py") else command("invoke", name)
+    raise Exit(told, code=USAGE, advice=f"{run} runs it.")
 
 
 @asynccontextmanager
@@ -166,7 +167,10 @@ async def _first(server: Server, agent: str) -> httpx.Response:
     except Exit as error:
         if error.code != UNAVAILABLE:
             raise
-        advice = f"With its file, chat {agent} FILE talks to it in this process; overwinter dev FILE starts a server."
+        from .view.command import command
+
+        here = command("chat", agent, "FILE")
+        advice = f"With its file, {here} talks to it in this process; overwinter dev FILE starts a server."
         raise Exit(str(error), code=UNAVAILABLE, advice=advice) from None
 
 

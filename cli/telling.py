@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from ..orchestrator.workflow.takes import waits
 from ..security.redaction import redact_logs
 from ..state.quantities import span
-from .again import again
+from .again import again, gone
+from .view.command import command
 from .view.lines import complaint, places
-from .view.story import EVENT, quoted, signalling
+from .view.story import EVENT, signalling
 from .view.terminal import say
 from .view.text import clean, excerpt
 
@@ -55,6 +56,10 @@ class Teller:
         if not self._quiet or line.mark == WRONG:
             say(f"{line.mark} {line.said}", style=STYLES[line.mark])
 
+    def _ask(self, change: Change, thing: str, suggested: str) -> None:
+        how = "" if gone() else f"  → {again(suggested)}"
+        self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(thing)}{how}"))
+
     def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
         if done.cancelled() or done.exception() is not None:
             return
@@ -77,13 +82,10 @@ class Teller:
 
     def _waits(self, change: Change, thing: str) -> None:
         """Something that a person can do."""
-        command = ""
         if thing.startswith("approval "):
-            command = f"overwinter approve {quoted(change.id)}"
+            self._ask(change, thing, command("approve", change.id))
         elif thing.startswith(EVENT):
-            command = signalling(change.id, thing, change.state)
-        if command:
-            self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(thing)}  → {again(command)}"))
+            self._ask(change, thing, signalling(change.id, thing, change.state))
 
     def line(self, id: str, entry: Entry) -> Line | None:
         """What there is to say of a journal entry."""

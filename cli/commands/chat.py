@@ -18,6 +18,7 @@ import click
 
 from ...state.quantities import seconds
 from .. import reach
+from ..again import gone, note_store
 from ..environment import env_file_option, tell_environment
 from ..exits import INTERRUPTED
 from ..options import duration_option, json_option, store_option, text_option, url_option
@@ -69,6 +70,8 @@ def chat_command(
 
     if file is not None and ctx.get_parameter_source("url") is ParameterSource.COMMANDLINE:
         raise click.UsageError("FILE is for an agent in this process, --url for one of a running server; give one")
+    if file is None:
+        note_store(ctx, "")  # what is said is kept by the server
     if not as_json:
         tell_environment()
     place = Place(agent, file, session or f"chat-{secrets.token_hex(4)}", store, url, token)
@@ -111,7 +114,7 @@ async def _chat(place: Place, limit: float | None, *, as_json: bool) -> int:
                     talk.gap()
             finally:
                 talk.still()
-                if conversation.begun:
+                if conversation.begun and not gone():
                     talk.note(f"{party.execution} is kept. Go on: {_again(place)}")
                 await party.close()
                 ending.over(code)
@@ -131,7 +134,6 @@ async def _party(place: Place) -> AsyncGenerator[Party]:
 
 
 def _again(place: Place) -> str:
-    from ..view.story import quoted
+    from ..view.command import command
 
-    words = [quoted(word) for word in (place.agent, *([place.file] if place.file else []), "--session", place.session)]
-    return f"overwinter chat {' '.join(words)}"
+    return command("chat", place.agent, *([place.file] if place.file else []), session=place.session)

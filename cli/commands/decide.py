@@ -97,16 +97,18 @@ async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reas
 
 def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approval:
     """The approval that is meant. Raises Exit naming the choices."""
+    from ..view.command import command
+
     if op is not None:
         open_ones = [approval for approval in open_ones if approval["op"] == op]
     if not open_ones:
         state = f"it is {head.status}" + (f", waiting for {head.awaits}" if head.awaits else "")
         which = f"an approval under operation {op}" if op else "an approval"
-        advice = f"overwinter show {head.id} tells what it does."
+        advice = f"{command('show', head.id)} tells what it does."
         raise Exit(f"{head.id} does not wait for {which}: {state}", code=USAGE, advice=advice)
     if len(open_ones) > 1:
         choices = ", ".join(f"{approval['op']} ({approval.get('name')})" for approval in open_ones)
-        advice = f"Name one: overwinter approve {head.id} {open_ones[0]['op']}"
+        advice = f"Name one: {command('approve', head.id, str(open_ones[0]['op']))}"
         raise Exit(f"{head.id} waits for {len(open_ones)} decisions: {choices}", code=USAGE, advice=advice)
     return open_ones[0]
 
@@ -132,10 +134,10 @@ def _shape(head: Head, approval: Approval) -> dict[str, Any]:
 
 
 def _print(found: Sequence[tuple[Head, Approval]]) -> None:
+    from ..view.command import command
     from ..view.heads import table
     from ..view.lines import proposal
     from ..view.moments import ago, now
-    from ..view.story import quoted
     from ..view.terminal import console, say
     from ..view.text import clean, excerpt
 
@@ -159,4 +161,4 @@ def _print(found: Sequence[tuple[Head, Approval]]) -> None:
     for line in table(["ID", "OP", "WHAT", "WHO", "SINCE", "EXPIRES", "ABOUT"], rows, out.width):
         out.print(line)
     head, approval = found[0]
-    say(f"→ overwinter approve {quoted(head.id)} {quoted(str(approval['op']))}", style="dim")
+    say(f"→ {command('approve', head.id, str(approval['op']))}", style="dim")

@@ -152,14 +152,15 @@ def _waiting(outcome: dict[str, Any], work: Work) -> str:
     """How to wait for it: the same start again, when that is short enough to be typed."""
     if work.session is not None or len(work.typed or "") > REPEATED:
         return ""
-    from ..view.story import quoted
+    from ..view.command import command
 
-    words = [work.function, *([work.typed] if work.typed is not None else []), "--id", str(outcome["id"])]
-    return f"; overwinter invoke {' '.join(map(quoted, words))} waits for it"
+    words = [work.function, *([work.typed] if work.typed is not None else [])]
+    return f"; {command('invoke', *words, id=str(outcome['id']))} waits for it"
 
 
 def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
     from ...orchestrator.errors.groups import said_in
+    from ..view.command import command
     from ..view.terminal import emit, say
     from ..view.text import clean_lines, json_text
 
@@ -168,11 +169,11 @@ def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
         return
     id, status = outcome.get("id"), outcome.get("status")
     if status == GOES_ON:
-        say(f"{id} goes on; overwinter show {id} tells what it does{_waiting(outcome, work)}", style="dim")
+        say(f"{id} goes on; {command('show', str(id))} tells what it does{_waiting(outcome, work)}", style="dim")
     elif status == "completed":
         value = outcome.get("result")
         click.echo(clean_lines(value) if isinstance(value, str) else json_text(value, indent=2))
     else:
         error: dict[str, Any] = outcome.get("error") or {}
         message = f"{id} {status}: {said_in(error)}"
-        raise Exit(message, code=FAILED, advice=f"overwinter show {id} tells why.")
+        raise Exit(message, code=FAILED, advice=f"{command('show', str(id))} tells why.")

@@ -75,7 +75,7 @@ def _free(module: str) -> bool:
 
 
 def _next(folder: Path, module: str, template: str) -> list[str]:
-    from ..view.story import quoted
+    from ..view.command import quoted
 
     return [
         f"cd {quoted(str(folder))}",

@@ -69,6 +69,7 @@ async def _read(
 
 
 def _print(page: Page, counts: Mapping[str, int]) -> None:
+    from ..view.command import command
     from ..view.heads import head_table, tally
     from ..view.moments import now
     from ..view.terminal import console
@@ -83,4 +84,4 @@ def _print(page: Page, counts: Mapping[str, int]) -> None:
         summed if summed else "no executions yet: overwinter run FILE FUNCTION, or overwinter invoke", soft_wrap=True
     )
     if page.cursor:
-        notes.print(f"more: overwinter ps --cursor {page.cursor} (with the same filters)", style="dim", soft_wrap=True)
+        notes.print(f"more: {command('ps', cursor=page.cursor)} (with the same filters)", style="dim", soft_wrap=True)

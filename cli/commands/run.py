@@ -18,6 +18,7 @@ import click
 from ...state.errors import ExecutionError, OperationError, TimedOut, UnknownFunction
 from ...state.records import Head
 from .. import reach
+from ..again import gone
 from ..environment import env_file_option, tell_environment
 from ..exits import INTERRUPTED, Exit
 from ..follow import follow
@@ -193,17 +194,23 @@ def _resumable(order: Order, id: str) -> Generator[None]:
     try:
         yield
     except asyncio.CancelledError:
-        again = f"overwinter run {order.file} {order.function} --id {id}"
-        if order.session is not None:
-            again = f"overwinter show {id}"
+        if gone():
+            raise Exit(f"stopped; {id} was in memory and is gone", code=INTERRUPTED) from None
+        again = _go_on(order, id)
         raise Exit(f"stopped; {id} is kept as far as it came", code=INTERRUPTED, advice=f"Go on: {again}") from None
 
 
 def _late(order: Order, id: str) -> TimedOut:
-    go_on = f"overwinter run {order.file} {order.function} --id {id} goes on"
-    if order.session is not None:
-        go_on = f"overwinter show {id} tells what it waits for"
-    return TimedOut(f"{id} is still going on after {order.timeout}; {go_on}")
+    if gone():
+        return TimedOut(f"{id} did not end within {order.timeout}; it was in memory and is gone")
+    what = "goes on" if order.session is None else "tells what it waits for"
+    return TimedOut(f"{id} is still going on after {order.timeout}; {_go_on(order, id)} {what}")
+
+
+def _go_on(order: Order, id: str) -> str:
+    from ..view.command import command
+
+    return command("run", order.file, order.function, id=id) if order.session is None else command("show", id)
 
 
 def _error(error: BaseException) -> dict[str, str]:

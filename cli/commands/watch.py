@@ -38,9 +38,10 @@ def watch_command(
     limit = None if timeout is None else seconds(timeout)
     head = reach.run(_watch(store, id, limit, idle=idle, new=new, as_json=as_json))
     if head is None:
+        from ..view.command import command
         from ..view.terminal import say
 
-        say(f"still running after {timeout}; overwinter show {id} tells what it waits for")
+        say(f"still running after {timeout}; {command('show', id)} tells what it waits for")
         ctx.exit(RUNNING)
     ctx.exit(OK if head.status in ("completed", "idle") else FAILED)
 

@@ -26,9 +26,12 @@ def words(function: Any, said: str = TEXT) -> str | None:
 
 def word(value: Any) -> str:
     """A value as one word of a shell, which the command line reads as that value."""
-    if isinstance(value, str) and _stays_text(value):
-        return shlex.quote(value)
-    return shlex.quote(json.dumps(value))
+    return shlex.quote(written(value))
+
+
+def written(value: Any) -> str:
+    """A value as the command line reads it, without the quotes of a shell."""
+    return value if isinstance(value, str) and _stays_text(value) else json.dumps(value)
 
 
 def _made_for(function: Any, said: str) -> Any:

@@ -13,10 +13,11 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from ...state.records import Head
-from ..again import again
+from ..again import again, gone
+from .command import command
 from .lines import Columns, line
 from .moments import coarse, now
-from .story import STATUS_STYLES, quoted, summary, title, whole
+from .story import STATUS_STYLES, summary, title, whole
 from .terminal import put
 from .text import clean, excerpt
 from .timeline import Entry, Row, Timeline
@@ -61,9 +62,8 @@ class Display(AbstractContextManager["Display"]):
             if row.kind == "approval" and row.op not in self._announced:
                 self._announced.add(row.op)
                 self._print(row)
-                if not self._quiet:
-                    command = again(f"overwinter approve {quoted(head.id)} {quoted(row.op)}")
-                    put(self._out, whole(("  → ", "dim"), (command, "bold")))
+                if not self._quiet and not gone():
+                    put(self._out, whole(("  → ", "dim"), (again(command("approve", head.id, row.op)), "bold")))
 
     def _print(self, row: Row) -> None:
         if self._quiet:

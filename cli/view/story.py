@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -14,8 +13,9 @@ from ...orchestrator.workflow.takes import taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
+from .command import command
 from .condense import Gap, condense
-from .example import word
+from .example import written
 from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
@@ -123,8 +123,8 @@ def ending(story: Story, width: int) -> Iterator[Text]:
     yield from _children(story)
     yield from _errors(story)
     yield from _waits(story)
-    for command in map(again, next_commands(story)):
-        yield whole(("  → ", "dim"), (command, "bold"))
+    for suggested in map(again, next_commands(story)):
+        yield whole(("  → ", "dim"), (suggested, "bold"))
 
 
 def summary(totals: Totals) -> str:
@@ -155,49 +155,42 @@ def summary(totals: Totals) -> str:
 def next_commands(story: Story) -> list[str]:
     """What one would type now."""
     head = story.head
-    id = quoted(head.id)
     open_rows = story.timeline.waiting.values()
     approvals = [row for row in open_rows if row.kind == "approval"]
     if head.status == "failed":
-        return [f"overwinter retry {id}"]
+        return [command("retry", head.id)]
     if head.status in ("stuck", "paused"):
-        return [f"overwinter resume {id}"]
+        return [command("resume", head.id)]
     if head.status in FINAL:
         return []
     events = [thing for thing in waits(head.state, head.awaits) if thing.startswith(EVENT)]
     signals = [signalling(head.id, event, head.state) for event in events[:3]]
     if approvals:
         some = approvals[:3]
-        only = len(approvals) == 1
-        commands = [f"overwinter approve {id}" + ("" if only else f" {quoted(row.op)}") for row in some]
-        deny = f"overwinter deny {id}" + ("" if only else f" {quoted(some[0].op)}") + " --reason '…'"
-        return [*commands, deny, *signals]
+        named = [[head.id] if len(approvals) == 1 else [head.id, row.op] for row in some]
+        commands = [command("approve", *words) for words in named]
+        return [*commands, command("deny", *named[0], reason="…"), *signals]
     asking = [child for child in story.children if child.awaits.startswith("approval")]
     if asking:
-        return [f"overwinter approve {quoted(child.id)}" for child in asking[:3]]
+        return [command("approve", child.id) for child in asking[:3]]
     if signals:
         return signals
     if head.kind == "agent" and head.status == "idle" and "/" in head.id:
         agent, _, key = head.id.partition("/")
-        return [f"overwinter invoke {quoted(agent)} --session {quoted(key)} '…'"]
-    return [f"overwinter watch {id}"] if head.status in ("running", "pending", "waiting") else []
+        return [command("invoke", agent, "…", session=key)]
+    return [command("watch", head.id)] if head.status in ("running", "pending", "waiting") else []
 
 
 def signalling(id: str, awaits: str, state: str) -> str:
     """The command that sends the event which is awaited, with data of its type when the head tells of it."""
     example = taken(state, awaits)
-    data = word(json.loads(example)) if example else "'…'"
-    return f"overwinter signal {quoted(id)} {quoted(awaits.removeprefix(EVENT))} {data}"
+    data = written(json.loads(example)) if example else "…"
+    return command("signal", id, awaits.removeprefix(EVENT), data)
 
 
 def whole(*parts: tuple[str, str]) -> Text:
     """A line that is never broken: it holds a command, which is copied as it stands (``terminal.put``)."""
     return Text.assemble(*parts, no_wrap=True, overflow="ignore")
-
-
-def quoted(text: str) -> str:
-    """A shell word that names it, safe to show and to paste."""
-    return shlex.quote(clean(text))
 
 
 def _earlier(turns: int, entries: int) -> Text:
@@ -217,7 +210,7 @@ def _children(story: Story) -> Iterator[Text]:
         yield text
     if len(story.children) > 10:
         more = f"  ↳ … {len(story.children) - 10} more"
-        yield whole((f"{more} ({again(f'overwinter ps --parent {quoted(story.head.id)}')})", "dim"))
+        yield whole((f"{more} ({again(command('ps', parent=story.head.id))})", "dim"))
 
 
 def _errors(story: Story) -> Iterator[Text]:

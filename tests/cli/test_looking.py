@@ -87,7 +87,7 @@ def test_show_groups_the_turns_of_a_session(shelf: Any, overwinter: Command) -> 
     assert "question 4" in shown and "question 3" in shown and "question 2" not in shown
     assert "6.0k tokens" in shown and "cost 1.25" in shown
     assert "question 0" in overwinter("show", "support/c-1", "--full").stdout
-    assert "invoke support --session c-1" in shown
+    assert "invoke support '…' --session c-1" in shown
 
 
 def test_many_like_steps_become_few_lines(shelf: Any, overwinter: Command) -> None:
