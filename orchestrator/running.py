@@ -59,11 +59,16 @@ def run(function: Any, input: Any = None, *, id: str | None = None, store: str |
     """``arun`` for code that can't await, notebooks included: where a loop runs already, a thread gets one of its own,
     and this waits for it."""
     work = arun(function, input, id=id, store=store)
+    return _in_a_thread(work) if _loop_runs() else _on_a_loop(work)
+
+
+def _loop_runs() -> bool:
+    """Asked before the work begins: what fails in an ``except`` block has its error as the context of its own."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _on_a_loop(work)
-    return _in_a_thread(work)
+        return False
+    return True
 
 
 def _on_a_loop(work: Coroutine[Any, Any, T]) -> T:

@@ -102,3 +102,16 @@ def test_an_interrupted_cell_hands_over(monkeypatch: pytest.MonkeyPatch, tmp_pat
             run(slow, id="e", store=store)
 
     asyncio.run(cell())
+
+
+def test_what_fails_has_no_error_of_ours_as_its_context(tmp_path: Path) -> None:
+    with pytest.raises(ExecutionFailed) as caught:
+        run(failing, store=f"sqlite:///{tmp_path}/s.db")
+    chain: list[BaseException] = []
+    todo: list[BaseException | None] = [caught.value]
+    while todo:
+        error = todo.pop()
+        if error is not None and error not in chain:
+            chain.append(error)
+            todo += [error.__context__, error.__cause__]
+    assert not [error for error in chain if isinstance(error, RuntimeError) and "event loop" in str(error)]
