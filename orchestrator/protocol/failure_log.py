@@ -9,10 +9,13 @@ says nothing. Under a logger of its own, so that it can be turned up, down or el
 from __future__ import annotations
 
 import logging
+import re
+import textwrap
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
+from ...security.redaction import redacted
 from ...state.text import clean
 from ..errors.groups import said, said_in
 from .decider import Invoke
@@ -21,14 +24,39 @@ Failure = dict[str, object]
 log = logging.getLogger("overwinter.failures")
 
 
+LONGEST = 65_536
+"""Characters of a line, and of a traceback. Of what is longer the beginning and the end are kept."""
+_ACTS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200c\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_IN_LINE, _IN_LINES = re.compile(f"[\t\n{_ACTS}]"), re.compile(f"[{_ACTS}]")
+_INDENT = "  "
+
+
 class Writable(logging.Filter):
-    """Texts of errors may be of any kind; what has no UTF-8 form would cost the line where it is written."""
+    """Texts of errors may be of any kind and come from anybody. What has no UTF-8 form would cost the line where it is
+    written, a line break would begin what looks like another line of the log, and a terminal acts on some: the line is
+    one line, and those of the traceback are indented. Secrets are taken out first, before they look otherwise."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = clean(record.getMessage()), ()
+        record.msg, record.args = _IN_LINE.sub(_escaped, _bounded(record.getMessage())), ()
         if record.exc_info:
-            record.exc_text = clean(logging.Formatter().formatException(record.exc_info))
+            trace = _bounded(logging.Formatter().formatException(record.exc_info))
+            record.exc_text = textwrap.indent(_IN_LINES.sub(_escaped, trace), _INDENT, lambda _: True)
         return True
+
+
+def _bounded(text: str) -> str:
+    return _cut(redacted(clean(_cut(text, 2 * LONGEST))), LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return match[0].encode("unicode_escape").decode()
 
 
 log.addFilter(Writable())

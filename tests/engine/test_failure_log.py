@@ -171,3 +171,38 @@ def test_what_has_no_utf_8_form_costs_no_line(caplog: pytest.LogCaptureFixture) 
     (record,) = [one for one in caplog.records if one.name == log.name]
     line = logging.Formatter().format(record)
     assert "half a pair �" in line and line.encode()
+
+
+@pytest.mark.parametrize("forged", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
+def test_a_message_can_not_look_like_a_line_of_the_log(forged: str, caplog: pytest.LogCaptureFixture) -> None:
+    line = "2026-01-01 ERROR overwinter: all is well"
+    error = ValueError(f"no{forged}{line}\x1b[31m\u202e\x07")
+    failure_log.execution(f"s{forged}{line}", None, error)
+    failure_log.recorded("s", {"kind": "ValueError", "message": f"no{forged}{line}\x1b[31m"})
+    for record in caplog.records:
+        text = logging.Formatter("%(levelname)s %(message)s").format(record)
+        assert line in text
+        assert not [one for one in text.splitlines()[1:] if not one.startswith("  ")]
+        assert not set("\x1b\u202e\x07\r\x85\u2028") & set(text)
+    assert len(caplog.records) == 2
+
+
+def test_a_secret_of_several_lines_is_taken_out_before_they_are_indented(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_KEY", "tulips\nand\troses")
+    failure_log.execution("s", None, ValueError("no tulips\nand\troses here"))
+    failure_log.recorded("s", {"kind": "ValueError", "message": "no tulips\nand\troses here"})
+    for record in caplog.records:
+        text = logging.Formatter().format(record)
+        assert "no *** here" in text and "roses" not in text
+
+
+def test_a_long_message_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    failure_log.execution("s", None, ValueError("first " + "x\n" * 2_500_000 + " last"))
+    failure_log.recorded("s" * 5_000_000, {"kind": "ValueError", "message": "no"})
+    for record in caplog.records:
+        text = logging.Formatter().format(record)
+        assert "characters left out" in text
+        assert len(text) < 4 * failure_log.LONGEST
+    assert "first " in (caplog.records[0].exc_text or "") and "last" in (caplog.records[0].exc_text or "")
