@@ -13,6 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, cast
 from urllib.parse import quote, quote_plus
@@ -162,16 +163,27 @@ def _forms(secrets: frozenset[str]) -> tuple[str, ...]:
 
 
 def _written(secret: str) -> Iterator[str]:
-    """A secret as itself, in URLs, in the texts of Python, and in JSON, also in JSON that is a text of JSON."""
+    """A secret as itself, in URLs, in the texts of Python, also as bytes, and in JSON, also in JSON that is a text of
+    JSON."""
     yield secret
-    yield quote(secret, safe="")
-    yield quote_plus(secret)
+    yield quote(secret, safe="", errors="surrogatepass")
+    yield quote_plus(secret, errors="surrogatepass")
     yield repr(secret)[1:-1]
     yield repr('"' + secret)[2:-1]  # beside a double quote
+    for octets in _octets(secret):
+        yield repr(octets)[2:-1]
+        yield repr(b'"' + octets)[3:-1]
     for plain in (True, False):
         once = json.dumps(secret, ensure_ascii=plain)[1:-1]
         yield once
         yield json.dumps(once, ensure_ascii=plain)[1:-1]
+
+
+def _octets(secret: str) -> Iterator[bytes]:
+    """As what it is sent: in a body, in a header, and as the environment had it."""
+    for coding, errors in (("utf-8", "strict"), ("latin-1", "strict"), ("utf-8", "surrogateescape")):
+        with suppress(UnicodeEncodeError):
+            yield secret.encode(coding, errors)
 
 
 _SECRET_NAME = (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overwinter.security import redaction
 from overwinter.security.address import MASK
 from overwinter.security.redaction import LOGGERS, redacted, remember_address
 from overwinter.tests.house.test_architecture import library
@@ -49,9 +50,23 @@ def test_a_known_secret_is_found_however_it_is_written(secret: str, monkeypatch:
         json.dumps([json.dumps(once)]),
         repr(once),
         f"{secret!r}",
+        f"{secret.encode()!r}",
+        f"{secret.encode('latin-1')!r}",
+        repr({"body": f"it is {secret}, 'said' she \"said\"".encode()}),
     ):
         cleaned = redacted(text)
         assert MASK in cleaned and "tulips" not in cleaned and "lips" not in cleaned and "and" not in cleaned, text
+
+
+@pytest.mark.parametrize("secret", ["p@ss wörd", "日本語日本語日本語", "b\udcffroken-key", "half-\ud83d-key"])
+def test_a_known_secret_is_found_in_bytes(secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redaction, "_remembered", {secret})
+    forms = [secret.encode("utf-8", "surrogatepass")] if "\ud83d" not in secret else []
+    if "\udcff" in secret:
+        forms = [secret.encode("utf-8", "surrogateescape")]
+    for form in forms:
+        assert redacted(f"sent {form!r} on") == f"sent b'{MASK}' on"
+    assert redacted(f"it is {secret!r}; ????????? stays") == f"it is '{MASK}'; ????????? stays"
 
 
 def test_a_known_secret_does_not_break_a_form_nor_a_form_a_known_secret(monkeypatch: pytest.MonkeyPatch) -> None:
