@@ -1,7 +1,7 @@
 """``overwinter grant FUNCTION``: the token that delivers events to one function and opens nothing else, for the URL of
 a Trigger. It is made of the delivery token, which must be that of the server; nothing is stored.
 
-``--json``: ``{"path", "token"}``.
+``--json``: ``{"path", "token"}``, the path as a URL has it. The token is for the path that a server reads there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import click
 
 from ..exits import USAGE, Exit
 from ..options import json_option
+
+SHORTEST = 16
+"""Characters of a delivery token, as a server asks for them."""
 
 
 @click.command(epilog="--json: {path, token}")
@@ -22,20 +25,22 @@ def grant_command(function: str | None, sweep: bool, as_json: bool) -> None:
     It is made of OVERWINTER_DELIVERY_TOKEN, and ends with it.
     """
     import os
+    from urllib.parse import quote
 
     from ...functions.http.capability import EVENTS, SWEEP, capability
 
     if (function is None) != sweep:
         raise click.UsageError("name a function (overwinter grant FUNCTION), or say --sweep")
     secret = os.environ.get("OVERWINTER_DELIVERY_TOKEN", "")
-    if len(secret) < 16:
+    if len(secret) < SHORTEST:
         advice = "Set it to that of the server, by the environment: an argument can be read by others."
-        raise Exit("OVERWINTER_DELIVERY_TOKEN is not set", code=USAGE, advice=advice)
+        wrong = f"is too short; it needs {SHORTEST} characters" if secret else "is not set"
+        raise Exit(f"OVERWINTER_DELIVERY_TOKEN {wrong}", code=USAGE, advice=advice)
     path = SWEEP if function is None else EVENTS + function
     token = capability(secret, path)
     if as_json:
         from ..view.terminal import emit
 
-        emit({"path": path, "token": token})
+        emit({"path": quote(path), "token": token})
         return
     click.echo(token)

@@ -4,11 +4,13 @@ nothing else, in whatever way it is turned.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -224,3 +226,33 @@ def test_the_command_prints_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OVERWINTER_DELIVERY_TOKEN")
     assert CliRunner().invoke(cli, ["grant", "echo"]).exit_code == 2
     assert "OVERWINTER_DELIVERY_TOKEN" not in os.environ
+
+
+def test_the_path_is_as_a_url_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_DELIVERY_TOKEN", DELIVERY)
+    printed = json.loads(CliRunner().invoke(cli, ["grant", "a b?c#ü%41", "--json"]).stdout)
+    assert printed["path"] == "/events/a%20b%3Fc%23%C3%BC%2541"
+    read = httpx.URL(f"http://host{printed['path']}")
+    assert not read.query and not read.fragment
+    assert fits(printed["token"].encode(), DELIVERY.encode(), read.path), "as the server reads it"
+    plain = json.loads(CliRunner().invoke(cli, ["grant", "echo", "--json"]).stdout)
+    assert plain == {"path": "/events/echo", "token": ECHO}
+
+
+def test_a_granted_path_that_needs_quotes_passes_the_guard(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_DELIVERY_TOKEN", DELIVERY)
+    printed = json.loads(CliRunner().invoke(cli, ["grant", "a b?c#ü", "--json"]).stdout)
+
+    async def main(shop: Any) -> None:
+        assert await deliver(shop, event(), printed["path"], printed["token"]) == 404, "let in, and there is none"
+        assert await deliver(shop, event(), printed["path"], ECHO) == 401
+
+    tokens(run, main)
+
+
+def test_a_short_token_is_called_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_DELIVERY_TOKEN", "short")
+    told = CliRunner().invoke(cli, ["grant", "f"])
+    assert told.exit_code == 2 and "too short" in told.output and "is not set" not in told.output
+    monkeypatch.setenv("OVERWINTER_DELIVERY_TOKEN", "")
+    assert "is not set" in CliRunner().invoke(cli, ["grant", "f"]).output
