@@ -59,7 +59,7 @@ def _escaped(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode()
 
 
-log.addFilter(Writable())
+log.filters.insert(0, Writable())  # before all that looks through the whole text, which may have any length
 
 MOST = 20
 """Whole tracebacks in one second; one takes about a millisecond to write and to look through for secrets."""
