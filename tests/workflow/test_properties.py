@@ -45,8 +45,8 @@ def node(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 TREES = st.recursive(leaf(), node, max_leaves=10)
 
 
-# What stops at a prefix of its journal may have made coroutines that it never came to start; Python says so when they are
-# collected, and they are here, not in whichever test comes next.
+# What stops at a prefix of its journal may have made coroutines that it never came to start. Python says so when they
+# are collected, and they are here, not in whichever test comes next.
 pytestmark = pytest.mark.filterwarnings("ignore:coroutine 'interpret' was never awaited:RuntimeWarning")
 
 
