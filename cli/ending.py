@@ -12,13 +12,18 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from queue import Empty, SimpleQueue
 from time import monotonic
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from ..orchestrator.engine.standing import standing
 from ..state.quantities import span
+from .exits import INTERRUPTED, Exit
+
+if TYPE_CHECKING:
+    from ..orchestrator.runtime import Runtime
 
 EXTRA = 3.0
 """Seconds beyond the grace period for what is left then: cancelling, telling the store, the interpreter's own end."""
@@ -89,3 +94,27 @@ def ending_in_time(grace: float, asked: Callable[[int], None], *, code: int) -> 
             ending.forget()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+@contextlib.asynccontextmanager
+async def stoppable(runtime: Runtime, grace: float, told: str) -> AsyncGenerator[None]:
+    """What this task does with the runtime ends at the first signal, as the error that is ``told``, and the runtime is
+    closed: in order, or at once at the second."""
+    task = asyncio.current_task()
+
+    def stop(number: int) -> None:
+        if number > 1:
+            runtime.engine.ending.hurry()
+        elif task is not None and runtime.ready:  # else it is being closed already
+            task.cancel()
+
+    with ending_in_time(grace, stop, code=INTERRUPTED) as ending:
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not ending.signals:
+                raise
+            raise Exit(told, code=INTERRUPTED) from None
+        finally:
+            await runtime.close()
+            ending.over(INTERRUPTED)

@@ -9,13 +9,13 @@ import logging
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..orchestrator.workflow.takes import waits
+from ..orchestrator.workflow.takes import EVENT, waits
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again, gone
 from .view.command import command
 from .view.lines import complaint, places
-from .view.story import EVENT, signalling
+from .view.story import signalling
 from .view.terminal import say
 from .view.text import clean, excerpt
 
@@ -85,7 +85,7 @@ class Teller:
         if thing.startswith("approval "):
             self._ask(change, thing, command("approve", change.id))
         elif thing.startswith(EVENT):
-            self._ask(change, thing, signalling(change.id, thing, change.state))
+            self._ask(change, thing, signalling(change.id, thing.removeprefix(EVENT), change.state))
 
     def line(self, id: str, entry: Entry) -> Line | None:
         """What there is to say of a journal entry."""

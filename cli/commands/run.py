@@ -91,7 +91,7 @@ async def _run(order: Order, dsn: str) -> None:
     from ...orchestrator.engine.settings import Settings
     from ...orchestrator.runtime import Runtime
     from ...state.quantities import seconds
-    from ..ending import ending_in_time
+    from ..ending import stoppable
 
     functions = sound(functions_of(load(Path(order.file))))
     if order.function not in functions:
@@ -101,25 +101,9 @@ async def _run(order: Order, dsn: str) -> None:
     if order.given:
         order = order._replace(input=fitting(order.input, input_schema(functions[order.function]), INPUT))
     settings = Settings()
-    async with Runtime(functions, dsn, settings) as runtime:
-        task = asyncio.current_task()
-
-        def stop(number: int) -> None:
-            if number > 1:
-                runtime.engine.ending.hurry()
-            elif task is not None and runtime.ready:  # else it is being closed already
-                task.cancel()
-
-        with ending_in_time(seconds(settings.grace), stop, code=INTERRUPTED) as ending:
-            try:
-                await _by_kind(runtime, order, kind)
-            except asyncio.CancelledError:
-                if not ending.signals:
-                    raise
-                raise Exit(f"stopped; {order.function} did not end", code=INTERRUPTED) from None
-            finally:
-                await runtime.close()
-                ending.over(INTERRUPTED)
+    stopped = f"stopped; {order.function} did not end"
+    async with Runtime(functions, dsn, settings) as runtime, stoppable(runtime, seconds(settings.grace), stopped):
+        await _by_kind(runtime, order, kind)
 
 
 async def _by_kind(runtime: Runtime, order: Order, kind: str | None) -> None:

@@ -23,7 +23,6 @@ from ..selection import LIVE, confirm, matching, selection
 if TYPE_CHECKING:
     from ...state.records import Filter, Head
 
-EVENT = "event "
 JSON = "--json: {execution, awaited, name, event_id}; {count, name, event_id} with --where"
 
 
@@ -80,14 +79,14 @@ def _report(target: dict[str, Any], event: Event, state: str, *, as_json: bool) 
     if id and awaited and event.name not in awaited:
         names = " and ".join(repr(name) for name in awaited)
         say(f"{id} waits for {names}; {event.name!r} is kept until it asks for one", style="yellow")
-        say(f"→ {signalling(id, EVENT + awaited[0], state)}, if that was meant", style="dim")
+        say(f"→ {signalling(id, awaited[0], state)}, if that was meant", style="dim")
 
 
 def _awaited(head: Head) -> list[str]:
     """The events that an execution says it waits for."""
-    from ...orchestrator.workflow.takes import waits
+    from ...orchestrator.workflow.takes import events
 
-    return [thing.removeprefix(EVENT) for thing in waits(head.state, head.awaits) if thing.startswith(EVENT)]
+    return events(head.state, head.awaits)
 
 
 class Event(NamedTuple):

@@ -7,7 +7,6 @@ Exit codes: 0 done, 5 when ``--for`` passed and something was still active (it i
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ import click
 
 from .. import reach
 from ..environment import env_file_option, tell_environment
-from ..exits import INTERRUPTED, RUNNING, UNAVAILABLE, Exit
+from ..exits import RUNNING, UNAVAILABLE, Exit
 from ..options import Load, duration_option, file_argument, json_option, load_options, store_option
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ async def _sweep(file: str, limit: str | None, load: Load, dsn: str) -> Swept:
     from ...functions.invocation.loading import load as load_file
     from ...orchestrator.runtime import Runtime
     from ...state.quantities import seconds
-    from ..ending import ending_in_time
+    from ..ending import stoppable
 
     functions = functions_of(load_file(Path(file)))
     path = reach.sqlite_path(dsn)
@@ -69,22 +68,6 @@ async def _sweep(file: str, limit: str | None, load: Load, dsn: str) -> Swept:
         advice = "--store or OVERWINTER_STATE chooses the store of the processes that serve this file."
         raise Exit(f"there is no store at {path}, so nothing can be due", code=UNAVAILABLE, advice=advice)
     settings = load.settings()
-    async with Runtime(functions, dsn, settings) as runtime:
-        task = asyncio.current_task()
-
-        def stop(number: int) -> None:
-            if number > 1:
-                runtime.engine.ending.hurry()
-            elif task is not None and runtime.ready:  # else it is being closed already
-                task.cancel()
-
-        with ending_in_time(seconds(settings.grace), stop, code=INTERRUPTED) as ending:
-            try:
-                return await sweep_for(runtime, None if limit is None else seconds(limit))
-            except asyncio.CancelledError:
-                if not ending.signals:
-                    raise
-                raise Exit("stopped; what was taken is handed over to the next sweep", code=INTERRUPTED) from None
-            finally:
-                await runtime.close()
-                ending.over(INTERRUPTED)
+    stopped = "stopped; what was taken is handed over to the next sweep"
+    async with Runtime(functions, dsn, settings) as runtime, stoppable(runtime, seconds(settings.grace), stopped):
+        return await sweep_for(runtime, None if limit is None else seconds(limit))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from ...orchestrator.protocol.stuck import REASONS, reason
-from ...orchestrator.workflow.takes import taken, waits
+from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
@@ -34,7 +34,6 @@ STATUS_STYLES = {
     "terminated": "red",
 }
 ERROR_LINES = 12
-EVENT = "event "
 PLACES = 4  # frames of a failure that are shown; --full shows all
 
 
@@ -163,8 +162,7 @@ def next_commands(story: Story) -> list[str]:
         return [command("resume", head.id)]
     if head.status in FINAL:
         return []
-    events = [thing for thing in waits(head.state, head.awaits) if thing.startswith(EVENT)]
-    signals = [signalling(head.id, event, head.state) for event in events[:3]]
+    signals = [signalling(head.id, event, head.state) for event in events(head.state, head.awaits)[:3]]
     if approvals:
         some = approvals[:3]
         named = [[head.id] if len(approvals) == 1 else [head.id, row.op] for row in some]
@@ -181,11 +179,11 @@ def next_commands(story: Story) -> list[str]:
     return [command("watch", head.id)] if head.status in ("running", "pending", "waiting") else []
 
 
-def signalling(id: str, awaits: str, state: str) -> str:
+def signalling(id: str, event: str, state: str) -> str:
     """The command that sends the event which is awaited, with data of its type when the head tells of it."""
-    example = taken(state, awaits)
+    example = taken(state, EVENT + event)
     data = written(json.loads(example)) if example else "…"
-    return command("signal", id, awaits.removeprefix(EVENT), data)
+    return command("signal", id, event, data)
 
 
 def whole(*parts: tuple[str, str]) -> Text:

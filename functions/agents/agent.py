@@ -148,8 +148,12 @@ class Agent(Generic[Out_co]):
 
     @property
     def model(self) -> Model:
-        """The one that is asked first, where no rule chooses."""
+        """The one that is asked first, where no rule chooses. May be set, to others too, as tests do."""
         return self.models[0]
+
+    @model.setter
+    def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
+        self._routing = Routing(given)
 
     @property
     def models(self) -> tuple[Model, ...]:

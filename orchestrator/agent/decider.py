@@ -207,7 +207,7 @@ class AgentLoop:
         """The call of the model has failed for good: who is asked instead, if that may help."""
         name = self._spec.model_named(turn.model)
         choice = self._spec.instead(error, name, turn.route)
-        op = f"t{turn.number}.m{turn.asked + 1}.r{turn.rerouted + 1}"
+        op = turn.thinking(1)
         if choice is None or not choice.shorter:
             return None if choice is None else choice.entry(op)
         kept = None if turn.shortened else self._run.thread.half()
@@ -236,7 +236,7 @@ class AgentLoop:
             return self._observed(turn, observations.EMPTY)
         try:
             value = self._spec.parse(reading.text)
-            said = {"said": _asking(turn)} if value is reading.text else {}
+            said = {"said": turn.said} if value is reading.text else {}
             return self._succeeded(value) | said
         except InvalidInput as error:
             return self._observed(turn, observations.misfit(str(error)))
@@ -285,7 +285,7 @@ class AgentLoop:
         }
 
     def _observed(self, turn: Turn, text: str) -> Fact:
-        return {"type": "observed", "op": _asking(turn), "text": text}
+        return {"type": "observed", "op": turn.said, "text": text}
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -336,11 +336,6 @@ class AgentLoop:
 def _acting(turn: Turn) -> bool:
     """Whether the last answer's calls are already being worked on."""
     return any(call.stage is not Stage.ASKED for call in turn.calls.values())
-
-
-def _asking(turn: Turn) -> str:
-    """Op of the model call whose answer is being dealt with."""
-    return turn.said or f"t{turn.number}.m{turn.asked}"
 
 
 def _observation(call: Call, text: str) -> Fact:

@@ -142,10 +142,10 @@ class Turn:
         self.doubtful: set[str] = set()  # calls whose outcome is unknown
         self.refused: frozenset[str] = frozenset()  # those of them that were known when the model answered last
 
-    def thinking(self) -> str:
-        """Op of the model call that is due."""
-        op = f"t{self.number}.m{self.asked + 1}"
-        return f"{op}.r{self.rerouted}" if self.rerouted else op
+    def thinking(self, more: int = 0) -> str:
+        """Op of the model call that is due; with 1 ``more``, of the one in its place when it has failed."""
+        op, made = f"t{self.number}.m{self.asked + 1}", self.rerouted + more
+        return f"{op}.r{made}" if made else op
 
     def timer(self) -> str:
         """Op of the turn's time limit."""

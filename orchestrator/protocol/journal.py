@@ -14,9 +14,8 @@ ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "
 _BEGINS = frozenset({"start", "message", "checkpoint"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
-_OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", "completed", "callback", "skipped"})
-_ROUTED = frozenset({"routed"})
-_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _ROUTED | FINAL
+_OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", "routed", "skipped"})
+_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | FINAL
 
 
 class Rules:

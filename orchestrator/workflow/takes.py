@@ -15,20 +15,19 @@ from typing import Any, Protocol, cast
 from ...state.codec import dumps, loads
 from ...state.example import example_of
 from ..errors.attributes import attempted
+from .mismatch import Waits
 
 MOST = 8
 """How many of the things that an execution waits for are told of in its head."""
+EVENT = "event "
+"""How that begins which an execution awaits, when it is an event."""
 NOTHING = "{}"
 """The state that follows on one with examples: an empty text would leave them."""
 
 
-class Waits(Protocol):
+class Typed(Waits, Protocol):
     """An operation that somebody outside completes with a value of ``type``."""
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def name(self) -> str: ...
     @property
     def type(self) -> Any: ...
 
@@ -39,7 +38,7 @@ def state_of(waiting: Iterable[object]) -> str:
     for operation in waiting:
         if len(takes) == MOST:
             break
-        one = cast("Waits", operation)
+        one = cast("Typed", operation)
         takes.setdefault(f"{one.kind} {one.name}", example(one.type) if hasattr(operation, "type") else "")
     return dumps({"takes": takes}) if len(takes) > 1 or any(takes.values()) else ""
 
@@ -53,6 +52,11 @@ def taken(state: str, awaits: str) -> str:
 def waits(state: str, awaits: str) -> list[str]:
     """All that is awaited, "event paid" or "approval refund", what ``awaits`` names first."""
     return list(dict.fromkeys([*([awaits] if awaits else []), *map(str, _held(state))]))
+
+
+def events(state: str, awaits: str) -> list[str]:
+    """The names of the events among it."""
+    return [thing.removeprefix(EVENT) for thing in waits(state, awaits) if thing.startswith(EVENT)]
 
 
 def _held(state: str) -> dict[str, object]:

@@ -407,3 +407,12 @@ def test_when_all_fail_the_last_error_is_told(tmp_path: Path) -> None:
                 await (await runtime.start(agent, "hello")).result()
 
     asyncio.run(main())
+
+
+def test_a_test_may_set_another_model() -> None:
+    agent = Agent("desk", "openai/gpt-5-mini")
+    agent.model = Scripted(["done"], "stand-in")
+    assert [model.name for model in agent.models] == ["scripted/stand-in"]
+    run = Driver(agent)
+    run.start()
+    assert asked(run)[1] == "scripted/stand-in"

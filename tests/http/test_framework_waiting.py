@@ -103,6 +103,33 @@ def test_a_start_that_comes_again_is_answered_with_its_outcome(monkeypatch: pyte
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("again", [True, False])
+def test_a_store_that_is_slow_to_answer_changes_no_answer(again: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works for nothing any more still looks once, however long that takes."""
+    monkeypatch.setenv("OVERWINTER_STATE", "memory://")
+
+    async def main() -> None:
+        server = Server(brief.__overwinter__, __name__)  # type: ignore[attr-defined]
+        runtime = await server._process.runtime()
+        if again:
+            await (await runtime.start("brief", id="b-1")).result(PATIENCE)
+        read = runtime.store.head
+
+        async def slowly(id: str) -> Any:
+            await asyncio.sleep(0.3)
+            return await read(id)
+
+        monkeypatch.setattr(runtime.store, "head", slowly)
+        if not again:  # nobody hears of its end: it is found in the store alone
+            monkeypatch.setattr(runtime.engine.waiters, "announce", lambda *_: None)
+        headers = [(b"content-type", b"application/json")]
+        answer = await asyncio.wait_for(server.answer(Asked("POST", "/", b"id=b-1", headers, b"")), PATIENCE)
+        assert answer.status == 200, answer.body
+        await runtime.close()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("prefer", ["", "wait=60"])
 def test_a_request_that_is_open_when_the_process_stops_is_202(prefer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERWINTER_STATE", "memory://")
