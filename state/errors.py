@@ -18,6 +18,12 @@
     │   ├── StoreSealed              the payloads are sealed with a key that is not here
     │   ├── Conflict                 another owner moved the execution on; stop and publish nothing
     │   └── EtagMismatch             a key-value write lost against a newer one
+    ├── ModelError                   a language model did not answer; what can be done about it is the class
+    │   ├── ModelUnavailable         overloaded, broken, out of reach; tried again (also Retryable)
+    │   │   ├── RateLimited          asked too often; ``retry_after`` says when to come again
+    │   │   └── Unreadable           what came is no answer; it may have been paid for
+    │   └── ContextTooLong · ContentRefused · KeyRefused · UnknownModel · QuotaUsedUp · RequestRefused
+    │                                never tried again (each is an InvalidInput too)
     ├── ExecutionError               how an execution ended, when it did not complete
     │   ├── ExecutionFailed · ExecutionCancelled · ExecutionTerminated
     │   └── ExecutionStuck           the code no longer matches the journal; resumable after a fix
@@ -240,3 +246,79 @@ class Retryable(OverwinterError):
 
 class Final(OverwinterError):
     """Raised by user code: do not try this call again."""
+
+
+class ModelError(OverwinterError):
+    """A language model did not answer. ``model`` is its name; ``status`` the provider's HTTP status, None when there
+    was none; ``billed`` what was paid for it all the same, as the journal holds it (``{"usage", "cost"}``), else None.
+
+    Of each class is known whether the same request may be answered ``elsewhere``, by another model or provider, and
+    whether one of a ``shorter`` conversation may be answered here."""
+
+    elsewhere: bool = False
+    shorter: bool = False
+
+    def __init__(self, message: str = "", *, model: str = "", status: int | None = None) -> None:
+        super().__init__(message)
+        self.model = model
+        self.status = status
+        self.billed: dict[str, Any] | None = None
+
+
+class ModelUnavailable(ModelError, Retryable):
+    """The provider is overloaded, broken or out of reach. Trying again may help, not before ``retry_after`` seconds if
+    the provider gave them."""
+
+    elsewhere = True
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, status: int | None = None, model: str = ""
+    ) -> None:
+        super().__init__(message, model=model, status=status)
+        self.retry_after = retry_after
+
+
+class RateLimited(ModelUnavailable):
+    """The model was asked too often, or for too much at a time. It passes by itself."""
+
+
+class Unreadable(ModelUnavailable):
+    """The provider answered, and its answer can't be read. It may have been paid for, and the next may be no better:
+    the third attempt is the last, unless ``Retry(retry=…)`` names this class."""
+
+    attempts = 3
+
+
+class ContextTooLong(ModelError, InvalidInput):
+    """The conversation, with the answer's room, does not fit into the model."""
+
+    elsewhere = True
+    shorter = True
+
+
+class ContentRefused(ModelError, InvalidInput):
+    """The provider's policy forbids what it was asked. (A model that declines in its answer raises nothing.)"""
+
+    elsewhere = True
+
+
+class KeyRefused(ModelError, InvalidInput):
+    """The provider's key is missing, wrong or not allowed to do this."""
+
+    elsewhere = True
+
+
+class UnknownModel(ModelError, InvalidInput):
+    """The provider has no model of that name, or none for this account, or no provider can be told from it."""
+
+    elsewhere = True
+
+
+class QuotaUsedUp(ModelError, InvalidInput):
+    """The account has no credit left, or its budget is spent. Unlike a rate limit it does not pass by itself."""
+
+    elsewhere = True
+
+
+class RequestRefused(ModelError, InvalidInput):
+    """The provider finds the request wrong: a setting, a tool's schema. Another one would be asked the same."""

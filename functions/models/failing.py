@@ -1,26 +1,33 @@
-"""A provider's error as what the caller can do about it: ModelUnavailable when another attempt may help, Unreadable
-when it may but costs, InvalidInput that says what to change when it can't.
+"""What a provider said in place of an answer, as what the caller can do about it: a class under ModelError.
 
-litellm maps errors to those of OpenAI's client, and what it can't read to whatever comes to hand: an outage, a bad
-request. So what happened is looked for in what the error was raised from: an HTTP status, a network, or a text that
-is no answer.
+Providers agree on little. The HTTP status comes first where it is plain (401, 402), then the words that programs are
+meant to read (``code``, ``type``, ``status``, ``reason``), then the sentence for people. Only what the provider said is
+looked at, never what it was asked. Whichever adapter asked, the same words give the same error.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
-from functools import partial
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
-from ...orchestrator.errors.attributes import attempted, cut
-from ...orchestrator.errors.groups import lone
-from ...orchestrator.errors.statuses import status_of
-from ...orchestrator.usercode.resilience import retry_after, wait_of
-from ...state.codec import loads
-from ...state.errors import InvalidInput, Retryable
+from ...orchestrator.errors.attributes import cut
+from ...state.errors import (
+    ContentRefused,
+    ContextTooLong,
+    KeyRefused,
+    ModelError,
+    ModelUnavailable,
+    QuotaUsedUp,
+    RateLimited,
+    RequestRefused,
+    UnknownModel,
+    Unreadable,
+)
+from ...state.quantities import asked
 from .port import Answer
+
+__all__ = ["ModelUnavailable", "Unreadable"]  # where journals of older releases say that these lie
 
 _READ, _TOLD = 16 * 1024, 600
 """Characters of a provider's error that are looked at, and that are told."""
@@ -30,122 +37,208 @@ _CLUTTER = re.compile(
     r"|\brequest(?:[ _](?:body|data|kwargs))?[\"']?\s*[:=]\s*[{\[]"
 )
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][\w.~@+-]+){2,}\.(?:py|pyc|so|json)\b(?::\d+)?")
-_PASSING = {408, 409, 425, 429}
-_UNFIT = (LookupError, TypeError, AttributeError, ValueError)
-"""What code raises that finds another form than it expects."""
-_CHAIN = 20
-_TRANSPORT = "TransportError"
-"""The root of what httpx, or whatever a client has in its place, raises when nothing was answered."""
+_PASSING = {408, 409, 425, 498}
+"""Refusals that pass by themselves; 498 is what Groq says when it has no room."""
+_DEPTH = 6
+_WORDS = frozenset({"code", "type", "status", "reason", "error_type"})
+"""Fields of an error in which providers say something to programs."""
+
+_ADVICE: dict[type[ModelError], str] = {
+    ContextTooLong: "The conversation is too long for this model; make the message or the agent's history shorter",
+    ContentRefused: "The provider's policy forbids this; change what is asked, or choose another model",
+    KeyRefused: "Check the provider's API key in the environment, such as OPENAI_API_KEY, and what it may be used for",
+    UnknownModel: "Check the model's name, written as provider/model, and the server's address if one is set",
+    QuotaUsedUp: "The account has no quota left; add credit or choose another model",
+    RequestRefused: "The provider refuses the request; correct the model's name or the settings",
+    RateLimited: "It was asked too often; ask less at a time, or have the account's limit raised",
+    Unreadable: "What the provider sent could not be read as an answer",
+}
+
+_CODES: dict[str, type[ModelError]] = {
+    "context_length_exceeded": ContextTooLong,
+    "exceed_context_size_error": ContextTooLong,
+    "model_context_window_exceeded": ContextTooLong,
+    "request_too_large": ContextTooLong,
+    "string_above_max_length": ContextTooLong,
+    "content_filter": ContentRefused,
+    "content_policy_violation": ContentRefused,
+    "data_inspection_failed": ContentRefused,
+    "invalid_prompt": ContentRefused,
+    "responsibleaipolicyviolation": ContentRefused,
+    "billing_error": QuotaUsedUp,
+    "billing_hard_limit_reached": QuotaUsedUp,
+    "billing_not_active": QuotaUsedUp,
+    "exceeded_current_quota_error": QuotaUsedUp,
+    "insufficient_balance": QuotaUsedUp,
+    "insufficient_credits": QuotaUsedUp,
+    "insufficient_quota": QuotaUsedUp,
+    "deploymentnotfound": UnknownModel,
+    "invalid_model": UnknownModel,
+    "model_decommissioned": UnknownModel,
+    "model_not_available": UnknownModel,
+    "model_not_found": UnknownModel,
+    "api_key_invalid": KeyRefused,
+    "authentication_error": KeyRefused,
+    "invalid_api_key": KeyRefused,
+    "permission_error": KeyRefused,
+}
+_NEVER_FITS = re.compile(r"(?i)request too large|reduce your message size|must be reduced in order to run")
+"""A rate limit that no waiting lifts: the request alone is above it."""
+_SAID: tuple[tuple[type[ModelError], re.Pattern[str]], ...] = (
+    (
+        ContextTooLong,
+        re.compile(
+            r"(?is)(?:maximum|exceed|over|too |only|fit|larger).{0,80}context[ _-]?(?:length|window|size|limit)"
+            r"|context[ _-]?(?:length|window|size|limit).{0,80}(?:exceed|overflow|too |maximum|only)"
+            r"|prompt is too long|input is too long|input tokens? .{0,60}exceed|too many (?:input |prompt )?tokens"
+            r"|input token count .{0,60}exceeds|request too large|reduce the length|reduce your message size"
+        ),
+    ),
+    (
+        QuotaUsedUp,
+        re.compile(
+            r"(?i)credit balance is too low|insufficient (?:balance|credits?|funds|quota)|out of credits|more credits"
+            r"|(?:no|used all available) credits|spending limit"
+        ),
+    ),
+    (
+        ContentRefused,
+        re.compile(
+            r"(?i)content[ _](?:management )?(?:policy|filter)|\bmoderation\b|\bflagged\b"
+            r"|violat\w+ .{0,60}(?:policy|policies|guidelines)|content exists risk"
+        ),
+    ),
+    (
+        KeyRefused,
+        re.compile(
+            r"(?i)(?:incorrect|invalid|missing|no|expired|wrong)(?: \w+){0,2} api[ _-]?key"
+            r"|api[ _-]?key(?: provided)?(?: is)? (?:not valid|invalid|not found|expired|missing)"
+        ),
+    ),
+    (
+        UnknownModel,
+        re.compile(
+            r"(?i)\bmodels?\b.{0,120}(?:(?:does )?not exist|not found|not available|decommissioned|deprecated)"
+            r"|not a valid model|(?:invalid|unknown|no such) model\b|no endpoints found|provider not provided"
+        ),
+    ),
+)
 
 
-class ModelUnavailable(Retryable):
-    """The provider is overloaded, rate-limited, broken or out of reach. ``status`` is its HTTP status."""
+class Told(NamedTuple):
+    """What a provider answered with: its status, and the JSON of the answer (or None). ``text`` is for people."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int | None = None) -> None:
-        super().__init__(message, retry_after=retry_after)
-        self.status = status
-
-
-class Unreadable(ModelUnavailable):
-    """The provider answered, and its answer can't be read. It may have been paid for, and the next may be no better:
-    the third attempt is the last, unless ``Retry(retry=…)`` names this class."""
-
-    attempts = 3
+    text: str
+    status: int | None = None
+    body: object = None
+    wait: float | None = None  # seconds, of the headers
 
 
-def translated(model: str, library: Any, error: Exception) -> Exception:
-    """What to raise for litellm's ``error``."""
-    status = getattr(error, "status_code", None)
-    told = f"{model}: {said(error)}"
-    known = library.exceptions
-    found = _unread(error)
-    if found is not None:
-        return found(f"{told}. What the provider sent could not be read as an answer", status=status)
-    if isinstance(error, known.ContextWindowExceededError):
-        return InvalidInput(
-            f"{told}. The conversation is too long for this model; make the message or the agent's history shorter"
-        )
-    if isinstance(error, known.AuthenticationError) or status in (401, 403):
-        return InvalidInput(f"{told}. Check the provider's API key in the environment, such as OPENAI_API_KEY")
-    if isinstance(error, known.NotFoundError):
-        return InvalidInput(f"{told}. Check the model's name, written as provider/model")
-    if status == 429 and "insufficient_quota" in _code(error):
-        return InvalidInput(f"{told}. The account has no quota left; add credit or choose another model")
-    if status is None or status < 400 or status in _PASSING or status >= 500:
-        return ModelUnavailable(told, retry_after=_wait(error), status=status)
-    return InvalidInput(f"{told}. The provider refuses the request; correct the model's name or the settings")
+def failure(model: str, told: Told, otherwise: type[ModelError] | None = None) -> ModelError:
+    """The error of a provider that answered with a status, or with nothing at all. ``otherwise`` is what it is when
+    what was said tells no more than that the request was refused."""
+    kind = _kind(told)
+    return made(otherwise if otherwise is not None and kind is RequestRefused else kind, model, told)
 
 
-def malformed(error: Exception, model: str) -> Answer | None:
+def made(kind: type[ModelError], model: str, told: Told) -> ModelError:
+    """An error of that class, which says who it is about and what to do."""
+    advice = _ADVICE.get(kind, "")
+    error = kind(f"{model}: {told.text}{f'. {advice}' if advice else ''}", model=model, status=told.status)
+    if isinstance(error, ModelUnavailable):
+        error.retry_after = told.wait if told.wait is not None else _delay(told.body)
+    return error
+
+
+def malformed(body: object, model: str) -> Answer | None:
     """The answer in which the model wrote what its provider could make no call of; None for every other error. Some
     providers say so as a refusal of the request (``failed_generation``), though the request was right."""
-    for body in _bodies(error):
-        written = body.get("failed_generation")
-        if isinstance(written, str) or body.get("code") == "tool_use_failed":
+    for error in errors_in(body):
+        written = error.get("failed_generation")
+        if isinstance(written, str) or error.get("code") == "tool_use_failed":
             text = written if isinstance(written, str) else ""
             return Answer(text=text, finish="malformed", model=model, cost="0")  # nothing is charged for a refusal
     return None
 
 
-def said(error: Exception) -> str:
-    """What the provider said: without the traceback, the file paths and the dump of the request that litellm adds, and
+def said(text: str, otherwise: str = "") -> str:
+    """What a provider said: without the traceback, the file paths and the dump of the request that libraries add, and
     without the key that some providers repeat."""
-    one = lone(error)
-    text = cut(str(one), _READ)
+    text = cut(text, _READ)
     clutter = _CLUTTER.search(text)
     text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
-    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or type(one).__name__
+    return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or otherwise
 
 
-def _unread(error: Exception) -> type[ModelUnavailable] | None:
-    """Whether the provider answered with something that could not be read, and of which kind: a page of a gateway or
-    nothing at all is an outage, everything else Unreadable."""
-    chain = list(_chain(error))
-    if any((status_of(cause) or 0) >= 400 for cause in chain):
-        return None
-    for cause in chain:
-        if isinstance(cause, json.JSONDecodeError):
-            return Unreadable if cause.doc.lstrip()[:1] in ("{", "[") else ModelUnavailable
-    if any(isinstance(cause, OSError) or _TRANSPORT in map(_name, type(cause).__mro__) for cause in chain):
-        return None
-    return Unreadable if any(isinstance(cause, _UNFIT) for cause in chain) else None
+def sentence(body: object) -> str:
+    """The provider's sentence for people in the JSON of an error; "" when there is none."""
+    for error in errors_in(body):
+        for name in ("message", "detail", "error"):
+            found = error.get(name)
+            if isinstance(found, str) and found.strip():
+                return found
+    return ""
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """What litellm's error was raised from. Its own errors are left out: they bring a response that it made up."""
-    found: BaseException | None = error
-    for _ in range(_CHAIN):
-        if found is None:
-            return
-        if not type(found).__module__.startswith("litellm"):
-            yield found
-        found = found.__cause__ or found.__context__
+def errors_in(body: object) -> Iterator[Mapping[str, Any]]:
+    """The error objects of an answer's JSON: beside each other, inside a list, as a text, or the answer itself."""
+    for item in cast("list[object]", body) if isinstance(body, list) else [body]:
+        if not isinstance(item, dict):
+            continue
+        whole = cast("dict[str, Any]", item)
+        inner = whole.get("error")
+        if isinstance(inner, dict):
+            yield cast("dict[str, Any]", inner)
+        else:
+            yield whole
 
 
-def _name(kind: type) -> str:
-    return kind.__name__
+def _kind(told: Told) -> type[ModelError]:
+    status = told.status
+    if status is None or status < 400:
+        return ModelUnavailable
+    codes = _codes(told.body)
+    text = sentence(told.body) or told.text
+    by_code = next((kind for code, kind in _CODES.items() if code in codes), None)
+    if status == 429:
+        if _NEVER_FITS.search(text):
+            return ContextTooLong
+        return by_code if by_code is QuotaUsedUp else RateLimited
+    by_text = next((kind for kind, pattern in _SAID if pattern.search(text)), None)
+    if status in _PASSING or status >= 500:
+        return ContextTooLong if ContextTooLong in (by_code, by_text) else ModelUnavailable
+    if by_code is KeyRefused and by_text is not None:
+        by_code = None  # a word for whatever is not allowed
+    plain = {401: KeyRefused, 402: QuotaUsedUp, 413: ContextTooLong}.get(status)
+    usual = {403: KeyRefused, 404: UnknownModel}.get(status)
+    return plain or by_code or by_text or usual or RequestRefused
 
 
-def _bodies(error: Exception) -> Iterator[Mapping[str, Any]]:
-    """The ``error`` objects of the JSON that the provider answered with."""
-    for cause in _chain(error):
-        body = attempted(partial(_json, cause))  # nothing when it is no JSON, or was never read
-        found = cast("dict[str, Any]", body).get("error") if isinstance(body, dict) else None
-        if isinstance(found, dict):
-            yield cast("dict[str, Any]", found)
+def _codes(body: object) -> set[str]:
+    return {word.lower() for error in errors_in(body) for word in _words(error, 0)}
 
 
-def _json(error: BaseException) -> object:
-    response: Any = getattr(error, "response", None)
-    return loads(response.text)
+def _words(value: object, depth: int) -> Iterator[str]:
+    if depth >= _DEPTH:
+        return
+    if isinstance(value, dict):
+        for name, item in cast("dict[str, Any]", value).items():
+            if isinstance(item, str):
+                if name in _WORDS:
+                    yield item
+            else:
+                yield from _words(item, depth + 1)
+    elif isinstance(value, list):
+        for item in cast("Sequence[object]", value):
+            yield from _words(item, depth + 1)
 
 
-def _code(error: Exception) -> str:
-    body: Any = getattr(error, "body", None)
-    return f"{getattr(error, 'code', '')} {body or ''} {error}"
-
-
-def _wait(error: Exception) -> float | None:
-    """Retry-After: litellm keeps the provider's headers beside the response, not in it."""
-    headers: Any = getattr(error, "litellm_response_headers", None)
-    return retry_after(error) if headers is None else wait_of(headers)
+def _delay(body: object) -> float | None:
+    """Seconds that Google asks to wait, which it writes into the body (``RetryInfo``)."""
+    for error in errors_in(body):
+        details: object = error.get("details")
+        for detail in cast("list[object]", details) if isinstance(details, list) else ():
+            wanted: object = cast("dict[str, Any]", detail).get("retryDelay") if isinstance(detail, dict) else None
+            if isinstance(wanted, str):
+                return asked(wanted.removesuffix("s"))
+    return None

@@ -2,7 +2,7 @@
 seconds and 200 MB.
 
 One call is one attempt: litellm's own retries are off. Usage and cost are recorded on every answer. What becomes of
-errors is in ``failing``, what goes back to the provider that gave it in ``opaque``.
+errors is in ``mapped``, what goes back to the provider that gave it in ``opaque``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, Unreadable
 from . import opaque
 from .catalogue import doubtful, unknown
-from .failing import ModelUnavailable, Unreadable, malformed, said, translated
+from .failing import said
+from .mapped import translated, written
 from .port import Answer, Request, ToolCall, ToolSchema, Usage
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
@@ -53,16 +54,16 @@ class LiteLLM:
             self._library = await asyncio.to_thread(_load)
         library = self._library
         if missing := _missing_key(library, self.name, request.settings):
-            raise InvalidInput(missing)
+            raise KeyRefused(missing, model=self.name)
         try:
             response = await library.acompletion(**self._arguments(request))
         except library.exceptions.BudgetExceededError as error:
-            raise InvalidInput(f"{self.name}: {said(error)}") from None
+            raise QuotaUsedUp(f"{self.name}: {said(str(error))}", model=self.name) from None
         except _openai_error(library) as error:
             log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
-            if (answer := malformed(error, self.name)) is not None:
+            if (answer := written(self.name, error)) is not None:
                 return answer
-            raise translated(self.name, library, error) from None
+            raise translated(self.name, error) from None
         return _answer(response, self.name)
 
     def absent(self) -> str:

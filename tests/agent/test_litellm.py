@@ -22,7 +22,7 @@ from overwinter.orchestrator.errors import traces
 from overwinter.orchestrator.errors.failures import encode
 from overwinter.orchestrator.usercode.resilience import retry_after
 from overwinter.state.codec import dumps
-from overwinter.state.errors import InvalidInput
+from overwinter.state.errors import InvalidInput, KeyRefused, UnknownModel
 
 from .driver import Driver, run
 from .provider import Provider, serving
@@ -205,7 +205,7 @@ def test_a_provider_out_of_reach_or_silent_may_be_tried_again(provider: Provider
 
 
 def test_a_provider_nobody_knows_is_final() -> None:
-    with pytest.raises(InvalidInput, match="correct the model's name"):
+    with pytest.raises(UnknownModel, match="Check the model's name"):
         asyncio.run(LiteLLM("nobody/nothing").complete(Request("x", (Message("user", "hi"),))))
 
 
@@ -279,7 +279,7 @@ def test_a_missing_key_is_refused_at_once(model: str, monkeypatch: pytest.Monkey
     for name in [name for name in os.environ if name.endswith("_API_KEY")]:
         monkeypatch.delenv(name)
     with pytest.raises(
-        InvalidInput, match=r"needs the provider's key: set (OPENAI|GOOGLE_API_KEY or GEMINI|GROQ)_API_KEY"
+        KeyRefused, match=r"needs the provider's key: set (OPENAI|GOOGLE_API_KEY or GEMINI|GROQ)_API_KEY"
     ):
         asyncio.run(LiteLLM(model).complete(Request(model, (Message("user", "?"),))))
 

@@ -14,7 +14,7 @@ from overwinter import Agent, Limits, Retry
 from overwinter.functions.agents.agent import MODEL_RETRY
 from overwinter.functions.models.litellm import LiteLLM, ModelUnavailable, Unreadable
 from overwinter.functions.models.port import Message, Request, ToolSchema
-from overwinter.state.errors import InvalidInput
+from overwinter.state.errors import InvalidInput, UnknownModel
 
 from .driver import Driver
 from .provider import Provider, serving
@@ -142,5 +142,5 @@ def test_no_provider_is_asked_where_none_is_known(provider: Provider) -> None:
     provider.asked.clear()
     schema = ToolSchema("lookup", "", {"type": "object", "properties": {}})
     request = Request("x", (Message("user", "hi"),), (schema,))
-    with pytest.raises(InvalidInput, match="correct the model's name"):
+    with pytest.raises(UnknownModel, match="Check the model's name"):
         asyncio.run(LiteLLM("nobody/nothing").complete(request))
