@@ -15,6 +15,7 @@ from ..state.errors import (
     Unreadable,
 )
 from .models.port import Answer, Message, Model, Request, ToolCall, ToolSchema, Usage
+from .models.prices import Prices
 from .models.routing import Route
 from .models.scripted import Scripted, call
 
@@ -27,6 +28,7 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelUnavailable",
+    "Prices",
     "Question",
     "QuotaUsedUp",
     "RateLimited",

@@ -66,7 +66,7 @@ def columns(rows: Iterable[Row | Gap], width: int, *, bars: bool = True) -> Colu
     longest = max((row.ms or 0 for row in real if row.kind in WORK), default=0)
     attempts = max((len(f"×{row.attempts}") for row in real if row.attempts > 1), default=0)
     used = any(row.usage for row in real)
-    priced = any(row.usage.cost for row in real if row.usage)
+    priced = any(row.usage.cost or not row.usage.priced for row in real if row.usage)
     wide = width >= 100
     bar = (10 if wide else 5) if bars and longest else 0
     shape = Columns(width, op, kind, name, bar, attempts, 6 if used else 0, 8 if priced and wide else 0, longest)
@@ -95,7 +95,7 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
     if shape.tokens:
         text.append(_right(tokens(row.usage.tokens) if row.usage else "", shape.tokens - 1) + " ", "dim")
     if shape.cost:
-        text.append(_right(cost(row.usage.cost) if row.usage else "", shape.cost - 1) + " ", "dim")
+        text.append(_right(_cost(row), shape.cost - 1) + " ", "dim")
     text.append_text(outcome(row, max(shape.width - text.cell_len, 0), now=now))
     text.rstrip()
     return text
@@ -104,6 +104,14 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
 def _called(row: Row) -> str:
     """Its name, with that of the branch it lies in: "air · book"."""
     return clean(" · ".join(filter(None, (row.branch, row.name))))
+
+
+def _cost(row: Row) -> str:
+    """ "0.0031", "?" when nobody knows, "0.0031+" when some of it."""
+    used = row.usage
+    if used is None or used.priced:
+        return "" if used is None else cost(used.cost)
+    return f"{cost(used.cost)}+" if used.cost else "?"
 
 
 def outcome(row: Row, room: int, *, now: int) -> Text:

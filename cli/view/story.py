@@ -142,6 +142,8 @@ def summary(totals: Totals) -> str:
         parts.append(f"{tokens(totals.tokens)} tokens")
     if totals.cost:
         parts.append(f"cost {cost(totals.cost)}")
+    if totals.unpriced:
+        parts.append(f"{counted(totals.unpriced, 'answer')} unpriced")
     if totals.retries:
         parts.append(counted(totals.retries, "retry", "retries"))
     if totals.failed:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
+from ...orchestrator.agent.billing import billed
 from .usage import Usage, usage
 
 Entry = dict[str, Any]
@@ -66,13 +67,16 @@ class Turn(NamedTuple):
 class Totals:
     """Sums over a timeline."""
 
-    __slots__ = ("cost", "failed", "models", "replies", "retries", "steps", "tokens", "tools", "worked")
+    __slots__ = (
+        "cost", "failed", "models", "replies", "retries", "steps", "tokens", "tools", "unpriced", "worked",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.steps = self.models = self.tools = self.replies = self.retries = self.failed = 0
         self.worked = 0  # ms, of steps, models and tools; concurrent ones count each
         self.tokens = 0
         self.cost = Decimal(0)
+        self.unpriced = 0  # answers of which nobody knows the whole price
 
     def count(self, row: Row) -> None:
         if row.kind == "step":
@@ -90,6 +94,7 @@ class Totals:
         if row.usage is not None:
             self.tokens += row.usage.tokens
             self.cost += row.usage.cost
+            self.unpriced += not row.usage.priced
 
     def json(self) -> dict[str, int | float]:
         return {
@@ -102,6 +107,7 @@ class Totals:
             "worked_ms": self.worked,
             "tokens": self.tokens,
             "cost": float(self.cost),
+            "unpriced": self.unpriced,
         }
 
 
@@ -194,7 +200,7 @@ class Timeline:
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
         if row.kind == "model":
-            row.usage = usage(row.value)
+            row.usage = usage(row.value) or usage(billed(entry))
         return [row]
 
     def _begun(self, number: int, entry: Entry) -> list[Row]:

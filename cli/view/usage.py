@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
+from ...orchestrator.governance.parts import PARTS
+
 
 class Usage(NamedTuple):
-    """``tokens`` in and out together, ``cost`` in the model's currency."""
+    """``tokens`` of all parts together, ``cost`` in the model's currency; not ``priced``: some of it nobody knows."""
 
     tokens: int
     cost: Decimal
+    priced: bool = True
 
 
 def usage(answer: Any) -> Usage | None:
@@ -19,11 +22,22 @@ def usage(answer: Any) -> Usage | None:
     if not isinstance(answer, Mapping):
         return None
     fields = cast("Mapping[str, Any]", answer)
+    return plus(_said(fields), usage(fields.get("billed")))
+
+
+def plus(one: Usage | None, other: Usage | None) -> Usage | None:
+    """Both together: an answer, and the failed attempts before it that were billed."""
+    if one is None or other is None:
+        return one or other
+    return Usage(one.tokens + other.tokens, one.cost + other.cost, one.priced and other.priced)
+
+
+def _said(fields: Mapping[str, Any]) -> Usage | None:
     used = fields.get("usage")
     counts: Mapping[str, Any] = cast("Mapping[str, Any]", used) if isinstance(used, Mapping) else {}
-    total = sum(int(_number(counts.get(key))) for key in ("input", "output"))
+    total = sum(int(_number(counts.get(part))) for part in PARTS)
     cost = _amount(fields.get("cost"))
-    return Usage(total, cost) if counts or cost else None
+    return Usage(total, cost, fields.get("cost") is not None or not total) if counts or cost else None
 
 
 def _amount(value: Any) -> Decimal:

@@ -35,10 +35,12 @@ from ...state.ids import check_name
 from ...state.quantities import Duration, count, milliseconds, money, size
 from ..framework.target import served
 from ..models.port import Model, OutputSchema, Request, ToolSchema
+from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.methods import one_for
 from ..tools.parameters import complaint
 from ..tools.tool import Tool
+from .asking import Asking
 from .child import ChildTool
 
 Instructions = str | Callable[[Any], str]
@@ -50,7 +52,7 @@ _FENCED = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 class Limits:
     """What one run, or the answer to one message, may take. None: no limit.
 
-    ``iterations`` counts model calls, ``tokens`` those the provider reports (input and output), ``cost`` is in
+    ``iterations`` counts model calls, ``tokens`` those the provider reports (all parts), ``cost`` is in
     US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count.
     """
 
@@ -104,7 +106,9 @@ class Agent(Generic[Out_co]):
     - ``input``: the type of a run's input and of messages.
     - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
-    - ``settings``: passed to the provider (temperature, api_base, input_cost_per_token …).
+    - ``settings``: passed to the provider (temperature, api_base …).
+    - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
+      name of the model that answers.
 
     Raises InvalidInput for what can't work.
     """
@@ -127,6 +131,7 @@ class Agent(Generic[Out_co]):
         timeout: Duration | None = "5m",
         breaker: Breaker | None = None,
         settings: Mapping[str, Any] | None = None,
+        prices: PriceList | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -139,6 +144,7 @@ class Agent(Generic[Out_co]):
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self._hasty = hasty(self._policy)
         self.settings = dict(settings or {})
+        self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self._tools = _by_name(self.name, tools)
         self._schemas: tuple[ToolSchema, ...] | None = None
@@ -241,12 +247,7 @@ class Agent(Generic[Out_co]):
 
     def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
-
-        async def ask() -> dict[str, Any]:
-            answer = await self._routing.models[name].complete(self.request(messages, content, name))
-            return answer.record(name)
-
-        return ask
+        return Asking(self._routing.models[name], lambda: self.request(messages, content, name), self.prices)
 
     def parse(self, text: str) -> Any:
         """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the

@@ -19,9 +19,10 @@ from typing import Any
 from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, Unreadable
 from . import opaque
 from .catalogue import doubtful, unknown
+from .counting import split
 from .failing import said
 from .mapped import translated, written
-from .port import Answer, Request, ToolCall, ToolSchema, Usage
+from .port import Answer, Request, ToolCall, ToolSchema
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
 
@@ -162,10 +163,9 @@ def _tool(tool: ToolSchema) -> dict[str, Any]:
 
 def _answer(response: Any, asked: str) -> Answer:
     """What litellm answered, read without trust: an answer without choices is an empty one."""
-    usage: Any = getattr(response, "usage", None)
-    counted = Usage(_count(usage, "prompt_tokens"), _count(usage, "completion_tokens"))
+    counted = split(getattr(response, "usage", None))
     choices: Sequence[Any] = getattr(response, "choices", None) or ()
-    answer = Answer(model=asked, usage=counted, cost=_cost(response))
+    answer = Answer(model=asked, usage=counted, cost=_cost(response) if counted.total else None)
     if not choices:
         return answer
     message: Any = getattr(choices[0], "message", None)
@@ -197,13 +197,8 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _count(usage: Any, field: str) -> int:
-    value = getattr(usage, field, None)
-    return value if isinstance(value, int) and value > 0 else 0
-
-
 def _cost(response: Any) -> str | None:
-    """The price litellm reckons; None when it knows none. Some models are free: that is 0."""
+    """The price by litellm's list, that of cached tokens included; None when it knows none. Some models are free: 0."""
     hidden: dict[str, Any] = getattr(response, "_hidden_params", None) or {}
     cost: Any = hidden.get("response_cost")
     return format(cost, ".12f").rstrip("0").rstrip(".") if isinstance(cost, (int, float)) else None

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ...orchestrator.agent.conversation import Message, Opaque, ToolCall
+from ...orchestrator.governance.parts import Tokens
 
 __all__ = ["Answer", "Message", "Model", "Opaque", "OutputSchema", "Request", "ToolCall", "ToolSchema", "Usage"]
 
@@ -40,11 +41,12 @@ class Request(NamedTuple):
     settings: Mapping[str, Any] = {}
 
 
-class Usage(NamedTuple):
-    """Tokens, as the provider counted them."""
+class Usage(Tokens):
+    """Tokens of one answer, in parts that don't overlap: ``input`` (read anew), ``output``, ``cache_read``,
+    ``cache_write``, ``reasoning``, ``audio_in``, ``audio_out``, ``image_in``, ``image_out``. A provider counts some
+    inside others; who writes a model takes them apart."""
 
-    input: int = 0
-    output: int = 0
+    __slots__ = ()
 
 
 class Answer(NamedTuple):
@@ -79,7 +81,7 @@ class Answer(NamedTuple):
             record["finish"] = self.finish
         if self.model != asked:
             record["model"] = self.model
-        record["usage"] = {"input": self.usage.input, "output": self.usage.output}
+        record["usage"] = self.usage.record()
         record["cost"] = self.cost
         return record
 

@@ -1,6 +1,6 @@
 """A recorded model answer, read without trust: whatever the JSON holds, this gives a Reading and never raises.
 
-The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output"}, "cost",
+The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output", …}, "cost",
 "model"?, "finish"?, "refusal"?, "opaque"?}``, a call with its own ``opaque``?. ``finish`` is stop or tool_calls when
 left out, else length, content_filter, pause (the provider wants to be asked to go on) or malformed (it could not read
 what its model wrote, which is the text).
@@ -9,13 +9,12 @@ what its model wrote, which is the text).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from ...state.codec import dumps, readable
 from ...state.errors import InvalidInput
-from ..governance.usage import ZERO, Usage
+from ..governance.usage import Usage, reported
 from .conversation import Opaque, ToolCall
 
 MOST_CALLS = 32
@@ -24,7 +23,6 @@ MOST_CALLS = 32
 LONGEST = 200
 """Characters of a call's name or id. No tool has a longer name, and every entry about the call repeats them."""
 
-_SMALLEST = Decimal("1e-12")
 _UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 _NOTHING = frozenset({"", "null", "None"})
 """What models write for no arguments."""
@@ -72,7 +70,7 @@ def read(value: Any, op: str, asked_of: str = "") -> Reading:
         max(0, len(asked) - MOST_CALLS),
         cut,
         refusal,
-        _usage(answer),
+        reported(answer, 1),
         None if refusal else _opaque(answer.get("opaque")),
         _text(answer.get("model")) or asked_of,
         finish == "pause" and not asked,
@@ -124,26 +122,3 @@ def shown(asked: Asked) -> ToolCall:
     """The call as later requests repeat it: with a name and arguments that every provider accepts back."""
     name = _UNFIT.sub("_", asked.call.name)[:64] or "unnamed"
     return ToolCall(asked.call.id, name, "{}" if not asked.arguments else asked.call.arguments, asked.call.opaque)
-
-
-def _usage(answer: Mapping[str, Any]) -> Usage:
-    usage = answer.get("usage")
-    counts: Mapping[str, Any] = cast("dict[str, Any]", usage) if isinstance(usage, dict) else {}
-    cost = _cost(answer.get("cost"))
-    return Usage(1, _count(counts.get("input")), _count(counts.get("output")), cost or ZERO, 1 if cost is None else 0)
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and 0 <= value < 2**53 else 0
-
-
-def _cost(value: Any) -> Decimal | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        cost = Decimal(value)
-    except InvalidOperation:
-        return None
-    if not cost.is_finite() or not 0 <= cost < 10**12:
-        return None
-    return cost if len(value) < 20 and "e" not in value.lower() else cost.quantize(_SMALLEST).normalize()

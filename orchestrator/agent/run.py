@@ -17,6 +17,7 @@ from ..protocol import keys
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from . import observations
+from .billing import Billed
 from .conversation import Thread, Window
 from .turn import Call, Phase, Stage, Turn
 
@@ -174,6 +175,8 @@ class Run:
             return False
         self.calls.close(op)
         turn.marks.pop(op, None)
+        turn.attempted(entry)
+        turn.billed = Billed()
         if "error" in entry:
             turn.phase = Phase.BROKEN
             turn.error = {**entry["error"], "op": op}
@@ -202,6 +205,8 @@ class Run:
         if not thinks and (call is None or call.stage is Stage.DONE):
             return False
         turn.marks[op] = entry
+        if thinks:
+            turn.attempted(entry)
         self.calls.fact(entry)
         return True
 

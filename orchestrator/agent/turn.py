@@ -14,6 +14,7 @@ from ..governance.usage import Usage
 from ..protocol.decider import Fact
 from . import observations
 from .answer import Reading, read, shown
+from .billing import Billed
 from .conversation import Message, Past, size_of
 
 
@@ -82,6 +83,7 @@ class Turn:
     __slots__ = (
         "allowed",
         "asked",
+        "billed",
         "calls",
         "chosen",
         "content",
@@ -129,6 +131,7 @@ class Turn:
         self.shortened = False  # the past was, for the next answer
         self.usage = Usage()
         self.allowed = Usage()
+        self.billed = Billed()  # for failed attempts of the model call that is open
         self.reading: Reading | None = None  # the last answer
         self.calls: dict[str, Call] = {}  # of the last answer, by op
         self.surplus = 0
@@ -196,6 +199,10 @@ class Turn:
             self.phase, self.error = Phase.THINK, None
             self.rerouted += 1
         self.shortened = self.shortened or shorter
+
+    def attempted(self, entry: Fact) -> None:
+        """A fact about the open model call: its failed attempts may have been billed."""
+        self.usage = self.usage.plus(self.billed.more(entry))
 
     def observed(self, text: str) -> None:
         """The model is told something about its answer as a whole."""

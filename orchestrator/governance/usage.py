@@ -1,40 +1,41 @@
 """What an agent has used, and what it may use. Plain sums that fit into the head of an execution.
 
 Tokens and money are those the model reported; an answer without a price counts in ``unpriced``, so that a
-limit on cost is never held against an amount that nobody knows.
+limit on cost is never held against an amount that nobody knows. Failed attempts that were billed count too.
 """
 
 from __future__ import annotations
 
-from decimal import Context, Decimal
+from collections.abc import Mapping
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import LimitExceeded
 from ...state.quantities import span
 from ..errors.failures import Failure
+from .parts import Tokens, tokens_of
 
 ZERO = Decimal(0)
+_SMALLEST = Decimal("1e-12")
 _EXACT = Context(prec=100)  # not the thread's: a program may have set another, and sums must not round
 
 
 class Usage(NamedTuple):
-    """Sums over model answers. ``iterations`` counts answers, tokens are counted by the provider."""
+    """Sums over model answers. ``iterations`` counts answers; what a failed attempt was billed for is in the others."""
 
     iterations: int = 0
-    input: int = 0
-    output: int = 0
+    parts: Tokens = Tokens()
     cost: Decimal = ZERO
     unpriced: int = 0
 
     @property
     def tokens(self) -> int:
-        return self.input + self.output
+        return self.parts.total
 
     def plus(self, other: Usage) -> Usage:
         return Usage(
             self.iterations + other.iterations,
-            self.input + other.input,
-            self.output + other.output,
+            self.parts.plus(other.parts),
             _EXACT.add(self.cost, other.cost),
             self.unpriced + other.unpriced,
         )
@@ -42,20 +43,14 @@ class Usage(NamedTuple):
     def minus(self, other: Usage) -> Usage:
         return Usage(
             self.iterations - other.iterations,
-            self.input - other.input,
-            self.output - other.output,
+            self.parts.minus(other.parts),
             _EXACT.subtract(self.cost, other.cost),
             self.unpriced - other.unpriced,
         )
 
     def record(self) -> dict[str, Any]:
-        """``{"iterations", "input", "output", "cost", "unpriced"?}`` with the cost as decimal text."""
-        record: dict[str, Any] = {
-            "iterations": self.iterations,
-            "input": self.input,
-            "output": self.output,
-            "cost": format(self.cost, "f"),
-        }
+        """``{"iterations", "input", "output", …, "cost", "unpriced"?}``: the parts, and the cost as decimal text."""
+        record: dict[str, Any] = {"iterations": self.iterations, **self.parts.record(), "cost": format(self.cost, "f")}
         if self.unpriced:
             record["unpriced"] = self.unpriced
         return record
@@ -63,13 +58,25 @@ class Usage(NamedTuple):
 
 def recorded(record: dict[str, Any]) -> Usage:
     """The Usage that ``record`` was made from."""
-    return Usage(
-        record["iterations"],
-        record["input"],
-        record["output"],
-        Decimal(record["cost"]),
-        record.get("unpriced", 0),
-    )
+    return Usage(record["iterations"], tokens_of(record), Decimal(record["cost"]), record.get("unpriced", 0))
+
+
+def reported(record: Mapping[str, Any], iterations: int = 0) -> Usage:
+    """What an answer, or a failed attempt, says was used (``{"usage", "cost"}``), read without trust."""
+    cost = _cost(record.get("cost"))
+    return Usage(iterations, tokens_of(record.get("usage")), cost or ZERO, 1 if cost is None else 0)
+
+
+def _cost(value: Any) -> Decimal | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        cost = Decimal(value)
+    except InvalidOperation:
+        return None
+    if not cost.is_finite() or not 0 <= cost < 10**12:
+        return None
+    return cost if len(value) < 20 and "e" not in value.lower() else cost.quantize(_SMALLEST).normalize()
 
 
 class Allowance(Protocol):
@@ -101,8 +108,8 @@ def exceeded(used: Usage, allowed: Allowance) -> Failure | None:
     if used.unpriced:
         return failure(
             LimitExceeded,
-            "the model reports no price, so the limit on cost can't be held; limit tokens instead, or set "
-            "input_cost_per_token and output_cost_per_token in the agent's settings",
+            "nobody knows the model's price, so the limit on cost can't be held; limit tokens instead, or give the "
+            "agent prices=Prices(input=…, output=…), in dollars for a million tokens",
             {"limit": "cost"},
         )
     if used.cost >= allowed.cost:

@@ -16,7 +16,7 @@ import pytest
 from overwinter import Agent, Retry, tool
 from overwinter.functions.models import litellm as adapter
 from overwinter.functions.models.litellm import LiteLLM, ModelUnavailable, _missing_key
-from overwinter.functions.models.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema
+from overwinter.functions.models.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema, Usage
 from overwinter.orchestrator.agent.answer import read
 from overwinter.orchestrator.errors import traces
 from overwinter.orchestrator.errors.failures import encode
@@ -63,7 +63,7 @@ def refused(provider: Provider) -> Exception:
 
 def test_an_answer_comes_with_usage_and_cost(provider: Provider) -> None:
     provider.says(content="hello")
-    assert ask(provider) == Answer("hello", (), (100, 20), "0.000027", "openai/gpt-4o-mini")  # type: ignore[arg-type]
+    assert ask(provider) == Answer("hello", (), Usage(100, 20), "0.000027", "openai/gpt-4o-mini")
 
 
 def test_a_model_of_unknown_price_has_no_cost_until_the_settings_tell(provider: Provider) -> None:

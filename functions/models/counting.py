@@ -1,0 +1,64 @@
+"""Tokens as OpenAI's protocol reports them (and litellm, for everybody), taken apart into parts that don't overlap.
+
+There ``prompt_tokens`` holds cached, audio and image tokens, and ``completion_tokens`` holds reasoning and audio. Not
+all who speak it keep to that: some count the cache beside the input (the way of Anthropic), or reasoning beside the
+output (xAI). The total tells, where it is given; and a part can't be larger than what it is said to be in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .port import Usage
+
+
+def split(usage: object) -> Usage:
+    """The parts of a ``usage`` object, read without trust: a mapping or an object with attributes."""
+    read, wrote = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
+    inside, outside = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
+    cached = _first((inside, "cached_tokens"), (usage, "cache_read_input_tokens"), (usage, "prompt_cache_hit_tokens"))
+    stored = _first(
+        (inside, "cache_write_tokens"), (inside, "cache_creation_tokens"), (usage, "cache_creation_input_tokens")
+    )
+    thought = _first((outside, "reasoning_tokens"), (usage, "reasoning_tokens"))
+    total = _count(usage, "total_tokens")
+    if cached + stored > read or (total and total == read + cached + stored + wrote and total > read + wrote):
+        read += cached + stored
+    if thought > wrote or (total and total == read + wrote + thought and total > read + wrote):
+        wrote += thought
+    text, cache = read - cached - stored, _part(inside, "cached_tokens_details")
+    heard, seen = (
+        max(0, _count(inside, f"{kind}_tokens") - _count(cache, f"{kind}_tokens")) for kind in ("audio", "image")
+    )
+    heard = min(heard, text)
+    seen = min(seen, text - heard)
+    spoken = min(_count(outside, "audio_tokens"), wrote - thought)
+    drawn = min(_count(outside, "image_tokens"), wrote - thought - spoken)
+    return Usage(
+        input=text - heard - seen,
+        output=wrote - thought - spoken - drawn,
+        cache_read=cached,
+        cache_write=stored,
+        reasoning=thought,
+        audio_in=heard,
+        audio_out=spoken,
+        image_in=seen,
+        image_out=drawn,
+    )
+
+
+def _first(*places: tuple[object, str]) -> int:
+    """The first count that is there."""
+    return next(filter(None, (_count(thing, name) for thing, name in places)), 0)
+
+
+def _part(thing: object, name: str) -> object:
+    if isinstance(thing, Mapping):
+        return cast("Mapping[str, Any]", thing).get(name)
+    return getattr(thing, name, None)
+
+
+def _count(thing: object, name: str) -> int:
+    value = _part(thing, name)
+    return value if type(value) is int and 0 < value < 2**53 else 0
