@@ -257,12 +257,12 @@ class ModelError(OverwinterError):
 
     elsewhere: bool = False
     shorter: bool = False
+    billed: dict[str, Any] | None = None
 
     def __init__(self, message: str = "", *, model: str = "", status: int | None = None) -> None:
         super().__init__(message)
         self.model = model
         self.status = status
-        self.billed: dict[str, Any] | None = None
 
 
 class ModelUnavailable(ModelError, Retryable):

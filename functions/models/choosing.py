@@ -1,7 +1,8 @@
 """From what a user writes for ``model=`` to a model. Nothing heavy is imported before the first answer.
 
 ``"scripted:echo"`` is built in; ``"scripted:module.name"`` is a script (or a Scripted) in a module that can
-be imported; every other text is a litellm model such as ``"openai/gpt-5-mini"``.
+be imported; ``"openai-compatible:MODEL@URL"`` is a model of a server that speaks OpenAI's protocol; every other text
+is a litellm model such as ``"openai/gpt-5-mini"``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...state.errors import InvalidInput
+from . import direct
 from .litellm import LiteLLM
 from .port import Answer, Model, Request
 from .scripted import Scripted, echo
@@ -26,6 +28,8 @@ def choose(model: str | Model) -> Model:
         return model
     if not model.strip():
         raise InvalidInput('the model has no name; write one such as "openai/gpt-5-mini" or "scripted:echo"')
+    if model.startswith(direct.PREFIX):
+        return direct.named(model)
     if not model.startswith(PREFIX):
         return LiteLLM(_plausible(model))
     name = model.removeprefix(PREFIX)

@@ -8,9 +8,11 @@ output (xAI). The total tells, where it is given; and a part can't be larger tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, cast
 
 from .port import Usage
+from .prices import written
 
 
 def split(usage: object) -> Usage:
@@ -46,6 +48,15 @@ def split(usage: object) -> Usage:
         image_in=seen,
         image_out=drawn,
     )
+
+
+def cost_in(body: Mapping[str, Any]) -> str | None:
+    """Dollars, where the server tells them (OpenRouter does); else None."""
+    usage = body.get("usage")
+    cost: Any = cast("Mapping[str, Any]", usage).get("cost") if isinstance(usage, Mapping) else None
+    if isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 <= cost < 10**12:
+        return None
+    return written(Decimal(str(cost)))
 
 
 def _first(*places: tuple[object, str]) -> int:

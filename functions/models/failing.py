@@ -25,6 +25,7 @@ from ...state.errors import (
     Unreadable,
 )
 from ...state.quantities import asked
+from .counting import cost_in, split
 from .port import Answer
 
 __all__ = ["ModelUnavailable", "Unreadable"]  # where journals of older releases say that these lie
@@ -145,6 +146,8 @@ def made(kind: type[ModelError], model: str, told: Told) -> ModelError:
     """An error of that class, which says who it is about and what to do."""
     advice = _ADVICE.get(kind, "")
     error = kind(f"{model}: {told.text}{f'. {advice}' if advice else ''}", model=model, status=told.status)
+    if (billed := _billed(told.body)) is not None:
+        error.billed = billed
     if isinstance(error, ModelUnavailable):
         error.retry_after = told.wait if told.wait is not None else _delay(told.body)
     return error
@@ -212,6 +215,15 @@ def _kind(told: Told) -> type[ModelError]:
     plain = {401: KeyRefused, 402: QuotaUsedUp, 413: ContextTooLong}.get(status)
     usual = {403: KeyRefused, 404: UnknownModel}.get(status)
     return plain or by_code or by_text or usual or RequestRefused
+
+
+def _billed(body: object) -> dict[str, Any] | None:
+    """What the provider counted all the same."""
+    if not isinstance(body, dict):
+        return None
+    whole = cast("dict[str, Any]", body)
+    used = split(whole.get("usage"))
+    return {"usage": used.record(), "cost": cost_in(whole)} if used.total else None
 
 
 def _codes(body: object) -> set[str]:

@@ -19,10 +19,11 @@ from typing import Any
 from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, Unreadable
 from . import opaque
 from .catalogue import doubtful, unknown
+from .chat import described, finished
 from .counting import split
 from .failing import said
 from .mapped import translated, written
-from .port import Answer, Request, ToolCall, ToolSchema
+from .port import Answer, Request, ToolCall
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
 
@@ -30,11 +31,6 @@ _ELSEWHERE = frozenset({"api_key", "api_base", "base_url", "extra_headers", "hea
 """Settings with which no key needs to be in the environment."""
 _PLACE = frozenset({"api_base", "base_url"})
 """Settings that name a server of one's own. It needs no key, but its client does, and takes a lack for an outage."""
-_FINISH = {"stop": "stop", "tool_calls": "tool_calls", "function_call": "tool_calls", "length": "length",
-           "max_tokens": "length", "content_filter": "content_filter", "pause_turn": "pause"}  # fmt: skip
-
-
-_THINKING = frozenset({"thinking", "reasoning_effort"})
 _INSTALL = "pip install 'overwinter[llm]'"
 
 log = logging.getLogger("overwinter")
@@ -95,27 +91,19 @@ class LiteLLM:
         arguments: dict[str, Any] = {
             "model": self.name,
             "messages": [opaque.shown(message, self.name) for message in request.messages],
-            **_settings(request, self.name),
+            **opaque.settings_for(request, self.name),
             **self._no_key(request.settings),
             "num_retries": 0,
             "max_retries": 0,
         }
         if request.tools:
             arguments |= _quirks()
-            arguments["tools"] = [_tool(tool) for tool in request.tools]
+            arguments["tools"] = [described(tool) for tool in request.tools]
         if request.output is not None and self._library.supports_response_schema(model=self.name):
             name, schema = request.output
-            described = {"name": name, "schema": schema, "strict": False}
-            arguments["response_format"] = {"type": "json_schema", "json_schema": described}
+            form = {"name": name, "schema": schema, "strict": False}
+            arguments["response_format"] = {"type": "json_schema", "json_schema": form}
         return arguments
-
-
-def _settings(request: Request, model: str) -> dict[str, Any]:
-    """The settings for this request. A model that goes on where another has called tools has not thought before those
-    calls, and a provider that signs thinking refuses a request to think between a call and its result."""
-    last = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
-    taken_over = last is not None and bool(last.tool_calls) and last.model not in ("", model)
-    return {name: value for name, value in request.settings.items() if not (taken_over and name in _THINKING)}
 
 
 def _load() -> Any:
@@ -156,11 +144,6 @@ def _openai_error(library: Any) -> type[Exception]:
     return error
 
 
-def _tool(tool: ToolSchema) -> dict[str, Any]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
-    return {"type": "function", "function": function}
-
-
 def _answer(response: Any, asked: str) -> Answer:
     """What litellm answered, read without trust: an answer without choices is an empty one."""
     counted = split(getattr(response, "usage", None))
@@ -183,7 +166,7 @@ def _answer(response: Any, asked: str) -> Answer:
 
 def _finish(finish: object, stopped: object) -> str:
     """Why it ended. litellm calls a pause that the provider makes a cut, and keeps the provider's word beside it."""
-    return _FINISH.get("pause_turn" if stopped == "pause_turn" else str(finish), "stop")
+    return finished("pause_turn" if stopped == "pause_turn" else finish)
 
 
 def _call(call: Any) -> ToolCall:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ...orchestrator.agent.conversation import Opaque
 from ...state.codec import plain
-from .port import Message, ToolCall
+from .port import Message, Request, ToolCall
 
 _REASONING = ("thinking_blocks", "reasoning_items")
 _TAKEN_BACK = (
@@ -28,6 +28,7 @@ _TAKEN_BACK = (
 it stopped …) are for people, and strict providers refuse what they don't know."""
 _BESIDE = "reasoning_details"
 """A field of the message itself, which litellm gives among the specific ones and hands on where it finds it."""
+_THINKING = frozenset({"thinking", "reasoning_effort"})
 _SIGNED = 16
 """Characters from which on a text at the end of an id is no part of it."""
 
@@ -87,6 +88,14 @@ def shown(message: Message, model: str) -> dict[str, Any]:
     if message.tool_call_id:
         told["tool_call_id"] = message.tool_call_id
     return told | (plain(message.opaque) if own and message.opaque else {})
+
+
+def settings_for(request: Request, model: str) -> dict[str, Any]:
+    """The settings for this request. A model that goes on where another has called tools has not thought before those
+    calls, and a provider that signs thinking refuses a request to think between a call and its result."""
+    last = next((message for message in reversed(request.messages) if message.role == "assistant"), None)
+    taken_over = last is not None and bool(last.tool_calls) and last.model not in ("", model)
+    return {name: value for name, value in request.settings.items() if not (taken_over and name in _THINKING)}
 
 
 def _without(value: Any, told: list[Any]) -> Any:

@@ -34,8 +34,9 @@ class Billed:
 
 def billed(entry: Fact) -> dict[str, Any] | None:
     """The sum that a fact brings; None when nothing was billed for nothing."""
-    told: Any = entry.get("value")
-    if "error" in entry:
-        told = entry["error"].get("data") if isinstance(entry["error"], dict) else None
-    found: Any = cast("dict[str, Any]", told).get("billed") if isinstance(told, dict) else None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+    told = _fields(entry.get("error")).get("data") if "error" in entry else entry.get("value")
+    return _fields(_fields(told).get("billed")) or None
+
+
+def _fields(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

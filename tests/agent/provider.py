@@ -23,6 +23,9 @@ class Provider(ThreadingHTTPServer):
         self.answer: Answer = (200, {}, {})
         self.judge: Callable[[Asked], Answer] | None = None
         self.asked: list[Asked] = []
+        self.paths: list[str] = []
+        self.headers: list[dict[str, str]] = []
+        self.peers: list[object] = []  # who asked, a connection each
 
     @property
     def url(self) -> str:
@@ -39,10 +42,15 @@ class Provider(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_POST(self) -> None:
         provider = self.server
         assert isinstance(provider, Provider)
         provider.asked.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+        provider.paths.append(self.path)
+        provider.headers.append({name.lower(): value for name, value in self.headers.items()})
+        provider.peers.append(self.client_address)
         status, headers, body = provider.judge(provider.asked[-1]) if provider.judge else provider.answer
         text = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         self.send_response(status)
