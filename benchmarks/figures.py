@@ -69,6 +69,8 @@ BARS = {
     "w5.run.ms": Bar(ratio=1.4),
     "w5.function.ms": Bar(ratio=1.6),
     "w5.rss_mb": Bar(most=70),
+    "model.direct.coldstart_ms": Bar(ratio=2.2),
+    "model.litellm.coldstart_ms": Bar(),
     "w6.sqlite.recover_s": Bar(most=0.6),
     "w6.sqlite.lost": Bar(most=0),
     "w6.sqlite.repeated": Bar(most=100),

@@ -41,6 +41,7 @@ WORKLOADS = {
     "w3": Workload("w3_length.py", "W3 length", BOTH),
     "w4": Workload("w4_sessions.py", "W4 sessions", BOTH),
     "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
+    "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
     "w8": Workload("w8_backlog.py", "W8 backlog", BOTH),

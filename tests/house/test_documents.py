@@ -236,6 +236,8 @@ def overheard(ollama: Provider, asked: Asked) -> Served:
     said = asked["messages"][-1]
     if said["role"] == "tool":
         ollama.says(content=f"Take one. {said['content']}")
+    elif not asked.get("tools"):
+        ollama.says(content="Hello.")
     else:
         (offered,) = asked["tools"]
         call = {"name": offered["function"]["name"], "arguments": '{"city": "Oslo"}'}
