@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from overwinter.benchmarks.measure import Run, end, interleave, main, median, program, read_line
@@ -71,7 +72,7 @@ def measure(run: Run) -> None:
             start("model_asked.py", *asked)
             run.progress(f"{rounds} rounds of {id}")
             floors, products = interleave(
-                rounds, lambda: start("model_httpx.py"), lambda asked=asked: start("model_asked.py", *asked)
+                rounds, partial(start, "model_httpx.py"), partial(start, "model_asked.py", *asked)
             )
             run.report(f"model.{id}.coldstart_ms", median(products), "ms", median(floors))
 

@@ -13,6 +13,8 @@ from ...state.errors import OverwinterError
 from .attributes import attempted
 
 _STATUSES = ("status", "status_code", "http_status", "code")
+_UNPARSED = "HttpProcessingError"
+"""The root of what aiohttp says of an answer that is no HTTP. It calls that 400; nobody has refused anything."""
 _PASSING = frozenset({408, 425, 429})
 """Refusals that pass by themselves: too slow, too early, too often."""
 _THROTTLED = frozenset(
@@ -39,6 +41,8 @@ _THROTTLED = frozenset(
 
 def status_of(error: BaseException) -> int | None:
     """The HTTP status of the answer that ``error`` is about; None when it is about none."""
+    if any(_UNPARSED in (kind.__name__ for kind in type(one).__mro__) for one in (error, error.__cause__)):
+        return None
     response: Any = getattr(error, "response", None)
     if (told := _mapping(response)) is not None:
         return _whole(_answered(told).get("HTTPStatusCode"))

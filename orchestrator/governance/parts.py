@@ -7,6 +7,7 @@ the adapter that knows the provider takes them apart, and from there on a token 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import add, sub
 from typing import Any, NamedTuple, cast
 
 
@@ -29,18 +30,24 @@ class Tokens(NamedTuple):
         return sum(self)
 
     def plus(self, other: Tokens) -> Tokens:
-        return Tokens(*map(int.__add__, self, other))
+        if self[2:] == other[2:] == _NOTHING:  # most have no other parts, and this is done at each commit
+            return Tokens(self[0] + other[0], self[1] + other[1])
+        return Tokens(*map(add, self, other))
 
     def minus(self, other: Tokens) -> Tokens:
-        return Tokens(*map(int.__sub__, self, other))
+        return Tokens(*map(sub, self, other))
 
     def record(self) -> dict[str, int]:
         """By part. What is zero is left out, but for input and output."""
-        return {name: count for name, count in zip(self._fields, self, strict=True) if count or name in _ALWAYS}
+        record = {"input": self[0], "output": self[1]}
+        if self[2:] != _NOTHING:
+            record.update([(part, count) for part, count in zip(_OTHERS, self[2:], strict=True) if count])
+        return record
 
 
-_ALWAYS = ("input", "output")
 PARTS = Tokens._fields
+_OTHERS = PARTS[2:]
+_NOTHING = (0,) * len(_OTHERS)
 _NONE = Tokens()
 
 

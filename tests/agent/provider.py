@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -72,3 +73,33 @@ def serving() -> Generator[Provider]:
     finally:
         provider.shutdown()
         provider.server_close()
+
+
+@contextmanager
+def breaking(*sent: bytes, hold: bool = False) -> Generator[str]:
+    """A server that answers each connection with those bytes and closes it, or holds it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        held: list[socket.socket] = []
+
+        def serve() -> None:
+            for data in sent:
+                try:
+                    connection = listening.accept()[0]
+                    connection.recv(65536)
+                    connection.sendall(data)
+                except OSError:
+                    return
+                held.append(connection)
+                if not hold:
+                    connection.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        for connection in held:
+            connection.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n"
+BROKEN = (b"", b"HTTP/1.1 200", HEAD, HEAD + b'\r\n{"choices": [', b"SSH-2.0-OpenSSH_9.6\r\n")
+"""How far an answer gets before its connection dies."""

@@ -6,21 +6,22 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overwinter import Agent, Limits, Retry, Runtime
 from overwinter.functions.agents.agent import MODEL_RETRY
 from overwinter.functions.invocation.loading import reachable
 from overwinter.functions.invocation.looking import look
 from overwinter.functions.model import KeyRefused, ModelError, ModelUnavailable, Prices, RateLimited, Unreadable
+from overwinter.functions.models.chat import Unfit, answer
 from overwinter.functions.models.choosing import choose
 from overwinter.functions.models.direct import Direct, endpoint
 from overwinter.functions.models.port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema, Usage
@@ -31,7 +32,7 @@ from overwinter.state.errors import InvalidInput
 from .answers import SAID, call, chat, counted
 from .bodies import CASES, REFUSALS, google
 from .driver import Driver, run
-from .provider import Asked, Provider, serving
+from .provider import BROKEN, Asked, Provider, breaking, serving
 from .test_model_errors import means
 from .test_reasoning import DETAILS, SIGNATURE, lookup
 from .test_unreadable import UNFIT, WROTE
@@ -84,8 +85,8 @@ def test_a_conversation_goes_out_in_the_protocols_form(provider: Provider) -> No
         Message("tool", "found ✓", tool_call_id="c1"),
     )
     settings = {"temperature": 0.5, "seed": None, "num_retries": 3, "timeout": "5s", "extra_body": {"top_k": 4}}
-    answer = ask(provider, messages=messages, tools=(SCHEMA,), output=OUTPUT, settings=settings)
-    assert answer == Answer("hello", (), Usage(100, 20), None, "openai-compatible/llama3.2")
+    found = ask(provider, messages=messages, tools=(SCHEMA,), output=OUTPUT, settings=settings)
+    assert found == Answer("hello", (), Usage(100, 20), None, "openai-compatible/llama3.2")
     (asked,) = provider.asked
     assert asked == {
         "model": "llama3.2",
@@ -288,35 +289,7 @@ def test_the_key_stands_in_no_error(provider: Provider, monkeypatch: pytest.Monk
     assert "tulips-and-roses" not in dumps(encode(failed(provider)))
 
 
-@contextmanager
-def breaking(*sent: bytes, hold: bool = False) -> Generator[str]:
-    """A server that answers each connection with those bytes and closes it, or holds it."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        held: list[socket.socket] = []
-
-        def answer() -> None:
-            for data in sent:
-                try:
-                    connection = listening.accept()[0]
-                    connection.recv(65536)
-                    connection.sendall(data)
-                except OSError:
-                    return
-                held.append(connection)
-                if not hold:
-                    connection.close()
-
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        for connection in held:
-            connection.close()
-
-
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n"
-
-
-@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200", HEAD, HEAD + b'\r\n{"choices": [', b"SSH-2.0-OpenSSH_9.6\r\n"])
+@pytest.mark.parametrize("sent", BROKEN)
 def test_a_connection_that_dies_in_the_middle_may_be_tried_again(sent: bytes) -> None:
     with breaking(sent) as url, pytest.raises(ModelUnavailable) as caught:
         asyncio.run(Direct("m", url).complete(Request("m", (Message("user", "?"),))))
@@ -440,3 +413,32 @@ def test_nothing_heavy_is_imported(provider: Provider) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, provider.url], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "hello []" and done.stderr == ""
+
+
+WORDS = st.sampled_from(
+    ["choices", "message", "tool_calls", "function", "name", "arguments", "id", "content", "usage", "error", "text"]
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=30,
+)
+
+
+@given(JSON)
+def test_whatever_a_server_says_is_an_answer_or_unfit(body: object) -> None:
+    try:
+        found = answer(body, "m")
+    except Unfit:
+        return
+    record = found.record("m")
+    assert loads(dumps(record)) == record and all(count >= 0 for count in found.usage)
+
+
+@given(JSON)
+def test_whatever_stands_in_a_message_is_read_or_unfit(message: object) -> None:
+    try:
+        answer({"choices": [{"message": message}]}, "m")
+    except Unfit:
+        return
+    assert isinstance(message, dict)

@@ -32,7 +32,7 @@ from overwinter.state.codec import dumps, loads
 from overwinter.state.errors import InvalidInput
 
 from .bodies import CASES, REFUSALS, ROUTES, Refusal
-from .provider import Provider, serving
+from .provider import BROKEN, Provider, breaking, serving
 
 pytestmark = [pytest.mark.filterwarnings("ignore")]  # litellm and what it imports warn about themselves
 
@@ -55,6 +55,16 @@ def raised(provider: Provider, name: str, refusal: Refusal) -> ModelError:
     assert len(provider.asked) == 1
     assert caught.value.model == model
     return caught.value
+
+
+@pytest.mark.parametrize("sent", BROKEN)
+@pytest.mark.parametrize("name", ["openai", "anthropic", "gemini"])
+def test_a_connection_that_dies_in_the_middle_may_be_tried_again(name: str, sent: bytes) -> None:
+    model, path = ROUTES[name]
+    with breaking(sent, sent) as url, pytest.raises(ModelUnavailable) as caught:
+        settings = {"api_base": url + path, "api_key": "k", "timeout": 5}
+        asyncio.run(LiteLLM(model).complete(Request(model, (Message("user", "hi"),), settings=settings)))
+    assert type(caught.value) is ModelUnavailable
 
 
 def means(error: ModelError, refusal: Refusal) -> None:

@@ -24,6 +24,7 @@ import requests
 from overwinter.orchestrator.errors.statuses import ClientRefused, status_of
 from overwinter.orchestrator.usercode.resilience import Retry, retry_after
 from overwinter.state.errors import Retryable
+from overwinter.tests.agent.provider import breaking
 from overwinter.tests.engine.bench import Bench, at_bench
 from overwinter.tests.engine.chain import Call, Chain
 from overwinter.tests.engine.test_retries import Flaky, policy
@@ -118,6 +119,15 @@ def test_a_refusal_is_final_and_what_passes_is_not(client: Callable[[str], objec
         assert status_of(error) == status and Retry().again(error), error
         assert retry_after(error) == 7
         assert Retry(most="3s").pause(1, error, random.Random()) == 3
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_what_is_no_http_is_no_refusal(client: Callable[[str], object]) -> None:
+    """aiohttp itself calls it a 400."""
+    for sent in (b"SSH-2.0-OpenSSH_9.6\r\n", b""):
+        with breaking(*[sent] * 4) as url:
+            error = raised(client, url)
+        assert status_of(error) is None and Retry().again(error), error
 
 
 def test_a_throttled_call_of_aws_is_tried_again_though_it_says_400(url: str) -> None:
