@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio  # noqa: F401  # what every model call needs
+import asyncio
 import sys
 
-import httpx  # noqa: F401  # and what an HTTP client is
+import httpx
 
-print("done", flush=True)
+print("done" if asyncio.run and httpx.AsyncClient else "", flush=True)  # what every model call needs is loaded
 sys.stdin.read()
