@@ -7,5 +7,6 @@ import sys
 
 import httpx
 
-print("done" if asyncio.run and httpx.AsyncClient else "", flush=True)  # what every model call needs is loaded
+loaded = [module.__name__ for module in (asyncio, httpx)]  # what every model call needs
+print("done" if len(loaded) == 2 else "", flush=True)
 sys.stdin.read()
