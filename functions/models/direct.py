@@ -23,7 +23,7 @@ from ...state.errors import InvalidInput, KeyRefused, ModelError, ModelUnavailab
 from ...state.quantities import positive
 from .chat import Unfit, answer, question
 from .connections import CONNECT, Connections, library
-from .failing import Told, errors_in, failure, made, malformed, said, sentence
+from .failing import Told, errors_in, failure, made, malformed, said, sentence, text_of
 from .port import Answer, Request
 
 if TYPE_CHECKING:  # it takes a tenth of a second
@@ -130,7 +130,7 @@ class Direct:
             raise self._gone(f"no answer within {within:g} s") from None
         except (httpx.TransportError, httpx.TooManyRedirects) as error:
             log.debug("the model %s failed", self.name, exc_info=error)
-            raise self._gone(said(str(error), type(error).__name__)) from None
+            raise self._gone(text_of(error)) from None
         except httpx.DecodingError as error:
             told = Told(said(str(error), "a broken encoding"))
             raise made(Unreadable, self.name, told) from None

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.errors.attributes import cut
+from ...orchestrator.errors.groups import lone
 from ...state.errors import (
     ContentRefused,
     ContextTooLong,
@@ -171,6 +172,12 @@ def said(text: str, otherwise: str = "") -> str:
     clutter = _CLUTTER.search(text)
     text = " ".join(_PATH.sub("…", text[: clutter.start()] if clutter else text).split())
     return (text[:_TOLD] + "…" if len(text) > _TOLD else text).rstrip(" .:-") or otherwise
+
+
+def text_of(error: BaseException) -> str:
+    """What an error of a client says; of a group of one, what its member does."""
+    one = lone(error)
+    return said(str(one), type(one).__name__)
 
 
 def sentence(body: object) -> str:

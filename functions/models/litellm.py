@@ -21,7 +21,7 @@ from . import opaque
 from .catalogue import doubtful, unknown
 from .chat import described, finished
 from .counting import split
-from .failing import said
+from .failing import text_of
 from .mapped import translated, written
 from .port import Answer, Request, ToolCall
 
@@ -55,7 +55,7 @@ class LiteLLM:
         try:
             response = await library.acompletion(**self._arguments(request))
         except library.exceptions.BudgetExceededError as error:
-            raise QuotaUsedUp(f"{self.name}: {said(str(error))}", model=self.name) from None
+            raise QuotaUsedUp(f"{self.name}: {text_of(error)}", model=self.name) from None
         except _openai_error(library) as error:
             log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
             if (answer := written(self.name, error)) is not None:

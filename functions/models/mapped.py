@@ -26,7 +26,7 @@ from ...state.errors import (
     UnknownModel,
     Unreadable,
 )
-from .failing import Told, failure, made, malformed, said
+from .failing import Told, failure, made, malformed, text_of
 from .port import Answer
 
 _UNFIT = (LookupError, TypeError, AttributeError, ValueError)
@@ -51,7 +51,7 @@ def translated(model: str, error: Exception) -> ModelError:
     answered = next(filter(None, (status_of(cause) for cause in _chain(error))), None)
     own = getattr(error, "status_code", None)
     status = answered if answered is not None and answered >= 400 else own if isinstance(own, int) else None
-    told = Told(said(str(error), type(error).__name__), status, _body(error), _wait(error))
+    told = Told(text_of(error), status, _body(error), _wait(error))
     unread = _unread(error)
     if unread is not None:
         return made(unread, model, told)

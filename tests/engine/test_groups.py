@@ -17,7 +17,7 @@ from overwinter import Agent, Context, Runtime, workflow
 from overwinter.cli.main import cli
 from overwinter.cli.view.lines import complaint, places
 from overwinter.functions.messages.problem import Raised, problem, status_of
-from overwinter.functions.models.failing import said as said_by_a_provider
+from overwinter.functions.models.failing import text_of
 from overwinter.functions.models.scripted import Scripted, call
 from overwinter.orchestrator.agent import observations
 from overwinter.orchestrator.errors import failures, groups
@@ -50,7 +50,7 @@ def test_every_text_of_an_error(error: Exception, said: str) -> None:
     fact = {"type": "tool", "error": record}
     assert groups.said(error) == groups.said_in(record) == complaint(record) == said
     assert observations.outcome(fact) == f"Error: {said}"
-    assert said.partition(": ")[2] in said_by_a_provider(ONE) or error is TWO
+    assert said.partition(": ")[2] in text_of(ONE) or error is TWO
     for answer in (problem(error), problem(Raised(error))):
         assert said in json.loads(answer.body)["detail"] or said.partition(": ")[2] == json.loads(answer.body)["detail"]
 
