@@ -14,15 +14,18 @@ from ..state.errors import (
     UnknownModel,
     Unreadable,
 )
-from .models.port import Answer, Message, Model, Request, ToolCall, ToolSchema, Usage
+from .models.port import Answer, Delta, Emit, Message, Model, Request, Streaming, ToolCall, ToolSchema, Usage
 from .models.prices import Prices
 from .models.routing import Route
-from .models.scripted import Scripted, call
+from .models.scripted import Breaks, Scripted, call
 
 __all__ = [
     "Answer",
+    "Breaks",
     "ContentRefused",
     "ContextTooLong",
+    "Delta",
+    "Emit",
     "KeyRefused",
     "Message",
     "Model",
@@ -36,6 +39,7 @@ __all__ = [
     "RequestRefused",
     "Route",
     "Scripted",
+    "Streaming",
     "ToolCall",
     "ToolSchema",
     "UnknownModel",

@@ -65,7 +65,7 @@ def question(request: Request, wire: str, model: str) -> dict[str, Any]:
 
 def answer(body: object, model: str) -> Answer:
     """The answer in ``body``; without choices it is an empty one. Raises Unfit."""
-    whole = _object(body, "the answer")
+    whole = fields_of(body, "the answer")
     usage = split(whole.get("usage"))
     found = Answer(model=model, usage=usage, cost=cost_in(whole) if usage.total else None)
     choices = whole.get("choices")
@@ -73,24 +73,24 @@ def answer(body: object, model: str) -> Answer:
         raise Unfit("it has no choices")
     if not choices:
         return found
-    choice = _object(cast("list[object]", choices)[0], "a choice")
-    message = _object(choice.get("message"), "the message of a choice")
+    choice = fields_of(cast("list[object]", choices)[0], "a choice")
+    message = fields_of(choice.get("message"), "the message of a choice")
     given = message.get("tool_calls")
     if given is not None and not isinstance(given, list):
         raise Unfit("tool_calls is no list")
     calls = tuple(_call(item) for item in cast("list[object]", given or []))
     return found._replace(
-        text=_text(message.get("content")),
+        text=words(message.get("content")),
         tool_calls=calls,
         finish=finished(choice.get("finish_reason")),
-        refusal=_text(message.get("refusal")),
+        refusal=words(message.get("refusal")),
         opaque=_opaque(message),
     )
 
 
 def _call(item: object) -> ToolCall:
-    call = _object(item, "a tool call")
-    function = _object(call.get("function"), "the function of a tool call")
+    call = fields_of(item, "a tool call")
+    function = fields_of(call.get("function"), "the function of a tool call")
     name, arguments, id = function.get("name"), function.get("arguments"), call.get("id")
     if not isinstance(name, str):
         raise Unfit("a tool call has no name")
@@ -109,7 +109,7 @@ def _opaque(message: Mapping[str, Any]) -> Opaque | None:
     return kept or None
 
 
-def _text(value: object) -> str:
+def words(value: object) -> str:
     """A text, or the texts among the parts that some servers give in its place."""
     if isinstance(value, list):
         parts = [cast("dict[str, Any]", part) for part in cast("Sequence[object]", value) if isinstance(part, dict)]
@@ -119,7 +119,8 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _object(value: object, what: str) -> Mapping[str, Any]:
+def fields_of(value: object, what: str) -> Mapping[str, Any]:
+    """The fields of ``value``, a JSON object. Raises Unfit, which says ``what`` is none."""
     if not isinstance(value, dict):
         raise Unfit(f"{what} is no JSON object")
     return cast("dict[str, Any]", value)

@@ -14,7 +14,7 @@ from typing import Any
 from ...state.errors import InvalidInput
 from . import direct
 from .litellm import LiteLLM
-from .port import Answer, Model, Request
+from .port import Answer, Emit, Model, Request
 from .scripted import Scripted, echo
 
 PREFIX = "scripted:"
@@ -52,13 +52,14 @@ class Found:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._model: Model | None = None
+        self._model: Scripted | None = None
         self.name = f"scripted/{path}"
 
     async def complete(self, request: Request) -> Answer:
-        if self._model is None:
-            self._model = self._find()
-        return await self._model.complete(request)
+        return await self._found().complete(request)
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        return await self._found().stream(request, emit)
 
     def wrong(self, settings: Mapping[str, Any]) -> str:
         """Why it can't answer; "" when it can."""
@@ -68,7 +69,12 @@ class Found:
             return str(error)
         return ""
 
-    def _find(self) -> Model:
+    def _found(self) -> Scripted:
+        if self._model is None:
+            self._model = self._find()
+        return self._model
+
+    def _find(self) -> Scripted:
         module, _, name = self._path.rpartition(".")
         try:
             found: Any = getattr(importlib.import_module(module), name)

@@ -18,7 +18,7 @@ from .prices import written
 def split(usage: object) -> Usage:
     """The parts of a ``usage`` object, read without trust: a mapping or an object with attributes."""
     read, wrote = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
-    inside, outside = _part(usage, "prompt_tokens_details"), _part(usage, "completion_tokens_details")
+    inside, outside = part(usage, "prompt_tokens_details"), part(usage, "completion_tokens_details")
     cached = _first((inside, "cached_tokens"), (usage, "cache_read_input_tokens"), (usage, "prompt_cache_hit_tokens"))
     stored = _first(
         (inside, "cache_write_tokens"), (inside, "cache_creation_tokens"), (usage, "cache_creation_input_tokens")
@@ -29,7 +29,7 @@ def split(usage: object) -> Usage:
         read += cached + stored
     if thought > wrote or (total and total == read + wrote + thought and total > read + wrote):
         wrote += thought
-    text, cache = read - cached - stored, _part(inside, "cached_tokens_details")
+    text, cache = read - cached - stored, part(inside, "cached_tokens_details")
     heard, seen = (
         max(0, _count(inside, f"{kind}_tokens") - _count(cache, f"{kind}_tokens")) for kind in ("audio", "image")
     )
@@ -64,12 +64,13 @@ def _first(*places: tuple[object, str]) -> int:
     return next(filter(None, (_count(thing, name) for thing, name in places)), 0)
 
 
-def _part(thing: object, name: str) -> object:
+def part(thing: object, name: str) -> object:
+    """The field ``name`` of a mapping or of an object; None when there is none."""
     if isinstance(thing, Mapping):
         return cast("Mapping[str, Any]", thing).get(name)
     return getattr(thing, name, None)
 
 
 def _count(thing: object, name: str) -> int:
-    value = _part(thing, name)
+    value = part(thing, name)
     return value if type(value) is int and 0 < value < 2**53 else 0

@@ -1,18 +1,23 @@
 """Models of any server that speaks OpenAI's chat protocol (vLLM, Ollama, llama.cpp, LM Studio, most gateways) on httpx
 alone: ``openai-compatible:MODEL@URL``. Nothing takes long to import, and no list of models or prices is asked.
 
-One call is one attempt. The key comes from the settings (``api_key``; ``os.environ/NAME`` names a variable) or from
+One call is one attempt. A server that refuses to stream, or to count while it streams, is asked once more without, and
+from then on only so; a setting ``stream`` of False never asks it to.
+
+The key comes from the settings (``api_key``; ``os.environ/NAME`` names a variable) or from
 OPENAI_COMPATIBLE_API_KEY; a server of one's own needs none. Without a URL in the name it comes from the settings
 (``api_base``) or from OPENAI_COMPATIBLE_API_BASE. Without ``prices`` of the agent, an answer is unpriced.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -23,8 +28,11 @@ from ...state.errors import InvalidInput, KeyRefused, ModelError, ModelUnavailab
 from ...state.quantities import positive
 from .chat import Unfit, answer, question
 from .connections import CONNECT, Connections, library
-from .failing import Told, errors_in, failure, made, malformed, said, sentence, text_of
-from .port import Answer, Request
+from .counting import split
+from .failing import Told, errors_in, failure, made, malformed, said, sentence, status_in, text_of
+from .heard import Heard
+from .port import Answer, Emit, Request
+from .unstreamed import STREAMED, Without, refused, told, unwanted
 
 if TYPE_CHECKING:  # it takes a tenth of a second
     import httpx
@@ -35,6 +43,11 @@ _NAMED = "os.environ/"
 _TIMEOUT = 600.0
 """Seconds for an answer, where neither the settings nor the agent say less."""
 _PATH = "/chat/completions"
+_MOST = 64 * 1024 * 1024
+"""Bytes of an answer."""
+_ENDLESS = f"the answer is longer than {_MOST:,} bytes"
+_LINGER = 0.1
+"""Seconds for the end of a stream behind its last event. A connection that has ended in order serves again."""
 
 log = logging.getLogger("overwinter")
 
@@ -48,6 +61,7 @@ class Direct:
         self._wire = wire
         self._url = url
         self._connections: dict[bool, Connections] = {}
+        self._without: dict[str, Without] = {}  # what a server refuses of a streamed request
         if url:
             endpoint(url)
 
@@ -56,8 +70,29 @@ class Direct:
 
     async def complete(self, request: Request) -> Answer:
         url, headers, body = self._prepared(request)
-        response = await self._posted(url, headers, body, _within(request.settings))
-        return self._read(response)
+        async with self._posted(url, headers, body, _within(request.settings)) as response:
+            text = await self._text(response)
+        return self._read(response, text)
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        """See the port. What a server refuses of a streamed request is left out from then on."""
+        url, headers, body = self._prepared(request)
+        if unwanted(request.settings):
+            return told(await self.complete(request), emit)
+        without = self._without.get(url, frozenset())
+        while "stream" not in without:
+            asked = body | {name: value for name, value in STREAMED.items() if name not in without}
+            async with self._posted(url, headers, asked, _within(request.settings)) as response:
+                if 200 <= response.status_code < 300 and not _is_json(response):
+                    self._without[url] = without
+                    return await self._heard(response, emit)
+                text = await self._text(response)
+            if not (field := refused(response.status_code, _complaint(text), without)):
+                return told(self._read(response, text), emit)
+            without |= {field}
+        found = await self.complete(request)
+        self._without[url] = without
+        return told(found, emit)
 
     def absent(self) -> str:
         """Why it can't answer, without loading anything: it needs nothing that is not here."""
@@ -66,7 +101,7 @@ class Direct:
     def wrong(self, settings: Mapping[str, Any]) -> str:
         """Why it can't answer, as far as this machine can know: nobody is asked. "" when nothing is against it."""
         try:
-            self._prepared(Request(self.name, (), settings=settings))
+            self._written(self._prepared(Request(self.name, (), settings=settings))[2])
             _within(settings)
         except InvalidInput as error:
             return str(error)
@@ -83,18 +118,21 @@ class Direct:
 
     # -- out -----------------------------------------------------------------------------------------
 
-    def _prepared(self, request: Request) -> tuple[str, dict[str, str], bytes]:
+    def _prepared(self, request: Request) -> tuple[str, dict[str, str], dict[str, Any]]:
         """Where to, with which headers and what. Raises InvalidInput."""
         url, key = self._endpoint(request.settings), self._key(request.settings)
         headers = {"content-type": "application/json", "accept": "application/json"}
         if key:
             headers["authorization"] = f"Bearer {key}"
         headers |= _with_headers(request.settings)
+        return url, headers, question(request, self._wire, self.name)
+
+    def _written(self, body: dict[str, Any]) -> bytes:
         try:
-            body = dumps(question(request, self._wire, self.name))
+            written: str = dumps(body)
         except (InvalidInput, TypeError, ValueError) as error:
             raise InvalidInput(f"{self.name}: a setting has no JSON form ({error}); correct the settings") from None
-        return url, headers, body.encode(errors="replace")
+        return written.encode(errors="replace")
 
     def _endpoint(self, settings: Mapping[str, Any]) -> str:
         url = self._url or settings.get("api_base") or settings.get("base_url") or os.environ.get(BASE, "")
@@ -117,48 +155,106 @@ class Direct:
             raise KeyRefused(f"{self.name}: the key holds what no key can; copy it again", model=self.name)
         return key
 
-    async def _posted(self, url: str, headers: dict[str, str], body: bytes, within: float) -> httpx.Response:
-        """The server's answer, whatever it is. Raises ModelUnavailable when there is none."""
+    @asynccontextmanager
+    async def _posted(
+        self, url: str, headers: dict[str, str], body: dict[str, Any], within: float
+    ) -> AsyncGenerator[httpx.Response]:
+        """The server's answer, whatever it is, not yet read. Raises ModelUnavailable when there is none, and when it
+        breaks off while it is read."""
+        content = self._written(body)
         httpx = await library()
         encrypted = url.startswith("https:")
         connections = self._connections.setdefault(encrypted, Connections(encrypted=encrypted))
         client = await connections.client()
         timeout = httpx.Timeout(within, connect=min(CONNECT, within))
         try:
-            return await client.post(url, content=body, headers=headers, timeout=timeout)
+            async with client.stream("POST", url, content=content, headers=headers, timeout=timeout) as response:
+                yield response
         except httpx.TimeoutException:
             raise self._gone(f"no answer within {within:g} s") from None
         except (httpx.TransportError, httpx.TooManyRedirects) as error:
             log.debug("the model %s failed", self.name, exc_info=error)
             raise self._gone(text_of(error)) from None
         except httpx.DecodingError as error:
-            told = Told(said(str(error), "a broken encoding"))
-            raise made(Unreadable, self.name, told) from None
+            raise made(Unreadable, self.name, Told(said(str(error), "a broken encoding"))) from None
 
-    def _gone(self, why: str) -> ModelUnavailable:
-        return ModelUnavailable(f"{self.name}: {why}", model=self.name)
+    def _gone(self, why: str, counted: object = None) -> ModelError:
+        return made(ModelUnavailable, self.name, Told(why, body=counted))
 
     # -- in ------------------------------------------------------------------------------------------
 
-    def _read(self, response: httpx.Response) -> Answer:
-        body = _json(response.text)
-        status = response.status_code
-        if not 200 <= status < 300:
-            if status >= 400 and (written := malformed(body, self.name)) is not None:
-                return written
-            raise self._refused(status, response, body)
-        if (error := _error(_fields(body))) is not None:
-            raise self._refused(_status(error), response, body)
+    async def _text(self, response: httpx.Response) -> str:
+        """The whole answer. Raises Unreadable for one without an end."""
+        whole = bytearray()
+        async for data in response.aiter_bytes():
+            whole += data
+            if len(whole) > _MOST:
+                raise made(Unreadable, self.name, Told(_ENDLESS, response.status_code))
+        try:
+            return whole.decode(response.charset_encoding or "utf-8", errors="replace")
+        except LookupError:
+            return whole.decode(errors="replace")
+
+    async def _heard(self, response: httpx.Response, emit: Emit) -> Answer:
+        """The answer whose pieces are in ``response``."""
+        httpx = await library()
+        heard = Heard(emit)
+        size = 0
+        try:
+            async with aclosing(_bytes(response)) as chunks:
+                async for data in chunks:
+                    size += len(data)
+                    if size > _MOST:
+                        raise Unfit(_ENDLESS)
+                    heard.feed(data)
+                    if heard.over:
+                        await _rest(chunks, httpx.TransportError)
+                        break
+                else:
+                    heard.end()
+        except Unfit as error:
+            raise made(Unreadable, self.name, Told(str(error), body=heard.pieces.counted())) from None
+        except httpx.TransportError as error:
+            if not heard.pieces.whole:
+                raise self._gone(f"its answer broke off: {text_of(error)}", heard.pieces.counted()) from None
+        if plain := heard.plain():
+            return told(self._read(response, plain), emit)
+        return self._ended(response, heard)
+
+    def _ended(self, response: httpx.Response, heard: Heard) -> Answer:
+        pieces = heard.pieces
+        if heard.failure is not None:
+            if (found := malformed(heard.failure, self.name)) is not None:
+                return found._replace(usage=split(pieces.counted()["usage"]))
+            body = {**_fields(heard.failure), **pieces.counted()}
+            raise self._refused(status_in(_first(body)), response, body, "")
+        if not pieces.finish:
+            raise self._gone("its answer ended in the middle", pieces.counted())
+        body = pieces.body()
         try:
             return answer(body, self.name)
         except Unfit as error:
-            text = response.text.lstrip()
+            raise made(Unreadable, self.name, Told(str(error), response.status_code, body)) from None
+
+    def _read(self, response: httpx.Response, written: str) -> Answer:
+        body = _json(written)
+        status = response.status_code
+        if not 200 <= status < 300:
+            if status >= 400 and (found := malformed(body, self.name)) is not None:
+                return found
+            raise self._refused(status, response, body, written)
+        if (error := _error(_fields(body))) is not None:
+            raise self._refused(status_in(error), response, body, written)
+        try:
+            return answer(body, self.name)
+        except Unfit as error:
+            text = written.lstrip()
             kind = Unreadable if text[:1] in ("{", "[") else ModelUnavailable
             why = f"it is no JSON: {said(text[:200], 'nothing')}" if body is None else str(error)
             raise made(kind, self.name, Told(why, status, body)) from None
 
-    def _refused(self, status: int | None, response: httpx.Response, body: object) -> ModelError:
-        text = said(sentence(body) or response.text, response.reason_phrase)
+    def _refused(self, status: int | None, response: httpx.Response, body: object, written: str) -> ModelError:
+        text = said(sentence(body) or written, response.reason_phrase)
         shown = f"HTTP {status}: {text}" if status else text
         return failure(self.name, Told(shown, status, body, wait_of(response.headers)))
 
@@ -224,9 +320,36 @@ def _fields(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
-def _status(error: Mapping[str, Any]) -> int | None:
-    code = error.get("code")
-    return code if isinstance(code, int) and 400 <= code < 600 else None
+def _is_json(response: httpx.Response) -> bool:
+    """Whether all comes at once, though pieces were asked for."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.partition(";")[0].strip().lower().endswith("json")
+
+
+def _first(body: object) -> Mapping[str, Any]:
+    """The first error object of a body."""
+    return next(errors_in(body), _fields(None))
+
+
+def _complaint(text: str) -> str:
+    """What the JSON of an error says for people, and which field it names."""
+    body = _json(text)
+    return f"{sentence(body)} {_first(body).get('param') or ''}"
+
+
+async def _bytes(response: httpx.Response) -> AsyncGenerator[bytes]:
+    async for data in response.aiter_bytes():
+        yield data
+
+
+async def _rest(chunks: AsyncGenerator[bytes], broken: type[Exception]) -> None:
+    """Reads what is behind the end, so that the connection can serve again; not for long."""
+    try:
+        async with asyncio.timeout(_LINGER):
+            async for _ in chunks:
+                pass
+    except (TimeoutError, broken):
+        pass  # the connection is closed with the response
 
 
 def _near(host: str) -> bool:

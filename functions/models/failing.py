@@ -203,6 +203,20 @@ def errors_in(body: object) -> Iterator[Mapping[str, Any]]:
             yield whole
 
 
+def status_in(error: Mapping[str, Any]) -> int | None:
+    """The status of an error that came with a good one, or in the middle of an answer: what it says itself, or what its
+    words mean; None when they say nothing."""
+    for name in ("code", "status_code", "status", "http_code"):
+        code = error.get(name)
+        number = int(code) if isinstance(code, str) and code.isdecimal() and len(code) == 3 else code
+        if isinstance(number, int) and 400 <= number < 600:
+            return number
+    words = {word.lower() for word in _words(error, 0)}
+    if any("rate_limit" in word for word in words):
+        return 429
+    return 400 if words & _CODES.keys() else None
+
+
 def _kind(told: Told) -> type[ModelError]:
     status = told.status
     if status is None or status < 400:

@@ -13,17 +13,19 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, Unreadable
-from . import opaque
+from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, RequestRefused, Unreadable
+from . import chunks, opaque
 from .catalogue import doubtful, unknown
-from .chat import described, finished
-from .counting import split
-from .failing import text_of
+from .chat import Unfit, described, finished
+from .counting import part, split
+from .failing import Told, made, text_of
 from .mapped import translated, written
-from .port import Answer, Request, ToolCall
+from .pieces import Pieces
+from .port import Answer, Emit, Request, ToolCall
+from .unstreamed import STREAMED, Without, refused, told, unwanted
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
 
@@ -42,26 +44,40 @@ class LiteLLM:
     def __init__(self, name: str) -> None:
         self.name = name
         self._library: Any = None  # litellm has no useful types
+        self._without: dict[str, Without] = {}  # what a server refuses of a streamed request
 
     def __repr__(self) -> str:
         return f"LiteLLM({self.name!r})"
 
     async def complete(self, request: Request) -> Answer:
-        if self._library is None:
-            self._library = await asyncio.to_thread(_load)
-        library = self._library
-        if missing := _missing_key(library, self.name, request.settings):
-            raise KeyRefused(missing, model=self.name)
+        library = await self._ready(request)
         try:
             response = await library.acompletion(**self._arguments(request))
-        except library.exceptions.BudgetExceededError as error:
-            raise QuotaUsedUp(f"{self.name}: {text_of(error)}", model=self.name) from None
-        except _openai_error(library) as error:
-            log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
-            if (answer := written(self.name, error)) is not None:
-                return answer
-            raise translated(self.name, error) from None
+        except _errors(library) as error:
+            return self._failed(error)
         return _answer(response, self.name)
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        """See the port. What a server refuses of a streamed request is left out from then on."""
+        if unwanted(request.settings):
+            return told(await self.complete(request), emit)
+        place = str(request.settings.get("api_base") or request.settings.get("base_url") or "")
+        without = self._without.get(place, frozenset())
+        while "stream" not in without:
+            pieces = Pieces(emit)
+            try:
+                answer = await self._streamed(request, pieces, without)
+            except RequestRefused as error:
+                field = "" if pieces.said else refused(error.status, str(error), without)
+                if not field:
+                    raise
+                without |= {field}
+            else:
+                self._without[place] = without
+                return told(answer, emit) if answer.text and not pieces.said else answer
+        answer = await self.complete(request)
+        self._without[place] = without
+        return told(answer, emit)
 
     def absent(self) -> str:
         """Why it can't answer, without loading what it needs; "" when that is there."""
@@ -81,6 +97,48 @@ class LiteLLM:
         """Why its name may be mistaken, after ``wrong``; "" when litellm knows it, or nothing like it."""
         return doubtful(_load(), self.name, settings)
 
+    async def _ready(self, request: Request) -> Any:
+        """litellm, when there is a key for what is asked."""
+        if self._library is None:
+            self._library = await asyncio.to_thread(_load)
+        if missing := _missing_key(self._library, self.name, request.settings):
+            raise KeyRefused(missing, model=self.name)
+        return self._library
+
+    async def _streamed(self, request: Request, pieces: Pieces, without: Without) -> Answer:
+        library = await self._ready(request)
+        asked = {name: value for name, value in STREAMED.items() if name not in without}
+        stream: Any = None
+        cost: object = None
+        try:
+            stream = await library.acompletion(**self._arguments(request), **asked)
+            if not hasattr(stream, "__aiter__"):  # some providers answer at once all the same
+                return _answer(stream, self.name)
+            async for chunk in chunks.tapped(stream, pieces):
+                pieces.add(chunks.piece(chunk))
+                cost = chunks.price(chunk) if cost is None else cost
+        except _errors(library) as error:
+            return self._failed(error, _counted(pieces, stream))
+        except Unfit as error:
+            raise made(Unreadable, self.name, Told(str(error), body=_counted(pieces, stream))) from None
+        finally:
+            if (close := getattr(stream, "aclose", None)) is not None:
+                await close()
+        if chunks.unfinished(stream) or not pieces.finish:
+            raise made(
+                ModelUnavailable, self.name, Told("its answer ended in the middle", body=_counted(pieces, stream))
+            )
+        return _gathered(pieces, stream, cost, self.name)
+
+    def _failed(self, error: Exception, counted: Mapping[str, Any] = {}) -> Answer:
+        """The answer that litellm's ``error`` holds. Raises what it means otherwise."""
+        log.debug("the model %s failed", self.name, exc_info=error)  # the journal keeps what the caller can use
+        if isinstance(error, self._library.exceptions.BudgetExceededError):
+            raise QuotaUsedUp(f"{self.name}: {text_of(error)}", model=self.name) from None
+        if (answer := written(self.name, error)) is not None:
+            return answer._replace(usage=split(counted.get("usage")))
+        raise translated(self.name, error, counted) from None
+
     def _no_key(self, settings: Mapping[str, Any]) -> dict[str, str]:
         """Something in a key's place for a server of one's own, when there is no key anywhere."""
         wanted = bool(_PLACE & settings.keys()) and "api_key" not in settings
@@ -88,10 +146,11 @@ class LiteLLM:
         return {"api_key": "none"} if wanted and _missing_key(self._library, self.name, elsewhere) else {}
 
     def _arguments(self, request: Request) -> dict[str, Any]:
+        settings = opaque.settings_for(request, self.name)
         arguments: dict[str, Any] = {
             "model": self.name,
             "messages": [opaque.shown(message, self.name) for message in request.messages],
-            **opaque.settings_for(request, self.name),
+            **{name: value for name, value in settings.items() if name not in STREAMED},
             **self._no_key(request.settings),
             "num_retries": 0,
             "max_retries": 0,
@@ -138,30 +197,50 @@ def _quirks() -> dict[str, Any]:
     return {} if looks is None else {"_skip_mcp_handler": True}
 
 
-def _openai_error(library: Any) -> type[Exception]:
-    """The root of all errors that litellm maps a provider's to."""
-    error: type[Exception] = importlib.import_module("openai").OpenAIError
-    return error
+def _errors(library: Any) -> tuple[type[Exception], ...]:
+    """What litellm raises: the root of all errors that it maps a provider's to, and one of its own."""
+    return (importlib.import_module("openai").OpenAIError, library.exceptions.BudgetExceededError)
 
 
 def _answer(response: Any, asked: str) -> Answer:
     """What litellm answered, read without trust: an answer without choices is an empty one."""
-    counted = split(getattr(response, "usage", None))
-    choices: Sequence[Any] = getattr(response, "choices", None) or ()
-    answer = Answer(model=asked, usage=counted, cost=_cost(response) if counted.total else None)
+    counted = split(part(response, "usage"))
+    choices: Any = part(response, "choices") or ()
+    answer = Answer(model=asked, usage=counted, cost=_cost(chunks.price(response)) if counted.total else None)
     if not choices:
         return answer
-    message: Any = getattr(choices[0], "message", None)
-    extra: dict[str, Any] = getattr(message, "provider_specific_fields", None) or {}
-    refusal: Any = getattr(message, "refusal", None) or extra.get("refusal")
-    calls = tuple(_call(call) for call in getattr(message, "tool_calls", None) or ())
+    message = part(choices[0], "message")
+    extra: Any = part(message, "provider_specific_fields") or {}
+    refusal = part(message, "refusal") or extra.get("refusal")
+    given: Any = part(message, "tool_calls")
+    calls = tuple(_call(call) for call in given or ())
     return answer._replace(
-        text=_text(getattr(message, "content", None)),
+        text=_text(part(message, "content")),
         tool_calls=calls,
-        finish=_finish(getattr(choices[0], "finish_reason", None), extra.get("stop_reason")),
+        finish=_finish(part(choices[0], "finish_reason"), extra.get("stop_reason")),
         refusal=_text(refusal),
         opaque=opaque.of_message(message, calls),
     )
+
+
+def _gathered(pieces: Pieces, stream: Any, cost: object, asked: str) -> Answer:
+    """The answer whose pieces have come. litellm estimates what the provider did not count, and nobody is charged by
+    estimates."""
+    told = list(chunks.counts(stream))
+    body = pieces.body()
+    if hasattr(stream, "chunks") and not told:
+        body["usage"] = None
+    elif not split(body["usage"]).total:
+        body["usage"] = next((usage for usage in reversed(told) if split(usage).total), None)
+    answer = _answer(body, asked)
+    return answer._replace(cost=_cost(cost) if answer.usage.total else None)
+
+
+def _counted(pieces: Pieces, stream: Any) -> Mapping[str, Any]:
+    """What the provider has counted of an answer that broke off."""
+    for usage in chunks.counts(stream):
+        pieces.count(usage)
+    return pieces.counted()
 
 
 def _finish(finish: object, stopped: object) -> str:
@@ -170,9 +249,9 @@ def _finish(finish: object, stopped: object) -> str:
 
 
 def _call(call: Any) -> ToolCall:
-    function: Any = getattr(call, "function", None)
+    function = part(call, "function")
     kept = opaque.of_call(call)
-    name, arguments = (_text(getattr(function, field, None)) for field in ("name", "arguments"))
+    name, arguments = (_text(part(function, field)) for field in ("name", "arguments"))
     return ToolCall(opaque.id_of(call, kept), name, arguments, kept)
 
 
@@ -180,8 +259,6 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _cost(response: Any) -> str | None:
+def _cost(cost: object) -> str | None:
     """The price by litellm's list, that of cached tokens included; None when it knows none. Some models are free: 0."""
-    hidden: dict[str, Any] = getattr(response, "_hidden_params", None) or {}
-    cost: Any = hidden.get("response_cost")
     return format(cost, ".12f").rstrip("0").rstrip(".") if isinstance(cost, (int, float)) else None

@@ -8,9 +8,9 @@ is no answer. Only where nothing is found there, litellm's own class is taken at
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ...orchestrator.errors.attributes import attempted
 from ...orchestrator.errors.statuses import status_of
@@ -26,7 +26,7 @@ from ...state.errors import (
     UnknownModel,
     Unreadable,
 )
-from .failing import Told, failure, made, malformed, text_of
+from .failing import Told, errors_in, failure, made, malformed, status_in, text_of
 from .port import Answer
 
 _UNFIT = (LookupError, TypeError, AttributeError, ValueError)
@@ -46,12 +46,16 @@ _CLASSES: tuple[tuple[str, type[ModelError]], ...] = (
 """litellm's classes by name, since not every release has them all."""
 
 
-def translated(model: str, error: Exception) -> ModelError:
-    """What to raise for litellm's ``error``."""
-    answered = next(filter(None, (status_of(cause) for cause in _chain(error))), None)
+def translated(model: str, raised: Exception, counted: Mapping[str, Any] = {}) -> ModelError:
+    """What to raise for litellm's error. ``counted`` is what the provider had counted before, if anything."""
+    error = _inner(raised)
+    body = _body(error)
+    answered = next(filter(None, (status_of(cause) for cause in _chain(error))), None) or _said(body)
     own = getattr(error, "status_code", None)
     status = answered if answered is not None and answered >= 400 else own if isinstance(own, int) else None
-    told = Told(text_of(error), status, _body(error), _wait(error))
+    if counted and not isinstance(body, list):
+        body = {**cast("dict[str, Any]", body or {}), **counted}
+    told = Told(text_of(error), status, body, _wait(error))
     unread = _unread(error)
     if unread is not None:
         return made(unread, model, told)
@@ -61,7 +65,18 @@ def translated(model: str, error: Exception) -> ModelError:
 
 def written(model: str, error: Exception) -> Answer | None:
     """The answer in which the model wrote what its provider could make no call of; None for every other error."""
-    return malformed(_body(error), model)
+    return malformed(_body(_inner(error)), model)
+
+
+def _inner(error: Exception) -> Exception:
+    """litellm wraps what happens in the middle of a stream once more, as an outage whatever it is."""
+    inner = getattr(error, "original_exception", None)
+    return inner if isinstance(inner, Exception) else error
+
+
+def _said(body: object) -> int | None:
+    """The status that an error in the middle of an answer tells, which has none of its own."""
+    return next((status for error in errors_in(body) if (status := status_in(error))), None)
 
 
 def _unread(error: Exception) -> type[ModelUnavailable] | None:
@@ -104,6 +119,9 @@ def _body(error: Exception) -> object:
 
 def _json(error: BaseException) -> object:
     response: Any = getattr(error, "response", None)
+    if response is None:  # in the middle of a stream the client tells the error alone
+        told: object = getattr(error, "body", None)
+        return {"error": cast("dict[str, Any]", told)} if isinstance(told, dict) else None
     return loads(response.text)
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ...orchestrator.agent.conversation import Opaque
 from ...state.codec import plain
+from .counting import part
 from .port import Message, Request, ToolCall
 
 _REASONING = ("thinking_blocks", "reasoning_items")
@@ -38,12 +39,12 @@ def of_message(message: Any, calls: Iterable[ToolCall] = ()) -> Opaque | None:
     specific = _specific(message)
     kept: dict[str, Any] = {}
     for name in _REASONING:
-        if found := getattr(message, name, None) or specific.get(name):
+        if found := part(message, name) or specific.get(name):
             kept[name] = found
-    reasoning = getattr(message, "reasoning_content", None) or specific.get("reasoning_content")
+    reasoning = part(message, "reasoning_content") or specific.get("reasoning_content")
     if reasoning and not kept:  # or it is the text of those
         kept["reasoning_content"] = reasoning
-    if found := specific.get(_BESIDE):
+    if found := specific.get(_BESIDE) or part(message, _BESIDE):
         kept[_BESIDE] = found
     told = [value for call in calls if call.opaque for value in call.opaque["provider_specific_fields"].values()]
     taken = {name: _without(specific[name], told) for name in _TAKEN_BACK if specific.get(name)}
@@ -54,14 +55,14 @@ def of_message(message: Any, calls: Iterable[ToolCall] = ()) -> Opaque | None:
 
 def of_call(call: Any) -> Opaque | None:
     """What is to go back with this tool call of litellm."""
-    found = _specific(call) or _specific(getattr(call, "function", None))
+    found = _specific(call) or _specific(part(call, "function"))
     kept = {name: value for name, value in found.items() if value is not None}
     return plain({"provider_specific_fields": kept}) if kept else None
 
 
 def id_of(call: Any, opaque: Opaque | None) -> str:
     """The call's id, without the signature that litellm writes behind some providers' for clients that keep no more."""
-    id = getattr(call, "id", None)
+    id = part(call, "id")
     if not isinstance(id, str):
         return ""
     for value in opaque["provider_specific_fields"].values() if opaque else ():
@@ -104,5 +105,5 @@ def _without(value: Any, told: list[Any]) -> Any:
 
 
 def _specific(thing: Any) -> Mapping[str, Any]:
-    found: object = getattr(thing, "provider_specific_fields", None)
+    found = part(thing, "provider_specific_fields")
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

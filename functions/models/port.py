@@ -2,18 +2,32 @@
 ``complete`` is a model.
 
 ``complete`` raises an error with ``retry_after`` or a TimeoutError, ConnectionError or Retryable when trying
-again may help, and InvalidInput when the caller must change something. It makes no attempts of its own.
+again may help, and InvalidInput when the caller must change something. It makes no attempts of its own. A model that
+also has ``stream`` tells what it says while it says it; the answer is the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ...orchestrator.agent.conversation import Message, Opaque, ToolCall
 from ...orchestrator.governance.parts import Tokens
 
-__all__ = ["Answer", "Message", "Model", "Opaque", "OutputSchema", "Request", "ToolCall", "ToolSchema", "Usage"]
+__all__ = [
+    "Answer",
+    "Delta",
+    "Emit",
+    "Message",
+    "Model",
+    "Opaque",
+    "OutputSchema",
+    "Request",
+    "Streaming",
+    "ToolCall",
+    "ToolSchema",
+    "Usage",
+]
 
 
 class ToolSchema(NamedTuple):
@@ -86,6 +100,17 @@ class Answer(NamedTuple):
         return record
 
 
+class Delta(NamedTuple):
+    """A piece of an answer while it is being said: of its text, or of the reasoning before it. Never both empty."""
+
+    text: str = ""
+    reasoning: str = ""
+
+
+Emit = Callable[[Delta], None]
+"""Takes each piece, in order. It is quick and raises nothing."""
+
+
 def _recorded(call: ToolCall) -> dict[str, Any]:
     record: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": call.arguments}
     return record | {"opaque": call.opaque} if call.opaque else record
@@ -103,4 +128,15 @@ class Model(Protocol):
 
     async def complete(self, request: Request) -> Answer:
         """Answer one request, in one attempt."""
+        ...
+
+
+@runtime_checkable
+class Streaming(Model, Protocol):
+    """A model that tells what it says while it says it."""
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        """As ``complete``: one attempt, the same errors, the same whole answer. Its text is what was emitted, joined;
+        only that of a ``malformed`` answer may be another. Tool calls and refusals are not emitted, and what can't be
+        streamed is emitted at its end or not at all."""
         ...

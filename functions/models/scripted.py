@@ -10,19 +10,32 @@ import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, seconds
-from .port import Answer, Message, Request, ToolCall, ToolSchema, Usage
+from .port import Answer, Delta, Emit, Message, Request, ToolCall, ToolSchema, Usage
 
-Said = str | ToolCall | Sequence[ToolCall] | Answer | BaseException
-"""One scripted answer: text, tool calls (see ``call``), a whole Answer, or an error to raise."""
+
+@dataclass(frozen=True, slots=True)
+class Breaks:
+    """An answer that gets as far as ``text`` and then fails: ``Breaks("Your order is o", ConnectionError())``."""
+
+    text: str
+    error: BaseException
+
+
+Said = str | ToolCall | Sequence[ToolCall] | Answer | BaseException | Breaks
+"""One scripted answer: text, tool calls (see ``call``), a whole Answer, an error to raise, or one in the middle."""
 
 Script = (
     Callable[[Sequence[Message], Sequence[ToolSchema]], Said | Awaitable[Said]] | Sequence[Said] | Mapping[str, Said]
 )
+
+
+_WORD = re.compile(r"\S+\s*|\s+")
 
 
 def call(tool: str, /, **arguments: Any) -> ToolCall:
@@ -37,24 +50,40 @@ class Scripted:
     - a list: the n-th answer of the model in this conversation is the n-th item;
     - a mapping of regular expressions: the first that is found in the last message gives the answer.
 
-    ``delay`` is how long each answer takes.
+    ``delay`` is how long each answer takes to begin. Streamed, it comes word by word, with ``pace`` between two words.
     """
 
-    def __init__(self, script: Script, name: str = "script", *, delay: Duration = 0) -> None:
+    def __init__(self, script: Script, name: str = "script", *, delay: Duration = 0, pace: Duration = 0) -> None:
         self._script = script
         self._delay = seconds(delay)
+        self._pace = seconds(pace)
         self.name = f"scripted/{name}"
 
     def __repr__(self) -> str:
         return f"Scripted({self.name!r})"
 
     async def complete(self, request: Request) -> Answer:
+        return self._answer(await self._said(request), request)
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        said = await self._said(request)
+        if isinstance(said, Breaks):
+            await self._speak(said.text, emit)
+        answer = self._answer(said, request)
+        await self._speak(answer.text, emit)
+        return answer
+
+    async def _said(self, request: Request) -> Said:
         if self._delay:
             await asyncio.sleep(self._delay)
         said = self._say(request)
-        if inspect.isawaitable(said):
-            said = await said
-        return self._answer(said, request)
+        return await said if inspect.isawaitable(said) else said
+
+    async def _speak(self, text: str, emit: Emit) -> None:
+        for number, piece in enumerate(_WORD.findall(text)):
+            if number:
+                await asyncio.sleep(self._pace)
+            emit(Delta(piece))
 
     def _say(self, request: Request) -> Said | Awaitable[Said]:
         script = self._script
@@ -88,6 +117,8 @@ class Scripted:
         return None
 
     def _answer(self, said: Said, request: Request) -> Answer:
+        if isinstance(said, Breaks):
+            said = said.error
         if isinstance(said, BaseException):
             raise said.with_traceback(None)  # the same one each time, which else grows with each
         if isinstance(said, ToolCall):

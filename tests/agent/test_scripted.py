@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overwinter.functions.models.choosing import choose
-from overwinter.functions.models.port import Answer, Message, Request, ToolCall
-from overwinter.functions.models.scripted import Script, Scripted, call
+from overwinter.functions.models.port import Answer, Delta, Message, Request, Streaming, ToolCall
+from overwinter.functions.models.scripted import Breaks, Script, Scripted, call
 from overwinter.state.errors import InvalidInput
 
 script_in_a_module = ["found me"]
@@ -83,3 +85,62 @@ def test_models_are_chosen_by_name() -> None:
     assert asyncio.run(found.complete(request)).text == "found me"
     with pytest.raises(InvalidInput, match=r"there is no script 'nowhere\.script'"):
         asyncio.run(choose("scripted:nowhere.script").complete(request))
+
+
+# -- streams -------------------------------------------------------------------------------------------
+
+
+def stream(model: Any, emit: Any) -> Answer:
+    assert isinstance(model, Streaming)
+    return asyncio.run(model.stream(Request("x", (Message("user", "hi"),)), emit))
+
+
+@given(st.text())
+def test_a_streamed_answer_is_the_same_word_by_word(text: str) -> None:
+    model = Scripted([text])
+    pieces: list[Delta] = []
+    answer = stream(model, pieces.append)
+    assert answer == asyncio.run(model.complete(Request("x", (Message("user", "hi"),))))
+    assert "".join(piece.text for piece in pieces) == answer.text and all(piece.text for piece in pieces)
+
+
+def test_words_keep_their_spaces() -> None:
+    pieces: list[Delta] = []
+    stream(Scripted(["  It is\n\non its way. "]), pieces.append)
+    assert [piece.text for piece in pieces] == ["  ", "It ", "is\n\n", "on ", "its ", "way. "]
+
+
+def test_other_tasks_run_between_two_words() -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        pieces: list[Delta] = []
+        model = Scripted(["a b c d"])
+        task = asyncio.create_task(model.stream(Request("x", (Message("user", "hi"),)), pieces.append))
+        while not task.done():
+            await asyncio.sleep(0)
+            seen.append(len(pieces))
+
+    asyncio.run(main())
+    assert {1, 2, 3} <= set(seen)
+
+
+def test_an_answer_may_break_in_the_middle() -> None:
+    script: Script = [Breaks("half a st", ConnectionError("gone"))]
+    pieces: list[Delta] = []
+    with pytest.raises(ConnectionError, match="gone"):
+        stream(Scripted(script), pieces.append)
+    assert "".join(piece.text for piece in pieces) == "half a st"
+    with pytest.raises(ConnectionError, match="gone"):
+        asyncio.run(Scripted(script).complete(Request("x", (Message("user", "hi"),))))
+
+
+def test_a_script_in_a_module_streams() -> None:
+    pieces: list[Delta] = []
+    assert stream(choose(f"scripted:{__name__}.script_in_a_module"), pieces.append).text == "found me"
+    assert [piece.text for piece in pieces] == ["found ", "me"]
+
+
+def test_calls_are_not_emitted() -> None:
+    pieces: list[Delta] = []
+    assert stream(Scripted([call("lookup", order_id="1")]), pieces.append).tool_calls and not pieces
