@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .functions.agents.agent import Agent, History, Limits
+    from .functions.agents.agent import Agent
+    from .functions.agents.limits import History, Limits
     from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
     from .functions.tools.tool import tool
@@ -42,7 +43,8 @@ __version__ = "0.1.0"
 _HOMES = {
     name: home
     for home, names in {
-        "functions.agents.agent": "Agent History Limits",
+        "functions.agents.agent": "Agent",
+        "functions.agents.limits": "History Limits",
         "functions.models.routing": "Route",
         "functions.models.scripted": "Scripted call",
         "functions.tools.tool": "tool",

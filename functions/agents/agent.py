@@ -8,33 +8,29 @@ each message of a session.
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 from types import FunctionType, MethodType
-from typing import Any, Generic, NamedTuple, cast
+from typing import Any, Generic, cast, get_args
 
 from pydantic_core import ValidationError
-from typing_extensions import TypeVar
+from typing_extensions import TypeForm, TypeVar
 
-from ...orchestrator.agent.conversation import Message, Window
+from ...orchestrator.agent.conversation import Message
 from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.errors.failures import Failure
-from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
 from ...orchestrator.workflow.targets import losses
 from ...security.redaction import holds_a_secret, remember
-from ...state.codec import adapter, decoder, dumps, form, loads, taker
+from ...state.codec import decoder, form, taker
 from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
-from ...state.quantities import Duration, count, milliseconds, money, size
+from ...state.quantities import Duration
 from ..framework.target import served
-from ..models.port import Model, OutputSchema, Request, ToolSchema
+from ..models.port import Model, Request, ToolSchema
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.methods import one_for
@@ -42,54 +38,11 @@ from ..tools.parameters import complaint
 from ..tools.tool import Tool
 from .asking import Asking
 from .child import ChildTool
+from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
+from .output import Output, OutputMode
 
 Instructions = str | Callable[[Any], str]
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
-_FENCED = re.compile(r"\A\s*```[a-zA-Z]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, init=False)
-class Limits:
-    """What one run, or the answer to one message, may take. None: no limit.
-
-    ``iterations`` counts model calls, ``tokens`` those the provider reports (all parts), ``cost`` is in
-    US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count.
-    """
-
-    iterations: int | None
-    tokens: int | None
-    cost: Decimal | None
-    time: int | None  # milliseconds
-
-    def __init__(
-        self,
-        iterations: int | None = 20,
-        tokens: int | None = None,
-        cost: str | int | float | Decimal | None = None,
-        time: Duration | None = None,
-    ) -> None:
-        try:
-            for name, value in (("iterations", iterations), ("tokens", tokens)):
-                if value is not None:
-                    count(value, 1, f"{name} (None: no limit)")
-            object.__setattr__(self, "cost", None if cost is None else money(cost))
-            object.__setattr__(self, "time", None if time is None else milliseconds(time))
-        except ValueError as error:
-            raise InvalidInput(f"limits: {error}") from None
-        object.__setattr__(self, "iterations", iterations)
-        object.__setattr__(self, "tokens", tokens)
-
-
-class History(NamedTuple):
-    """How much of a session's past the model reads: at most so many messages and so much text."""
-
-    messages: int = 200
-    size: str | int = "64KB"
-
-
-DEFAULT_LIMITS = Limits()
-DEFAULT_HISTORY = History()
-
 
 Out_co = TypeVar("Out_co", covariant=True, default=str)
 
@@ -102,7 +55,9 @@ class Agent(Generic[Out_co]):
     - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
       input of a run, the content of a message), which it gets as the type ``input``.
     - ``tools``: ``@tool`` functions, plain functions, workflows and other agents; the last two run as children.
-    - ``output``: the type of the final answer; str or None: any text.
+    - ``output``: the type of the final answer, whatever it is: a model, a dataclass, a union, a list …; str: any text.
+      ``output_mode``: how it is asked for: by the provider's own mode ("native"), a tool for each member of a union
+      ("tool"), in words ("prompt"), or in words and by the provider's mode where it is known to have one ("auto").
     - ``input``: the type of a run's input and of messages.
     - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
@@ -121,7 +76,7 @@ class Agent(Generic[Out_co]):
         model: str | Model | Sequence[str | Model] | Route,
         instructions: Instructions = "",
         tools: Iterable[object] = (),
-        output: type[Out_co] | None = None,
+        output: TypeForm[Out_co] = str,  # type: ignore[assignment]  # pyright: ignore[reportArgumentType]  # TypeVar's default
         limits: Limits = DEFAULT_LIMITS,
         *,
         input: Any = str,
@@ -132,22 +87,41 @@ class Agent(Generic[Out_co]):
         breaker: Breaker | None = None,
         settings: Mapping[str, Any] | None = None,
         prices: PriceList | None = None,
+        output_mode: OutputMode = "auto",
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
         self.instructions = instructions
         self.description = description
         self.input = input
-        self.output = cast("type[Out_co]", str if output is None else output)
         self.limits = limits
-        self.window = _window(history)
+        self.window = window(history)
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self._hasty = hasty(self._policy)
         self.settings = dict(settings or {})
         self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self._tools = _by_name(self.name, tools)
+        self._answers(output, output_mode)
+
+    def _answers(self, output: Any, mode: OutputMode) -> None:
+        """The final answer is of that type, asked for in that mode."""
+        self._output = Output(str if output is None else output, self.name, mode)
+        self.output = cast("type[Out_co]", self._output.annotation)
         self._schemas: tuple[ToolSchema, ...] | None = None
+        if mode == "tool" and (taken := [name for name in self._output.names() if name in self._tools]):
+            raise InvalidInput(f"agent {self.name!r}: {taken[0]!r} is the tool that gives its answer; rename yours")
+
+    @property
+    def __orig_class__(self) -> Any:
+        """What it was made as: typing sets it after ``Agent[Resolution](…)``."""
+        return Agent[self.output]  # type: ignore[name-defined]  # a type that is known at run time
+
+    @__orig_class__.setter
+    def __orig_class__(self, made: Any) -> None:
+        given = get_args(made)
+        if given and not self._output.typed and not isinstance(given[0], TypeVar):
+            self._answers(given[0], self._output.mode)
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r}, tools={list(self._tools)})"
@@ -195,7 +169,7 @@ class Agent(Generic[Out_co]):
         known_as(self.input, f"the input of {self.name!r}")
         returned = losses(self.output, f"what agent {self.name!r} returns")
         try:
-            self._output_schema()
+            self._output.describe()
         except FORMLESS as error:
             returned = returned or f"what agent {self.name!r} returns can't be described to a model ({reason(error)})"
         return next(filter(None, (returned, *(tool.lost for tool in self._tools.values()))), "")
@@ -232,7 +206,7 @@ class Agent(Generic[Out_co]):
 
     @property
     def typed(self) -> bool:
-        return self.output is not str
+        return self._output.typed
 
     @property
     def tools(self) -> tuple[object, ...]:
@@ -252,76 +226,27 @@ class Agent(Generic[Out_co]):
     def parse(self, text: str) -> Any:
         """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the
         code of that type raises."""
-        return judged(lambda: self._parsed(text), "it can't be checked") if self.typed else text
-
-    def _parsed(self, text: str) -> Any:
-        fenced = _FENCED.match(text)
-        said = (fenced[1] if fenced else text).strip()
-        try:
-            loads(said)
-        except ValueError as error:
-            return self._parse_bare(said, error)
-        target = form(self.output)
-        try:
-            return target.take(target.parse(said))
-        except ValidationError as error:
-            raise InvalidInput(complaint(error)) from None
-
-    def _parse_bare(self, said: str, error: ValueError) -> Any:
-        """Models answer a choice or a date without the quotes that JSON wants."""
-        target = adapter(self.output)
-        if target.json_schema().get("type") != "object":
-            try:
-                return form(self.output).take(target.validate_python(said))
-            except ValidationError as refused:
-                raise InvalidInput(complaint(refused)) from None
-        raise InvalidInput(f"it is not valid JSON ({error})")
+        return self._output.parse(text)
 
     def request(self, messages: Sequence[Message], content: Any = None, name: str = "") -> Request:
         """What the model of that name is asked, given the conversation and what its last turn is about."""
         system = self._system(content)
         asked = (Message("system", system), *messages) if system else tuple(messages)
-        return Request(name or self.model.name, asked, self._tool_schemas(), self._output_schema(), self.settings)
+        output = self._output
+        return Request(name or self.model.name, asked, self._tool_schemas(), output.native, self.settings)
 
     def _system(self, content: Any) -> str:
         instructions = self.instructions
         if callable(instructions):
             typed = decoder(self.input)
             instructions = instructions(content if typed is None else typed(content))
-        if not self.typed:
-            return instructions
-        schema = dumps(adapter(self.output).json_schema())
-        form = f"When you have the final answer, give nothing but JSON that fits this schema: {schema}"
-        return f"{instructions}\n\n{form}".strip()
+        return f"{instructions}\n\n{self._output.words}".strip() if self.typed else instructions
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         if self._schemas is None:
-            self._schemas = tuple(
-                ToolSchema(tool.name, tool.description, tool.parameters) for tool in self._tools.values()
-            )
+            own = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
+            self._schemas = own + self._output.offered
         return self._schemas
-
-    def _output_schema(self) -> OutputSchema | None:
-        """The output type, when it is an object: other types have no form that all providers take."""
-        if not self.typed:
-            return None
-        schema = adapter(self.output).json_schema()
-        name = re.sub(r"[^a-zA-Z0-9_-]", "_", schema.get("title", "output"))[:64]
-        return OutputSchema(name, schema) if schema.get("type") == "object" else None
-
-
-def _window(history: History | str | int) -> Window:
-    if isinstance(history, (int, float)):
-        history = History(messages=history)  # pyright: ignore[reportArgumentType]  # counted below
-    elif isinstance(history, str):
-        history = History(size=history)
-    try:
-        window = Window(count(history.messages, 1, "messages"), size(history.size))
-    except ValueError as error:
-        raise InvalidInput(f"history: {error}") from None
-    if window.messages < 1 or window.characters < 1:
-        raise InvalidInput("history must keep at least one message")
-    return window
 
 
 def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]:

@@ -53,9 +53,9 @@ def question(request: Request, wire: str, model: str) -> dict[str, Any]:
     body: dict[str, Any] = {"model": wire, "messages": [shown(message, model) for message in request.messages]}
     if request.tools:
         body["tools"] = [described(tool) for tool in request.tools]
-    elif request.output is not None:  # beside tools, servers hold the calls to the schema as well, or refuse both
-        name, schema = request.output
-        form = {"name": name, "schema": schema, "strict": False}
+    output = request.output
+    if output is not None and (output.always or not request.tools):  # beside tools, servers hold the calls to the
+        form = {"name": output.name, "schema": output.schema, "strict": False}  # schema as well, or refuse both
         body["response_format"] = {"type": "json_schema", "json_schema": form}
     body |= {name: value for name, value in settings.items() if name not in OWN}
     extra = settings.get("extra_body")

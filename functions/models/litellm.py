@@ -158,9 +158,9 @@ class LiteLLM:
         if request.tools:
             arguments |= _quirks()
             arguments["tools"] = [described(tool) for tool in request.tools]
-        if request.output is not None and self._library.supports_response_schema(model=self.name):
-            name, schema = request.output
-            form = {"name": name, "schema": schema, "strict": False}
+        output = request.output
+        if output is not None and (output.always or self._library.supports_response_schema(model=self.name)):
+            form = {"name": output.name, "schema": output.schema, "strict": False}
             arguments["response_format"] = {"type": "json_schema", "json_schema": form}
         return arguments
 

@@ -39,10 +39,12 @@ class ToolSchema(NamedTuple):
 
 
 class OutputSchema(NamedTuple):
-    """The type that the final answer must have."""
+    """The type that the final answer must have, always an object. ``always``: to be told to the provider, whatever is
+    known of the model and whichever tools it has."""
 
     name: str
     schema: Mapping[str, Any]
+    always: bool = False
 
 
 class Request(NamedTuple):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from overwinter import Agent, tool
-from overwinter.functions.agents.agent import History
+from overwinter.functions.agents.limits import History
 from overwinter.functions.framework.target import served
 from overwinter.functions.models.port import Message
 from overwinter.state.errors import InvalidInput
@@ -93,7 +93,8 @@ def test_a_typed_output_is_asked_for_in_words_and_as_a_schema() -> None:
     assert request.messages[0].content.startswith("Sort it.\n\nWhen you have the final answer")
     assert '"topic"' in request.messages[0].content
     assert request.output is not None and request.output.name == "Ticket"
-    assert Agent("desk", "scripted:echo", output=int).request([]).output is None
+    number = Agent("desk", "scripted:echo", output=int).request([])
+    assert number.output is not None and number.output.schema["properties"] == {"result": {"type": "integer"}}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from overwinter import Agent, Limits, tool
-from overwinter.functions.agents.agent import History
+from overwinter.functions.agents.limits import History
 from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.agent.answer import read
 from overwinter.orchestrator.protocol.decider import Invoke, Spawn

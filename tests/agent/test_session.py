@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from overwinter import Agent, tool
-from overwinter.functions.agents.agent import History
+from overwinter.functions.agents.limits import History
 from overwinter.functions.models.scripted import Scripted
 from overwinter.state.codec import loads
 
