@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         InDoubt,
         InvalidInput,
         LimitExceeded,
+        ModelRetry,
         OverwinterError,
         Retryable,
         StepFailed,
@@ -58,16 +59,16 @@ _HOMES = {
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
         "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"
-        " InvalidInput LimitExceeded OverwinterError Retryable StepFailed TimedOut",
+        " InvalidInput LimitExceeded ModelRetry OverwinterError Retryable StepFailed TimedOut",
     }.items()
     for name in names.split()
 }
 
 __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
-    "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits", "Notice",
-    "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings", "StepFailed", "TimedOut",
-    "arun", "call", "current_call", "run", "tool", "workflow",
+    "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
+    "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
+    "StepFailed", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
 ]  # fmt: skip
 
 

@@ -38,7 +38,8 @@
         ├── LimitExceeded            an agent ran out of iterations, tokens, cost or time
         └── Refused                  the model declined to give an answer of the required type
 
-``Retryable`` may be raised by user code inside a step to say when to try again, ``Final`` to say never.
+``Retryable`` may be raised by user code inside a step to say when to try again, ``Final`` to say never, and
+``ModelRetry``, a Final, by tools and output validators to make the model try again.
 """
 
 from __future__ import annotations
@@ -222,7 +223,7 @@ class CircuitOpen(OperationError):
 
 
 class LimitExceeded(OperationError):
-    """An agent reached a limit. ``limit`` is iterations, tokens, cost or time."""
+    """An agent reached a limit. ``limit`` is iterations, tokens, cost, time or repairs."""
 
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)
@@ -246,6 +247,11 @@ class Retryable(OverwinterError):
 
 class Final(OverwinterError):
     """Raised by user code: do not try this call again."""
+
+
+class ModelRetry(Final):
+    """Raised by a tool or an output validator: the model is told why, and is to try again. The call itself is never
+    repeated, whatever its ``Retry`` says."""
 
 
 class ModelError(OverwinterError):

@@ -21,6 +21,7 @@ from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Entry, Row
 STYLES = {
     "step": "cyan",
     "tool": "yellow",
+    "check": "yellow",
     "model": "magenta",
     "child": "blue",
     "approval": "bold yellow",

@@ -20,7 +20,7 @@ from .moments import coarse, now
 from .story import STATUS_STYLES, summary, title, whole
 from .terminal import put
 from .text import clean, excerpt
-from .timeline import Entry, Row, Timeline
+from .timeline import WORK, Entry, Row, Timeline
 
 
 class Display(AbstractContextManager["Display"]):
@@ -73,7 +73,7 @@ class Display(AbstractContextManager["Display"]):
         if row.kind == "message":
             self._out.print(title(row, self._out.width, now()))
             return
-        if row.ms is not None and row.kind in ("step", "model", "tool"):
+        if row.ms is not None and row.kind in WORK:
             self._shape = self._shape._replace(longest=max(self._shape.longest, row.ms))
         self._out.print(line(row, self._shape, self._origin, now=now()))
 

@@ -146,6 +146,8 @@ def summary(totals: Totals) -> str:
         parts.append(f"{counted(totals.unpriced, 'answer')} unpriced")
     if totals.retries:
         parts.append(counted(totals.retries, "retry", "retries"))
+    if totals.repairs:
+        parts.append(counted(totals.repairs, "repair"))
     if totals.failed:
         parts.append(f"{totals.failed} failed")
     if totals.worked:

@@ -16,7 +16,7 @@ from .usage import Usage, usage
 Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
-WORK = frozenset({"step", "model", "tool"})
+WORK = frozenset({"step", "model", "tool", "check"})
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 
@@ -68,11 +68,12 @@ class Totals:
     """Sums over a timeline."""
 
     __slots__ = (
-        "cost", "failed", "models", "replies", "retries", "steps", "tokens", "tools", "unpriced", "worked",
+        "cost", "failed", "models", "repairs", "replies", "retries", "steps", "tokens", "tools", "unpriced", "worked",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.steps = self.models = self.tools = self.replies = self.retries = self.failed = 0
+        self.repairs = 0  # answers that a model was asked to correct
         self.worked = 0  # ms, of steps, models and tools; concurrent ones count each
         self.tokens = 0
         self.cost = Decimal(0)
@@ -103,6 +104,7 @@ class Totals:
             "tool_calls": self.tools,
             "replies": self.replies,
             "retries": self.retries,
+            "repairs": self.repairs,
             "failed": self.failed,
             "worked_ms": self.worked,
             "tokens": self.tokens,
@@ -252,10 +254,15 @@ class Timeline:
         return [row]
 
     def _observed(self, number: int, entry: Entry) -> list[Row]:
-        """The model is told something in a tool's stead: unknown tool, wrong arguments, denied or too late."""
+        """The model is told something in a tool's stead (unknown tool, wrong arguments, denied or too late), or why
+        its answer is not taken; the so-manieth time in this turn, if it counts."""
         waiting = self.waiting.get(str(entry.get("op", "")))
         settled = [] if waiting is None or waiting.kind in WORK else self._timer(number, entry)
-        return [*settled, *self._info(number, entry, value=entry.get("text"), name=str(entry.get("name", "")))]
+        name, repair = str(entry.get("name", "")), entry.get("repair")
+        if repair is not None:
+            name = f"{name} repair {repair}".lstrip()
+            self.totals.repairs += 1
+        return [*settled, *self._info(number, entry, value=entry.get("text"), name=name)]
 
     def _skipped(self, number: int, entry: Entry) -> list[Row]:
         """What came from outside and was passed over, because it has not the type that is waited for."""
@@ -334,6 +341,7 @@ class Timeline:
         "step": _work,
         "model": _work,
         "tool": _work,
+        "check": _work,
         "begun": _begun,
         "retrying": _retrying,
         "timer": _timer,

@@ -19,6 +19,7 @@ from typing_extensions import TypeForm, TypeVar
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
+from ...orchestrator.agent.spec import OutputChecks
 from ...orchestrator.errors.failures import Failure
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
@@ -37,6 +38,7 @@ from ..tools.methods import one_for
 from ..tools.parameters import complaint
 from ..tools.tool import Tool
 from .asking import Asking
+from .checking import Validator, checks
 from .child import ChildTool
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -45,6 +47,7 @@ Instructions = str | Callable[[Any], str]
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
 
 Out_co = TypeVar("Out_co", covariant=True, default=str)
+V = TypeVar("V", bound=Validator)
 
 
 class Agent(Generic[Out_co]):
@@ -58,6 +61,9 @@ class Agent(Generic[Out_co]):
     - ``output``: the type of the final answer, whatever it is: a model, a dataclass, a union, a list …; str: any text.
       ``output_mode``: how it is asked for: by the provider's own mode ("native"), a tool for each member of a union
       ("tool"), in words ("prompt"), or in words and by the provider's mode where it is known to have one ("auto").
+      ``output_validator``: a function, plain or async, of the typed answer, or of it and the input; it returns the
+      answer or another one, or raises ModelRetry to make the model try again. Several in a list;
+      ``@agent.output_validator`` adds one.
     - ``input``: the type of a run's input and of messages.
     - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
@@ -88,6 +94,7 @@ class Agent(Generic[Out_co]):
         settings: Mapping[str, Any] | None = None,
         prices: PriceList | None = None,
         output_mode: OutputMode = "auto",
+        output_validator: Validator | Sequence[Validator] | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -102,15 +109,22 @@ class Agent(Generic[Out_co]):
         self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self._tools = _by_name(self.name, tools)
+        self._validators = output_validator
         self._answers(output, output_mode)
 
     def _answers(self, output: Any, mode: OutputMode) -> None:
         """The final answer is of that type, asked for in that mode."""
         self._output = Output(str if output is None else output, self.name, mode)
         self.output = cast("type[Out_co]", self._output.annotation)
+        self._checks = checks(self.name, self._output.annotation, self.input, self._validators)
         self._schemas: tuple[ToolSchema, ...] | None = None
-        if mode == "tool" and (taken := [name for name in self._output.names() if name in self._tools]):
+        if mode == "tool" and (taken := [name for name in self._output.names if name in self._tools]):
             raise InvalidInput(f"agent {self.name!r}: {taken[0]!r} is the tool that gives its answer; rename yours")
+
+    def output_validator(self, validator: V) -> V:
+        """A decorator: ask that function about every final answer, after those that are asked already."""
+        self._checks.add(validator)
+        return validator
 
     @property
     def __orig_class__(self) -> Any:
@@ -212,6 +226,16 @@ class Agent(Generic[Out_co]):
     def tools(self) -> tuple[object, ...]:
         """The Tools, agents and workflows it may call."""
         return tuple(tool.function if isinstance(tool, ChildTool) else tool for tool in self._tools.values())
+
+    @property
+    def checks(self) -> OutputChecks | None:
+        return self._checks or None
+
+    def concludes(self, tool: str) -> bool:
+        return self._output.typed and tool not in self._tools and tool in self._output.names
+
+    def conclude(self, tool: str, arguments: str) -> Any:
+        return self._output.conclude(tool, arguments)
 
     def find(self, tool: str) -> Tool | ChildTool | None:
         return self._tools.get(tool)

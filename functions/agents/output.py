@@ -85,6 +85,7 @@ class Output:
         They are known in each mode, since a session may have been begun in another one."""
         return {name: member.tool(name) for name, member in self._members.items() if member.annotation is not str}
 
+    @cached_property
     def names(self) -> list[str]:
         """The names of these tools, told without building them."""
         return [name for name, member in self._members.items() if member.annotation is not str]

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ...state.codec import clean, mended
-from ...state.errors import ExecutionCancelled, InvalidInput, Refused
+from ...state.errors import ExecutionCancelled, InvalidInput
 from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
@@ -25,7 +25,7 @@ from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
 from . import observations
-from .answer import Reading
+from .judging import Failed, Judge, Judged, Taken
 from .routing import question
 from .run import Mode, Run, digest, identity
 from .spec import AgentSpec, ToolSpec
@@ -39,6 +39,7 @@ class AgentLoop:
 
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._spec = spec
+        self._judge = Judge(spec)
         self._run = Run(id, spec.window)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -140,6 +141,8 @@ class AgentLoop:
             return
         if turn.phase is Phase.THINK and turn.thinking() not in run.calls:
             self._order(self._thought(turn))
+        if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
+            self._order(check)
         for call in turn.calls.values():
             if call.stage is Stage.READY and (tool := self._spec.find(call.name)) is not None:
                 call.stage = Stage.OPEN
@@ -176,7 +179,9 @@ class AgentLoop:
         if turn.error is not None:
             return self._instead(turn, turn.error) or self._failed(turn.error)
         if turn.phase is Phase.JUDGE and turn.reading is not None:
-            return self._judged(turn, turn.reading)
+            return self._judged(self._judge.said(turn, turn.reading))
+        if finals := self._judge.finals(turn):
+            return self._judged(self._judge.called(turn, finals))
         if turn.phase is Phase.THINK or not _acting(turn):
             used_up = exceeded(turn.usage.minus(turn.allowed), self._spec.limits)
             if used_up is not None:
@@ -184,7 +189,7 @@ class AgentLoop:
             if turn.phase is Phase.THINK and self._spec.routes and turn.chosen != turn.thinking():
                 return self._chosen(turn)
         if turn.surplus:
-            return self._observed(turn, observations.surplus(turn.surplus))
+            return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
             if call.stage is Stage.ASKED or call.stage is Stage.READY:
                 entry = self._asked(turn, call)
@@ -220,42 +225,27 @@ class AgentLoop:
             return self._failed(failure(ExecutionCancelled, message))
         return {"type": "cancelled", "reason": reason}
 
-    def _judged(self, turn: Turn, reading: Reading) -> Fact:
-        """An answer without tool calls: the result, or what is wrong with it."""
-        if reading.refusal:
-            if not self._spec.typed:
-                return {**self._succeeded(reading.refusal), "refused": True}
-            if turn.declined > 1:
-                return self._failed(failure(Refused, reading.refusal))
-            return self._observed(turn, observations.DECLINED)
-        if reading.malformed:
-            return self._observed(turn, observations.malformed(reading.malformed))
-        if reading.cut:
-            return self._observed(turn, observations.CUT)
-        if not reading.text.strip():
-            return self._observed(turn, observations.EMPTY)
-        try:
-            value = self._spec.parse(reading.text)
-            said = {"said": turn.said} if value is reading.text else {}
-            return self._succeeded(value) | said
-        except InvalidInput as error:
-            return self._observed(turn, observations.misfit(str(error)))
+    def _judged(self, judged: Judged) -> Fact | None:
+        """What follows from a judgement on a final answer."""
+        if isinstance(judged, Taken):
+            return self._succeeded(judged.value) | judged.beside
+        return self._failed(judged.error) if isinstance(judged, Failed) else judged
 
     def _asked(self, turn: Turn, call: Call) -> Fact | None:
         """What a tool call needs before it can be made; None when it is ready."""
         tool = self._spec.find(call.name)
         if tool is None:
-            return _observation(call, observations.unknown_tool(call.name, self._spec.tool_names()))
+            return call.told(observations.unknown_tool(call.name, self._spec.tool_names()))
         if call.arguments is None:
-            return _observation(call, observations.unfit(call.problem, call.raw))
+            return call.told(observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:
             if turn.refused and identity(call) in turn.refused:
-                return _observation(call, observations.REPEATED)
+                return call.told(observations.REPEATED)
             try:
                 tool.check(call.arguments)
                 role = tool.role(call.arguments)
             except InvalidInput as error:
-                return _observation(call, observations.unfit(str(error), ""))
+                return call.told(observations.unfit(str(error), ""))
             if role is not None:
                 return self._approval(turn, call, tool, role)
         return self._child(call, tool, call.arguments) if tool.child else None
@@ -283,9 +273,6 @@ class AgentLoop:
             "detached": False,
             "input": tool.input(arguments),
         }
-
-    def _observed(self, turn: Turn, text: str) -> Fact:
-        return {"type": "observed", "op": turn.said, "text": text}
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -328,7 +315,7 @@ class AgentLoop:
             parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
         until = run.calls.wake()
         if until is not None:
-            what = "model" if turn.phase is Phase.THINK else "tool"
+            what = "model" if turn.phase is Phase.THINK else "check" if turn.found is not None else "tool"
             parts.append(f"retry {what} until {_moment(until)}")
         return ", ".join(parts[:4])
 
@@ -336,10 +323,6 @@ class AgentLoop:
 def _acting(turn: Turn) -> bool:
     """Whether the last answer's calls are already being worked on."""
     return any(call.stage is not Stage.ASKED for call in turn.calls.values())
-
-
-def _observation(call: Call, text: str) -> Fact:
-    return {"type": "observed", "op": call.op, "call": call.id, "name": call.name, "text": text}
 
 
 def _invocation(call: Call, tool: ToolSpec) -> Invoke:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...state.codec import dumps
-from ...state.errors import Denied, InDoubt
+from ...state.errors import Denied, InDoubt, ModelRetry
 from ..errors.attributes import storable
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, text_in
@@ -30,6 +30,12 @@ IN_DOUBT = (
 )
 REPEATED = "This same call was made before and its outcome is unknown. It was not repeated."
 UNFINISHED = "The turn ended before this call had a result. If it changes anything, it may have taken effect."
+PREMATURE = (
+    "This is not taken as the final answer, because other tools were called beside it. Read their results first, then "
+    "give the final answer alone."
+)
+SPARE = "This is not taken: one final answer is enough, and another one was looked at."
+TAKEN = "This is taken as the final answer."
 UNDECIDED = "The turn ended before anybody approved this call. It was not carried out."
 
 
@@ -53,6 +59,8 @@ def outcome(fact: Fact) -> str:
         return text_of(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
+    if error.get("kind") == f"{ModelRetry.__module__}.{ModelRetry.__qualname__}":
+        return text_of(f"Error: {text_in(error)} Correct that and call the tool again.")
     return text_of(f"Error: {kind_in(error) or 'failed'}: {text_in(error)}")
 
 
@@ -93,6 +101,12 @@ def malformed(written: str) -> str:
         "What you wrote for a tool call could not be read, and nothing of it was carried out. Call the tool again, "
         f"with its name and arguments in the required form. You wrote: {storable(written[:500])}"
     )
+
+
+def sent_back(why: str, *, tool: bool) -> str:
+    """A validator wants another answer."""
+    how = "Correct it and call the tool again." if tool else "Answer again, with that corrected."
+    return text_of(storable(f"Your answer was sent back: {why} {how}"))
 
 
 def misfit(problem: str) -> str:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
-from ..governance.usage import Usage, recorded
+from ..governance.usage import Usage, recorded, unrepaired_in
 from ..protocol import keys
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
@@ -23,7 +23,7 @@ from .turn import Call, Phase, Stage, Turn
 
 _FACTS = frozenset(
     {"start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel"}
-    | {"retry"}
+    | {"check", "retry"}
 )
 """What comes from outside. The loop's own entries don't move its clock."""
 
@@ -110,6 +110,8 @@ class Run:
                 return self._model(entry)
             case "tool":
                 return self._tool(entry)
+            case "check":
+                return self._check(entry)
             case "child":
                 return self._child(entry)
             case "decided":
@@ -195,6 +197,15 @@ class Run:
         turn.settle(call, observations.outcome(entry), self.at)
         return True
 
+    def _check(self, entry: Fact) -> bool:
+        turn = self.turn
+        if turn is None or not turn.judging() or entry.get("op") != turn.checking():
+            return False
+        self.calls.close(turn.checking())
+        turn.marks.pop(turn.checking(), None)
+        turn.verdict = entry
+        return True
+
     def _mark(self, entry: Fact) -> bool:
         turn = self.turn
         op = entry.get("op", "")
@@ -202,7 +213,8 @@ class Run:
             return False
         call = turn.calls.get(op)
         thinks = turn.phase is Phase.THINK and op == turn.thinking()
-        if not thinks and (call is None or call.stage is Stage.DONE):
+        checks = turn.judging() and op == turn.checking()
+        if not thinks and not checks and (call is None or call.stage is Stage.DONE):
             return False
         turn.marks[op] = entry
         if thinks:
@@ -283,6 +295,8 @@ class Run:
     def _observed(self, entry: Fact) -> bool:
         if self.turn is None:
             return False
+        if "repair" in entry:
+            self.turn.repaired(entry["repair"])
         if "call" not in entry:
             self.turn.observed(entry["text"])
             return True
@@ -307,13 +321,15 @@ class Run:
         if turn is None:
             return False
         self._drop(turn)
-        self.thread.close(turn.past())
+        self.thread.close(turn.past(str(entry.get("call", ""))))
         self.turn = None
         return True
 
     def _end(self, entry: Fact) -> bool:
         if self.turn is not None:
             self._drop(self.turn)
+            if unrepaired_in(entry.get("error")):
+                self.turn.faulted = self.turn.said
         self.final = entry["type"]
         return True
 
@@ -328,7 +344,7 @@ class Run:
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        for op in (turn.thinking(), *turn.calls):
+        for op in (turn.thinking(), turn.checking(), *turn.calls):
             if self.calls.close(op):
                 self.abandoned.append(op)
         for call in list(turn.unfinished()):

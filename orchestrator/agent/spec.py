@@ -62,6 +62,27 @@ class ToolSpec(Protocol):
         ...
 
 
+class OutputChecks(Protocol):
+    """The validators of an agent's final answers, called together as one step."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """Plain functions: they run in a thread."""
+        ...
+
+    def call(self, value: Any, content: Any) -> Callable[[], Any]:
+        """A function that asks them about an answer, whose turn is about ``content``. What it gives, or its awaitable,
+        is None when they take it, ``{"value": …}`` when they make another one of it, ``{"retry": why}`` when the model
+        is to try again."""
+        ...
+
+
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
@@ -98,7 +119,20 @@ class AgentSpec(Protocol):
         """Whether the final answer must fit an output type."""
         ...
 
+    @property
+    def checks(self) -> OutputChecks | None:
+        """Its validators; None when it has none."""
+        ...
+
     def find(self, tool: str) -> ToolSpec | None: ...
+
+    def concludes(self, tool: str) -> bool:
+        """Whether a call of that tool is the final answer."""
+        ...
+
+    def conclude(self, tool: str, arguments: str) -> Any:
+        """``parse`` for the arguments, a JSON object, of a call of such a tool."""
+        ...
 
     def tool_names(self) -> Sequence[str]: ...
 

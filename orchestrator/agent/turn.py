@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
 from ..governance.usage import Usage
@@ -70,9 +70,20 @@ class Call:
         self.digest = ""  # what an approval was asked for
         self.content = ""
 
+    def told(self, text: str) -> Fact:
+        """The entry that ends it with what the model is told in place of a result."""
+        return {"type": "observed", "op": self.op, "call": self.id, "name": self.name, "text": text}
+
     def end(self, content: str) -> None:
         self.stage = Stage.DONE
         self.content = content
+
+
+class Found(NamedTuple):
+    """A final answer that fits the output type, as plain JSON, and what its entry says of where it was given."""
+
+    value: Any
+    beside: Fact
 
 
 class Turn:
@@ -90,7 +101,9 @@ class Turn:
         "declined",
         "doubtful",
         "error",
+        "faulted",
         "first",
+        "found",
         "id",
         "mark",
         "marks",
@@ -101,6 +114,7 @@ class Turn:
         "phase",
         "reading",
         "refused",
+        "repairs",
         "rerouted",
         "route",
         "said",
@@ -111,6 +125,7 @@ class Turn:
         "surplus",
         "timed_out",
         "usage",
+        "verdict",
     )
 
     def __init__(self, number: int, first: int, id: str, content: Any, since: int, mark: str = "") -> None:
@@ -137,6 +152,10 @@ class Turn:
         self.surplus = 0
         self.notes: list[str] = []  # observations to stand after the tools' results
         self.declined = 0
+        self.found: Found | None = None  # what the last answer says, when it is a final one
+        self.verdict: Fact | None = None  # what the validators say of it
+        self.repairs = 0  # how often the model was asked again, because its answer could not be taken
+        self.faulted = ""  # op of the last answer that could not
         self.error: Failure | None = None
         self.timed_out = False
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
@@ -149,6 +168,14 @@ class Turn:
         """Op of the model call that is due; with 1 ``more``, of the one in its place when it has failed."""
         op, made = f"t{self.number}.m{self.asked + 1}", self.rerouted + more
         return f"{op}.r{made}" if made else op
+
+    def checking(self) -> str:
+        """Op of the call of the validators, for the last answer."""
+        return f"{self.said}.check"
+
+    def judging(self) -> bool:
+        """Whether the last answer may be a final one, of which the validators have not said what they think."""
+        return self.phase in (Phase.JUDGE, Phase.ACT) and self.verdict is None
 
     def timer(self) -> str:
         """Op of the turn's time limit."""
@@ -174,6 +201,7 @@ class Turn:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
         self.asked += 1
         self.said, self.rerouted, self.shortened = op, 0, False
+        self.found = self.verdict = None
         self.model = model  # asked on in this turn: what it gave beside its words is for it alone
         reading = self.reading = read(value, op, model)
         self.usage = self.usage.plus(reading.usage)
@@ -204,6 +232,10 @@ class Turn:
         """A fact about the open model call: its failed attempts may have been billed."""
         self.usage = self.usage.plus(self.billed.more(entry))
 
+    def repaired(self, repair: int) -> None:
+        """The last answer could not be taken, which is the so-manieth of the turn."""
+        self.repairs, self.faulted = repair, self.said
+
     def observed(self, text: str) -> None:
         """The model is told something about its answer as a whole."""
         self.notes.append(text)
@@ -230,7 +262,10 @@ class Turn:
             self.stopped_at = None
 
     def reopen(self, at: int) -> None:
-        """A person wants the failed turn tried again, with a fresh allowance."""
+        """A person wants the failed turn tried again, with a fresh allowance. Validators that failed are asked again,
+        and the model is told what was wrong with an answer that was one too many."""
+        again = self.verdict is not None or bool(self.faulted)
+        self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
         self.allowed = self.usage
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = None
@@ -243,11 +278,14 @@ class Turn:
             self.rerouted += 1
             self.model = self.route = ""
         self.chosen, self.shortened = "", False
-        if self.phase in (Phase.BROKEN, Phase.JUDGE):
+        if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
             self.phase = Phase.THINK
 
-    def past(self) -> Past:
-        """The turn as later ones remember it: every call with an answer."""
+    def past(self, taken: str = "") -> Past:
+        """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
+        one."""
+        for call in self.unfinished() if taken in self.calls else ():
+            call.end(observations.TAKEN if call.op == taken else observations.SPARE)
         for call in self.unfinished():
             waits = call.stage is Stage.APPROVAL
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
@@ -261,4 +299,5 @@ class Turn:
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}
+        self.found = None
         self.phase = Phase.THINK

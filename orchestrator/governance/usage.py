@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Context, Decimal, InvalidOperation
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from ...state.errors import LimitExceeded
 from ...state.quantities import span
@@ -92,6 +92,11 @@ class Allowance(Protocol):
     def cost(self) -> Decimal | None: ...
 
     @property
+    def repairs(self) -> int | None:
+        """Answers that could not be taken."""
+        ...
+
+    @property
     def time(self) -> int | None:
         """Milliseconds of work; waiting for people's approvals does not count."""
         ...
@@ -121,6 +126,22 @@ def overtime(allowed: Allowance) -> Failure:
     """The recorded LimitExceeded of a turn that took too long."""
     limit = allowed.time or 0
     return _limit("time", limit, limit, span(limit))
+
+
+def unrepaired(allowed: int, problem: str) -> Failure:
+    """The recorded LimitExceeded of a turn whose answers did not fit. ``problem`` is what the model would be told."""
+    again = f"and {allowed} repair{'s' * (allowed != 1)} did not help" if allowed else "and no repair is allowed"
+    message = (
+        f"the limit on repairs is reached: the answer can't be taken, {again}. The last time: {problem[:1_000]} "
+        "(Give the agent Limits(repairs=…) for more, a type that is easier to fill in, or another model.)"
+    )
+    return failure(LimitExceeded, message, {"limit": "repairs", "used": allowed, "allowed": allowed})
+
+
+def unrepaired_in(error: Failure | None) -> bool:
+    """Whether it is such a one."""
+    data: object = None if error is None else error.get("data")
+    return isinstance(data, dict) and cast("Failure", data).get("limit") == "repairs"
 
 
 def _limit(name: str, used: int | str, allowed: int | str, shown: str) -> Failure:

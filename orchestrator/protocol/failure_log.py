@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from ...security.redaction import redacted
+from ...state.errors import ModelRetry
 from ...state.text import clean
 from ..errors.groups import said, said_in
 from .decider import Invoke
@@ -98,7 +99,7 @@ def told_elsewhere() -> Generator[None]:
 
 def call(execution: str, call: Invoke, attempt: int, error: BaseException, *, final: bool) -> None:
     """An attempt of a call has failed; ``final``: no other follows."""
-    level = logging.WARNING if final else logging.DEBUG
+    level = logging.WARNING if final and not isinstance(error, ModelRetry) else logging.DEBUG
     if log.isEnabledFor(level):
         how = "failed for good in" if final else "is tried again after"
         _say(level, f"the call of {call.name!r} (operation {call.op}) {how} attempt {attempt}", execution, error)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from inspect import iscoroutinefunction
 from typing import Any, Literal
 
-from ...state.errors import CircuitOpen, Final, InvalidInput, OperationError, Retryable
+from ...state.errors import CircuitOpen, Final, InvalidInput, ModelRetry, OperationError, Retryable
 from ...state.quantities import Duration, asked, briefly, count, positive, seconds
 from ..errors.groups import lone
 from ..errors.statuses import ClientRefused, headers_of
@@ -78,7 +78,7 @@ class Retry:
 
     def again(self, error: BaseException, failed: int = 1) -> bool:
         """Whether ``failed`` attempts, the last of them with ``error``, may be followed by another."""
-        if failed >= self.attempts or not isinstance(error, Exception):
+        if failed >= self.attempts or not isinstance(error, Exception) or isinstance(lone(error), ModelRetry):
             return False
         said = None if self.when is None else self.when(self._meant(error), failed)
         if said is not None:

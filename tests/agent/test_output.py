@@ -99,13 +99,13 @@ def test_a_call_of_an_output_tool_is_read_as_its_member(family: str, data: st.Da
 
 
 def test_every_member_has_a_tool_of_its_own() -> None:
-    assert output(Resolution).names() == ["final_result"]
+    assert output(Resolution).names == ["final_result"]
     asked = output(Resolution | Refusal | None)
-    assert asked.names() == ["final_result_Resolution", "final_result_Refusal", "final_result_None"]
+    assert asked.names == ["final_result_Resolution", "final_result_Refusal", "final_result_None"]
     assert asked.tools["final_result_Refusal"].description == "The final answer: Nothing can be done."
-    assert output(list[int] | list[str]).names() == ["final_result_list_int", "final_result_list_str"]
-    assert output(Pet | int).names() == ["final_result_Cat", "final_result_Dog", "final_result_int"]
-    assert output(str | Resolution).names() == ["final_result_Resolution"]  # any words are an answer
+    assert output(list[int] | list[str]).names == ["final_result_list_int", "final_result_list_str"]
+    assert output(Pet | int).names == ["final_result_Cat", "final_result_Dog", "final_result_int"]
+    assert output(str | Resolution).names == ["final_result_Resolution"]  # any words are an answer
 
 
 def test_members_of_one_name_have_tools_of_two() -> None:
@@ -115,7 +115,7 @@ def test_members_of_one_name_have_tools_of_two() -> None:
 
         return Refusal
 
-    assert output(Refusal | other()).names() == ["final_result_Refusal", "final_result_Refusal_2"]
+    assert output(Refusal | other()).names == ["final_result_Refusal", "final_result_Refusal_2"]
 
 
 def test_each_member_is_told_by_its_name() -> None:
@@ -228,7 +228,7 @@ def test_the_type_in_brackets_is_the_output() -> None:
 @pytest.mark.parametrize("store", ["memory://", "sqlite:///{}/x.db"])
 def test_the_member_that_was_answered_comes_back(store: str, tmp_path: Any) -> None:
     script = Scripted({"good": '{"result": {"kind": "dog", "lives": 1}}', "bad": "null"})
-    agent = Agent("desk", script, output=cast("Any", Pet) | None)
+    agent = Agent("desk", script, output=cast("Any", Pet | None))
     for said, value in (("good", Dog(lives=1)), ("bad", None)):
         assert run(agent, said, store=store.format(tmp_path)) == value
 

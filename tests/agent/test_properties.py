@@ -54,9 +54,22 @@ bad_calls = st.one_of(
     st.builds(lambda raw: {"id": "n", "name": "lookup", "arguments": raw}, st.sampled_from(["", "null", "None", None])),
     st.builds(lambda raw: {"id": "r", "name": "lookup", "arguments": raw}, st.text(max_size=20)),
 )
+final_calls = st.one_of(
+    st.builds(lambda id, score: called("final_result", id, score=score), st.sampled_from("abc"), st.integers(0, 3)),
+    st.builds(lambda id, note: called("final_result", id, note=note), st.sampled_from("abc"), st.text(max_size=3)),
+)
+verdicts = st.one_of(
+    st.none(),
+    st.just({"retry": "look again"}),
+    st.just({"value": {"score": 9}}),
+    json_values,
+    st.builds(OSError, st.just("no answer")),
+)
 answers = st.one_of(
     st.text(max_size=10),
     st.just('{"score": 1}'),
+    st.lists(final_calls, min_size=1, max_size=2),
+    st.lists(good_calls | final_calls, min_size=1, max_size=3),
     st.lists(good_calls, min_size=1, max_size=4),
     st.lists(good_calls | bad_calls, min_size=1, max_size=4),
     st.fixed_dictionaries(
@@ -82,30 +95,40 @@ steps = st.one_of(
     st.tuples(st.just("model"), st.integers(0, 3), answers),
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
+    st.tuples(st.just("check"), st.integers(0, 3), verdicts),
     st.tuples(st.just("decided"), st.integers(0, 3), st.booleans()),
     st.tuples(st.just("child"), st.integers(0, 3), outcomes),
     st.tuples(st.just("sent"), st.integers(0, 3), st.none()),
     st.tuples(st.just("retrying"), st.integers(0, 3), st.integers(1, 5)),
     st.tuples(st.just("begun"), st.integers(0, 3), st.integers(1, 2)),
     st.tuples(st.just("restart"), st.none(), st.none()),
+    st.tuples(st.just("retry"), st.none(), st.none()),
     st.tuples(st.just("time"), st.integers(1, 8_000), st.none()),
     st.tuples(st.just("again"), st.integers(0, 50), st.none()),
-    st.tuples(st.just("strange"), st.sampled_from(["event", "tool", "model", "child", "decided", "what"]), json_values),
+    st.tuples(
+        st.just("strange"),
+        st.sampled_from(["event", "tool", "model", "check", "child", "decided", "what"]),
+        json_values,
+    ),
 )
 
 
 def specs() -> st.SearchStrategy[Agent[Any]]:
     return st.builds(
-        lambda typed, limits, history: Agent(
+        lambda typed, mode, validator, limits, history: Agent(
             "desk",
             Scripted(["no"]),
             tools=[lookup, refund, helper],
             output=cast("Any", Verdict if typed else None),
             limits=limits,
             history=history,
+            output_mode=mode,
+            output_validator=validator,
         ),
         st.booleans(),
-        st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None)]),
+        st.sampled_from(["auto", "tool"]),
+        st.sampled_from([None, lambda answer: answer]),
+        st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None, repairs=None)]),
         st.sampled_from([History(), History(4), History(size=60)]),
     )
 
@@ -124,13 +147,13 @@ class World:
         driver.now += 1
         if kind == "say":
             driver.say(f"m{which}", value)
-        elif kind in ("model", "tool"):
+        elif kind in ("model", "tool", "check"):
             calls = self.invokes(kind)
             if calls:
                 call = calls[which % len(calls)]
                 driver.turn([driver.fact(call, answered(value) if kind == "model" else value)])
         elif kind in ("retrying", "begun"):
-            calls = self.invokes("model" if kind == "retrying" else "tool")
+            calls = self.invokes(("model", "check")[which % 2] if kind == "retrying" else "tool")
             if calls:
                 call = calls[which % len(calls)]
                 error = {"kind": "x.Busy", "message": ""}
@@ -156,12 +179,19 @@ class World:
             sends = [op for op, effect in driver.open.items() if not isinstance(effect, Invoke)]
             if sends:
                 driver.turn([{"type": "sent", "op": sends[which % len(sends)]}])
+        elif kind == "retry":
+            if driver.decision.status == "failed":
+                driver.send({"type": "retry", "by": "ana"})
         elif kind == "restart":
             driver.restart()
         elif kind == "time":
             driver.expire(driver.now + which)
         elif kind == "again":
-            facts = [e for e in driver.entries() if e["type"] in ("model", "tool", "sent", "child", "decided", "timer")]
+            facts = [
+                e
+                for e in driver.entries()
+                if e["type"] in ("model", "tool", "check", "sent", "child", "decided", "timer")
+            ]
             if facts:
                 fact = facts[which % len(facts)]
                 if fact.get("op") not in driver.open:
@@ -178,6 +208,8 @@ class World:
                 return
             if self.invokes("model"):
                 driver.model('{"score": 1}')
+            elif checks := self.invokes("check"):
+                driver.turn([driver.fact(checks[0], None)])
             elif self.invokes("tool"):
                 driver.tool(self.invokes("tool")[0].op, "done")
             elif (approval := next(turn.approvals(), None)) is not None:
@@ -204,6 +236,9 @@ def test_a_session_survives_everything_and_answers_each_message_once(spec: Agent
     assert driver.mailbox == []
     asked = [entry["id"] for entry in driver.entries("message")]
     assert [entry["to"] for entry in driver.entries("reply")] == asked
+    assert len({entry["op"] for entry in driver.entries("check") if "error" not in entry}) == len(
+        [entry for entry in driver.entries("check") if "error" not in entry]
+    )
     assert all(("value" in entry) != ("error" in entry) for entry in driver.entries("reply"))
 
 
@@ -215,11 +250,11 @@ def test_a_run_survives_everything_and_ends_once(spec: Agent, script: list[Any],
     for index, step in enumerate(script):
         if index == cancelled:
             world.driver.send({"type": "cancel", "reason": "", "by": "me"})
-        if world.driver.decision.status not in FINAL:
+        if world.driver.decision.status not in FINAL or step[0] == "retry":
             world.do(*step)
     world.drain()
     ends = [entry["type"] for entry in world.driver.entries() if entry["type"] in FINAL]
-    assert ends == [world.driver.decision.status]
+    assert ends[-1] == world.driver.decision.status and len(ends) == 1 + len(world.driver.entries("retry"))
     assert world.driver.entries()[-1]["type"] in (*FINAL, "sent")
 
 
