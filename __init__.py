@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.settings import Settings
     from .orchestrator.running import arun, run
     from .orchestrator.runtime import Runtime
+    from .orchestrator.streaming.told import StreamEvent
     from .orchestrator.usercode.resilience import Breaker, Retry
     from .orchestrator.workflow.completion import Completion
     from .orchestrator.workflow.context import Context
@@ -52,6 +53,7 @@ _HOMES = {
         "functions.workflow": "workflow",
         "orchestrator.engine.extensions": "Extension Notice",
         "orchestrator.engine.performing": "current_call",
+        "orchestrator.streaming.told": "StreamEvent",
         "orchestrator.usercode.resilience": "Breaker Retry",
         "orchestrator.running": "arun run",
         "orchestrator.runtime": "Runtime",
@@ -68,7 +70,7 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StepFailed", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
+    "StepFailed", "StreamEvent", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
 ]  # fmt: skip
 
 

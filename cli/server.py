@@ -5,7 +5,8 @@ and everything asked here may be asked again (starts and messages carry their id
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, cast
 from urllib.parse import quote
@@ -77,6 +78,36 @@ class Server:
             if not (self._reached and again) or time.monotonic() > until:
                 raise self._gone(broken)
             time.sleep(PAUSE)
+
+    @contextmanager
+    def listen(
+        self, method: str, place: str, body: Any, *, query: Mapping[str, str] | None, last: str, within: float
+    ) -> Generator[httpx.Response | None]:
+        """An answer that goes on, after the event ``last``, and of which something comes ``within`` so many seconds;
+        None while a server that has answered is away. Raises Exit."""
+        headers = {"accept": "text/event-stream"} | ({"last-event-id": last} if last else {})
+        try:
+            timeout = httpx.Timeout(10, read=within)
+            with self._client.stream(
+                method, place, params=query, headers=headers, json=body, timeout=timeout
+            ) as answer:
+                if answer.status_code == 503 and self._reached:
+                    yield None
+                    return
+                self._reached = True
+                if answer.is_error:
+                    answer.read()
+                    raise _refused(answer)
+                yield answer
+        except httpx.TransportError as error:
+            if not self._reached and isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+                raise self.gone() from None
+            self._reached = True
+            yield None
+
+    def gone(self) -> Exit:
+        """What is said when it answers no more."""
+        return self._gone("")
 
     def _gone(self, broken: str) -> Exit:
         if self._reached:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..state.quantities import Duration
+from .streaming.told import StreamEvent
 
 T = TypeVar("T")
 
@@ -15,6 +17,8 @@ class Ends(Protocol):
     async def result(self, id: str, timeout: Duration | None = None) -> Any: ...
 
     async def reply(self, execution: str, message: str, timeout: Duration | None = None) -> Any: ...
+
+    def events(self, id: str, *, message: str = "", after: str = "", since: int = 0) -> AsyncGenerator[StreamEvent]: ...
 
 
 class Handle(NamedTuple, Generic[T]):
@@ -29,6 +33,10 @@ class Handle(NamedTuple, Generic[T]):
         output: T = await self.runtime.result(self.id, timeout)
         return output
 
+    def events(self, after: str = "") -> AsyncGenerator[StreamEvent]:
+        """What happens to it, as ``Runtime.events`` tells it."""
+        return self.runtime.events(self.id, after=after)
+
 
 class Sent(NamedTuple, Generic[T]):
     """A message that is durable in a session's mailbox."""
@@ -37,8 +45,15 @@ class Sent(NamedTuple, Generic[T]):
     execution: str
     id: str
     duplicate: bool
+    since: int = 0
+    """Entries that the session's journal had before it."""
 
     async def reply(self, timeout: Duration | None = None) -> T:
         """The reply to it, as ``Runtime.reply`` gives it and with the errors that raises."""
         reply: T = await self.runtime.reply(self.execution, self.id, timeout)
         return reply
+
+    def events(self, after: str = "") -> AsyncGenerator[StreamEvent]:
+        """What becomes of it, as ``Runtime.events`` tells it."""
+        since = 0 if after else self.since
+        return self.runtime.events(self.execution, message=self.id, after=after, since=since)

@@ -6,7 +6,8 @@ Errors: UnknownExecution, InvalidInput, StoreError.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from ..state.codec import loads
@@ -19,6 +20,11 @@ from ..state.whole import GAP
 from .protocol.clock import SharedClock
 from .protocol.decider import Fact
 from .protocol.entries import decode, decode_all, resolve, shown_anyway
+from .replies import ReplySearch
+from .streaming.audience import Audience
+from .streaming.following import Following
+from .streaming.position import position
+from .streaming.told import StreamEvent
 
 _LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
@@ -47,6 +53,16 @@ class Reading:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._clock = SharedClock()
+
+    @property
+    def audience(self) -> Audience | None:
+        """Those who listen to what this process does."""
+        return None
+
+    @property
+    def at_work(self) -> Mapping[str, object]:
+        """Executions that go on in this process."""
+        return {}
 
     def clock(self) -> int:
         return self._clock()
@@ -143,6 +159,41 @@ class Reading:
             after += len(texts)
             if len(texts) < PAGE:
                 return
+
+    async def events(
+        self, id: str, *, message: str = "", after: str = "", since: int = 0
+    ) -> AsyncGenerator[StreamEvent]:
+        """What happens to an execution, piece by piece, until it has ended or is stuck; with ``message``, until that
+        message to a session is answered. ``after`` is the id of the last event that was heard, from whichever process;
+        ``since``: so many entries are known to hold nothing of it. Close it (``contextlib.aclosing``) when leaving it
+        early. docs/streaming.md lists the events. Raises UnknownExecution, InvalidInput, StoreError."""
+        at = position(after)
+        head = await self.show(id)
+        if at.seq > head.length:
+            raise InvalidInput(f"{after[:80]!r} is the id of no event of {id}; leave it out to be told all")
+        if message and not after and not since:
+            search = ReplySearch(self.store, id, message)
+            if await search.look(head.length) is None:
+                await search.check()
+        following = Following(self, id, at, message=message, audience=self.audience, active=self.at_work)
+        async with aclosing(following.events(since)) as events:
+            async for event in events:
+                yield event
+
+    async def under_way(self, id: str) -> str:
+        """The message that a session is about to answer, and has taken up. Raises UnknownExecution, InvalidInput."""
+        head = await self.show(id)
+        upto = head.length
+        while upto > 0:
+            first = max(upto - PAGE, 0)
+            for fact in reversed(await self.excerpt(id, first, upto - first, 1 << 40)):
+                if fact["type"] == "message":
+                    return str(fact["id"])
+                if fact["type"] == "reply":
+                    upto = 0
+                    break
+            upto -= PAGE
+        raise InvalidInput(f"{id} has no message under way; send it one")
 
     async def ending(self, head: Head) -> Fact:
         """The final entry of an ended execution."""

@@ -11,17 +11,14 @@ import asyncio
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
-from ..state.codec import decoder, stored
+from ..state.codec import stored
 from ..state.errors import (
     AlreadyFinished,
-    ExecutionCancelled,
-    ExecutionFailed,
-    ExecutionStuck,
-    ExecutionTerminated,
     InvalidInput,
     StoreUnavailable,
     UnknownFunction,
@@ -32,6 +29,7 @@ from ..state.quantities import Duration, seconds
 from ..state.records import Accepted, Answer, Head, NewExecution, NewMail
 from ..state.store import Store
 from .control import Control, error_of
+from .endings import end_error, typed_output
 from .engine import collecting
 from .engine.cutting import Cut
 from .engine.delivery import mail_of, start_mail
@@ -41,7 +39,6 @@ from .engine.extensions import Extension, Extensions
 from .engine.settings import Settings
 from .engine.vitals import show_vitals
 from .engine.waiting import heard, outdated
-from .errors.groups import said
 from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .protocol import keys
@@ -50,6 +47,8 @@ from .protocol.decider import Fact, Function
 from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
 from .sessions import Sessions
+from .streaming.audience import Audience
+from .streaming.told import StreamEvent
 from .usercode.calling import alone, checked
 from .usercode.served import by_name, served
 from .usercode.threads import Threads
@@ -89,6 +88,7 @@ class Runtime(Control):
         brought: Iterable[Extension] = getattr(functions, "extensions", ())
         self.extensions = Extensions([*extensions, *brought], self.engine.active)
         self.engine.performer.extensions = self.extensions
+        self._audience = self.engine.performer.audience = Audience(self.store, self.clock, self.extensions)
         self._sessions = Sessions(self.store)
         self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
@@ -134,6 +134,7 @@ class Runtime(Control):
             waiter.cancel()
         try:
             await self.engine.close(grace, cut)
+            await self._audience.close()
         finally:
             if self._watchdog is not None:
                 self._watchdog.stop()
@@ -142,6 +143,14 @@ class Runtime(Control):
 
     def clock(self) -> int:
         return self.engine.clock()
+
+    @property
+    def audience(self) -> Audience:
+        return self._audience
+
+    @property
+    def at_work(self) -> Mapping[str, object]:
+        return self.engine.active
 
     def _starting_or_stopping(self) -> str:
         return "" if self.ready and self.functions else "the runtime is starting or stopping"
@@ -160,22 +169,27 @@ class Runtime(Control):
 
     @overload
     async def start(
-        self, function: Served[T], input: Any = ..., *, id: str | None = ..., by: str = ...
+        self, function: Served[T], input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
     ) -> Handle[T]: ...
     @overload
-    async def start(self, function: Body[T], input: Any = ..., *, id: str | None = ..., by: str = ...) -> Handle[T]: ...
+    async def start(
+        self, function: Body[T], input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
+    ) -> Handle[T]: ...
     @overload
     async def start(
-        self, function: object, input: Any = ..., *, id: str | None = ..., by: str = ...
+        self, function: object, input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
     ) -> Handle[Any]: ...
-    async def start(self, function: Any, input: Any = None, *, id: str | None = None, by: str = "") -> Handle[Any]:
+    async def start(
+        self, function: Any, input: Any = None, *, id: str | None = None, by: str = "", stream: bool = False
+    ) -> Handle[Any]:
         """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
-        same input again is the same start. Raises UnknownFunction, InvalidInput, AlreadyExists."""
+        same input again is the same start. ``stream``: somebody will listen to an agent's answer while it is being
+        said (``Handle.events``). Raises UnknownFunction, InvalidInput, AlreadyExists."""
         self._life.check()
         served = self._durable(function)
         value = checked(served, input)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-        mail = start_mail(self.clock(), value, by=by)
+        mail = start_mail(self.clock(), value, by=by, stream=stream)
         waiter = self._remember((id,), self.engine.waiters.end(id))
         try:
             accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
@@ -189,16 +203,18 @@ class Runtime(Control):
 
     @overload
     async def send(
-        self, agent: Served[T], session: str, content: Any, *, id: str | None = ..., by: str = ...
+        self, agent: Served[T], session: str, content: Any, *, id: str | None = ..., by: str = ..., stream: bool = ...
     ) -> Sent[T]: ...
     @overload
     async def send(
-        self, agent: object, session: str, content: Any, *, id: str | None = ..., by: str = ...
+        self, agent: object, session: str, content: Any, *, id: str | None = ..., by: str = ..., stream: bool = ...
     ) -> Sent[Any]: ...
-    async def send(self, agent: Any, session: str, content: Any, *, id: str | None = None, by: str = "") -> Sent[Any]:
+    async def send(
+        self, agent: Any, session: str, content: Any, *, id: str | None = None, by: str = "", stream: bool = False
+    ) -> Sent[Any]:
         """Put a message into an agent session, which is created by its first message. ``id`` makes it
-        arrive once. Raises UnknownFunction, InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that
-        of a run or a workflow."""
+        arrive once. ``stream``: somebody will listen to the answer (``Sent.events``). Raises UnknownFunction,
+        InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that of a run or a workflow."""
         self._life.check()
         served = self._durable(agent)
         if served.kind != "agent":
@@ -206,7 +222,7 @@ class Runtime(Control):
         execution = f"{served.name}/" + check_id(session, "the key of a session")
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": checked(served, content)}
-        fact |= {"by": by} if by else {}
+        fact |= ({"by": by} if by else {}) | ({"stream": True} if stream else {})
         waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
@@ -219,11 +235,23 @@ class Runtime(Control):
         if accepted.answer is Answer.FINISHED:
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
         duplicate = accepted.answer is Answer.DUPLICATE
-        if not duplicate and accepted.head is not None:
-            self._since[execution, message] = accepted.head.length
+        since = 0 if duplicate or accepted.head is None else accepted.head.length
+        if since:
+            self._since[execution, message] = since
             if len(self._since) > REMEMBERED:
                 del self._since[next(iter(self._since))]
-        return Sent(self, execution, message, duplicate)
+        return Sent(self, execution, message, duplicate, since)
+
+    async def stream(
+        self, agent: object, session: str, content: Any, *, id: str | None = None, by: str = ""
+    ) -> AsyncGenerator[StreamEvent]:
+        """Send a message and tell what becomes of it, the answer piece by piece, until it is answered. To go on after
+        an interruption, give the message an ``id`` and ask ``events`` with that of the last event. Raises what
+        ``send`` does."""
+        sent = await self.send(agent, session, content, id=id, by=by, stream=True)
+        async with aclosing(sent.events()) as events:
+            async for event in events:
+                yield event
 
     async def invoke(self, tool: object, arguments: Any = None) -> Any:
         """Call a tool once, without an execution around it. Raises what the tool raises."""
@@ -248,8 +276,8 @@ class Runtime(Control):
             ending = await self._wait((id,), lambda: self._look_for_end(id), once=limit == 0)
         if ending["type"] == "completed":
             value = ending.get("value")
-            return _typed(value, self.functions.get(ending["function"]), id) if typed else value
-        raise _end_error(id, ending)
+            return typed_output(value, self.functions.get(ending["function"]), id) if typed else value
+        raise end_error(id, ending)
 
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
@@ -261,11 +289,11 @@ class Runtime(Control):
             look = partial(self._look_for_reply, search, execution)
             reply = await self._wait((execution, message), look, once=limit == 0)
         if reply["type"] != "reply":
-            raise _end_error(execution, reply)
+            raise end_error(execution, reply)
         if "error" in reply:
             raise error_of(reply)
         value = reply.get("value")
-        return _typed(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
+        return typed_output(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
 
     async def _wait(
         self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], *, once: bool
@@ -353,26 +381,3 @@ class Runtime(Control):
 
 def _of_ours(thing: object) -> Function:
     return cast("Function", getattr(thing, "__overwinter__", thing))
-
-
-def _typed(value: Any, function: object | None, id: str) -> Any:
-    decode_value = decoder(getattr(function, "output", Any))
-    try:
-        return value if decode_value is None else decode_value(value)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"{id} gave a value that does not fit what its function declares now ({error}); read it with typed=False"
-        ) from None
-
-
-def _end_error(id: str, ending: Fact) -> Exception:
-    kind = ending["type"]
-    if kind == "failed":
-        cause = error_of(ending)
-        error: Exception = ExecutionFailed(f"{id} failed: {said(cause)}", execution=id, cause=cause)
-        error.__cause__ = cause
-        return error
-    if kind == "stuck":
-        return ExecutionStuck(f"{id} is stuck: {ending['error']}", execution=id)
-    ended = ExecutionCancelled if kind == "cancelled" else ExecutionTerminated
-    return ended(f"{id} was {kind}: {ending.get('reason') or 'no reason given'}", execution=id)

@@ -23,7 +23,9 @@ import re
 
 from .errors import InvalidInput
 
-RESERVED = frozenset({"overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"})
+RESERVED = frozenset(
+    {"overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials", "overwinter.listening"}
+)
 """Scopes of the runtime's own marks. An execution of that name would own them."""
 LONGEST_NAME = 128
 """Characters that the name of a workflow may have; what a runtime adds to make an id of it fits in LONGEST."""

@@ -52,6 +52,8 @@ class Store(ABC):
     """How often a look at the due index is worth its price, unless the settings say otherwise."""
     vigilance: Duration = "1s"
     """How often ``look`` is worth its price while there is work."""
+    saying: Duration = "100ms"
+    """How often it is worth its price to write what an answer says until now, while somebody listens elsewhere."""
     payload_limit: int = PAYLOAD_LIMIT
     """Bytes that one value may have. A larger result is refused by name, before anything is written."""
 

@@ -81,6 +81,7 @@ class Process:
         )
         witness = _Witness(self.engine.clock, random.Random(name), Threads(settings.threads, settings.spare_threads))
         witness.ledger, witness.owner = ledger, name
+        witness.extensions, witness.audience = self.runtime.extensions, self.runtime.audience
         self.engine.performer = witness
 
     async def start(self) -> None:

@@ -23,6 +23,7 @@ from ..options import by_default, debug_option, duration_option, json_option, te
 if TYPE_CHECKING:
     import httpx
 
+    from ..heard import Shown
     from ..server import Server
 
 INPUT = "INPUT"
@@ -53,6 +54,7 @@ JSON = "--json: {id, status, message, result or error}; status is running when n
 @text_option("--id", help="Id of the run or the message: sent again, it is the same one.")
 @url_option
 @click.option("--no-wait", is_flag=True, help="Return as soon as it is durable.")
+@click.option("--stream", is_flag=True, help="Show the answer while it is being said, and what is done for it.")
 @duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
 @debug_option
 @json_option
@@ -66,6 +68,7 @@ def invoke_command(
     url: str,
     token: str,
     no_wait: bool,
+    stream: bool,
     timeout: str | None,
     as_json: bool,
 ) -> None:
@@ -73,22 +76,31 @@ def invoke_command(
 
     INPUT is JSON, or plain text when it is none or when FUNCTION takes text; "-" reads it from standard input.
     """
+    from ..heard import shown
     from ..server import Server
 
     if session is not None and input is None:
         raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
+    if stream and no_wait:
+        raise click.UsageError("--stream waits for what there is to show; leave --no-wait out")
     text = None if input is None else typed(input, INPUT)
     work = Work(function, text, session, id, 0.0 if no_wait else None if timeout is None else seconds(timeout), text)
     with Server(url, token) as server:
-        outcome = _ask(server, work)
+        outcome = _ask(server, work, shown(as_json=as_json) if stream else None)
+    if stream and (as_json or (outcome.get("status") == "completed" and outcome.get("id"))):
+        ctx.exit(_code(outcome, no_wait=False))
     _report(outcome, work, as_json=as_json)
+    ctx.exit(_code(outcome, no_wait=no_wait))
+
+
+def _code(outcome: dict[str, Any], *, no_wait: bool) -> int:
     status = outcome.get("status")
     if status == GOES_ON:
-        ctx.exit(0 if no_wait else RUNNING)
-    ctx.exit(0 if status == "completed" else FAILED)
+        return 0 if no_wait else RUNNING
+    return 0 if status == "completed" else FAILED
 
 
-def _ask(server: Server, work: Work) -> dict[str, Any]:
+def _ask(server: Server, work: Work, show: Shown | None) -> dict[str, Any]:
     """The outcome, or what is known of it when the time is over."""
     from ..server import segment
 
@@ -98,7 +110,7 @@ def _ask(server: Server, work: Work) -> dict[str, Any]:
     if work.input is not None:
         work = work._replace(input=fitting(work.input, served.get("input") or {}, INPUT))
     if work.session is not None:
-        return _message(server, work, work.session, until)
+        return _message(server, work, work.session, until, show)
     if kind == "tool":
         arguments: Any = {} if work.input is None else work.input
         answer = server.ask("POST", f"/tools/{segment(work.function)}", arguments, again=False)
@@ -107,16 +119,20 @@ def _ask(server: Server, work: Work) -> dict[str, Any]:
     id = f"{work.function}-{secrets.token_hex(8)}" if work.id is None else work.id
     query = {"id": id, "by": by_default()}
     place = f"/{kind}s/{segment(work.function)}"
+    if show is not None:
+        return show(server, place, work.input, {"id": id}, query, until)
     return _settled(server, server.ask("POST", place, work.input, wait=_left(until), query=query), until)
 
 
-def _message(server: Server, work: Work, session: str, until: float | None) -> dict[str, Any]:
+def _message(server: Server, work: Work, session: str, until: float | None, show: Shown | None) -> dict[str, Any]:
     """A message has an id from the start: sent again, it is the same message."""
     from ..server import segment
 
     id = uuid.uuid4().hex if work.id is None else work.id
     body: dict[str, Any] = {"content": work.input, "id": id, "by": by_default()}
     place = f"/sessions/{segment(work.function)}/{segment(session)}"
+    if show is not None:
+        return show(server, place, body, {"id": f"{work.function}/{session}", "message": id}, None, until)
     return _settled(server, server.ask("POST", place, body, wait=_left(until)), until)
 
 

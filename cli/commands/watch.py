@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from ...orchestrator.reading import Reading
 
 
-JSON = "--json: one journal entry per line, with its number as seq."
+JSON = "--json: one journal entry per line, with its number as seq; with --stream one event: {id, event, data}."
 
 
 @click.command(epilog=JSON)
@@ -28,15 +30,17 @@ JSON = "--json: one journal entry per line, with its number as seq."
 @duration_option("--timeout", default=None, help='Stop after "30s", "5m" … (exit code 5).')
 @click.option("--idle", is_flag=True, help="Also stop when a session is idle, its messages answered.")
 @click.option("--new", is_flag=True, help="Only what happens from now on.")
+@click.option("--stream", is_flag=True, help="Show what is said while it is being said.")
 @store_option
 @json_option
 @click.pass_context
 def watch_command(
-    ctx: click.Context, id: str, timeout: str | None, idle: bool, new: bool, store: str, as_json: bool
+    ctx: click.Context, id: str, timeout: str | None, idle: bool, new: bool, stream: bool, store: str, as_json: bool
 ) -> None:
     """Follow an execution until it ends. Exit code 0 when it completed, 1 when not."""
     limit = None if timeout is None else seconds(timeout)
-    head = reach.run(_watch(store, id, limit, idle=idle, new=new, as_json=as_json))
+    shown = Shown(idle, new, stream, as_json)
+    head = reach.run(_watch(store, id, limit, shown))
     if head is None:
         from ..view.command import command
         from ..view.terminal import say
@@ -46,17 +50,49 @@ def watch_command(
     ctx.exit(OK if head.status in ("completed", "idle") else FAILED)
 
 
-async def _watch(dsn: str, id: str, limit: float | None, *, idle: bool, new: bool, as_json: bool) -> Head | None:
+class Shown(NamedTuple):
+    """What is wanted to be seen, and until when."""
+
+    idle: bool
+    new: bool
+    stream: bool
+    json: bool
+
+
+async def _watch(dsn: str, id: str, limit: float | None, shown: Shown) -> Head | None:
     """The head at the end; None when the time ran out."""
     async with reach.control(dsn) as reading:
         await reach.tell_moved(reading.store)
         head = await reading.show(id)
-        after = head.length if new else 0
-        work = _print_json(reading, id, after, idle) if as_json else _display(reading, id, after, idle)
+        after, idle = head.length if shown.new else 0, shown.idle
+        if shown.stream:
+            work = _listen(reading, id, after, shown)
+        else:
+            work = _print_json(reading, id, after, idle) if shown.json else _display(reading, id, after, idle)
         try:
             return await asyncio.wait_for(work, limit)
         except TimeoutError:
             return None
+
+
+async def _listen(reading: Reading, id: str, after: int, shown: Shown) -> Head:
+    from ..view.speech import Speech
+    from ..view.terminal import console, emit
+
+    speech = Speech(console(stderr=True), id, live=sys.stdout.isatty(), messages=True)
+    async with aclosing(reading.events(id, after=f"{after}.0" if after else "")) as events:
+        async for event in events:
+            if shown.json:
+                emit({"id": event.id, "event": event.type, "data": event.data}, line=True)
+            elif event.type in ("reply", "end") and "result" in event.data:
+                speech.result(event.data["result"])
+            elif event.type in ("reply", "end"):
+                speech.failed(event.data)
+            else:
+                speech.take(event.type, event.data)
+            if event.type == "reply" and shown.idle and (await reading.show(id)).status == "idle":
+                break
+    return await reading.show(id)
 
 
 async def _print_json(reading: Reading, id: str, after: int, idle: bool) -> Head:

@@ -6,15 +6,18 @@ this process goes into whatever is recorded next, an error or an answer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.governance.usage import Usage, reported
+from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
-from ..models.port import Answer, Model
+from ..models.port import Answer, Delta, Model, Request
 from ..models.prices import Prices, written
+
+Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 
 
 class Asking:
@@ -30,7 +33,7 @@ class Asking:
     async def __call__(self) -> dict[str, Any]:
         self._first = self._first or _attempt()
         try:
-            answer = await self._model.complete(self._request())
+            answer = await self._answer(self._request())
         except ModelError as error:
             self._failed(error)
             raise
@@ -38,6 +41,15 @@ class Asking:
         if self._billed is not None:
             record["billed"] = self._sum(self._billed)
         return record
+
+    async def _answer(self, request: Request) -> Answer:
+        """Piece by piece when somebody listens and the model can, else as a whole."""
+        stream: Streaming | None = getattr(self._model, "stream", None)
+        speech = None if stream is None else _speech()
+        if stream is None or speech is None or not await speech.wanted():
+            return await self._model.complete(request)
+        with speech:
+            return await stream(request, lambda delta: speech.say(delta.text, delta.reasoning))
 
     def _failed(self, error: ModelError) -> None:
         """Add up what the attempt was billed for, and let the error tell of all."""
@@ -62,6 +74,13 @@ class Asking:
 
     def _known(self, model: str) -> Prices | None:
         return self._prices.get(model or self._model.name) or self._prices.get("")
+
+
+def _speech() -> Speech | None:
+    try:
+        return current_call().speech
+    except LookupError:
+        return None
 
 
 def _attempt() -> int:

@@ -26,7 +26,7 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, calling, controlling, openapi
+from . import asking, calling, controlling, openapi, streaming
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
@@ -161,6 +161,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/events/{name}", "POST", events_for, "OPTIONS")
     yield route("/messages/{id:path}", "GET", calling.reply)
     yield route("/results/{id:path}", "GET", calling.result)
+    yield route("/stream/{id:path}", "GET", streaming.stream)
     yield route("/executions", "GET", asking.executions)
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)

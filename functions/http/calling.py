@@ -13,8 +13,10 @@ from ..messages.media import essence
 from ..messages.message import idempotency_key, read_json, read_model, read_text
 from ..messages.models import Message
 from ..messages.problem import Refused
+from . import agui_runs, streaming
 from .outcome import answer_of, message_url, reply_to, result_of, result_url
 from .service import Call, single
+from .streaming import Words
 
 if TYPE_CHECKING:
     from ...orchestrator.handles import Sent
@@ -35,12 +37,17 @@ async def start_agent(call: Call) -> Answer:
 async def _start(call: Call, kind: str) -> Answer:
     name = call.path("name")
     call.function(name, kind)
-    query = call.query("id", "by")
+    query = call.query("id", "by", "protocol")
+    streams, named = streaming.wanted(call), streaming.protocol(query)
+    if kind == "agent" and named == agui_runs.PROTOCOL:
+        return await agui_runs.run(call, name)
     id = _id_of(call, name, query)
     by = single(query, "by")
     if len(by) > 200:
         raise Refused(400, "by is longer than 200 characters; shorten it")
-    handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by))
+    handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by), stream=streams)
+    if streams:
+        return await streaming.told(call, handle.id, Words(named))
     wait = call.wait(0.0)
     url = result_url(handle.id)
     look = wait or not handle.created  # what was begun before may have ended
@@ -64,8 +71,10 @@ async def send_message(call: Call) -> Answer:
     """POST /sessions/{agent}/{session}: a message, JSON or plain text; waits for the reply."""
     agent, session = call.path("agent"), call.path("session")
     call.function(agent, "agent")
-    call.query()
+    named = streaming.protocol(call.query("protocol"))
     sent = await _sent(call, agent, session)
+    if streaming.wanted(call):
+        return await streaming.told(call, sent.execution, Words(named), message=sent.id, since=_since(call, sent))
     wait = call.wait(CONVERSATION)
     look = wait or sent.duplicate
     outcome = await call.patiently(reply_to(call.runtime, sent.execution, sent.id, wait)) if look else None
@@ -75,7 +84,13 @@ async def send_message(call: Call) -> Answer:
 
 async def _sent(call: Call, agent: str, session: str) -> Sent[Any]:
     message = await _message(call)  # not kept while the reply is waited for
-    return await call.runtime.send(agent, session, message.content, id=message.id, by=call.by(message.by))
+    by, streams = call.by(message.by), streaming.wanted(call)
+    return await call.runtime.send(agent, session, message.content, id=message.id, by=by, stream=streams)
+
+
+def _since(call: Call, sent: Sent[Any]) -> int:
+    """Entries that hold nothing of the message; who goes on from an event knows better."""
+    return 0 if streaming.last_event(call) else sent.since
 
 
 async def _message(call: Call) -> Message:
@@ -93,7 +108,9 @@ async def _message(call: Call) -> Message:
 async def result(call: Call) -> Answer:
     """GET /results/{id}: the outcome of an execution, or 202 while it goes on."""
     id = call.path("id")
-    call.query()
+    named = streaming.protocol(call.query("protocol"))
+    if streaming.wanted(call):
+        return await streaming.told(call, id, Words(named))
     outcome = await _found(call, partial(result_of, call.runtime, id))
     return answer_of(outcome, result_url(id), {"id": id})
 
@@ -101,9 +118,12 @@ async def result(call: Call) -> Answer:
 async def reply(call: Call) -> Answer:
     """GET /messages/{execution}?id=MESSAGE: the reply to a message, or 202 while there is none."""
     execution = call.path("id")
-    message = single(call.query("id"), "id")
+    query = call.query("id", "protocol")
+    message, named = single(query, "id"), streaming.protocol(query)
     if not message:
         raise InvalidInput("say which message by ?id=, as the Location of its acceptance did")
+    if streaming.wanted(call):
+        return await streaming.told(call, execution, Words(named), message=message)
     outcome = await _found(call, partial(reply_to, call.runtime, execution, message))
     return answer_of(outcome, message_url(execution, message), {"id": execution, "message": message})
 

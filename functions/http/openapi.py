@@ -100,6 +100,26 @@ def ref(model: type[BaseModel]) -> Json:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
+_EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+"""What an outcome is told as, piece by piece, to who accepts it."""
+_TELLING: tuple[Json, ...] = (
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "pattern": "^[0-9]+\\.[0-9]+$"},
+        "description": "with Accept: text/event-stream, the id of the event after which to go on",
+    },
+    {
+        "name": "protocol",
+        "in": "query",
+        "required": False,
+        "schema": {"enum": ["ag-ui"]},
+        "description": "with Accept: text/event-stream, the vocabulary of the events",
+    },
+)
+
+
 def parameter(name: str, where: str = "path", schema: Json | None = None) -> Json:
     schema = {"type": "string", "minLength": 1, "maxLength": 200} if schema is None else schema
     return {"name": name, "in": where, "required": where == "path", "schema": schema}
@@ -127,6 +147,14 @@ def operation(
     made: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
     if body is not None:
         made["requestBody"] = {"required": body_needed, "content": {kind: {"schema": body} for kind in types}}
+    return made
+
+
+def told(made: Json) -> Json:
+    """An operation whose outcome may be told as events."""
+    made["parameters"] += _TELLING
+    made["responses"]["200"].setdefault("content", {}).update(_EVENTS)
+    made["responses"]["204"] = {"description": "nothing is left to tell after that event"}
     return made
 
 
@@ -198,7 +226,7 @@ def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
     outcome: dict[int, Json | None] = {200: ended, 202: ref(models.Outcome)}
     asked = (_PREFER, _KEY, _ID, parameter("by", "query", {"type": "string", "maxLength": 200}))
     start = operation(f"Start {name}", outcome, body=schema, body_needed=needed, parameters=asked)
-    paths: Json = {f"/{kind}s/{place}": {"post": start}}
+    paths: Json = {f"/{kind}s/{place}": {"post": told(start)}}
     if kind == "agent":
         message = operation(
             f"Send a message to a session of {name}",
@@ -207,7 +235,7 @@ def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
             parameters=(parameter("session"), _PREFER, _KEY),
         )
         message["requestBody"]["content"]["text/plain"] = {"schema": {"type": "string", "minLength": 1}}
-        paths[f"/sessions/{place}/{{session}}"] = {"post": message}
+        paths[f"/sessions/{place}/{{session}}"] = {"post": told(message)}
     return paths
 
 
@@ -224,12 +252,11 @@ def _fixed_paths() -> Json:
             "post": _delivery("Take in CloudEvents for one function", parameter("function")),
             "options": _handshake((400, 404), parameter("function")),
         },
-        "/results/{id}": {"get": operation("The outcome of an execution", outcome, parameters=(*id, _PREFER))},
+        "/results/{id}": {"get": told(operation("The outcome of an execution", outcome, parameters=(*id, _PREFER)))},
+        "/stream/{id}": {"get": told(operation("What happens to an execution", {200: None}, parameters=id))},
         "/messages/{execution}": {
-            "get": operation(
-                "The reply to a message",
-                outcome,
-                parameters=(parameter("execution"), message, _PREFER),
+            "get": told(
+                operation("The reply to a message", outcome, parameters=(parameter("execution"), message, _PREFER))
             )
         },
         "/executions": {"get": operation("List executions", {200: ref(models.Executions)}, parameters=_listing())},

@@ -23,7 +23,7 @@ from ..errors.failures import Failure
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Invoke, Verdict, when
+from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Heard, Invoke, Verdict, when
 from . import observations
 from .judging import Failed, Judge, Judged, Taken
 from .routing import question
@@ -161,7 +161,8 @@ class AgentLoop:
         name = spec.model_named(turn.model)
         call = spec.think(self._run.thread.messages(turn.messages), turn.content, name)
         policy = spec.model_policy(name, turn.route)
-        return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended)
+        heard = Heard(turn.id, turn.content, turn.streamed)
+        return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
 
     # -- what follows --------------------------------------------------------------------------------
 

@@ -146,7 +146,7 @@ class Run:
             return False
         self.mode = Mode.ONCE
         self.depth = entry.get("depth", 0)
-        self._begin("", entry.get("input"), str(entry.get("seed", "")))
+        self._begin("", entry.get("input"), str(entry.get("seed", "")), streamed=bool(entry.get("stream")))
         return True
 
     def _message(self, entry: Fact) -> bool:
@@ -159,14 +159,15 @@ class Run:
             return False
         self._skip = None
         self.mode = Mode.SESSION
-        self._begin(id, entry.get("content"), f"{entry.get('at', 0)} {id}")
+        mark = f"{entry.get('at', 0)} {id}"
+        self._begin(id, entry.get("content"), mark, streamed=bool(entry.get("stream")))
         return True
 
-    def _begin(self, id: str, content: Any, mark: str) -> None:
+    def _begin(self, id: str, content: Any, mark: str, *, streamed: bool) -> None:
         self.turns += 1
         number, since = self._since
         began = since if number == self.turns and since else self.clock
-        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark)
+        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed=streamed)
 
     # -- outcomes ------------------------------------------------------------------------------------
 

@@ -122,14 +122,18 @@ class Turn:
         "since",
         "stopped",
         "stopped_at",
+        "streamed",
         "surplus",
         "timed_out",
         "usage",
         "verdict",
     )
 
-    def __init__(self, number: int, first: int, id: str, content: Any, since: int, mark: str = "") -> None:
+    def __init__(
+        self, number: int, first: int, id: str, content: Any, since: int, mark: str = "", *, streamed: bool = False
+    ) -> None:
         self.number = number
+        self.streamed = streamed  # who asked listens to the answer while it is being said
         self.mark = mark
         self.first = first
         self.id = id

@@ -44,7 +44,9 @@ NESTED = 256
 """How many executions may be above one: children of children, attached or not. Endless recursion ends there."""
 
 
-def start_mail(at: int, value: Any, *, parent: str | None = None, depth: int = 0, by: str = "") -> NewMail:
+def start_mail(
+    at: int, value: Any, *, parent: str | None = None, depth: int = 0, by: str = "", stream: bool = False
+) -> NewMail:
     """The first mail of an execution; its constant key makes starting idempotent."""
     fact: Fact = {"type": "start", "at": at, "input": value, "seed": secrets.token_hex(16)}
     if parent is not None:
@@ -53,6 +55,8 @@ def start_mail(at: int, value: Any, *, parent: str | None = None, depth: int = 0
         fact["depth"] = depth
     if by:
         fact["by"] = by
+    if stream:
+        fact["stream"] = True
     return mail_of(fact, keys.START, lane=1)
 
 

@@ -95,6 +95,10 @@ class Extensions:
         """Call it with each commit and its answer: for what belongs to the runtime itself and knows its journal."""
         self._listeners.append(committed)
 
+    def ignore(self, committed: Committed) -> None:
+        """Call it no more."""
+        self._listeners.remove(committed)
+
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)
         return "" if active is None else active.function

@@ -21,6 +21,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Fact, Invoke
+from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
@@ -50,6 +51,8 @@ class CallInfo(NamedTuple):
     operation: str
     attempt: int
     idempotency_key: str
+    speech: Speech | None = None
+    """Of a model call: what it says while it goes on, for those who listen."""
 
 
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
@@ -96,6 +99,7 @@ class Performer:
         self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
         self.extensions: Extensions | None = None
+        self.audience: Audience | None = None
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
@@ -235,7 +239,10 @@ class Performer:
     async def _attempt(self, execution: str, call: Invoke, attempt: int) -> Any:
         """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
         policy = call.policy
-        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}"))
+        speech = None
+        if call.heard is not None and self.audience is not None:
+            speech = self.audience.speech(execution, call.op, attempt, call.heard)
+        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech))
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

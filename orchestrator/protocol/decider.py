@@ -34,6 +34,15 @@ class Verdict(Enum):
     IGNORED = "ignored"  # late, duplicated or unknown: it changes nothing; drop it
 
 
+class Heard(NamedTuple):
+    """What a model call answers, for those who listen while it is being said: the message and its content ("" and the
+    input of a run), and whether its sender wants to listen (``wanted``)."""
+
+    message: str
+    content: Any
+    wanted: bool
+
+
 class Invoke(NamedTuple):
     """Call a function in this process, at least once, and report its outcome as one fact.
 
@@ -53,6 +62,7 @@ class Invoke(NamedTuple):
     begun: bool = False  # an at-most-once attempt was begun and never finished: its outcome is in doubt
     write: Writer = stored  # makes plain JSON of the value, or refuses it by InvalidInput
     args: str | None = None  # fingerprint of what it is called with; recorded with each of its facts
+    heard: Heard | None = None  # a model call, which may be listened to
 
 
 class Spawn(NamedTuple):

@@ -63,6 +63,7 @@ class DynamoStore(Store):
 
     lease: Duration = "5s"
     poll: Duration = "1s"
+    saying: Duration = "1s"
     vigilance: Duration = "5s"
 
     def __init__(self, dsn: str, *, window: int = DEDUPLICATION_WINDOW_MS, patience: Duration = "5s") -> None:

@@ -65,7 +65,7 @@ class SealedStore(Store):
         self.inner = inner
         self._keys = keys
         self.dsn = inner.dsn
-        self.lease, self.poll = inner.lease, inner.poll
+        self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys))

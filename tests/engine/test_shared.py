@@ -16,6 +16,7 @@ from overwinter.orchestrator.engine import trials
 from overwinter.orchestrator.protocol import catalogue, moved
 from overwinter.orchestrator.protocol.moved import refuse_moved
 from overwinter.orchestrator.protocol.shared import PLACE, place_of, scope_of
+from overwinter.orchestrator.streaming import marks
 from overwinter.orchestrator.upkeep import tidying
 from overwinter.orchestrator.upkeep.archive import export, load
 from overwinter.orchestrator.upkeep.moving import PASSING, move
@@ -96,7 +97,11 @@ def test_no_id_can_be_where_shared_entries_lie() -> None:
 
 
 def test_the_runtimes_marks_are_out_of_reach() -> None:
-    assert {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moved.SCOPE, trials.SCOPE} == RESERVED == PASSING
+    assert (
+        {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moved.SCOPE, trials.SCOPE, marks.SCOPE}
+        == RESERVED
+        == PASSING
+    )
 
     async def work(runtime: Runtime) -> None:
         for name in sorted(RESERVED):

@@ -27,7 +27,7 @@ ROOMS = {
 # The rooms within a room, in groups: each may import from those of earlier groups, and from none beside it. Files that
 # lie beside the rooms are their faces (``orchestrator/runtime.py``) or what they share (``cli/options.py``).
 INNER = {
-    "orchestrator": ("errors", "usercode", "protocol", "governance", "upkeep", "workflow agent engine"),
+    "orchestrator": ("errors", "usercode", "protocol", "governance", "upkeep", "streaming", "workflow agent engine"),
     "functions": ("messages invocation models", "events", "http", "aws framework", "tools", "agents"),
     "cli": ("templates", "view", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),

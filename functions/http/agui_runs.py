@@ -1,0 +1,113 @@
+"""Runs that AG-UI's front ends ask for: ``POST /agents/{name}?protocol=ag-ui`` with a RunAgentInput.
+
+The thread is a session of the agent, and the session itself knows what was said before: of the messages that come with
+the request, the last one of the user is sent to it, under its own id, so a run that is asked for twice is one. Answers
+to interrupts are decisions on approvals; the turn they belong to goes on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic.alias_generators import to_camel
+
+from ...state.errors import InvalidInput
+from ..messages.answer import Answer
+from .service import Call
+from .streaming import Words, told
+
+PROTOCOL = "ag-ui"
+
+
+class Loose(BaseModel):
+    """Part of a request in a form that others define and extend."""
+
+    model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Part(Loose):
+    """A piece of a message; the kinds that are no text are not taken."""
+
+    type: str
+    text: str = ""
+
+
+class Said(Loose):
+    """A message of the conversation, as the front end knows it."""
+
+    id: str
+    role: str
+    content: str | list[Part] | None = None
+
+
+class Verdict(Loose):
+    """What is answered to an interrupt: whether the call may be made."""
+
+    approved: StrictBool
+    reason: str = ""
+
+
+class Resume(Loose):
+    """The answer to one interrupt."""
+
+    interrupt_id: str
+    status: Literal["resolved", "cancelled"]
+    payload: StrictBool | Verdict | None = None
+
+
+class Run(Loose):
+    """RunAgentInput, as far as an agent that knows its own conversation needs it."""
+
+    thread_id: str
+    run_id: str
+    messages: list[Said]
+    resume: list[Resume] | None = None
+
+
+async def run(call: Call, agent: str) -> Answer:
+    """Begin the run, or go on with the one that was interrupted, and tell of it."""
+    asked = await call.model(Run)
+    if asked.resume:
+        return await _resume(call, f"{agent}/{asked.thread_id}", asked, asked.resume)
+    said = next((message for message in reversed(asked.messages) if message.role == "user"), None)
+    if said is None:
+        raise InvalidInput("messages holds none of the user; send the message that is to be answered")
+    content, by = _text(said.content), call.by("")
+    sent = await call.runtime.send(agent, asked.thread_id, content, id=said.id, by=by, stream=True)
+    words = Words(PROTOCOL, asked.thread_id, asked.run_id)
+    return await told(call, sent.execution, words, message=sent.id, since=sent.since)
+
+
+async def _resume(call: Call, execution: str, asked: Run, answers: list[Resume]) -> Answer:
+    head = await call.runtime.show(execution)
+    message = await call.runtime.under_way(execution)
+    decisions = {answer.interrupt_id: _decision(answer) for answer in answers}
+    waiting = [str(one["op"]) for one in await call.runtime.proposals(execution)]
+    if unknown := [id for id in decisions if id not in waiting]:
+        raise InvalidInput(f"{unknown[0][:80]!r} is no open interrupt; open are: {', '.join(waiting) or 'none'}")
+    if left := [id for id in waiting if id not in decisions]:
+        raise InvalidInput(f"a run that goes on answers every interrupt; {', '.join(left)} has no answer")
+    for id, (approved, reason) in decisions.items():
+        await call.runtime.decide(execution, id, approved, by=call.by(""), reason=reason)
+    words = Words(PROTOCOL, asked.thread_id, asked.run_id)
+    return await told(call, execution, words, message=message, after=f"{head.length}.0")
+
+
+def _decision(answer: Resume) -> tuple[bool, str]:
+    """Whether it was approved, and why. Raises InvalidInput: nothing is taken for a yes that does not say so."""
+    if answer.status == "cancelled":
+        return False, ""
+    said = answer.payload
+    if said is None:
+        raise InvalidInput(f'interrupt {answer.interrupt_id[:80]!r} wants the payload {{"approved": true or false}}')
+    return (said, "") if isinstance(said, bool) else (said.approved, said.reason)
+
+
+def _text(content: str | list[Part] | None) -> str:
+    """What the user said, as text. Raises InvalidInput for what has none."""
+    if isinstance(content, str):
+        return content
+    if not content or any(part.type != "text" for part in content):
+        raise InvalidInput("a message has content that is no text; send text alone")
+    return "\n".join(part.text for part in content)

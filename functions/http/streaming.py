@@ -1,0 +1,204 @@
+"""What happens to an execution as server-sent events (``text/event-stream``), which any process goes on with.
+
+Each event has an ``id``; who sends it as ``Last-Event-ID`` is told what comes after it. A client that reads slowly
+holds nothing up but its own connection: what it has not read yet is read from the store when it is its turn. What comes
+to nothing any more after that id is answered by 204, which tells browsers to come no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+from typing import Any, NamedTuple, Protocol
+
+from ...orchestrator.streaming.told import StreamEvent
+from ...state.codec import dumps
+from ..messages.answer import NO_CONTENT, Answer, Headers, Receive, Scope, Send
+from ..messages.media import essence
+from ..messages.problem import Refused, problem, settle
+from .agui import AgUi
+from .outcome import message_url
+from .presence import while_there
+from .service import Call, Service, single
+
+MEDIA = "text/event-stream"
+AGAIN = 1000
+"""Milliseconds after which a browser comes again, when a connection has ended too early."""
+ALIVE = 15.0
+"""Seconds without an event after which a comment is sent, so that nobody on the way takes the connection for dead."""
+_AT_ONCE = 0.25  # seconds in which it shows whether there is anything to tell, and who asks for what is not there
+_PROTOCOLS = ("ag-ui",)
+
+
+class Vocabulary(Protocol):
+    """Makes of each event what is sent: names ("" for none) and data."""
+
+    def begin(self) -> Sequence[tuple[str, Any]]: ...
+    async def event(self, event: StreamEvent) -> Sequence[tuple[str, Any]]: ...
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is told after that event, whatever happens."""
+        ...
+
+
+class Own:
+    """The events as they are."""
+
+    over = False
+
+    def begin(self) -> Sequence[tuple[str, Any]]:
+        return ()
+
+    async def event(self, event: StreamEvent) -> Sequence[tuple[str, Any]]:
+        return [(event.type, event.data)]
+
+
+def wanted(call: Call) -> bool:
+    """Whether the client wants events instead of an outcome. Raises Refused for a vocabulary that there is not."""
+    accepts = [part for name, value in call.headers if name == b"accept" for part in value.decode("latin-1").split(",")]
+    return any(essence(part) == MEDIA and "q=0" not in part.replace(" ", "").split(";")[1:] for part in accepts)
+
+
+def protocol(query: dict[str, list[str]]) -> str:
+    """In which vocabulary events are wanted; "" for our own. Raises Refused."""
+    named = single(query, "protocol")
+    if named and named not in _PROTOCOLS:
+        raise Refused(400, f"there is no protocol {named[:40]!r}; {', '.join(_PROTOCOLS)}, or leave it out")
+    return named
+
+
+def last_event(call: Call) -> str:
+    """The id after which the client goes on."""
+    return call.header("last-event-id")
+
+
+class Words(NamedTuple):
+    """In which vocabulary it is told ("" for our own), and what that calls the execution and what is told of it."""
+
+    protocol: str = ""
+    thread: str = ""
+    run: str = ""
+
+
+async def told(
+    call: Call, execution: str, words: Words = Words(), *, message: str = "", since: int = 0, after: str = ""
+) -> Answer:
+    """What happens to an execution, or becomes of one message. Raises what is known before anything is told."""
+    call.stay.release()
+    after = last_event(call) or after
+    events = call.runtime.events(execution, message=message, after=after, since=since)
+    vocabulary: Vocabulary = Own()
+    if words.protocol == "ag-ui":
+        vocabulary = AgUi(call.runtime, execution, words.thread or execution, words.run or message or execution)
+    headers = [("location", message_url(execution, message))] if message else []
+    first = asyncio.ensure_future(anext(events, None))
+    try:
+        await asyncio.wait([first], timeout=_AT_ONCE)
+        if first.done() and first.result() is None:
+            return NO_CONTENT
+    except BaseException:
+        first.cancel()
+        raise
+    return EventStream(call.service, _whole(first, events), vocabulary, headers)
+
+
+async def stream(call: Call) -> Answer:
+    """GET /stream/{id}: what happens to an execution, from its beginning or after Last-Event-ID (or ``after``)."""
+    id = call.path("id")
+    query = call.query("protocol")
+    return await told(call, id, Words(protocol(query)))
+
+
+class EventStream(Answer):
+    """An answer that goes on for as long as there is something to tell."""
+
+    __slots__ = ("_events", "_service", "_vocabulary")
+
+    def __init__(
+        self, service: Service, events: AsyncGenerator[StreamEvent], vocabulary: Vocabulary, headers: Headers = ()
+    ) -> None:
+        own = (("content-type", MEDIA), ("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
+        super().__init__(200, headers=(*own, *headers))
+        self._service = service
+        self._events = events
+        self._vocabulary = vocabulary
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        async with aclosing(self._events):
+            with suppress(TimeoutError):  # the client has gone, or this server goes: it is told the rest elsewhere
+                await self._service.closing.during(while_there(scope, self._send(send)))
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _send(self, send: Send) -> None:
+        """Everything there is to tell, also that something has gone wrong: the answer has begun."""
+        begun = "".join(block(name, data) for name, data in self._vocabulary.begin())
+        await _part(send, f"retry: {AGAIN}\n\n{begun}")
+        settled = await settle(self._tell(send))
+        if settled.error is not None:
+            await _part(send, block("error", problem(settled.error).body.decode()))
+
+    async def _tell(self, send: Send) -> None:
+        async for event in _lively(self._events):
+            if event is None:
+                await _part(send, ": still here\n\n")
+                continue
+            said = await self._vocabulary.event(event)
+            last = len(said) - 1  # who is cut off before it is told all of the event again
+            ids = ("" if index < last else event.id for index in range(len(said)))
+            await _part(send, "".join(block(name, data, id) for (name, data), id in zip(said, ids, strict=True)))
+            if self._vocabulary.over:
+                return
+
+
+def block(name: str, data: Any, id: str = "") -> str:
+    """One event as it is sent. JSON has no line breaks of its own."""
+    text = data if isinstance(data, str) else dumps(data)
+    lines = [f"id: {id}"] if id else []
+    if name:
+        lines.append(f"event: {name}")
+    return "\n".join([*lines, f"data: {text}", "", ""])
+
+
+async def _part(send: Send, text: str) -> None:
+    if text:
+        body = text.encode("utf-8", "replace")
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+async def _whole(
+    first: asyncio.Future[StreamEvent | None], rest: AsyncGenerator[StreamEvent]
+) -> AsyncGenerator[StreamEvent]:
+    async with aclosing(rest):
+        try:
+            event = await first
+            while event is not None:
+                yield event
+                event = await anext(rest, None)
+        finally:
+            if not first.done():
+                first.cancel()
+                await asyncio.wait([first])
+
+
+async def _lively(events: AsyncGenerator[StreamEvent]) -> AsyncIterator[StreamEvent | None]:
+    """The events, and None in place of a long silence."""
+    waiting: asyncio.Future[StreamEvent | None] | None = None
+    try:
+        while True:
+            waiting = asyncio.ensure_future(anext(events, None))
+            while not waiting.done():
+                await asyncio.wait([waiting], timeout=ALIVE)
+                if not waiting.done():
+                    yield None
+            event = waiting.result()
+            if event is None:
+                return
+            yield event
+    finally:
+        if waiting is not None and not waiting.done():
+            waiting.cancel()
+            await asyncio.wait([waiting])

@@ -1,0 +1,364 @@
+"""One follower of one execution: what is recorded and what is being said, in one order, from any position on.
+
+The journal is read as it grows; between its entries stands what the model is saying now, heard in this process or read
+from the store. What was told of an answer is compared with its record, character by character: the rest is told when it
+goes on, and ``reset`` before all of it when it does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, nullcontext
+from typing import Any, Protocol, cast
+
+from ...state.quantities import seconds
+from ...state.records import FINAL, Head
+from ...state.store import Store
+from ..protocol.decider import Fact
+from . import cell
+from .audience import Audience, Subscription
+from .live import Live, Spoken
+from .marks import Mark
+from .position import Position, digest, order
+from .told import StreamEvent, Told, calls, events, message, outcome
+
+_CALM = 10
+"""How many times slower it is looked when nothing happens."""
+_BACK, _ALL = 100, 1 << 40  # entries read at once on the way back, bytes of them
+_AT_WORK = 1.0  # seconds between two looks at what goes on in this process, which tells of itself
+_ENDS = frozenset({*FINAL, "stuck"})
+
+
+class Journal(Protocol):
+    """Where executions are read."""
+
+    store: Store
+
+    def clock(self) -> int: ...
+    async def show(self, id: str) -> Head: ...
+    async def at_rest(self, id: str) -> Head | None: ...
+    async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Fact]: ...
+    def numbered(self, id: str, after: int = 0) -> AsyncIterator[tuple[int, Fact]]: ...
+    async def entire(self, id: str, entry: Fact) -> Fact: ...
+
+
+class Following:
+    """Follows ``id``, or with ``message`` the answer to that one message of a session, from ``position`` on.
+    ``audience`` and ``active`` are those of a runtime in this process."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        id: str,
+        position: Position,
+        *,
+        message: str = "",
+        audience: Audience | None = None,
+        active: Mapping[str, object] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._id = id
+        self._at = position
+        self._message = message
+        self._begun = not message or position != Position()
+        self._audience = audience
+        self._active: Mapping[str, object] = {} if active is None else active
+        self._heard: tuple[str, int] = ("", 0)  # by whom, and how many pieces
+        self._expected = ""  # who was found to speak, before the journal was read once more
+        self._texts: dict[str, str] = {}  # of the last answer, by its op
+        self._asked: str | None = None  # the message that was told last, "" for the input of a run
+        self._over = False
+
+    async def events(self, since: int = 0) -> AsyncGenerator[StreamEvent]:
+        """All that is told, until it is over: the execution has ended, or the message is answered. ``since``: so many
+        entries hold nothing of the message."""
+        journal, store = self._journal, self._journal.store
+        self._at = await self._beginning(since)
+        subscribed = nullcontext(Subscription()) if self._audience is None else self._audience.subscription(self._id)
+        fastest = pause = seconds(store.saying)
+        mark = Mark(store, self._id, journal.clock)
+        with subscribed as news:
+            async with _beside(news, store, self._id), _removed(mark):
+                while True:
+                    news.news.clear()
+                    before = self._at
+                    spoken = None
+                    while news.committed:  # what is being said stands behind what is recorded
+                        news.committed = False
+                        async with aclosing(self._recorded()) as recorded:
+                            async for event in recorded:
+                                yield event
+                        if self._over:
+                            return
+                        spoken = await self._elsewhere()
+                        if spoken is not None and spoken.by not in (self._at.by, self._expected):
+                            news.committed = True  # what led to it was recorded before it, perhaps since the last look
+                            self._expected = spoken.by
+                    for event in self._said(spoken):
+                        yield event
+                    if self._at != before:
+                        pause = fastest
+                    elif await self._rests():
+                        return
+                    else:
+                        pause = min(pause * 1.5, fastest * _CALM)
+                    here = self._id in self._active and self._audience is not None
+                    if not here:
+                        mark.begin()  # for whoever works on it
+                    await _wait(news, _AT_WORK if here else pause)
+
+    # -- where to begin ------------------------------------------------------------------------------
+
+    async def _beginning(self, since: int) -> Position:
+        """With the model call that was recorded last before it: an older one is not being said any more."""
+        at = self._at
+        head = await self._journal.show(self._id)
+        if self._message and not self._begun and not since:
+            since = await self._sent(head.length)
+        at = at._replace(seq=max(at.seq, since))
+        known = bool(at.op)
+        for _, entry in await self._before(at.seq):
+            if entry["type"] == "model" and not known:
+                at = at._replace(op=str(entry.get("op", "")), done=True)
+            elif entry["type"] in ("message", "start"):
+                self._asked = str(entry.get("id", ""))
+        return at
+
+    async def _before(self, upto: int) -> list[tuple[int, Fact]]:
+        """The last entries up to that number, with theirs, oldest first."""
+        first = max(upto - _BACK, 0)
+        found = await self._journal.excerpt(self._id, first, upto - first, _ALL) if upto else []
+        return list(enumerate(found, first + 1))
+
+    async def _rests(self) -> bool:
+        """Whether nothing more will come, because it had ended when this began to follow."""
+        rest = await self._journal.at_rest(self._id)
+        return rest is not None and self._at.seq >= rest.length
+
+    async def _sent(self, length: int) -> int:
+        """How many entries stand before the message; all, when it is not among them."""
+        upto = length
+        while upto > 0:
+            for number, entry in reversed(await self._before(upto)):
+                if entry["type"] == "message" and entry.get("id") == self._message:
+                    return number - 1
+            upto -= _BACK
+        return length
+
+    # -- what is recorded ----------------------------------------------------------------------------
+
+    async def _recorded(self) -> AsyncGenerator[StreamEvent]:
+        async for number, entry in self._journal.numbered(self._id, self._at.seq):
+            if self._begins(entry):
+                skipped = self._at.part
+                async for told in self._entry(entry):
+                    if isinstance(told, StreamEvent):
+                        yield told
+                    elif skipped:
+                        skipped -= 1
+                    else:
+                        self._at = self._at._replace(part=self._at.part + 1)
+                        yield told.at(self._at)
+            self._at = self._at.after(number)
+            if self._over:
+                return
+
+    def _begins(self, entry: Fact) -> bool:
+        """Whether it is of what is followed."""
+        if not self._begun and entry["type"] == "message" and entry.get("id") == self._message:
+            self._begun = True
+            return False
+        return self._begun or entry["type"] in _ENDS
+
+    async def _entry(self, entry: Fact) -> AsyncIterator[Told | StreamEvent]:
+        """What an entry says: with their places, pieces of an answer; without, what counts as a part of the entry."""
+        kind = entry["type"]
+        if kind == "model":
+            async for told in self._answer(entry):
+                yield told
+        elif kind == "reply":
+            if not self._message or entry.get("to") == self._message:
+                yield Told("reply", {"message": entry.get("to", ""), **await self._replied(entry)})
+                self._over = bool(self._message)
+        elif kind in ("message", "start"):
+            asked = str(entry.get("id", ""))
+            told_before = asked == self._asked or (self._at.op and not self._at.done)  # when its answer began
+            self._asked = asked
+            if not told_before and not self._message:
+                for told in events(await self._journal.entire(self._id, entry)):
+                    yield told
+        else:
+            if kind == "retrying" and self._at.open and self._at.op == entry.get("op"):
+                yield self._reset(str(entry["op"]), int(entry.get("n", 1)) + 1)
+            if kind in _ENDS and await self._journal.at_rest(self._id) is not None:
+                self._over = True
+                entry = await self._journal.entire(self._id, entry)
+            for told in events(entry) if self._over or kind not in _ENDS else ():
+                yield told
+
+    async def _answer(self, entry: Fact) -> AsyncIterator[Told | StreamEvent]:
+        op, attempt = str(entry.get("op", "")), int(entry.get("n", 1))
+        if entry.get("error") is not None:
+            if self._at.open:
+                yield self._reset(op, attempt)
+            self._at = self._at._replace(op=op, done=True)
+            return
+        entry = await self._journal.entire(self._id, entry)
+        value: object = entry.get("value")
+        answer = cast("Fact", value) if isinstance(value, dict) else {}
+        text = str(answer.get("refusal") or answer.get("text") or "")
+        if not (self._at.done and self._at.op == op):
+            for event in self._whole(op, attempt, text, str(answer.get("reasoning") or "")):
+                yield event
+        self._texts = {op: text}
+        for told in calls(entry, answer):
+            yield told
+
+    def _whole(self, op: str, attempt: int, text: str, reasoning: str) -> Iterator[StreamEvent]:
+        """What was not told yet of an answer that is recorded now."""
+        same = self._at.op == op and not self._at.done
+        if self._at.open and not (same and self._at.begins(text)):
+            yield self._reset(op, max(attempt, self._at.attempt + 1 if same else 1))
+        elif not same:
+            self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=0, done=False)
+        at = self._at
+        if reasoning[at.reasoning :] and not at.text:
+            yield self._piece("", reasoning[at.reasoning :])
+        if text[at.text :]:
+            yield self._piece(text[at.text :], "")
+        self._at = self._at._replace(done=True)
+
+    async def _replied(self, entry: Fact) -> dict[str, Any]:
+        said = entry.get("said")
+        if not isinstance(said, str):
+            return outcome(await self._journal.entire(self._id, entry))
+        if said not in self._texts:
+            for _, other in await self._before(self._at.seq):
+                if other["type"] == "model" and other.get("op") == said:
+                    value: Fact = (await self._journal.entire(self._id, other)).get("value") or {}
+                    self._texts[said] = str(value.get("text") or "")
+        return {"result": self._texts.get(said, "")}
+
+    # -- what is being said --------------------------------------------------------------------------
+
+    async def _elsewhere(self) -> Spoken | None:
+        """What another process is saying, as far as it was written."""
+        if self._audience is not None and (self._id in self._active or self._audience.live(self._id) is not None):
+            return None
+        return await cell.found(self._journal.store, self._id)
+
+    def _said(self, spoken: Spoken | None) -> list[StreamEvent]:
+        """What was said since the last look, in this process or in another."""
+        live = None if self._audience is None else self._audience.live(self._id)
+        if live is not None:
+            if not self._of_interest(live.op, live.heard.message):
+                return []
+            heard = live.heard
+            told = list(self._turned(live.op, live.by, live.attempt, heard.message, heard.content))
+            return told + list(self._pieces(live))
+        if spoken is None or not self._of_interest(spoken.op, spoken.message):
+            return []
+        told = list(self._turned(spoken.op, spoken.by, spoken.attempt, spoken.message, spoken.content))
+        return told + list(self._rest(spoken))
+
+    def _of_interest(self, op: str, message: str) -> bool:
+        """Whether it is of what is followed, and not recorded yet."""
+        at = self._at
+        if order(op) <= order(at.op) and (at.done or order(op) < order(at.op)):
+            return False
+        self._begun = self._begun or message == self._message
+        return self._begun
+
+    def _turned(self, op: str, by: str, attempt: int, id: str, content: Any) -> Iterator[StreamEvent]:
+        """Somebody else is speaking than before."""
+        at = self._at
+        if (at.op, at.by) == (op, by) and not at.done:
+            return
+        again = at.op == op and not at.done
+        attempt = max(attempt, at.attempt + 1) if again else attempt
+        if at.open:
+            yield self._reset(op, attempt)
+        told = id == self._asked or (at.op and order(op)[0] == order(at.op)[0])  # what this turn is about
+        self._asked = id
+        self._at = self._at._replace(op=op, by=by, attempt=attempt, reasoning=0, text=0, digest=0, done=False)
+        if not told and not self._message:
+            yield message(id, content).at(self._at)
+
+    def _pieces(self, live: Live) -> Iterator[StreamEvent]:
+        """What was said in this process since the last look; neighbours of one kind are one piece."""
+        by, count = self._heard
+        if by != live.by:
+            spoken = live.spoken()
+            self._heard = (live.by, len(live.pieces))
+            yield from self._rest(spoken)
+            return
+        self._heard = (by, len(live.pieces))
+        text = reasoning = ""
+        for said, thought in live.pieces[count:]:
+            if thought and text:
+                yield self._piece(text, "")
+                text = ""
+            if said and reasoning:
+                yield self._piece("", reasoning)
+                reasoning = ""
+            text, reasoning = text + said, reasoning + thought
+        if text or reasoning:
+            yield self._piece(text, reasoning)
+
+    def _rest(self, spoken: Spoken) -> Iterator[StreamEvent]:
+        """What was said beyond the position."""
+        if spoken.reasoning[self._at.reasoning :]:
+            yield self._piece("", spoken.reasoning[self._at.reasoning :])
+        if spoken.text[self._at.text :]:
+            yield self._piece(spoken.text[self._at.text :], "")
+
+    def _piece(self, text: str, reasoning: str) -> StreamEvent:
+        at = self._at = self._at.said(text, reasoning)
+        data = {"op": at.op, "attempt": at.attempt, "text": text or reasoning}
+        return Told("text" if text else "reasoning", data).at(at)
+
+    def _reset(self, op: str, attempt: int) -> StreamEvent:
+        """Forget what was told of the answer; another one follows."""
+        was = self._at.op
+        self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=digest(""), done=False)
+        data: dict[str, Any] = {"op": op, "attempt": attempt}
+        return Told("reset", data | ({"instead": was} if was != op else {})).at(self._at)
+
+
+async def _wait(news: Subscription, pause: float) -> None:
+    """Until there is news; after the pause there may be some in the store."""
+    try:
+        async with asyncio.timeout(pause):
+            await news.news.wait()
+    except TimeoutError:
+        news.committed = True
+
+
+@asynccontextmanager
+async def _beside(news: Subscription, store: Store, id: str) -> AsyncGenerator[None]:
+    """The store's own hints, where it gives some."""
+    async with store.watch(id) as told:
+        if told is None:
+            yield
+            return
+
+        async def relay() -> None:
+            while True:
+                await told.wait()
+                told.clear()
+                news.tell()
+
+        task = asyncio.ensure_future(relay())
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+@asynccontextmanager
+async def _removed(mark: Mark) -> AsyncGenerator[None]:
+    try:
+        yield
+    finally:
+        await mark.remove()

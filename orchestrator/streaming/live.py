@@ -1,0 +1,78 @@
+"""An answer while it is being said in this process."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, NamedTuple
+
+from ...state.codec import dumps, loads
+from ..protocol.decider import Heard
+
+MOST = 1024 * 1024
+"""Characters of an answer that are told as they come; the rest comes with its record."""
+_CONTENT = 16 * 1024
+"""Characters of a message that are told before it is in the journal."""
+
+
+class Spoken(NamedTuple):
+    """What is known of an answer that is being said: by whom, at which attempt of which call, to which message."""
+
+    op: str
+    by: str
+    attempt: int
+    message: str
+    content: Any
+    reasoning: str
+    text: str
+
+
+class Live:
+    """One attempt of a model call. ``pieces`` are (text, reasoning), one of them empty. ``by`` names it among all
+    attempts of all processes."""
+
+    __slots__ = ("attempt", "by", "heard", "op", "pieces", "reasoning", "text")
+
+    def __init__(self, op: str, attempt: int, heard: Heard) -> None:
+        self.op = op
+        self.by = secrets.token_hex(4)
+        self.attempt = attempt
+        self.heard = heard
+        self.pieces: list[tuple[str, str]] = []
+        self.text = self.reasoning = 0  # characters
+
+    def say(self, text: str, reasoning: str) -> bool:
+        """False when it is too much to be told as it comes."""
+        if not (text or reasoning) or self.text + self.reasoning + len(text) + len(reasoning) > MOST:
+            return False
+        if text:
+            self.pieces.append((text, ""))
+        if reasoning:
+            self.pieces.append(("", reasoning))
+        self.text += len(text)
+        self.reasoning += len(reasoning)
+        return True
+
+    def spoken(self) -> Spoken:
+        """All of it until now."""
+        text = "".join(text for text, _ in self.pieces)
+        reasoning = "".join(reasoning for _, reasoning in self.pieces)
+        heard = self.heard
+        return Spoken(self.op, self.by, self.attempt, heard.message, heard.content, reasoning, text)
+
+
+def written(spoken: Spoken) -> str:
+    """As JSON for a store. A long message is left out; it comes with the journal."""
+    content = spoken.content if len(dumps(spoken.content)) <= _CONTENT else None
+    return dumps(spoken._replace(content=content)._asdict())
+
+
+def read(text: str) -> Spoken | None:
+    """What ``written`` gave; None for what can't be read."""
+    try:
+        value: dict[str, Any] = loads(text)
+        return Spoken(
+            str(value["op"]), str(value["by"]), int(value["attempt"]), str(value["message"]), value["content"],
+            str(value["reasoning"]), str(value["text"]),
+        )  # fmt: skip
+    except (ValueError, TypeError, KeyError):
+        return None
