@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .functions.agents.agent import Agent
+    from .functions.agents.instructions import Template
     from .functions.agents.limits import History, Limits
     from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
@@ -46,6 +47,7 @@ _HOMES = {
     name: home
     for home, names in {
         "functions.agents.agent": "Agent",
+        "functions.agents.instructions": "Template",
         "functions.agents.limits": "History Limits",
         "functions.models.routing": "Route",
         "functions.models.scripted": "Scripted call",
@@ -70,7 +72,7 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StepFailed", "StreamEvent", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
+    "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
 ]  # fmt: skip
 
 

@@ -40,10 +40,10 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
+from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
 
-Instructions = str | Callable[[Any], str]
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
 
 Out_co = TypeVar("Out_co", covariant=True, default=str)
@@ -56,7 +56,8 @@ class Agent(Generic[Out_co]):
     - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol; several in a list,
       of which the next is asked when one can't answer; or a Route, which chooses for each call.
     - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
-      input of a run, the content of a message), which it gets as the type ``input``.
+      input of a run, the content of a message), which it gets as the type ``input``; or a ``Template`` in a file, whose
+      variables are the fields of it; or several of these in a list.
     - ``tools``: ``@tool`` functions, plain functions, workflows and other agents; the last two run as children.
     - ``output``: the type of the final answer, whatever it is: a model, a dataclass, a union, a list …; str: any text.
       ``output_mode``: how it is asked for: by the provider's own mode ("native"), a tool for each member of a union
@@ -98,9 +99,9 @@ class Agent(Generic[Out_co]):
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
-        self.instructions = instructions
         self.description = description
         self.input = input
+        self.instructions = instructions
         self.limits = limits
         self.window = window(history)
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
@@ -148,6 +149,16 @@ class Agent(Generic[Out_co]):
     @model.setter
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
+
+    @property
+    def instructions(self) -> Instructions:
+        """As they were given. May be set."""
+        return self._instructions
+
+    @instructions.setter
+    def instructions(self, given: Instructions) -> None:
+        self._told = Told(self.name, given, self.input)
+        self._instructions = given
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -260,11 +271,8 @@ class Agent(Generic[Out_co]):
         return Request(name or self.model.name, asked, self._tool_schemas(), output.native, self.settings)
 
     def _system(self, content: Any) -> str:
-        instructions = self.instructions
-        if callable(instructions):
-            typed = decoder(self.input)
-            instructions = instructions(content if typed is None else typed(content))
-        return f"{instructions}\n\n{self._output.words}".strip() if self.typed else instructions
+        told = self._told(content)
+        return f"{told}\n\n{self._output.words}".strip() if self.typed else told
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         if self._schemas is None:
