@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence, Set
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, NotRequired, Required, Union, cast, get_args, get_origin, get_type_hints
@@ -55,12 +56,14 @@ def item_of(annotation: Any) -> Any:
     return arguments[0] if origin is not tuple or arguments[1:] == (...,) else UNKNOWN
 
 
-def values_of(value: Any) -> dict[str, Any]:
+def values_of(value: object) -> dict[str, Any]:
     """The values of its fields."""
-    names = _names(cast("type", type(value)))
+    names = _names(type(value))
     if names is not None:
         return {name: getattr(value, name) for name in names}
-    given: Any = value if isinstance(value, Mapping) else {}
+    if not isinstance(value, Mapping):
+        return {}
+    given = cast("Mapping[object, Any]", value)
     return {name: item for name, item in given.items() if isinstance(name, str)}
 
 
@@ -77,16 +80,16 @@ def _members(annotation: Any) -> list[Any]:
 def _names(kind: Any) -> list[str] | None:
     if is_typeddict(kind):
         return list(kind.__annotations__)
-    if not isinstance(kind, type):
+    if not inspect.isclass(kind) or get_args(kind):
         return None
-    if dataclasses.is_dataclass(kind):
-        return [field.name for field in dataclasses.fields(kind)]
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return list(cast("Any", kind)._fields)
-    model: Any = getattr(kind, "__pydantic_fields__", None)
+    known: Any = kind
+    if dataclasses.is_dataclass(known):
+        return [field.name for field in dataclasses.fields(known)]
+    model: Any = getattr(known, "__pydantic_fields__", None)
     if isinstance(model, dict):
-        return [*cast("dict[str, Any]", model), *getattr(kind, "__pydantic_computed_fields__", {})]
-    return None
+        return [*cast("dict[str, Any]", model), *getattr(known, "__pydantic_computed_fields__", {})]
+    named: Any = getattr(known, "_fields", None) if issubclass(kind, tuple) else None
+    return list(named) if isinstance(named, tuple) else None  # pyright: ignore[reportUnknownArgumentType]  # texts
 
 
 def _hints(kind: Any) -> dict[str, Any]:

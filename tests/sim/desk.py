@@ -10,6 +10,7 @@ from overwinter.functions.agents.agent import Agent
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.functions.tools.tool import tool
+from overwinter.state.errors import ModelRetry
 
 
 class Desk:
@@ -31,20 +32,36 @@ class Desk:
             await asyncio.sleep(0.02)
             return f"charged {what}"
 
-        self.agent = Agent("desk", Scripted(say, delay="30ms"), tools=[look, charge])
+        async def reads(answer: str) -> str:
+            """Send a first draft back; that takes a while, in which a process may die."""
+            await asyncio.sleep(0.02)
+            if answer.endswith(": a draft"):
+                raise ModelRetry("write it out.")
+            return answer
+
+        script = Scripted(say, delay="30ms")
+        self.agent = Agent("desk", script, tools=[look, charge], output_validator=reads)
 
 
 def say(messages: Sequence[Message], tools: object) -> Said:
-    """``look x y`` looks twice, ``charge x`` charges; then the answer names the message and what came of it."""
-    last = max(index for index, message in enumerate(messages) if message.role == "user")
+    """``look x y`` looks twice, ``charge x`` charges; then the answer names the message and what came of it.
+    ``draft x`` is answered with a draft, until that is sent back."""
+    asked = [index for index, message in enumerate(messages) if message.role == "user"]
+    last = asked[-1]
+    if "write it out" in messages[last].content:
+        return f"{messages[asked[-2]].content}: written out"
     verb, *words = messages[last].content.split()
     results = [message.content for message in messages[last + 1 :] if message.role == "tool"]
     if verb in ("look", "charge") and len(results) < len(words):
         return [call(verb, what=word) for word in words]
+    if verb == "draft":
+        return f"{messages[last].content}: a draft"
     return f"{messages[last].content}: {len(results)} results"
 
 
 def answers(content: str) -> str:
     """What a message must be answered with."""
     verb, *words = content.split()
+    if verb == "draft":
+        return f"{content}: written out"
     return f"{content}: {len(words) if verb in ('look', 'charge') else 0} results"

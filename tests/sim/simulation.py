@@ -253,7 +253,7 @@ class Simulation:
 
         async def say(number: int) -> None:
             id = f"m{number}"
-            content = self.draw.choice((f"hello {id}", f"look a{id} b{id}", f"charge {session}{id}"))
+            content = self.draw.choice((f"hello {id}", f"look a{id} b{id}", f"charge {session}{id}", f"draft {id}"))
             await self._ask(lambda runtime: runtime.send("desk", session, content, id=id))
             sent[id] = content
 
