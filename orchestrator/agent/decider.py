@@ -181,7 +181,7 @@ class AgentLoop:
             return self._instead(turn, turn.error) or self._failed(turn.error)
         if turn.phase is Phase.JUDGE and turn.reading is not None:
             return self._judged(self._judge.said(turn, turn.reading))
-        if finals := self._judge.finals(turn):
+        if turn.calls and (finals := self._judge.finals(turn)):
             return self._judged(self._judge.called(turn, finals))
         if turn.phase is Phase.THINK or not _acting(turn):
             used_up = exceeded(turn.usage.minus(turn.allowed), self._spec.limits)

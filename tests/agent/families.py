@@ -41,6 +41,12 @@ class Result(BaseModel):
     value: Any = None
 
 
+class Box(BaseModel):
+    """Bare, it looks like a number that is wrapped."""
+
+    result: int
+
+
 class Cat(BaseModel):
     kind: Literal["cat"] = "cat"
     lives: int
@@ -130,6 +136,7 @@ FAMILIES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "recursive or text": (Node | list[Node], nodes | st.lists(nodes, max_size=2)),
     "result": (Result, results),
     "result or refusal": (Result | Refusal, results | refusals),
+    "box or number": (Box | int, st.builds(Box, result=numbers) | numbers),
     "loose": (Loose | list[int], st.builds(Loose, note=texts) | st.lists(numbers, max_size=3)),
     "dataclass": (Point, st.builds(Point, numbers, numbers)),
     "dataclass or error": (Point | Refusal, st.builds(Point, numbers, numbers) | refusals),

@@ -288,6 +288,18 @@ def test_time_that_is_up_ends_the_turn_and_the_step() -> None:
     assert ended(driver) == {"summary": "done"}
 
 
+def test_a_retry_after_time_was_up_asks_the_model_again() -> None:
+    driver = driven(output_mode="auto", output_validator=short, limits=Limits(time="10s"))
+    driver.start()
+    driver.model('{"summary": "done"}')
+    driver.expire(driver.now + 10_000)
+    driver.send({"type": "retry", "by": "ana"})
+    assert list(driver.open) == ["t1.m2"]
+    driver.model('{"summary": "done"}')
+    checked(driver, None)
+    assert ended(driver) == {"summary": "done"}
+
+
 def test_validators_that_are_gone_hold_nothing_up() -> None:
     driver = driven(output_validator=short)
     driver.start()
