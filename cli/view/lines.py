@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from ...functions.models.reasoning import recorded
 from ...orchestrator.errors import traces
 from ...orchestrator.errors.groups import lone_in, said_in
 from ...state.quantities import span
@@ -36,6 +37,8 @@ STYLES = {
 MARKS = {"done": ("✓", "green"), FAILED: ("✗", "red"), OPEN: ("○", "yellow"), INFO: ("·", "dim"), DROPPED: ("–", "dim")}
 BLOCKS = " ▏▎▍▌▋▊▉█"
 RESULT_LEAST = 24
+_ANSWER = frozenset({"text", "tool_calls", "refusal", "reasoning", "opaque", "usage"})
+"""Fields by one of which a model's answer is known."""
 
 
 class Columns(NamedTuple):
@@ -223,7 +226,7 @@ def _decision(row: Row) -> str:
 
 def _answer(value: Any) -> str:
     """A model's answer: what it said, and which tools it asked for."""
-    if not isinstance(value, dict) or not ("text" in value or "tool_calls" in value):
+    if not isinstance(value, dict) or not value.keys() & _ANSWER:
         return excerpt(value)
     answer = cast("Entry", value)
     said = [excerpt(answer["text"])] if answer.get("text") else []
@@ -234,7 +237,8 @@ def _answer(value: Any) -> str:
         said.append(clean(f"→ {asked.get('name')}({_arguments(asked.get('arguments'))})"))
     if answer.get("refusal"):
         said.append(f"refused: {excerpt(answer['refusal'])}")
-    return " ".join(said) or "an empty answer"
+    found = " ".join(said) or "an empty answer"
+    return f"{found} ({len(reasoning):,} characters of reasoning)" if (reasoning := recorded(answer)) else found
 
 
 def _arguments(value: Any) -> str:

@@ -12,8 +12,10 @@ from typing import Any, cast
 from ...orchestrator.agent.conversation import Opaque
 from ...state.codec import dumps
 from .counting import cost_in, split
+from .fields import part
 from .opaque import settings_for, shown
 from .port import Answer, Request, ToolCall, ToolSchema
+from .reasoning import thought
 
 OWN = frozenset(
     {
@@ -47,12 +49,17 @@ def described(tool: ToolSchema) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
+def beside(settings: Mapping[str, Any]) -> list[Any]:
+    """Tools that the provider itself runs, which stand beside ours: in the settings, or in their ``extra_body``."""
+    extra = part(settings.get("extra_body"), "tools")
+    given = settings.get("tools"), extra
+    return [tool for tools in given if isinstance(tools, (list, tuple)) for tool in cast("Sequence[Any]", tools)]
+
+
 def question(request: Request, wire: str, model: str) -> dict[str, Any]:
     """What is posted. ``wire`` is the server's name of the model, ``model`` ours. A setting of None is left out."""
     settings = settings_for(request, model)
     body: dict[str, Any] = {"model": wire, "messages": [shown(message, model) for message in request.messages]}
-    if request.tools:
-        body["tools"] = [described(tool) for tool in request.tools]
     output = request.output
     if output is not None and (output.always or not request.tools):  # beside tools, servers hold the calls to the
         form = {"name": output.name, "schema": output.schema, "strict": False}  # schema as well, or refuse both
@@ -60,6 +67,8 @@ def question(request: Request, wire: str, model: str) -> dict[str, Any]:
     body |= {name: value for name, value in settings.items() if name not in OWN}
     extra = settings.get("extra_body")
     body |= cast("Mapping[str, Any]", extra) if isinstance(extra, Mapping) else {}
+    if tools := [*map(described, request.tools), *beside(settings)]:
+        body["tools"] = tools
     return {name: value for name, value in body.items() if value is not None}
 
 
@@ -85,6 +94,7 @@ def answer(body: object, model: str) -> Answer:
         finish=finished(choice.get("finish_reason")),
         refusal=words(message.get("refusal")),
         opaque=_opaque(message),
+        reasoning=thought(message)[0],
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from inspect import isawaitable
 from typing import Any, cast
 
-from .counting import part
+from .fields import part
 from .pieces import Pieces
 
 _FIELDS = (

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, cast
 
+from .fields import part
 from .port import Usage
 from .prices import written
 
@@ -62,13 +63,6 @@ def cost_in(body: Mapping[str, Any]) -> str | None:
 def _first(*places: tuple[object, str]) -> int:
     """The first count that is there."""
     return next(filter(None, (_count(thing, name) for thing, name in places)), 0)
-
-
-def part(thing: object, name: str) -> object:
-    """The field ``name`` of a mapping or of an object; None when there is none."""
-    if isinstance(thing, Mapping):
-        return cast("Mapping[str, Any]", thing).get(name)
-    return getattr(thing, name, None)
 
 
 def _count(thing: object, name: str) -> int:

@@ -232,7 +232,7 @@ class Direct:
             raise self._gone("its answer ended in the middle", pieces.counted())
         body = pieces.body()
         try:
-            return answer(body, self.name)
+            return answer(body, self.name)._replace(reasoning=pieces.reasoning())
         except Unfit as error:
             raise made(Unreadable, self.name, Told(str(error), response.status_code, body)) from None
 

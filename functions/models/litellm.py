@@ -19,12 +19,14 @@ from typing import Any
 from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, RequestRefused, Unreadable
 from . import chunks, opaque
 from .catalogue import doubtful, unknown
-from .chat import Unfit, described, finished
-from .counting import part, split
+from .chat import Unfit, beside, described, finished
+from .counting import split
 from .failing import Told, made, text_of
+from .fields import part
 from .mapped import translated, written
 from .pieces import Pieces
 from .port import Answer, Emit, Request, ToolCall
+from .reasoning import thought
 from .unstreamed import STREAMED, Without, refused, told, unwanted
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
@@ -155,9 +157,11 @@ class LiteLLM:
             "num_retries": 0,
             "max_retries": 0,
         }
-        if request.tools:
+        if tools := [*map(described, request.tools), *beside(settings)]:
             arguments |= _quirks()
-            arguments["tools"] = [described(tool) for tool in request.tools]
+            arguments["tools"] = tools
+            if part(settings.get("extra_body"), "tools") is not None:  # or they would take the place of all
+                arguments["extra_body"] = {k: v for k, v in settings["extra_body"].items() if k != "tools"}
         output = request.output
         if output is not None and (output.always or self._library.supports_response_schema(model=self.name)):
             form = {"name": output.name, "schema": output.schema, "strict": False}
@@ -220,6 +224,7 @@ def _answer(response: Any, asked: str) -> Answer:
         finish=_finish(part(choices[0], "finish_reason"), extra.get("stop_reason")),
         refusal=_text(refusal),
         opaque=opaque.of_message(message, calls),
+        reasoning=thought(message)[0],
     )
 
 
@@ -233,7 +238,7 @@ def _gathered(pieces: Pieces, stream: Any, cost: object, asked: str) -> Answer:
     elif not split(body["usage"]).total:
         body["usage"] = next((usage for usage in reversed(told) if split(usage).total), None)
     answer = _answer(body, asked)
-    return answer._replace(cost=_cost(cost) if answer.usage.total else None)
+    return answer._replace(cost=_cost(cost) if answer.usage.total else None, reasoning=pieces.reasoning())
 
 
 def _counted(pieces: Pieces, stream: Any) -> Mapping[str, Any]:

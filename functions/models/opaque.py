@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ...orchestrator.agent.conversation import Opaque
 from ...state.codec import plain
-from .counting import part
+from .fields import part
 from .port import Message, Request, ToolCall
 
 _REASONING = ("thinking_blocks", "reasoning_items")

@@ -33,7 +33,8 @@ class Pieces:
         self._went_on = False  # after it had ended
         self._content: list[str] = []
         self._texts: dict[str, list[str]] = {}
-        self._thought = ""  # where the reasoning stands
+        self._place = ""  # where the reasoning stands
+        self._thoughts: list[str] = []
         self._blocks: list[dict[str, Any]] = []
         self._details: list[dict[str, Any]] = []
         self._items: list[Any] = []
@@ -85,6 +86,10 @@ class Pieces:
         choice = {"index": 0, "message": message, "finish_reason": self.finish or None}
         return {"choices": [choice], "usage": self._usage}
 
+    def reasoning(self) -> str:
+        """What was told of it."""
+        return "".join(self._thoughts)
+
     def counted(self) -> dict[str, Any]:
         """What was counted so far, as a body without an answer."""
         return {"usage": self._usage}
@@ -119,7 +124,7 @@ class Pieces:
             self.finish = reason
 
     def _think(self, delta: Mapping[str, Any]) -> None:
-        text, self._thought = thought(delta, self._thought)
+        text, self._place = thought(delta, self._place)
         for block in _maps(delta.get("thinking_blocks")):
             _join_block(self._blocks, block)
         for part in _maps(delta.get("reasoning_details")):
@@ -129,6 +134,7 @@ class Pieces:
         if isinstance(specific := delta.get("provider_specific_fields"), Mapping):
             self._specific = merged(self._specific, specific)
         if text:
+            self._thoughts.append(text)
             self._emit(Delta(reasoning=text))
 
     def _call(self, piece: Mapping[str, Any], place: int | None) -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ...orchestrator.agent.conversation import Message, Opaque, ToolCall
 from ...orchestrator.governance.parts import Tokens
+from .reasoning import thought
 
 __all__ = [
     "Answer",
@@ -68,7 +69,8 @@ class Usage(Tokens):
 class Answer(NamedTuple):
     """What a model said. ``cost`` is an exact decimal text in US dollars, None when nobody knows the price.
     ``finish`` is stop, tool_calls, length, content_filter, pause (the same request with this answer behind it goes on)
-    or malformed (the text is what the provider could make no call of). ``opaque``, here and in a call, is plain JSON
+    or malformed (the text is what the provider could make no call of). ``reasoning`` is what the model thought before,
+    where its provider shows that: for people, and no part of the text. ``opaque``, here and in a call, is plain JSON
     that later requests bring back in ``Message.opaque`` and ``ToolCall.opaque``; ``Message.model`` says whose it is.
     """
 
@@ -80,10 +82,11 @@ class Answer(NamedTuple):
     finish: str = "stop"
     refusal: str = ""
     opaque: Opaque | None = None
+    reasoning: str = ""
 
     def record(self, asked: str = "") -> dict[str, Any]:
         """The answer as the journal keeps it. Left out is what is empty or goes without saying: ``finish`` when it
-        is stop or tool_calls, ``model`` when it is the one that was ``asked``."""
+        is stop or tool_calls, ``model`` when it is the one that was ``asked``, ``reasoning`` that ``opaque`` holds."""
         record: dict[str, Any] = {}
         if self.text:
             record["text"] = self.text
@@ -93,6 +96,8 @@ class Answer(NamedTuple):
             record["refusal"] = self.refusal
         if self.opaque:
             record["opaque"] = self.opaque
+        if self.reasoning and thought(self.opaque)[0] != self.reasoning:
+            record["reasoning"] = self.reasoning
         if self.finish not in ("stop", "tool_calls"):
             record["finish"] = self.finish
         if self.model != asked:

@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
+from .fields import part
 
-def thought(message: Mapping[str, Any], place: str = "") -> tuple[str, str]:
-    """The reasoning in a message or in a piece of one, and the name under which it stands; of a ``place`` only what
-    stands there. Both are "" when there is none."""
+
+def thought(message: object, place: str = "") -> tuple[str, str]:
+    """The reasoning in a message or in a piece of one, a mapping or an object, and the name under which it stands; of
+    a ``place`` only what stands there. Both are "" when there is none."""
     for name in (place,) if place else _PLACES:
-        if text := _PLACES[name](message.get(name)):
+        if text := _PLACES[name](part(message, name)):
             return text, name
     return "", place
+
+
+def recorded(record: Mapping[str, Any]) -> str:
+    """The reasoning of an answer as the journal holds it. What goes back to the provider holds it too, mostly, and
+    nothing is recorded twice."""
+    return _text(record.get("reasoning")) or thought(record.get("opaque"))[0]
 
 
 def _text(value: object) -> str:
@@ -24,25 +32,25 @@ def _text(value: object) -> str:
 
 
 def _parts(value: object) -> Iterator[Mapping[str, Any]]:
-    for part in cast("list[object]", value) if isinstance(value, list) else ():
-        if isinstance(part, Mapping):
-            yield cast("Mapping[str, Any]", part)
+    for item in cast("list[object]", value) if isinstance(value, list) else ():
+        if isinstance(item, Mapping):
+            yield cast("Mapping[str, Any]", item)
 
 
 def _details(value: object) -> str:
     """OpenRouter's: texts and summaries, beside what is encrypted."""
-    return "".join(_text(part.get("text")) or _text(part.get("summary")) for part in _parts(value))
+    return "".join(_text(item.get("text")) or _text(item.get("summary")) for item in _parts(value))
 
 
 def _blocks(value: object) -> str:
     """Anthropic's, as litellm names them."""
-    return "".join(_text(part.get("thinking")) for part in _parts(value))
+    return "".join(_text(item.get("thinking")) for item in _parts(value))
 
 
 def _content(value: object) -> str:
     """Mistral's: parts of the content, which hold parts."""
-    inner = (part.get("thinking") for part in _parts(value) if part.get("type") == "thinking")
-    return "".join(_text(one) or "".join(_text(part.get("text")) for part in _parts(one)) for one in inner)
+    inner = (item.get("thinking") for item in _parts(value) if item.get("type") == "thinking")
+    return "".join(_text(one) or "".join(_text(item.get("text")) for item in _parts(one)) for one in inner)
 
 
 _PLACES: dict[str, Callable[[object], str]] = {

@@ -70,6 +70,7 @@ class Scripted:
         if isinstance(said, Breaks):
             await self._speak(said.text, emit)
         answer = self._answer(said, request)
+        await self._speak(answer.reasoning, lambda piece: emit(Delta(reasoning=piece.text)))
         await self._speak(answer.text, emit)
         return answer
 

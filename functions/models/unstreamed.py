@@ -32,6 +32,8 @@ def unwanted(settings: Any) -> bool:
 
 def told(answer: Answer, emit: Emit) -> Answer:
     """The answer that came at once, told in one piece."""
+    if answer.reasoning:
+        emit(Delta(reasoning=answer.reasoning))
     if answer.text and answer.finish != "malformed":
         emit(Delta(answer.text))
     return answer

@@ -1,9 +1,9 @@
 """A recorded model answer, read without trust: whatever the JSON holds, this gives a Reading and never raises.
 
 The shape is ``{"text"?, "tool_calls"?: [{"id", "name", "arguments"}], "usage": {"input", "output", …}, "cost",
-"model"?, "finish"?, "refusal"?, "opaque"?}``, a call with its own ``opaque``?. ``finish`` is stop or tool_calls when
-left out, else length, content_filter, pause (the provider wants to be asked to go on) or malformed (it could not read
-what its model wrote, which is the text).
+"model"?, "finish"?, "refusal"?, "reasoning"?, "opaque"?}``, a call with its own ``opaque``?. ``reasoning`` is for
+people, and nobody reads it here. ``finish`` is stop or tool_calls when left out, else length, content_filter, pause
+(the provider wants to be asked to go on) or malformed (it could not read what its model wrote, which is the text).
 """
 
 from __future__ import annotations

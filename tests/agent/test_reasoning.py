@@ -3,6 +3,7 @@ real ones do and refuses a tool's result when what it gave before the call is mi
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from overwinter import Agent, tool
 from overwinter.functions.models.litellm import LiteLLM
-from overwinter.functions.models.port import Answer, Message, Request
+from overwinter.functions.models.port import Answer, Delta, Message, Request
+from overwinter.functions.models.reasoning import recorded
+from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.agent.conversation import Window, size_of
 from overwinter.state.codec import dumps
 
@@ -120,10 +123,14 @@ CASES: dict[str, tuple[str, Any, Any, Any]] = {
 }
 
 
-def desk(provider: Provider, model: str, **settings: Any) -> Agent:
+def desk(provider: Provider, model: str, own: Sequence[Any] = (lookup,), **settings: Any) -> Agent:
     root = provider.url.removesuffix("/v1")
-    base = provider.url if model.partition("/")[0] in ("deepseek", "moonshot", "openrouter", "openai") else root
-    return Agent("desk", model, "Help.", [lookup], settings={"api_base": base, "api_key": "k", **settings})
+    base = (
+        provider.url
+        if model.partition("/")[0] in ("deepseek", "moonshot", "openrouter", "openai", "openai-compatible:m")
+        else root
+    )
+    return Agent("desk", model, "Help.", own, settings={"api_base": base, "api_key": "k", **settings})
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +151,7 @@ def test_reasoning_goes_back_with_the_result_of_the_call_it_led_to(provider: Pro
         return (200, {}, last) if intact else (400, {}, {"error": {"message": "reasoning must be passed back"}})
 
     provider.judge = judge
-    thinks = {"thinking": {"type": "enabled", "budget_tokens": 1024}} if case == "anthropic" else {}
+    thinks: dict[str, Any] = {"thinking": {"type": "enabled", "budget_tokens": 1024}} if case == "anthropic" else {}
     driver = Driver(desk(provider, model, **thinks))
     driver.say("m1", "Where is A-1?")
     driver.ask()
@@ -200,7 +207,7 @@ def test_a_model_that_thinks_can_take_over_in_the_middle_of_a_turn(provider: Pro
     driver.say("m1", "Where is A-1?")
     driver.ask()
     driver.tool("t1.m1.0", "found")
-    thinks = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    thinks: dict[str, Any] = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
     driver.spec = desk(provider, "anthropic/claude-sonnet-4-5", **thinks)
     driver.restart()
     driver.ask()
@@ -268,3 +275,68 @@ def test_a_turn_that_the_provider_pauses_is_continued(provider: Provider) -> Non
     driver.restart()
     driver.ask()
     assert driver.entries("observed") == [] and driver.entries("reply")[0]["value"] == TEXT
+
+
+# -- reasoning for people ------------------------------------------------------------------------------
+
+PLAIN: dict[str, tuple[Any, str]] = {
+    "reasoning_content": ({"reasoning_content": "Let me see."}, "Let me see."),
+    "reasoning": ({"reasoning": "Let me see.", "reasoning_details": DETAILS}, "Let me see."),
+    "summaries": ({"reasoning_details": [{"type": "reasoning.summary", "summary": "Let me see."}]}, "Let me see."),
+    "parts": ({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Let me see."}]},
+                           {"type": "text", "text": TEXT}]}, "Let me see."),
+    "encrypted": ({"reasoning_details": DETAILS}, ""),
+    "none": ({}, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PLAIN)
+def test_reasoning_stands_apart_from_the_text(provider: Provider, case: str) -> None:
+    fields, reasoning = PLAIN[case]
+    provider.judge = lambda asked: (200, {}, openai({"content": TEXT, **fields}, "stop"))
+    driver = Driver(Agent("desk", f"openai-compatible:m@{provider.url}"))
+    driver.say("m1", "Where is A-1?")
+    driver.ask()
+    value = driver.entries("model")[0]["value"]
+    assert value["text"] == driver.entries("reply")[0]["value"] == TEXT
+    assert recorded(value) == reasoning
+    assert dumps(value).count("Let me see.") == bool(reasoning), "it is recorded once"
+    driver.say("m2", "Thanks.")
+    driver.ask()
+    assert [message["content"] for message in said(provider.asked[-1])] == [TEXT], "it is never told as text"
+
+
+def test_reasoning_of_a_model_of_ones_own_is_recorded_and_streamed() -> None:
+    model = Scripted([Answer("Yes.", reasoning="Let me see.")])
+    driver = Driver(Agent("desk", model))
+    driver.say("m1", "Is it?")
+    driver.ask()
+    value = driver.entries("model")[0]["value"]
+    assert value["reasoning"] == "Let me see." and driver.entries("reply")[0]["value"] == "Yes."
+    assert "Let me see." not in repr(driver.prompt())
+    pieces: list[Delta] = []
+    asyncio.run(model.stream(Request("m", (Message("user", "?"),)), pieces.append))
+    assert pieces == [Delta(reasoning="Let "), Delta(reasoning="me "), Delta(reasoning="see."), Delta("Yes.")]
+
+
+# -- tools that the provider runs ----------------------------------------------------------------------
+
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}
+
+
+@pytest.mark.parametrize("settings", [{"tools": [SEARCH]}, {"extra_body": {"tools": [SEARCH], "top_k": 3}}])
+@pytest.mark.parametrize("model", ["openai-compatible:m", "openai/gpt-4o-mini", "anthropic/claude-sonnet-4-5"])
+def test_tools_of_the_provider_stand_beside_ours(provider: Provider, model: str, settings: Any) -> None:
+    claude = model.startswith("anthropic")
+    told = anthropic([{"type": "text", "text": TEXT}], "end_turn") if claude else openai({"content": TEXT}, "stop")
+    provider.judge = lambda asked: (200, {}, told)
+    for own in ([lookup], []):
+        driver = Driver(desk(provider, model, own, **settings))
+        driver.say("m1", "Where is A-1?")
+        driver.ask()
+        assert driver.entries("reply")[0].get("value") == TEXT, driver.entries("reply")
+        asked = provider.asked[-1]["tools"]
+        assert asked[-1] == SEARCH and len(asked) == len(own) + 1
+        names = [tool.get("name") or tool["function"]["name"] for tool in asked]
+        assert names == [*(["lookup"] if own else []), "web_search"]
+        assert claude or "extra_body" not in settings or provider.asked[-1].get("top_k") == 3

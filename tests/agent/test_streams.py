@@ -83,6 +83,7 @@ def same(said: Said, found: Answer, whole: Answer, emitted: list[Delta]) -> None
     assert told(found) == said._replace(body=None)
     assert "".join(delta.text for delta in emitted) == found.text
     assert found == whole
+    assert "".join(delta.reasoning for delta in emitted) == found.reasoning
 
 
 @pytest.mark.parametrize(("name", "case"), SAYING)
@@ -325,7 +326,8 @@ def test_what_a_provider_wants_to_see_again_is_the_same_streamed(
     kept = [call._replace(id="") for call in found.tool_calls]  # litellm draws ids for Gemini
     assert kept == [call._replace(id="") for call in whole.tool_calls]
     assert SIGNATURE in repr(found) and (case != "anthropic" or (found.opaque or {})["thinking_blocks"] == THINKING)
-    assert case == "openrouter" or any(delta.reasoning for delta in emitted)
+    assert "".join(delta.reasoning for delta in emitted) == found.reasoning == whole.reasoning
+    assert bool(found.reasoning) is (case != "openrouter")  # whose is encrypted
 
 
 @pytest.mark.parametrize(
@@ -343,5 +345,6 @@ def test_what_a_server_wants_to_see_again_is_the_same_streamed(
 ) -> None:
     body = chat("stop", counted(9, 9), content="Yes.", **fields)
     speaks(provider, streamed("vllm", body), body)
-    found, whole, _ = both(runner, Direct("m", provider.url))
+    found, whole, emitted = both(runner, Direct("m", provider.url))
     assert found == whole and (found.opaque or found.tool_calls[0].opaque)
+    assert "".join(delta.reasoning for delta in emitted) == found.reasoning

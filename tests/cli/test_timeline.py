@@ -171,3 +171,20 @@ def test_clean_text_is_one_printable_line_and_json_stays_the_same_value(text: st
 @given(JSON, st.integers(1, 100))
 def test_an_excerpt_is_short(value: Any, limit: int) -> None:
     assert len(excerpt(value, limit)) <= limit
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ({"text": "Yes.", "usage": {}}, "Yes."),
+        ({"text": "Yes.", "reasoning": "Let me see.", "usage": {}}, "Yes. (11 characters of reasoning)"),
+        ({"text": "Yes.", "opaque": {"reasoning_content": "Let me see."}}, "Yes. (11 characters of reasoning)"),
+        ({"reasoning": "x" * 1234, "usage": {}}, "an empty answer (1,234 characters of reasoning)"),
+        ({"refusal": "No.", "usage": {}}, "refused: No."),
+        ({"usage": {"input": 3}, "cost": "0"}, "an empty answer"),
+        ({"other": 1}, "other: 1"),
+    ],
+)
+def test_reasoning_is_counted_beside_an_answer(value: Entry, shown: str) -> None:
+    row = only(fold({"type": "model", "op": "t1.m1", "name": "m", "ms": 1, "value": value}))
+    assert shown in line(row, columns([row], 200), 0, now=500).plain
