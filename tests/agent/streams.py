@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 SSE = {"content-type": "text/event-stream; charset=utf-8"}
+CLOSED = {"connection": "close"}
+"""For litellm, which leaves connections to whoever collects garbage when a loop has ended."""
 DONE = "data: [DONE]\n\n"
 
 

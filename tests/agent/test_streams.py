@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -27,7 +27,7 @@ from overwinter.functions.models.port import Answer, Delta, Message, Request, St
 from .answers import OTHERS, SAID, SAYING, Said, call, chat, counted
 from .bodies import ROUTES
 from .provider import Asked, Provider, serving
-from .streams import DONE, SSE, event, streamed
+from .streams import CLOSED, DONE, SSE, event, streamed
 from .test_provider_answers import SCHEMA, told
 from .test_reasoning import CASES, DETAILS, SIGNATURE, THINKING
 
@@ -49,12 +49,12 @@ def runner() -> Iterator[asyncio.Runner]:
         runner.run(cleanup.close_litellm_async_clients())
 
 
-def speaks(provider: Provider, events: list[str], whole: Any) -> None:
+def speaks(provider: Provider, events: list[str], whole: Any, headers: Mapping[str, str] = CLOSED) -> None:
     """The provider streams that when it is asked to, and else answers at once."""
 
     def judge(asked: Asked) -> Any:
         wanted = asked.get("stream") or "stream" in provider.paths[-1]
-        return (200, SSE, "".join(events)) if wanted else (200, {}, whole)
+        return (200, {**SSE, **headers}, "".join(events)) if wanted else (200, dict(headers), whole)
 
     provider.judge = judge
 
@@ -196,7 +196,7 @@ MIDDLE: dict[str, tuple[Any, type[ModelError]]] = {
 def test_an_error_in_the_middle_is_of_what_can_be_done(provider: Provider, runner: asyncio.Runner, case: str) -> None:
     error, kind = MIDDLE[case]
     begun = event({"id": "x", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hel"}}]})
-    provider.judge = lambda asked: (200, SSE, begun + event({"error": error}) + DONE)
+    provider.judge = lambda asked: (200, {**SSE, **CLOSED}, begun + event({"error": error}) + DONE)
     for model in (LiteLLM("openai/gpt-4o-mini"), Direct("m", provider.url)):
         found, emitted = attempt(runner, model, **settings_for(provider, "openai"))
         assert type(found) is kind, (model, found)
@@ -206,7 +206,7 @@ def test_an_error_in_the_middle_is_of_what_can_be_done(provider: Provider, runne
 def test_an_overloaded_provider_in_the_middle_is_an_outage(provider: Provider, runner: asyncio.Runner) -> None:
     events = streamed("anthropic", SAID["anthropic"]["text"].body)[:5]
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
-    provider.judge = lambda asked: (200, SSE, "".join(events) + event(error, "error"))
+    provider.judge = lambda asked: (200, {**SSE, **CLOSED}, "".join(events) + event(error, "error"))
     found, emitted = attempt(runner, LiteLLM("anthropic/claude-sonnet-4-5"), **settings_for(provider, "anthropic"))
     assert type(found) is ModelUnavailable and emitted == "Hell" and found.billed is not None
 
@@ -215,7 +215,7 @@ def test_a_call_that_the_server_could_not_read_is_the_models_mistake(
     provider: Provider, runner: asyncio.Runner
 ) -> None:
     error = {"message": "no", "code": "tool_use_failed", "failed_generation": "<lookup>", "status_code": 400}
-    provider.judge = lambda asked: (200, SSE, event({"error": error}, "error"))
+    provider.judge = lambda asked: (200, {**SSE, **CLOSED}, event({"error": error}, "error"))
     for model in (LiteLLM("openai/gpt-4o-mini"), Direct("m", provider.url)):
         found, emitted = attempt(runner, model, **settings_for(provider, "openai"))
         assert isinstance(found, Answer) and (found.finish, found.text, emitted) == ("malformed", "<lookup>", "")
@@ -267,8 +267,10 @@ def test_what_a_server_refuses_of_a_stream_is_left_out_from_then_on(
     def judge(asked: Asked) -> Any:
         if refuses in asked:
             error = {"message": f"Unrecognized request argument supplied: {refuses}", "param": refuses}
-            return (400, {}, {"error": error})
-        return (200, SSE, "".join(streamed("openai", HELLO))) if asked.get("stream") else (200, {}, HELLO)
+            return (400, CLOSED, {"error": error})
+        if asked.get("stream"):
+            return (200, {**SSE, **CLOSED}, "".join(streamed("openai", HELLO)))
+        return (200, CLOSED, HELLO)
 
     provider.judge = judge
     for model in (LiteLLM("openai/gpt-4o-mini"), Direct("m", provider.url)):
@@ -281,7 +283,7 @@ def test_what_a_server_refuses_of_a_stream_is_left_out_from_then_on(
 
 
 def test_a_request_that_is_refused_for_another_reason_is_asked_once(provider: Provider, runner: asyncio.Runner) -> None:
-    provider.fails(400, "Unrecognized request argument supplied: temperature")
+    provider.fails(400, "Unrecognized request argument supplied: temperature", **CLOSED)
     provider.judge = None
     for model in (LiteLLM("openai/gpt-4o-mini"), Direct("m", provider.url)):
         provider.asked.clear()
@@ -301,7 +303,7 @@ def test_who_wants_no_stream_has_none(provider: Provider, runner: asyncio.Runner
 
 
 def test_a_connection_that_has_streamed_serves_again(provider: Provider, runner: asyncio.Runner) -> None:
-    speaks(provider, streamed("openai", HELLO), HELLO)
+    speaks(provider, streamed("openai", HELLO), HELLO, {})
     provider.peers.clear()
     model = Direct("m", provider.url)
     for _ in range(3):
