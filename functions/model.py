@@ -14,10 +14,12 @@ from ..state.errors import (
     UnknownModel,
     Unreadable,
 )
+from .models.embedding import embed
 from .models.port import Answer, Delta, Emit, Message, Model, Request, Streaming, ToolCall, ToolSchema, Usage
 from .models.prices import Prices
 from .models.routing import Route
 from .models.scripted import Breaks, Scripted, call
+from .models.vectors import Embedder, Embeddings
 
 __all__ = [
     "Answer",
@@ -25,6 +27,8 @@ __all__ = [
     "ContentRefused",
     "ContextTooLong",
     "Delta",
+    "Embedder",
+    "Embeddings",
     "Emit",
     "KeyRefused",
     "Message",
@@ -46,4 +50,5 @@ __all__ = [
     "Unreadable",
     "Usage",
     "call",
+    "embed",
 ]

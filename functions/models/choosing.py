@@ -8,7 +8,7 @@ is a litellm model such as ``"openai/gpt-5-mini"``.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...state.errors import InvalidInput
@@ -16,6 +16,7 @@ from . import direct
 from .litellm import LiteLLM
 from .port import Answer, Emit, Model, Request
 from .scripted import Scripted, echo
+from .vectors import Embeddings
 
 PREFIX = "scripted:"
 
@@ -68,6 +69,11 @@ class Found:
         except InvalidInput as error:
             return str(error)
         return ""
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        return await self._found().embed(texts, dimensions=dimensions, settings=settings)
 
     def _found(self) -> Scripted:
         if self._model is None:

@@ -16,7 +16,7 @@ import ipaddress
 import json
 import logging
 import os
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -28,11 +28,12 @@ from ...state.errors import InvalidInput, KeyRefused, ModelError, ModelUnavailab
 from ...state.quantities import positive
 from .chat import Unfit, answer, question
 from .connections import CONNECT, Connections, library
-from .counting import split
+from .counting import cost_in, split
 from .failing import Told, errors_in, failure, made, malformed, said, sentence, status_in, text_of
 from .heard import Heard
 from .port import Answer, Emit, Request
 from .unstreamed import STREAMED, Without, refused, told, unwanted
+from .vectors import Embeddings, vectors
 
 if TYPE_CHECKING:  # it takes a tenth of a second
     import httpx
@@ -93,6 +94,24 @@ class Direct:
         found = await self.complete(request)
         self._without[url] = without
         return told(found, emit)
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        """See ``vectors``. The place of embeddings is beside that of chats."""
+        url, headers, asked = self._prepared(Request(self.name, (), settings=settings))
+        body = {**asked, "input": list(texts), "dimensions": dimensions}
+        body = {name: value for name, value in body.items() if name != "messages" and value is not None}
+        place = url.replace(_PATH, "/embeddings", 1)
+        async with self._posted(place, headers, body, _within(settings)) as response:
+            text = await self._text(response)
+        whole = self._sound(response, text)
+        try:
+            found = vectors(whole, len(texts))
+        except Unfit as error:
+            raise self._unfit(error, response, text) from None
+        usage = split(_fields(whole).get("usage"))
+        return Embeddings(found, usage, cost_in(_fields(whole)) if usage.total else None, self.name)
 
     def absent(self) -> str:
         """Why it can't answer, without loading anything: it needs nothing that is not here."""
@@ -237,21 +256,28 @@ class Direct:
             raise made(Unreadable, self.name, Told(str(error), response.status_code, body)) from None
 
     def _read(self, response: httpx.Response, written: str) -> Answer:
-        body = _json(written)
-        status = response.status_code
-        if not 200 <= status < 300:
-            if status >= 400 and (found := malformed(body, self.name)) is not None:
-                return found
-            raise self._refused(status, response, body, written)
-        if (error := _error(_fields(body))) is not None:
-            raise self._refused(status_in(error), response, body, written)
+        if response.status_code >= 400 and (found := malformed(_json(written), self.name)) is not None:
+            return found
+        body = self._sound(response, written)
         try:
             return answer(body, self.name)
         except Unfit as error:
-            text = written.lstrip()
-            kind = Unreadable if text[:1] in ("{", "[") else ModelUnavailable
-            why = f"it is no JSON: {said(text[:200], 'nothing')}" if body is None else str(error)
-            raise made(kind, self.name, Told(why, status, body)) from None
+            raise self._unfit(error, response, written) from None
+
+    def _sound(self, response: httpx.Response, written: str) -> object:
+        """The JSON that was answered. Raises what stands in it in place of an answer."""
+        body = _json(written)
+        if not 200 <= response.status_code < 300:
+            raise self._refused(response.status_code, response, body, written)
+        if (error := _error(_fields(body))) is not None:
+            raise self._refused(status_in(error), response, body, written)
+        return body
+
+    def _unfit(self, error: Unfit, response: httpx.Response, written: str) -> ModelError:
+        text, body = written.lstrip(), _json(written)
+        kind = Unreadable if text[:1] in ("{", "[") else ModelUnavailable
+        why = f"it is no JSON: {said(text[:200], 'nothing')}" if body is None else str(error)
+        return made(kind, self.name, Told(why, response.status_code, body))
 
     def _refused(self, status: int | None, response: httpx.Response, body: object, written: str) -> ModelError:
         text = said(sentence(body) or written, response.reason_phrase)

@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, RequestRefused, Unreadable
@@ -28,6 +28,7 @@ from .pieces import Pieces
 from .port import Answer, Emit, Request, ToolCall
 from .reasoning import thought
 from .unstreamed import STREAMED, Without, refused, told, unwanted
+from .vectors import Embeddings, vectors
 
 __all__ = ["LiteLLM", "ModelUnavailable", "Unreadable"]
 
@@ -38,6 +39,13 @@ _PLACE = frozenset({"api_base", "base_url"})
 _INSTALL = "pip install 'overwinter[llm]'"
 
 log = logging.getLogger("overwinter")
+
+
+class _Never(int):
+    """Zero, and true all the same: for embeddings litellm takes a false one for nothing said, and tries again."""
+
+    def __bool__(self) -> bool:
+        return True
 
 
 class LiteLLM:
@@ -80,6 +88,29 @@ class LiteLLM:
         answer = await self.complete(request)
         self._without[place] = without
         return told(answer, emit)
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        """See ``vectors``."""
+        request = Request(self.name, (), settings=settings)
+        library = await self._ready(request)
+        arguments = self._arguments(request) | {"input": list(texts), "max_retries": _Never()}
+        del arguments["messages"]
+        if dimensions is not None:
+            arguments["dimensions"] = dimensions
+        try:
+            response = await library.aembedding(**arguments)
+        except _errors(library) as error:
+            self._failed(error)
+            raise made(Unreadable, self.name, Told(text_of(error))) from None
+        try:
+            found = vectors(response, len(texts))
+        except Unfit as error:
+            body = {"usage": part(response, "usage")}
+            raise made(Unreadable, self.name, Told(str(error), body=body)) from None
+        usage = split(part(response, "usage"))
+        return Embeddings(found, usage, _cost(chunks.price(response)) if usage.total else None, self.name)
 
     def absent(self) -> str:
         """Why it can't answer, without loading what it needs; "" when that is there."""

@@ -7,7 +7,9 @@ An answer depends on the request alone, so a script survives crashes, replays an
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import inspect
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, seconds
 from .port import Answer, Delta, Emit, Message, Request, ToolCall, ToolSchema, Usage
+from .vectors import Embeddings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ Script = (
 )
 
 
+_DIMENSIONS = 8
 _WORD = re.compile(r"\S+\s*|\s+")
 
 
@@ -73,6 +77,14 @@ class Scripted:
         await self._speak(answer.reasoning, lambda piece: emit(Delta(reasoning=piece.text)))
         await self._speak(answer.text, emit)
         return answer
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        """Vectors of length one, made of the words of each text: the same for the same words, and near for many shared
+        ones. They mean no more than that."""
+        vectors = [_vector(text, dimensions or _DIMENSIONS) for text in texts]
+        return Embeddings(vectors, Usage(sum(-(-len(text) // 4) for text in texts)), "0", self.name)
 
     async def _said(self, request: Request) -> Said:
         if self._delay:
@@ -133,6 +145,16 @@ class Scripted:
             item if item.id else item._replace(id=f"call_{turn}_{index}") for index, item in enumerate(said.tool_calls)
         )
         return said._replace(tool_calls=calls, model=self.name, usage=_usage(request, said), cost="0")
+
+
+def _vector(text: str, dimensions: int) -> list[float]:
+    sums = [0.0] * dimensions
+    for word in re.findall(r"\w+", text.lower()) or [text]:
+        for place in range(dimensions):
+            drawn = hashlib.blake2b(f"{place} {word}".encode(errors="replace"), digest_size=4).digest()
+            sums[place] += int.from_bytes(drawn) / 2**31 - 1
+    length = math.hypot(*sums) or 1.0
+    return [round(value / length, 9) for value in sums]
 
 
 def _usage(request: Request, said: Answer) -> Usage:
