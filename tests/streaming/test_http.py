@@ -60,7 +60,7 @@ def blocks(text: str) -> list[Block]:
     """What a client makes of the answer."""
     found: list[Block] = []
     for part in text.split("\n\n"):
-        fields = dict(line.partition(": ")[::2] for line in part.splitlines())
+        fields: dict[str, str] = dict(line.split(": ", 1) for line in part.splitlines() if ": " in line)
         if "data" in fields:
             found.append(Block(fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"])))
     return found
