@@ -42,6 +42,7 @@ WORKLOADS = {
     "w4": Workload("w4_sessions.py", "W4 sessions", BOTH),
     "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
     "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
+    "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
     "w8": Workload("w8_backlog.py", "W8 backlog", BOTH),

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..state.quantities import Duration
+from .streaming.following import Since
 from .streaming.told import StreamEvent
 
 T = TypeVar("T")
@@ -18,7 +19,9 @@ class Ends(Protocol):
 
     async def reply(self, execution: str, message: str, timeout: Duration | None = None) -> Any: ...
 
-    def events(self, id: str, *, message: str = "", after: str = "", since: int = 0) -> AsyncGenerator[StreamEvent]: ...
+    def events(
+        self, id: str, *, message: str = "", after: str = "", since: Since | None = None
+    ) -> AsyncGenerator[StreamEvent]: ...
 
 
 class Handle(NamedTuple, Generic[T]):
@@ -45,8 +48,8 @@ class Sent(NamedTuple, Generic[T]):
     execution: str
     id: str
     duplicate: bool
-    since: int = 0
-    """Entries that the session's journal had before it."""
+    since: Since | None = None
+    """How far the session was before it, where that is known."""
 
     async def reply(self, timeout: Duration | None = None) -> T:
         """The reply to it, as ``Runtime.reply`` gives it and with the errors that raises."""
@@ -55,5 +58,5 @@ class Sent(NamedTuple, Generic[T]):
 
     def events(self, after: str = "") -> AsyncGenerator[StreamEvent]:
         """What becomes of it, as ``Runtime.events`` tells it."""
-        since = 0 if after else self.since
+        since = None if after else self.since
         return self.runtime.events(self.execution, message=self.id, after=after, since=since)

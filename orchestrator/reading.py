@@ -19,10 +19,10 @@ from ..state.store import Store
 from ..state.whole import GAP
 from .protocol.clock import SharedClock
 from .protocol.decider import Fact
-from .protocol.entries import decode, decode_all, resolve, shown_anyway
+from .protocol.entries import decode, decode_all, resolve, shown_anyway, without_blob
 from .replies import ReplySearch
 from .streaming.audience import Audience
-from .streaming.following import Following
+from .streaming.following import Following, Since
 from .streaming.position import position
 from .streaming.told import StreamEvent
 
@@ -99,10 +99,7 @@ class Reading:
         "size"}``. What can't be read is ``{"type": "damaged", "error"}``."""
         async for fact in self._facts(id, after):
             after += 1
-            there: dict[str, Any] | None = fact.get("blob")
-            if isinstance(there, dict):
-                fact[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
-            yield after, fact
+            yield after, without_blob(fact)
 
     async def entire(self, id: str, entry: Fact) -> Fact:
         """An entry of ``numbered`` with the field that lies in a blob put back, as far as the blob is there."""
@@ -161,20 +158,21 @@ class Reading:
                 return
 
     async def events(
-        self, id: str, *, message: str = "", after: str = "", since: int = 0
+        self, id: str, *, message: str = "", after: str = "", since: Since | None = None
     ) -> AsyncGenerator[StreamEvent]:
         """What happens to an execution, piece by piece, until it has ended or is stuck; with ``message``, until that
         message to a session is answered. ``after`` is the id of the last event that was heard, from whichever process;
-        ``since``: so many entries are known to hold nothing of it. Close it (``contextlib.aclosing``) when leaving it
+        ``since``: how far it was when the message was sent. Close it (``contextlib.aclosing``) when leaving it
         early. docs/streaming.md lists the events. Raises UnknownExecution, InvalidInput, StoreError."""
         at = position(after)
-        head = await self.show(id)
-        if at.seq > head.length:
-            raise InvalidInput(f"{after[:80]!r} is the id of no event of {id}; leave it out to be told all")
-        if message and not after and not since:
-            search = ReplySearch(self.store, id, message)
-            if await search.look(head.length) is None:
-                await search.check()
+        if after or since is None:
+            head = await self.show(id)
+            if at.seq > head.length:
+                raise InvalidInput(f"{after[:80]!r} is the id of no event of {id}; leave it out to be told all")
+            if message and not after:
+                search = ReplySearch(self.store, id, message)
+                if await search.look(head.length) is None:
+                    await search.check()
         following = Following(self, id, at, message=message, audience=self.audience, active=self.at_work)
         async with aclosing(following.events(since)) as events:
             async for event in events:

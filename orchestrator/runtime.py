@@ -48,6 +48,7 @@ from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
 from .sessions import Sessions
 from .streaming.audience import Audience
+from .streaming.following import Since
 from .streaming.told import StreamEvent
 from .usercode.calling import alone, checked
 from .usercode.served import by_name, served
@@ -235,9 +236,10 @@ class Runtime(Control):
         if accepted.answer is Answer.FINISHED:
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
         duplicate = accepted.answer is Answer.DUPLICATE
-        since = 0 if duplicate or accepted.head is None else accepted.head.length
-        if since:
-            self._since[execution, message] = since
+        head = None if duplicate else accepted.head
+        since = None if head is None else Since(head.version, head.length)
+        if since is not None:
+            self._since[execution, message] = since.length
             if len(self._since) > REMEMBERED:
                 del self._since[next(iter(self._since))]
         return Sent(self, execution, message, duplicate, since)

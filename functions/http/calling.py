@@ -20,6 +20,7 @@ from .streaming import Words
 
 if TYPE_CHECKING:
     from ...orchestrator.handles import Sent
+    from ...orchestrator.streaming.following import Since
 
 CONVERSATION = 30.0  # seconds that a message waits for its reply when the sender does not say
 
@@ -88,9 +89,9 @@ async def _sent(call: Call, agent: str, session: str) -> Sent[Any]:
     return await call.runtime.send(agent, session, message.content, id=message.id, by=by, stream=streams)
 
 
-def _since(call: Call, sent: Sent[Any]) -> int:
-    """Entries that hold nothing of the message; who goes on from an event knows better."""
-    return 0 if streaming.last_event(call) else sent.since
+def _since(call: Call, sent: Sent[Any]) -> Since | None:
+    """How far it was when the message was sent; who goes on from an event knows better."""
+    return None if streaming.last_event(call) else sent.since
 
 
 async def _message(call: Call) -> Message:

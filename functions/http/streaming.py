@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, NamedTuple, Protocol
 
+from ...orchestrator.streaming.following import Since
 from ...orchestrator.streaming.told import StreamEvent
 from ...state.codec import dumps
 from ..messages.answer import NO_CONTENT, Answer, Headers, Receive, Scope, Send
@@ -83,7 +84,13 @@ class Words(NamedTuple):
 
 
 async def told(
-    call: Call, execution: str, words: Words = Words(), *, message: str = "", since: int = 0, after: str = ""
+    call: Call,
+    execution: str,
+    words: Words = Words(),
+    *,
+    message: str = "",
+    since: Since | None = None,
+    after: str = "",
 ) -> Answer:
     """What happens to an execution, or becomes of one message. Raises what is known before anything is told."""
     call.stay.release()

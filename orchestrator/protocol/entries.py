@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ...security.address import shown
 from ...state.codec import cleaned, dumps, loads
@@ -101,6 +101,14 @@ def shown_anyway(text: str, number: int) -> Fact:
         return decode(text)
     except StoreCorrupt as error:
         return {"type": "damaged", "error": f"entry {number} can't be read: {error}"}
+
+
+def without_blob(fact: Fact) -> Fact:
+    """The fact as it is shown without a look at its blob: the field that lies there reads ``{"$blob", "size"}``."""
+    there: dict[str, Any] | None = fact.get("blob")
+    if isinstance(there, dict):
+        fact[str(there.get("field"))] = {"$blob": there.get("digest"), "size": there.get("size")}
+    return fact
 
 
 def read_mail(mail: Mail) -> Fact:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol
@@ -27,6 +27,10 @@ _CELLS = 4096
 """Executions whose entries in the store this process remembers to remove."""
 
 
+_FED = 64
+"""Commits that are kept for a listener; more of them it reads from the store."""
+
+
 class Commits(Protocol):
     """Where commits are heard of."""
 
@@ -35,29 +39,61 @@ class Commits(Protocol):
 
 
 class Subscription:
-    """One listener in this process. ``committed``: the journal has grown; ``news`` is set with it, and when
-    something was said."""
+    """One listener in this process. ``committed``: the journal has grown, or may have; ``fed`` are the entries that
+    it has grown by here, with the version that they were added to. There is news with that, and when something was
+    said."""
 
-    __slots__ = ("committed", "news")
+    __slots__ = ("_news", "_waiter", "committed", "fed")
 
     def __init__(self) -> None:
-        self.news = asyncio.Event()
+        self._news = False
+        self._waiter: asyncio.Future[None] | None = None
         self.committed = True
+        self.fed: list[tuple[int, Sequence[str]]] = []
+
+    def feed(self, version: int, entries: Sequence[str]) -> None:
+        """These were committed in this process. Who does not take them is not waited for."""
+        if len(self.fed) >= _FED:
+            self.fed.clear()
+        self.fed.append((version, entries))
+        self.tell()
 
     def tell(self) -> None:
+        """The journal has grown."""
         self.committed = True
-        self.news.set()
+        self.said()
+
+    def said(self) -> None:
+        """Something was said."""
+        self._news = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def wait(self, pause: float) -> None:
+        """Until there is news. After the pause there may be some in the store."""
+        if not self._news:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(pause, self.tell)  # a plain callback: this is waited for at every piece
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+        self._news = False
 
 
 class Speech:
     """What one attempt of a model call says."""
 
-    __slots__ = ("_audience", "_cell", "_execution", "_live", "_subscribed", "heard")
+    __slots__ = ("_attempt", "_audience", "_cell", "_execution", "_live", "_op", "heard")
 
     def __init__(self, audience: Audience, execution: str, op: str, attempt: int, heard: Heard) -> None:
         self._audience = audience
         self._execution = execution
-        self._live = Live(op, attempt, heard)
+        self._op = op
+        self._attempt = attempt
+        self._live: Live | None = None
         self._cell: Cell | None = None
         self.heard = heard
 
@@ -67,16 +103,17 @@ class Speech:
         return self.heard.wanted or audience.listened(self._execution) or await audience.marks.include(self._execution)
 
     def __enter__(self) -> Speech:
-        self._cell = self._audience.begin(self._execution, self._live)
+        live = self._live = Live(self._op, self._attempt, self.heard)
+        self._cell = self._audience.begin(self._execution, live)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._cell is not None:
+        if self._live is not None and self._cell is not None:
             self._audience.end(self._execution, self._live, self._cell)
 
     def say(self, text: str = "", reasoning: str = "") -> None:
         """A piece of the answer, or of the reasoning before it."""
-        if self._cell is not None and self._live.say(text, reasoning):
+        if self._cell is not None and self._live is not None and self._live.say(text, reasoning):
             self._audience.said(self._execution)
             self._cell.more()
 
@@ -148,7 +185,7 @@ class Audience:
     def said(self, execution: str) -> None:
         """Something was said."""
         for one in self._subscriptions.get(execution, ()):
-            one.news.set()
+            one.said()
 
     async def close(self) -> None:
         for cell in list(self._cells.values()):
@@ -168,7 +205,7 @@ class Audience:
         if done.cancelled() or done.exception() is not None:
             return
         for one in self._subscriptions.get(change.id, ()):
-            one.tell()
+            one.feed(change.version, change.entries)
         cell = self._cells.get(change.id)
         if cell is not None and not cell.empty and _ends(change, cell.op):
             cell.drop()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, nullcontext
-from typing import Any, Protocol, cast
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any, NamedTuple, Protocol, cast
 
 from ...state.quantities import seconds
 from ...state.records import FINAL, Head
 from ...state.store import Store
 from ..protocol.decider import Fact
+from ..protocol.entries import shown_anyway, without_blob
 from . import cell
 from .audience import Audience, Subscription
 from .live import Live, Spoken
@@ -25,9 +26,16 @@ from .told import StreamEvent, Told, calls, events, message, outcome
 
 _CALM = 10
 """How many times slower it is looked when nothing happens."""
-_BACK, _ALL = 100, 1 << 40  # entries read at once on the way back, bytes of them
+_BACK, _ALL, _PAGE = 50, 1 << 40, 1 << 20  # entries read at once, bytes of them on the way back, and onwards
 _AT_WORK = 1.0  # seconds between two looks at what goes on in this process, which tells of itself
 _ENDS = frozenset({*FINAL, "stuck"})
+
+
+class Since(NamedTuple):
+    """How far an execution was at a moment: its version, and the entries that its journal had."""
+
+    version: int
+    length: int
 
 
 class Journal(Protocol):
@@ -39,7 +47,6 @@ class Journal(Protocol):
     async def show(self, id: str) -> Head: ...
     async def at_rest(self, id: str) -> Head | None: ...
     async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Fact]: ...
-    def numbered(self, id: str, after: int = 0) -> AsyncIterator[tuple[int, Fact]]: ...
     async def entire(self, id: str, entry: Fact) -> Fact: ...
 
 
@@ -65,14 +72,16 @@ class Following:
         self._audience = audience
         self._active: Mapping[str, object] = {} if active is None else active
         self._heard: tuple[str, int] = ("", 0)  # by whom, and how many pieces
+        self._version: int | None = None  # of the execution, when all its entries until then have been told
+        self._fresh = False  # the version is that of a moment ago
         self._expected = ""  # who was found to speak, before the journal was read once more
         self._texts: dict[str, str] = {}  # of the last answer, by its op
         self._asked: str | None = None  # the message that was told last, "" for the input of a run
         self._over = False
 
-    async def events(self, since: int = 0) -> AsyncGenerator[StreamEvent]:
-        """All that is told, until it is over: the execution has ended, or the message is answered. ``since``: so many
-        entries hold nothing of the message."""
+    async def events(self, since: Since | None = None) -> AsyncGenerator[StreamEvent]:
+        """All that is told, until it is over: the execution has ended, or the message is answered. ``since``: how far
+        the execution was when the message was sent."""
         journal, store = self._journal, self._journal.store
         self._at = await self._beginning(since)
         subscribed = nullcontext(Subscription()) if self._audience is None else self._audience.subscription(self._id)
@@ -81,42 +90,46 @@ class Following:
         with subscribed as news:
             async with _beside(news, store, self._id), _removed(mark):
                 while True:
-                    news.news.clear()
                     before = self._at
                     spoken = None
                     while news.committed:  # what is being said stands behind what is recorded
                         news.committed = False
-                        async with aclosing(self._recorded()) as recorded:
-                            async for event in recorded:
+                        for number, entry in await self._entries(news):
+                            async for event in self._recorded(number, entry):
                                 yield event
-                        if self._over:
-                            return
+                            if self._over:
+                                return
                         spoken = await self._elsewhere()
                         if spoken is not None and spoken.by not in (self._at.by, self._expected):
                             news.committed = True  # what led to it was recorded before it, perhaps since the last look
                             self._expected = spoken.by
                     for event in self._said(spoken):
                         yield event
+                    if self._id in self._active and self._audience is not None:
+                        await news.wait(_AT_WORK)
+                        continue
                     if self._at != before:
                         pause = fastest
                     elif await self._rests():
                         return
                     else:
                         pause = min(pause * 1.5, fastest * _CALM)
-                    here = self._id in self._active and self._audience is not None
-                    if not here:
-                        mark.begin()  # for whoever works on it
-                    await _wait(news, _AT_WORK if here else pause)
+                    mark.begin()  # for whoever works on it
+                    await news.wait(pause)
 
     # -- where to begin ------------------------------------------------------------------------------
 
-    async def _beginning(self, since: int) -> Position:
-        """With the model call that was recorded last before it: an older one is not being said any more."""
+    async def _beginning(self, since: Since | None) -> Position:
+        """Of a message, where it was sent. Else with what was told last: a model call that was recorded before is not
+        being said any more."""
         at = self._at
-        head = await self._journal.show(self._id)
-        if self._message and not self._begun and not since:
-            since = await self._sent(head.length)
-        at = at._replace(seq=max(at.seq, since))
+        if self._message:
+            if not self._begun:
+                if since is None:
+                    return at._replace(seq=await self._sent((await self._journal.show(self._id)).length))
+                self._version, self._fresh = since.version, True
+                at = at._replace(seq=since.length)
+            return at  # what is said to another message is passed over
         known = bool(at.op)
         for _, entry in await self._before(at.seq):
             if entry["type"] == "model" and not known:
@@ -148,21 +161,43 @@ class Following:
 
     # -- what is recorded ----------------------------------------------------------------------------
 
-    async def _recorded(self) -> AsyncGenerator[StreamEvent]:
-        async for number, entry in self._journal.numbered(self._id, self._at.seq):
-            if self._begins(entry):
-                skipped = self._at.part
-                async for told in self._entry(entry):
-                    if isinstance(told, StreamEvent):
-                        yield told
-                    elif skipped:
-                        skipped -= 1
-                    else:
-                        self._at = self._at._replace(part=self._at.part + 1)
-                        yield told.at(self._at)
-            self._at = self._at.after(number)
-            if self._over:
-                return
+    async def _entries(self, news: Subscription) -> list[tuple[int, Fact]]:
+        """Those that were not told yet, with their numbers: as they were committed in this process, when none is
+        missing, else from the store (a page of them; then there is more)."""
+        fed, news.fed = news.fed, []
+        found: list[tuple[int, Fact]] = []
+        for version, texts in fed:
+            if version == self._version:
+                found += enumerate(map(_shown, texts), self._at.seq + len(found) + 1)
+                self._version += 1
+            elif self._version is None or version > self._version:
+                self._version = None
+                break
+        if self._version is not None and fed:
+            return found
+        if self._fresh and self._id in self._active:
+            self._fresh = False  # it was sent to this process just now
+            return []
+        head = await self._journal.show(self._id)
+        limit = min(head.length - self._at.seq, _BACK)
+        facts = await self._journal.excerpt(self._id, self._at.seq, limit, _PAGE) if limit > 0 else []
+        reached = self._at.seq + len(facts)
+        self._version = head.version if reached == head.length else None
+        news.committed = news.committed or reached < head.length
+        return list(enumerate(map(without_blob, facts), self._at.seq + 1))
+
+    async def _recorded(self, number: int, entry: Fact) -> AsyncIterator[StreamEvent]:
+        if self._begins(entry):
+            skipped = self._at.part
+            async for told in self._entry(entry):
+                if isinstance(told, StreamEvent):
+                    yield told
+                elif skipped:
+                    skipped -= 1
+                else:
+                    self._at = self._at._replace(part=self._at.part + 1)
+                    yield told.at(self._at)
+        self._at = self._at.after(number)
 
     def _begins(self, entry: Fact) -> bool:
         """Whether it is of what is followed."""
@@ -326,13 +361,8 @@ class Following:
         return Told("reset", data | ({"instead": was} if was != op else {})).at(self._at)
 
 
-async def _wait(news: Subscription, pause: float) -> None:
-    """Until there is news; after the pause there may be some in the store."""
-    try:
-        async with asyncio.timeout(pause):
-            await news.news.wait()
-    except TimeoutError:
-        news.committed = True
+def _shown(text: str) -> Fact:
+    return without_blob(shown_anyway(text, 0))
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from typing import Any, NamedTuple
 
@@ -12,6 +13,9 @@ MOST = 1024 * 1024
 """Characters of an answer that are told as they come; the rest comes with its record."""
 _CONTENT = 16 * 1024
 """Characters of a message that are told before it is in the journal."""
+
+
+_PROCESS, _NUMBERS = secrets.token_hex(4), itertools.count(secrets.randbelow(0xFFFFFFF))
 
 
 class Spoken(NamedTuple):
@@ -34,7 +38,7 @@ class Live:
 
     def __init__(self, op: str, attempt: int, heard: Heard) -> None:
         self.op = op
-        self.by = secrets.token_hex(4)
+        self.by = f"{_PROCESS}{next(_NUMBERS) & 0xFFFFFFF:x}"
         self.attempt = attempt
         self.heard = heard
         self.pieces: list[tuple[str, str]] = []

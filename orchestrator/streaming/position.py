@@ -51,12 +51,13 @@ class Position(NamedTuple):
 
     def after(self, number: int) -> Position:
         """All of that entry has been told."""
-        return self._replace(seq=number, part=0)
+        return Position(number, 0, *self[2:])
 
     def said(self, text: str, reasoning: str = "") -> Position:
         """So much more has been told."""
-        return self._replace(
-            text=self.text + len(text), reasoning=self.reasoning + len(reasoning), digest=digest(text, self.digest)
+        seq, part, op, by, attempt, before, length, sum, done = self  # for each piece: _replace takes much longer
+        return Position(
+            seq, part, op, by, attempt, before + len(reasoning), length + len(text), digest(text, sum), done
         )
 
     def begins(self, text: str) -> bool:
