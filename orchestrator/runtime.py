@@ -199,6 +199,7 @@ class Runtime(Control):
             raise
         created = is_new(accepted)
         if not created:
+            self._forget((id,), waiter)  # it may have ended
             await check_same(self.store, accepted, value)
         return Handle(self, id, created)
 
@@ -236,6 +237,8 @@ class Runtime(Control):
         if accepted.answer is Answer.FINISHED:
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
         duplicate = accepted.answer is Answer.DUPLICATE
+        if duplicate:
+            self._forget((execution, message), waiter)  # it may be answered
         head = None if duplicate else accepted.head
         since = None if head is None else Since(head.version, head.length)
         if since is not None:
@@ -312,7 +315,7 @@ class Runtime(Control):
         if waiter is None or not early:
             waiter = self._watch(key)
         try:
-            if early and await heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
+            if early and await self._hears(key[0], waiter, None, 0.05):
                 return waiter.result()
             async with self.store.watch(key[0]) as told:
                 pause = 0.05
@@ -320,11 +323,21 @@ class Runtime(Control):
                     found = await self._looked(look)
                     if found is not None:
                         return found
-                    if await heard(waiter, told, 1.0 if key[0] in self.engine.active else pause):
+                    if await self._hears(key[0], waiter, told, pause):
                         return waiter.result()
                     pause = min(1.0 if told is None else 5.0, pause * 1.5)
         finally:
             waiter.cancel()
+
+    async def _hears(self, id: str, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float) -> bool:
+        """Whether it is told of. As long as the execution goes on in this process, nobody else can bring it about, and
+        the store need not be asked."""
+        while id in self.engine.active:
+            if await heard(waiter, told, 1.0):
+                return True
+            if id not in self.engine.active:
+                return waiter.done()
+        return await heard(waiter, told, pause)
 
     async def _looked(self, look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact | None:
         try:
@@ -362,6 +375,12 @@ class Runtime(Control):
         if ending is None:
             await search.check()
         return ending
+
+    def _forget(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> None:
+        """Whoever waits is to look first."""
+        if self._awaited.get(key) is waiter:
+            del self._awaited[key]
+            waiter.cancel()
 
     # -- functions -----------------------------------------------------------------------------------
 

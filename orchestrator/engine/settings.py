@@ -13,7 +13,7 @@ class Settings:
     """How one process runs executions. Raises InvalidInput for what would run none, or mean nothing."""
 
     max_active: int = 1000  # executions active at once
-    cache: int = 256  # rehydrated executions kept after their release
+    cache: int = 1024  # rehydrated executions kept after their release
     threads: int = 32  # for plain `def` functions
     spare_threads: int = 64  # for such calls that were given up and still run; beyond that they take those of others
     lease: Duration | None = None  # a dead process on another machine is noticed after this; None: as the store says

@@ -33,6 +33,7 @@ ASKED = [
     ("POST", "/sessions/echo/c-1"),
     ("GET", "/results/t-1"),
     ("GET", "/messages/echo/c-1?id=m"),
+    ("GET", "/stream/t-1"),
     ("GET", "/executions"),
     ("GET", "/executions/t-1"),
     ("GET", "/history/t-1"),
