@@ -213,6 +213,11 @@ def test_calls_without_ids_are_told_apart() -> None:
     assert gathered([[piece(0, "", "look", '{"a"')], [piece(0, "", "look", ": 1}")], [piece(1, "", "look", B)]]) == bare
 
 
+def test_a_call_without_arguments_does_not_swallow_the_next() -> None:
+    bare = (ToolCall("c1", "look", ""), ToolCall("c2", "find", ""))
+    assert gathered([[piece(0, "c1", "look")], [piece(0, "c2", "find")]]) == bare
+
+
 @given(st.lists(st.tuples(st.sampled_from(["look", "find"]), st.text(max_size=12)), max_size=4), st.data())
 def test_calls_cut_anywhere_are_whole_again(calls: list[tuple[str, str]], data: st.DataObject) -> None:
     pieces: list[list[Any]] = []

@@ -156,6 +156,17 @@ def test_no_answer_that_was_cut_off_is_taken_for_a_whole_one(
                 assert said.text.startswith(emitted)
 
 
+def test_an_end_that_stands_in_each_piece_is_none_when_the_connection_dies(
+    provider: Provider, runner: asyncio.Runner
+) -> None:
+    pieces = [event({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}) for text in "ab"]
+    dies(provider, "".join(pieces), in_order=False)
+    assert type(attempt(runner, Direct("m", provider.url))[0]) is ModelUnavailable
+    dies(provider, pieces[0], in_order=False)
+    found, _ = attempt(runner, Direct("m", provider.url))
+    assert isinstance(found, Answer) and found.text == "a", "it said why it ended, and nothing came behind"
+
+
 def test_what_was_counted_before_it_was_cut_off_was_billed(provider: Provider, runner: asyncio.Runner) -> None:
     events = streamed("anthropic", SAID["anthropic"]["text"].body)
     dies(provider, "".join(events[:4]), in_order=False)
@@ -209,6 +220,7 @@ def test_an_overloaded_provider_in_the_middle_is_an_outage(provider: Provider, r
     provider.judge = lambda asked: (200, {**SSE, **CLOSED}, "".join(events) + event(error, "error"))
     found, emitted = attempt(runner, LiteLLM("anthropic/claude-sonnet-4-5"), **settings_for(provider, "anthropic"))
     assert type(found) is ModelUnavailable and emitted == "Hell" and found.billed is not None
+    assert "MidStream" not in str(found), "what litellm wraps it in says nothing"
 
 
 def test_a_call_that_the_server_could_not_read_is_the_models_mistake(
