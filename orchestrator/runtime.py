@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
@@ -38,7 +37,7 @@ from .engine.engine import Engine
 from .engine.extensions import Extension, Extensions
 from .engine.settings import Settings
 from .engine.vitals import show_vitals
-from .engine.waiting import heard, outdated
+from .engine.waiting import Awaited, heard, outdated
 from .handles import Handle, Sent
 from .lifetime import Lifetime
 from .protocol import keys
@@ -91,7 +90,7 @@ class Runtime(Control):
         self.engine.performer.extensions = self.extensions
         self._audience = self.engine.performer.audience = Audience(self.store, self.clock, self.extensions)
         self._sessions = Sessions(self.store)
-        self._awaited: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
+        self._awaited = Awaited(REMEMBERED)
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
         self.ready = False
         self._closing = False
@@ -131,8 +130,7 @@ class Runtime(Control):
         if self.ready:
             collecting.end(self.engine.settings.collector)
         self.ready, self._closing = False, True
-        for waiter in self._awaited.values():
-            waiter.cancel()
+        self._awaited.cancel()
         try:
             await self.engine.close(grace, cut)
             await self._audience.close()
@@ -191,7 +189,7 @@ class Runtime(Control):
         value = checked(served, input)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
         mail = start_mail(self.clock(), value, by=by, stream=stream)
-        waiter = self._remember((id,), self.engine.waiters.end(id))
+        waiter = self._awaited.remember((id,), self.engine.waiters.end(id))
         try:
             accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
         except BaseException:
@@ -199,7 +197,7 @@ class Runtime(Control):
             raise
         created = is_new(accepted)
         if not created:
-            self._forget((id,), waiter)  # it may have ended
+            self._awaited.forget((id,), waiter)  # it may have ended
             await check_same(self.store, accepted, value)
         return Handle(self, id, created)
 
@@ -225,7 +223,7 @@ class Runtime(Control):
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": checked(served, content)}
         fact |= ({"by": by} if by else {}) | ({"stream": True} if stream else {})
-        waiter = self._remember((execution, message), self.engine.waiters.reply(execution, message))
+        waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
             mail = mail_of(fact, "" if id is None else keys.message(id), lane=1)
@@ -238,7 +236,7 @@ class Runtime(Control):
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
         duplicate = accepted.answer is Answer.DUPLICATE
         if duplicate:
-            self._forget((execution, message), waiter)  # it may be answered
+            self._awaited.forget((execution, message), waiter)  # it may be answered
         head = None if duplicate else accepted.head
         since = None if head is None else Since(head.version, head.length)
         if since is not None:
@@ -310,7 +308,7 @@ class Runtime(Control):
             if found is None:
                 raise TimeoutError
             return found
-        waiter = self._awaited.pop(key, None)
+        waiter = self._awaited.take(key)
         early = waiter is not None and not outdated(waiter)
         if waiter is None or not early:
             waiter = self._watch(key)
@@ -349,16 +347,6 @@ class Runtime(Control):
     def _watch(self, key: tuple[str, ...]) -> asyncio.Future[Fact]:
         return self.engine.waiters.end(key[0]) if len(key) == 1 else self.engine.waiters.reply(key[0], key[1])
 
-    def _remember(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> asyncio.Future[Fact]:
-        """Keep a waiter that was set up before its cause, so that a quick answer is not missed."""
-        replaced = self._awaited.pop(key, None)
-        if replaced is not None:
-            replaced.cancel()
-        self._awaited[key] = waiter
-        if len(self._awaited) > REMEMBERED:
-            self._awaited.popitem(last=False)[1].cancel()
-        return waiter
-
     async def _look_for_end(self, id: str) -> Fact | None:
         head = await self.at_rest(id)
         if head is None:
@@ -375,12 +363,6 @@ class Runtime(Control):
         if ending is None:
             await search.check()
         return ending
-
-    def _forget(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> None:
-        """Whoever waits is to look first."""
-        if self._awaited.get(key) is waiter:
-            del self._awaited[key]
-            waiter.cancel()
 
     # -- functions -----------------------------------------------------------------------------------
 

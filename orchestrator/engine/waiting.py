@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,39 @@ class Waiters:
         for waiters in (*self._ends.values(), *self._replies.values()):
             for waiter in waiters:
                 waiter.cancel()
+
+
+class Awaited:
+    """Waiters that were set up before their cause, so that a quick answer is not missed. At most ``most`` of them, of
+    which the oldest makes room."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[tuple[str, ...], asyncio.Future[Fact]] = OrderedDict()
+
+    def remember(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> asyncio.Future[Fact]:
+        """Keep it in the place of another one."""
+        replaced = self._kept.pop(key, None)
+        if replaced is not None:
+            replaced.cancel()
+        self._kept[key] = waiter
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)[1].cancel()
+        return waiter
+
+    def take(self, key: tuple[str, ...]) -> asyncio.Future[Fact] | None:
+        """Whoever waits has it from now on."""
+        return self._kept.pop(key, None)
+
+    def forget(self, key: tuple[str, ...], waiter: asyncio.Future[Fact]) -> None:
+        """Its cause may be over already: whoever waits is to look first."""
+        if self._kept.get(key) is waiter:
+            del self._kept[key]
+            waiter.cancel()
+
+    def cancel(self) -> None:
+        for waiter in self._kept.values():
+            waiter.cancel()
 
 
 async def heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
