@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ...state.errors import StoreCorrupt
+from ...state.quantities import seconds
 from ...state.records import FINAL, Change
 from ...state.store import Store
 from ..protocol.decider import Fact, Heard
@@ -124,6 +125,7 @@ class Audience:
     def __init__(self, store: Store, clock: Callable[[], int], commits: Commits) -> None:
         self.marks = Marks(store, clock)
         self._store = store
+        self._pause = seconds(store.saying)
         self._commits = commits
         self._hears = False
         self._subscriptions: dict[str, list[Subscription]] = {}
@@ -165,7 +167,7 @@ class Audience:
         """An answer is about to be said."""
         cell = self._cells.get(execution)
         if cell is None:
-            cell = self._cells[execution] = Cell(self._store, execution, self._forget)
+            cell = self._cells[execution] = Cell(self._store, execution, self._pause, self._forget)
             if len(self._cells) > _CELLS:
                 self._cells.popitem(last=False)
         cell.begin(live)

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Callable
 
 from ...state.errors import EtagMismatch, InvalidInput, StoreError
-from ...state.quantities import seconds
 from ...state.store import Store
 from .live import Live, Spoken, read, written
 
@@ -31,7 +30,7 @@ log = logging.getLogger("overwinter")
 class Cell:
     """The entry of one execution, as this process writes it."""
 
-    def __init__(self, store: Store, execution: str, gone: Callable[[str], None]) -> None:
+    def __init__(self, store: Store, execution: str, pause: float, gone: Callable[[str], None]) -> None:
         self._store = store
         self._execution = execution
         self._gone = gone
@@ -40,7 +39,7 @@ class Cell:
         self._written = 0  # characters
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._pause = seconds(store.saying)
+        self._pause = pause
         self.op = ""  # of the call that it holds something of
         self.silent = False  # somebody else writes it now, or it can't be written
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Any, NamedTuple, Protocol, cast
 
 from ...state.quantities import seconds
@@ -77,6 +77,7 @@ class Following:
         self._expected = ""  # who was found to speak, before the journal was read once more
         self._texts: dict[str, str] = {}  # of the last answer, by its op
         self._asked: str | None = None  # the message that was told last, "" for the input of a run
+        self._status = ""  # of the execution, when the store was asked last
         self._over = False
 
     async def events(self, since: Since | None = None) -> AsyncGenerator[StreamEvent]:
@@ -88,7 +89,8 @@ class Following:
         fastest = pause = seconds(store.saying)
         mark = Mark(store, self._id, journal.clock)
         with subscribed as news:
-            async with _beside(news, store, self._id), _removed(mark):
+            beside = _beside(news, store, self._id)
+            try:
                 while True:
                     before = self._at
                     spoken = None
@@ -116,6 +118,9 @@ class Following:
                         pause = min(pause * 1.5, fastest * _CALM)
                     mark.begin()  # for whoever works on it
                     await news.wait(pause)
+            finally:
+                beside.cancel()
+                await mark.remove()
 
     # -- where to begin ------------------------------------------------------------------------------
 
@@ -146,6 +151,8 @@ class Following:
 
     async def _rests(self) -> bool:
         """Whether nothing more will come, because it had ended when this began to follow."""
+        if self._status not in _ENDS:
+            return False
         rest = await self._journal.at_rest(self._id)
         return rest is not None and self._at.seq >= rest.length
 
@@ -179,6 +186,7 @@ class Following:
             self._fresh = False  # it was sent to this process just now
             return []
         head = await self._journal.show(self._id)
+        self._status = head.status
         limit = min(head.length - self._at.seq, _BACK)
         facts = await self._journal.excerpt(self._id, self._at.seq, limit, _PAGE) if limit > 0 else []
         reached = self._at.seq + len(facts)
@@ -287,9 +295,11 @@ class Following:
         """What was said since the last look, in this process or in another."""
         live = None if self._audience is None else self._audience.live(self._id)
         if live is not None:
-            if not self._of_interest(live.op, live.heard.message):
+            at, heard = self._at, live.heard
+            if at.by == live.by and at.op == live.op and not at.done:
+                return list(self._pieces(live))
+            if not self._of_interest(live.op, heard.message):
                 return []
-            heard = live.heard
             told = list(self._turned(live.op, live.by, live.attempt, heard.message, heard.content))
             return told + list(self._pieces(live))
         if spoken is None or not self._of_interest(spoken.op, spoken.message):
@@ -365,30 +375,16 @@ def _shown(text: str) -> Fact:
     return without_blob(shown_anyway(text, 0))
 
 
-@asynccontextmanager
-async def _beside(news: Subscription, store: Store, id: str) -> AsyncGenerator[None]:
-    """The store's own hints, where it gives some."""
-    async with store.watch(id) as told:
-        if told is None:
-            yield
-            return
+def _beside(news: Subscription, store: Store, id: str) -> asyncio.Future[None]:
+    """The store's own hints, where it gives some, until this is cancelled."""
 
-        async def relay() -> None:
-            while True:
+    async def relay() -> None:
+        async with store.watch(id) as told:
+            while told is not None:
                 await told.wait()
                 told.clear()
                 news.tell()
 
-        task = asyncio.ensure_future(relay())
-        try:
-            yield
-        finally:
-            task.cancel()
-
-
-@asynccontextmanager
-async def _removed(mark: Mark) -> AsyncGenerator[None]:
-    try:
-        yield
-    finally:
-        await mark.remove()
+    if type(store).watch is Store.watch:  # it gives none
+        return asyncio.get_running_loop().create_future()
+    return asyncio.ensure_future(relay())

@@ -10,6 +10,7 @@ The last field tells the text that was told from any other, whoever says it.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -84,6 +85,7 @@ def position(id: str) -> Position:
     return told._replace(done=bool(done))
 
 
+@lru_cache(maxsize=1024)
 def order(op: str) -> tuple[int, int, int]:
     """Model calls of an execution in the order in which they are made."""
     found = _CALL.fullmatch(op)
