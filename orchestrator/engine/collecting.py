@@ -2,8 +2,9 @@
 
 An execution at work makes some hundred objects and is freed without the collector, so a process with many of them has
 nothing to be collected, yet by default is walked through after every 700 new ones. With a higher threshold a step takes
-a tenth less processor time. It holds for the whole process, so it is put back when the last runtime is closed, and who
-has set a threshold of his own keeps it.
+a tenth less processor time, and a turn of a thousand agents at once, with 100,000 objects in flight, a sixth. It holds
+for the whole process, so it is put back when the last runtime is closed, and who has set a threshold of his own keeps
+it.
 """
 
 from __future__ import annotations
