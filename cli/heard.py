@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from .exits import UNAVAILABLE, Exit
 from .server import PATIENCE, PAUSE, Server
 
+_BRIEF = 2.0
+"""Seconds without a word after which somebody who has no time to lose looks at the clock, and comes again."""
+
 
 class Heard(NamedTuple):
     """One event."""
@@ -33,44 +36,56 @@ def hear(
     """The events that the server answers with, up to one of ``last_of``, or until that moment of the monotonic clock.
     The rest is asked for where its answer's Location says, or at the same place. Raises Exit."""
     last, silent = "", time.monotonic()
-    while until is None or time.monotonic() < until:
-        within = PATIENCE if until is None else min(PATIENCE, max(until - time.monotonic(), 0.05))
+    while not _over(until):
+        within = PATIENCE if until is None else min(_BRIEF, max(until - time.monotonic(), 0.05))
         with server.listen(method, place, body, query=query, last=last, within=within) as answer:
             if answer is not None:
+                silent = time.monotonic()
                 if answer.status_code == 204:
                     return
                 if answer.headers.get("location"):
                     method, place, body, query = "GET", answer.headers["location"], None, None
-                for event in _events(answer.iter_lines()):
+                for event in _events(answer.iter_bytes()):
                     silent = time.monotonic()
-                    last = event.id or last
-                    if event.event == "error":
-                        raise Exit(str(event.data.get("detail", "the server could not go on")), code=UNAVAILABLE)
-                    yield event
-                    if event.event in last_of:
+                    if event is not None:
+                        last = event.id or last
+                        if event.event == "error":
+                            raise Exit(str(event.data.get("detail", "the server could not go on")), code=UNAVAILABLE)
+                        yield event
+                        if event.event in last_of:
+                            return
+                    if _over(until):
                         return
         if time.monotonic() - silent > PATIENCE:
             raise server.gone()
-        time.sleep(PAUSE)
+        if not _over(until):
+            time.sleep(PAUSE)
 
 
-def _events(lines: Iterator[str]) -> Iterator[Heard]:
-    """As the server writes them: one line of data each. A part that was cut off is none."""
+def _over(until: float | None) -> bool:
+    return until is not None and time.monotonic() >= until
+
+
+def _events(parts: Iterator[bytes]) -> Iterator[Heard | None]:
+    """As the server writes them: one line of data each, and None for a sign of life. A part that was cut off is none.
+    Lines end with a line feed and nowhere else: what a model says may hold what others take for one."""
     import httpx
 
-    id = event = data = ""
+    fields: dict[str, str] = {}
+    rest = b""
     try:
-        for line in lines:
-            name, _, value = line.partition(": ")
-            if name == "id":
-                id = value
-            elif name == "event":
-                event = value
-            elif name == "data":
-                data = value
-            elif not line and data:
-                yield Heard(id, event, json.loads(data))
-                id = event = data = ""
+        for part in parts:
+            *lines, rest = (rest + part).split(b"\n")
+            for line in lines:
+                name, _, value = line.decode("utf-8", "replace").partition(": ")
+                if line and name:
+                    fields[name] = value
+                elif "data" in fields:
+                    yield Heard(fields.get("id", ""), fields.get("event", ""), json.loads(fields["data"]))
+                    fields = {}
+                else:
+                    yield None
+                    fields = {}
     except httpx.TransportError:
         return
 
@@ -96,20 +111,21 @@ def shown(*, as_json: bool) -> Shown:
 
         last = "reply" if "message" in known else "end"
         speech = Speech(console(stderr=True), known["id"], live=sys.stdout.isatty())
-        for heard in hear(server, "POST", place, body, query=query, until=until, last_of=frozenset({last, "end"})):
-            if as_json:
-                emit({"id": heard.id, "event": heard.event, "data": heard.data}, line=True)
-            else:
-                speech.take(heard.event, heard.data)
-            if heard.event in (last, "end"):
-                outcome = {
-                    **known,
-                    "status": heard.data.get("status", "failed" if "error" in heard.data else "completed"),
-                }
-                if not as_json and "result" in heard.data:
-                    speech.result(heard.data["result"])
-                return outcome | {name: heard.data[name] for name in ("result", "error") if name in heard.data}
-        speech.over()
-        return {**known, "status": "running"}
+        outcome = {**known, "status": "running"}
+        try:
+            for heard in hear(server, "POST", place, body, query=query, until=until, last_of=frozenset({last, "end"})):
+                if as_json:
+                    emit({"id": heard.id, "event": heard.event, "data": heard.data}, line=True)
+                else:
+                    speech.take(heard.event, heard.data)
+                if heard.event in (last, "end"):
+                    status = "failed" if "error" in heard.data else "completed"
+                    outcome["status"] = heard.data.get("status", status)
+                    outcome |= {name: heard.data[name] for name in ("result", "error") if name in heard.data}
+        finally:
+            speech.over()  # the line of an answer that was cut off ends
+        if not as_json and "result" in outcome:
+            speech.result(outcome["result"])
+        return outcome
 
     return show

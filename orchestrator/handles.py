@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from ..state.quantities import Duration
-from .streaming.following import Since
+from .streaming.journal import Since
 from .streaming.told import StreamEvent
 
 T = TypeVar("T")

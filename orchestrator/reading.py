@@ -22,8 +22,9 @@ from .protocol.decider import Fact
 from .protocol.entries import decode, decode_all, resolve, shown_anyway, without_blob
 from .replies import ReplySearch
 from .streaming.audience import Audience
-from .streaming.following import Following, Since
-from .streaming.position import position
+from .streaming.following import Following
+from .streaming.journal import Since
+from .streaming.position import Position, position
 from .streaming.told import StreamEvent
 
 _LOOKED_BACK = 1000
@@ -45,6 +46,13 @@ class Story(NamedTuple):
     entries: Sequence[tuple[int, Fact]]
     mail: int
     children: Sequence[Head]
+
+
+class Turn(NamedTuple):
+    """A session's turn: its message, and the approvals that were decided in it."""
+
+    message: str
+    decided: frozenset[str]
 
 
 class Reading:
@@ -169,29 +177,30 @@ class Reading:
             head = await self.show(id)
             if at.seq > head.length:
                 raise InvalidInput(f"{after[:80]!r} is the id of no event of {id}; leave it out to be told all")
-            if message and not after:
-                search = ReplySearch(self.store, id, message)
-                if await search.look(head.length) is None:
-                    await search.check()
+            if message:
+                spot = await ReplySearch(self.store, id, message).spot(head.length)
+                if spot.replied and at.seq >= spot.replied:
+                    return
+                if at.seq < spot.sent:
+                    at, since = Position(), Since(None, spot.sent)
         following = Following(self, id, at, message=message, audience=self.audience, active=self.at_work)
         async with aclosing(following.events(since)) as events:
             async for event in events:
                 yield event
 
-    async def under_way(self, id: str) -> str:
-        """The message that a session is about to answer, and has taken up. Raises UnknownExecution, InvalidInput."""
+    async def turn(self, id: str) -> Turn:
+        """The last turn of a session, under way or answered. Raises UnknownExecution, InvalidInput."""
         head = await self.show(id)
-        upto = head.length
+        upto, decided = head.length, set[str]()
         while upto > 0:
             first = max(upto - PAGE, 0)
             for fact in reversed(await self.excerpt(id, first, upto - first, 1 << 40)):
                 if fact["type"] == "message":
-                    return str(fact["id"])
-                if fact["type"] == "reply":
-                    upto = 0
-                    break
+                    return Turn(str(fact["id"]), frozenset(decided))
+                if fact["type"] == "decided":
+                    decided.add(str(fact["op"]))
             upto -= PAGE
-        raise InvalidInput(f"{id} has no message under way; send it one")
+        raise InvalidInput(f"{id} has answered no message; send it one")
 
     async def ending(self, head: Head) -> Fact:
         """The final entry of an ended execution."""

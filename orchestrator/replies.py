@@ -5,6 +5,7 @@ long wait in a long session reads little. A message that is neither in the journ
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import NamedTuple
 
 from ..state.errors import UnknownExecution
 from ..state.store import Store
@@ -13,6 +14,13 @@ from .protocol.entries import resolve, shown_anyway
 
 PAGE = 100  # entries read at once
 MAIL = 1000  # mails that are read to find a message; with more of them it may be behind these
+
+
+class Spot(NamedTuple):
+    """A message in a journal: so many entries stand before it, and the number of its reply, 0 while there is none."""
+
+    sent: int
+    replied: int
 
 
 class ReplySearch:
@@ -36,6 +44,19 @@ class ReplySearch:
                 self._sent = True
                 break
         return None
+
+    async def spot(self, length: int) -> Spot:
+        """Where the message stands among the first ``length`` entries. Raises UnknownExecution when it was never sent
+        to the session."""
+        replied = 0
+        async for number, fact in self._backwards(length, 0):
+            if fact["type"] == "reply" and fact["to"] == self._message:
+                replied = number
+            elif self._is_message(fact):
+                return Spot(number - 1, replied)
+        self._read = length
+        await self.check()
+        return Spot(length, 0)
 
     async def check(self) -> None:
         """Raises UnknownExecution when the message was never sent to the session, as far as ``look`` has seen."""

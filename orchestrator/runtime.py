@@ -47,7 +47,7 @@ from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
 from .sessions import Sessions
 from .streaming.audience import Audience
-from .streaming.following import Since
+from .streaming.journal import Since
 from .streaming.told import StreamEvent
 from .usercode.calling import alone, checked
 from .usercode.served import by_name, served

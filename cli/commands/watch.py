@@ -75,10 +75,19 @@ async def _watch(dsn: str, id: str, limit: float | None, shown: Shown) -> Head |
             return None
 
 
+def _rests(head: Head, told: int) -> bool:
+    """Whether a session has nothing to do, and all of it has been told."""
+    return head.status == "idle" and told >= head.length
+
+
 async def _listen(reading: Reading, id: str, after: int, shown: Shown) -> Head:
+    from ...orchestrator.streaming.position import position
     from ..view.speech import Speech
     from ..view.terminal import console, emit
 
+    head = await reading.show(id)
+    if shown.idle and _rests(head, after):
+        return head
     speech = Speech(console(stderr=True), id, live=sys.stdout.isatty(), messages=True)
     async with aclosing(reading.events(id, after=f"{after}.0" if after else "")) as events:
         async for event in events:
@@ -90,7 +99,7 @@ async def _listen(reading: Reading, id: str, after: int, shown: Shown) -> Head:
                 speech.failed(event.data)
             else:
                 speech.take(event.type, event.data)
-            if event.type == "reply" and shown.idle and (await reading.show(id)).status == "idle":
+            if event.type == "reply" and shown.idle and _rests(await reading.show(id), position(event.id).seq + 1):
                 break
     return await reading.show(id)
 

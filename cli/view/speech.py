@@ -74,7 +74,8 @@ class Speech:
     def on_reset(self, data: dict[str, Any]) -> None:
         begun, self._held = bool(self._held), []
         if self._live and begun:
-            self._line("↻", "yellow", f"the answer begins anew (attempt {data.get('attempt', '?')})", "yellow")
+            anew = f"the answer begins anew (attempt {data.get('attempt', '?')})"
+            self._line("↻", "yellow", "the answer broke off" if data.get("failed") else anew, "yellow")
 
     def on_answer(self, data: dict[str, Any]) -> None:
         self._said, self._held = "".join(self._held), []

@@ -29,6 +29,7 @@ class Asking:
         self._prices = prices
         self._first = 0  # the attempt that the sum begins with
         self._billed: Usage | None = None
+        self._by = ""  # who said it piece by piece
 
     async def __call__(self) -> dict[str, Any]:
         self._first = self._first or _attempt()
@@ -38,17 +39,21 @@ class Asking:
             self._failed(error)
             raise
         record = answer._replace(cost=self._cost(answer)).record(self._model.name)
+        if self._by:
+            record["by"] = self._by
         if self._billed is not None:
             record["billed"] = self._sum(self._billed)
         return record
 
     async def _answer(self, request: Request) -> Answer:
         """Piece by piece when somebody listens and the model can, else as a whole."""
+        self._by = ""
         stream: Streaming | None = getattr(self._model, "stream", None)
         speech = None if stream is None else _speech()
         if stream is None or speech is None or not await speech.wanted():
             return await self._model.complete(request)
         with speech:
+            self._by = speech.by
             return await stream(request, lambda delta: speech.say(delta.text, delta.reasoning))
 
     def _failed(self, error: ModelError) -> None:

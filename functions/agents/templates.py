@@ -7,11 +7,15 @@ template's folder. What is wrong is InvalidInput with the file, the line, and wh
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import BuiltinMethodType
+from typing import Any, cast
+from uuid import UUID
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
@@ -24,6 +28,8 @@ from .shapes import UNKNOWN, attribute_of, fields, item_of, label, values_of
 _RANDOM = ("lipsum",)
 _CLOCKS = frozenset({"now", "utcnow", "today"})
 _INPUT = "input"
+_PLAIN = (str, int, float, bytes, list, tuple, dict, date, datetime, time, timedelta, Decimal, UUID)
+"""Types whose own methods reach nothing but the value; ``_CLOCKS`` are left out."""
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -42,7 +48,21 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         del self.filters["random"]
 
     def is_safe_callable(self, obj: Any) -> bool:
-        return getattr(obj, "__name__", "") not in _CLOCKS and super().is_safe_callable(obj)
+        """Methods of plain values, and what Jinja2 itself brings: whatever else an input has may do anything."""
+        if getattr(obj, "__name__", "") in _CLOCKS or not super().is_safe_callable(obj):
+            return False
+        owner = getattr(obj, "__self__", None)
+        if any(type(one).__module__.partition(".")[0] == "jinja2" for one in (obj, owner)):
+            return True
+        return any(obj is one for one in self.globals.values()) or (
+            isinstance(obj, BuiltinMethodType) and isinstance(owner, _PLAIN)
+        )
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return _ordered(super().getattr(obj, attribute))
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        return _ordered(super().getitem(obj, argument))
 
 
 class Written:
@@ -64,7 +84,7 @@ class Written:
         return judged(lambda: self._rendered(value), f"the template {self._path} failed")
 
     def _rendered(self, value: Any) -> str:
-        given = values_of(value) | {_INPUT: value}
+        given = {name: _ordered(item) for name, item in values_of(value).items()} | {_INPUT: value}
         try:
             return self._environment.get_template(self._path.name).render(given)
         except TemplateSyntaxError as error:
@@ -180,7 +200,18 @@ def _load(folder: Path, name: str) -> tuple[str, str, Callable[[], bool]] | None
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         return None
     known = _state(path)
-    return path.read_text("utf-8"), str(path), lambda: path.is_file() and _state(path) == known
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the template {path} is not UTF-8 ({error.reason} at byte {error.start})") from None
+    return text, str(path), lambda: path.is_file() and _state(path) == known
+
+
+def _ordered(value: Any) -> Any:
+    """A set has another order in each process."""
+    if not isinstance(value, (set, frozenset)):
+        return value
+    return tuple(sorted(cast("Set[object]", value), key=repr))
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ...orchestrator.agent.observations import denied, told
+from ...orchestrator.streaming.position import Position
 from ...orchestrator.streaming.told import StreamEvent
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Event = tuple[str, Any]
 class AgUi:
     """Translates the events of one ``run`` of a ``thread``, as the front end calls the answer and the execution."""
 
-    def __init__(self, runtime: Runtime, execution: str, thread: str, run: str) -> None:
+    def __init__(self, runtime: Runtime, execution: str, thread: str, run: str, at: Position = Position()) -> None:
         self.over = False
         self._runtime = runtime
         self._execution = execution
@@ -33,6 +34,12 @@ class AgUi:
         self._run = run
         self._text = ""  # id of the message that is open
         self._reasoning = ""
+        # Of the answer that is not whole, the messages that hold a part of it: others were told of it before.
+        self._begun = [
+            id for id, size in zip(self._ids(at.op, at.attempt), (at.reasoning, at.text), strict=True) if size
+        ]
+        if not at.open:
+            self._begun = []
 
     def begin(self) -> Sequence[Event]:
         return [_event("RUN_STARTED", threadId=self._thread, runId=self._run, protocolVersion=VERSION)]
@@ -48,6 +55,7 @@ class AgUi:
             case "reset":
                 return self._reset(data)
             case "answer":
+                self._begun = []
                 return self._close()
             case "tool_call":
                 return [*self._close(), *self._call(data)]
@@ -67,22 +75,29 @@ class AgUi:
             case _:
                 return [_event("CUSTOM", name=f"overwinter.{event.type}", value=data)]
 
+    def _ids(self, op: str, attempt: int) -> tuple[str, str]:
+        """Of the messages that hold what is thought and what is said."""
+        id = f"{self._run}/{op}#{attempt}"
+        return f"{id}/reasoning", id
+
     # -- answers -------------------------------------------------------------------------------------
 
     def _open_text(self, data: dict[str, Any]) -> list[Event]:
-        id = f"{self._run}/{data['op']}#{data['attempt']}"
+        _, id = self._ids(data["op"], data["attempt"])
         if self._text == id:
             return []
         closed = self._close("text")
         self._text = id
+        self._begun.append(id)
         return [*closed, _event("TEXT_MESSAGE_START", messageId=id, role="assistant")]
 
     def _open_reasoning(self, data: dict[str, Any]) -> list[Event]:
-        id = f"{self._run}/{data['op']}#{data['attempt']}/reasoning"
+        id, _ = self._ids(data["op"], data["attempt"])
         if self._reasoning == id:
             return []
         closed = self._close("reasoning")
         self._reasoning = id
+        self._begun.append(id)
         opened = _event("REASONING_START", messageId=id)
         return [*closed, opened, _event("REASONING_MESSAGE_START", messageId=id, role="reasoning")]
 
@@ -100,7 +115,7 @@ class AgUi:
         return closed
 
     def _reset(self, data: dict[str, Any]) -> list[Event]:
-        forget = [id for id in (self._reasoning, self._text) if id]
+        forget, self._begun = list(dict.fromkeys(self._begun)), []
         return [*self._close(), _event("CUSTOM", name="overwinter.reset", value={"messageIds": forget, **data})]
 
     # -- tools ---------------------------------------------------------------------------------------

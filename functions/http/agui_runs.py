@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from ...state.errors import InvalidInput
 from ..messages.answer import Answer
 from .service import Call
-from .streaming import Words, told
+from .streaming import Words, told, wanted
 
 PROTOCOL = "ag-ui"
 
@@ -67,6 +67,7 @@ class Run(Loose):
 
 async def run(call: Call, agent: str) -> Answer:
     """Begin the run, or go on with the one that was interrupted, and tell of it."""
+    wanted(call, PROTOCOL)
     asked = await call.model(Run)
     if asked.resume:
         return await _resume(call, f"{agent}/{asked.thread_id}", asked, asked.resume)
@@ -76,22 +77,27 @@ async def run(call: Call, agent: str) -> Answer:
     content, by = _text(said.content), call.by("")
     sent = await call.runtime.send(agent, asked.thread_id, content, id=said.id, by=by, stream=True)
     words = Words(PROTOCOL, asked.thread_id, asked.run_id)
-    return await told(call, sent.execution, words, message=sent.id, since=sent.since)
+    return await told(call, sent.execution, words, message=sent.id, since=sent.since, again=sent.duplicate)
 
 
 async def _resume(call: Call, execution: str, asked: Run, answers: list[Resume]) -> Answer:
+    """Decide, and tell what follows. Asked again, what was decided stays, and the turn is told from its beginning."""
     head = await call.runtime.show(execution)
-    message = await call.runtime.under_way(execution)
-    decisions = {answer.interrupt_id: _decision(answer) for answer in answers}
+    turn = await call.runtime.turn(execution)
     waiting = [str(one["op"]) for one in await call.runtime.proposals(execution)]
-    if unknown := [id for id in decisions if id not in waiting]:
+    decisions = {answer.interrupt_id: _decision(answer) for answer in answers}
+    if len(decisions) < len(answers):
+        raise InvalidInput("an interrupt is answered twice; answer each once")
+    if unknown := [id for id in decisions if id not in waiting and id not in turn.decided]:
         raise InvalidInput(f"{unknown[0][:80]!r} is no open interrupt; open are: {', '.join(waiting) or 'none'}")
     if left := [id for id in waiting if id not in decisions]:
         raise InvalidInput(f"a run that goes on answers every interrupt; {', '.join(left)} has no answer")
-    for id, (approved, reason) in decisions.items():
+    for id in waiting:
+        approved, reason = decisions[id]
         await call.runtime.decide(execution, id, approved, by=call.by(""), reason=reason)
     words = Words(PROTOCOL, asked.thread_id, asked.run_id)
-    return await told(call, execution, words, message=message, after=f"{head.length}.0")
+    after = f"{head.length}.0" if waiting else ""
+    return await told(call, execution, words, message=turn.message, after=after)
 
 
 def _decision(answer: Resume) -> tuple[bool, str]:

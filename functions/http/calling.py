@@ -16,11 +16,9 @@ from ..messages.problem import Refused
 from . import agui_runs, streaming
 from .outcome import answer_of, message_url, reply_to, result_of, result_url
 from .service import Call, single
-from .streaming import Words
 
 if TYPE_CHECKING:
     from ...orchestrator.handles import Sent
-    from ...orchestrator.streaming.following import Since
 
 CONVERSATION = 30.0  # seconds that a message waits for its reply when the sender does not say
 
@@ -38,9 +36,10 @@ async def start_agent(call: Call) -> Answer:
 async def _start(call: Call, kind: str) -> Answer:
     name = call.path("name")
     call.function(name, kind)
-    query = call.query("id", "by", "protocol")
-    streams, named = streaming.wanted(call), streaming.protocol(query)
-    if kind == "agent" and named == agui_runs.PROTOCOL:
+    query = call.query("id", "by", *streaming.WORDS)
+    words = streaming.words(query)
+    streams = streaming.wanted(call, words.protocol)
+    if kind == "agent" and words.protocol == agui_runs.PROTOCOL:
         return await agui_runs.run(call, name)
     id = _id_of(call, name, query)
     by = single(query, "by")
@@ -48,7 +47,7 @@ async def _start(call: Call, kind: str) -> Answer:
         raise Refused(400, "by is longer than 200 characters; shorten it")
     handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by), stream=streams)
     if streams:
-        return await streaming.told(call, handle.id, Words(named))
+        return await streaming.told(call, handle.id, words, again=not handle.created)
     wait = call.wait(0.0)
     url = result_url(handle.id)
     look = wait or not handle.created  # what was begun before may have ended
@@ -72,10 +71,12 @@ async def send_message(call: Call) -> Answer:
     """POST /sessions/{agent}/{session}: a message, JSON or plain text; waits for the reply."""
     agent, session = call.path("agent"), call.path("session")
     call.function(agent, "agent")
-    named = streaming.protocol(call.query("protocol"))
-    sent = await _sent(call, agent, session)
-    if streaming.wanted(call):
-        return await streaming.told(call, sent.execution, Words(named), message=sent.id, since=_since(call, sent))
+    words = streaming.words(call.query(*streaming.WORDS))
+    streams = streaming.wanted(call, words.protocol)
+    sent = await _sent(call, agent, session, stream=streams)
+    if streams:
+        how: dict[str, Any] = {"message": sent.id, "since": sent.since, "again": sent.duplicate}
+        return await streaming.told(call, sent.execution, words, **how)
     wait = call.wait(CONVERSATION)
     look = wait or sent.duplicate
     outcome = await call.patiently(reply_to(call.runtime, sent.execution, sent.id, wait)) if look else None
@@ -83,15 +84,10 @@ async def send_message(call: Call) -> Answer:
     return answer_of(outcome, message_url(sent.execution, sent.id), pending)
 
 
-async def _sent(call: Call, agent: str, session: str) -> Sent[Any]:
+async def _sent(call: Call, agent: str, session: str, *, stream: bool) -> Sent[Any]:
     message = await _message(call)  # not kept while the reply is waited for
-    by, streams = call.by(message.by), streaming.wanted(call)
-    return await call.runtime.send(agent, session, message.content, id=message.id, by=by, stream=streams)
-
-
-def _since(call: Call, sent: Sent[Any]) -> Since | None:
-    """How far it was when the message was sent; who goes on from an event knows better."""
-    return None if streaming.last_event(call) else sent.since
+    by = call.by(message.by)
+    return await call.runtime.send(agent, session, message.content, id=message.id, by=by, stream=stream)
 
 
 async def _message(call: Call) -> Message:
@@ -109,9 +105,9 @@ async def _message(call: Call) -> Message:
 async def result(call: Call) -> Answer:
     """GET /results/{id}: the outcome of an execution, or 202 while it goes on."""
     id = call.path("id")
-    named = streaming.protocol(call.query("protocol"))
-    if streaming.wanted(call):
-        return await streaming.told(call, id, Words(named))
+    words = streaming.words(call.query(*streaming.WORDS))
+    if streaming.wanted(call, words.protocol):
+        return await streaming.told(call, id, words)
     outcome = await _found(call, partial(result_of, call.runtime, id))
     return answer_of(outcome, result_url(id), {"id": id})
 
@@ -119,12 +115,12 @@ async def result(call: Call) -> Answer:
 async def reply(call: Call) -> Answer:
     """GET /messages/{execution}?id=MESSAGE: the reply to a message, or 202 while there is none."""
     execution = call.path("id")
-    query = call.query("id", "protocol")
-    message, named = single(query, "id"), streaming.protocol(query)
+    query = call.query("id", *streaming.WORDS)
+    message, words = single(query, "id"), streaming.words(query)
     if not message:
         raise InvalidInput("say which message by ?id=, as the Location of its acceptance did")
-    if streaming.wanted(call):
-        return await streaming.told(call, execution, Words(named), message=message)
+    if streaming.wanted(call, words.protocol):
+        return await streaming.told(call, execution, words, message=message)
     outcome = await _found(call, partial(reply_to, call.runtime, execution, message))
     return answer_of(outcome, message_url(execution, message), {"id": execution, "message": message})
 

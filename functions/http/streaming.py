@@ -8,18 +8,21 @@ to nothing any more after that id is answered by 204, which tells browsers to co
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any, NamedTuple, Protocol
+from urllib.parse import urlencode
 
-from ...orchestrator.streaming.following import Since
+from ...orchestrator.streaming.journal import Since
+from ...orchestrator.streaming.position import position
 from ...orchestrator.streaming.told import StreamEvent
 from ...state.codec import dumps
 from ..messages.answer import NO_CONTENT, Answer, Headers, Receive, Scope, Send
 from ..messages.media import essence
 from ..messages.problem import Refused, problem, settle
 from .agui import AgUi
-from .outcome import message_url
+from .outcome import message_url, result_url
 from .presence import while_there
 from .service import Call, Service, single
 
@@ -30,6 +33,11 @@ ALIVE = 15.0
 """Seconds without an event after which a comment is sent, so that nobody on the way takes the connection for dead."""
 _AT_ONCE = 0.25  # seconds in which it shows whether there is anything to tell, and who asks for what is not there
 _PROTOCOLS = ("ag-ui",)
+WORDS = ("protocol", "thread", "run")
+"""Query parameters that say how it is told."""
+
+
+_REFUSED = re.compile(r";\s*q\s*=\s*0(\.0*)?\s*(;|$)", re.IGNORECASE)
 
 
 class Vocabulary(Protocol):
@@ -56,31 +64,40 @@ class Own:
         return [(event.type, event.data)]
 
 
-def wanted(call: Call) -> bool:
-    """Whether the client wants events instead of an outcome. Raises Refused for a vocabulary that there is not."""
-    accepts = [part for name, value in call.headers if name == b"accept" for part in value.decode("latin-1").split(",")]
-    return any(essence(part) == MEDIA and "q=0" not in part.replace(" ", "").split(";")[1:] for part in accepts)
-
-
-def protocol(query: dict[str, list[str]]) -> str:
-    """In which vocabulary events are wanted; "" for our own. Raises Refused."""
-    named = single(query, "protocol")
-    if named and named not in _PROTOCOLS:
-        raise Refused(400, f"there is no protocol {named[:40]!r}; {', '.join(_PROTOCOLS)}, or leave it out")
-    return named
-
-
-def last_event(call: Call) -> str:
-    """The id after which the client goes on."""
-    return call.header("last-event-id")
-
-
 class Words(NamedTuple):
     """In which vocabulary it is told ("" for our own), and what that calls the execution and what is told of it."""
 
     protocol: str = ""
     thread: str = ""
     run: str = ""
+
+    def place(self, url: str) -> str:
+        """Where it is told on in the same words."""
+        said = urlencode({name: value for name, value in self._asdict().items() if value})
+        return f"{url}{'&' if '?' in url else '?'}{said}" if said else url
+
+
+def wanted(call: Call, named: str = "") -> bool:
+    """Whether the client wants events instead of an outcome: it accepts them, or names a vocabulary. Raises
+    InvalidInput for a Last-Event-ID that is none, before anything is taken."""
+    accepts = [part for name, value in call.headers if name == b"accept" for part in value.decode("latin-1").split(",")]
+    wants = bool(named) or any(essence(part) == MEDIA and not _REFUSED.search(part) for part in accepts)
+    if wants:
+        position(last_event(call))
+    return wants
+
+
+def words(query: dict[str, list[str]]) -> Words:
+    """In which words events are wanted. Raises Refused."""
+    named = single(query, "protocol")
+    if named and named not in _PROTOCOLS:
+        raise Refused(400, f"there is no protocol {named[:40]!r}; {', '.join(_PROTOCOLS)}, or leave it out")
+    return Words(named, single(query, "thread"), single(query, "run"))
+
+
+def last_event(call: Call) -> str:
+    """The id after which the client goes on."""
+    return call.header("last-event-id")
 
 
 async def told(
@@ -91,15 +108,22 @@ async def told(
     message: str = "",
     since: Since | None = None,
     after: str = "",
+    again: bool | None = None,
 ) -> Answer:
-    """What happens to an execution, or becomes of one message. Raises what is known before anything is told."""
+    """What happens to an execution, or becomes of one message. ``again``: of what was sent with this request, whether
+    it had come before. Raises what is known before anything is told."""
     call.stay.release()
     after = last_event(call) or after
-    events = call.runtime.events(execution, message=message, after=after, since=since)
+    if again is not None and after and position(after).seq > (await call.runtime.show(execution)).length:
+        after = ""  # it has been taken: what is told of it is told from its beginning
+    events = call.runtime.events(execution, message=message, after=after, since=None if after else since)
     vocabulary: Vocabulary = Own()
     if words.protocol == "ag-ui":
-        vocabulary = AgUi(call.runtime, execution, words.thread or execution, words.run or message or execution)
-    headers = [("location", message_url(execution, message))] if message else []
+        run = words.run or message or execution
+        vocabulary = AgUi(call.runtime, execution, words.thread or execution, run, position(after))
+    headers = [("location", words.place(message_url(execution, message) if message else result_url(execution)))]
+    if again:
+        headers.append(("idempotent-replay", "true"))
     first = asyncio.ensure_future(anext(events, None))
     try:
         await asyncio.wait([first], timeout=_AT_ONCE)
@@ -114,8 +138,8 @@ async def told(
 async def stream(call: Call) -> Answer:
     """GET /stream/{id}: what happens to an execution, from its beginning or after Last-Event-ID (or ``after``)."""
     id = call.path("id")
-    query = call.query("protocol")
-    return await told(call, id, Words(protocol(query)))
+    query = call.query(*WORDS)
+    return await told(call, id, words(query))
 
 
 class EventStream(Answer):

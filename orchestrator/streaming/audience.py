@@ -98,6 +98,11 @@ class Speech:
         self._cell: Cell | None = None
         self.heard = heard
 
+    @property
+    def by(self) -> str:
+        """Which attempt of all it is."""
+        return "" if self._live is None else self._live.by
+
     async def wanted(self) -> bool:
         """Whether anybody would hear it."""
         audience = self._audience

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import nullcontext
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, cast
 
 from ...state.quantities import seconds
-from ...state.records import FINAL, Head
+from ...state.records import FINAL
 from ...state.store import Store
 from ..protocol.decider import Fact
 from ..protocol.entries import shown_anyway, without_blob
 from . import cell
 from .audience import Audience, Subscription
+from .journal import BACK, Journal, Since, before, sent
 from .live import Live, Spoken
 from .marks import Mark
 from .position import Position, digest, order
@@ -26,28 +27,9 @@ from .told import StreamEvent, Told, calls, events, message, outcome
 
 _CALM = 10
 """How many times slower it is looked when nothing happens."""
-_BACK, _ALL, _PAGE = 50, 1 << 40, 1 << 20  # entries read at once, bytes of them on the way back, and onwards
+_PAGE = 1 << 20  # bytes of entries that are read at once
 _AT_WORK = 1.0  # seconds between two looks at what goes on in this process, which tells of itself
 _ENDS = frozenset({*FINAL, "stuck"})
-
-
-class Since(NamedTuple):
-    """How far an execution was at a moment: its version, and the entries that its journal had."""
-
-    version: int
-    length: int
-
-
-class Journal(Protocol):
-    """Where executions are read."""
-
-    store: Store
-
-    def clock(self) -> int: ...
-    async def show(self, id: str) -> Head: ...
-    async def at_rest(self, id: str) -> Head | None: ...
-    async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Fact]: ...
-    async def entire(self, id: str, entry: Fact) -> Fact: ...
 
 
 class Following:
@@ -76,6 +58,7 @@ class Following:
         self._fresh = False  # the version is that of a moment ago
         self._expected = ""  # who was found to speak, before the journal was read once more
         self._texts: dict[str, str] = {}  # of the last answer, by its op
+        self._children: dict[str, Fact] = {}  # the orders of children, by their ids
         self._asked: str | None = None  # the message that was told last, "" for the input of a run
         self._status = ""  # of the execution, when the store was asked last
         self._over = False
@@ -131,8 +114,9 @@ class Following:
         if self._message:
             if not self._begun:
                 if since is None:
-                    return at._replace(seq=await self._sent((await self._journal.show(self._id)).length))
-                self._version, self._fresh = since.version, True
+                    return at._replace(seq=await sent(self._journal, self._id, self._message))
+                if since.version is not None:
+                    self._version, self._fresh = since.version, True
                 at = at._replace(seq=since.length)
             return at  # what is said to another message is passed over
         known = bool(at.op)
@@ -144,10 +128,7 @@ class Following:
         return at
 
     async def _before(self, upto: int) -> list[tuple[int, Fact]]:
-        """The last entries up to that number, with theirs, oldest first."""
-        first = max(upto - _BACK, 0)
-        found = await self._journal.excerpt(self._id, first, upto - first, _ALL) if upto else []
-        return list(enumerate(found, first + 1))
+        return await before(self._journal, self._id, upto)
 
     async def _rests(self) -> bool:
         """Whether nothing more will come, because it had ended when this began to follow."""
@@ -156,16 +137,6 @@ class Following:
         rest = await self._journal.at_rest(self._id)
         return rest is not None and self._at.seq >= rest.length
 
-    async def _sent(self, length: int) -> int:
-        """How many entries stand before the message; all, when it is not among them."""
-        upto = length
-        while upto > 0:
-            for number, entry in reversed(await self._before(upto)):
-                if entry["type"] == "message" and entry.get("id") == self._message:
-                    return number - 1
-            upto -= _BACK
-        return length
-
     # -- what is recorded ----------------------------------------------------------------------------
 
     async def _entries(self, news: Subscription) -> list[tuple[int, Fact]]:
@@ -173,21 +144,23 @@ class Following:
         missing, else from the store (a page of them; then there is more)."""
         fed, news.fed = news.fed, []
         found: list[tuple[int, Fact]] = []
+        known = self._version
         for version, texts in fed:
-            if version == self._version:
-                found += enumerate(map(_shown, texts), self._at.seq + len(found) + 1)
-                self._version += 1
-            elif self._version is None or version > self._version:
-                self._version = None
+            if known is None or version > known:
+                known = None
                 break
-        if self._version is not None and fed:
+            if version == known:
+                found += enumerate(map(_shown, texts), self._at.seq + len(found) + 1)
+                known += 1
+        self._version = known
+        if known is not None and fed:
             return found
         if self._fresh and self._id in self._active:
             self._fresh = False  # it was sent to this process just now
             return []
         head = await self._journal.show(self._id)
         self._status = head.status
-        limit = min(head.length - self._at.seq, _BACK)
+        limit = min(head.length - self._at.seq, BACK)
         facts = await self._journal.excerpt(self._id, self._at.seq, limit, _PAGE) if limit > 0 else []
         reached = self._at.seq + len(facts)
         self._version = head.version if reached == head.length else None
@@ -237,14 +210,28 @@ class Following:
             if kind in _ENDS and await self._journal.at_rest(self._id) is not None:
                 self._over = True
                 entry = await self._journal.entire(self._id, entry)
+            if kind == "ordered" and entry.get("kind") == "child":
+                self._children[str(entry.get("id", ""))] = entry
+            elif kind == "child":
+                entry = await self._journal.entire(self._id, await self._of_child(entry))
             for told in events(entry) if self._over or kind not in _ENDS else ():
                 yield told
+
+    async def _of_child(self, entry: Fact) -> Fact:
+        """What came of a child, with the operation that has begun it."""
+        id = str(entry.get("id", ""))
+        if id not in self._children:
+            for _, other in await self._before(self._at.seq):
+                if other["type"] == "ordered" and other.get("kind") == "child":
+                    self._children[str(other.get("id", ""))] = other
+        order = self._children.get(id, {})
+        return {**entry, **{name: order[name] for name in ("op", "name") if name in order}}
 
     async def _answer(self, entry: Fact) -> AsyncIterator[Told | StreamEvent]:
         op, attempt = str(entry.get("op", "")), int(entry.get("n", 1))
         if entry.get("error") is not None:
             if self._at.open:
-                yield self._reset(op, attempt)
+                yield self._reset(op, attempt, failed=True)
             self._at = self._at._replace(op=op, done=True)
             return
         entry = await self._journal.entire(self._id, entry)
@@ -252,16 +239,19 @@ class Following:
         answer = cast("Fact", value) if isinstance(value, dict) else {}
         text = str(answer.get("refusal") or answer.get("text") or "")
         if not (self._at.done and self._at.op == op):
-            for event in self._whole(op, attempt, text, str(answer.get("reasoning") or "")):
+            for event in self._whole(op, attempt, text, answer):
                 yield event
         self._texts = {op: text}
         for told in calls(entry, answer):
             yield told
 
-    def _whole(self, op: str, attempt: int, text: str, reasoning: str) -> Iterator[StreamEvent]:
-        """What was not told yet of an answer that is recorded now."""
+    def _whole(self, op: str, attempt: int, text: str, answer: Fact) -> Iterator[StreamEvent]:
+        """What was not told yet of an answer that is recorded now. What was thought is recorded here and there, and not
+        by all: it goes on when the same one speaks."""
         same = self._at.op == op and not self._at.done
-        if self._at.open and not (same and self._at.begins(text)):
+        by, reasoning = str(answer.get("by") or ""), str(answer.get("reasoning") or "")
+        goes_on = by == self._at.by if by or self._at.reasoning else True
+        if self._at.open and not (same and goes_on and self._at.begins(text)):
             yield self._reset(op, max(attempt, self._at.attempt + 1 if same else 1))
         elif not same:
             self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=0, done=False)
@@ -321,7 +311,8 @@ class Following:
         if (at.op, at.by) == (op, by) and not at.done:
             return
         again = at.op == op and not at.done
-        attempt = max(attempt, at.attempt + 1) if again else attempt
+        if again:  # after a reset that was told at the end of the attempt before, nobody has spoken yet
+            attempt = max(attempt, at.attempt + 1 if at.by else at.attempt)
         if at.open:
             yield self._reset(op, attempt)
         told = id == self._asked or (at.op and order(op)[0] == order(at.op)[0])  # what this turn is about
@@ -363,11 +354,12 @@ class Following:
         data = {"op": at.op, "attempt": at.attempt, "text": text or reasoning}
         return Told("text" if text else "reasoning", data).at(at)
 
-    def _reset(self, op: str, attempt: int) -> StreamEvent:
-        """Forget what was told of the answer; another one follows."""
+    def _reset(self, op: str, attempt: int, *, failed: bool = False) -> StreamEvent:
+        """Forget what was told of the answer; another one follows, unless it ``failed`` for good."""
         was = self._at.op
         self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=digest(""), done=False)
         data: dict[str, Any] = {"op": op, "attempt": attempt}
+        data |= {"failed": True} if failed else {}
         return Told("reset", data | ({"instead": was} if was != op else {})).at(self._at)
 
 

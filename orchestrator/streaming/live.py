@@ -6,7 +6,7 @@ import itertools
 import secrets
 from typing import Any, NamedTuple
 
-from ...state.codec import dumps, loads
+from ...state.codec import clean, dumps, loads
 from ..protocol.decider import Heard
 
 MOST = 1024 * 1024
@@ -34,7 +34,7 @@ class Live:
     """One attempt of a model call. ``pieces`` are (text, reasoning), one of them empty. ``by`` names it among all
     attempts of all processes."""
 
-    __slots__ = ("attempt", "by", "heard", "op", "pieces", "reasoning", "text")
+    __slots__ = ("_half", "attempt", "by", "full", "heard", "op", "pieces", "reasoning", "text")
 
     def __init__(self, op: str, attempt: int, heard: Heard) -> None:
         self.op = op
@@ -43,10 +43,16 @@ class Live:
         self.heard = heard
         self.pieces: list[tuple[str, str]] = []
         self.text = self.reasoning = 0  # characters
+        self.full = False  # what comes now comes with the record
+        self._half = ("", "")  # of a pair that ends a piece of text, and of reasoning
 
     def say(self, text: str, reasoning: str) -> bool:
-        """False when it is too much to be told as it comes."""
-        if not (text or reasoning) or self.text + self.reasoning + len(text) + len(reasoning) > MOST:
+        """False when there is nothing to be told of it now."""
+        text, half = _joined(self._half[0] + text)
+        reasoning, other = _joined(self._half[1] + reasoning)
+        self._half = (half, other)
+        self.full = self.full or self.text + self.reasoning + len(text) + len(reasoning) > MOST
+        if self.full or not (text or reasoning):
             return False
         if text:
             self.pieces.append((text, ""))
@@ -62,6 +68,14 @@ class Live:
         reasoning = "".join(reasoning for _, reasoning in self.pieces)
         heard = self.heard
         return Spoken(self.op, self.by, self.attempt, heard.message, heard.content, reasoning, text)
+
+
+def _joined(text: str) -> tuple[str, str]:
+    """Text as it is recorded, and the half of a pair at its end: some servers cut a character in two."""
+    if text.isascii():
+        return text, ""
+    half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+    return clean(text.removesuffix(half) if half else text), half
 
 
 def written(spoken: Spoken) -> str:

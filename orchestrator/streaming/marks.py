@@ -1,7 +1,8 @@
 """Who listens from elsewhere: for each execution a mark in the store that says until when. Listeners renew theirs;
 processes that are about to ask a model look at all of them together, every now and then.
 
-A mark is one key-value entry of the scope ``overwinter.listening``. Who listens costs a write each ten seconds; a
+A mark is one key-value entry of the scope ``overwinter.listening``, whose key says until when and to what, so that a
+listing tells all. Who listens costs a write each ten seconds; a
 process that asks models costs a read each ``Store.poll`` at the most, and none while it asks none.
 """
 
@@ -13,13 +14,14 @@ from collections.abc import Callable
 
 from ...state.errors import InvalidInput, StoreError
 from ...state.quantities import seconds
-from ...state.records import Value
 from ...state.store import Store
 
 SCOPE = "overwinter.listening"
 LASTS, RENEWED = 30_000, 10.0
 """Milliseconds that a mark is good for; seconds after which its listener writes it anew."""
-_MOST, _CHECKED = 1000, 50
+_MOST, _OUTDATED = 10_000, 100
+"""Marks that are looked at together, and of those that have run out, how many are removed at a look."""
+_DIGITS = 15
 
 log = logging.getLogger("overwinter")
 
@@ -31,7 +33,7 @@ class Mark:
         self._store = store
         self._execution = execution
         self._clock = clock
-        self._etag = ""
+        self._key = ""
         self._task: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -41,21 +43,25 @@ class Mark:
 
     async def _keep(self) -> None:
         while True:
-            try:
-                self._etag = await self._store.put(SCOPE, self._execution, str(self._clock() + LASTS))
-            except (StoreError, InvalidInput) as error:
-                log.debug("execution %s: nobody is told that it is listened to (%s)", self._execution, error)
+            await self._set(f"{self._clock() + LASTS:0{_DIGITS}d} {self._execution}")
             await asyncio.sleep(RENEWED)
 
     async def remove(self) -> None:
-        """Unless somebody else has renewed it since."""
         if self._task is not None:
             self._task.cancel()
+            await asyncio.wait([self._task])
+            await self._set("")
+
+    async def _set(self, key: str) -> None:
+        """In the place of the one before."""
+        before, self._key = self._key, key
         try:
-            if self._etag:
-                await self._store.remove(SCOPE, self._execution, etag=self._etag)
+            if key:
+                await self._store.put(SCOPE, key, "")
+            if before:
+                await self._store.remove(SCOPE, before)
         except (StoreError, InvalidInput) as error:
-            log.debug("execution %s: its mark runs out by itself (%s)", self._execution, error)
+            log.debug("execution %s: nobody is told whether it is listened to (%s)", self._execution, error)
 
 
 class Marks:
@@ -85,21 +91,18 @@ class Marks:
     async def _look(self) -> None:
         try:
             names = list(await self._store.keys(SCOPE, limit=_MOST))
-            now = self._clock()
-            known = {name: until for name in names if (until := self._until.get(name, 0)) > now}
-            for name in [name for name in names if name not in known][:_CHECKED]:
-                value = await self._store.get(SCOPE, name)
-                if value is not None and (until := _until(value)) > now:
-                    known[name] = until
-                elif value is not None:
-                    await self._store.remove(SCOPE, name, etag=value.etag)
+            now, known, outdated = self._clock(), dict[str, int](), list[str]()
+            for name in names:
+                until, _, execution = name.partition(" ")
+                if until.isascii() and until.isdigit() and int(until) > now:
+                    known[execution] = int(until)
+                else:
+                    outdated.append(name)
             self._until = known
+            for name in outdated[:_OUTDATED]:
+                await self._store.remove(SCOPE, name)
         except StoreError as error:
             log.debug("nobody knows who listens elsewhere (%s)", error)
         finally:
             self._looked = asyncio.get_running_loop().time()
             self._looking = None
-
-
-def _until(value: Value) -> int:
-    return int(value.value) if value.value.isascii() and value.value.isdigit() else 0

@@ -117,7 +117,7 @@ def _tool(entry: Fact) -> Told:
 
 
 def _child(entry: Fact) -> Told | None:
-    return Told("observation", _some(entry, "op") | {"child": entry.get("id", "")} | outcome(entry))
+    return Told("observation", _some(entry, "op", "name") | {"child": entry.get("id", "")} | outcome(entry))
 
 
 def _observed(entry: Fact) -> Told:

@@ -149,6 +149,44 @@ def test_a_template_lies_beside_the_file_that_names_it(tmp_path: Path, monkeypat
     assert told(import_module("module_of_desk").desk, "x") == "Be kind."
 
 
+class Loose(BaseModel):
+    """An input with ways out."""
+
+    text: str = "Ann"
+    path: Path = Path("/etc/passwd")
+    tags: set[str] = {"b", "a", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ input.parse_file('/etc/passwd') }}", "{{ input.model_dump_json() }}", "{{ path.read_text() }}",
+        "{{ path.joinpath('/tmp/x').write_text('x') }}", "{{ path.parent.joinpath('passwd').read_text() }}",
+        "{{ input.model_construct() }}", "{{ input['path'].read_text() }}", "{{ (input|attr('path')).read_text() }}",
+    ],
+)  # fmt: skip
+def test_a_template_calls_nothing_of_the_input(text: str, tmp_path: Path) -> None:
+    (tmp_path / "t.j2").write_text(text)
+    with pytest.raises(InvalidInput):
+        agent = Agent("desk", "scripted:echo", Template("t.j2", folder=tmp_path), input=Loose)
+        agent.request((), {})
+
+
+def test_a_template_calls_what_is_plain_and_sets_have_an_order(tmp_path: Path) -> None:
+    (tmp_path / "t.j2").write_text(
+        "{{ text.upper() }} {{ tags|join(',') }} {{ input.tags|join }}{% for t in tags %}{{ loop.index }}{% endfor %}"
+    )
+    agent = Agent("desk", "scripted:echo", Template("t.j2", folder=tmp_path), input=Loose)
+    (system,) = agent.request((), {}).messages
+    assert system.content == "ANN a,b,c,d abcd1234"
+
+
+def test_a_template_that_is_no_text_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "t.j2").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidInput, match="is not UTF-8"):
+        Agent("desk", "scripted:echo", Template("t.j2", folder=tmp_path))
+
+
 def test_templates_include_extend_and_import_from_their_folder(tmp_path: Path) -> None:
     written(tmp_path, "<{% block body %}{% endblock %}>", "base.j2")
     written(tmp_path, "{{ id }}", "parts/who.j2")

@@ -112,8 +112,8 @@ class Moody:
         self.made += 1
         made = self.made
         if self._reasons:
-            for word in ("hm ", "well "):
-                emit(Delta(reasoning=f"{word}{made} "))
+            for number in range(3):
+                emit(Delta(reasoning=f"{made}.{number} "))
                 await asyncio.sleep(self._pace)
         pieces: list[str] = []
         for number in range(self._words):

@@ -87,6 +87,42 @@ def test_approvals_interrupt_a_run_and_the_next_one_answers_them() -> None:
     served(main)
 
 
+def test_a_run_that_goes_on_may_be_asked_for_again() -> None:
+    async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        await told(client, "payer", asked("r1"))
+        yes = [{"interruptId": f"t1.m1.{n}", "status": "resolved", "payload": True} for n in (0, 1)]
+        events = await told(client, "payer", asked("r2", resume=yes))
+        again = await told(client, "payer", asked("r2", resume=yes))
+        assert again[-1] == events[-1] and again[-1]["result"] == "Both are paid."
+        twice = await client.post(RUN.format("payer"), json=asked("r3", resume=[*yes, yes[0]]))
+        assert twice.status_code == 422
+
+    served(main)
+
+
+def test_where_a_run_is_told_on_it_keeps_its_words() -> None:
+    async def main(client: httpx.AsyncClient, _: Runtime) -> None:
+        answer = await client.post(RUN.format("desk"), json=asked("r1"))
+        found = [block for block in blocks(answer.text) if block.id]
+        for block in found[:-1]:
+            rest = await client.get(answer.headers["location"], headers={"last-event-id": block.id})
+            events = [one.data for one in blocks(rest.text)]
+            assert events[0] == blocks(answer.text)[0].data
+            assert events[-1] == blocks(answer.text)[-1].data
+
+    served(main)
+
+
+def test_an_agent_that_is_a_tool_has_a_result() -> None:
+    async def main(client: httpx.AsyncClient, _: Runtime) -> None:
+        events = await told(client, "boss", asked("r1"))
+        (call,) = [event["toolCallId"] for event in events if event["type"] == "TOOL_CALL_START"]
+        (result,) = [event for event in events if event["type"] == "TOOL_CALL_RESULT"]
+        assert result["toolCallId"] == call and "snows" in result["content"]
+
+    served(main)
+
+
 def test_an_error_ends_a_run() -> None:
     async def main(client: httpx.AsyncClient, _: Runtime) -> None:
         events = await told(client, "fails", asked("r1"))

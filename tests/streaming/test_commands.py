@@ -32,6 +32,8 @@ def store_of(folder: Path) -> str:
         async with Runtime([desk], dsn) as runtime:
             await (await runtime.start(desk, "hello", id="run")).result()
             await (await runtime.send(desk, "k", "hello")).reply()
+            desk.model = Scripted({".*": "and again"})
+            await (await runtime.send(desk, "k", "once more")).reply()
 
     asyncio.run(main())
     return dsn
@@ -53,7 +55,10 @@ def test_programs_read_events(tmp_path: Path) -> None:
     events = [json.loads(line) for line in found.stdout.splitlines()]
     assert [event["event"] for event in events] == [
         "message", "tool_call", "answer", "observation", "text", "answer", "reply",
+        "message", "text", "answer", "reply",
     ]  # fmt: skip
+    found = CliRunner().invoke(cli, ["watch", "desk/k", "--stream", "--idle", "--new", "--store", dsn])
+    assert found.exit_code == 0 and not found.stdout, "it rests, and nothing is new"
     assert all(set(event) == {"id", "event", "data"} for event in events)
     found = CliRunner().invoke(cli, ["watch", "nobody", "--stream", "--store", dsn])
     assert found.exit_code not in (0, 1) and "nobody" in found.output

@@ -48,6 +48,7 @@ AGENTS = [
     Agent("payer", script([call("pay", amount=3), call("pay", amount=4)], "Both are paid."), tools=[pay]),
     Agent("fails", script(ValueError("no such thing"))),
 ]
+AGENTS.append(Agent("boss", script(call("desk", input="go"), "Done."), tools=[AGENTS[0]]))
 
 
 class Block(NamedTuple):
@@ -171,12 +172,65 @@ def test_what_can_not_be_told_is_said_before(method: str, place: str, headers: d
 @pytest.mark.parametrize(
     ("accept", "streams"),
     [("text/event-stream", True), ("application/json, text/event-stream;q=0.5", True), ("TEXT/Event-Stream", True),
-     ("text/event-stream;q=0", False), ("*/*", False), ("text/*", False), ("", False)],
+     ("text/event-stream;q=0", False), ("text/event-stream; q=0.00", False), ("text/event-stream;q=0.01", True),
+     ("*/*", False), ("text/*", False), ("", False)],
 )  # fmt: skip
 def test_who_wants_events_says_so(accept: str, streams: bool) -> None:
     async def main(client: httpx.AsyncClient, _: Runtime) -> None:
         answer = await client.post("/sessions/desk/k", json={"content": "hi"}, headers={"accept": accept})
         assert (answer.headers["content-type"] == "text/event-stream") is streams
+
+    served(main)
+
+
+def test_what_is_refused_is_not_taken() -> None:
+    async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        bad = {**EVENTS, "last-event-id": "abc"}
+        for place, body in (("/agents/desk", "hi"), ("/workflows/sale", "x"), ("/sessions/desk/k", {"content": "hi"}),
+                            ("/agents/desk?protocol=ag-ui", {}), ("/agents/desk?protocol=smoke", "hi")):  # fmt: skip
+            assert (await client.post(place, json=body, headers=bad)).status_code in (400, 422)
+        assert not await runtime.list()
+        late = {**EVENTS, "last-event-id": "99.0"}
+        found = blocks((await client.post("/sessions/desk/k", json={"content": "hi"}, headers=late)).text)
+        assert found[-1].event == "reply", "what was taken is told, whatever was asked for"
+        plain = await client.post(
+            "/sessions/desk/k", json={"content": "x", "id": "p"}, headers={"last-event-id": "abc"}
+        )
+        assert plain.status_code == 200, "it says something to who wants events only"
+
+    served(main)
+
+
+def test_a_start_says_where_it_is_told_on() -> None:
+    async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        first = await client.post("/workflows/sale", json="lamp", headers=EVENTS)
+        assert first.headers["location"].startswith("/results/sale-") and "idempotent-replay" not in first.headers
+        headers = {**EVENTS, "last-event-id": blocks(first.text)[0].id}
+        rest = await client.get(first.headers["location"], headers=headers)
+        assert kinds(blocks(rest.text)) == kinds(blocks(first.text)[1:])
+        assert len(await runtime.list()) == 1
+        await client.post("/workflows/sale?id=once", json="lamp", headers=EVENTS)
+        again = await client.post("/workflows/sale?id=once", json="lamp", headers=EVENTS)
+        assert again.headers["idempotent-replay"] == "true" and blocks(again.text)[-1].event == "end"
+
+    served(main)
+
+
+def test_a_message_is_told_of_itself_alone() -> None:
+    async def main(client: httpx.AsyncClient, _: Runtime) -> None:
+        ids: list[str] = []
+        for id in ("m1", "m2"):
+            answer = await client.post("/sessions/desk/k", json={"content": "hi", "id": id}, headers=EVENTS)
+            ids += [block.id for block in blocks(answer.text)]
+        for id in ids:
+            for message in ("m1", "m2"):
+                place = f"/messages/desk/k?id={message}"
+                answer = await client.get(place, headers={**EVENTS, "last-event-id": id})
+                assert answer.status_code in (200, 204)
+                if answer.status_code == 200:
+                    assert blocks(answer.text)[-1].data["message"] == message
+        answer = await client.get("/messages/desk/k?id=never", headers={**EVENTS, "last-event-id": "1.0"})
+        assert answer.status_code == 404
 
     served(main)
 
