@@ -100,7 +100,7 @@ def ref(model: type[BaseModel]) -> Json:
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
-_EVENTS: Json = {"text/event-stream": {"schema": {"type": "string"}}}
+_EVENTS: Json = {"text/event-stream": {}}
 """What an outcome is told as, piece by piece, to who accepts it."""
 _TELLING: tuple[Json, ...] = (
     {
@@ -115,7 +115,7 @@ _TELLING: tuple[Json, ...] = (
         "in": "query",
         "required": False,
         "schema": {"enum": ["ag-ui"]},
-        "description": "with Accept: text/event-stream, the vocabulary of the events",
+        "description": "tells events in this vocabulary, whatever is accepted",
     },
 )
 
