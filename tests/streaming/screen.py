@@ -92,11 +92,13 @@ class Screen:
 
 class Moody:
     """Every answer has another beginning and other words, as those of a language model at high temperature.
+    ``gate`` is opened by who hears the first words: so an answer that is told as a whole is never one.
     ``calls``: how many tools are called in a turn, before it answers."""
 
     name = "scripted/moody"
 
     def __init__(self, *, words: int = 12, pace: float = 0.1, calls: int = 1, reasons: bool = False) -> None:
+        self.gate: asyncio.Event | None = None  # streamed, it goes on after three words when somebody has heard them
         self.made = 0
         self.streamed = 0
         self._words, self._pace, self._calls, self._reasons = words, pace, calls, reasons
@@ -106,9 +108,9 @@ class Moody:
 
     async def stream(self, request: Request, emit: Emit) -> Answer:
         self.streamed += 1
-        return await self._say(request, emit)
+        return await self._say(request, emit, self.gate)
 
-    async def _say(self, request: Request, emit: Emit) -> Answer:
+    async def _say(self, request: Request, emit: Emit, gate: asyncio.Event | None = None) -> Answer:
         self.made += 1
         made = self.made
         if self._reasons:
@@ -120,6 +122,8 @@ class Moody:
             pieces.append(f"{made}.{number} ")
             emit(Delta(text=pieces[-1]))
             await asyncio.sleep(self._pace)
+            if number == 2 and gate is not None:
+                await gate.wait()
         last = max(index for index, message in enumerate(request.messages) if message.role == "user")
         asked = sum(message.role == "tool" for message in request.messages[last:])
         calls = (ToolCall(f"c{made}", "note", '{"text": "x"}'),) if asked < self._calls else ()
