@@ -87,7 +87,8 @@ def invoke_command(
     work = Work(function, text, session, id, 0.0 if no_wait else None if timeout is None else seconds(timeout), text)
     with Server(url, token) as server:
         outcome = _ask(server, work, shown(as_json=as_json) if stream else None)
-    if stream and (as_json or (outcome.get("status") == "completed" and outcome.get("id"))):
+    # What has an execution was told as it happened; a call of a tool has nothing but its result.
+    if stream and outcome.get("id") and (as_json or outcome.get("status") == "completed"):
         ctx.exit(_code(outcome, no_wait=False))
     _report(outcome, work, as_json=as_json)
     ctx.exit(_code(outcome, no_wait=no_wait))

@@ -15,7 +15,6 @@ from functools import partial
 from pathlib import Path
 from types import BuiltinMethodType
 from typing import Any, cast
-from uuid import UUID
 
 from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
@@ -28,8 +27,11 @@ from .shapes import UNKNOWN, attribute_of, fields, item_of, label, values_of
 _RANDOM = ("lipsum",)
 _CLOCKS = frozenset({"now", "utcnow", "today"})
 _INPUT = "input"
-_PLAIN = (str, int, float, bytes, list, tuple, dict, date, datetime, time, timedelta, Decimal, UUID)
+_PLAIN = (str, int, float, bytes, list, tuple, dict, date, datetime, time, timedelta, Decimal)
 """Types whose own methods reach nothing but the value; ``_CLOCKS`` are left out."""
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
@@ -51,7 +53,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         """Methods of plain values, and what Jinja2 itself brings: whatever else an input has may do anything."""
         if getattr(obj, "__name__", "") in _CLOCKS or not super().is_safe_callable(obj):
             return False
-        owner = getattr(obj, "__self__", None)
+        owner, defined = getattr(obj, "__self__", None), getattr(obj, "__globals__", {})
+        if defined.get("__name__") == "jinja2.sandbox":  # its own form of str.format
+            return True
         if any(type(one).__module__.partition(".")[0] == "jinja2" for one in (obj, owner)):
             return True
         return any(obj is one for one in self.globals.values()) or (
@@ -208,10 +212,15 @@ def _load(folder: Path, name: str) -> tuple[str, str, Callable[[], bool]] | None
 
 
 def _ordered(value: Any) -> Any:
-    """A set has another order in each process."""
-    if not isinstance(value, (set, frozenset)):
-        return value
-    return tuple(sorted(cast("Set[object]", value), key=repr))
+    """A set has another order in each process, also one that lies in a list or a mapping."""
+    if isinstance(value, (set, frozenset)):
+        return tuple(sorted(map(_ordered, cast("Set[object]", value)), key=repr))
+    if type(value) in (list, tuple):
+        items = cast("list[object]", value)
+        return value if all(type(item) in _SCALARS for item in items) else type(value)(map(_ordered, items))
+    if type(value) is dict:
+        return {name: _ordered(item) for name, item in cast("dict[object, object]", value).items()}
+    return value
 
 
 def _state(path: Path) -> tuple[int, int, int]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 from pydantic.alias_generators import to_camel
 
 from ...state.errors import InvalidInput
+from ...state.ids import check_id
 from ..messages.answer import Answer
 from .service import Call
 from .streaming import Words, told, wanted
@@ -69,6 +70,7 @@ async def run(call: Call, agent: str) -> Answer:
     """Begin the run, or go on with the one that was interrupted, and tell of it."""
     wanted(call, PROTOCOL)
     asked = await call.model(Run)
+    check_id(asked.run_id, "the id of a run")  # it stands in the answer's Location
     if asked.resume:
         return await _resume(call, f"{agent}/{asked.thread_id}", asked, asked.resume)
     said = next((message for message in reversed(asked.messages) if message.role == "user"), None)

@@ -117,6 +117,16 @@ _TELLING: tuple[Json, ...] = (
         "schema": {"enum": ["ag-ui"]},
         "description": "tells events in this vocabulary, whatever is accepted",
     },
+    *(
+        {
+            "name": name,
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "maxLength": 200},
+            "description": f"what that vocabulary calls the {what}",
+        }
+        for name, what in (("thread", "execution"), ("run", "answer"))
+    ),
 )
 
 

@@ -124,22 +124,54 @@ async def told(
     headers = [("location", words.place(message_url(execution, message) if message else result_url(execution)))]
     if again:
         headers.append(("idempotent-replay", "true"))
-    first = asyncio.ensure_future(anext(events, None))
-    try:
-        await asyncio.wait([first], timeout=_AT_ONCE)
-        if first.done() and first.result() is None:
-            return NO_CONTENT
-    except BaseException:
-        first.cancel()
-        raise
-    return EventStream(call.service, _whole(first, events), vocabulary, headers)
+    begun = Begun(events)
+    if await begun.over(_AT_ONCE):
+        return NO_CONTENT
+    return EventStream(call.service, begun, vocabulary, headers)
 
 
 async def stream(call: Call) -> Answer:
-    """GET /stream/{id}: what happens to an execution, from its beginning or after Last-Event-ID (or ``after``)."""
+    """GET /stream/{id}: what happens to an execution, from its beginning or after Last-Event-ID."""
     id = call.path("id")
     query = call.query(*WORDS)
     return await told(call, id, words(query))
+
+
+class Begun:
+    """Events of which the next is always asked for already: so it is known early whether there is any, and a silence is
+    not taken for the end. Whoever has it closes it, begun upon or not."""
+
+    def __init__(self, events: AsyncGenerator[StreamEvent]) -> None:
+        self._events = events
+        self._next = asyncio.ensure_future(anext(events, None))
+
+    async def over(self, within: float) -> bool:
+        """Whether it shows in that time that there is nothing to tell. Raises what the first event raises."""
+        try:
+            await asyncio.wait([self._next], timeout=within)
+            return self._next.done() and self._next.result() is None
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+
+    async def lively(self) -> AsyncIterator[StreamEvent | None]:
+        """The events, and None in place of a long silence."""
+        while True:
+            await asyncio.wait([self._next], timeout=ALIVE)
+            if not self._next.done():
+                yield None
+                continue
+            event = self._next.result()
+            if event is None:
+                return
+            self._next = asyncio.ensure_future(anext(self._events, None))
+            yield event
+
+    async def aclose(self) -> None:
+        """Nobody listens any more."""
+        self._next.cancel()
+        await asyncio.wait([self._next])
+        await self._events.aclose()
 
 
 class EventStream(Answer):
@@ -147,9 +179,7 @@ class EventStream(Answer):
 
     __slots__ = ("_events", "_service", "_vocabulary")
 
-    def __init__(
-        self, service: Service, events: AsyncGenerator[StreamEvent], vocabulary: Vocabulary, headers: Headers = ()
-    ) -> None:
+    def __init__(self, service: Service, events: Begun, vocabulary: Vocabulary, headers: Headers = ()) -> None:
         own = (("content-type", MEDIA), ("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
         super().__init__(200, headers=(*own, *headers))
         self._service = service
@@ -158,8 +188,8 @@ class EventStream(Answer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
         async with aclosing(self._events):
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
             with suppress(TimeoutError):  # the client has gone, or this server goes: it is told the rest elsewhere
                 await self._service.closing.during(while_there(scope, self._send(send)))
         await send({"type": "http.response.body", "body": b""})
@@ -173,7 +203,7 @@ class EventStream(Answer):
             await _part(send, block("error", problem(settled.error).body.decode()))
 
     async def _tell(self, send: Send) -> None:
-        async for event in _lively(self._events):
+        async for event in self._events.lively():
             if event is None:
                 await _part(send, ": still here\n\n")
                 continue
@@ -198,38 +228,3 @@ async def _part(send: Send, text: str) -> None:
     if text:
         body = text.encode("utf-8", "replace")
         await send({"type": "http.response.body", "body": body, "more_body": True})
-
-
-async def _whole(
-    first: asyncio.Future[StreamEvent | None], rest: AsyncGenerator[StreamEvent]
-) -> AsyncGenerator[StreamEvent]:
-    async with aclosing(rest):
-        try:
-            event = await first
-            while event is not None:
-                yield event
-                event = await anext(rest, None)
-        finally:
-            if not first.done():
-                first.cancel()
-                await asyncio.wait([first])
-
-
-async def _lively(events: AsyncGenerator[StreamEvent]) -> AsyncIterator[StreamEvent | None]:
-    """The events, and None in place of a long silence."""
-    waiting: asyncio.Future[StreamEvent | None] | None = None
-    try:
-        while True:
-            waiting = asyncio.ensure_future(anext(events, None))
-            while not waiting.done():
-                await asyncio.wait([waiting], timeout=ALIVE)
-                if not waiting.done():
-                    yield None
-            event = waiting.result()
-            if event is None:
-                return
-            yield event
-    finally:
-        if waiting is not None and not waiting.done():
-            waiting.cancel()
-            await asyncio.wait([waiting])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from ...state.errors import EtagMismatch, InvalidInput, StoreError
 from ...state.store import Store
-from .live import Live, Spoken, read, written
+from .live import Live, Spoken, read
 
 KEY = " saying"
 """Begins with a space, as no key of a program does that reads like one."""
@@ -112,7 +112,7 @@ class Cell:
 
     async def _stored(self, live: Live) -> None:
         try:
-            self._etag = await self._store.put(self._execution, KEY, written(live.spoken()), etag=self._etag)
+            self._etag = await self._store.put(self._execution, KEY, live.written(), etag=self._etag)
         except EtagMismatch:
             if self._etag:
                 raise
@@ -121,7 +121,7 @@ class Cell:
             if before is not None and before.op == live.op:
                 live.attempt = max(live.attempt, before.attempt + 1)
             etag = "" if found is None else found.etag
-            self._etag = await self._store.put(self._execution, KEY, written(live.spoken()), etag=etag)
+            self._etag = await self._store.put(self._execution, KEY, live.written(), etag=etag)
 
     async def _removed(self, before: asyncio.Task[None] | None) -> None:
         if before is not None:

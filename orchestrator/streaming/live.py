@@ -34,7 +34,7 @@ class Live:
     """One attempt of a model call. ``pieces`` are (text, reasoning), one of them empty. ``by`` names it among all
     attempts of all processes."""
 
-    __slots__ = ("_half", "attempt", "by", "full", "heard", "op", "pieces", "reasoning", "text")
+    __slots__ = ("_content", "_half", "attempt", "by", "full", "heard", "op", "pieces", "reasoning", "text")
 
     def __init__(self, op: str, attempt: int, heard: Heard) -> None:
         self.op = op
@@ -45,6 +45,7 @@ class Live:
         self.text = self.reasoning = 0  # characters
         self.full = False  # what comes now comes with the record
         self._half = ("", "")  # of a pair that ends a piece of text, and of reasoning
+        self._content: tuple[Any] | None = None  # what the store is told of the message, when it was measured
 
     def say(self, text: str, reasoning: str) -> bool:
         """False when there is nothing to be told of it now."""
@@ -69,6 +70,13 @@ class Live:
         heard = self.heard
         return Spoken(self.op, self.by, self.attempt, heard.message, heard.content, reasoning, text)
 
+    def written(self) -> str:
+        """All of it until now, as JSON for a store. A long message is left out; it comes with the journal."""
+        if self._content is None:
+            content = self.heard.content
+            self._content = (content if len(dumps(content)) <= _CONTENT else None,)
+        return dumps(self.spoken()._replace(content=self._content[0])._asdict())
+
 
 def _joined(text: str) -> tuple[str, str]:
     """Text as it is recorded, and the half of a pair at its end: some servers cut a character in two."""
@@ -78,14 +86,8 @@ def _joined(text: str) -> tuple[str, str]:
     return clean(text.removesuffix(half) if half else text), half
 
 
-def written(spoken: Spoken) -> str:
-    """As JSON for a store. A long message is left out; it comes with the journal."""
-    content = spoken.content if len(dumps(spoken.content)) <= _CONTENT else None
-    return dumps(spoken._replace(content=content)._asdict())
-
-
 def read(text: str) -> Spoken | None:
-    """What ``written`` gave; None for what can't be read."""
+    """What ``Live.written`` gave; None for what can't be read."""
     try:
         value: dict[str, Any] = loads(text)
         return Spoken(

@@ -1,22 +1,6 @@
 """What an entry of the journal says, as events for whoever follows an execution, whatever was told before.
 
-| type | data |
-|---|---|
-| `message` | `message`, `content`?, `by`?: what the agent is asked; `message` is its id, "" for a run |
-| `reasoning` | `op`, `attempt`, `text`: a piece of what the model thinks |
-| `text` | `op`, `attempt`, `text`: a piece of what it says |
-| `reset` | `op`, `attempt`, `error`?: forget the pieces of this answer; it begins anew |
-| `tool_call` | `op`, `call`, `name`, `arguments` |
-| `answer` | `op`, `model`, `usage`, `cost`, `finish`?: the answer is whole, and recorded |
-| `observation` | `op`, `call`?, `name`?, `result` or `error`: what came of a tool call, or what the model is told |
-| `approval` | `op`, `name`, `arguments`, `role`?, `until`?: a person has to decide |
-| `decided` | `op`, `approved`, `by`?, `reason`? |
-| `retrying` | `op`, `name`, `attempt`, `until`, `error`: the next attempt is made at that time |
-| `routed` | `op`, `model`, `why`, `route`? |
-| `step` | `op`, `name`, `ms`, `error`?: of a workflow |
-| `status` | `status`: started, paused, resumed, cancelling |
-| `reply` | `message`, `result` or `error` |
-| `end` | `status`, `result` or `error`: completed, failed, cancelled, terminated or stuck |
+docs/streaming.md lists the types of events and what is in each.
 """
 
 from __future__ import annotations

@@ -155,6 +155,7 @@ class Loose(BaseModel):
     text: str = "Ann"
     path: Path = Path("/etc/passwd")
     tags: set[str] = {"b", "a", "c", "d"}
+    groups: list[set[str]] = [{"b", "a", "c", "d"}, {"z", "y"}]
 
 
 @pytest.mark.parametrize(
@@ -172,13 +173,24 @@ def test_a_template_calls_nothing_of_the_input(text: str, tmp_path: Path) -> Non
         agent.request((), {})
 
 
-def test_a_template_calls_what_is_plain_and_sets_have_an_order(tmp_path: Path) -> None:
-    (tmp_path / "t.j2").write_text(
-        "{{ text.upper() }} {{ tags|join(',') }} {{ input.tags|join }}{% for t in tags %}{{ loop.index }}{% endfor %}"
-    )
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("{{ text.upper() }} {{ tags|join(',') }} {{ input.tags|join }}", "ANN a,b,c,d abcd"),
+        ("{% for one in tags %}{{ loop.index }}{{ one }}{% endfor %}", "1a2b3c4d"),
+        ("{% for group in input.groups %}{{ group|join }};{% endfor %}{{ groups|map('join')|join }}", "abcd;yz;abcdyz"),
+        ("{{ 'for {}'.format(text) }} {{ '{0:>4}'.format(text) }} {{ '%s' % text }}", "for Ann  Ann Ann"),
+        (
+            "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(text) }}{{ cycler('a').next() }}{{ range(2)|list }}",
+            "<Ann>a[0, 1]",
+        ),
+    ],
+)
+def test_a_template_calls_what_is_plain_and_sets_have_an_order(text: str, result: str, tmp_path: Path) -> None:
+    (tmp_path / "t.j2").write_text(text)
     agent = Agent("desk", "scripted:echo", Template("t.j2", folder=tmp_path), input=Loose)
     (system,) = agent.request((), {}).messages
-    assert system.content == "ANN a,b,c,d abcd1234"
+    assert system.content == result
 
 
 def test_a_template_that_is_no_text_is_told_of(tmp_path: Path) -> None:

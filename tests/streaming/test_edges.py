@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Agent, Runtime
+from overwinter.cli import heard
 from overwinter.cli.heard import _events
+from overwinter.cli.server import PATIENCE, Server
+from overwinter.functions.http.app import create_app
 from overwinter.functions.http.streaming import block
 from overwinter.functions.models.port import Answer, Delta, Emit, Request, Usage
 from overwinter.orchestrator.protocol.decider import Heard
@@ -161,3 +169,94 @@ def test_who_follows_what_has_ended_is_told_and_let_go() -> None:
                 assert kinds[-1:] == (["end"] if not after else [])
 
     asyncio.run(main())
+
+
+def test_every_kind_of_event_is_on_the_page() -> None:
+    room = Path(live.__file__).parent
+    code = "".join((room / file).read_text() for file in ("told.py", "following.py"))
+    told = set(re.findall(r'Told\(\s*"(\w+)"', code))
+    page = (room.parents[1] / "docs" / "streaming.md").read_text()
+    table = "".join(line for line in page.splitlines() if line.startswith("| `"))
+    assert {"reset", "answer", "end"} <= told
+    assert not {kind for kind in told | {"text", "reasoning"} if f"`{kind}`" not in table}
+
+
+def test_who_is_gone_before_the_answer_begins_leaves_no_listener() -> None:
+    async def main() -> None:
+        async with Runtime([Agent("desk", Pieces(["x"]))], "memory://") as runtime:
+            await (await runtime.send("desk", "k", "hi")).reply()
+            app = create_app(runtime, token=None)
+            scope = {"type": "http", "method": "GET", "path": "/stream/desk/k", "raw_path": b"/stream/desk/k",
+                     "query_string": b"", "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1),
+                     "server": ("127.0.0.1", 80), "scheme": "http", "http_version": "1.1", "root_path": ""}  # fmt: skip
+
+            async def receive() -> dict[str, Any]:
+                return {"type": "http.request", "body": b"", "more_body": False}
+
+            async def send(message: Any) -> None:
+                assert runtime.audience.listened("desk/k")
+                raise OSError("the client has gone")
+
+            with pytest.raises(OSError, match="the client has gone"):
+                await app(scope, receive, send)
+            assert not runtime.audience.listened("desk/k")
+
+    asyncio.run(main())
+
+
+class Clocked:
+    """A server on a clock of its own that gives signs of life, stays away for a while, and comes back."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, away: tuple[float, float] = (1e9, 1e9), ends: float = 1e9) -> None:
+        self.now, self.asked, self._away, self._ends = 0.0, 0, away, ends
+        clock = SimpleNamespace(monotonic=lambda: self.now, sleep=self._sleep)
+        patch.setattr("overwinter.cli.heard.time", clock)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def gone(self) -> Exception:
+        return ConnectionError("away")
+
+    @contextmanager
+    def listen(self, *_: Any, within: float, **__: Any) -> Generator[Any]:
+        self.asked += 1
+        yield None if self._away[0] <= self.now < self._away[1] else _Answer(self, within)
+
+    def beats(self, within: float) -> Iterator[bytes]:
+        while self.now < self._away[0] or self.now >= self._away[1]:
+            beat = min(15.0, within)
+            self.now += beat
+            if self.now >= self._ends:
+                yield block("end", {"status": "completed"}, "1.1").encode()
+                return
+            if beat < 15:
+                raise httpx.ReadTimeout("no word")
+            yield b": still here\n\n"
+
+
+class _Answer:
+    status_code = 200
+    headers: dict[str, str] = {}
+
+    def __init__(self, server: Clocked, within: float) -> None:
+        self._server, self._within = server, within
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        return self._server.beats(self._within)
+
+
+@pytest.mark.parametrize("limit", [1.0, 3.0, 16.0, 20.0, 65.0])
+def test_the_command_line_waits_no_longer_than_it_is_told(limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Clocked(monkeypatch)
+    assert not list(heard.hear(cast("Server", server), "POST", "/x", until=limit))
+    assert limit <= server.now <= limit + 2.0
+
+
+def test_a_long_silence_is_no_absence(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Clocked(monkeypatch, away=(300.0, 304.0), ends=330.0)
+    assert [one.event for one in heard.hear(cast("Server", server), "POST", "/x")] == ["end"]
+    lost = Clocked(monkeypatch, away=(300.0, 1e9))
+    with pytest.raises(ConnectionError, match="away"):
+        list(heard.hear(cast("Server", lost), "POST", "/x"))
+    assert lost.now < 300 + 2 * PATIENCE

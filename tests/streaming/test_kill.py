@@ -23,7 +23,7 @@ PATIENCE = 60.0
 ENTRY = [sys.executable, "-m", "overwinter.cli.main"]
 APP = '''
 import asyncio, os
-from overwinter import Agent
+from overwinter import Agent, tool
 from overwinter.functions.model import Answer, Delta, Usage
 
 
@@ -45,6 +45,11 @@ class Slow:
 
 
 desk = Agent("desk", Slow())
+
+
+@tool
+def add(a: int, b: int) -> int:
+    return a + b
 '''
 
 
@@ -117,6 +122,17 @@ def test_a_client_goes_on_at_the_next_server(folder: Path) -> None:
     assert screen.resets == [("t1.m1", 2)]
     assert not screen.against(history)
     assert screen.ending is not None and screen.ending["result"] == screen.shown["t1.m1"]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_tool_that_is_called_has_its_result(folder: Path, more: list[str]) -> None:
+    server = Serving(folder, 5)
+    try:
+        command = [*ENTRY, "invoke", "add", '{"a": 1, "b": 2}', "--stream", "--url", server.url(), *more]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    finally:
+        server.kill()
+    assert done.returncode == 0 and "3" in done.stdout, done.stderr
 
 
 def test_the_command_line_goes_on_too(folder: Path) -> None:
