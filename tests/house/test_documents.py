@@ -142,7 +142,8 @@ class Page:
         self.module = types.ModuleType("__page__")
         self.running: list[subprocess.Popen[str]] = []
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1", "TERM": "dumb"}
+        # To a terminal a program writes its lines at once, into a pipe when it has many, or never if it is killed.
+        terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
         self.environment = {**os.environ, **terminal, "PATH": path, "OVERWINTER_HOME": str(scratch / "home")}
 
     def run(self, block: Block) -> None:
@@ -195,7 +196,7 @@ class Page:
             process = subprocess.Popen(
                 ["bash", "-c", "exec " + command.text],
                 cwd=self.folder,
-                env={**self.environment, "PYTHONUNBUFFERED": "1"},
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,

@@ -57,8 +57,16 @@ class Chaos:
         await asyncio.sleep(self.draw.choice((0.0, 0.3)))
         await self.start()
 
+    async def _begun(self) -> Node:
+        """One that has begun, and so knows what SIGTERM asks for; who is still starting just ends by it."""
+        while True:
+            begun = self.fleet.living or [node for node in self.fleet.nodes if node.alive and node.owner]
+            if begun:
+                return self.draw.choice(begun)
+            await asyncio.sleep(0.05)
+
     async def _leave(self) -> None:
-        status = await self._some().terminate()
+        status = await (await self._begun()).terminate()
         self.happened["leave"] += 1
         assert status in (0, -signal.SIGKILL), f"a process left with {status}"
         await self.start()
