@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 FOR_REQUESTS = 5
 """Seconds that open requests get to end before they are cut, at most; in a short grace period a third of it."""
 LOOK_FOR_PARENT = 1.0
+ACCEPTED = 0.01
+"""Seconds in which a connection that was accepted becomes one that is known."""
 
 
 def serve(place: Place) -> None:
@@ -190,6 +192,15 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """A server of asyncio drops whom it has accepted when it is closed in the same moment, so nobody is accepted
+        any more before that."""
+        loop = asyncio.get_running_loop()
+        for own in sockets or ():
+            loop.remove_reader(own)
+        await asyncio.sleep(ACCEPTED)
+        await super().shutdown(sockets)
 
 
 def late_replies() -> Late | None:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator
 KIND = "not-served"
 SOON = 1  # seconds after which a client may ask again
 PATIENCE = 5.0
+ARRIVING = 0.3  # seconds that a request gets whose client had connected when the standing in ended
 MOST = 1024 * 1024  # bytes of a request that are read before it is answered
 _LENGTH = re.compile(rb"(?im)^content-length:[ \t]*(\d{1,9})[ \t]*\r?$")
 
@@ -33,11 +34,30 @@ async def stand_in(listening: socket.socket, detail: str) -> AsyncGenerator[None
                 await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(serve, sock=listening.dup())
+    # Not a server of asyncio: that one drops whom it has accepted when it is closed in the same moment.
+    own, loop = listening.dup(), asyncio.get_running_loop()
+    own.setblocking(False)
+    answering: set[asyncio.Task[None]] = set()
+
+    async def attend(connection: socket.socket) -> None:
+        await serve(*await asyncio.open_connection(sock=connection))
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):  # gone again, or somebody else has taken it
+            connection, _ = own.accept()
+            connection.setblocking(False)
+            task = loop.create_task(attend(connection))
+            answering.add(task)
+            task.add_done_callback(answering.discard)
+
+    loop.add_reader(own, accept)
     try:
         yield
     finally:
-        server.close()
+        loop.remove_reader(own)
+        own.close()
+        if answering:
+            await asyncio.wait(answering, timeout=ARRIVING)
 
 
 def _answer(detail: str) -> bytes:

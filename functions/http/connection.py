@@ -24,6 +24,7 @@ from .door import Door, Stage
 from .presence import PRESENCE, Presence
 
 PIECE = 4096  # bytes that are given to the parser at once: by so much a head may exceed its limit
+ARRIVING = 0.3  # seconds that a request gets to arrive whose client had connected when the server was told to stop
 PIPELINED = 16  # requests that may wait behind another one on their connection
 FRAMING = 16  # bytes around each byte of a chunked body that are taken for clumsiness; more is an attack
 
@@ -262,7 +263,14 @@ class Connection(HttpToolsProtocol):
     def shutdown(self) -> None:
         if self._over and not self.transport.is_closing():
             self.transport.close()
-        super().shutdown()
+        elif self._part is Part.HEAD or not self._met:  # what it connected for is on its way, and is still answered
+            self.loop.call_later(ARRIVING, self._shut_down)
+        else:
+            super().shutdown()
+
+    def _shut_down(self) -> None:
+        if not self.transport.is_closing():
+            super().shutdown()
 
 
 def _head_too_large(what: str) -> Refused:

@@ -307,6 +307,24 @@ def test_answers_that_nobody_fetches_have_a_bound_together(shop: Any) -> None:
     at_the_door(shop, main, Limits(held="4MB"))
 
 
+# -- when the server is told to stop -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [0, 10])
+def test_who_had_connected_is_still_answered_and_then_let_go(shop: Any, before: int) -> None:
+    async def main(place: Place) -> None:
+        early, silent = await place.connect(), await place.connect()
+        await early.send(HEALTH[:before])
+        await place.until(lambda: place.door.numbers()["head"] == 2)
+        for connection in list(place.server.server_state.connections):
+            connection.shutdown()
+        assert (await early.asks(HEALTH[before:])).status == 200
+        assert await early.closed() == b""
+        assert await silent.closed() == b""
+
+    at_the_door(shop, main)
+
+
 # -- what is said of it --------------------------------------------------------------------------------------
 
 

@@ -76,6 +76,7 @@ class Place(NamedTuple):
     address: tuple[str, int]
     door: Door
     runtime: Runtime
+    server: uvicorn.Server
     wires: list[Wire]
 
     async def connect(self, **options: Any) -> Wire:
@@ -125,7 +126,7 @@ async def served(
         app = create_app(open_shop.runtime, token=token, **(given | options))
         server = uvicorn.Server(config(app, door, log_level="error", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        place = Place(listener.getsockname(), door, open_shop.runtime, [])
+        place = Place(listener.getsockname(), door, open_shop.runtime, server, [])
         try:
             yield place
         finally:

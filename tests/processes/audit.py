@@ -155,14 +155,19 @@ class Audit:
 
     def _check_fences(self) -> None:
         lost: dict[tuple[str, str], int] = {}  # (execution, owner) -> the version that it could not commit upon
+        leased: dict[tuple[str, str], int] = {}  # … -> the version that it was last given
         for line in self._order:
             if line["what"] not in ("conflict", "granted", "invoked"):
                 continue
             key = (line["id"], line["owner"])
-            if line["what"] == "conflict":
-                lost[key] = line["version"]
-            elif line["what"] == "granted":
+            if line["what"] == "granted":
                 lost.pop(key, None)
+                leased[key] = line["version"]
+            elif line["what"] == "conflict":
+                # A commit that gave a lease back, and whose answer was lost, is sent until it is answered; by then the
+                # same process may hold the next lease, of a later version, which this answer says nothing about.
+                if line["version"] >= leased.get(key, 0):
+                    lost[key] = line["version"]
             elif key in lost and line["version"] > lost[key]:
                 self._broken(line["id"], f"{line['owner']} lost it at version {lost[key]} and went on: {line}")
 
