@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
+    from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.running import arun, run
     from .orchestrator.runtime import Runtime
     from .orchestrator.streaming.told import StreamEvent
@@ -55,6 +56,7 @@ _HOMES = {
         "functions.workflow": "workflow",
         "orchestrator.engine.extensions": "Extension Notice",
         "orchestrator.engine.performing": "current_call",
+        "orchestrator.protocol.media": "audio file image",
         "orchestrator.streaming.told": "StreamEvent",
         "orchestrator.usercode.resilience": "Breaker Retry",
         "orchestrator.running": "arun run",
@@ -72,7 +74,8 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "call", "current_call", "run", "tool", "workflow",
+    "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call", "current_call", "file", "image",
+    "run", "tool", "workflow",
 ]  # fmt: skip
 
 

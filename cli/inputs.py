@@ -5,13 +5,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import click
 
 DATA = "DATA"
+ATTACH = "--attach"
 LIMIT = 64 * 1024 * 1024
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def typed(text: str, hint: str) -> str:
@@ -45,6 +48,35 @@ def fitting(text: str, schema: Mapping[str, Any], hint: str) -> Any:
     """The value of a text for what takes ``schema``. Where only text is taken, only a text in quotes is read as JSON:
     ``42`` is what somebody said."""
     return said(text) if takes_text(schema) else value_of(text, hint)
+
+
+def attach_option(command: Command) -> Command:
+    """``--attach FILE``, as often as there are files."""
+    return click.option(
+        ATTACH,
+        "files",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="An image, a sound or another file for an agent, beside INPUT. May be repeated.",
+    )(command)
+
+
+def with_files(value: Any, files: Sequence[Path], kind: str | None) -> Any:
+    """What an agent is told: a text, with the files behind it."""
+    if not files:
+        return value
+    from ..orchestrator.protocol.media import attached, is_parts
+
+    if kind != "agent":
+        raise click.BadParameter(f"only an agent takes files, and this is a {kind}", param_hint=ATTACH)
+    if not (value is None or isinstance(value, str) or is_parts(value)):
+        raise click.BadParameter("files stand beside a text, and this INPUT is none", param_hint=ATTACH)
+    before: list[Any] = [] if value is None else [value] if isinstance(value, str) else value
+    try:
+        return [*before, *map(attached, files)]
+    except OSError as error:
+        raise click.BadParameter(str(error), param_hint=ATTACH) from None
 
 
 def said(text: str) -> str:

@@ -2,6 +2,7 @@
 that say what can be done when a model does not answer."""
 
 from ..orchestrator.agent.routing import Question
+from ..orchestrator.protocol.media import Part
 from ..state.errors import (
     ContentRefused,
     ContextTooLong,
@@ -35,6 +36,7 @@ __all__ = [
     "Model",
     "ModelError",
     "ModelUnavailable",
+    "Part",
     "Prices",
     "Question",
     "QuotaUsedUp",

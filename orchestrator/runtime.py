@@ -43,6 +43,7 @@ from .lifetime import Lifetime
 from .protocol import keys
 from .protocol.clock import wall_clock
 from .protocol.decider import Fact, Function
+from .protocol.media import take
 from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
 from .sessions import Sessions
@@ -186,9 +187,9 @@ class Runtime(Control):
         said (``Handle.events``). Raises UnknownFunction, InvalidInput, AlreadyExists."""
         self._life.check()
         served = self._durable(function)
-        value = checked(served, input)
+        taken = take(served.kind, checked(served, input), self.store.payload_limit)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-        mail = start_mail(self.clock(), value, by=by, stream=stream)
+        mail = start_mail(self.clock(), taken, by=by, stream=stream)
         waiter = self._awaited.remember((id,), self.engine.waiters.end(id))
         try:
             accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
@@ -198,7 +199,7 @@ class Runtime(Control):
         created = is_new(accepted)
         if not created:
             self._awaited.forget((id,), waiter)  # it may have ended
-            await check_same(self.store, accepted, value)
+            await check_same(self.store, accepted, taken.value)
         return Handle(self, id, created)
 
     @overload
@@ -221,12 +222,13 @@ class Runtime(Control):
             raise InvalidInput(f"{served.name} is a {served.kind}; only agents have sessions")
         execution = f"{served.name}/" + check_id(session, "the key of a session")
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
-        fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": checked(served, content)}
+        taken = take(served.kind, checked(served, content), self.store.payload_limit)
+        fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": taken.value}
         fact |= ({"by": by} if by else {}) | ({"stream": True} if stream else {})
         waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
-            mail = mail_of(fact, "" if id is None else keys.message(id), lane=1)
+            mail = mail_of(fact, "" if id is None else keys.message(id), lane=1, taken=taken)
             accepted = await self.engine.post(execution, mail, create=create)
             await self._sessions.check(served.name, accepted)
         except BaseException:

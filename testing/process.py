@@ -17,6 +17,7 @@ from ..orchestrator.engine.activation import Activation
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.performing import Performer, Sink
 from ..orchestrator.engine.settings import Settings
+from ..orchestrator.engine.shelf import Shelf
 from ..orchestrator.protocol.decider import Invoke
 from ..orchestrator.runtime import Runtime
 from ..orchestrator.usercode.threads import Threads
@@ -79,7 +80,8 @@ class Process:
             draw=random.Random(name),
             owner=name,
         )
-        witness = _Witness(self.engine.clock, random.Random(name), Threads(settings.threads, settings.spare_threads))
+        threads = Threads(settings.threads, settings.spare_threads)
+        witness = _Witness(self.engine.clock, random.Random(name), threads, Shelf(self.store))
         witness.ledger, witness.owner = ledger, name
         witness.extensions, witness.audience = self.runtime.extensions, self.runtime.audience
         self.engine.performer = witness

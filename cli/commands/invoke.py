@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,7 +18,7 @@ import click
 from ...state.errors import UnknownFunction
 from ...state.quantities import seconds
 from ..exits import FAILED, RUNNING, Exit
-from ..inputs import fitting, typed
+from ..inputs import attach_option, fitting, typed, with_files
 from ..options import by_default, debug_option, duration_option, json_option, text_option, url_option
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Work(NamedTuple):
     id: str | None
     wait: float | None
     typed: str | None = None
+    files: tuple[Path, ...] = ()
 
 
 JSON = "--json: {id, status, message, result or error}; status is running when nobody waited for the end."
@@ -52,6 +54,7 @@ JSON = "--json: {id, status, message, result or error}; status is running when n
 @click.argument("input", metavar="[INPUT|-]", required=False)
 @text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
 @text_option("--id", help="Id of the run or the message: sent again, it is the same one.")
+@attach_option
 @url_option
 @click.option("--no-wait", is_flag=True, help="Return as soon as it is durable.")
 @click.option("--stream", is_flag=True, help="Show the answer while it is being said, and what is done for it.")
@@ -65,6 +68,7 @@ def invoke_command(
     input: str | None,
     session: str | None,
     id: str | None,
+    files: tuple[Path, ...],
     url: str,
     token: str,
     no_wait: bool,
@@ -79,12 +83,13 @@ def invoke_command(
     from ..heard import shown
     from ..server import Server
 
-    if session is not None and input is None:
+    if session is not None and input is None and not files:
         raise click.UsageError("a session needs a message: overwinter invoke AGENT --session KEY TEXT")
     if stream and no_wait:
         raise click.UsageError("--stream waits for what there is to show; leave --no-wait out")
     text = None if input is None else typed(input, INPUT)
-    work = Work(function, text, session, id, 0.0 if no_wait else None if timeout is None else seconds(timeout), text)
+    wait = 0.0 if no_wait else None if timeout is None else seconds(timeout)
+    work = Work(function, text, session, id, wait, text, files)
     with Server(url, token) as server:
         outcome = _ask(server, work, shown(as_json=as_json) if stream else None)
     # What has an execution was told as it happened; a call of a tool has nothing but its result.
@@ -110,6 +115,7 @@ def _ask(server: Server, work: Work, show: Shown | None) -> dict[str, Any]:
     kind = served["kind"]
     if work.input is not None:
         work = work._replace(input=fitting(work.input, served.get("input") or {}, INPUT))
+    work = work._replace(input=with_files(work.input, work.files, kind))
     if work.session is not None:
         return _message(server, work, work.session, until, show)
     if kind == "tool":
@@ -167,7 +173,7 @@ def _served(server: Server, function: str) -> dict[str, Any]:
 
 def _waiting(outcome: dict[str, Any], work: Work) -> str:
     """How to wait for it: the same start again, when that is short enough to be typed."""
-    if work.session is not None or len(work.typed or "") > REPEATED:
+    if work.session is not None or work.files or len(work.typed or "") > REPEATED:
         return ""
     from ..view.command import command
 

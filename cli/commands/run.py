@@ -22,7 +22,7 @@ from ..again import gone
 from ..environment import env_file_option, tell_environment
 from ..exits import INTERRUPTED, Exit
 from ..follow import follow
-from ..inputs import fitting, typed
+from ..inputs import attach_option, fitting, typed, with_files
 from ..options import by_default, duration_option, file_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class Order(NamedTuple):
     session: str | None
     timeout: str | None
     as_json: bool
+    files: tuple[Path, ...] = ()
 
 
 JSON = "--json: {id, function, status, created, totals, value or error: {kind, message}}"
@@ -56,6 +57,7 @@ JSON = "--json: {id, function, status, created, totals, value or error: {kind, m
 @env_file_option(looks=True)
 @text_option("--id", help="Id of the execution; the same id goes on after a kill.")
 @text_option("--session", metavar="KEY", help="Send INPUT as a message to this session of an agent.")
+@attach_option
 @duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
 @store_option
 @json_option
@@ -65,6 +67,7 @@ def run_command(
     input: str | None,
     id: str | None,
     session: str | None,
+    files: tuple[Path, ...],
     timeout: str | None,
     store: str,
     as_json: bool,
@@ -78,7 +81,8 @@ def run_command(
     text = None if input is None else typed(input, INPUT)
     if not as_json:
         tell_environment()
-    order = Order(file, function, text, input is not None, id, session, timeout, as_json)
+    given = input is not None or bool(files)
+    order = Order(file, function, text, given, id, session, timeout, as_json, files)
     from ...orchestrator.protocol.failure_log import told_elsewhere
 
     with told_elsewhere():
@@ -98,8 +102,9 @@ async def _run(order: Order, dsn: str) -> None:
         names = ", ".join(sorted(functions))
         raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
     kind = kind_of(functions[order.function])
-    if order.given:
+    if order.input is not None:
         order = order._replace(input=fitting(order.input, input_schema(functions[order.function]), INPUT))
+    order = order._replace(input=with_files(order.input, order.files, kind))
     settings = Settings()
     stopped = f"stopped; {order.function} did not end"
     async with Runtime(functions, dsn, settings) as runtime, stoppable(runtime, seconds(settings.grace), stopped):

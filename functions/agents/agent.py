@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from types import FunctionType, MethodType
 from typing import Any, Generic, cast, get_args
 
@@ -21,6 +21,7 @@ from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import OutputChecks
 from ...orchestrator.errors.failures import Failure
+from ...orchestrator.protocol.media import is_parts
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
 from ...orchestrator.workflow.targets import losses
@@ -40,6 +41,7 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
+from .hosts import Hosts
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -65,7 +67,8 @@ class Agent(Generic[Out_co]):
       ``output_validator``: a function, plain or async, of the typed answer, or of it and the input; it returns the
       answer or another one, or raises ModelRetry to make the model try again. Several in a list;
       ``@agent.output_validator`` adds one.
-    - ``input``: the type of a run's input and of messages.
+    - ``input``: the type of a run's input and of messages. One that takes text takes it with images, sounds and files
+      (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
     - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
@@ -96,11 +99,13 @@ class Agent(Generic[Out_co]):
         prices: PriceList | None = None,
         output_mode: OutputMode = "auto",
         output_validator: Validator | Sequence[Validator] | None = None,
+        media_hosts: Sequence[str] | str = (),
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
         self.description = description
         self.input = input
+        self._hosts = Hosts(name, media_hosts)
         self.instructions = instructions
         self.limits = limits
         self.window = window(history)
@@ -172,6 +177,8 @@ class Agent(Generic[Out_co]):
         what the agent or a tool of it returns could not be recorded."""
         if self.lost:
             raise InvalidInput(self.lost)
+        if self.input in (str, Any) and is_parts(value):
+            return self._hosts.checked(value)
         try:
             found = taker(self.input)(value)
             typed = decoder(self.input)
@@ -256,7 +263,8 @@ class Agent(Generic[Out_co]):
 
     def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
-        return Asking(self._routing.models[name], lambda: self.request(messages, content, name), self.prices)
+        request = partial(self.request, messages, content, name)
+        return Asking(self._routing.models[name], request, self.prices, self._hosts)
 
     def parse(self, text: str) -> Any:
         """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the

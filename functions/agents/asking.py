@@ -16,6 +16,8 @@ from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
 from ..models.port import Answer, Delta, Model, Request
 from ..models.prices import Prices, written
+from .bringing import brought
+from .hosts import Hosts
 
 Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 
@@ -23,8 +25,9 @@ Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 class Asking:
     """A function without arguments that asks the model and gives the answer's JSON. ``request`` makes what is asked."""
 
-    def __init__(self, model: Model, request: Any, prices: Mapping[str, Prices]) -> None:
+    def __init__(self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts) -> None:
         self._model = model
+        self._hosts = hosts
         self._request = request
         self._prices = prices
         self._first = 0  # the attempt that the sum begins with
@@ -34,7 +37,10 @@ class Asking:
     async def __call__(self) -> dict[str, Any]:
         self._first = self._first or _attempt()
         try:
-            answer = await self._answer(self._request())
+            request: Request = self._request()
+            if any(message.parts for message in request.messages):
+                request = request._replace(messages=await brought(request.messages, self._hosts))
+            answer = await self._answer(request)
         except ModelError as error:
             self._failed(error)
             raise

@@ -7,7 +7,7 @@ to interrupts are decisions on approvals; the turn they belong to goes on.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StrictBool
 from pydantic.alias_generators import to_camel
@@ -19,6 +19,8 @@ from .service import Call
 from .streaming import Words, told, wanted
 
 PROTOCOL = "ag-ui"
+KINDS = {"image": "image", "audio": "audio", "video": "file", "document": "file"}
+_KNOWN = ", ".join(["text", *KINDS])
 
 
 class Loose(BaseModel):
@@ -27,11 +29,20 @@ class Loose(BaseModel):
     model_config = ConfigDict(extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
 
+class Source(Loose):
+    """Where the content of a part is: in ``value`` (base64), or at the address that ``value`` is."""
+
+    type: Literal["data", "url"]
+    value: str
+    mime_type: str = ""
+
+
 class Part(Loose):
-    """A piece of a message; the kinds that are no text are not taken."""
+    """A piece of a message."""
 
     type: str
     text: str = ""
+    source: Source | None = None
 
 
 class Said(Loose):
@@ -76,7 +87,7 @@ async def run(call: Call, agent: str) -> Answer:
     said = next((message for message in reversed(asked.messages) if message.role == "user"), None)
     if said is None:
         raise InvalidInput("messages holds none of the user; send the message that is to be answered")
-    content, by = _text(said.content), call.by("")
+    content, by = _content(said.content), call.by("")
     sent = await call.runtime.send(agent, asked.thread_id, content, id=said.id, by=by, stream=True)
     words = Words(PROTOCOL, asked.thread_id, asked.run_id)
     return await told(call, sent.execution, words, message=sent.id, since=sent.since, again=sent.duplicate)
@@ -112,10 +123,21 @@ def _decision(answer: Resume) -> tuple[bool, str]:
     return (said, "") if isinstance(said, bool) else (said.approved, said.reason)
 
 
-def _text(content: str | list[Part] | None) -> str:
-    """What the user said, as text. Raises InvalidInput for what has none."""
+def _content(content: str | list[Part] | None) -> str | list[Any]:
+    """What the user said: text, or a list of texts, images, sounds and files. Raises InvalidInput for what is empty or
+    of another kind."""
     if isinstance(content, str):
         return content
-    if not content or any(part.type != "text" for part in content):
-        raise InvalidInput("a message has content that is no text; send text alone")
-    return "\n".join(part.text for part in content)
+    if not content:
+        raise InvalidInput("a message has no content; say something")
+    if all(part.type == "text" for part in content):
+        return "\n".join(part.text for part in content)
+    return [part.text if part.type == "text" else _media(part) for part in content]
+
+
+def _media(part: Part) -> dict[str, Any]:
+    kind, source = KINDS.get(part.type), part.source
+    if kind is None or source is None:
+        raise InvalidInput(f"a message has a part of type {part.type[:40]!r} that can't be taken; send {_KNOWN}")
+    place = {"url": source.value} if source.type == "url" else {"data": source.value}
+    return {"type": kind, **place} | ({"media_type": source.mime_type} if source.mime_type else {})

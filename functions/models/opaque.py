@@ -14,6 +14,7 @@ from typing import Any, cast
 from ...orchestrator.agent.conversation import Opaque
 from ...state.codec import plain
 from .fields import part
+from .media import pieces
 from .port import Message, Request, ToolCall
 
 _REASONING = ("thinking_blocks", "reasoning_items")
@@ -74,7 +75,8 @@ def id_of(call: Any, opaque: Opaque | None) -> str:
 def shown(message: Message, model: str) -> dict[str, Any]:
     """The message as litellm takes it when ``model`` is asked."""
     own = message.model == model
-    told: dict[str, Any] = {"role": message.role, "content": message.content}
+    content = pieces(message.parts) if message.parts else message.content
+    told: dict[str, Any] = {"role": message.role, "content": content}
     if message.tool_calls:
         told["tool_calls"] = [
             {

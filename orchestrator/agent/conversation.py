@@ -13,10 +13,15 @@ from typing import Any, NamedTuple
 
 from ...state.codec import dumps
 from ..governance.usage import Usage
+from ..protocol.media import Part
 
 Opaque = Mapping[str, Any]
 """What a provider gave beside its words and wants to see again, unchanged: signed reasoning, for one. Nobody else may
 read it, and it is no use to another model."""
+
+
+PART = 4000
+"""Characters that an image, a sound or a file counts, however large: models read about a thousand tokens."""
 
 
 class ToolCall(NamedTuple):
@@ -30,7 +35,8 @@ class ToolCall(NamedTuple):
 
 class Message(NamedTuple):
     """One message. ``role`` is system, user, assistant or tool; a tool's message names the call it answers.
-    ``model`` said it, if a model did; what is ``opaque`` in it and in its calls is for that one alone."""
+    ``model`` said it, if a model did; what is ``opaque`` in it and in its calls is for that one alone. Where there are
+    images, sounds or files in it, ``parts`` is the message, and ``content`` what of it can be said in words."""
 
     role: str
     content: str
@@ -38,6 +44,7 @@ class Message(NamedTuple):
     tool_call_id: str = ""
     opaque: Opaque | None = None
     model: str = ""
+    parts: tuple[Part, ...] = ()
 
 
 class Window(NamedTuple):
@@ -60,6 +67,8 @@ class Past(NamedTuple):
 def size_of(message: Message) -> int:
     """Characters of a message, with the arguments of its calls and what is opaque."""
     size = len(message.content) + _weight(message.opaque)
+    for part in message.parts:
+        size += PART if part.kind != "text" else 0
     for call in message.tool_calls:
         size += len(call.name) + len(call.arguments) + _weight(call.opaque)
     return size

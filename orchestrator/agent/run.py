@@ -12,10 +12,12 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
+from ..errors.groups import kind_in
 from ..governance.usage import Usage, recorded, unrepaired_in
 from ..protocol import keys
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
+from ..protocol.media import parts_of
 from . import observations
 from .billing import Billed
 from .conversation import Thread, Window
@@ -29,6 +31,10 @@ _FACTS = frozenset(
 
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
 """Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
+
+
+_ABOUT_NO_MESSAGE = frozenset({"RateLimited", "KeyRefused", "UnknownModel", "QuotaUsedUp"})
+"""Errors of a model that has not looked at what it was asked."""
 
 
 class Mode(Enum):
@@ -146,7 +152,7 @@ class Run:
             return False
         self.mode = Mode.ONCE
         self.depth = entry.get("depth", 0)
-        self._begin("", entry.get("input"), str(entry.get("seed", "")), streamed=bool(entry.get("stream")))
+        self._begin("", entry.get("input"), str(entry.get("seed", "")), entry)
         return True
 
     def _message(self, entry: Fact) -> bool:
@@ -160,14 +166,16 @@ class Run:
         self._skip = None
         self.mode = Mode.SESSION
         mark = f"{entry.get('at', 0)} {id}"
-        self._begin(id, entry.get("content"), mark, streamed=bool(entry.get("stream")))
+        self._begin(id, entry.get("content"), mark, entry)
         return True
 
-    def _begin(self, id: str, content: Any, mark: str, *, streamed: bool) -> None:
+    def _begin(self, id: str, content: Any, mark: str, entry: Fact) -> None:
         self.turns += 1
         number, since = self._since
         began = since if number == self.turns and since else self.clock
-        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed=streamed)
+        parts = parts_of(content) if entry.get("media") else ()
+        streamed = bool(entry.get("stream"))
+        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed=streamed, parts=parts)
 
     # -- outcomes ------------------------------------------------------------------------------------
 
@@ -322,7 +330,8 @@ class Run:
         if turn is None:
             return False
         self._drop(turn)
-        self.thread.close(turn.past(str(entry.get("call", ""))))
+        unread = turn.phase is Phase.BROKEN and kind_in(turn.error or {}) not in _ABOUT_NO_MESSAGE
+        self.thread.close(turn.past(str(entry.get("call", "")), unread=unread))
         self.turn = None
         return True
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..errors.failures import Failure
 from ..governance.usage import Usage
 from ..protocol.decider import Fact
+from ..protocol.media import Part, text_of
 from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
@@ -130,16 +131,25 @@ class Turn:
     )
 
     def __init__(
-        self, number: int, first: int, id: str, content: Any, since: int, mark: str = "", *, streamed: bool = False
+        self,
+        number: int,
+        first: int,
+        id: str,
+        content: Any,
+        since: int,
+        mark: str = "",
+        *,
+        streamed: bool = False,
+        parts: tuple[Part, ...] = (),
     ) -> None:
         self.number = number
         self.streamed = streamed  # who asked listens to the answer while it is being said
         self.mark = mark
         self.first = first
         self.id = id
-        self.content = content
+        self.content = text_of(parts) if parts else content  # what takes a text gets one
         self.since = since
-        self.messages = [Message("user", observations.told(content))]
+        self.messages = [Message("user", observations.told(self.content), parts=parts)]
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
         self.said = ""  # op of the last answer
@@ -285,9 +295,10 @@ class Turn:
         if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
             self.phase = Phase.THINK
 
-    def past(self, taken: str = "") -> Past:
+    def past(self, taken: str = "", *, unread: bool = False) -> Past:
         """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
-        one."""
+        one. Of one that no model could read (``unread``) they see the words alone: an image that a provider refuses
+        must not fail them all."""
         for call in self.unfinished() if taken in self.calls else ():
             call.end(observations.TAKEN if call.op == taken else observations.SPARE)
         for call in self.unfinished():
@@ -295,6 +306,8 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
+        if unread:
+            self.messages = [message._replace(parts=()) if message.parts else message for message in self.messages]
         return Past(self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage)
 
     def _reflect(self) -> None:

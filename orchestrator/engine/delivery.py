@@ -34,6 +34,7 @@ from ..protocol import keeping, keys, shared
 from ..protocol.catalogue import kind_of
 from ..protocol.decider import Access, Fact, Function, Post, Spawn
 from ..protocol.entries import ROOM, check_size, decode_all, encode
+from ..protocol.media import Taken, take
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
 from .transition import child_post
@@ -45,10 +46,10 @@ NESTED = 256
 
 
 def start_mail(
-    at: int, value: Any, *, parent: str | None = None, depth: int = 0, by: str = "", stream: bool = False
+    at: int, taken: Taken, *, parent: str | None = None, depth: int = 0, by: str = "", stream: bool = False
 ) -> NewMail:
     """The first mail of an execution; its constant key makes starting idempotent."""
-    fact: Fact = {"type": "start", "at": at, "input": value, "seed": secrets.token_hex(16)}
+    fact: Fact = {"type": "start", "at": at, "input": taken.value, "seed": secrets.token_hex(16)}
     if parent is not None:
         fact["parent"] = parent
     if depth:
@@ -57,12 +58,16 @@ def start_mail(
         fact["by"] = by
     if stream:
         fact["stream"] = True
-    return mail_of(fact, keys.START, lane=1)
+    return mail_of(fact, keys.START, lane=1, taken=taken)
 
 
-def mail_of(fact: Fact, key: str, *, lane: int) -> NewMail:
-    text, blobs = encode(fact)
-    return NewMail(key, lane, fact["at"], text, blobs)
+def mail_of(fact: Fact, key: str, *, lane: int, taken: Taken | None = None) -> NewMail:
+    """``taken`` is what the fact tells, when somebody outside said it."""
+    if taken is None or not taken.media:
+        text, blobs = encode(fact)
+        return NewMail(key, lane, fact["at"], text, blobs)
+    text, blobs = encode(fact | {"media": True})
+    return NewMail(key, lane, fact["at"], text, {**taken.blobs, **blobs})
 
 
 class Sending(Protocol):
@@ -118,7 +123,8 @@ class Delivery:
             name, function = effect.function, engine.functions.get(effect.function)
             value = effect.input if function is None else checked(function, effect.input)
             kind = await self._kind(effect, activation.id) if function is None else function.kind
-            mail = start_mail(engine.clock(), value, parent=activation.id, depth=effect.depth + 1)
+            taken = take(kind, value, engine.store.payload_limit)
+            mail = start_mail(engine.clock(), taken, parent=activation.id, depth=effect.depth + 1)
             create = NewExecution(name, kind, parent)
             accepted = await self.patiently(
                 partial(engine.post, effect.id, mail, create=create, by=activation.id), activation.id
@@ -129,7 +135,7 @@ class Delivery:
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
             if not is_new(accepted):
-                await self.patiently(partial(check_same, engine.store, accepted, value), activation.id)
+                await self.patiently(partial(check_same, engine.store, accepted, taken.value), activation.id)
         except InvalidInput as error:
             failed: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": engine.clock()}
             activation.report(failed | {"status": "failed", "error": failures.encode(error)})

@@ -44,6 +44,7 @@ from .leases import Leases
 from .performing import Performer
 from .quarantine import Suspects
 from .settings import Settings as Settings
+from .shelf import Shelf
 from .sweeping import FOREIGN, Place, Sweeper
 from .trials import Trials
 from .turns import Turns
@@ -75,7 +76,7 @@ class Engine:
         self.lease = milliseconds(store.lease if settings.lease is None else settings.lease)
         self.poll = seconds(store.poll if settings.poll is None else settings.poll)
         threads = threads or Threads(settings.threads, settings.spare_threads)
-        self.performer = Performer(self.clock, draw or random.Random(), threads, store.payload_limit)
+        self.performer = Performer(self.clock, draw or random.Random(), threads, Shelf(store))
         self.delivery = Delivery(self)
         self.leases = Leases(self)
         self.health = Health()
@@ -148,8 +149,7 @@ class Engine:
             log.warning("the leases of this process end by themselves, the store can't be told (%s)", error)
 
     def append(self, change: Change) -> asyncio.Future[Appended]:
-        append = self.store.append(change)
-        future = append if isinstance(append, asyncio.Future) else asyncio.ensure_future(append)
+        future = asyncio.ensure_future(self.store.append(change))
         extensions = self.performer.extensions
         return extensions.after(change, future) if extensions else future
 

@@ -17,7 +17,6 @@ from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
 from ...state.quantities import seconds, span
-from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Fact, Invoke
@@ -27,6 +26,7 @@ from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
 from .cutting import Cut
 from .extensions import Extensions
+from .shelf import Shelf
 
 log = logging.getLogger("overwinter")
 Clock = Callable[[], int]
@@ -53,6 +53,8 @@ class CallInfo(NamedTuple):
     idempotency_key: str
     speech: Speech | None = None
     """Of a model call: what it says while it goes on, for those who listen."""
+    shelf: Shelf | None = None
+    """The bytes that its messages refer to."""
 
 
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
@@ -91,10 +93,11 @@ class Circuit:
 class Performer:
     """Makes calls for all executions of an engine."""
 
-    def __init__(self, clock: Clock, draw: random.Random, threads: Threads, limit: int = PAYLOAD_LIMIT) -> None:
+    def __init__(self, clock: Clock, draw: random.Random, threads: Threads, shelf: Shelf) -> None:
         self._clock = clock
         self._draw = draw
-        self._limit = limit
+        self._limit = shelf.limit
+        self._shelf = shelf
         self._circuits: dict[tuple[str, int], Circuit] = {}
         self.threads = threads
         self.impatient = False  # shutting down: no pause is waited for in the process
@@ -242,7 +245,7 @@ class Performer:
         speech = None
         if call.heard is not None and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
-        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech))
+        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech, self._shelf))
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

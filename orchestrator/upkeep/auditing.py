@@ -25,6 +25,7 @@ from ..protocol.clock import present
 from ..protocol.decider import Fact
 from ..protocol.entries import decode
 from ..protocol.journal import Journal
+from ..protocol.media import digests
 from ..protocol.moved import read_mark, refusal
 from .moving import together
 
@@ -156,6 +157,7 @@ async def _look(store: Store, head: Head) -> _Sight:
         references = await _read_journal(store, head, journal)
         mail = await _read_mail(store, head, sight.sentences)
         references += [fact["blob"] for _, fact in mail if "blob" in fact]
+        references += [reference for _, fact in mail for reference in digests(fact)]
         sight.sentences[:0] = journal.wrong
         sight.remarks.extend(journal.remarks)
         sight.sentences.extend(await _blobs(store, head, references))
@@ -214,6 +216,7 @@ async def _read_journal(store: Store, head: Head, journal: Journal) -> list[Any]
             journal.take(after, fact)
             if "blob" in fact:
                 references.append(fact["blob"])
+            references += digests(fact)
     journal.end(last)
     return references
 

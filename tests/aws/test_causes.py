@@ -15,6 +15,7 @@ from overwinter.orchestrator.engine.causes import Causes
 from overwinter.orchestrator.engine.cutting import Cut
 from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.usercode.resilience import Policy
 from overwinter.state.records import NewExecution
 from overwinter.state.store import Store
@@ -30,7 +31,7 @@ def begin(dsn: str, id: str, function: str) -> None:
     """An execution that is due and was accepted elsewhere."""
 
     async def accept(store: Store) -> None:
-        mail = start_mail(time.time_ns() // 1_000_000, None)
+        mail = start_mail(time.time_ns() // 1_000_000, Taken(None))
         await store.accept(id, mail, now=mail.at, create=NewExecution(function, "workflow"))
 
     stored(dsn, accept)

@@ -15,6 +15,7 @@ from overwinter.functions.aws import Handler, handler_for
 from overwinter.functions.http.calling import CONVERSATION
 from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.engine.settings import Settings
+from overwinter.orchestrator.protocol.media import Taken
 from overwinter.state.errors import InvalidEvent, InvalidInput
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
@@ -271,7 +272,7 @@ class SlowStore(MemoryStore):
 def test_a_lease_that_is_about_to_be_granted_is_waited_for(night: Make) -> None:
     """The first event opens the store, and with it begins a look at what is due."""
     store = SlowStore("memory://")
-    mail = start_mail(time.time_ns() // 1_000_000, 3)
+    mail = start_mail(time.time_ns() // 1_000_000, Taken(3))
     asyncio.run(store.accept("b-1", mail, now=mail.at, create=NewExecution("big", "workflow")))
     assert night(store=store)(SWEEP, Context())["active"] == 0
     found = asyncio.run(store.head("b-1"))

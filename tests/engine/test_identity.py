@@ -18,6 +18,7 @@ from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.engine.delivery import mail_of, start_mail
 from overwinter.orchestrator.protocol import keys
+from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.protocol.starting import beginning, check_same
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.upkeep.archive import load
@@ -148,7 +149,7 @@ def test_any_other_id_is_taken_as_it_is(id: str) -> None:
 def test_what_an_earlier_release_let_in_is_read_and_carried_on(id: str) -> None:
     async def work(runtime: Runtime) -> None:
         create = NewExecution("wait", "workflow")
-        await runtime.engine.post(id, start_mail(runtime.clock(), "x", by=""), create=create)
+        await runtime.engine.post(id, start_mail(runtime.clock(), Taken("x"), by=""), create=create)
         await runtime.signal(id, "go", 1)
         assert await runtime.result(id, 20) == "1"
         assert check_kept(id) == id
@@ -355,7 +356,7 @@ def test_a_start_is_found_wherever_it_is_looked_for() -> None:
             for number, input in enumerate(["ann", big]):
                 id = f"x{number}"
                 create = NewExecution("greet", "workflow")
-                accepted = await store.accept(id, start_mail(1, input), now=1, create=create)
+                accepted = await store.accept(id, start_mail(1, Taken(input)), now=1, create=create)
                 for act in (door.pause, door.cancel, door.resume):
                     await act(id)
                 await check_same(store, accepted, input)

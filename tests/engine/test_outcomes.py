@@ -13,6 +13,7 @@ from overwinter import Agent, Context, tool, workflow
 from overwinter.functions.models.port import Answer, Request
 from overwinter.functions.models.scripted import Scripted, call
 from overwinter.orchestrator.engine.performing import Performer, Sink
+from overwinter.orchestrator.engine.shelf import Shelf
 from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.orchestrator.runtime import Runtime
@@ -183,7 +184,8 @@ def test_a_call_whose_task_dies_without_a_word_ends_and_says_so(
 ) -> None:
     async def work(bench: Bench) -> None:
         process = await bench.process(Chain("chain", [Call(lambda _: 1)]))
-        broken = Broken(process.engine.clock, process.engine.performer._draw, process.engine.performer.threads)
+        engine = process.engine
+        broken = Broken(engine.clock, engine.performer._draw, engine.performer.threads, Shelf(engine.store))
         broken.how = how
         process.engine.performer = broken
         await bench.start(process, "chain", "e")

@@ -11,6 +11,7 @@ import pytest
 from overwinter import Context, Runtime, workflow
 from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.protocol.catalogue import SCOPE, kind_of
+from overwinter.orchestrator.protocol.media import Taken
 from overwinter.state.errors import ExecutionFailed, UnknownFunction
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Answer, NewExecution
@@ -51,7 +52,7 @@ def test_a_signal_to_what_another_process_runs_wakes_it_at_its_next_look() -> No
         two = await bench.process(Chain("two", [Call(lambda _: 2)]))
         create = NewExecution("two", "workflow")
         before = bench.loop.time()
-        start = start_mail(bench.loop.clock(), None)
+        start = start_mail(bench.loop.clock(), Taken(None))
         accepted = await one.call(lambda runtime: runtime.engine.post("x", start, create=create))
         assert accepted.answer is Answer.QUEUED
         while not two.engine.taken:  # noqa: ASYNC110  # nothing tells of it

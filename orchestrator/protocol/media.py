@@ -1,0 +1,294 @@
+"""Messages with more than text: a list of texts, images, sounds and files, each plain JSON.
+
+::
+
+    "What was paid?"  or  {"type": "text", "text": "What was paid?"}
+    {"type": "image", "url": "https://shop.example/receipt.png"}
+    {"type": "file", "data": "JVBERi0x…", "media_type": "application/pdf", "name": "bill.pdf"}
+
+Bytes are taken out of a message where it comes in (``take``). They lie once beside the journal, which keeps their
+digest; whoever asks a model brings them there. The address of an image stays one: nobody here opens what a message
+names.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import mimetypes
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from urllib.parse import SplitResult, urlsplit
+
+from ...state.codec import clean, dumps
+from ...state.errors import InvalidInput, PayloadTooLarge
+
+KINDS = ("image", "audio", "file")
+MOST_PARTS = 64
+LONGEST_URL = 8 * 1024
+"""Characters; signed addresses are long."""
+_FIELDS = frozenset({"type", "url", "data", "media_type", "name"})
+_SOURCES = ("url", "data", "digest")
+_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
+_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)
+_MAGIC: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (4, b"ftypheic", "image/heic"),
+    (4, b"ftypavif", "image/avif"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"\xff\xfb", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"fLaC", "audio/flac"),
+    (0, b"%PDF-", "application/pdf"),
+)
+"""What the first bytes tell, for the kinds that models read."""
+
+
+class Part(NamedTuple):
+    """A piece of a message as a model is shown it. ``kind`` is text, image, audio or file; an image may be a
+    ``url``; else there is a ``digest``, and in ``data`` the bytes once they were brought."""
+
+    kind: str
+    text: str = ""
+    url: str = ""
+    media_type: str = ""
+    name: str = ""
+    digest: str = ""
+    size: int = 0
+    data: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"Part({self.label()!r})"  # no megabytes in a log
+
+    def label(self, why: str = "") -> str:
+        """What stands for it where only text can stand."""
+        if self.kind == "text":
+            return self.text
+        what = " ".join(filter(None, (self.kind, self.name or self.url)))
+        about = ", ".join(filter(None, (self.media_type, f"{self.size:,} bytes" if self.size else "", why)))
+        return f"[{what}: {about}]" if about else f"[{what}]"
+
+
+class Taken(NamedTuple):
+    """What a message holds, and the bytes that were taken out of it, by their digest. ``media``: it has parts."""
+
+    value: Any
+    blobs: Mapping[str, bytes] = {}
+    media: bool = False
+
+
+# -- making ---------------------------------------------------------------------------------------------
+
+
+def image(source: str | bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+    """An image for a message: its address (a text), its bytes, or the file in which they are.
+
+    Example: ``await runtime.send(desk, "s-1", ["What was paid?", image(Path("receipt.png"))])``. Raises InvalidInput,
+    and what reading the file raises.
+    """
+    return _made("image", source, media_type, name)
+
+
+def audio(source: bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+    """A sound for a message: its bytes, or the file in which they are."""
+    return _made("audio", source, media_type, name)
+
+
+def file(source: bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+    """Any other file for a message (a PDF, a text): its bytes, or where it lies."""
+    return _made("file", source, media_type, name)
+
+
+def attached(path: Path) -> dict[str, Any]:
+    """The file as the part of a message that its content makes it."""
+    content = path.read_bytes()
+    kind = (_sniffed(content) or mimetypes.guess_type(path.name)[0] or "").partition("/")[0]
+    return _made(kind if kind in KINDS else "file", content, mimetypes.guess_type(path.name)[0] or "", path.name)
+
+
+def _made(kind: str, source: str | bytes | Path, media_type: str, name: str) -> dict[str, Any]:
+    part: dict[str, Any] = {"type": kind}
+    if isinstance(source, str):
+        part["url"] = source
+    else:
+        if isinstance(source, Path):
+            name, media_type = name or source.name, media_type or mimetypes.guess_type(source.name)[0] or ""
+        content = source.read_bytes() if isinstance(source, Path) else bytes(source)
+        part["data"] = base64.b64encode(content).decode()
+    part |= {key: value for key, value in (("media_type", media_type), ("name", name)) if value}
+    _taken(part, {})  # whoever makes it learns what is wrong with it
+    return part
+
+
+# -- taking in ------------------------------------------------------------------------------------------
+
+
+def is_parts(value: object) -> bool:
+    """Whether a message has parts that are no text: a list of texts and parts, and nothing else."""
+    if not isinstance(value, list):
+        return False
+    items = cast("list[object]", value)
+    fit = all(isinstance(item, str) or _is_text(item) or _is_media(item) for item in items)
+    return fit and any(map(_is_media, items))
+
+
+def take(kind: str, value: Any, limit: int) -> Taken:
+    """What an execution of that kind is told, its bytes apart; for all but an agent ``value`` as it is. The bytes have
+    together at most ``limit``. Raises InvalidInput, PayloadTooLarge."""
+    if kind != "agent" or not is_parts(value):
+        return Taken(value)
+    items = cast("list[Any]", value)
+    if len(items) > MOST_PARTS:
+        raise InvalidInput(f"a message has {len(items)} parts, and may have {MOST_PARTS}; send several messages")
+    blobs: dict[str, bytes] = {}
+    parts = [item if isinstance(item, str) or _is_text(item) else _taken(item, blobs) for item in items]
+    total = sum(map(len, blobs.values()))
+    if total > limit:
+        raise PayloadTooLarge(
+            f"the parts of this message have {total:,} bytes, the limit is {limit:,}; make them smaller, or send the "
+            "address of a place where the model's provider can read them"
+        )
+    return Taken(parts, blobs, media=True)
+
+
+def url_of(part: Mapping[str, Any]) -> str:
+    """The address that a part names; "" when it brings its bytes. For who decides whether it may be named."""
+    url = part.get("url", "")
+    return url if isinstance(url, str) and not _DATA_URL.match(url) else ""
+
+
+def _taken(part: Mapping[str, Any], blobs: dict[str, bytes]) -> dict[str, Any]:
+    """A part as the journal keeps it."""
+    kind = str(part["type"])
+    if unknown := [str(name)[:40] for name in part if name not in _FIELDS]:
+        why = "is what the store knows it by; send url or data" if unknown[0] == "digest" else "is no field of a part"
+        raise InvalidInput(f"{unknown[0]!r} of {_a(kind)} {why}")
+    given = {name: part[name] for name in ("url", "data", "media_type", "name") if part.get(name) is not None}
+    if wrong := next((name for name, value in given.items() if not isinstance(value, str)), ""):
+        raise InvalidInput(f"{wrong!r} of {_a(kind)} is no text")
+    url, data, said = str(given.get("url", "")), given.get("data"), str(given.get("media_type", ""))
+    if (not url) == (data is None):
+        raise InvalidInput(f"{_a(kind)} has either a url or data (its bytes as base64)")
+    if found := _DATA_URL.match(url):
+        url, data, said = "", url[found.end() :], said or found[1]
+    media_type = _checked(kind, said)
+    kept: dict[str, Any] = {"type": kind}
+    if data is None:
+        if kind != "image":
+            raise InvalidInput(f"{_a(kind)} needs data (its bytes as base64): few providers open an address for it")
+        check_url(url)
+        kept |= {"url": url} | ({"media_type": media_type} if media_type else {})
+    else:
+        content = _decoded(kind, data)
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        blobs[digest] = content
+        kept |= {"media_type": _typed(kind, media_type, content), "digest": digest, "size": len(content)}
+    name = " ".join(clean(given.get("name", "")).split()).replace("\\", "/").rpartition("/")[2][:200]
+    return kept | ({"name": name} if name else {})
+
+
+def check_url(url: str) -> SplitResult:
+    """An address in its parts. Raises InvalidInput that says why nobody can be sent there."""
+    try:
+        parts = urlsplit(url)
+        fit = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) and url.isprintable()
+    except ValueError:
+        raise InvalidInput("the url of an image can't be read; write https://HOST/PATH") from None
+    if not fit or " " in url or "\\" in url or len(url) > LONGEST_URL:
+        raise InvalidInput(f"the url of an image is none; write https://HOST/PATH, up to {LONGEST_URL:,} characters")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput("the url of an image holds a name or a password, which the journal would keep")
+    return parts
+
+
+def _checked(kind: str, media_type: str) -> str:
+    """The media type in small letters without its parameters; "" when none is said."""
+    said = media_type.partition(";")[0].strip().lower()
+    if said and not _TYPE.fullmatch(said):
+        raise InvalidInput(f"{media_type[:80]!r} is no media type; write image/png, for one")
+    if said and kind != "file" and not said.startswith(f"{kind}/"):
+        raise InvalidInput(f"{said} is the type of no {kind}; send it as a file")
+    return said
+
+
+def _decoded(kind: str, data: str) -> bytes:
+    try:
+        content = base64.b64decode("".join(data.split()).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidInput(f"the data of {_a(kind)} is no base64; encode its bytes so") from None
+    if not content:
+        raise InvalidInput(f"{_a(kind)} is empty")
+    return content
+
+
+def _typed(kind: str, said: str, content: bytes) -> str:
+    """Its media type. What the bytes tell counts more than what the sender says: providers refuse a JPEG that is called
+    a PNG, as many are."""
+    found = _sniffed(content)
+    if kind != "file" and found and not found.startswith(f"{kind}/"):
+        raise InvalidInput(f"this {kind} is {found}; send it as what it is")
+    if kind != "file" and not (found or said):
+        raise InvalidInput(f"the media_type of {_a(kind)} is missing, and its bytes don't tell it")
+    if kind == "file":
+        return said or found or "application/octet-stream"
+    return found or said
+
+
+def _sniffed(content: bytes) -> str:
+    return next((kind for at, magic, kind in _MAGIC if content[at : at + len(magic)] == magic), "")
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "ai" else f"a {kind}"
+
+
+def _is_text(item: object) -> bool:
+    if not isinstance(item, dict):
+        return False
+    part = cast("dict[str, object]", item)
+    return part.get("type") == "text" and isinstance(part.get("text"), str) and len(part) == 2
+
+
+def _is_media(item: object) -> bool:
+    if not isinstance(item, dict):
+        return False
+    part = cast("dict[str, object]", item)
+    return part.get("type") in KINDS and any(source in part for source in _SOURCES)
+
+
+# -- reading --------------------------------------------------------------------------------------------
+
+
+def parts_of(content: Any) -> tuple[Part, ...]:
+    """The parts of what ``take`` has taken in. What is none of it, in a journal that somebody has changed, is text."""
+    items = cast("Sequence[Any]", content) if isinstance(content, list) else [content]
+    return tuple(map(_part, items))
+
+
+def _part(item: Any) -> Part:
+    if isinstance(item, str) or _is_text(item):
+        return Part("text", item if isinstance(item, str) else str(item["text"]))
+    if not _is_media(item):
+        return Part("text", dumps(item))
+    known: dict[str, Any] = {name: str(item[name]) for name in ("url", "media_type", "name", "digest") if name in item}
+    size = item.get("size")
+    return Part(str(item["type"]), **known, size=size if isinstance(size, int) else 0)
+
+
+def text_of(parts: Sequence[Part]) -> str:
+    """The texts, and what stands for the others."""
+    return "\n".join(part.label() for part in parts)
+
+
+def digests(fact: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What an entry names of the bytes beside the journal: a digest and a size each."""
+    content: Any = fact.get("content", fact.get("input")) if fact.get("media") else None
+    parts = parts_of(content) if isinstance(content, list) else ()
+    return [{"digest": part.digest, "size": part.size} for part in parts if part.digest]
