@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from ...orchestrator.protocol.media import said
 from ..again import again, gone
 from .command import command
 from .lines import complaint
@@ -87,7 +88,7 @@ class Speech:
 
     def on_message(self, data: dict[str, Any]) -> None:
         if self._messages and data.get("content") is not None:
-            self._line(">", "bold cyan", excerpt(data["content"], _QUOTED), "bold")
+            self._line(">", "bold cyan", excerpt(said(data["content"]), _QUOTED), "bold")
 
     def on_tool_call(self, data: dict[str, Any]) -> None:
         self._line("→", "cyan", f"{data.get('name', '')}({json_text(data.get('arguments'))})", "")

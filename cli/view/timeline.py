@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
+from ...orchestrator.protocol.media import said
 from .usage import Usage, usage
 
 Entry = dict[str, Any]
@@ -154,11 +155,11 @@ class Timeline:
         return [self._append(row)]
 
     def _start(self, number: int, entry: Entry) -> list[Row]:
-        return self._info(number, entry, value=entry.get("input"))
+        return self._info(number, entry, value=_said(entry, "input"))
 
     def _message(self, number: int, entry: Entry) -> list[Row]:
         row = Row(number, "message", _at(entry), name=str(entry.get("by") or ""))
-        row.value = entry.get("content")
+        row.value = _said(entry, "content")
         row.facts = {"id": entry.get("id")}
         self.turns.append(Turn(row, []))
         return [row]
@@ -356,6 +357,10 @@ class Timeline:
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
     }
+
+
+def _said(entry: Entry, field: str) -> Any:
+    return said(entry.get(field)) if entry.get("media") else entry.get(field)
 
 
 def _at(entry: Entry) -> int:

@@ -21,7 +21,7 @@ from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import OutputChecks
 from ...orchestrator.errors.failures import Failure
-from ...orchestrator.protocol.media import is_parts
+from ...orchestrator.protocol.media import is_parts, meant
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
 from ...orchestrator.workflow.targets import losses
@@ -177,8 +177,10 @@ class Agent(Generic[Out_co]):
         what the agent or a tool of it returns could not be recorded."""
         if self.lost:
             raise InvalidInput(self.lost)
+        if self.input is str and not isinstance(value, str):
+            value = meant(value)
         if self.input in (str, Any) and is_parts(value):
-            return self._hosts.checked(value)
+            return self._hosts.checked(cast("list[Any]", value))
         try:
             found = taker(self.input)(value)
             typed = decoder(self.input)

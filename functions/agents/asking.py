@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from ...orchestrator.agent.conversation import Message
+from ...orchestrator.engine import collecting
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.governance.usage import Usage, reported
 from ...orchestrator.streaming.audience import Speech
@@ -40,7 +42,10 @@ class Asking:
             request: Request = self._request()
             if any(message.parts for message in request.messages):
                 request = request._replace(messages=await brought(request.messages, self._hosts))
-            answer = await self._answer(request)
+            try:
+                answer = await self._answer(request)
+            finally:
+                collecting.weigh(sum(map(_weight, request.messages)))
         except ModelError as error:
             self._failed(error)
             raise
@@ -85,6 +90,11 @@ class Asking:
 
     def _known(self, model: str) -> Prices | None:
         return self._prices.get(model or self._model.name) or self._prices.get("")
+
+
+def _weight(message: Message) -> int:
+    """About how many bytes of a request it is."""
+    return len(message.content) + sum(len(part.data) * 4 // 3 for part in message.parts)
 
 
 def _speech() -> Speech | None:

@@ -16,8 +16,9 @@ _ENTRY = re.compile(r"\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?(?::\d{1,5}
 _NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)+")
 _NUMBER = re.compile(r"0x[0-9a-f]*|\d+")
 _NEAR = (
-    "localhost", "local", "localdomain", "internal", "intranet", "lan", "corp", "home", "private", "arpa", "svc",
-    "test", "invalid", "onion",
+    "arpa", "box", "cluster", "consul", "corp", "default", "docker", "goog", "home", "internal", "intra", "intranet",
+    "invalid", "lan", "local", "localdomain", "localhost", "localnet", "onion", "priv", "private", "svc", "test",
+    "workgroup",
 )  # fmt: skip
 """Last labels of names that are nobody's in public."""
 _DEFAULT = {"http": 80, "https": 443}
@@ -29,10 +30,21 @@ class Hosts:
 
     def __init__(self, agent: str, given: Sequence[str] | str) -> None:
         self._agent = agent
-        self._entries = tuple(entry.lower() for entry in ((given,) if isinstance(given, str) else given))
-        for entry in self._entries:
-            if not _ENTRY.fullmatch(entry):
-                raise InvalidInput(f"agent {agent!r}: {entry[:80]!r} in media_hosts is no host; write shop.example")
+        entries: object = (given,) if isinstance(given, str) else given
+        if not isinstance(entries, (list, tuple, set, frozenset)):
+            raise InvalidInput(f'agent {agent!r}: media_hosts is no list of hosts; write ["shop.example"]')
+        self._entries = tuple(self._sound(entry) for entry in cast("Sequence[object]", entries))
+
+    def _sound(self, entry: object) -> str:
+        name = entry.lower() if isinstance(entry, str) else ""
+        try:
+            fit = bool(_ENTRY.fullmatch(name)) and (urlsplit(f"//{name}").port != 0 if name != "*" else True)
+        except ValueError:
+            fit = False
+        if not fit:
+            said = str(entry)[:80]
+            raise InvalidInput(f"agent {self._agent!r}: {said!r} in media_hosts is no host; write shop.example")
+        return name
 
     def checked(self, message: list[Any]) -> list[Any]:
         """A message with parts. Raises InvalidInput for an address that may not be named."""
@@ -47,7 +59,8 @@ class Hosts:
             parts = check_url(url)
         except InvalidInput as error:
             return str(error)
-        host, port = (parts.hostname or "").rstrip("."), parts.port or _DEFAULT[parts.scheme]
+        host = (parts.hostname or "").rstrip(".")
+        port = _DEFAULT[parts.scheme] if parts.port is None else parts.port
         usual = port == _DEFAULT[parts.scheme]
         if any(_fits(entry, host, port, usual=usual) for entry in self._entries):
             return ""
@@ -61,7 +74,7 @@ def _fits(entry: str, host: str, port: int, *, usual: bool) -> bool:
     if (named.port is None and not usual) or named.port not in (None, port):
         return False
     name = named.hostname or ""
-    return host.endswith(f".{name}") if entry.startswith("*.") else host == name
+    return bool(_NAME.fullmatch(host)) and host.endswith(f".{name}") if entry.startswith("*.") else host == name
 
 
 def _public(host: str) -> bool:

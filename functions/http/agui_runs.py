@@ -43,6 +43,10 @@ class Part(Loose):
     type: str
     text: str = ""
     source: Source | None = None
+    mime_type: str = ""  # of a ``binary`` one, as front ends before 1.0 send it
+    data: str = ""
+    url: str = ""
+    filename: str = ""
 
 
 class Said(Loose):
@@ -137,7 +141,12 @@ def _content(content: str | list[Part] | None) -> str | list[Any]:
 
 def _media(part: Part) -> dict[str, Any]:
     kind, source = KINDS.get(part.type), part.source
+    if part.type == "binary":
+        kind = part.mime_type.partition("/")[0].lower()
+        kind = kind if kind in KINDS else "file"
+        source = Source(type="url" if part.url else "data", value=part.url or part.data, mime_type=part.mime_type)
     if kind is None or source is None:
         raise InvalidInput(f"a message has a part of type {part.type[:40]!r} that can't be taken; send {_KNOWN}")
     place = {"url": source.value} if source.type == "url" else {"data": source.value}
-    return {"type": kind, **place} | ({"media_type": source.mime_type} if source.mime_type else {})
+    more = {"media_type": source.mime_type, "name": part.filename}
+    return {"type": kind, **place} | {name: value for name, value in more.items() if value}

@@ -24,6 +24,7 @@ from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_ou
 Json = dict[str, Any]
 
 _MODELS: tuple[type[BaseModel], ...] = (
+    models.Part,
     models.Message,
     models.Signal,
     models.Decision,
@@ -178,7 +179,10 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)
-        paths.update(_function_paths(name, str(kind_of(function)), takes, gives))
+        kind = str(kind_of(function))
+        if kind == "agent" and takes == {"type": "string"}:
+            takes = {"anyOf": [takes, {"type": "array", "items": ref(models.Part)}]}
+        paths.update(_function_paths(name, kind, takes, gives))
     _name_operations(paths)
     drop_unsound_defaults([schemas, paths])
     components: Json = {"schemas": schemas}

@@ -49,7 +49,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int, hold: Callable[[
 
 
 def _too_large(limit: int) -> Refused:
-    return Refused(413, f"the body is larger than {limit} bytes; store the data elsewhere and send a reference")
+    what = f"the body is larger than {limit} bytes, which --max-body of the server says"
+    return Refused(413, f"{what}; store the data elsewhere and send a reference")
 
 
 def refuse_compressed(headers: RawHeaders) -> None:

@@ -23,6 +23,17 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class Part(Asked):
+    """A piece of a message: a text, or an image, a sound or a file by its bytes, an image also by its address."""
+
+    type: Literal["text", "image", "audio", "file"]
+    text: str | None = None
+    data: str | None = Field(default=None, description="the bytes as base64")
+    url: str | None = Field(default=None, description="of an image, at a host that the agent names")
+    media_type: str | None = Field(default=None, description="such as image/png; what the bytes tell goes before it")
+    name: str | None = Field(default=None, description="of the file")
+
+
 class Message(Asked):
     """A message to a session. ``id`` makes it arrive once, however often it is sent."""
 

@@ -20,10 +20,6 @@ Opaque = Mapping[str, Any]
 read it, and it is no use to another model."""
 
 
-PART = 4000
-"""Characters that an image, a sound or a file counts, however large: models read about a thousand tokens."""
-
-
 class ToolCall(NamedTuple):
     """A call the model asked for. ``arguments`` is JSON text as the model wrote it; ``opaque`` goes back with it."""
 
@@ -64,11 +60,21 @@ class Past(NamedTuple):
     usage: Usage
 
 
+UNSEEN = "not shown again, since a turn that showed it has failed"
+
+
+def in_words(message: Message) -> Message:
+    """The message with words in place of images, sounds and files."""
+    if not message.parts:
+        return message
+    return message._replace(content="\n".join(part.label(UNSEEN) for part in message.parts), parts=())
+
+
 def size_of(message: Message) -> int:
     """Characters of a message, with the arguments of its calls and what is opaque."""
     size = len(message.content) + _weight(message.opaque)
     for part in message.parts:
-        size += PART if part.kind != "text" else 0
+        size += part.weight() if part.kind != "text" else 0
     for call in message.tool_calls:
         size += len(call.name) + len(call.arguments) + _weight(call.opaque)
     return size
@@ -122,6 +128,18 @@ class Thread:
         """Drop all but so many of the past turns, at least one."""
         while len(self._past) > max(1, kept):
             self._drop()
+
+    def sees(self) -> bool:
+        """Whether there are images, sounds or files in the past."""
+        return any(message.parts for past in self._past for message in past.messages)
+
+    def unsee(self) -> None:
+        """From now on there are words in their place."""
+        for index, past in enumerate(self._past):
+            messages = tuple(map(in_words, past.messages))
+            size = sum(map(size_of, messages))
+            self._size += size - past.size
+            self._past[index] = past._replace(messages=messages, size=size)
 
     def oldest(self) -> Past | None:
         return self._past[0] if self._past else None

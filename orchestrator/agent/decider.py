@@ -20,14 +20,16 @@ from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
+from ..errors.groups import kind_in, said_in
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Heard, Invoke, Verdict, when
 from . import observations
 from .judging import Failed, Judge, Judged, Taken
-from .routing import question
+from .routing import Choice, question
 from .run import Mode, Run, digest, identity
+from .seeing import READ
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
 
@@ -214,6 +216,9 @@ class AgentLoop:
         name = self._spec.model_named(turn.model)
         choice = self._spec.instead(error, name, turn.route)
         op = turn.thinking(1)
+        if (choice is None or choice.shorter) and kind_in(error) in READ and self._run.thread.sees():
+            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns)"
+            return Choice(name, turn.route, why).entry(op) | {"unseen": True}
         if choice is None or not choice.shorter:
             return None if choice is None else choice.entry(op)
         kept = None if turn.shortened else self._run.thread.half()

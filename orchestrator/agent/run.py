@@ -12,7 +12,6 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
-from ..errors.groups import kind_in
 from ..governance.usage import Usage, recorded, unrepaired_in
 from ..protocol import keys
 from ..protocol.calls import OpenCalls
@@ -21,6 +20,7 @@ from ..protocol.media import parts_of
 from . import observations
 from .billing import Billed
 from .conversation import Thread, Window
+from .seeing import Seeing
 from .turn import Call, Phase, Stage, Turn
 
 _FACTS = frozenset(
@@ -31,10 +31,6 @@ _FACTS = frozenset(
 
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
 """Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
-
-
-_ABOUT_NO_MESSAGE = frozenset({"RateLimited", "KeyRefused", "UnknownModel", "QuotaUsedUp"})
-"""Errors of a model that has not looked at what it was asked."""
 
 
 class Mode(Enum):
@@ -61,6 +57,7 @@ class Run:
         self.unsent: dict[str, None] = {}  # of these, what was not handed out
         self.abandoned: list[str] = []
         self.final = ""  # the final status
+        self._seeing = Seeing()
         self.depth = 0  # how many executions are above this one
         self.cancelling: Fact | None = None
         self.at = 0  # time of the last fact
@@ -322,6 +319,8 @@ class Run:
         kept = entry.get("kept")
         if kept is not None:
             self.thread.shorten(kept)
+        if entry.get("unseen"):
+            self.thread.unsee()
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
@@ -330,9 +329,10 @@ class Run:
         if turn is None:
             return False
         self._drop(turn)
-        unread = turn.phase is Phase.BROKEN and kind_in(turn.error or {}) not in _ABOUT_NO_MESSAGE
-        self.thread.close(turn.past(str(entry.get("call", "")), unread=unread))
+        self.thread.close(turn.past(str(entry.get("call", ""))))
         self.turn = None
+        if self._seeing.fails(entry.get("error"), broken=turn.phase is Phase.BROKEN):
+            self.thread.unsee()
         return True
 
     def _end(self, entry: Fact) -> bool:

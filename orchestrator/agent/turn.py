@@ -295,10 +295,9 @@ class Turn:
         if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
             self.phase = Phase.THINK
 
-    def past(self, taken: str = "", *, unread: bool = False) -> Past:
+    def past(self, taken: str = "") -> Past:
         """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
-        one. Of one that no model could read (``unread``) they see the words alone: an image that a provider refuses
-        must not fail them all."""
+        one."""
         for call in self.unfinished() if taken in self.calls else ():
             call.end(observations.TAKEN if call.op == taken else observations.SPARE)
         for call in self.unfinished():
@@ -306,8 +305,6 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        if unread:
-            self.messages = [message._replace(parts=()) if message.parts else message for message in self.messages]
         return Past(self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage)
 
     def _reflect(self) -> None:

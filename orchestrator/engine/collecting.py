@@ -15,8 +15,14 @@ import threading
 DEFAULTS = (700, 2000)
 """Python's own thresholds, by release; whoever has another one has chosen it."""
 
+HEAVY = 32 * 1024 * 1024
+"""Bytes of what was sent, after which new garbage is looked for whatever the thresholds say."""
+_WHOLE = 4
+"""… so often new garbage, and then all."""
+
 _lock = threading.Lock()
 _wanted: list[int] = []  # one for each open runtime
+_sent = _looks = 0
 _before = 0  # what was there when the first of them was opened
 
 
@@ -36,6 +42,16 @@ def end(threshold: int) -> None:
         now = max(_wanted) or _before
         _wanted.remove(threshold)
         _change(now)
+
+
+def weigh(size: int) -> None:
+    """So many bytes were sent and answered. Clients of HTTP hold what they have sent in circles, which nothing but the
+    collector frees; it counts objects, and few of them may hold everything that there is."""
+    global _sent, _looks
+    _sent += size
+    if _sent >= HEAVY:
+        _sent, _looks = 0, _looks + 1
+        gc.collect(1 if _looks % _WHOLE else 2)
 
 
 def _change(now: int) -> None:

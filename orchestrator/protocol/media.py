@@ -25,27 +25,41 @@ from urllib.parse import SplitResult, urlsplit
 
 from ...state.codec import clean, dumps
 from ...state.errors import InvalidInput, PayloadTooLarge
+from ...state.records import PAYLOAD_LIMIT
 
 KINDS = ("image", "audio", "file")
 MOST_PARTS = 64
+PART = 4000
+"""Characters that an image or a sound counts, however large: models read about a thousand tokens."""
+TEXT = 64 * 1024
+"""Characters of a file of text that a model reads."""
 LONGEST_URL = 8 * 1024
 """Characters; signed addresses are long."""
+_LOOKED_AT = 1000
+_MEANT = frozenset({"type", "image_url", "source", "media_type", "mimeType"})
+_PARTS = 'write a list of texts and parts such as {"type": "image", "data": "…base64"}, with url, media_type or name'
 _FIELDS = frozenset({"type", "url", "data", "media_type", "name"})
 _SOURCES = ("url", "data", "digest")
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
-_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*?;base64,", re.IGNORECASE)
+_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
+_HEAD = 200
+"""Characters in which the head of a data URL ends."""
+_WRITTEN = re.compile(r"text/.*|application/(?:.*\+)?(?:json|xml|yaml|x-yaml|toml|sql|x-ndjson|javascript|x-sh)")
+_ODD = re.compile(r"[^\w .,()+@&=#~'-]")
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG\r\n\x1a\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (4, b"ftypheic", "image/heic"),
+    (0, b"GIF87a", "image/gif"),
+    (0, b"GIF89a", "image/gif"),
+    (0, b"II*\x00", "image/tiff"),
+    (0, b"MM\x00*", "image/tiff"),
+    *((4, b"ftyp" + brand, "image/heic") for brand in (b"heic", b"heix", b"hevc", b"hevx", b"mif1")),
     (4, b"ftypavif", "image/avif"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
+    (4, b"ftypM4A ", "audio/mp4"),
+    *((0, b"ID3" + version, "audio/mpeg") for version in (b"\x02", b"\x03", b"\x04")),
+    *((0, sync, "audio/mpeg") for sync in (b"\xff\xfb", b"\xff\xf3", b"\xff\xf2")),
+    (0, b"OggS\x00", "audio/ogg"),
+    (0, b"fLaC\x00", "audio/flac"),
     (0, b"%PDF-", "application/pdf"),
 )
 """What the first bytes tell, for the kinds that models read."""
@@ -75,6 +89,10 @@ class Part(NamedTuple):
         about = ", ".join(filter(None, (self.media_type, f"{self.size:,} bytes" if self.size else "", why)))
         return f"[{what}: {about}]" if about else f"[{what}]"
 
+    def weight(self) -> int:
+        """Characters for which it counts in what is kept of the past."""
+        return max(PART, min(self.size, TEXT)) if self.kind == "file" and written(self.media_type) else PART
+
 
 class Taken(NamedTuple):
     """What a message holds, and the bytes that were taken out of it, by their digest. ``media``: it has parts."""
@@ -87,7 +105,7 @@ class Taken(NamedTuple):
 # -- making ---------------------------------------------------------------------------------------------
 
 
-def image(source: str | bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+def image(source: str | bytes | bytearray | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
     """An image for a message: its address (a text), its bytes, or the file in which they are.
 
     Example: ``await runtime.send(desk, "s-1", ["What was paid?", image(Path("receipt.png"))])``. Raises InvalidInput,
@@ -96,35 +114,49 @@ def image(source: str | bytes | Path, media_type: str = "", *, name: str = "") -
     return _made("image", source, media_type, name)
 
 
-def audio(source: bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+def audio(source: bytes | bytearray | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
     """A sound for a message: its bytes, or the file in which they are."""
     return _made("audio", source, media_type, name)
 
 
-def file(source: bytes | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
+def file(source: bytes | bytearray | Path, media_type: str = "", *, name: str = "") -> dict[str, Any]:
     """Any other file for a message (a PDF, a text): its bytes, or where it lies."""
     return _made("file", source, media_type, name)
 
 
 def attached(path: Path) -> dict[str, Any]:
-    """The file as the part of a message that its content makes it."""
-    content = path.read_bytes()
+    """The file as the part of a message that its content makes it. Raises what reading it raises, InvalidInput."""
+    content = _read(path)
     kind = (_sniffed(content) or mimetypes.guess_type(path.name)[0] or "").partition("/")[0]
-    return _made(kind if kind in KINDS else "file", content, mimetypes.guess_type(path.name)[0] or "", path.name)
+    said = "" if _sniffed(content) else mimetypes.guess_type(path.name)[0] or ""
+    return _made(kind if kind in KINDS else "file", content, said, path.name)
 
 
-def _made(kind: str, source: str | bytes | Path, media_type: str, name: str) -> dict[str, Any]:
+def _made(kind: str, source: object, media_type: str, name: str) -> dict[str, Any]:
     part: dict[str, Any] = {"type": kind}
     if isinstance(source, str):
+        if not source.lower().startswith(("http:", "https:", "data:")):
+            raise InvalidInput(f"{source[:80]!r} is no address; for a file write {kind}(Path({source[:80]!r}))")
         part["url"] = source
-    else:
+    elif isinstance(source, (bytes, bytearray, Path)):
+        content = _read(source) if isinstance(source, Path) else bytes(source)
         if isinstance(source, Path):
-            name, media_type = name or source.name, media_type or mimetypes.guess_type(source.name)[0] or ""
-        content = source.read_bytes() if isinstance(source, Path) else bytes(source)
+            guessed = "" if _sniffed(content) else mimetypes.guess_type(source.name)[0] or ""
+            name, media_type = name or source.name, media_type or guessed
         part["data"] = base64.b64encode(content).decode()
+    else:
+        raise InvalidInput(f"{_a(kind)} is made of bytes, a Path or an address, not of {type(source).__name__}")
     part |= {key: value for key, value in (("media_type", media_type), ("name", name)) if value}
     _taken(part, {})  # whoever makes it learns what is wrong with it
     return part
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InvalidInput(f"{path} is no file")
+    if (size := path.stat().st_size) > PAYLOAD_LIMIT:
+        raise PayloadTooLarge(f"{path} has {size:,} bytes, and a message takes {PAYLOAD_LIMIT:,}")
+    return path.read_bytes()
 
 
 # -- taking in ------------------------------------------------------------------------------------------
@@ -132,11 +164,33 @@ def _made(kind: str, source: str | bytes | Path, media_type: str, name: str) -> 
 
 def is_parts(value: object) -> bool:
     """Whether a message has parts that are no text: a list of texts and parts, and nothing else."""
-    if not isinstance(value, list):
+    if not isinstance(value, list) or len(cast("list[object]", value)) > _LOOKED_AT:
         return False
     items = cast("list[object]", value)
     fit = all(isinstance(item, str) or _is_text(item) or _is_media(item) for item in items)
     return fit and any(map(_is_media, items))
+
+
+def meant(value: Any) -> Any:
+    """What is said to who takes text: parts, if it has some; texts in a list as one text, a part alone in a list.
+    Raises InvalidInput for what seems to be meant for parts, and is none."""
+    if not isinstance(value, (list, tuple)):
+        return [value] if _is_media(value) else _unmistaken(1, value)
+    items = list(cast("Sequence[Any]", value))
+    if is_parts(items) or not items or len(items) > _LOOKED_AT:
+        return items
+    if all(isinstance(item, str) or _is_text(item) for item in items):
+        return "\n".join(item if isinstance(item, str) else str(item["text"]) for item in items)
+    return [_unmistaken(number, item) for number, item in enumerate(items, 1)]
+
+
+def _unmistaken(number: int, item: Any) -> Any:
+    """The item, unless it seems to be meant for a part."""
+    if isinstance(item, (bytes, bytearray, Path)):
+        raise InvalidInput(f"item {number} is {type(item).__name__}; write image(…), audio(…) or file(…) of it")
+    if isinstance(item, dict) and not _is_text(cast("object", item)) and _MEANT & cast("dict[str, Any]", item).keys():
+        raise InvalidInput(f"item {number} is no part of a message; {_PARTS}")
+    return cast("Any", item)
 
 
 def take(kind: str, value: Any, limit: int) -> Taken:
@@ -161,7 +215,7 @@ def take(kind: str, value: Any, limit: int) -> Taken:
 def url_of(part: Mapping[str, Any]) -> str:
     """The address that a part names; "" when it brings its bytes. For who decides whether it may be named."""
     url = part.get("url", "")
-    return url if isinstance(url, str) and not _DATA_URL.match(url) else ""
+    return url if isinstance(url, str) and not _DATA_URL.match(url[:_HEAD]) else ""
 
 
 def _taken(part: Mapping[str, Any], blobs: dict[str, bytes]) -> dict[str, Any]:
@@ -176,7 +230,7 @@ def _taken(part: Mapping[str, Any], blobs: dict[str, bytes]) -> dict[str, Any]:
     url, data, said = str(given.get("url", "")), given.get("data"), str(given.get("media_type", ""))
     if (not url) == (data is None):
         raise InvalidInput(f"{_a(kind)} has either a url or data (its bytes as base64)")
-    if found := _DATA_URL.match(url):
+    if found := _DATA_URL.match(url[:_HEAD]):
         url, data, said = "", url[found.end() :], said or found[1]
     media_type = _checked(kind, said)
     kept: dict[str, Any] = {"type": kind}
@@ -190,7 +244,7 @@ def _taken(part: Mapping[str, Any], blobs: dict[str, bytes]) -> dict[str, Any]:
         digest = "sha256:" + hashlib.sha256(content).hexdigest()
         blobs[digest] = content
         kept |= {"media_type": _typed(kind, media_type, content), "digest": digest, "size": len(content)}
-    name = " ".join(clean(given.get("name", "")).split()).replace("\\", "/").rpartition("/")[2][:200]
+    name = " ".join(_ODD.sub(" ", clean(given.get("name", "")).replace("\\", "/").rpartition("/")[2]).split())[:200]
     return kept | ({"name": name} if name else {})
 
 
@@ -237,12 +291,19 @@ def _typed(kind: str, said: str, content: bytes) -> str:
     if kind != "file" and not (found or said):
         raise InvalidInput(f"the media_type of {_a(kind)} is missing, and its bytes don't tell it")
     if kind == "file":
-        return said or found or "application/octet-stream"
+        return found or said or "application/octet-stream"
     return found or said
 
 
 def _sniffed(content: bytes) -> str:
+    if content[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(content[8:12], "")
     return next((kind for at, magic, kind in _MAGIC if content[at : at + len(magic)] == magic), "")
+
+
+def written(media_type: str) -> bool:
+    """Whether files of that type are texts."""
+    return bool(_WRITTEN.fullmatch(media_type))
 
 
 def _a(kind: str) -> str:
@@ -285,6 +346,12 @@ def _part(item: Any) -> Part:
 def text_of(parts: Sequence[Part]) -> str:
     """The texts, and what stands for the others."""
     return "\n".join(part.label() for part in parts)
+
+
+def said(content: Any) -> Any:
+    """What a message says, for people: its parts in words, any other value as it is."""
+    parts = parts_of(content) if isinstance(content, list) else ()
+    return text_of(parts) if any(part.kind != "text" for part in parts) else cast("Any", content)
 
 
 def digests(fact: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -84,3 +85,35 @@ def test_zero_leaves_it_alone() -> None:
             assert first() == DEFAULTS[0]
 
     asyncio.run(main())
+
+
+def test_what_was_sent_is_let_go_however_few_objects_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client of HTTP holds its request in a circle, and no threshold counts bytes."""
+
+    class Body(bytes):
+        """A body that can be asked after."""
+
+    class Circle:
+        def __init__(self, body: Body) -> None:
+            self.me, self.body = self, body
+
+    monkeypatch.setattr(collecting, "_sent", 0)
+    before = gc.get_threshold()
+    gc.set_threshold(10_000_000)
+    try:
+        circle = Circle(Body(1000))
+        gone = weakref.ref(circle)
+        del circle
+        collecting.weigh(collecting.HEAVY - 1)
+        assert gone() is not None
+        collecting.weigh(1)
+        assert gone() is None
+        old = Circle(Body(1000))
+        gc.collect()  # it has outlived one look
+        gone = weakref.ref(old)
+        del old
+        for _ in range(4):
+            collecting.weigh(collecting.HEAVY)
+        assert gone() is None
+    finally:
+        gc.set_threshold(*before)

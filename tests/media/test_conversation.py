@@ -4,19 +4,28 @@ them to the model again, and one that can't be shown fails nobody."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
-from overwinter import Agent, Context, InvalidInput, Limits, Runtime, Scripted, file, image, tool, workflow
+from overwinter import Agent, Context, InvalidInput, Limits, Retry, Runtime, Scripted, file, image, tool, workflow
 from overwinter.functions.agents import bringing
 from overwinter.functions.models.port import Answer, Message, Request
 from overwinter.functions.models.scripted import call
+from overwinter.orchestrator.agent.conversation import UNSEEN
 from overwinter.orchestrator.engine.shelf import Shelf
 from overwinter.orchestrator.upkeep.auditing import audit
 from overwinter.state import open_store
-from overwinter.state.errors import AlreadyExists, PayloadTooLarge, RateLimited, RequestRefused
+from overwinter.state.errors import (
+    AlreadyExists,
+    ModelError,
+    ModelUnavailable,
+    OperationError,
+    PayloadTooLarge,
+    RateLimited,
+    RequestRefused,
+)
 from overwinter.testing import World, crash_everywhere
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"p" * 40
@@ -158,6 +167,48 @@ def test_a_list_in_an_older_journal_stays_a_text() -> None:
     assert driver.prompt()[-1] == Message("user", '[{"type":"image","url":"https://shop.example/a.png"}]')
 
 
+TEXTS: list[tuple[bytes, str, str | None]] = [
+    (b"a: 1\n", "", "a: 1\n"),
+    (b"a: 1\n", "application/octet-stream", "a: 1\n"),
+    (b"fn main() {}", "application/rls-services+xml", "fn main() {}"),
+    ("\ufeffGr\u00fc\u00dfe".encode(), "text/plain", "Gr\u00fc\u00dfe"),
+    ("Gr\u00fc\u00dfe".encode("cp1252"), "text/csv", "Gr\u00fc\u00dfe"),
+    ("Gr\u00fc\u00dfe".encode("utf-16"), "text/plain; charset=utf-16", "Gr\u00fc\u00dfe"),
+    ("Gr\u00fc\u00dfe".encode("cp1252"), "application/octet-stream", None),
+    (b"a\0b", "text/plain", None),
+    (b"%PDF-1.7 only words", "text/plain", None),
+    (b"x" * 70_000, "text/plain", "x" * 65_536 + "\u2026 [4,464 more characters were left out]"),
+]
+
+
+@pytest.mark.parametrize(("content", "media_type", "text"), TEXTS)
+def test_a_file_that_is_text_is_read_as_text(content: bytes, media_type: str, text: str | None) -> None:
+    eyes = Eyes()
+
+    async def main() -> None:
+        async with Runtime([desk(eyes)], "memory://") as runtime:
+            await told(runtime, [file(content, media_type, name="f")])
+            (part,) = eyes.asked[-1][-1].parts
+            assert part.data == content, "a model of one's own has the bytes as well"
+            first, _, rest = part.text.partition("\n")
+            assert (part.kind, rest) == (("file", "") if text is None else ("text", text))
+            assert not first or first.startswith("[file f: ")
+
+    asyncio.run(main())
+
+
+def test_texts_have_a_bound_together() -> None:
+    eyes = Eyes()
+
+    async def main() -> None:
+        async with Runtime([desk(eyes, history="1MB")], "memory://") as runtime:
+            await told(runtime, [file(bytes([65 + number]) * 60_000) for number in range(6)])
+            lengths = [len(part.text) for part in eyes.asked[-1][-1].parts]
+            assert sum(lengths) < bringing.WORDS + 1000 and lengths[0] < 100 < 60_000 < lengths[-1]
+
+    asyncio.run(main())
+
+
 # -- what can't be shown ---------------------------------------------------------------------------------
 
 
@@ -173,36 +224,125 @@ def test_an_address_that_is_not_allowed_is_refused_and_nothing_is_kept() -> None
     asyncio.run(main())
 
 
-def test_what_a_model_could_not_read_is_words_for_the_turns_that_follow(tmp_path: Any) -> None:
+class Moody(Eyes):
+    """Refuses by what it is shown."""
+
+    def __init__(self, refusal: Callable[[Sequence[Message]], Any]) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+    async def complete(self, request: Request) -> Answer:
+        self.asked.append(request.messages)
+        told = self.refusal(request.messages)
+        if isinstance(told, BaseException):
+            raise told
+        return Answer(told if isinstance(told, str) else f"I see {len(shown(request.messages))}.", model=self.name)
+
+
+def refused() -> RequestRefused:
+    return RequestRefused("this can't be read", model="m", status=400)
+
+
+async def turns(place: str, agent: Agent[Any], *contents: Any) -> list[str]:
+    """What comes of each message, each answered by another process."""
+    said: list[str] = []
+    for content in contents:
+        async with Runtime([agent], place) as runtime:
+            try:
+                said.append(await told(runtime, content))
+            except (ModelError, OperationError) as error:
+                said.append(type(error).__name__)
+    return said
+
+
+ONCE = Retry(attempts=1)
+
+
+@pytest.mark.parametrize(
+    ("raised", "then"),
+    [
+        (refused(), ["RequestRefused", "I see 0.", "I see 0."]),
+        (ValueError("a defect of the model"), ["ValueError", "I see 0.", "I see 0."]),
+        (RateLimited("slower", model="m", status=429), ["RateLimited", "I see 1.", "I see 1."]),
+        (ModelUnavailable("away", model="m", status=503), ["ModelUnavailable", "I see 1.", "I see 1."]),
+    ],
+)
+def test_what_a_model_could_not_read_is_words_from_then_on(tmp_path: Any, raised: Exception, then: list[str]) -> None:
     eyes = Eyes()
-    place = f"sqlite:///{tmp_path}/x.db"
+    eyes.fails = [raised]
+    agent = desk(eyes, retry=ONCE)
 
-    async def main() -> None:
-        async with Runtime([desk(eyes)], place) as runtime:
-            eyes.fails = [RequestRefused("this is no image", model="m", status=400)]
-            with pytest.raises(RequestRefused):
-                await told(runtime, ["one", image(PNG)])
-            assert await told(runtime, "two") == "I see 0."
-        async with Runtime([desk(eyes)], place) as runtime:
-            assert await told(runtime, "three") == "I see 0."
-            assert eyes.last()[0] == "one\n[image: image/png, 48 bytes]"
+    async def main() -> list[str]:
+        said: list[str] = []
+        for content in (["one", image(PNG)], "two", "three"):
+            async with Runtime([agent], f"sqlite:///{tmp_path}/x.db") as runtime:
+                try:
+                    said.append(await told(runtime, content))
+                except Exception as error:  # noqa: BLE001  # whatever the model raises
+                    said.append(type(error).__name__)
+        return said
 
-    asyncio.run(main())
+    assert asyncio.run(main()) == then
+    lost = f"one\n[image: image/png, 48 bytes, {UNSEEN}]"
+    assert eyes.last()[0] == (lost if "0" in then[1] else "one; image  48")
 
 
-def test_a_model_that_did_not_look_does_not_make_them_words(tmp_path: Any) -> None:
-    eyes = Eyes()
+def test_two_outages_in_a_row_are_not_taken_for_chance(tmp_path: Any) -> None:
+    """A server that breaks on what it can't read does so each time."""
+    agent = desk(Moody(lambda seen: ModelUnavailable("500", model="m") if shown(seen) else None), retry=ONCE)
+    said = asyncio.run(turns(f"sqlite:///{tmp_path}/x.db", agent, [image(PNG)], "two", "three", [image(PNG)], "five"))
+    assert said == ["ModelUnavailable", "ModelUnavailable", "I see 0.", "ModelUnavailable", "ModelUnavailable"]
 
-    async def main() -> None:
-        from overwinter import Retry
 
-        async with Runtime([desk(eyes, retry=Retry(attempts=1))], f"sqlite:///{tmp_path}/x.db") as runtime:
-            eyes.fails = [RateLimited("slower", model="m", status=429)]
-            with pytest.raises(RateLimited):
-                await told(runtime, ["one", image(PNG)])
-            assert await told(runtime, "two") == "I see 1."
+def test_what_can_be_shown_no_more_is_left_out_in_the_same_turn(tmp_path: Any) -> None:
+    """An address expires, or a model that takes no images is asked: the turn is about something else, and goes on."""
+    sight = [True]
+    agent = desk(Moody(lambda seen: refused() if shown(seen) and not sight[0] else None))
 
-    asyncio.run(main())
+    async def main() -> list[str]:
+        place = f"sqlite:///{tmp_path}/x.db"
+        first = await turns(place, agent, ["one", image(PNG)], "two")
+        sight[0] = False
+        rest = await turns(place, agent, "three", "four", [image(PNG)], "six")
+        async with Runtime([agent], place) as runtime:
+            routed = [entry for entry in await runtime.history("desk/s") if entry["type"] == "routed"]
+        assert [entry["unseen"] for entry in routed] == [True] and "can't be read" in routed[0]["why"]
+        return first + rest
+
+    assert asyncio.run(main()) == ["I see 1.", "I see 1.", "I see 0.", "I see 0.", "RequestRefused", "I see 0."]
+
+
+def test_a_server_that_takes_few_images_takes_the_latest(tmp_path: Any) -> None:
+    agent = desk(Moody(lambda seen: refused() if len(shown(seen)) > 1 else None))
+    said = asyncio.run(turns(f"sqlite:///{tmp_path}/x.db", agent, *([image(PNG)] for _ in range(4)), "five"))
+    assert said == ["I see 1."] * 5
+
+
+@pytest.mark.parametrize("answer", ["", "no JSON"])
+def test_a_model_that_says_nothing_useful_about_it_does_so_in_one_turn(tmp_path: Any, answer: str) -> None:
+    model = Moody(lambda seen: answer if shown(seen) else '{"result": 7}')
+    agent: Agent[Any] = Agent("desk", model, output=int, limits=Limits(repairs=1))
+    said = asyncio.run(turns(f"sqlite:///{tmp_path}/x.db", agent, ["one", image(PNG)], "two"))
+    assert said == ["LimitExceeded", 7]
+
+
+def test_they_are_left_out_of_the_same_call_after_a_crash_too() -> None:
+    report = crash_everywhere(blinded, functions=[blind])
+    assert report.outcome.value == ["1", "0"]
+
+
+def half_blind(messages: Any, tools: Any) -> Any:
+    if len(shown(messages)) and messages[-1].content == "two":
+        return refused()
+    return str(len(shown(messages)))
+
+
+blind = Agent("blind", Scripted(half_blind))
+
+
+async def blinded(world: World) -> list[Any]:
+    first = await (await world.send(blind, "c", ["one", image(PNG)])).reply()
+    return [first, await (await world.send(blind, "c", "two")).reply()]
 
 
 def test_what_went_missing_or_is_not_allowed_any_more_is_said(tmp_path: Any) -> None:
@@ -237,9 +377,9 @@ def test_the_latest_go_first_where_not_all_have_room(monkeypatch: pytest.MonkeyP
             for number in range(4):
                 await told(runtime, [image(PNG + bytes([number]))])
             assert [data[-1:] for data in shown(eyes.asked[-1])] == [b"\x02", b"\x03"]
-            assert eyes.last()[0] == f"[image: image/png, 49 bytes, {bringing.OLDER}]"
-            await told(runtime, [file(b"a"), file(b"b"), file(b"c"), file(b"d")])
-            assert shown(eyes.asked[-1]) == [b"b", b"c", b"d"]
+            assert eyes.last()[0] == f"[image: image/png, 49 bytes, {bringing.MANY}]"
+            await told(runtime, [file(bytes([0, number])) for number in range(4)])
+            assert shown(eyes.asked[-1]) == [b"\0\x01", b"\0\x02", b"\0\x03"]
 
     asyncio.run(main())
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from overwinter import InvalidInput, audio, file, image
 from overwinter.functions.agents.hosts import Hosts
-from overwinter.orchestrator.protocol.media import attached, is_parts, parts_of, take, text_of
+from overwinter.orchestrator.protocol.media import attached, is_parts, meant, parts_of, take, text_of
 from overwinter.state.errors import PayloadTooLarge
 
 PNG = b"\x89PNG\r\n\x1a\n and the rest"
@@ -51,6 +51,15 @@ def digest(content: bytes) -> str:
         (file(b"a,b", "text/csv", name="t.csv"), {"media_type": "text/csv", "name": "t.csv"}),
         (file(b"\x00"), {"media_type": "application/octet-stream"}),
         (file(PNG), {"media_type": "image/png"}),
+        (file(b"%PDF-1", "text/html"), {"media_type": "application/pdf"}),
+        (
+            file(b"PK\x03\x04", "application/vnd.oasis.opendocument.text"),
+            {"media_type": "application/vnd.oasis.opendocument.text"},
+        ),
+        (file(b"GIF8 is no image"), {"media_type": "application/octet-stream"}),
+        (file(b"x", name="a\0b\u202e]\u200b.txt"), {"media_type": "application/octet-stream", "name": "a b .txt"}),
+        (image(bytearray(PNG)), {"media_type": "image/png"}),
+        (audio(b"\xff\xf3x"), {"media_type": "audio/mpeg"}),
     ],
 )
 def test_bytes_are_taken_out_and_named_by_their_digest(part: dict[str, Any], said: dict[str, Any]) -> None:
@@ -104,6 +113,7 @@ def test_an_address_stays_one() -> None:
         ({"type": "image", "data": b64(b"x"), "media_type": "image/x,y"}, "no media type"),
         ({"type": "image", "data": b64(b"x"), "media_type": "image/a\r\nb: c"}, "no media type"),
         ({"type": "image", "url": ""}, "either"),
+        ({"type": "image", "url": "data:" + ";" * 4_000_000}, "https://"),
         ({"type": "image", "url": "file:///etc/passwd"}, "https://"),
         ({"type": "image", "url": "/etc/passwd"}, "https://"),
         ({"type": "image", "url": "ftp://shop.example/a"}, "https://"),
@@ -164,12 +174,73 @@ def test_a_file_is_attached_as_what_it_is(tmp_path: Path) -> None:
         ("a.txt", b"hello", "file"),
         ("a.mp4", b"\0\0\0\x18ftypmp42", "file"),
         ("a.png", b"%PDF-1", "file"),
+        ("a.txt", PNG, "image"),
+        ("GIF8.txt", b"GIF8 is a format", "file"),
+        ("id3.md", b"ID3 tags", "file"),
     ):
         path = tmp_path / name
         path.write_bytes(content)
         part = attached(path)
         assert (part["type"], kept(part)["name"]) == (kind, name), name
     assert image(tmp_path / "a.dat".replace("dat", "dat"))["data"] == b64(PNG)
+
+
+def test_what_is_no_file_of_that_size_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no file"):
+        attached(Path("/dev/zero"))
+    with pytest.raises(InvalidInput, match="no file"):
+        image(tmp_path)
+    with (tmp_path / "big").open("wb") as big:
+        big.truncate(17 * 1024 * 1024)
+    with pytest.raises(PayloadTooLarge, match="17,825,792"):
+        file(tmp_path / "big")
+
+
+@pytest.mark.parametrize(
+    ("make", "why"),
+    [
+        (lambda: image("receipt.png"), r"image\(Path\('receipt.png'\)\)"),
+        (lambda: file("bill.pdf"), r"file\(Path\('bill.pdf'\)\)"),  # type: ignore[arg-type]
+        (lambda: file(3), "not of int"),  # type: ignore[arg-type]
+        (lambda: image(None), "not of NoneType"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_slip_in_making_one_says_what_to_write(make: Any, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("said", "meant_"),
+    [
+        (["a", {"type": "text", "text": "b"}], "a\nb"),
+        ([{"type": "text", "text": "b"}], "b"),
+        (("a", image(PNG)), ["a", image(PNG)]),
+        (image(PNG), [image(PNG)]),
+        ([7], [7]),
+        ({"order": 7}, {"order": 7}),
+        ([], []),
+    ],
+)
+def test_what_is_said_to_who_takes_text(said: Any, meant_: Any) -> None:
+    assert meant(said) == meant_
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        ["q", {"type": "image"}],
+        ["q", {"type": "video", "url": "https://x.example"}],
+        ["q", {"type": "image_url", "image_url": {"url": "https://x.example"}}],
+        ["q", {"type": "image", "source": {"data": "x"}}],
+        ["q", {"type": "text", "text": "x", "more": 1}],
+        ["q", PNG],
+        ["q", Path("x")],
+    ],
+)
+def test_what_seems_to_be_meant_for_a_part_is_named(said: Any) -> None:
+    with pytest.raises(InvalidInput, match="item 2 is"):
+        meant(said)
 
 
 def test_what_somebody_changed_in_a_journal_is_text() -> None:
@@ -222,6 +293,14 @@ def test_what_somebody_changed_in_a_journal_is_text() -> None:
         ("*", "http://127.0.0.\u2460/", False),
         ("*", "http://169\u3002254\u3002169\u3002254/", False),
         ("*.0.0.1", "http://127.0.0.1/", True),
+        ("*.wild.example", "https://evil.com%2f.wild.example/", False),
+        ("*.wild.example", "https://evil.com\uff3c.wild.example/", False),
+        ("*.wild.example", "https://.wild.example/", False),
+        ("*.wild.example", "https://a..wild.example/", False),
+        ("shop.example", "https://shop.example:0/", False),
+        ("*", "http://redis.default/", False),
+        ("*", "http://metadata.goog/", False),
+        ("*", "http://consul.service.consul/", False),
     ],
 )
 def test_only_named_hosts_may_be_named(entries: Any, url: str, *, taken: bool) -> None:
@@ -229,8 +308,12 @@ def test_only_named_hosts_may_be_named(entries: Any, url: str, *, taken: bool) -
 
 
 @pytest.mark.parametrize(
-    "entry", ["https://shop.example", "shop.example/x", "", "a b", "*.", "a*.example", "shop.example:x"]
+    "entry",
+    [
+        *("https://shop.example", "shop.example/x", "", "a b", "*.", "a*.example", "shop.example:x"),
+        *("shop.example:99999", "shop.example:0", "[:::]", "[.]", 7, None),
+    ],
 )
-def test_what_is_no_host_is_refused(entry: str) -> None:
+def test_what_is_no_host_is_refused(entry: Any) -> None:
     with pytest.raises(InvalidInput, match="media_hosts"):
         Hosts("desk", entry)

@@ -68,6 +68,28 @@ def test_over_http() -> None:
     over_http(main)
 
 
+def test_the_api_is_described_as_it_is() -> None:
+    async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        told = (await client.get("/openapi.json")).json()
+        schema = told["paths"]["/agents/desk"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert {"type": "string"} in schema["anyOf"]
+        (parts,) = [one for one in schema["anyOf"] if one.get("type") == "array"]
+        assert parts["items"] == {"$ref": "#/components/schemas/Part"}
+        assert set(told["components"]["schemas"]["Part"]["properties"]) >= {"type", "data", "url", "media_type", "name"}
+
+    over_http(main)
+
+
+def test_people_are_shown_words(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    (tmp_path / "a.png").write_bytes(PNG)
+    store = ["--store", f"sqlite:///{tmp_path}/x.db"]
+    words = ["desk", "see", "--attach", str(tmp_path / "a.png"), "--session", "s"]
+    assert CliRunner().invoke(cli, ["run", str(tmp_path / "app.py"), *words, *store]).exit_code == 0
+    shown = CliRunner().invoke(cli, ["show", "desk/s", *store]).output
+    assert "[image a.png: image/png" in shown and "sha256" not in shown
+
+
 @pytest.mark.parametrize(
     ("part", "status", "why"),
     [
@@ -100,7 +122,12 @@ def test_over_ag_ui() -> None:
         core.RunAgentInput.model_validate(body)
         answer = await client.post("/agents/desk?protocol=ag-ui", json=body)
         assert answer.status_code == 200 and json.dumps(SEES) in answer.text
+        older = {"type": "binary", "mimeType": "image/png", "data": B64, "filename": "a.png"}
+        body["messages"] = [{"id": "w", "role": "user", "content": [{"type": "text", "text": "see"}, older]}]
+        answer = await client.post("/agents/desk?protocol=ag-ui", json=body)
+        assert json.dumps(SEES.replace("image  ", "image a.png ")) in answer.text
         for wrong in (
+            {"type": "binary", "mimeType": "image/png"},
             {"type": "image", "source": {"type": "url", "value": "http://10.0.0.1/"}},
             {"type": "document", "source": {"type": "url", "value": "https://shop.example/a.pdf"}},
             {"type": "video"},
