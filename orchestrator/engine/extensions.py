@@ -91,6 +91,11 @@ class Extensions:
     def __bool__(self) -> bool:
         return bool(self._all or self._listeners)
 
+    @property
+    def watching(self) -> bool:
+        """Whether there is any to be told of calls. Those that hear commits alone are not."""
+        return bool(self._all)
+
     def hear(self, committed: Committed) -> None:
         """Call it with each commit and its answer: for what belongs to the runtime itself and knows its journal."""
         self._listeners.append(committed)

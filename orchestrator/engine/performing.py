@@ -141,17 +141,17 @@ class Performer:
                 failed = refused
                 pause = refused.retry_after if _again(call.policy.retry, refused, attempt) else None
             else:
-                watched = self.extensions
-                if watched:
+                watched = self.extensions if self.extensions is not None and self.extensions.watching else None
+                if watched is not None:
                     watched.begins(execution, call, attempt, started)
                 try:
                     value = await self._attempt(execution, call, attempt)
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
                     failed = self._cut_off(error, call, started) or outcome_of(error)
-                    if watched:
+                    if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), _told(failed))
                 else:
-                    if watched:
+                    if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), None)
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return

@@ -44,11 +44,13 @@ class Subscription:
     it has grown by here, with the version that they were added to. There is news with that, and when something was
     said."""
 
-    __slots__ = ("_news", "_waiter", "committed", "fed")
+    __slots__ = ("_due", "_news", "_timer", "_waiter", "committed", "fed")
 
     def __init__(self) -> None:
         self._news = False
         self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0  # when the pause of the last wait is over
         self.committed = True
         self.fed: list[tuple[int, Sequence[str]]] = []
 
@@ -74,14 +76,35 @@ class Subscription:
         """Until there is news. After the pause there may be some in the store."""
         if not self._news:
             loop = asyncio.get_running_loop()
+            self._due = loop.time() + pause
+            if self._timer is None or self._timer.when() > self._due:
+                self._set(loop)  # else one that stands is late enough: this is waited for at every piece
             self._waiter = loop.create_future()
-            timer = loop.call_later(pause, self.tell)  # a plain callback: this is waited for at every piece
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
         self._news = False
+
+    def close(self) -> None:
+        """Nobody waits any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.close()
+        self._timer = loop.call_at(self._due, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The pause of a wait is over: of the last one, or of one before it."""
+        self._timer = None
+        if self._waiter is None:
+            return
+        if loop.time() < self._due:
+            self._set(loop)
+        else:
+            self.tell()
 
 
 class Speech:

@@ -8,7 +8,7 @@ goes on, and ``reset`` before all of it when it does not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
@@ -80,7 +80,7 @@ class Following:
                     while news.committed:  # what is being said stands behind what is recorded
                         news.committed = False
                         for number, entry in await self._entries(news):
-                            async for event in self._recorded(number, entry):
+                            for event in await self._recorded(number, entry):
                                 yield event
                             if self._over:
                                 return
@@ -102,6 +102,7 @@ class Following:
                     mark.begin()  # for whoever works on it
                     await news.wait(pause)
             finally:
+                news.close()
                 beside.cancel()
                 await mark.remove()
 
@@ -167,18 +168,20 @@ class Following:
         news.committed = news.committed or reached < head.length
         return list(enumerate(map(without_blob, facts), self._at.seq + 1))
 
-    async def _recorded(self, number: int, entry: Fact) -> AsyncIterator[StreamEvent]:
+    async def _recorded(self, number: int, entry: Fact) -> list[StreamEvent]:
+        found: list[StreamEvent] = []
         if self._begins(entry):
             skipped = self._at.part
-            async for told in self._entry(entry):
+            for told in await self._entry(entry):
                 if isinstance(told, StreamEvent):
-                    yield told
+                    found.append(told)
                 elif skipped:
                     skipped -= 1
                 else:
-                    self._at = self._at._replace(part=self._at.part + 1)
-                    yield told.at(self._at)
+                    self._at = self._at.further()
+                    found.append(told.at(self._at))
         self._at = self._at.after(number)
+        return found
 
     def _begins(self, entry: Fact) -> bool:
         """Whether it is of what is followed."""
@@ -187,35 +190,32 @@ class Following:
             return False
         return self._begun or entry["type"] in _ENDS
 
-    async def _entry(self, entry: Fact) -> AsyncIterator[Told | StreamEvent]:
+    async def _entry(self, entry: Fact) -> Sequence[Told | StreamEvent]:
         """What an entry says: with their places, pieces of an answer; without, what counts as a part of the entry."""
         kind = entry["type"]
         if kind == "model":
-            async for told in self._answer(entry):
-                yield told
-        elif kind == "reply":
-            if not self._message or entry.get("to") == self._message:
-                yield Told("reply", {"message": entry.get("to", ""), **await self._replied(entry)})
-                self._over = bool(self._message)
-        elif kind in ("message", "start"):
+            return await self._answer(entry)
+        if kind == "reply":
+            if self._message and entry.get("to") != self._message:
+                return ()
+            self._over = bool(self._message)
+            return [Told("reply", {"message": entry.get("to", ""), **await self._replied(entry)})]
+        if kind in ("message", "start"):
             asked = str(entry.get("id", ""))
             told_before = asked == self._asked or (self._at.op and not self._at.done)  # when its answer began
             self._asked = asked
-            if not told_before and not self._message:
-                for told in events(await self._journal.entire(self._id, entry)):
-                    yield told
-        else:
-            if kind == "retrying" and self._at.open and self._at.op == entry.get("op"):
-                yield self._reset(str(entry["op"]), int(entry.get("n", 1)) + 1)
-            if kind in _ENDS and await self._journal.at_rest(self._id) is not None:
-                self._over = True
-                entry = await self._journal.entire(self._id, entry)
-            if kind == "ordered" and entry.get("kind") == "child":
-                self._children[str(entry.get("id", ""))] = entry
-            elif kind == "child":
-                entry = await self._journal.entire(self._id, await self._of_child(entry))
-            for told in events(entry) if self._over or kind not in _ENDS else ():
-                yield told
+            return () if told_before or self._message else events(await self._journal.entire(self._id, entry))
+        found: list[Told | StreamEvent] = []
+        if kind == "retrying" and self._at.open and self._at.op == entry.get("op"):
+            found.append(self._reset(str(entry["op"]), int(entry.get("n", 1)) + 1))
+        if kind in _ENDS and await self._journal.at_rest(self._id) is not None:
+            self._over = True
+            entry = await self._journal.entire(self._id, entry)
+        if kind == "ordered" and entry.get("kind") == "child":
+            self._children[str(entry.get("id", ""))] = entry
+        elif kind == "child":
+            entry = await self._journal.entire(self._id, await self._of_child(entry))
+        return [*found, *events(entry)] if self._over or kind not in _ENDS else found
 
     async def _of_child(self, entry: Fact) -> Fact:
         """What came of a child, with the operation that has begun it."""
@@ -227,23 +227,20 @@ class Following:
         order = self._children.get(id, {})
         return {**entry, **{name: order[name] for name in ("op", "name") if name in order}}
 
-    async def _answer(self, entry: Fact) -> AsyncIterator[Told | StreamEvent]:
+    async def _answer(self, entry: Fact) -> Sequence[Told | StreamEvent]:
         op, attempt = str(entry.get("op", "")), int(entry.get("n", 1))
         if entry.get("error") is not None:
-            if self._at.open:
-                yield self._reset(op, attempt, failed=True)
+            found = [self._reset(op, attempt, failed=True)] if self._at.open else []
             self._at = self._at._replace(op=op, done=True)
-            return
+            return found
         entry = await self._journal.entire(self._id, entry)
         value: object = entry.get("value")
         answer = cast("Fact", value) if isinstance(value, dict) else {}
         text = str(answer.get("refusal") or answer.get("text") or "")
-        if not (self._at.done and self._at.op == op):
-            for event in self._whole(op, attempt, text, answer):
-                yield event
+        told_before = self._at.done and self._at.op == op
+        whole = () if told_before else self._whole(op, attempt, text, answer)
         self._texts = {op: text}
-        for told in calls(entry, answer):
-            yield told
+        return [*whole, *calls(entry, answer)]
 
     def _whole(self, op: str, attempt: int, text: str, answer: Fact) -> Iterator[StreamEvent]:
         """What was not told yet of an answer that is recorded now. What was thought is recorded here and there, and not

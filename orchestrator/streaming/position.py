@@ -54,6 +54,10 @@ class Position(NamedTuple):
         """All of that entry has been told."""
         return Position(number, 0, *self[2:])
 
+    def further(self) -> Position:
+        """One more event of the next entry has been told."""
+        return Position(self[0], self[1] + 1, *self[2:])
+
     def said(self, text: str, reasoning: str = "") -> Position:
         """So much more has been told."""
         seq, part, op, by, attempt, before, length, sum, done = self  # for each piece: _replace takes much longer
