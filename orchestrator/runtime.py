@@ -276,9 +276,7 @@ class Runtime(Control):
         """The output of an execution, typed by its function's annotation (InvalidInput when that has changed since), or
         as the plain JSON that was recorded. Raises ExecutionFailed, ExecutionCancelled, ExecutionTerminated,
         ExecutionStuck, or TimeoutError when it is still going on. ``timeout`` 0 looks once, however long that takes."""
-        limit = None if timeout is None else seconds(timeout)
-        async with asyncio.timeout(limit or None):
-            ending = await self._wait((id,), lambda: self._look_for_end(id), once=limit == 0)
+        ending = await self._wait((id,), lambda: self._look_for_end(id), timeout)
         if ending["type"] == "completed":
             value = ending.get("value")
             return typed_output(value, self.functions.get(ending["function"]), id) if typed else value
@@ -287,12 +285,9 @@ class Runtime(Control):
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
-        limit = None if timeout is None else seconds(timeout)
-        async with asyncio.timeout(limit or None):
-            since = self._since.pop((execution, message), 0)
-            search = ReplySearch(self.store, execution, message, since)
-            look = partial(self._look_for_reply, search, execution)
-            reply = await self._wait((execution, message), look, once=limit == 0)
+        since = self._since.pop((execution, message), 0)
+        search = ReplySearch(self.store, execution, message, since)
+        reply = await self._wait((execution, message), partial(self._look_for_reply, search, execution), timeout)
         if reply["type"] != "reply":
             raise end_error(execution, reply)
         if "error" in reply:
@@ -301,15 +296,23 @@ class Runtime(Control):
         return typed_output(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
 
     async def _wait(
-        self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], *, once: bool
+        self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], timeout: Duration | None
     ) -> Fact:
-        """What another process may also bring about: listen here and at the store, and look into it now and then."""
+        """What another process may also bring about, for so long. Raises TimeoutError."""
         self._life.check()
-        if once:
-            found = await look()
-            if found is None:
-                raise TimeoutError
-            return found
+        if timeout is None:
+            return await self._listen(key, look)
+        limit = seconds(timeout)
+        if limit:
+            async with asyncio.timeout(limit):
+                return await self._listen(key, look)
+        found = await look()
+        if found is None:
+            raise TimeoutError
+        return found
+
+    async def _listen(self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact:
+        """Listen here and at the store, and look into it now and then."""
         waiter = self._awaited.take(key)
         early = waiter is not None and not outdated(waiter)
         if waiter is None or not early:

@@ -9,6 +9,7 @@ import math
 import re
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import SupportsFloat
 
 Duration = str | int | float | timedelta
@@ -35,15 +36,22 @@ def seconds(duration: Duration) -> float:
     elif not isinstance(duration, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever somebody passes
         raise ValueError(f"a {type(duration).__name__} is not a duration; write it like {_FORMS}, or use a timedelta")
     else:
-        value, rest = 0.0, duration
-        while match := _PART.match(rest):
-            value += float(match[1]) * _UNITS[match[2]]
-            rest = rest[match.end() :]
-        if rest.strip() or not duration.strip():
-            raise ValueError(f"{duration[:80]!r} is not a duration; write it like {_FORMS}")
+        value = _read(duration)
     if not 0 <= value < LONGEST:
         raise ValueError(f"a duration must be between 0 and 3000 years, not {briefly(duration)}")
     return float(value)
+
+
+@lru_cache(maxsize=1024)
+def _read(duration: str) -> float:
+    """Of a text; kept, because that of a timeout is asked for at each call."""
+    value, rest = 0.0, duration
+    while match := _PART.match(rest):
+        value += float(match[1]) * _UNITS[match[2]]
+        rest = rest[match.end() :]
+    if rest.strip() or not duration.strip():
+        raise ValueError(f"{duration[:80]!r} is not a duration; write it like {_FORMS}")
+    return value
 
 
 def positive(duration: Duration, what: str) -> float:

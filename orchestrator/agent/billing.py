@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ..governance.usage import Usage, reported
+from ..governance.usage import NOTHING, Usage, reported
 from ..protocol.decider import Fact
 
 
@@ -24,10 +24,10 @@ class Billed:
         """What the fact adds to what was known."""
         record = billed(entry)
         if record is None:
-            return Usage()
+            return NOTHING
         first, used = record.get("first"), reported(record)
         first = first if isinstance(first, int) else 0
-        before = self._sums.get(first, Usage())
+        before = self._sums.get(first, NOTHING)
         self._sums[first] = used
         return used.minus(before)
 

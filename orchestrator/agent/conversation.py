@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from ...state.codec import dumps
-from ..governance.usage import Usage
+from ..governance.usage import NOTHING, Usage
 from ..protocol.media import Part
 
 Opaque = Mapping[str, Any]
@@ -87,9 +87,9 @@ def _weight(opaque: Opaque | None) -> int:
 class Thread:
     """The past turns within the window, and the sums over those that have left it."""
 
-    __slots__ = ("_count", "_past", "_size", "_window", "before", "dropped", "used")
+    __slots__ = ("_count", "_outside", "_past", "_size", "_window", "before", "dropped", "used")
 
-    def __init__(self, window: Window, dropped: int = 0, before: Usage = Usage()) -> None:  # immutable
+    def __init__(self, window: Window, dropped: int = 0, before: Usage = NOTHING) -> None:
         self._window = window
         self._past: deque[Past] = deque()
         self._count = 0
@@ -97,9 +97,12 @@ class Thread:
         self.dropped = dropped  # number of turns before the window
         self.before = before  # what they used
         self.used = before  # what all past turns used, those outside of the window included
+        self._outside: dict[str, Any] | None = None  # what ``outside`` has said last, while it still holds
 
     def close(self, past: Past) -> None:
         """A turn is over; drop what no longer fits."""
+        if not self._past:
+            self._outside = None
         self._past.append(past)
         self.used = self.used.plus(past.usage)
         self._count += len(past.messages)
@@ -109,6 +112,7 @@ class Thread:
 
     def _drop(self) -> None:
         oldest = self._past.popleft()
+        self._outside = None
         self._count -= len(oldest.messages)
         self._size -= oldest.size
         self.dropped += 1
@@ -140,6 +144,15 @@ class Thread:
             size = sum(map(size_of, messages))
             self._size += size - past.size
             self._past[index] = past._replace(messages=messages, size=size)
+
+    def outside(self) -> dict[str, Any]:
+        """The sums over the turns before the window and how many they are, and the message it begins with, as a record
+        that nobody changes. It is asked for at each commit, and another one only when the window moves."""
+        if self._outside is None:
+            self._outside = {**self.before.record(), "turn": self.dropped}
+            if self._past:
+                self._outside["to"] = self._past[0].id
+        return self._outside
 
     def oldest(self) -> Past | None:
         return self._past[0] if self._past else None

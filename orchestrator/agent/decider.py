@@ -24,7 +24,7 @@ from ..errors.groups import kind_in, said_in
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import NO_EVENTS, Decision, Effect, Fact, Heard, Invoke, Verdict, when
+from ..protocol.decider import NO_EVENTS, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
 from .judging import Failed, Judge, Judged, Taken
 from .routing import Choice, question
@@ -32,6 +32,9 @@ from .run import Mode, Run, digest, identity
 from .seeing import READ
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
+
+_BEGINNINGS = ("start", "message")
+"""What a model call may follow before it is committed."""
 
 
 class AgentLoop:
@@ -116,15 +119,15 @@ class AgentLoop:
         decision.entries, self._pending = self._pending, []
         run.sequence += len(decision.entries)
         decision.abandon, run.abandoned = run.abandoned, []
-        performed: list[Effect] = [run.outbox[op] for op in run.unsent]
+        decision.perform = [*[run.outbox[op] for op in run.unsent], *run.calls.take()]
         run.unsent.clear()
-        decision.perform = performed + list(run.calls.take())
         taken, self._taken = self._taken, []
-        decision.immediate = not decision.entries and taken in (["start"], ["message"])
+        decision.immediate = len(taken) == 1 and taken[0] in _BEGINNINGS and not decision.entries
         decision.status = self._status()
-        decision.wake = self._wake()
-        decision.outside = run.turn is not None and run.turn.outside()
-        decision.awaits = self._awaits()
+        if run.turn is not None:
+            decision.wake = self._wake(run.turn)
+            decision.outside = run.turn.outside()
+            decision.awaits = self._awaits(run.turn)
         decision.state = run.state()
         base = run.base()
         if base is not None and base != self._told:
@@ -303,23 +306,23 @@ class AgentLoop:
             return "idle"
         return "running" if run.calls.running() else "waiting"
 
-    def _wake(self) -> int | None:
-        run, turn = self._run, self._run.turn
-        if turn is None or run.final:
+    def _wake(self, turn: Turn) -> int | None:
+        if self._run.final:
             return None
-        times = [call.until for call in turn.approvals()]
-        times += [turn.deadline(self._spec.limits.time), run.calls.wake()]
-        return min((time for time in times if time is not None), default=None)
+        times = [turn.deadline(self._spec.limits.time), self._run.calls.wake()]
+        times += [call.until for call in turn.approvals()]
+        return min([time for time in times if time is not None], default=None)
 
-    def _awaits(self) -> str:
-        run, turn = self._run, self._run.turn
-        if turn is None or run.final:
+    def _awaits(self, turn: Turn) -> str:
+        if self._run.final:
             return ""
-        parts = [f"approval {call.name}" for call in turn.approvals()]
-        children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
-        if children:
-            parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
-        until = run.calls.wake()
+        parts: list[str] = []
+        if turn.outside():
+            parts = [f"approval {call.name}" for call in turn.approvals()]
+            children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
+            if children:
+                parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
+        until = self._run.calls.wake()
         if until is not None:
             what = "model" if turn.phase is Phase.THINK else "check" if turn.found is not None else "tool"
             parts.append(f"retry {what} until {_moment(until)}")

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any
 
 from ...state.codec import dumps, loads
-from ..governance.usage import Usage, recorded, unrepaired_in
+from ..governance.usage import NOTHING, recorded, unrepaired_in
 from ..protocol import keys
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
@@ -49,7 +49,7 @@ class Run:
         before = saved.get("before")
         self.id = id
         self.mode = Mode.SESSION if saved.get("mode") == "session" else Mode.NEW
-        self.thread = Thread(window, before["turn"] if before else 0, recorded(before) if before else Usage())
+        self.thread = Thread(window, before["turn"] if before else 0, recorded(before) if before else NOTHING)
         self.turns = self.thread.dropped
         self.turn: Turn | None = None
         self.calls = OpenCalls()
@@ -85,12 +85,7 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        before = self.thread.before.record()
-        before["turn"] = self.thread.dropped
-        oldest = self.thread.oldest()
-        if oldest is not None:
-            before["to"] = oldest.id
-        state["before"] = before
+        state["before"] = self.thread.outside()
         return dumps(state)
 
     def base(self) -> int | None:
@@ -357,7 +352,7 @@ class Run:
         for op in (turn.thinking(), turn.checking(), *turn.calls):
             if self.calls.close(op):
                 self.abandoned.append(op)
-        for call in list(turn.unfinished()):
+        for call in turn.unfinished():
             if call.stage is Stage.CHILD:
                 self._withdraw(call.op)
                 fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}

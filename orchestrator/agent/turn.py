@@ -5,12 +5,11 @@ A turn is data that entries change; what follows from it is decided elsewhere (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import Enum
 from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
-from ..governance.usage import Usage
+from ..governance.usage import NOTHING
 from ..protocol.decider import Fact
 from ..protocol.media import Part, text_of
 from . import observations
@@ -158,8 +157,8 @@ class Turn:
         self.chosen = ""  # op of the call that a choice was made for
         self.rerouted = 0  # calls for the next answer that failed, and led to another choice
         self.shortened = False  # the past was, for the next answer
-        self.usage = Usage()
-        self.allowed = Usage()
+        self.usage = NOTHING
+        self.allowed = NOTHING
         self.billed = Billed()  # for failed attempts of the model call that is open
         self.reading: Reading | None = None  # the last answer
         self.calls: dict[str, Call] = {}  # of the last answer, by op
@@ -195,15 +194,15 @@ class Turn:
         """Op of the turn's time limit."""
         return f"t{self.number}.time"
 
-    def unfinished(self) -> Iterator[Call]:
-        return (call for call in self.calls.values() if call.stage is not Stage.DONE)
+    def unfinished(self) -> list[Call]:
+        return [call for call in self.calls.values() if call.stage is not Stage.DONE]
 
-    def approvals(self) -> Iterator[Call]:
-        return (call for call in self.calls.values() if call.stage is Stage.APPROVAL)
+    def approvals(self) -> list[Call]:
+        return [call for call in self.calls.values() if call.stage is Stage.APPROVAL]
 
     def outside(self) -> bool:
         """Whether somebody outside is to decide or to work on something."""
-        return any(call.stage in (Stage.APPROVAL, Stage.CHILD) for call in self.calls.values())
+        return bool([call for call in self.calls.values() if call.stage in (Stage.APPROVAL, Stage.CHILD)])
 
     def deadline(self, limit: int | None) -> int | None:
         """When the time is over; None while a person has to decide."""
@@ -268,7 +267,7 @@ class Turn:
 
     def tick(self, at: int) -> None:
         """Stop the turn's clock while a person has to decide, and let it go on after."""
-        waiting = any(True for _ in self.approvals())
+        waiting = bool(self.approvals())
         if waiting and self.stopped_at is None:
             self.stopped_at = at
         elif not waiting and self.stopped_at is not None:

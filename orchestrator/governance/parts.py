@@ -30,12 +30,10 @@ class Tokens(NamedTuple):
         return sum(self)
 
     def plus(self, other: Tokens) -> Tokens:
-        if self[2:] == other[2:] == _NOTHING:  # most have no other parts, and this is done at each commit
-            return Tokens(self[0] + other[0], self[1] + other[1])
-        return Tokens(*map(add, self, other))
+        return Tokens._make(map(add, self, other))
 
     def minus(self, other: Tokens) -> Tokens:
-        return Tokens(*map(sub, self, other))
+        return Tokens._make(map(sub, self, other))
 
     def record(self) -> dict[str, int]:
         """By part. What is zero is left out, but for input and output."""
@@ -57,6 +55,8 @@ def tokens_of(record: object) -> Tokens:
     if not isinstance(record, Mapping):
         return _NONE
     counts = cast("Mapping[str, Any]", record)
+    if len(counts) == 2 and "input" in counts and "output" in counts:  # as most are
+        return Tokens(_count(counts["input"]), _count(counts["output"]))
     return Tokens(*[_count(counts.get(part)) for part in PARTS])
 
 

@@ -33,6 +33,8 @@ class Usage(NamedTuple):
         return self.parts.total
 
     def plus(self, other: Usage) -> Usage:
+        if other is NOTHING or self is NOTHING:  # sums are asked for at each commit, and most have one part
+            return self if other is NOTHING else other
         return Usage(
             self.iterations + other.iterations,
             self.parts.plus(other.parts),
@@ -41,6 +43,8 @@ class Usage(NamedTuple):
         )
 
     def minus(self, other: Usage) -> Usage:
+        if other is NOTHING:
+            return self
         return Usage(
             self.iterations - other.iterations,
             self.parts.minus(other.parts),
@@ -54,6 +58,10 @@ class Usage(NamedTuple):
         if self.unpriced:
             record["unpriced"] = self.unpriced
         return record
+
+
+NOTHING = Usage()
+"""What is used before anything is."""
 
 
 def recorded(record: dict[str, Any]) -> Usage:

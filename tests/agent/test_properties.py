@@ -212,7 +212,7 @@ class World:
                 driver.turn([driver.fact(checks[0], None)])
             elif self.invokes("tool"):
                 driver.tool(self.invokes("tool")[0].op, "done")
-            elif (approval := next(turn.approvals(), None)) is not None:
+            elif (approval := next(iter(turn.approvals()), None)) is not None:
                 driver.send({"type": "decided", "op": approval.op, "approved": False, "by": "", "reason": ""})
             elif spawned := [c.child for c in turn.unfinished() if c.child]:
                 driver.send({"type": "child", "id": spawned[0], "status": "completed", "value": 1})
