@@ -225,19 +225,22 @@ class Runtime(Control):
         taken = take(served.kind, checked(served, content), self.store.payload_limit)
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": taken.value}
         fact |= ({"by": by} if by else {}) | ({"stream": True} if stream else {})
-        waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))
+        waiter = None
+        if not stream:  # else it is listened to; who waits all the same looks for it
+            waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))
         create = NewExecution(served.name, served.kind)
         try:
             mail = mail_of(fact, "" if id is None else keys.message(id), lane=1, taken=taken)
             accepted = await self.engine.post(execution, mail, create=create)
             await self._sessions.check(served.name, accepted)
         except BaseException:
-            waiter.cancel()
+            if waiter is not None:
+                waiter.cancel()
             raise
         if accepted.answer is Answer.FINISHED:
             raise AlreadyFinished(f"the session {execution} is {cast('Head', accepted.head).status}; use another key")
         duplicate = accepted.answer is Answer.DUPLICATE
-        if duplicate:
+        if duplicate and waiter is not None:
             self._awaited.forget((execution, message), waiter)  # it may be answered
         head = None if duplicate else accepted.head
         since = None if head is None else Since(head.version, head.length)

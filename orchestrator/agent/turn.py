@@ -17,6 +17,8 @@ from .answer import Reading, read, shown
 from .billing import Billed
 from .conversation import Message, Past, size_of
 
+_NONE: frozenset[str] = frozenset()
+
 
 class Phase(Enum):
     """What comes next in a turn."""
@@ -175,7 +177,7 @@ class Turn:
         self.stopped_at: int | None = None
         self.marks: dict[str, Fact] = {}  # the last begun or retrying fact of calls without outcome
         self.doubtful: set[str] = set()  # calls whose outcome is unknown
-        self.refused: frozenset[str] = frozenset()  # those of them that were known when the model answered last
+        self.refused = _NONE  # those of them that were known when the model answered last
 
     def thinking(self, more: int = 0) -> str:
         """Op of the model call that is due; with 1 ``more``, of the one in its place when it has failed."""
@@ -224,7 +226,9 @@ class Turn:
         if text or calls or (reading.paused and reading.opaque):
             self.messages.append(Message("assistant", text, calls, opaque=reading.opaque, model=reading.model))
         self.surplus = reading.surplus
-        self.refused = frozenset(self.doubtful)  # calls of one answer are made together: none waits for another's doubt
+        self.refused = (
+            _NONE if not self.doubtful else frozenset(self.doubtful)
+        )  # calls of one answer don't wait for each other
         self.calls = {}
         for index, asked in enumerate(reading.calls):
             call_op = f"{op}.{index}"

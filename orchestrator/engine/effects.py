@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from functools import partial
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import StoreCorrupt, StoreError
 from ..protocol.decider import Effect, Fact, Invoke
@@ -43,6 +43,13 @@ class Host(Sink, Protocol):
         ...
 
 
+class Running(NamedTuple):
+    """An effect under way, and what is to be called when its task has ended without a word."""
+
+    task: asyncio.Task[None]
+    left: Callable[[asyncio.Task[None]], None]
+
+
 class Effects:
     """Those of one activation, by operation. It holds its host only while something runs, so that an execution
     that has gone is freed at once."""
@@ -52,7 +59,7 @@ class Effects:
     def __init__(self, loop: asyncio.AbstractEventLoop, performer: Performer) -> None:
         self._loop = loop
         self._performer = performer
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, Running] = {}
         self._cut: list[asyncio.Task[None]] = []  # calls that may end without a word
 
     def __contains__(self, op: str) -> bool:
@@ -64,31 +71,36 @@ class Effects:
     def perform(self, host: Host, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Invoke):
-                task = self._loop.create_task(self._performer.invoke(host.id, effect, host))
-                self._running[effect.op] = task
-                task.add_done_callback(partial(self._left, host, effect.op, effect))
+                self._watch(host, effect.op, effect, self._performer.invoke(host.id, effect, host))
             else:
                 self.run(host, effect.op, partial(host.deliver, effect))
 
     def run(self, host: Host, op: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that ends in one fact of that operation, as every effect does."""
-        self._running[op] = task = self._loop.create_task(self._guarded(host, op, work))
-        task.add_done_callback(partial(self._left, host, op, None))
+        self._watch(host, op, None, self._guarded(host, op, work))
+
+    def _watch(self, host: Host, op: str, call: Invoke | None, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        left = partial(self._left, host, op, call)
+        task.add_done_callback(left)
+        self._running[op] = Running(task, left)
 
     def told(self, fact: Fact) -> None:
         """The fact in which an effect ends has come; ``begun`` alone comes before it."""
         if fact["type"] != "begun":
-            self._running.pop(fact["op"], None)
+            running = self._running.pop(fact["op"], None)
+            if running is not None:
+                running.task.remove_done_callback(running.left)  # it is done with: one callback less of the loop
 
     def cancel(self, ops: Iterable[str]) -> None:
         for op in ops:
-            task = self._running.pop(op, None)
-            if task is not None:
-                task.cancel()
+            running = self._running.pop(op, None)
+            if running is not None:
+                running.task.cancel()
 
     def cut(self) -> list[asyncio.Task[None]]:
         """Cut off all calls; what counts of them is still reported."""
-        self._cut = [task for task in self._running.values() if _code(task) is _CALL]
+        self._cut = [running.task for running in self._running.values() if _code(running.task) is _CALL]
         for task in self._cut:
             task.cancel()
         return self._cut
@@ -111,7 +123,8 @@ class Effects:
 
     def _left(self, host: Host, op: str, call: Invoke | None, task: asyncio.Task[None]) -> None:
         """A task is done: it has reported or was given up, or else it died."""
-        if self._running.get(op) is not task:
+        running = self._running.get(op)
+        if running is None or running.task is not task:
             return
         if task in self._cut and task.cancelled():
             del self._running[op]

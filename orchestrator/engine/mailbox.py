@@ -23,6 +23,9 @@ HELD = 2 * MAIL_BATCH
 Wanted = Callable[[Mail, Fact], bool]
 
 
+_NONE: Set[int] = frozenset()
+
+
 class Letter(NamedTuple):
     """A mail and the fact that it brings."""
 
@@ -43,7 +46,7 @@ class Lane:
         self.more = False
         self.left = False  # mail was left in the store since the last page was asked for
         self.searched = 0  # up to which number verbs have been looked for
-        self.ahead: Set[int] = frozenset()
+        self.ahead: Set[int] = _NONE
 
     def add(self, mail: Mail) -> None:
         """The next mail of the lane, as far as there is room for it."""

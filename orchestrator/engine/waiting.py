@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..protocol.decider import Fact
+
+Waiting = dict["asyncio.Future[Fact]", Callable[["asyncio.Future[Fact]"], None]]
+"""Who waits, and what takes each of them out when it waits no more."""
 
 
 class Waiters:
     """Futures of final entries and replies, for executions that end or answer in this process."""
 
     def __init__(self) -> None:
-        self._ends: dict[str, set[asyncio.Future[Fact]]] = {}
-        self._replies: dict[tuple[str, str], set[asyncio.Future[Fact]]] = {}
+        self._ends: dict[str, Waiting] = {}
+        self._replies: dict[tuple[str, str], Waiting] = {}
 
     def announce(self, id: str, function: str, notable: Sequence[Fact]) -> None:
         """Tell who waits: the entry and the function's name."""
         for fact in notable:
             replies = fact["type"] == "reply"
-            waiters = self._replies.pop((id, fact["to"]), ()) if replies else self._ends.pop(id, ())
-            for waiter in waiters:
+            waiters = self._replies.pop((id, fact["to"]), None) if replies else self._ends.pop(id, None)
+            for waiter, forget in waiters.items() if waiters else ():
+                waiter.remove_done_callback(forget)
                 if not waiter.done():
                     waiter.set_result(fact | {"function": function})
 
@@ -117,16 +121,16 @@ def outdated(waiter: asyncio.Future[Fact]) -> bool:
     return waiter.cancelled() or (waiter.done() and waiter.result()["type"] in ("failed", "stuck"))
 
 
-def _added(waiters: dict[Any, set[asyncio.Future[Fact]]], key: Any) -> asyncio.Future[Fact]:
+def _added(waiters: dict[Any, Waiting], key: Any) -> asyncio.Future[Fact]:
     waiter: asyncio.Future[Fact] = asyncio.get_running_loop().create_future()
-    waiters.setdefault(key, set()).add(waiter)
 
     def forget(done: asyncio.Future[Fact]) -> None:
         left = waiters.get(key)
         if left is not None:
-            left.discard(done)
+            left.pop(done, None)
             if not left:
                 del waiters[key]
 
+    waiters.setdefault(key, {})[waiter] = forget
     waiter.add_done_callback(forget)
     return waiter

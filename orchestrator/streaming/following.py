@@ -284,11 +284,11 @@ class Following:
         if live is not None:
             at, heard = self._at, live.heard
             if at.by == live.by and at.op == live.op and not at.done:
-                return list(self._pieces(live))
+                return self._pieces(live)
             if not self._of_interest(live.op, heard.message):
                 return []
             told = list(self._turned(live.op, live.by, live.attempt, heard.message, heard.content))
-            return told + list(self._pieces(live))
+            return told + self._pieces(live)
         if spoken is None or not self._of_interest(spoken.op, spoken.message):
             return []
         told = list(self._turned(spoken.op, spoken.by, spoken.attempt, spoken.message, spoken.content))
@@ -318,26 +318,27 @@ class Following:
         if not told and not self._message:
             yield message(id, content).at(self._at)
 
-    def _pieces(self, live: Live) -> Iterator[StreamEvent]:
+    def _pieces(self, live: Live) -> list[StreamEvent]:
         """What was said in this process since the last look; neighbours of one kind are one piece."""
         by, count = self._heard
+        pieces, self._heard = live.pieces, (live.by, len(live.pieces))
         if by != live.by:
-            spoken = live.spoken()
-            self._heard = (live.by, len(live.pieces))
-            yield from self._rest(spoken)
-            return
-        self._heard = (by, len(live.pieces))
+            return list(self._rest(live.spoken()))
+        if len(pieces) == count + 1:  # as it mostly is
+            return [self._piece(*pieces[count])]
+        found: list[StreamEvent] = []
         text = reasoning = ""
-        for said, thought in live.pieces[count:]:
+        for said, thought in pieces[count:]:
             if thought and text:
-                yield self._piece(text, "")
+                found.append(self._piece(text, ""))
                 text = ""
             if said and reasoning:
-                yield self._piece("", reasoning)
+                found.append(self._piece("", reasoning))
                 reasoning = ""
             text, reasoning = text + said, reasoning + thought
         if text or reasoning:
-            yield self._piece(text, reasoning)
+            found.append(self._piece(text, reasoning))
+        return found
 
     def _rest(self, spoken: Spoken) -> Iterator[StreamEvent]:
         """What was said beyond the position."""
@@ -349,7 +350,7 @@ class Following:
     def _piece(self, text: str, reasoning: str) -> StreamEvent:
         at = self._at = self._at.said(text, reasoning)
         data = {"op": at.op, "attempt": at.attempt, "text": text or reasoning}
-        return Told("text" if text else "reasoning", data).at(at)
+        return StreamEvent(str(at), "text" if text else "reasoning", data)
 
     def _reset(self, op: str, attempt: int, *, failed: bool = False) -> StreamEvent:
         """Forget what was told of the answer; another one follows, unless it ``failed`` for good."""

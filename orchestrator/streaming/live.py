@@ -18,6 +18,9 @@ _CONTENT = 16 * 1024
 _PROCESS, _NUMBERS = secrets.token_hex(4), itertools.count(secrets.randbelow(0xFFFFFFF))
 
 
+_WHOLE = ("", "")
+
+
 class Spoken(NamedTuple):
     """What is known of an answer that is being said: by whom, at which attempt of which call, to which message."""
 
@@ -44,14 +47,15 @@ class Live:
         self.pieces: list[tuple[str, str]] = []
         self.text = self.reasoning = 0  # characters
         self.full = False  # what comes now comes with the record
-        self._half = ("", "")  # of a pair that ends a piece of text, and of reasoning
+        self._half = _WHOLE  # of a pair that ends a piece of text, and of reasoning
         self._content: tuple[Any] | None = None  # what the store is told of the message, when it was measured
 
     def say(self, text: str, reasoning: str) -> bool:
         """False when there is nothing to be told of it now."""
-        text, half = _joined(self._half[0] + text)
-        reasoning, other = _joined(self._half[1] + reasoning)
-        self._half = (half, other)
+        if self._half != _WHOLE or not (text.isascii() and reasoning.isascii()):
+            text, half = _joined(self._half[0] + text)
+            reasoning, other = _joined(self._half[1] + reasoning)
+            self._half = (half, other)
         self.full = self.full or self.text + self.reasoning + len(text) + len(reasoning) > MOST
         if self.full or not (text or reasoning):
             return False

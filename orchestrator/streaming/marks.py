@@ -74,14 +74,16 @@ class Marks:
         self._fresh = seconds(store.poll)
         self._looked = float("-inf")
         self._looking: asyncio.Task[None] | None = None
+        self._seen = asyncio.Event()  # by the look that is under way
 
     async def include(self, execution: str) -> bool:
         """Whether somebody listens elsewhere."""
         loop = asyncio.get_running_loop()
         if self._looking is None and loop.time() - self._looked > self._fresh:
+            self._seen = asyncio.Event()
             self._looking = loop.create_task(self._look())
         if self._looking is not None:
-            await asyncio.shield(self._looking)
+            await self._seen.wait()  # not for the task: who stops waiting does not stop it, and a thousand may wait
         return bool(self._until) and self._until.get(execution, 0) > self._clock()
 
     async def close(self) -> None:
@@ -106,3 +108,4 @@ class Marks:
         finally:
             self._looked = asyncio.get_running_loop().time()
             self._looking = None
+            self._seen.set()

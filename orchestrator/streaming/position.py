@@ -39,11 +39,10 @@ class Position(NamedTuple):
     done: bool = False
 
     def __str__(self) -> str:
-        head = f"{self.seq}.{self.part}"
-        if not self.op:
-            return head
-        told = f"{self.attempt}~{self.reasoning}~{self.text}~{self.digest:x}{'!' if self.done else ''}"
-        return f"{head}~{self.op}~{self.by}~{told}"
+        seq, part, op, by, attempt, reasoning, text, sum, done = self
+        if not op:
+            return f"{seq}.{part}"
+        return f"{seq}.{part}~{op}~{by}~{attempt}~{reasoning}~{text}~{sum:x}{'!' if done else ''}"
 
     @property
     def open(self) -> bool:
