@@ -48,7 +48,7 @@ from .shelf import Shelf
 from .sweeping import FOREIGN, Place, Sweeper
 from .trials import Trials
 from .turns import Turns
-from .waiting import Waiters
+from .waiting import Waiters, settled
 
 log = logging.getLogger("overwinter")
 
@@ -197,7 +197,7 @@ class Engine:
         self.asking[id] += 1
         # The lease must not get lost when the caller is cancelled while the store answers.
         accept.add_done_callback(partial(self._accepted, id, now))
-        return await asyncio.shield(accept)
+        return (await settled(accept)).result()
 
     def _known(self, id: str) -> int | None:
         """The version whose state is here, or will be when the store comes to look: a release may be on its way."""

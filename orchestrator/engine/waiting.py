@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from ..protocol.decider import Fact
 
+T = TypeVar("T")
 Waiting = dict["asyncio.Future[Fact]", Callable[["asyncio.Future[Fact]"], None]]
 """Who waits, and what takes each of them out when it waits no more."""
 
@@ -83,8 +84,7 @@ class Awaited:
 async def heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeout: float) -> bool:
     """Wait until the waiter is done or the store tells of something. Whether the waiter is done."""
     if told is None:
-        await _done(waiter, timeout)
-        return waiter.done()
+        return (await settled(waiter, timeout)).done()
     telling: asyncio.Future[Any] = asyncio.ensure_future(told.wait())
     either: list[asyncio.Future[Any]] = [waiter, telling]
     try:
@@ -95,10 +95,11 @@ async def heard(waiter: asyncio.Future[Fact], told: asyncio.Event | None, timeou
     return waiter.done()
 
 
-async def _done(waiter: asyncio.Future[Any], timeout: float) -> None:
-    """Until it is done, for so many seconds at the most; ``asyncio.wait`` for one future takes three times as long."""
-    if waiter.done():
-        return
+async def settled(future: asyncio.Future[T], timeout: float | None = None) -> asyncio.Future[T]:
+    """The same, when it is done, or after so many seconds; who stops waiting does not stop it. What ``asyncio.wait``
+    and ``asyncio.shield`` do, for one future and at a third of their price."""
+    if future.done():
+        return future
     loop = asyncio.get_running_loop()
     over: asyncio.Future[None] = loop.create_future()
 
@@ -106,13 +107,15 @@ async def _done(waiter: asyncio.Future[Any], timeout: float) -> None:
         if not over.done():
             over.set_result(None)
 
-    timer = loop.call_later(timeout, end)
-    waiter.add_done_callback(end)
+    timer = None if timeout is None else loop.call_later(timeout, end)
+    future.add_done_callback(end)
     try:
         await over
     finally:
-        timer.cancel()
-        waiter.remove_done_callback(end)
+        if timer is not None:
+            timer.cancel()
+        future.remove_done_callback(end)
+    return future
 
 
 def outdated(waiter: asyncio.Future[Fact]) -> bool:
