@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from overwinter.functions.agents.agent import Agent
 from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator.engine.settings import Settings
+from overwinter.orchestrator.engine.waiting import settled
 from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import UnknownExecution
+from overwinter.state.memory import MemoryStore
+from overwinter.state.records import Accepted
 
 echo = Agent("echo", "scripted:echo")
 LONG = "y" * 300_000
@@ -76,5 +80,57 @@ def test_a_wait_reads_what_is_new_alone() -> None:
             with pytest.raises(TimeoutError):  # a second of looks, each after a pause of at least 50 ms
                 await runtime.reply("echo/c", "m", timeout="1s")
             assert length > 500 and read <= length + 20
+
+    asyncio.run(main())
+
+
+class Late(MemoryStore):
+    """Answers an accept when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: list[tuple[asyncio.Future[Accepted], Awaitable[Accepted]]] = []
+        self.asked = asyncio.Event()
+
+    def accept(self, *given: Any, **more: Any) -> Awaitable[Accepted]:
+        answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self.held.append((answer, super().accept(*given, **more)))
+        self.asked.set()
+        return answer
+
+    async def answer(self) -> None:
+        answer, accepted = self.held.pop()
+        answer.set_result(await accepted)
+
+
+def test_who_stops_waiting_for_the_store_loses_no_lease() -> None:
+    async def main() -> None:
+        store = Late()
+        async with Runtime([echo], store) as runtime:
+            sending = asyncio.ensure_future(runtime.send(echo, "c", "hi", id="m"))
+            await within(store.asked.wait())
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            await store.answer()
+            assert await within(runtime.reply("echo/c", "m")) == "hi"
+
+    asyncio.run(main())
+
+
+def test_a_wait_ends_with_its_future_or_with_its_time_and_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[str] = loop.create_future()
+        assert not (await settled(future, 0.001)).done(), "its time is over"
+        waiting = [asyncio.ensure_future(settled(future, timeout)) for timeout in (None, 60.0)]
+        given_up = asyncio.ensure_future(settled(future))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        assert given_up.cancelled() and not future.done(), "who stops waiting does not stop it"
+        future.set_result("so")
+        assert [(await one).result() for one in waiting] == ["so", "so"]
+        assert (await settled(future, 0.0)).result() == "so"
 
     asyncio.run(main())
