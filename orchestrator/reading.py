@@ -183,10 +183,12 @@ class Reading:
                     return
                 if at.seq < spot.sent:
                     at, since = Position(), Since(None, spot.sent)
-        following = Following(self, id, at, message=message, audience=self.audience, active=self.at_work)
-        async with aclosing(following.events(since)) as events:
+        async with aclosing(self._following(id, at, message).events(since)) as events:
             async for event in events:
                 yield event
+
+    def _following(self, id: str, at: Position, message: str) -> Following:
+        return Following(self, id, at, message=message, audience=self.audience, active=self.at_work)
 
     async def turn(self, id: str) -> Turn:
         """The last turn of a session, under way or answered. Raises UnknownExecution, InvalidInput."""

@@ -49,6 +49,7 @@ from .replies import ReplySearch
 from .sessions import Sessions
 from .streaming.audience import Audience
 from .streaming.journal import Since
+from .streaming.position import Position
 from .streaming.told import StreamEvent
 from .usercode.calling import alone, checked
 from .usercode.served import by_name, served
@@ -257,7 +258,9 @@ class Runtime(Control):
         an interruption, give the message an ``id`` and ask ``events`` with that of the last event. Raises what
         ``send`` does."""
         sent = await self.send(agent, session, content, id=id, by=by, stream=True)
-        async with aclosing(sent.events()) as events:
+        known = sent.since  # where to begin: each generator between costs every piece something
+        events = sent.events() if known is None else self._following(sent.execution, Position(), sent.id).events(known)
+        async with aclosing(events):
             async for event in events:
                 yield event
 

@@ -69,8 +69,9 @@ class Subscription:
     def said(self) -> None:
         """Something was said."""
         self._news = True
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     async def wait(self, pause: float) -> None:
         """Until there is news. After the pause there may be some in the store."""
@@ -78,12 +79,9 @@ class Subscription:
             loop = asyncio.get_running_loop()
             self._due = loop.time() + pause
             if self._timer is None or self._timer.when() > self._due:
-                self._set(loop)  # else one that stands is late enough: this is waited for at every piece
+                self._set(loop)  # else one that stands is early enough: this is waited for at every piece
             self._waiter = loop.create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._waiter
         self._news = False
 
     def close(self) -> None:
