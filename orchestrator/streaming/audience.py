@@ -44,9 +44,10 @@ class Subscription:
     it has grown by here, with the version that they were added to. There is news with that, and when something was
     said."""
 
-    __slots__ = ("_due", "_news", "_timer", "_waiter", "committed", "fed")
+    __slots__ = ("_due", "_loop", "_news", "_timer", "_waiter", "committed", "fed")
 
-    def __init__(self) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop or asyncio.get_running_loop()
         self._news = False
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -76,11 +77,10 @@ class Subscription:
     async def wait(self, pause: float) -> None:
         """Until there is news. After the pause there may be some in the store."""
         if not self._news:
-            loop = asyncio.get_running_loop()
-            self._due = loop.time() + pause
+            self._due = self._loop.time() + pause
             if self._timer is None or self._timer.when() > self._due:
-                self._set(loop)  # else one that stands is early enough: this is waited for at every piece
-            self._waiter = loop.create_future()
+                self._set()  # else one that stands is early enough: this is waited for at every piece
+            self._waiter = self._loop.create_future()
             await self._waiter
         self._news = False
 
@@ -90,17 +90,17 @@ class Subscription:
             self._timer.cancel()
             self._timer = None
 
-    def _set(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _set(self) -> None:
         self.close()
-        self._timer = loop.call_at(self._due, self._look, loop)
+        self._timer = self._loop.call_at(self._due, self._look)
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _look(self) -> None:
         """The pause of a wait is over: of the last one, or of one before it."""
         self._timer = None
         if self._waiter is None:
             return
-        if loop.time() < self._due:
-            self._set(loop)
+        if self._loop.time() < self._due:
+            self._set()
         else:
             self.tell()
 
