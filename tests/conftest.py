@@ -3,8 +3,11 @@ none depends on how fast the machine is, and none on whether SIGINT was ignored 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+import sys
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +26,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # or whoever imports it first asks the network for prices
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_of_litellm_is_left() -> Iterator[None]:
+    """It keeps clients whose connections nobody closes. Found later, they would fail who happens to look for garbage."""
+    yield
+    library = sys.modules.get("litellm")
+    if library is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            library.in_memory_llm_clients_cache.flush_cache()
+            gc.collect()
 
 
 @pytest.fixture(scope="session")

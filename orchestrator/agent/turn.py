@@ -226,9 +226,8 @@ class Turn:
         if text or calls or (reading.paused and reading.opaque):
             self.messages.append(Message("assistant", text, calls, opaque=reading.opaque, model=reading.model))
         self.surplus = reading.surplus
-        self.refused = (
-            _NONE if not self.doubtful else frozenset(self.doubtful)
-        )  # calls of one answer don't wait for each other
+        # Calls of one answer are made together: none waits for another's doubt.
+        self.refused = frozenset(self.doubtful) if self.doubtful else _NONE
         self.calls = {}
         for index, asked in enumerate(reading.calls):
             call_op = f"{op}.{index}"
