@@ -30,7 +30,7 @@ settings.load_profile("unhurried")
 
 @pytest.fixture(scope="module", autouse=True)
 def nothing_of_litellm_is_left() -> Iterator[None]:
-    """It keeps clients whose connections nobody closes. Found later, they would fail who happens to look for garbage."""
+    """It keeps clients whose connections nobody closes; found later, they would fail whoever looks for garbage."""
     yield
     library = sys.modules.get("litellm")
     if library is not None:
