@@ -30,7 +30,9 @@ def announce(functions: Mapping[str, object], place: Place, listening: socket.so
         return
     out = console(stderr=True)
     out.print(
-        Text.assemble(("overwinter", "bold"), " serves ", (clean(place.file), "bold"), " at ", (where, "bold cyan"))
+        Text.assemble(
+            ("overwinter", "bold"), " serves ", (clean(place.file or "models"), "bold"), " at ", (where, "bold cyan")
+        )
     )
     out.print(Text(f"store {clean(shown(place.store))}" + (" · token required" if place.token else ""), "dim"))
     out.print()
@@ -66,7 +68,7 @@ def model(function: object) -> str:
 
 
 def path(name: str, of: str) -> str:
-    return {"agent": f"/agents/{name}", "tool": f"/tools/{name}"}.get(of, f"/workflows/{name}")
+    return f"/{of}s/{name}" if of in ("agent", "tool", "model") else f"/workflows/{name}"
 
 
 def suggestions(functions: Mapping[str, object], where: str, *, token: bool) -> list[tuple[str, str]]:

@@ -59,8 +59,8 @@ HELP = {
 }
 
 
-def door_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each of the bounds; the command gets them as ``bounds``."""
+def door_options(command: Callable[..., Any], usual: Bounds = Bounds()) -> Callable[..., Any]:
+    """An option for each of the bounds; the command gets them as ``bounds``. ``usual`` holds what is not said."""
 
     @functools.wraps(command)
     def with_bounds(**given: Any) -> Any:
@@ -68,7 +68,7 @@ def door_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(bounds=bounds, **given)
 
     made: Callable[..., Any] = with_bounds
-    for name, default in reversed(Bounds()._asdict().items()):
+    for name, default in reversed(usual._asdict().items()):
         made = _option(name, default)(made)
     return made
 

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("dev", "Serve a file's functions, without reload."),
         "run": ("run", "Run one function to its end, in this process."),
         "chat": ("chat", "Talk to an agent, of a file or of a running server."),
+        "model-server": ("model_server", "Serve models as functions of their own."),
         "sweep": ("sweep", "Take what is due, work on it, and exit."),
         "invoke": ("invoke", "Call a function of a running server."),
     },
@@ -49,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },
     "Set up": {
+        "route": ("route", "Where functions live that are not here."),
         "grant": ("grant", "Print a token that delivers events to one function."),
         "store": ("store", "Make, check, copy, move, seal and clean up a store."),
         "completion": ("completion", "Print a shell's completion script."),
@@ -67,7 +69,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f".commands.{COMMANDS[cmd_name][0]}", __package__)
-        command = getattr(module, f"{cmd_name}_command")
+        command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         if not isinstance(command, click.Command):
             raise TypeError(f"{cmd_name} is no command")
         return command
@@ -87,7 +89,7 @@ class Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, commands in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl([(name.ljust(10), line) for name, (_, line) in commands.items()])
+                formatter.write_dl([(name.ljust(12), line) for name, (_, line) in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

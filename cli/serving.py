@@ -14,7 +14,7 @@ import math
 import os
 import signal
 import socket
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,6 +136,8 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
     """The functions of the file. Under a watching parent None, when they can't be served: its next process can."""
     from ..functions.invocation.loading import functions_of, load, sound
 
+    if place.models:
+        return _models(place.models)
     try:
         return sound(functions_of(load(Path(place.file))))
     except InvalidInput as error:
@@ -143,6 +145,25 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
             raise
         await _stand_in(error, place, listening)
         return None
+
+
+def _models(given: Sequence[str]) -> Mapping[str, Any]:
+    """Model functions of ``NAME=MODEL``. Raises InvalidInput."""
+    from ..functions.models.function import ModelFunction
+
+    found: dict[str, Any] = {}
+    for item in given:
+        name, equals, model = item.partition("=")
+        if not (name and equals and model):
+            raise InvalidInput(
+                f"{item[:80]!r} names no model function; write NAME=MODEL, fast=openai/gpt-5-mini for one"
+            )
+        if name in found:
+            raise InvalidInput(f"two model functions are named {name!r}")
+        made = found[name] = ModelFunction(name, model)
+        if why := made.lost:
+            raise InvalidInput(why)
+    return found
 
 
 def _told(app: Any, runtime: Runtime, *, quiet: bool) -> Any:

@@ -20,7 +20,7 @@ from ..place import Place
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-def _address_options(command: Command) -> Command:
+def address_options(command: Command) -> Command:
     for option in (
         click.option(
             "--token", envvar="OVERWINTER_TOKEN", default="", show_envvar=True, help="Bearer token to ask for."
@@ -44,7 +44,7 @@ def _address_options(command: Command) -> Command:
 @click.command()
 @file_argument
 @env_file_option(looks=True)
-@_address_options
+@address_options
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
 @click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
 @door_options
@@ -72,7 +72,7 @@ def dev_command(
 @click.command()
 @file_argument
 @env_file_option(looks=False)
-@_address_options
+@address_options
 @click.option(
     "--delivery-token",
     envvar="OVERWINTER_DELIVERY_TOKEN",

@@ -26,10 +26,11 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, calling, controlling, openapi, streaming
+from . import asking, calling, controlling, modelling, openapi, streaming
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
+from .model_calls import Models
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
@@ -77,7 +78,8 @@ def create_app(
     most = runtime.store.payload_limit + AROUND
     closing = Closing()
     counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, late)
+    models = Models(runtime)
+    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late)
     app = Starlette(
         routes=list(_routes(service, token)),
         middleware=[Middleware(Guard, token, delivery_token)],
@@ -158,6 +160,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/workflows/{name}", "POST", calling.start_workflow)
     yield route("/agents/{name}", "POST", calling.start_agent)
     yield route("/tools/{name}", "POST", calling.invoke_tool)
+    yield route("/models/{name}", "POST", modelling.ask)
     yield route("/events/{name}", "POST", events_for, "OPTIONS")
     yield route("/messages/{id:path}", "GET", calling.reply)
     yield route("/results/{id:path}", "GET", calling.result)

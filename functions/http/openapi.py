@@ -232,6 +232,8 @@ def _name_operations(paths: Json) -> None:
 def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
     place = quote(name, safe="")
     needed = not may_be_left_out(schema)
+    if kind == "model":
+        return {f"/models/{place}": {"post": _model(name)}}
     if kind == "tool":
         answers: dict[int, Json | None] = {200: gives}
         call = operation(f"Call {name}", answers, body=schema, body_needed=needed, errors=(*_WRITE, 504))
@@ -251,6 +253,15 @@ def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
         message["requestBody"]["content"]["text/plain"] = {"schema": {"type": "string", "minLength": 1}}
         paths[f"/sessions/{place}/{{session}}"] = {"post": told(message)}
     return paths
+
+
+def _model(name: str) -> Json:
+    """What is asked of a model function; docs/functions.md says more of its fields."""
+    messages = {"type": "array", "items": {"type": "object"}}
+    body = {"type": "object", "required": ["messages"], "properties": {"messages": messages}}
+    told: dict[int, Json | None] = {200: {"type": "object"}, 202: {"type": "object"}}
+    key = parameter("overwinter-operation", "header", {"type": "string", "maxLength": 2000})
+    return operation(f"Ask {name}", told, body=body, body_needed=True, parameters=(_PREFER, key), errors=(*_WRITE, 504))
 
 
 def _fixed_paths() -> Json:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ...orchestrator.runtime import Runtime
     from .late import Late
+    from .model_calls import Models
 
 Model = TypeVar("Model", bound="BaseModel")
 T = TypeVar("T")
@@ -40,6 +41,7 @@ class Service(NamedTuple):
     counters: Counter[str]
     room: Room
     closing: Closing
+    models: Models
     late: Late | None = None
 
 

@@ -73,6 +73,8 @@ def unsound(functions: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         kind = kind_of(function)
         if kind == "tool" and function.lost:
             yield name, f"{_place(function)}: {function.lost}"
+        if kind == "model" and function.lost:
+            yield name, f"model function {name}: {function.lost}"
         if kind == "agent" and (why := function.lost or _absent(function.models)) and why not in of_tools:
             yield name, f"{at(function)}agent {name}: {why}"
 
@@ -94,11 +96,11 @@ def reachable(things: Iterable[object]) -> dict[str, Any]:
 
 
 def kind_of(thing: object) -> str | None:
-    """ "agent", "tool" or "workflow"; None for anything else."""
+    """ "agent", "tool", "workflow" or "model" (one that is a function of its own); None for anything else."""
     if isinstance(thing, type):
         return None
     kind = getattr(thing, "kind", None)
-    return kind if kind in ("agent", "tool", "workflow") and isinstance(_name(thing), str) else None
+    return kind if kind in ("agent", "tool", "workflow", "model") and isinstance(_name(thing), str) else None
 
 
 def _name(thing: object) -> object:

@@ -1,8 +1,8 @@
 """From what a user writes for ``model=`` to a model. Nothing heavy is imported before the first answer.
 
 ``"scripted:echo"`` is built in; ``"scripted:module.name"`` is a script (or a Scripted) in a module that can
-be imported; ``"openai-compatible:MODEL@URL"`` is a model of a server that speaks OpenAI's protocol; every other text
-is a litellm model such as ``"openai/gpt-5-mini"``.
+be imported; ``"openai-compatible:MODEL@URL"`` is a model of a server that speaks OpenAI's protocol; ``"function:NAME"``
+is a model that is a function of its own; every other text is a litellm model such as ``"openai/gpt-5-mini"``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...state.errors import InvalidInput
-from . import direct
+from ...state.ids import check_name
+from . import direct, remote
 from .litellm import LiteLLM
 from .port import Answer, Emit, Model, Request
 from .scripted import Scripted, echo
@@ -31,6 +32,8 @@ def choose(model: str | Model) -> Model:
         raise InvalidInput('the model has no name; write one such as "openai/gpt-5-mini" or "scripted:echo"')
     if model.startswith(direct.PREFIX):
         return direct.named(model)
+    if model.startswith(remote.PREFIX):
+        return remote.FunctionModel(check_name(model.removeprefix(remote.PREFIX), "model", for_models=False))
     if not model.startswith(PREFIX):
         return LiteLLM(_plausible(model))
     name = model.removeprefix(PREFIX)

@@ -1,0 +1,99 @@
+"""``overwinter route list|check``: where functions live that are not here, and whether they answer there."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..exits import FAILED
+from ..options import debug_option, json_option
+
+if TYPE_CHECKING:
+    from ...functions.invocation.routes import Route
+
+
+@click.group("route")
+def route_command() -> None:
+    """Where functions live that are not here.
+
+    The routes stand in [invocation] of overwinter.toml and in OVERWINTER_ROUTES (NAME=https://HOST …).
+    """
+
+
+@route_command.command("list")
+@debug_option
+@json_option
+def list_command(as_json: bool) -> None:
+    """The routes as they are read. --json: [{name, url, token, source}]"""
+    from ...functions.invocation.routes import routes
+
+    _show([route._asdict() for route in routes()], as_json=as_json)
+
+
+@route_command.command("check")
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@debug_option
+@json_option
+@click.pass_context
+def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
+    """Ask the server of each route whether it serves a function of that name; exit code 1 when one does not.
+
+    --json: [{name, url, token, source, found}]
+    """
+    from ...functions.invocation.routes import ALL, route, routes
+    from ...state.errors import InvalidInput
+
+    wanted: list[Route] = []
+    for name in names:
+        if (found := route(name)) is None:
+            raise InvalidInput(f"no route leads to {name!r}; overwinter route list shows all")
+        wanted.append(found)
+    rows = [{**one._asdict(), "found": _found(one)} for one in wanted or routes() if one.url and one.name != ALL]
+    _show(rows, as_json=as_json)
+    if any(row["found"] not in ("agent", "model", "tool", "workflow") for row in rows):
+        ctx.exit(FAILED)
+
+
+def _found(route: Route) -> str:
+    """The kind of the function that is there, or why there is none."""
+    import httpx
+
+    from ...state.errors import InvalidInput
+
+    try:
+        token = route.bearer()
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        answer = httpx.get(f"{route.url}/functions", headers=headers, timeout=10, follow_redirects=True)
+        if answer.status_code != 200:
+            return f"HTTP {answer.status_code}"
+        kinds = {str(one["name"]): str(one["kind"]) for one in answer.json()["functions"]}
+    except InvalidInput as error:
+        return str(error)
+    except httpx.HTTPError as error:
+        return f"no answer ({type(error).__name__})"
+    except (ValueError, KeyError, TypeError):
+        return "no server of overwinter"
+    return kinds.get(route.name, "does not serve it")
+
+
+def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    from rich.text import Text
+
+    from ..view.heads import table
+    from ..view.terminal import console
+    from ..view.text import clean
+
+    out = console()
+    if not rows:
+        out.print(Text("no routes", "dim"))
+        return
+    names = list(rows[0])
+    cells = [[(clean(str(row[name]) or ("here" if name == "url" else "")), "bold" if name == "name" else "")
+              for name in names] for row in rows]  # fmt: skip
+    for line in table([name.upper() for name in names], cells, out.width):
+        out.print(line)

@@ -1,0 +1,160 @@
+"""Where functions live that are not here. One table says it, and nothing in an agent's code names a place.
+
+It is ``[invocation]`` in the file ``overwinter.toml`` of the working folder (or the one that OVERWINTER_CONFIG names),
+and OVERWINTER_ROUTES, which goes before it::
+
+    [invocation]
+    fast = "https://models.example"                                  a server of overwinter
+    slow = {url = "https://models.example", token = "env:MODELS_TOKEN"}
+    "*" = "kubernetes://agents"                                      http://NAME.agents.svc
+    tiny = "openfaas://gateway:8080"                                 http://gateway:8080/function/tiny
+    small = "here"                                                   what this process itself defines
+
+    OVERWINTER_ROUTES='fast=https://models.example *=kubernetes://agents'     or the same as a JSON object
+
+``*`` is for all that have no line of their own. A token is never written down, only where it lies.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
+
+from ...security.redaction import remember
+from ...state.codec import loads
+from ...state.errors import InvalidInput
+
+ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
+HERE = "here"
+ALL = "*"
+
+
+class Route(NamedTuple):
+    """Where one function is reached: ``url`` of the server, "" for here; ``token`` says where its token lies, as
+    ``env:NAME`` or ``file:PATH``; ``source`` is where that is written."""
+
+    name: str
+    url: str
+    token: str = ""
+    source: str = ""
+
+    def bearer(self) -> str:
+        """The token itself; "" for none. Raises InvalidInput when it does not lie there."""
+        kind, _, place = self.token.partition(":")
+        if not kind:
+            return ""
+        try:
+            found = os.environ.get(place, "") if kind == "env" else Path(place).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidInput(f"the token for {self.name!r} can't be read: {error}") from None
+        found = found.strip()
+        if not (found and found.isascii() and found.isprintable()):
+            raise InvalidInput(f"there is no token for {self.name!r} in {self.token}; put it there")
+        remember(found)
+        return found
+
+
+def route(name: str) -> Route | None:
+    """The way to a function; None when the table has none. Raises InvalidInput for a table that can't be read."""
+    for source, table in _tables():
+        for key in (name, ALL):
+            if key in table:
+                return _resolved(name, table[key], source)
+    return None
+
+
+def routes() -> list[Route]:
+    """All lines of the table, as they are written; ``*`` for a function of that name."""
+    found: dict[str, Route] = {}
+    for source, table in _tables():
+        for name, given in table.items():
+            found.setdefault(name, _resolved(name, given, source))
+    return list(found.values())
+
+
+def _tables() -> list[tuple[str, Mapping[str, Any]]]:
+    path = Path(os.environ.get(CONFIG) or FILE)
+    tables = [(ROUTES, _listed(os.environ.get(ROUTES, "")))]
+    if path.is_file():
+        tables.append((str(path), _filed(str(path), path.stat().st_mtime_ns)))
+    elif os.environ.get(CONFIG):
+        raise InvalidInput(f"there is no file {path}, which {CONFIG} names")
+    return tables
+
+
+@lru_cache(maxsize=8)
+def _listed(text: str) -> Mapping[str, Any]:
+    text = text.strip()
+    if text.startswith("{"):
+        try:
+            return _table(loads(text), ROUTES)
+        except ValueError as error:
+            raise InvalidInput(f"{ROUTES} is no valid JSON: {error}") from None
+    found: dict[str, Any] = {}
+    for item in text.replace(",", " ").split():
+        name, equals, place = item.partition("=")
+        if not (name and equals and place):
+            raise InvalidInput(f"{ROUTES}: {item[:80]!r} is no route; write NAME=https://HOST")
+        found[name] = place
+    return found
+
+
+@lru_cache(maxsize=8)
+def _filed(path: str, _changed: int) -> Mapping[str, Any]:
+    try:
+        whole = tomllib.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"{path} can't be read: {error}") from None
+    return _table(whole.get(TABLE, {}), f"[{TABLE}] of {path}")
+
+
+def _table(value: Any, source: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{source} is no table of names and places")
+    return cast("dict[str, Any]", value)
+
+
+def _resolved(name: str, given: Any, source: str) -> Route:
+    """Raises InvalidInput, which names the line."""
+    where = f"{source}: the route of {name!r}"
+    fields: Mapping[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {"url": given}
+    if unknown := sorted(set(fields) - {"url", "token"}):
+        raise InvalidInput(f"{where} has no field {unknown[0]!r}; there are url and token")
+    place, token = fields.get("url"), fields.get("token", "")
+    if not isinstance(place, str) or not isinstance(token, str):
+        raise InvalidInput(f'{where} is no place; write "https://HOST", "kubernetes://NAMESPACE" or "{HERE}"')
+    if token and token.partition(":")[0] not in ("env", "file"):
+        raise InvalidInput(f"{where}: say where the token lies, by env:NAME or file:PATH, not the token itself")
+    return Route(name, "" if place == HERE else _url(name, place, where), token, source)
+
+
+def _url(name: str, place: str, where: str) -> str:
+    try:
+        parts = urlsplit(place)
+        fit = bool(parts.hostname) and (parts.port or 1) and place.isprintable() and " " not in place
+    except ValueError:
+        fit, parts = False, urlsplit("")
+    if not fit or parts.username is not None or parts.query or parts.fragment:
+        raise InvalidInput(
+            f"{where}: {_short(parts, place)} is no place; write https://HOST, without a password or a query"
+        )
+    segment = quote(name, safe="")
+    if parts.scheme == "kubernetes":
+        return f"http://{segment}.{parts.netloc}.svc"
+    if parts.scheme == "openfaas":
+        return f"http://{parts.netloc}/function/{segment}"
+    if parts.scheme not in ("http", "https"):
+        raise InvalidInput(
+            f"{where}: {parts.scheme[:20]!r} is no way to reach it; there are http, https, kubernetes, openfaas"
+        )
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _short(parts: SplitResult, place: str) -> str:
+    """A place without what may be a secret."""
+    return repr(parts.hostname or "it") if "@" in place or "?" in place else repr(place[:80])

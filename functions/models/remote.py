@@ -1,0 +1,209 @@
+"""``function:NAME``: a model that is a function of its own, asked wherever the routes say that it is: in this process,
+or by HTTP. Errors come back as the classes that they are there.
+
+The call carries the idempotency key of the operation, so a call that is repeated after a crash, or because an answer
+was lost, gets the answer that there is. No request is held for longer than the other side wants to: until there is an
+answer it is asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from ...orchestrator.engine.performing import current_call
+from ...orchestrator.errors import failures
+from ...orchestrator.usercode.resilience import wait_of
+from ...state.codec import dumps
+from ...state.errors import (
+    InvalidInput,
+    KeyRefused,
+    ModelError,
+    ModelUnavailable,
+    OverwinterError,
+    RateLimited,
+    RequestRefused,
+    UnknownModel,
+    Unreadable,
+)
+from ..invocation.routes import Route, route
+from . import wire
+from .connections import CONNECT, Connections, library
+from .events import Events, TooLong
+from .failing import said
+from .known import known
+from .port import Answer, Delta, Emit, Request, Streaming
+from .unstreamed import told
+
+if TYPE_CHECKING:
+    import httpx
+
+PREFIX = "function:"
+MOST = 64 * 1024 * 1024
+"""Bytes of an answer."""
+SILENCE = 90.0
+"""Seconds without a byte after which a connection is given up; the other side says sooner that it still works."""
+_AGAIN = 0.2
+_STATUS: dict[int, type[ModelError]] = {401: KeyRefused, 403: KeyRefused, 404: UnknownModel, 429: RateLimited}
+
+
+class FunctionModel:
+    """The model function of that name."""
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.name = f"{PREFIX}{function}"
+        self._connections: dict[bool, Connections] = {}
+
+    def __repr__(self) -> str:
+        return f"FunctionModel({self.function!r})"
+
+    async def complete(self, request: Request) -> Answer:
+        place = self._place()
+        if not isinstance(place, Route):
+            return await place.complete(request)
+        body, headers = self._written(request), self._headers(place, "application/json")
+        while True:
+            async with self._posted(place, body, headers) as response:
+                text = await self._text(response)
+                wait = wait_of(response.headers)
+            if response.status_code != 202:
+                return self._answer(_json(text)) if response.status_code == 200 else self._raise(response, text)
+            await asyncio.sleep(_AGAIN if wait is None else min(wait, 10.0))
+
+    async def stream(self, request: Request, emit: Emit) -> Answer:
+        place = self._place()
+        if not isinstance(place, Route):
+            return await place.stream(request, emit)
+        body, headers = self._written(request), self._headers(place, "text/event-stream")
+        async with self._posted(place, body, headers) as response:
+            kind: str = response.headers.get("content-type", "")
+            if response.status_code == 200 and kind.startswith("text/event-stream"):
+                return await self._heard(response, emit)
+            text = await self._text(response)
+        if response.status_code == 202:  # it goes on there, and was told to others
+            return told(await self.complete(request), emit)
+        return told(self._answer(_json(text)), emit) if response.status_code == 200 else self._raise(response, text)
+
+    def absent(self) -> str:
+        """Why it can't be asked, without asking anybody."""
+        try:
+            self._place()
+        except InvalidInput as error:
+            return str(error)
+        return ""
+
+    # -- out -----------------------------------------------------------------------------------------
+
+    def _place(self) -> Route | Streaming:
+        """Where it is asked. Raises InvalidInput when nobody says."""
+        found = route(self.function)
+        if found is not None and found.url:
+            return found
+        if (own := known.get(self.function)) is not None:
+            return own
+        raise InvalidInput(
+            f"nothing says where the model function {self.function!r} is; set OVERWINTER_ROUTES="
+            f"{self.function}=https://HOST, or define ModelFunction({self.function!r}, …) here"
+        )
+
+    def _written(self, request: Request) -> bytes:
+        try:
+            written: str = dumps(wire.asked(request))
+        except (InvalidInput, TypeError, ValueError) as error:
+            raise InvalidInput(f"{self.name}: what is asked has no JSON form ({error}); correct the settings") from None
+        return written.encode(errors="replace")
+
+    def _headers(self, place: Route, accept: str) -> dict[str, str]:
+        headers = {"content-type": "application/json", "accept": accept}
+        if token := place.bearer():
+            headers["authorization"] = f"Bearer {token}"
+        with suppress(LookupError):  # outside of a durable call nothing is repeated
+            headers["overwinter-operation"] = json.dumps(current_call().idempotency_key)  # in ASCII
+        return headers
+
+    @asynccontextmanager
+    async def _posted(self, place: Route, body: bytes, headers: dict[str, str]) -> AsyncGenerator[httpx.Response]:
+        httpx = await library()
+        encrypted = place.url.startswith("https:")
+        client = await self._connections.setdefault(encrypted, Connections(encrypted=encrypted)).client()
+        url = f"{place.url}/models/{self.function}"
+        timeout = httpx.Timeout(SILENCE, connect=CONNECT)
+        try:
+            async with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
+                yield response
+        except httpx.TimeoutException:
+            raise self._gone(f"said nothing for {SILENCE:g} s") from None
+        except httpx.HTTPError as error:
+            raise self._gone(said(str(error), type(error).__name__)) from None
+
+    def _gone(self, why: str) -> ModelUnavailable:
+        return ModelUnavailable(f"{self.name}: {why}", model=self.name)
+
+    # -- in ------------------------------------------------------------------------------------------
+
+    async def _text(self, response: httpx.Response) -> bytes:
+        whole = bytearray()
+        async for data in response.aiter_bytes():
+            whole += data
+            if len(whole) > MOST:
+                raise Unreadable(f"{self.name}: the answer is longer than {MOST:,} bytes", model=self.name)
+        return bytes(whole)
+
+    async def _heard(self, response: httpx.Response, emit: Emit) -> Answer:
+        events, size = Events(), 0
+        try:
+            async for data in response.aiter_bytes():
+                size += len(data)
+                if size > MOST:
+                    raise Unreadable(f"{self.name}: the answer is longer than {MOST:,} bytes", model=self.name)
+                for event in events.feed(data):
+                    body = _json(event.data.encode())
+                    if event.kind == "answer":
+                        return self._answer(body)
+                    if event.kind == "error":
+                        raise self._failure(body) or self._gone("its answer broke off")
+                    if event.kind == "delta" and isinstance(body, dict):
+                        piece = cast("dict[str, Any]", body)
+                        emit(Delta(str(piece.get("text", "")), str(piece.get("reasoning", ""))))
+        except TooLong as error:
+            raise Unreadable(f"{self.name}: {error}", model=self.name) from None
+        raise self._gone("its answer ended in the middle")
+
+    def _answer(self, body: object) -> Answer:
+        try:
+            return wire.answer(body, self.name)
+        except InvalidInput as error:
+            raise Unreadable(f"{self.name}: what it sent is no answer: {error}", model=self.name) from None
+
+    def _raise(self, response: httpx.Response, text: bytes) -> Answer:
+        """Raises what the function said, or what its server did."""
+        body = _json(text)
+        if response.headers.get("overwinter-error") == "outcome" and (error := self._failure(body)) is not None:
+            raise error
+        fields = cast("Mapping[str, Any]", body) if isinstance(body, dict) else {}
+        detail = said(str(fields.get("detail", "")) or text[:200].decode(errors="replace"), response.reason_phrase)
+        status = response.status_code
+        unsaid = ModelUnavailable if status >= 500 or status in (408, 425) else RequestRefused
+        made = _STATUS.get(status, unsaid)(f"{self.name}: HTTP {status}: {detail}", model=self.name, status=status)
+        if isinstance(made, ModelUnavailable):
+            made.retry_after = wait_of(response.headers)
+        raise made
+
+    def _failure(self, body: object) -> Exception | None:
+        """The error that the function raised; None when none of ours is told."""
+        told = cast("Mapping[str, Any]", body).get("failure") if isinstance(body, dict) else None
+        if not isinstance(told, dict):
+            return None
+        error = failures.decode(cast("dict[str, Any]", told))
+        return error if isinstance(error, (OverwinterError, TimeoutError)) else None
+
+
+def _json(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,168 @@
+"""What is asked of a model and what it answers as JSON, for a model that is a function of its own.
+
+A request is ``{"messages", "tools"?, "output"?, "settings"?}``; an answer is what the journal keeps of one
+(``Answer.record``). Bytes of parts are base64. Both directions are read without trust: what has another form is refused
+by its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ...orchestrator.protocol.media import Part
+from ...state.errors import InvalidInput
+from .port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema, Usage
+
+_ROLES = ("system", "user", "assistant", "tool")
+_KINDS = ("text", "image", "audio", "file")
+
+
+def asked(request: Request) -> dict[str, Any]:
+    """The request as JSON. The model's name is the address."""
+    body: dict[str, Any] = {"messages": [_message(message) for message in request.messages]}
+    if request.tools:
+        body["tools"] = [tool._asdict() for tool in request.tools]
+    if request.output is not None:
+        body["output"] = request.output._asdict()
+    if request.settings:
+        body["settings"] = dict(request.settings)
+    return body
+
+
+def request(body: Any, model: str) -> Request:
+    """Raises InvalidInput."""
+    whole = _object(body, "the request", {"messages", "tools", "output", "settings"})
+    output = whole.get("output")
+    return Request(
+        model,
+        tuple(_read_message(item) for item in _list(whole.get("messages"), "messages")),
+        tuple(_read_tool(item) for item in _list(whole.get("tools", []), "tools")),
+        None if output is None else _read_output(output),
+        _object(whole.get("settings", {}), "settings"),
+    )
+
+
+def answer(body: Any, asked_model: str) -> Answer:
+    """Raises InvalidInput for what is no answer."""
+    whole = _object(body, "the answer")
+    usage = _object(whole.get("usage", {}), "usage")
+    parts = {name: usage[name] for name in Usage._fields if name in usage}
+    if any(type(value) is not int or value < 0 for value in parts.values()):
+        raise InvalidInput("usage holds what is no number of tokens")
+    calls = tuple(_read_call(item) for item in _list(whole.get("tool_calls", []), "tool_calls"))
+    cost = whole.get("cost")
+    return Answer(
+        _text(whole, "text"),
+        calls,
+        Usage(**parts),
+        None if cost is None else _text(whole, "cost"),
+        _text(whole, "model") or asked_model,
+        _text(whole, "finish") or ("tool_calls" if calls else "stop"),
+        _text(whole, "refusal"),
+        _opaque(whole),
+        _text(whole, "reasoning"),
+    )
+
+
+# -- out -------------------------------------------------------------------------------------------------
+
+
+def _message(message: Message) -> dict[str, Any]:
+    told: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        told["tool_calls"] = [_filled(call._asdict()) for call in message.tool_calls]
+    for name in ("tool_call_id", "opaque", "model"):
+        if value := getattr(message, name):
+            told[name] = value
+    if message.parts:
+        told["parts"] = [_part(part) for part in message.parts]
+    return told
+
+
+def _part(part: Part) -> dict[str, Any]:
+    told = _filled(part._asdict())
+    return told | {"data": base64.b64encode(part.data).decode()} if part.data else told
+
+
+def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value or name in ("name", "arguments", "id", "kind")}
+
+
+# -- in --------------------------------------------------------------------------------------------------
+
+
+def _read_message(item: Any) -> Message:
+    known = {"role", "content", "tool_calls", "tool_call_id", "opaque", "model", "parts"}
+    fields = _object(item, "a message", known)
+    role = _text(fields, "role")
+    if role not in _ROLES:
+        raise InvalidInput(f"the role of a message is {role[:40]!r}; it is one of {', '.join(_ROLES)}")
+    return Message(
+        role,
+        _text(fields, "content"),
+        tuple(_read_call(call) for call in _list(fields.get("tool_calls", []), "tool_calls")),
+        _text(fields, "tool_call_id"),
+        _opaque(fields),
+        _text(fields, "model"),
+        tuple(_read_part(part) for part in _list(fields.get("parts", []), "parts")),
+    )
+
+
+def _read_call(item: Any) -> ToolCall:
+    fields = _object(item, "a tool call", {"id", "name", "arguments", "opaque"})
+    return ToolCall(_text(fields, "id"), _text(fields, "name"), _text(fields, "arguments"), _opaque(fields))
+
+
+def _read_part(item: Any) -> Part:
+    fields = _object(item, "a part", set(Part._fields))
+    kind, size = _text(fields, "kind"), fields.get("size", 0)
+    if kind not in _KINDS or type(size) is not int:
+        raise InvalidInput(f"a part is of one of the kinds {', '.join(_KINDS)}, and its size is a number")
+    try:
+        data = base64.b64decode(_text(fields, "data").encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidInput("the data of a part is no base64") from None
+    texts = {name: _text(fields, name) for name in ("text", "url", "media_type", "name", "digest")}
+    return Part(kind, **texts, size=size, data=data)
+
+
+def _read_tool(item: Any) -> ToolSchema:
+    fields = _object(item, "a tool", {"name", "description", "parameters"})
+    return ToolSchema(
+        _text(fields, "name"), _text(fields, "description"), _object(fields.get("parameters"), "parameters")
+    )
+
+
+def _read_output(item: Any) -> OutputSchema:
+    fields = _object(item, "output", {"name", "schema", "always"})
+    return OutputSchema(_text(fields, "name"), _object(fields.get("schema"), "schema"), fields.get("always") is True)
+
+
+def _object(value: Any, what: str, known: set[str] | None = None) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidInput(f"{what} is no JSON object")
+    fields = cast("dict[str, Any]", value)
+    if known is not None and (unknown := sorted(set(fields) - known)):
+        raise InvalidInput(f"{what} has no field {unknown[0][:40]!r}; there are {', '.join(sorted(known))}")
+    return fields
+
+
+def _list(value: Any, what: str) -> Sequence[Any]:
+    if not isinstance(value, list):
+        raise InvalidInput(f"{what} is no list")
+    return value  # pyright: ignore[reportUnknownVariableType]  # of anybody
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} is no text")
+    return value
+
+
+def _opaque(fields: Mapping[str, Any]) -> dict[str, Any] | None:
+    value = fields.get("opaque")
+    return None if value is None else _object(value, "opaque")
