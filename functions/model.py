@@ -16,6 +16,7 @@ from ..state.errors import (
     Unreadable,
 )
 from .models.embedding import embed
+from .models.function import ModelFunction
 from .models.port import Answer, Delta, Emit, Message, Model, Request, Streaming, ToolCall, ToolSchema, Usage
 from .models.prices import Prices
 from .models.routing import Route
@@ -35,6 +36,7 @@ __all__ = [
     "Message",
     "Model",
     "ModelError",
+    "ModelFunction",
     "ModelUnavailable",
     "Part",
     "Prices",

@@ -23,7 +23,6 @@ from ...state.errors import (
     KeyRefused,
     ModelError,
     ModelUnavailable,
-    OverwinterError,
     RateLimited,
     RequestRefused,
     UnknownModel,
@@ -194,12 +193,9 @@ class FunctionModel:
         raise made
 
     def _failure(self, body: object) -> Exception | None:
-        """The error that the function raised; None when none of ours is told."""
+        """The error that the function raised, as it would be raised here; None when none is told."""
         told = cast("Mapping[str, Any]", body).get("failure") if isinstance(body, dict) else None
-        if not isinstance(told, dict):
-            return None
-        error = failures.decode(cast("dict[str, Any]", told))
-        return error if isinstance(error, (OverwinterError, TimeoutError)) else None
+        return failures.decode(cast("dict[str, Any]", told)) if isinstance(told, dict) else None
 
 
 def _json(text: bytes) -> object:

@@ -1,0 +1,398 @@
+"""A model that is a function of its own: asked once for each operation, its answers and errors as they are there."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from overwinter import Agent, InvalidInput, Limits, Retry, Runtime, Scripted, image, tool
+from overwinter.functions.model import ModelFunction
+from overwinter.functions.models.choosing import choose
+from overwinter.functions.models.memo import DAY, PLACE, Memo
+from overwinter.functions.models.port import Delta, Message, Request
+from overwinter.functions.models.scripted import call
+from overwinter.orchestrator.upkeep.auditing import audit
+from overwinter.state import errors, open_store
+from overwinter.state.errors import (
+    ContextTooLong,
+    KeyRefused,
+    ModelUnavailable,
+    QuotaUsedUp,
+    RateLimited,
+    RequestRefused,
+    StepFailed,
+    StoreUnavailable,
+    TimedOut,
+    UnknownModel,
+    Unreadable,
+)
+from overwinter.tests.agent.provider import serving
+
+from .place import Slow, served, until, way
+
+ASKED = Request("function:fast", (Message("user", "hi"),))
+ONE = {"messages": [{"role": "user", "content": "hi"}]}
+
+
+@tool
+async def look(order: str) -> str:
+    """Look an order up."""
+    return f"{order} is here"
+
+
+def test_an_agent_asks_it_wherever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Scripted([call("look", order="7"), "It is here."])
+    agent = Agent("desk", "function:fast", tools=[look], settings={"temperature": 0})
+
+    async def main() -> None:
+        async with served([ModelFunction("fast", script)]) as models, Runtime([agent], "memory://") as runtime:
+            way(monkeypatch, models.url)
+            handle = await runtime.start(agent, "Where is 7?", id="r")
+            assert await handle.result("20s") == "It is here."
+            names = [(e["name"], e["value"]["model"]) for e in await runtime.history("r") if e["type"] == "model"]
+            assert names == [("function:fast", "scripted/script")] * 2
+
+    asyncio.run(main())
+
+
+def test_in_the_same_process_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OVERWINTER_ROUTES", raising=False)
+    fast = ModelFunction("fast", "scripted:echo")
+
+    async def main() -> None:
+        async with Runtime([Agent("desk", "function:fast"), fast], "memory://") as runtime:
+            assert await (await runtime.start("desk", "hello")).result("20s") == "hello"
+
+    asyncio.run(main())
+
+
+def test_nobody_says_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OVERWINTER_ROUTES", raising=False)
+    model: Any = choose("function:nowhere")
+    with pytest.raises(InvalidInput, match="OVERWINTER_ROUTES=nowhere="):
+        asyncio.run(model.complete(ASKED))
+    assert "nowhere" in model.absent()
+
+
+# -- once ------------------------------------------------------------------------------------------------
+
+
+def asks(url: str, operation: str = "", body: Any = ONE, **headers: str) -> Any:
+    """One request to the function; its status and JSON."""
+
+    async def sent() -> httpx.Response:
+        more = {"overwinter-operation": f'"{operation}"'} if operation else {}
+        async with httpx.AsyncClient(timeout=30) as client:
+            return await client.post(f"{url}/models/fast", json=body, headers={**headers, **more})
+
+    return asyncio.create_task(sent())
+
+
+def test_a_call_that_is_repeated_gets_the_answer_that_there_is_on_every_store(dsn: str) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        async with served([ModelFunction("fast", slow)], dsn) as models:
+            first = await asks(models.url, "e/1")
+            again = await asks(models.url, "e/1")
+            assert first.json()["text"] == again.json()["text"] == "1.0 1.1 1.2 "
+            assert "idempotent-replay" not in first.headers and again.headers["idempotent-replay"] == "true"
+        async with served([ModelFunction("fast", slow)], dsn) as models:
+            assert (await asks(models.url, "e/1")).json() == first.json(), "in another process too"
+            assert len(slow.asked) == 1
+            other = {"messages": [{"role": "user", "content": "hi there"}]}
+            assert (await asks(models.url, "e/1", other)).json()["text"].startswith("2.0"), "what asks else is another"
+            assert (await asks(models.url, "e/2")).json()["text"].startswith("3.0")
+            assert (await asks(models.url)).json()["text"].startswith("4.0"), "who names no operation repeats nothing"
+            assert (await asks(models.url)).json()["text"].startswith("5.0")
+            found = [one.findings async for one in audit(models.runtime.store) if one.findings]
+            assert not found
+
+    asyncio.run(main())
+
+
+def test_calls_at_the_same_time_are_one_and_go_on_without_who_asked() -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow)]) as models:
+            gone, first = asks(models.url, "e/1"), asks(models.url, "e/1")
+            await until(lambda: slow.said == 1)
+            gone.cancel()
+            second = asks(models.url, "e/1", accept="text/event-stream")
+            requests: Any = models.runtime.engine.health.numbers
+            await until(lambda: requests()["requests"]["open"] == 2)
+            await asyncio.sleep(0.1)
+            slow.go.set()
+            assert (await first).json()["text"] == "1.0 1.1 1.2 "
+            events = (await second).text
+            assert events.count("event: delta") == 4 and events.endswith('"cost":"0.01"}\n\n')
+            assert len(slow.asked) == 1
+            lonely = asks(models.url, "e/2")
+            slow.go.clear()
+            await until(lambda: len(slow.asked) == 2)
+            lonely.cancel()
+            slow.go.set()
+            await until(lambda: slow.said == 6)
+            answer = await asks(models.url, "e/2")
+            assert answer.json()["text"] == "2.0 2.1 2.2 " and len(slow.asked) == 2
+
+    asyncio.run(main())
+
+
+def test_no_request_is_held_longer_than_the_server_wants(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow)], longest_wait="50ms") as models:
+            way(monkeypatch, models.url)
+            early = await asks(models.url, "e/1")
+            assert (early.status_code, early.json(), early.headers["retry-after"]) == (202, {"status": "running"}, "0")
+            agent = Agent("desk", "function:fast")
+            async with Runtime([agent], "memory://") as runtime:
+                handle = await runtime.start(agent, "hi")
+                await until(lambda: len(slow.asked) == 2)
+                await asyncio.sleep(0.2)
+                slow.go.set()
+                assert await handle.result("20s") == "2.0 2.1 2.2 "
+            assert len(slow.asked) == 2
+
+    asyncio.run(main())
+
+
+def test_a_failed_call_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        slow.fails = [ModelUnavailable("busy", retry_after=0.01)]
+        agent = Agent("desk", "function:fast", retry=Retry(first="10ms", attempts=3))
+        async with served([ModelFunction("fast", slow)]) as models, Runtime([agent], "memory://") as runtime:
+            way(monkeypatch, models.url)
+            assert await (await runtime.start(agent, "hi")).result("20s") == "2.0 2.1 2.2 "
+
+    asyncio.run(main())
+
+
+def test_a_store_that_is_away_keeps_nobody_from_an_answer() -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        async with served([ModelFunction("fast", slow)]) as models:
+
+            async def away(*_: Any, **__: Any) -> Any:
+                raise StoreUnavailable("it is away")
+
+            models.runtime.store.get = models.runtime.store.put = away  # type: ignore[method-assign]
+            assert (await asks(models.url, "e/1")).json()["text"] == "1.0 1.1 1.2 "
+
+    asyncio.run(main())
+
+
+def test_of_two_answers_the_first_counts_and_old_ones_are_dropped() -> None:
+    async def main() -> None:
+        now = 10 * DAY
+        store = open_store("memory://")
+        await store.open()
+        one, other = Memo(store, lambda: now), Memo(store, lambda: now)
+        assert await one.keep("k", "first") == "first"
+        assert await other.keep("k", "second") == "first"
+        assert await one.find("k") == "first" and await one.find("x") is None
+        for days, there in ((1, "first"), (2, "first"), (3, None)):
+            now = (10 + days) * DAY
+            assert await one.find("k") == there
+            await one.keep(f"d{days}", "x")
+        scopes = await store.scopes(PLACE, 10)
+        assert len(scopes) == 3 and await store.get(f"{PLACE}00000010", "k") is None
+        await store.close()
+
+    asyncio.run(main())
+
+
+# -- pieces ----------------------------------------------------------------------------------------------
+
+
+def test_its_pieces_come_while_it_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        agent = Agent("desk", "function:fast")
+        async with served([ModelFunction("fast", slow)]) as models, Runtime([agent], "memory://") as runtime:
+            way(monkeypatch, models.url)
+            heard: list[str] = []
+            async for event in runtime.stream(agent, "s", "hi"):
+                if event.type == "text":
+                    heard.append(event.data["text"])
+                    slow.go.set()
+            assert "".join(heard) == "1.0 1.1 1.2 " and heard[0] == "1.0 "
+            assert len(slow.asked) == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("after", range(6))
+def test_half_a_stream_is_an_outage(after: int) -> None:
+    """Cut after every event, in order and in the middle."""
+    events = ['event: delta\ndata: {"text":"a"}\n\n', ": still here\n\n", 'event: delta\ndata: {"text":"b"}\n\n']
+    whole = "".join(events) + 'event: answer\ndata: {"text":"ab","model":"m"}\n\n'
+    body = whole[: after * len(whole) // 6]
+    with serving() as provider, pytest.MonkeyPatch.context() as patch:
+        provider.answer = (200, {"content-type": "text/event-stream"}, body)
+        way(patch, provider.url.removesuffix("/v1"))
+        model: Any = choose("function:fast")
+        heard: list[Delta] = []
+        with pytest.raises(ModelUnavailable, match="in the middle"):
+            asyncio.run(model.stream(ASKED, heard.append))
+        provider.answer = (200, {"content-type": "text/event-stream"}, whole)
+        assert asyncio.run(model.stream(ASKED, heard.append)).text == "ab"
+
+
+# -- errors ----------------------------------------------------------------------------------------------
+
+RAISED = [
+    RateLimited("slower", model="m", status=429, retry_after=7.5),
+    ModelUnavailable("busy", model="m", status=503),
+    Unreadable("noise", model="m", status=200),
+    ContextTooLong("too long", model="m", status=400),
+    KeyRefused("no key", model="m", status=401),
+    QuotaUsedUp("nothing left", model="m", status=429),
+    UnknownModel("no such", model="m", status=404),
+    RequestRefused("no", model="m", status=400),
+    errors.ContentRefused("no", model="m", status=400),
+    TimedOut("too long"),
+    InvalidInput("not so"),
+]
+
+
+@pytest.mark.parametrize("raised", RAISED, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("streams", [False, True])
+def test_errors_come_back_as_they_are(monkeypatch: pytest.MonkeyPatch, raised: Exception, *, streams: bool) -> None:
+    billed = {"usage": {"input": 7, "output": 0}, "cost": "0.02"}
+    if isinstance(raised, errors.ModelError):
+        raised.billed = billed
+
+    async def main() -> None:
+        slow = Slow()
+        slow.fails = [raised]
+        async with served([ModelFunction("fast", slow)]) as models:
+            way(monkeypatch, models.url)
+            model: Any = choose("function:fast")
+            with pytest.raises(type(raised)) as caught:
+                await (model.stream(ASKED, lambda _: None) if streams else model.complete(ASKED))
+        error: Any = caught.value
+        assert type(error) is type(raised) and str(error) == str(raised)
+        for name in ("model", "status", "retry_after", "billed"):
+            assert getattr(error, name, None) == getattr(raised, name, None), name
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ((503, {"retry-after": "3"}, "busy"), ModelUnavailable),
+        ((502, {}, "<html>"), ModelUnavailable),
+        ((500, {"overwinter-error": "outcome"}, {"failure": {"kind": "os.system", "message": "x"}}), StepFailed),
+        ((500, {"overwinter-error": "outcome"}, {"failure": "x"}), ModelUnavailable),
+        ((429, {"retry-after": "3"}, ""), RateLimited),
+        ((401, {}, {"detail": "no token"}), KeyRefused),
+        ((404, {}, {"detail": "no model 'fast'"}), UnknownModel),
+        ((413, {}, {"detail": "too large"}), RequestRefused),
+        ((422, {}, {"detail": "no"}), RequestRefused),
+        ((200, {}, "hello"), Unreadable),
+        ((200, {}, {"text": 7}), Unreadable),
+    ],
+)
+def test_a_server_that_says_something_else(monkeypatch: pytest.MonkeyPatch, answer: Any, kind: type[Exception]) -> None:
+    with serving() as provider:
+        provider.answer = answer
+        way(monkeypatch, provider.url.removesuffix("/v1"))
+        model: Any = choose("function:fast")
+        for streams in (False, True):
+            with pytest.raises(kind) as caught:
+                asyncio.run(model.stream(ASKED, lambda _: None) if streams else model.complete(ASKED))
+            assert type(caught.value) is kind
+            if "retry-after" in answer[1]:
+                assert getattr(caught.value, "retry_after", None) == 3
+
+
+def test_nobody_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    way(monkeypatch, "http://127.0.0.1:1")
+    model: Any = choose("function:fast")
+    with pytest.raises(ModelUnavailable):
+        asyncio.run(model.complete(ASKED))
+
+
+# -- whom it trusts --------------------------------------------------------------------------------------
+
+
+WHERE = ["api_base", "api_key", "base_url", "extra_headers", "model", "fallbacks", "stream"]
+
+
+@pytest.mark.parametrize("setting", WHERE)
+def test_callers_say_how_and_never_where_or_as_whom(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        function = ModelFunction("fast", slow, settings={"api_key": "s3cret", "temperature": 0}, allow=["seed2"])
+        async with served([function]) as models:
+            answer = await asks(models.url, body={**ONE, "settings": {setting: "x"}})
+            assert answer.status_code == 422 and repr(setting) in answer.json()["detail"]
+            assert not slow.asked
+            sent = {"temperature": 1, "top_p": 0.5, "seed2": 3}
+            assert (await asks(models.url, body={**ONE, "settings": sent})).status_code == 200
+            assert slow.asked[0].settings == {"temperature": 0, "top_p": 0.5, "seed2": 3, "api_key": "s3cret"}
+            async with httpx.AsyncClient() as client:
+                listed = await client.get(f"{models.url}/functions")
+            assert "s3cret" not in listed.text and '"kind":"model"' in listed.text
+
+    asyncio.run(main())
+
+
+def test_a_token_is_wanted_and_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with served([ModelFunction("fast", "scripted:echo")], token="a-token-of-some-length") as models:
+            model: Any = choose("function:fast")
+            way(monkeypatch, models.url)
+            with pytest.raises(KeyRefused):
+                await model.complete(ASKED)
+            monkeypatch.setenv("MODELS_TOKEN", "a-token-of-some-length")
+            way(monkeypatch, models.url, "env:MODELS_TOKEN")
+            assert (await model.complete(ASKED)).text == "hi"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        ({"messages": "x"}, {}, 422),
+        (None, {}, 422),
+        (ONE, {"overwinter-operation": "no json"}, 422),
+        (ONE, {"overwinter-operation": '""'}, 422),
+        (ONE, {"overwinter-operation": "[1]"}, 422),
+    ],
+)
+def test_what_is_no_call_is_refused(body: Any, headers: dict[str, str], status: int) -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow), look]) as models, httpx.AsyncClient() as client:
+            answer = await client.post(f"{models.url}/models/fast", json=body, headers=headers)
+            assert answer.status_code == status, answer.text
+            assert (await client.post(f"{models.url}/models/look", json=ONE)).status_code == 404
+            assert not slow.asked
+
+    asyncio.run(main())
+
+
+def test_images_go_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        agent = Agent("desk", "function:fast", limits=Limits(iterations=2))
+        async with served([ModelFunction("fast", slow)]) as models, Runtime([agent], "memory://") as runtime:
+            way(monkeypatch, models.url)
+            await (await runtime.start(agent, ["see", image(b"\x89PNG\r\n\x1a\n!")])).result("20s")
+            (message,) = slow.asked[0].messages
+            assert [part.data for part in message.parts] == [b"", b"\x89PNG\r\n\x1a\n!"]
+
+    asyncio.run(main())

@@ -1,0 +1,125 @@
+"""Where functions live: one table, in the environment and in a file, and what is wrong with a line of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overwinter import InvalidInput
+from overwinter.functions.invocation.routes import CONFIG, ROUTES, route, routes
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(ROUTES, raising=False)
+    monkeypatch.delenv(CONFIG, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("place", "url"),
+    [
+        ("https://models.example", "https://models.example"),
+        ("https://models.example/", "https://models.example"),
+        ("http://127.0.0.1:8080/base/", "http://127.0.0.1:8080/base"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("kubernetes://agents", "http://fast.agents.svc"),
+        ("openfaas://gateway:8080", "http://gateway:8080/function/fast"),
+        ("here", ""),
+    ],
+)
+def test_a_place_is_an_address(monkeypatch: pytest.MonkeyPatch, place: str, url: str) -> None:
+    monkeypatch.setenv(ROUTES, f"fast={place}")
+    found = route("fast")
+    assert found is not None and found.url == url
+    assert route("slow") is None
+
+
+def test_the_environment_goes_before_the_file_and_a_line_of_its_own_before_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "overwinter.toml").write_text(
+        '[invocation]\nfast = "https://file.example"\nslow = {url = "https://slow.example", token = "env:T"}\n'
+        '"*" = "kubernetes://all"\n'
+    )
+    assert {one.name: one.url for one in routes()} == {
+        "fast": "https://file.example",
+        "slow": "https://slow.example",
+        "*": "http://%2A.all.svc",
+    }
+    monkeypatch.setenv(ROUTES, '{"fast": "https://env.example"}')
+    assert [getattr(route(name), "url", None) for name in ("fast", "slow", "other")] == [
+        "https://env.example",
+        "https://slow.example",
+        "http://other.all.svc",
+    ]
+    (tmp_path / "other.toml").write_text('[invocation]\nfast = "here"\n')
+    monkeypatch.delenv(ROUTES)
+    monkeypatch.setenv(CONFIG, "other.toml")
+    assert route("fast") == ("fast", "", "", "other.toml") and route("slow") is None
+
+
+def test_a_token_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "token").write_text(" from-a-file \n")
+    monkeypatch.setenv("T", "from-the-environment")
+    for token, said in (("env:T", "from-the-environment"), (f"file:{tmp_path}/token", "from-a-file"), ("", "")):
+        monkeypatch.setenv(ROUTES, f'{{"fast": {{"url": "https://models.example", "token": "{token}"}}}}')
+        found = route("fast")
+        assert found is not None and found.bearer() == said
+    for token in ("env:ABSENT", f"file:{tmp_path}/absent", f"file:{tmp_path}"):
+        monkeypatch.setenv(ROUTES, f'{{"fast": {{"url": "https://models.example", "token": "{token}"}}}}')
+        found = route("fast")
+        assert found is not None
+        with pytest.raises(InvalidInput, match="token"):
+            found.bearer()
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ("fast", "NAME=https://HOST"),
+        ("=https://x.example", "NAME=https://HOST"),
+        ("fast=", "NAME=https://HOST"),
+        ("{", "no valid JSON"),
+        ('{"fast": 7}', "no place"),
+        ('{"fast": {"url": "https://x.example", "tokn": "env:T"}}', "'tokn'"),
+        ('{"fast": {"url": "https://x.example", "token": "s3cret-itself"}}', "env:NAME"),
+        ("fast=ftp://x.example", "'ftp'"),
+        ("fast=https://", "https://HOST"),
+        ("fast=models.example", "https://HOST"),
+        ("fast=https://x.example:99999", "https://HOST"),
+        ("fast=https://user:s3cret@x.example", "without a password"),
+        ("fast=https://x.example?key=s3cret", "without a password"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(monkeypatch: pytest.MonkeyPatch, table: str, why: str) -> None:
+    monkeypatch.setenv(ROUTES, table)
+    with pytest.raises(InvalidInput, match=why) as caught:
+        route("fast")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[invocation", "invocation = 7", "[invocation]\nfast = 7"])
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path, text: str) -> None:
+    (tmp_path / "overwinter.toml").write_text(text)
+    with pytest.raises(InvalidInput, match=r"overwinter\.toml"):
+        route("fast")
+
+
+def test_a_file_that_is_named_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CONFIG, "absent.toml")
+    with pytest.raises(InvalidInput, match=r"absent\.toml"):
+        route("fast")
+
+
+def test_a_file_that_changes_is_read_again(tmp_path: Path) -> None:
+    import os
+
+    path = tmp_path / "overwinter.toml"
+    for number, host in enumerate(("a", "b")):
+        path.write_text(f'[invocation]\nfast = "https://{host}.example"\n')
+        os.utime(path, ns=(number, number))
+        found: Any = route("fast")
+        assert found.url == f"https://{host}.example"
