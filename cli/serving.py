@@ -111,6 +111,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
                 announce(functions, place, listening)
             beside = asyncio.gather(_outlive_nobody(place), *([_tell_findings(functions)] if place.desk else []))
             await server.serve(sockets=[listening])
+            await app.state.models.finish(settings.grace)
             beside.cancel()
             await asyncio.gather(beside, return_exceptions=True)
             await runtime.close()

@@ -80,6 +80,11 @@ class Models:
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return running
 
+    async def finish(self, seconds: float) -> None:
+        """Wait for the calls that are under way, which are paid for: so long at the most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+
     async def _made(self, function: ModelFunction, request: Request, key: str, running: Running) -> str:
         record: str = dumps((await function.stream(request, running.say)).record())
         if key:

@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.errors import failures
@@ -45,6 +46,8 @@ MOST = 64 * 1024 * 1024
 """Bytes of an answer."""
 SILENCE = 90.0
 """Seconds without a byte after which a connection is given up; the other side says sooner that it still works."""
+WAIT = 60
+"""Seconds for which a request may be held; after that it is asked again."""
 _AGAIN = 0.2
 _STATUS: dict[int, type[ModelError]] = {401: KeyRefused, 403: KeyRefused, 404: UnknownModel, 429: RateLimited}
 
@@ -117,11 +120,12 @@ class FunctionModel:
         return written.encode(errors="replace")
 
     def _headers(self, place: Route, accept: str) -> dict[str, str]:
-        headers = {"content-type": "application/json", "accept": accept}
+        headers = {"content-type": "application/json", "accept": accept, "prefer": f"wait={WAIT}"}
         if token := place.bearer():
             headers["authorization"] = f"Bearer {token}"
         with suppress(LookupError):  # outside of a durable call nothing is repeated
-            headers["overwinter-operation"] = json.dumps(current_call().idempotency_key)  # in ASCII
+            own = current_call()
+            headers["overwinter-operation"] = json.dumps(f"{own.idempotency_key} {own.mark}".rstrip())  # in ASCII
         return headers
 
     @asynccontextmanager
@@ -129,7 +133,7 @@ class FunctionModel:
         httpx = await library()
         encrypted = place.url.startswith("https:")
         client = await self._connections.setdefault(encrypted, Connections(encrypted=encrypted)).client()
-        url = f"{place.url}/models/{self.function}"
+        url = f"{place.url}/models/{quote(self.function, safe='')}"
         timeout = httpx.Timeout(SILENCE, connect=CONNECT)
         try:
             async with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:

@@ -166,7 +166,7 @@ class AgentLoop:
         name = spec.model_named(turn.model)
         call = spec.think(self._run.thread.messages(turn.messages), turn.content, name)
         policy = spec.model_policy(name, turn.route)
-        heard = Heard(turn.id, turn.content, turn.streamed)
+        heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
         return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
 
     # -- what follows --------------------------------------------------------------------------------

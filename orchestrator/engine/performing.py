@@ -55,6 +55,8 @@ class CallInfo(NamedTuple):
     """Of a model call: what it says while it goes on, for those who listen."""
     shelf: Shelf | None = None
     """The bytes that its messages refer to."""
+    mark: str = ""
+    """Of a model call: tells it from that of another execution, which was made under the same id later."""
 
 
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
@@ -245,7 +247,8 @@ class Performer:
         speech = None
         if call.heard is not None and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
-        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech, self._shelf))
+        mark = "" if call.heard is None else call.heard.mark
+        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech, self._shelf, mark))
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

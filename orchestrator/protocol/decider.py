@@ -36,11 +36,13 @@ class Verdict(Enum):
 
 class Heard(NamedTuple):
     """What a model call answers, for those who listen while it is being said: the message and its content ("" and the
-    input of a run), and whether its sender wants to listen (``wanted``)."""
+    input of a run), and whether its sender wants to listen (``wanted``). ``mark`` tells the turn from every other one,
+    also of another execution that is made under the same id."""
 
     message: str
     content: Any
     wanted: bool
+    mark: str = ""
 
 
 class Invoke(NamedTuple):

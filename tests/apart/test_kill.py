@@ -170,3 +170,16 @@ def test_a_function_that_is_killed_while_it_asks_is_asked_again(house: House) ->
     house.go()
     house.models()
     assert result(agent) == "answer 2" and house.calls() == 2
+
+
+def test_a_function_that_is_told_to_stop_keeps_what_it_is_paying_for(house: House) -> None:
+    models = house.models()
+    agent = house.agent()
+    house.until(lambda: house.calls() == 1)
+    models.send_signal(signal.SIGTERM)
+    house.until(lambda: not house._answers())
+    house.go()
+    models.wait(PATIENCE)
+    assert house.kept() == 1
+    house.models()
+    assert result(agent) == "answer 1" and house.calls() == 1

@@ -121,14 +121,15 @@ def test_calls_at_the_same_time_are_one_and_go_on_without_who_asked() -> None:
             gone, first = asks(models.url, "e/1"), asks(models.url, "e/1")
             await until(lambda: slow.said == 1)
             gone.cancel()
-            second = asks(models.url, "e/1", accept="text/event-stream")
-            requests: Any = models.runtime.engine.health.numbers
-            await until(lambda: requests()["requests"]["open"] == 2)
-            await asyncio.sleep(0.1)
-            slow.go.set()
+            headers = {"overwinter-operation": '"e/1"', "accept": "text/event-stream"}
+            place = f"{models.url}/models/fast"
+            async with httpx.AsyncClient() as client, client.stream("POST", place, json=ONE, headers=headers) as second:
+                lines = second.aiter_lines()
+                assert [await anext(lines) for _ in range(4)][3] == "event: delta", "what was said before it came, too"
+                slow.go.set()
+                events = [line async for line in lines]
+            assert events.count("event: delta") == 2 and events[-2].endswith('"cost":"0.01"}')
             assert (await first).json()["text"] == "1.0 1.1 1.2 "
-            events = (await second).text
-            assert events.count("event: delta") == 4 and events.endswith('"cost":"0.01"}\n\n')
             assert len(slow.asked) == 1
             lonely = asks(models.url, "e/2")
             slow.go.clear()
@@ -157,6 +158,24 @@ def test_no_request_is_held_longer_than_the_server_wants(monkeypatch: pytest.Mon
                 slow.go.set()
                 assert await handle.result("20s") == "2.0 2.1 2.2 "
             assert len(slow.asked) == 2
+
+    asyncio.run(main())
+
+
+def test_another_life_under_the_same_id_asks_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        agent = Agent("desk", "function:fast")
+        async with served([ModelFunction("fast", slow)]) as models:
+            way(monkeypatch, models.url)
+            for number in (1, 2):  # a store of its own each
+                async with Runtime([agent], "memory://") as runtime:
+                    handle = await runtime.start(agent, "hi", id="r")
+                    assert (await handle.result("20s")).startswith(f"{2 * number - 1}.0")
+                    sent = await runtime.send(agent, "s", "hi", id="m")
+                    await sent.reply("20s")
+            assert len(slow.asked) == 4
 
     asyncio.run(main())
 
