@@ -162,6 +162,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/agents/{name}", "POST", calling.start_agent)
     yield route("/tools/{name}", "POST", calling.invoke_tool)
     yield route("/models/{name}", "POST", modelling.ask)
+    yield route("/models/{name}/embeddings", "POST", modelling.embed)
     yield route("/events/{name}", "POST", events_for, "OPTIONS")
     yield route("/messages/{id:path}", "GET", calling.reply)
     yield route("/results/{id:path}", "GET", calling.result)

@@ -19,9 +19,10 @@ from ...state.quantities import asked
 from ..messages.answer import Answer, Headers, Receive, Scope, Send, json_answer
 from ..messages.media import essence
 from ..messages.message import read_json
-from ..messages.problem import Raised, Settled, Whose, document, kind_of, status_of
+from ..messages.problem import Raised, Settled, Whose, document, kind_of, settle, status_of
 from ..models import wire
 from ..models.memo import key_of
+from ..models.port import Request
 from .closing import Closing
 from .model_calls import Running
 from .presence import while_there
@@ -56,6 +57,19 @@ async def ask(call: Call) -> Answer:
     if found is None:
         return json_answer({"status": "running"}, 202, [("retry-after", "0")])
     return _told(found)
+
+
+async def embed(call: Call) -> Answer:
+    """POST /models/{name}/embeddings: vectors for texts."""
+    name = call.path("name")
+    function: ModelFunction = call.function(name, "model")
+    call.query()
+    texts, dimensions, settings = wire.texts(await call.json())
+    function.prepared(Request(name, (), settings=settings))  # raises what is to be said at once
+    settled = await settle(function.embed(texts, dimensions=dimensions, settings=settings))
+    if settled.error is not None or settled.value is None:
+        return _failed(settled.error or TypeError("no answer was made"))
+    return json_answer(wire.embedded(settled.value))
 
 
 async def _within(task: asyncio.Task[Settled[str]], seconds: float) -> Settled[str] | None:

@@ -233,7 +233,10 @@ def _function_paths(name: str, kind: str, schema: Json, gives: Json) -> Json:
     place = quote(name, safe="")
     needed = not may_be_left_out(schema)
     if kind == "model":
-        return {f"/models/{place}": {"post": _model(name)}}
+        texts = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        wanted: Json = {"type": "object", "required": ["texts"], "properties": {"texts": texts}}
+        embed = operation(f"Embed by {name}", {200: {"type": "object"}}, body=wanted, body_needed=True, errors=_WRITE)
+        return {f"/models/{place}": {"post": _model(name)}, f"/models/{place}/embeddings": {"post": embed}}
     if kind == "tool":
         answers: dict[int, Json | None] = {200: gives}
         call = operation(f"Call {name}", answers, body=schema, body_needed=needed, errors=(*_WRITE, 504))

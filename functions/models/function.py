@@ -7,7 +7,7 @@ answer go on, and never where to ask, as whom, or in which other way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...security.redaction import holds_a_secret, remember
@@ -16,6 +16,7 @@ from ...state.ids import check_name
 from .choosing import choose
 from .known import known
 from .port import Answer, Emit, Model, Request, Streaming
+from .vectors import Embedder, Embeddings
 
 HOW = frozenset(
     {
@@ -88,6 +89,15 @@ class ModelFunction:
         if isinstance(self.model, Streaming):
             return self._named(await self.model.stream(self.prepared(request), emit))
         return await self.complete(request)
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        """See ``vectors``. Raises InvalidInput when its model does not embed."""
+        if not isinstance(self.model, Embedder):
+            raise InvalidInput(f"the model function {self.name!r} does not embed; serve a model that does")
+        own = self.prepared(Request(self.name, (), settings=settings)).settings
+        return await self.model.embed(texts, dimensions=dimensions, settings=own)
 
     def _named(self, answer: Answer) -> Answer:
         return answer if answer.model else answer._replace(model=self.model.name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -31,12 +31,14 @@ from ...state.errors import (
 )
 from ..invocation.routes import Route, route
 from . import wire
+from .chat import Unfit
 from .connections import CONNECT, Connections, library
 from .events import Events, TooLong
 from .failing import said
 from .known import known
 from .port import Answer, Delta, Emit, Request, Streaming
 from .unstreamed import told
+from .vectors import Embedder, Embeddings
 
 if TYPE_CHECKING:
     import httpx
@@ -67,21 +69,41 @@ class FunctionModel:
         place = self._place()
         if not isinstance(place, Route):
             return await place.complete(request)
-        body, headers = self._written(request), self._headers(place, "application/json")
+        return self._answer(await self._settled(place, "", self._written(wire.asked(request))))
+
+    async def embed(
+        self, texts: Sequence[str], *, dimensions: int | None = None, settings: Mapping[str, Any] = {}
+    ) -> Embeddings:
+        """See ``vectors``."""
+        place = self._place()
+        if not isinstance(place, Route):
+            if not isinstance(place, Embedder):
+                raise InvalidInput(f"{self.name} does not embed; serve a model that does under that name")
+            return await place.embed(texts, dimensions=dimensions, settings=settings)
+        asked = {"texts": list(texts), "dimensions": dimensions, "settings": dict(settings)}
+        body = await self._settled(place, "/embeddings", self._written(asked))
+        try:
+            return wire.embeddings(body, len(texts), self.name)
+        except (InvalidInput, Unfit) as error:
+            raise Unreadable(f"{self.name}: what it sent are no embeddings: {error}", model=self.name) from None
+
+    async def _settled(self, place: Route, path: str, body: bytes) -> object:
+        """The JSON that is answered in the end. Raises what the function says instead."""
+        headers = self._headers(place, "application/json")
         while True:
-            async with self._posted(place, body, headers) as response:
+            async with self._posted(place, path, body, headers) as response:
                 text = await self._text(response)
                 wait = wait_of(response.headers)
             if response.status_code != 202:
-                return self._answer(_json(text)) if response.status_code == 200 else self._raise(response, text)
+                return _json(text) if response.status_code == 200 else self._raise(response, text)
             await asyncio.sleep(_AGAIN if wait is None else min(wait, 10.0))
 
     async def stream(self, request: Request, emit: Emit) -> Answer:
         place = self._place()
         if not isinstance(place, Route):
             return await place.stream(request, emit)
-        body, headers = self._written(request), self._headers(place, "text/event-stream")
-        async with self._posted(place, body, headers) as response:
+        body, headers = self._written(wire.asked(request)), self._headers(place, "text/event-stream")
+        async with self._posted(place, "", body, headers) as response:
             kind: str = response.headers.get("content-type", "")
             if response.status_code == 200 and kind.startswith("text/event-stream"):
                 return await self._heard(response, emit)
@@ -112,9 +134,9 @@ class FunctionModel:
             f"{self.function}=https://HOST, or define ModelFunction({self.function!r}, …) here"
         )
 
-    def _written(self, request: Request) -> bytes:
+    def _written(self, asked: dict[str, Any]) -> bytes:
         try:
-            written: str = dumps(wire.asked(request))
+            written: str = dumps(asked)
         except (InvalidInput, TypeError, ValueError) as error:
             raise InvalidInput(f"{self.name}: what is asked has no JSON form ({error}); correct the settings") from None
         return written.encode(errors="replace")
@@ -129,11 +151,13 @@ class FunctionModel:
         return headers
 
     @asynccontextmanager
-    async def _posted(self, place: Route, body: bytes, headers: dict[str, str]) -> AsyncGenerator[httpx.Response]:
+    async def _posted(
+        self, place: Route, path: str, body: bytes, headers: dict[str, str]
+    ) -> AsyncGenerator[httpx.Response]:
         httpx = await library()
         encrypted = place.url.startswith("https:")
         client = await self._connections.setdefault(encrypted, Connections(encrypted=encrypted)).client()
-        url = f"{place.url}/models/{quote(self.function, safe='')}"
+        url = f"{place.url}/models/{quote(self.function, safe='')}{path}"
         timeout = httpx.Timeout(SILENCE, connect=CONNECT)
         try:
             async with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:

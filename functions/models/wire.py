@@ -15,6 +15,7 @@ from typing import Any, cast
 from ...orchestrator.protocol.media import Part
 from ...state.errors import InvalidInput
 from .port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema, Usage
+from .vectors import Embeddings, vectors
 
 _ROLES = ("system", "user", "assistant", "tool")
 _KINDS = ("text", "image", "audio", "file")
@@ -48,16 +49,12 @@ def request(body: Any, model: str) -> Request:
 def answer(body: Any, asked_model: str) -> Answer:
     """Raises InvalidInput for what is no answer."""
     whole = _object(body, "the answer")
-    usage = _object(whole.get("usage", {}), "usage")
-    parts = {name: usage[name] for name in Usage._fields if name in usage}
-    if any(type(value) is not int or value < 0 for value in parts.values()):
-        raise InvalidInput("usage holds what is no number of tokens")
     calls = tuple(_read_call(item) for item in _list(whole.get("tool_calls", []), "tool_calls"))
     cost = whole.get("cost")
     return Answer(
         _text(whole, "text"),
         calls,
-        Usage(**parts),
+        _usage(whole),
         None if cost is None else _text(whole, "cost"),
         _text(whole, "model") or asked_model,
         _text(whole, "finish") or ("tool_calls" if calls else "stop"),
@@ -65,6 +62,31 @@ def answer(body: Any, asked_model: str) -> Answer:
         _opaque(whole),
         _text(whole, "reasoning"),
     )
+
+
+def texts(body: Any) -> tuple[list[str], int | None, dict[str, Any]]:
+    """The texts to embed, in how many dimensions, and the settings. Raises InvalidInput."""
+    whole = _object(body, "the request", {"texts", "dimensions", "settings"})
+    found, dimensions = _list(whole.get("texts"), "texts"), whole.get("dimensions")
+    if not found or not all(isinstance(text, str) and text.strip() for text in found):
+        raise InvalidInput("texts holds what is no text, or nothing")
+    if dimensions is not None and (type(dimensions) is not int or dimensions < 1):
+        raise InvalidInput("dimensions is no number of them")
+    return list(found), dimensions, _object(whole.get("settings", {}), "settings")
+
+
+def embedded(found: Embeddings) -> dict[str, Any]:
+    """Vectors as JSON, in the form that OpenAI gave them."""
+    data = [{"index": index, "embedding": vector} for index, vector in enumerate(found.vectors)]
+    return {"data": data, "usage": found.usage.record(), "cost": found.cost, "model": found.model}
+
+
+def embeddings(body: Any, count: int, asked_model: str) -> Embeddings:
+    """Raises InvalidInput, Unfit."""
+    whole = _object(body, "the answer")
+    cost = whole.get("cost")
+    usage, named = _usage(whole), _text(whole, "model") or asked_model
+    return Embeddings(vectors(whole, count), usage, None if cost is None else _text(whole, "cost"), named)
 
 
 # -- out -------------------------------------------------------------------------------------------------
@@ -139,6 +161,14 @@ def _read_tool(item: Any) -> ToolSchema:
 def _read_output(item: Any) -> OutputSchema:
     fields = _object(item, "output", {"name", "schema", "always"})
     return OutputSchema(_text(fields, "name"), _object(fields.get("schema"), "schema"), fields.get("always") is True)
+
+
+def _usage(whole: Mapping[str, Any]) -> Usage:
+    usage = _object(whole.get("usage", {}), "usage")
+    parts = {name: usage[name] for name in Usage._fields if name in usage}
+    if any(type(value) is not int or value < 0 for value in parts.values()):
+        raise InvalidInput("usage holds what is no number of tokens")
+    return Usage(**parts)
 
 
 def _object(value: Any, what: str, known: set[str] | None = None) -> dict[str, Any]:

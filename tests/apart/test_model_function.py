@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from overwinter import Agent, InvalidInput, Limits, Retry, Runtime, Scripted, image, tool
-from overwinter.functions.model import ModelFunction
+from overwinter.functions.model import ModelFunction, embed
 from overwinter.functions.models.choosing import choose
 from overwinter.functions.models.memo import DAY, PLACE, Memo
 from overwinter.functions.models.port import Delta, Message, Request
@@ -399,6 +399,30 @@ def test_what_is_no_call_is_refused(body: Any, headers: dict[str, str], status: 
             assert answer.status_code == status, answer.text
             assert (await client.post(f"{models.url}/models/look", json=ONE)).status_code == 404
             assert not slow.asked
+
+    asyncio.run(main())
+
+
+def test_it_embeds_where_its_model_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        own = await embed("scripted:echo", ["a", "b"], dimensions=4)
+        async with served([ModelFunction("fast", "scripted:echo")]) as models:
+            assert await embed("function:fast", ["a", "b"], dimensions=4) == own, "in this process"
+            way(monkeypatch, models.url)
+            found = await embed("function:fast", ["a", "b"], dimensions=4)
+            assert found == own
+            async with httpx.AsyncClient() as client:
+                for body in (
+                    {"texts": []},
+                    {"texts": [" "]},
+                    {"texts": ["a"], "dimensions": 0},
+                    {"texts": ["a"], "x": 1},
+                ):
+                    assert (await client.post(f"{models.url}/models/fast/embeddings", json=body)).status_code == 422
+        async with served([ModelFunction("fast", Slow())]) as models:
+            way(monkeypatch, models.url)
+            with pytest.raises(InvalidInput, match="does not embed"):
+                await embed("function:fast", ["a"])
 
     asyncio.run(main())
 
