@@ -211,7 +211,7 @@ class FunctionModel:
         body = _json(text)
         if response.headers.get("overwinter-error") == "outcome" and (error := self._failure(body)) is not None:
             raise error
-        fields = cast("Mapping[str, Any]", body) if isinstance(body, dict) else {}
+        fields: Mapping[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
         detail = said(str(fields.get("detail", "")) or text[:200].decode(errors="replace"), response.reason_phrase)
         status = response.status_code
         unsaid = ModelUnavailable if status >= 500 or status in (408, 425) else RequestRefused

@@ -412,12 +412,8 @@ def test_it_embeds_where_its_model_does(monkeypatch: pytest.MonkeyPatch) -> None
             found = await embed("function:fast", ["a", "b"], dimensions=4)
             assert found == own
             async with httpx.AsyncClient() as client:
-                for body in (
-                    {"texts": []},
-                    {"texts": [" "]},
-                    {"texts": ["a"], "dimensions": 0},
-                    {"texts": ["a"], "x": 1},
-                ):
+                wrong: list[dict[str, Any]] = [{"texts": []}, {"texts": [" "]}, {"texts": ["a"], "dimensions": 0}]
+                for body in [*wrong, {"texts": ["a"], "x": 1}]:
                     assert (await client.post(f"{models.url}/models/fast/embeddings", json=body)).status_code == 422
         async with served([ModelFunction("fast", Slow())]) as models:
             way(monkeypatch, models.url)
