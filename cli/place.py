@@ -25,3 +25,4 @@ class Place(NamedTuple):
     desk: bool = False  # a person looks on: say what happens, and stand in for a file that does not load
     quiet: bool = False
     models: tuple[str, ...] = ()  # in place of a file: NAME=MODEL each
+    media_hosts: tuple[str, ...] = ()  # of those models

@@ -138,7 +138,7 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
     from ..functions.invocation.loading import functions_of, load, sound
 
     if place.models:
-        return _models(place.models)
+        return _models(place.models, place.media_hosts)
     try:
         return sound(functions_of(load(Path(place.file))))
     except InvalidInput as error:
@@ -148,7 +148,7 @@ async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] |
         return None
 
 
-def _models(given: Sequence[str]) -> Mapping[str, Any]:
+def _models(given: Sequence[str], media_hosts: Sequence[str]) -> Mapping[str, Any]:
     """Model functions of ``NAME=MODEL``. Raises InvalidInput."""
     from ..functions.models.function import ModelFunction
 
@@ -161,7 +161,7 @@ def _models(given: Sequence[str]) -> Mapping[str, Any]:
             )
         if name in found:
             raise InvalidInput(f"two model functions are named {name!r}")
-        made = found[name] = ModelFunction(name, model)
+        made = found[name] = ModelFunction(name, model, media_hosts=media_hosts)
         if why := made.lost:
             raise InvalidInput(why)
     return found

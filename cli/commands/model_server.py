@@ -22,6 +22,13 @@ _bounded: Callable[[Callable[..., Any]], Callable[..., Any]] = partial(door_opti
 
 @click.command()
 @click.argument("models", metavar="NAME=MODEL...", nargs=-1, required=True)
+@click.option(
+    "--media-host",
+    "media_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host of which callers may name images. May be repeated.",
+)
 @env_file_option(looks=False)
 @address_options
 @duration_option(
@@ -36,7 +43,15 @@ _bounded: Callable[[Callable[..., Any]], Callable[..., Any]] = partial(door_opti
 @_bounded
 @store_option
 def model_server_command(
-    models: tuple[str, ...], host: str, port: int, token: str, wait: str, load: Load, bounds: Bounds, store: str
+    models: tuple[str, ...],
+    media_hosts: tuple[str, ...],
+    host: str,
+    port: int,
+    token: str,
+    wait: str,
+    load: Load,
+    bounds: Bounds,
+    store: str,
 ) -> None:
     """Serve models as functions: agents anywhere ask them by model="function:NAME".
 
@@ -45,4 +60,5 @@ def model_server_command(
     from ..serving import serve
 
     tell_environment()
-    serve(Place("", host, port, store, token, load=load, wait=wait, bounds=bounds, models=models))
+    place = Place("", host, port, store, token, load=load, wait=wait, bounds=bounds)
+    serve(place._replace(models=models, media_hosts=media_hosts))

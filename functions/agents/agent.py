@@ -32,6 +32,7 @@ from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration
 from ..framework.target import served
+from ..models.hosts import Hosts
 from ..models.port import Model, Request, ToolSchema
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
@@ -41,7 +42,6 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
-from .hosts import Hosts
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -105,7 +105,7 @@ class Agent(Generic[Out_co]):
         self._routing = Routing(model)
         self.description = description
         self.input = input
-        self._hosts = Hosts(name, media_hosts)
+        self._hosts = Hosts(f"agent {name}", media_hosts)
         self.instructions = instructions
         self.limits = limits
         self.window = window(history)

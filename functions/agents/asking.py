@@ -16,10 +16,10 @@ from ...orchestrator.engine.performing import current_call
 from ...orchestrator.governance.usage import Usage, reported
 from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
+from ..models.hosts import Hosts
 from ..models.port import Answer, Delta, Model, Request
 from ..models.prices import Prices, written
 from .bringing import brought
-from .hosts import Hosts
 
 Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.engine.performing import CallInfo, current_call
 from ...orchestrator.protocol.media import TEXT, Part, written
-from .hosts import Hosts
+from ..models.hosts import Hosts
 
 ROOM = 32 * 1024 * 1024
 """Bytes that go into one request; the latest are shown."""

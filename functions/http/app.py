@@ -78,7 +78,8 @@ def create_app(
     most = runtime.store.payload_limit + AROUND
     closing = Closing()
     counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
-    models = Models(runtime)
+    models = Models(runtime, runtime.engine.settings.max_active, max(body, size(max_held)))
+    runtime.engine.health.add_numbers("model_calls", models.numbers)
     service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late)
     app = Starlette(
         routes=list(_routes(service, token)),

@@ -6,14 +6,14 @@ paid for is kept, and who asks again gets it.
 
 from __future__ import annotations
 
-import asyncio
 import math
-from contextlib import suppress
+import secrets
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 from ...orchestrator.errors import failures, traces
 from ...orchestrator.errors.groups import lone, text
-from ...state.codec import loads
+from ...state.codec import dumps, loads
 from ...state.errors import InvalidInput, RateLimited
 from ...state.quantities import asked
 from ..messages.answer import Answer, Headers, Receive, Scope, Send, json_answer
@@ -23,7 +23,6 @@ from ..messages.problem import Raised, Settled, Whose, document, kind_of, settle
 from ..models import wire
 from ..models.memo import key_of
 from ..models.port import Request
-from .closing import Closing
 from .model_calls import Running
 from .presence import while_there
 from .service import Call
@@ -44,18 +43,22 @@ async def ask(call: Call) -> Answer:
     body = await call.body()
     request = wire.request(read_json(call.headers, body), name)
     function.prepared(request)  # raises what is to be said at once
-    models, operation = call.service.models, _operation(call)
-    key = key_of(name, operation, body) if operation else ""
-    if key and (kept := await models.find(key)) is not None:
-        return Answer(200, kept.encode(), (("content-type", "application/json"), ("idempotent-replay", "true")))
-    running = models.call(function, request, key)
-    if any(essence(part) == MEDIA for part in call.header("accept").split(",")):
-        return PieceStream(call.service.closing, running)
-    assert running.outcome is not None, "it was begun"
-    wait = call.wait(call.service.longest_wait)
-    found = await call.patiently(_within(running.outcome, wait))
+    models, said = call.service.models, _operation(call)
+    operation = said or f" {secrets.token_hex(16)}"  # whoever is told to come again is told this
+    key = key_of(name, operation, body)
+    streams = any(essence(part) == MEDIA for part in call.header("accept").split(","))
+    if said and (kept := await models.find(key)) is not None:
+        replay = ("idempotent-replay", "true")
+        return PieceStream(call, key, kept, [replay]) if streams else _answered(kept, [replay])
+    running = models.call(function, request, key, len(body), kept=bool(said))
+    if streams:
+        return PieceStream(call, key, running)
+    found = await call.patiently(running.settled(call.wait(call.service.longest_wait)))
     if found is None:
-        return json_answer({"status": "running"}, 202, [("retry-after", "0")])
+        running.asked_again = True
+        again = [("retry-after", "0"), (OPERATION, dumps(operation))]
+        return json_answer({"status": "running", "operation": operation}, 202, again)
+    models.heard(key, running)
     return _told(found)
 
 
@@ -72,12 +75,6 @@ async def embed(call: Call) -> Answer:
     return json_answer(wire.embedded(settled.value))
 
 
-async def _within(task: asyncio.Task[Settled[str]], seconds: float) -> Settled[str] | None:
-    """What came of it, unless that takes longer. It is not ended by who waits."""
-    await asyncio.wait([task], timeout=seconds)
-    return task.result() if task.done() and not task.cancelled() else None
-
-
 def _operation(call: Call) -> str:
     """What the caller names its call by; "" for nothing. Raises InvalidInput."""
     said = call.header(OPERATION)
@@ -92,9 +89,13 @@ def _operation(call: Call) -> str:
     return found
 
 
+def _answered(record: str, headers: Headers = ()) -> Answer:
+    return Answer(200, record.encode(), (("content-type", "application/json"), *headers))
+
+
 def _told(settled: Settled[str]) -> Answer:
     if settled.error is None and settled.value is not None:
-        return Answer(200, settled.value.encode(), (("content-type", "application/json"),))
+        return _answered(settled.value)
     return _failed(settled.error or TypeError("no answer was made"))
 
 
@@ -111,33 +112,40 @@ def _failed(error: Exception) -> Answer:
 
 
 class PieceStream(Answer):
-    """The answer while it is being said: ``delta`` for each piece, and in the end ``answer`` or ``error``."""
+    """The answer while it is being said: ``delta`` for each piece, and in the end ``answer`` or ``error``. Of one that
+    is there already, the end alone."""
 
-    __slots__ = ("_closing", "_running")
+    __slots__ = ("_call", "_key", "_running")
 
-    def __init__(self, closing: Closing, running: Running, headers: Headers = ()) -> None:
+    def __init__(self, call: Call, key: str, running: Running | str, headers: Headers = ()) -> None:
         own = (("content-type", MEDIA), ("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
         super().__init__(200, headers=(*own, *headers))
-        self._closing = closing
+        self._call = call
+        self._key = key
         self._running = running
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         with suppress(TimeoutError):  # who has asked is gone, or this server goes: the answer is kept
-            await self._closing.during(while_there(scope, self._send(send)))
+            await self._call.service.closing.during(while_there(scope, self._send(send)))
         await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send) -> None:
-        task = self._running.outcome
-        assert task is not None, "it was begun"
-        async for piece in self._running.told(task):
-            said = {name: value for name, value in (piece._asdict() if piece else {}).items() if value}
-            await _part(send, ": still here\n\n" if piece is None else block("delta", said))
-        if task.cancelled():
+        running = self._running
+        if isinstance(running, str):
+            await _part(send, block("answer", running))
             return
-        told = _told(task.result())
+        async with aclosing(running.told()) as pieces:
+            async for piece in pieces:
+                said = {name: value for name, value in (piece._asdict() if piece else {}).items() if value}
+                await _part(send, ": still here\n\n" if piece is None else block("delta", said))
+        settled = await running.settled(0)
+        if settled is None:
+            return  # it was cut off; the client sees that there is no end
+        told = _told(settled)
         await _part(send, block("answer" if told.status == 200 else "error", told.body.decode()))
+        self._call.service.models.heard(self._key, running)
 
 
 async def _part(send: Send, said: str) -> None:

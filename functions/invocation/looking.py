@@ -28,16 +28,18 @@ def look(functions: Mapping[str, Any]) -> list[Finding]:
     found = [Finding(name, text) for name, text in unsound(functions)]
     known = {finding.function for finding in found}
     for name, function in functions.items():
-        if kind_of(function) != "agent" or name in known:
+        if kind_of(function) not in ("agent", "model") or name in known:
             continue
+        what = f"{kind_of(function)}{' function' if kind_of(function) == 'model' else ''} {name}"
         if wrong := _ask(function, "wrong"):
-            found.append(Finding(name, f"{at(function)}agent {name}: {wrong}"))
+            found.append(Finding(name, f"{at(function)}{what}: {wrong}"))
         elif doubt := _ask(function, "doubt"):
-            found.append(Finding(name, f"{at(function)}agent {name}: {doubt}", certain=False))
+            found.append(Finding(name, f"{at(function)}{what}: {doubt}", certain=False))
     return sorted(found, key=lambda finding: not finding.certain)
 
 
 def _ask(agent: Any, what: str) -> str:
     """What an agent's models have against themselves. They need not know."""
-    asked = (getattr(model, what, None) for model in agent.models)
+    models = getattr(agent, "models", None) or (agent.model,)
+    asked = (getattr(model, what, None) for model in models)
     return next(filter(None, (str(told(agent.settings)) for told in asked if told is not None)), "")

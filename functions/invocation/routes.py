@@ -100,6 +100,8 @@ def _listed(text: str) -> Mapping[str, Any]:
         name, equals, place = item.partition("=")
         if not (name and equals and place):
             raise InvalidInput(f"{ROUTES}: {item[:80]!r} is no route; write NAME=https://HOST")
+        if name in found:
+            raise InvalidInput(f"{ROUTES} has two routes of {name!r}")
         found[name] = place
     return found
 
@@ -107,7 +109,7 @@ def _listed(text: str) -> Mapping[str, Any]:
 @lru_cache(maxsize=8)
 def _filed(path: str, _changed: int) -> Mapping[str, Any]:
     try:
-        whole = tomllib.loads(Path(path).read_text("utf-8"))
+        whole = tomllib.loads(Path(path).read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InvalidInput(f"{path} can't be read: {error}") from None
     return _table(whole.get(TABLE, {}), f"[{TABLE}] of {path}")
@@ -143,7 +145,10 @@ def _url(name: str, place: str, where: str) -> str:
         raise InvalidInput(
             f"{where}: {_short(parts, place)} is no place; write https://HOST, without a password or a query"
         )
-    segment = quote(name, safe="")
+    segment = quote(name, safe=ALL)
+    if parts.scheme in ("kubernetes", "openfaas") and (parts.path or (parts.scheme == "kubernetes" and parts.port)):
+        what = "kubernetes://NAMESPACE" if parts.scheme == "kubernetes" else "openfaas://GATEWAY:PORT"
+        raise InvalidInput(f"{where}: {place[:80]!r} has something behind it; write {what}")
     if parts.scheme == "kubernetes":
         return f"http://{segment}.{parts.netloc}.svc"
     if parts.scheme == "openfaas":

@@ -198,7 +198,7 @@ class Function(BaseModel):
     """Something that is served here. ``input`` is the JSON schema of what it takes."""
 
     name: str
-    kind: Literal["agent", "tool", "workflow"]
+    kind: Literal["agent", "tool", "workflow", "model"]
     description: str
     input: dict[str, Any]
 

@@ -14,6 +14,7 @@ from ...security.redaction import holds_a_secret, remember
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from .choosing import choose
+from .hosts import Hosts
 from .known import known
 from .port import Answer, Emit, Model, Request, Streaming
 from .vectors import Embedder, Embeddings
@@ -33,7 +34,8 @@ class ModelFunction:
     """``model`` served as the function ``name``.
 
     ``settings`` are its own (keys, addresses), which no caller sees or changes; ``allow`` names settings that callers
-    may send beside the usual ones. Raises InvalidInput.
+    may send beside the usual ones, ``media_hosts`` the hosts of which they may name images (as an agent's does). Raises
+    InvalidInput.
 
     Example: ``fast = ModelFunction("fast", "openai/gpt-5-mini")`` in a file that ``overwinter serve`` serves.
     """
@@ -49,14 +51,20 @@ class ModelFunction:
         *,
         settings: Mapping[str, Any] | None = None,
         allow: Iterable[str] = (),
+        media_hosts: Sequence[str] | str = (),
     ) -> None:
         self.name = check_name(name, "model", for_models=False)
+        if any(sign in name for sign in "*:=,"):
+            raise InvalidInput(f"the name of a model function holds no *, :, = or comma: {name[:80]!r}")
+        if settings is not None and not isinstance(settings, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"the settings of the model function {name!r} are no mapping of names and values")
+        self._hosts = Hosts(f"the model function {name}", media_hosts)
         self.model = choose(model)
         if self.model.name.startswith("function:"):
             raise InvalidInput(f"the model function {name!r} asks another one; give it a model of a provider")
         self.settings = dict(settings or {})
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
-        self._allowed = HOW | frozenset(allow)
+        self._allowed = HOW | frozenset((allow,) if isinstance(allow, str) else allow)
         known[self.name] = self
 
     def __repr__(self) -> str:
@@ -73,12 +81,16 @@ class ModelFunction:
         return "" if absent is None else absent()
 
     def prepared(self, request: Request) -> Request:
-        """What the model is asked. Raises InvalidInput for a setting that callers may not send."""
+        """What the model is asked. Raises InvalidInput for a setting, or the address of an image, that callers may not
+        send."""
         if refused := sorted(set(request.settings) - self._allowed):
             raise InvalidInput(
                 f"the setting {refused[0]!r} is not taken from callers of the model function {self.name!r}; set it "
                 "there, or name it in its allow"
             )
+        for part in (part for message in request.messages for part in message.parts if part.url):
+            if why := self._hosts.refusal(part.url):
+                raise InvalidInput(why)
         return request._replace(model=self.model.name, settings={**request.settings, **self.settings})
 
     async def complete(self, request: Request) -> Answer:

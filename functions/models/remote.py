@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -48,6 +49,8 @@ MOST = 64 * 1024 * 1024
 """Bytes of an answer."""
 SILENCE = 90.0
 """Seconds without a byte after which a connection is given up; the other side says sooner that it still works."""
+LARGEST = 256 * 1024
+"""Characters of a recorded error; what is larger, nobody of ours has recorded."""
 WAIT = 60
 """Seconds for which a request may be held; after that it is asked again."""
 _AGAIN = 0.2
@@ -89,14 +92,14 @@ class FunctionModel:
 
     async def _settled(self, place: Route, path: str, body: bytes) -> object:
         """The JSON that is answered in the end. Raises what the function says instead."""
-        headers = self._headers(place, "application/json")
+        headers, pause = self._headers(place, "application/json"), _AGAIN
         while True:
             async with self._posted(place, path, body, headers) as response:
                 text = await self._text(response)
-                wait = wait_of(response.headers)
             if response.status_code != 202:
                 return _json(text) if response.status_code == 200 else self._raise(response, text)
-            await asyncio.sleep(_AGAIN if wait is None else min(wait, 10.0))
+            await asyncio.sleep(max(pause, min(wait_of(response.headers) or 0.0, 10.0)))
+            pause = min(2.0, pause * 2)
 
     async def stream(self, request: Request, emit: Emit) -> Answer:
         place = self._place()
@@ -143,12 +146,15 @@ class FunctionModel:
 
     def _headers(self, place: Route, accept: str) -> dict[str, str]:
         headers = {"content-type": "application/json", "accept": accept, "prefer": f"wait={WAIT}"}
+        headers["accept-encoding"] = "identity"
         if token := place.bearer():
             headers["authorization"] = f"Bearer {token}"
-        with suppress(LookupError):  # outside of a durable call nothing is repeated
+        try:
             own = current_call()
-            headers["overwinter-operation"] = json.dumps(f"{own.idempotency_key} {own.mark}".rstrip())  # in ASCII
-        return headers
+            operation = f"{own.idempotency_key} {own.mark}".rstrip()
+        except LookupError:  # outside of a durable call: only what this very call asks again is the same
+            operation = secrets.token_hex(16)
+        return headers | {"overwinter-operation": json.dumps(operation)}  # in ASCII
 
     @asynccontextmanager
     async def _posted(
@@ -160,7 +166,11 @@ class FunctionModel:
         url = f"{place.url}/models/{quote(self.function, safe='')}{path}"
         timeout = httpx.Timeout(SILENCE, connect=CONNECT)
         try:
-            async with client.stream("POST", url, content=body, headers=headers, timeout=timeout) as response:
+            # The route says where conversations go, and nobody else does.
+            more: dict[str, Any] = {"headers": headers, "timeout": timeout, "follow_redirects": False}
+            async with client.stream("POST", url, content=body, **more) as response:
+                if response.headers.get("content-encoding", "identity") != "identity":  # it may be of any size
+                    raise Unreadable(f"{self.name}: the answer is compressed, which was not asked", model=self.name)
                 yield response
         except httpx.TimeoutException:
             raise self._gone(f"said nothing for {SILENCE:g} s") from None
@@ -194,8 +204,10 @@ class FunctionModel:
                     if event.kind == "error":
                         raise self._failure(body) or self._gone("its answer broke off")
                     if event.kind == "delta" and isinstance(body, dict):
-                        piece = cast("dict[str, Any]", body)
-                        emit(Delta(str(piece.get("text", "")), str(piece.get("reasoning", ""))))
+                        text, reasoning = (cast("dict[str, Any]", body).get(name) for name in ("text", "reasoning"))
+                        piece = Delta(*(said if isinstance(said, str) else "" for said in (text, reasoning)))
+                        if piece.text or piece.reasoning:
+                            emit(piece)
         except TooLong as error:
             raise Unreadable(f"{self.name}: {error}", model=self.name) from None
         raise self._gone("its answer ended in the middle")
@@ -223,7 +235,9 @@ class FunctionModel:
     def _failure(self, body: object) -> Exception | None:
         """The error that the function raised, as it would be raised here; None when none is told."""
         told = cast("Mapping[str, Any]", body).get("failure") if isinstance(body, dict) else None
-        return failures.decode(cast("dict[str, Any]", told)) if isinstance(told, dict) else None
+        if not isinstance(told, dict) or len(dumps(told)) > LARGEST:
+            return None
+        return failures.decode(cast("dict[str, Any]", told))
 
 
 def _json(text: bytes) -> object:

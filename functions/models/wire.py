@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -18,6 +19,8 @@ from .port import Answer, Message, OutputSchema, Request, ToolCall, ToolSchema, 
 from .vectors import Embeddings, vectors
 
 _ROLES = ("system", "user", "assistant", "tool")
+_MOST_TOKENS = 10**12
+_COST = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,30})?")
 _KINDS = ("text", "image", "audio", "file")
 
 
@@ -36,6 +39,8 @@ def asked(request: Request) -> dict[str, Any]:
 def request(body: Any, model: str) -> Request:
     """Raises InvalidInput."""
     whole = _object(body, "the request", {"messages", "tools", "output", "settings"})
+    if not whole.get("messages"):
+        raise InvalidInput("messages is no list of messages, or holds none")
     output = whole.get("output")
     return Request(
         model,
@@ -50,12 +55,11 @@ def answer(body: Any, asked_model: str) -> Answer:
     """Raises InvalidInput for what is no answer."""
     whole = _object(body, "the answer")
     calls = tuple(_read_call(item) for item in _list(whole.get("tool_calls", []), "tool_calls"))
-    cost = whole.get("cost")
     return Answer(
         _text(whole, "text"),
         calls,
         _usage(whole),
-        None if cost is None else _text(whole, "cost"),
+        _cost(whole),
         _text(whole, "model") or asked_model,
         _text(whole, "finish") or ("tool_calls" if calls else "stop"),
         _text(whole, "refusal"),
@@ -84,9 +88,8 @@ def embedded(found: Embeddings) -> dict[str, Any]:
 def embeddings(body: Any, count: int, asked_model: str) -> Embeddings:
     """Raises InvalidInput, Unfit."""
     whole = _object(body, "the answer")
-    cost = whole.get("cost")
     usage, named = _usage(whole), _text(whole, "model") or asked_model
-    return Embeddings(vectors(whole, count), usage, None if cost is None else _text(whole, "cost"), named)
+    return Embeddings(vectors(whole, count), usage, _cost(whole), named)
 
 
 # -- out -------------------------------------------------------------------------------------------------
@@ -147,6 +150,8 @@ def _read_part(item: Any) -> Part:
         data = base64.b64decode(_text(fields, "data").encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
         raise InvalidInput("the data of a part is no base64") from None
+    if kind != "text" and not data and not (kind == "image" and fields.get("url")):
+        raise InvalidInput("a part that is no text brings its bytes in data; an image may have a url")
     texts = {name: _text(fields, name) for name in ("text", "url", "media_type", "name", "digest")}
     return Part(kind, **texts, size=size, data=data)
 
@@ -163,10 +168,17 @@ def _read_output(item: Any) -> OutputSchema:
     return OutputSchema(_text(fields, "name"), _object(fields.get("schema"), "schema"), fields.get("always") is True)
 
 
+def _cost(whole: Mapping[str, Any]) -> str | None:
+    cost = whole.get("cost")
+    if cost is None or (isinstance(cost, str) and _COST.fullmatch(cost)):
+        return cost
+    raise InvalidInput("cost is no amount in US dollars, written as 0.0012")
+
+
 def _usage(whole: Mapping[str, Any]) -> Usage:
     usage = _object(whole.get("usage", {}), "usage")
     parts = {name: usage[name] for name in Usage._fields if name in usage}
-    if any(type(value) is not int or value < 0 for value in parts.values()):
+    if any(type(value) is not int or not 0 <= value < _MOST_TOKENS for value in parts.values()):
         raise InvalidInput("usage holds what is no number of tokens")
     return Usage(**parts)
 

@@ -62,9 +62,13 @@ def decode(failure: Failure) -> Exception:
     args = tuple(restorer.restore(failure.get("args", [message]), ("args",)))
     data = cast("dict[str, Any]", restorer.restore(failure.get("data") or {}, ("data",)))
     cls = _find(kind)
-    error = None if cls is None else attempted(lambda: _made(cls, args, data, failure))
+    group = cls is not None and issubclass(cls, BaseExceptionGroup)
+    members = (
+        [decode(member) for member in failure.get("members") or ()] if group else []
+    )  # once, however deep they lie
+    error = None if cls is None else attempted(lambda: _made(cls, args, data, members))
     if error is not None and attempted(lambda: (str(error), repr(error))[0]) != message:
-        error = attempted(lambda: _made(_worded(cast("Any", cls)), args, data | {_TEXT: message}, failure))
+        error = attempted(lambda: _made(_worded(cast("Any", cls)), args, data | {_TEXT: message}, members))
     if error is None:
         error = _stand_in(cast("Any", cls))(message, kind=kind, data=data)
     _surround(error, failure, data)
@@ -226,7 +230,7 @@ def _kind(error: BaseException) -> str:
 # -- and out -----------------------------------------------------------------------------------------
 
 
-def _made(cls: type[Exception], args: tuple[Any, ...], data: dict[str, Any], failure: Failure) -> Exception:
+def _made(cls: type[Exception], args: tuple[Any, ...], data: dict[str, Any], members: list[Exception]) -> Exception:
     """An error of that class. Raises whatever its class does when it can't be made.
 
     Its ``__init__`` is not run: its signature is the class's own affair. Those of the interpreter's classes are,
@@ -234,7 +238,6 @@ def _made(cls: type[Exception], args: tuple[Any, ...], data: dict[str, Any], fai
     """
     base = next(part for part in cls.__mro__ if not part.__flags__ & _HEAPTYPE)
     if issubclass(cls, BaseExceptionGroup):
-        members = [decode(member) for member in failure.get("members") or ()]
         error: Any = BaseExceptionGroup.__new__(cls, args[0] if args else "", members)
     else:
         error = cls(*args) if cls is base else base.__new__(cls, *args)

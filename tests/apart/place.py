@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import uvicorn
 
-from overwinter import Runtime
+from overwinter import Runtime, Settings
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.connection import config
 from overwinter.functions.http.door import Door
@@ -42,6 +42,7 @@ class Slow:
         self.asked.append(request)
         number = len(self.asked)
         if self.fails:
+            await asyncio.sleep(0.02)
             raise self.fails.pop()
         emit(Delta(reasoning="hm"))
         for word in range(self.words):
@@ -67,7 +68,7 @@ async def served(
     listener = socket.create_server(("127.0.0.1", 0))
     place = store if isinstance(store, Store) else open_store(store)
     await place.create()
-    async with Runtime(functions, place) as runtime:
+    async with Runtime(functions, place, options.pop("settings", Settings())) as runtime:
         app = create_app(runtime, token=options.pop("token", None), **options)
         server = uvicorn.Server(config(app, Door(Limits()), log_level="error", timeout_graceful_shutdown=1))
         serving = asyncio.create_task(server.serve(sockets=[listener]))

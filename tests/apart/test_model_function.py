@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from overwinter import Agent, InvalidInput, Limits, Retry, Runtime, Scripted, image, tool
+from overwinter import Agent, InvalidInput, Limits, Retry, Runtime, Scripted, Settings, image, tool
 from overwinter.functions.model import ModelFunction, embed
 from overwinter.functions.models.choosing import choose
 from overwinter.functions.models.memo import DAY, PLACE, Memo
@@ -125,10 +125,11 @@ def test_calls_at_the_same_time_are_one_and_go_on_without_who_asked() -> None:
             place = f"{models.url}/models/fast"
             async with httpx.AsyncClient() as client, client.stream("POST", place, json=ONE, headers=headers) as second:
                 lines = second.aiter_lines()
-                assert [await anext(lines) for _ in range(4)][3] == "event: delta", "what was said before it came, too"
+                said = [await anext(lines) for _ in range(2)]
+                assert said == ["event: delta", 'data: {"text":"1.0 ","reasoning":"hm"}'], "what was said before, too"
                 slow.go.set()
                 events = [line async for line in lines]
-            assert events.count("event: delta") == 2 and events[-2].endswith('"cost":"0.01"}')
+            assert "event: delta" in events and events[-2].endswith('"cost":"0.01"}')
             assert (await first).json()["text"] == "1.0 1.1 1.2 "
             assert len(slow.asked) == 1
             lonely = asks(models.url, "e/2")
@@ -149,7 +150,8 @@ def test_no_request_is_held_longer_than_the_server_wants(monkeypatch: pytest.Mon
         async with served([ModelFunction("fast", slow)], longest_wait="50ms") as models:
             way(monkeypatch, models.url)
             early = await asks(models.url, "e/1")
-            assert (early.status_code, early.json(), early.headers["retry-after"]) == (202, {"status": "running"}, "0")
+            assert early.status_code == 202 and early.json() == {"status": "running", "operation": "e/1"}
+            assert early.headers["retry-after"] == "0" and early.headers["overwinter-operation"] == '"e/1"'
             agent = Agent("desk", "function:fast")
             async with Runtime([agent], "memory://") as runtime:
                 handle = await runtime.start(agent, "hi")
@@ -158,6 +160,74 @@ def test_no_request_is_held_longer_than_the_server_wants(monkeypatch: pytest.Mon
                 slow.go.set()
                 assert await handle.result("20s") == "2.0 2.1 2.2 "
             assert len(slow.asked) == 2
+
+    asyncio.run(main())
+
+
+def test_who_names_no_operation_is_told_one_to_come_again_with() -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow)], longest_wait="20ms") as models:
+            early = await asks(models.url)
+            assert early.status_code == 202
+            named = {"overwinter-operation": early.headers["overwinter-operation"]}
+            slow.go.set()
+            await until(lambda: slow.said == 3)
+            assert (await asks(models.url, **named)).json()["text"] == "1.0 1.1 1.2 "
+            assert len(slow.asked) == 1
+
+    asyncio.run(main())
+
+
+def test_a_call_outside_of_any_execution_is_made_once_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow)], longest_wait="20ms") as models:
+            way(monkeypatch, models.url)
+            model: Any = choose("function:fast")
+            calling = asyncio.create_task(model.complete(ASKED))
+            await asyncio.sleep(0.6)
+            slow.go.set()
+            assert (await calling).text == "1.0 1.1 1.2 " and len(slow.asked) == 1
+            assert (await model.complete(ASKED)).text.startswith("2.0"), "and another call is another"
+
+    asyncio.run(main())
+
+
+def test_an_error_that_falls_between_two_questions_is_told() -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.fails = [KeyRefused("no key", model="m", status=401)]
+        async with served([ModelFunction("fast", slow)], longest_wait=0) as models:
+            assert (await asks(models.url, "e/1")).status_code == 202
+            numbers: Any = models.runtime.engine.health.numbers
+            await until(lambda: len(slow.asked) == 1 and numbers()["model_calls"]["open"] == 0)
+            told = await asks(models.url, "e/1")
+            assert told.status_code == 422 and told.headers["overwinter-error"] == "outcome" and len(slow.asked) == 1
+            assert (await asks(models.url, "e/1")).status_code == 202, "it was told; the next one is a call of its own"
+            await until(lambda: len(slow.asked) == 2)
+
+    asyncio.run(main())
+
+
+def test_calls_that_nobody_waits_for_have_a_bound() -> None:
+    async def main() -> None:
+        slow = Slow()
+        functions = [ModelFunction("fast", slow)]
+        async with served(functions, longest_wait=0, settings=Settings(max_active=3)) as models:
+            statuses = [(await asks(models.url, f"e/{number}")).status_code for number in range(5)]
+            assert statuses == [202, 202, 202, 503, 503]
+            assert (await asks(models.url, "e/1")).status_code == 202, "who comes again takes no more room"
+            async with httpx.AsyncClient() as client:
+                stats = (await client.get(f"{models.url}/stats")).json()
+            assert stats["model_calls"]["open"] == stats["model_calls"]["max_open"] == 3
+            slow.go.set()
+            await until(lambda: slow.said == 9)
+            assert (await asks(models.url, "e/4")).status_code in (200, 202), "there is room again"
+        big = {"messages": [{"role": "user", "content": "x" * 600_000}]}
+        slow.go.clear()
+        async with served(functions, longest_wait=0, max_body="1MB", max_held="1MB") as models:
+            assert [(await asks(models.url, f"b/{n}", big)).status_code for n in range(3)] == [202, 503, 503]
 
     asyncio.run(main())
 
@@ -421,6 +491,58 @@ def test_it_embeds_where_its_model_does(monkeypatch: pytest.MonkeyPatch) -> None
                 await embed("function:fast", ["a"])
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "file:///etc/passwd", "https://other.example/a.png"])
+def test_callers_name_images_at_hosts_that_the_function_names(url: str) -> None:
+    async def main() -> None:
+        slow = Slow()
+        slow.go.set()
+        async with served([ModelFunction("fast", slow, media_hosts="shop.example")]) as models:
+            body = {"messages": [{"role": "user", "parts": [{"kind": "image", "url": url}]}]}
+            assert (await asks(models.url, body=body)).status_code == 422 and not slow.asked
+            body["messages"][0]["parts"] = [{"kind": "image", "url": "https://shop.example/a.png"}]
+            assert (await asks(models.url, body=body)).status_code == 200
+
+    asyncio.run(main())
+
+
+def nested(depth: int) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": "builtins.ValueError", "message": "x"}
+    for _ in range(depth):
+        told = {"kind": "builtins.ExceptionGroup", "message": "g", "args": ["g"], "members": [told]}
+    return told
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "kind"),
+    [
+        ({"overwinter-error": "outcome"}, {"failure": nested(40)}, Exception),
+        ({"overwinter-error": "outcome"}, {"failure": {"kind": "x", "message": "y" * 300_000}}, ModelUnavailable),
+        ({"content-encoding": "gzip"}, "x", Unreadable),
+        ({"content-encoding": "gzip, gzip"}, "x", Unreadable),
+    ],
+)
+def test_a_server_that_means_harm_does_none(
+    monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], body: Any, kind: type[Exception]
+) -> None:
+    with serving() as provider:
+        provider.answer = (500, headers, body)
+        way(monkeypatch, provider.url.removesuffix("/v1"))
+        model: Any = choose("function:fast")
+        with pytest.raises(kind):
+            asyncio.run(model.complete(ASKED))
+
+
+def test_nobody_else_says_where_conversations_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving() as provider, serving() as other:
+        other.answer = (200, {}, {"text": "stolen"})
+        provider.answer = (307, {"location": f"{other.url}/models/fast"}, "")
+        way(monkeypatch, provider.url.removesuffix("/v1"))
+        model: Any = choose("function:fast")
+        with pytest.raises(RequestRefused, match="307"):
+            asyncio.run(model.complete(ASKED))
+        assert not other.asked
 
 
 def test_images_go_through(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_the_environment_goes_before_the_file_and_a_line_of_its_own_before_the_r
     assert {one.name: one.url for one in routes()} == {
         "fast": "https://file.example",
         "slow": "https://slow.example",
-        "*": "http://%2A.all.svc",
+        "*": "http://*.all.svc",
     }
     monkeypatch.setenv(ROUTES, '{"fast": "https://env.example"}')
     assert [getattr(route(name), "url", None) for name in ("fast", "slow", "other")] == [

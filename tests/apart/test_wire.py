@@ -22,7 +22,7 @@ PART = st.builds(
     st.sampled_from(["text", "image", "audio", "file"]),
     **dict.fromkeys(("text", "url", "media_type", "name", "digest"), TEXT),
     size=st.integers(0, 10**9),
-    data=st.binary(max_size=30),
+    data=st.binary(min_size=1, max_size=30),
 )
 MESSAGE = st.builds(
     Message,
@@ -39,7 +39,7 @@ OUTPUT = st.none() | st.builds(OutputSchema, TEXT, st.dictionaries(TEXT, TEXT, m
 REQUEST = st.builds(
     Request,
     st.just("m"),
-    st.lists(MESSAGE, max_size=3).map(tuple),
+    st.lists(MESSAGE, min_size=1, max_size=3).map(tuple),
     st.lists(TOOL, max_size=2).map(tuple),
     OUTPUT,
     st.dictionaries(TEXT, st.integers() | TEXT, max_size=2),
@@ -77,6 +77,9 @@ def test_an_answer_that_ended_in_the_usual_way_says_so() -> None:
     assert wire.answer({}, "function:x") == Answer(model="function:x")
 
 
+USER = {"role": "user", "content": "hi"}
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [
@@ -94,10 +97,16 @@ def test_an_answer_that_ended_in_the_usual_way_says_so() -> None:
         ({"messages": [{"role": "user", "parts": [{"kind": "file", "data": "?"}]}]}, "base64"),
         ({"messages": [{"role": "user", "opaque": "x"}]}, "opaque"),
         ({"messages": [{"role": "assistant", "tool_calls": [{"name": 7}]}]}, "name is no text"),
-        ({"messages": [], "tools": [{"name": "x", "parameters": []}]}, "parameters"),
-        ({"messages": [], "output": []}, "output"),
-        ({"messages": [], "settings": "x"}, "settings"),
+        ({"messages": [USER], "tools": [{"name": "x", "parameters": []}]}, "parameters"),
+        ({"messages": [USER], "output": []}, "output"),
+        ({"messages": [USER], "settings": "x"}, "settings"),
         ({"messages": [], "model": "gpt"}, "'model'"),
+        ({"messages": []}, "holds none"),
+        ({"messages": [{"role": "user", "parts": [{"kind": "image", "digest": "sha256:1"}]}]}, "brings its bytes"),
+        (
+            {"messages": [{"role": "user", "parts": [{"kind": "audio", "url": "https://x.example"}]}]},
+            "brings its bytes",
+        ),
     ],
 )
 def test_what_is_no_request_is_refused_by_its_name(body: Any, why: str) -> None:
@@ -116,6 +125,11 @@ def test_what_is_no_request_is_refused_by_its_name(body: Any, why: str) -> None:
         {"usage": {"input": -1}},
         {"usage": {"output": True}},
         {"cost": 0.1},
+        {"cost": "-1"},
+        {"cost": "NaN"},
+        {"cost": "1_000"},
+        {"cost": "free"},
+        {"usage": {"input": 10**40}},
         {"opaque": []},
     ],
 )

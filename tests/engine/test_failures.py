@@ -437,3 +437,14 @@ def test_any_error_is_recorded_and_can_be_looked_at(error: BaseException) -> Non
         assert dumps(again.get("data")) == dumps(record.get("data"))
         assert [kind for _, kind in again.get("typed", ())] == [kind for _, kind in record.get("typed", ())]
     decode(again)
+
+
+def test_a_record_is_read_in_as_many_steps_as_it_has_errors() -> None:
+    """However deep they lie: one that comes from elsewhere must not hold the process."""
+    record: dict[str, Any] = {"kind": "builtins.ValueError", "message": "innermost"}
+    for _ in range(40):
+        record = {"kind": "builtins.ExceptionGroup", "message": "group", "args": ["group"], "members": [record]}
+    error: Any = decode(record)
+    for _ in range(40):
+        (error,) = error.exceptions
+    assert str(error) == "innermost"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import InvalidInput, audio, file, image
-from overwinter.functions.agents.hosts import Hosts
+from overwinter.functions.models.hosts import Hosts
 from overwinter.orchestrator.protocol.media import attached, is_parts, meant, parts_of, take, text_of
 from overwinter.state.errors import PayloadTooLarge
 

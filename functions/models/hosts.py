@@ -28,11 +28,11 @@ class Hosts:
     """``given``: ``shop.example`` is that host, ``*.shop.example`` all below it, ``*`` every host with a public name;
     with ``:8080`` behind it, that port. Raises InvalidInput for what is none of that."""
 
-    def __init__(self, agent: str, given: Sequence[str] | str) -> None:
-        self._agent = agent
+    def __init__(self, whose: str, given: Sequence[str] | str) -> None:
+        self._whose = whose  # "agent desk"
         entries: object = (given,) if isinstance(given, str) else given
         if not isinstance(entries, (list, tuple, set, frozenset)):
-            raise InvalidInput(f'agent {agent!r}: media_hosts is no list of hosts; write ["shop.example"]')
+            raise InvalidInput(f'{whose}: media_hosts is no list of hosts; write ["shop.example"]')
         self._entries = tuple(self._sound(entry) for entry in cast("Sequence[object]", entries))
 
     def _sound(self, entry: object) -> str:
@@ -43,7 +43,7 @@ class Hosts:
             fit = False
         if not fit:
             said = str(entry)[:80]
-            raise InvalidInput(f"agent {self._agent!r}: {said!r} in media_hosts is no host; write shop.example")
+            raise InvalidInput(f"{self._whose}: {said!r} in media_hosts is no host; write shop.example")
         return name
 
     def checked(self, message: list[Any]) -> list[Any]:
@@ -64,7 +64,7 @@ class Hosts:
         usual = port == _DEFAULT[parts.scheme]
         if any(_fits(entry, host, port, usual=usual) for entry in self._entries):
             return ""
-        return f"agent {self._agent} takes nothing from {host}; add it to its media_hosts, or send the bytes"
+        return f"{self._whose} takes nothing from {host}; add it to its media_hosts, or send the bytes"
 
 
 def _fits(entry: str, host: str, port: int, *, usual: bool) -> bool:
