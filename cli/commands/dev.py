@@ -41,6 +41,16 @@ def address_options(command: Command) -> Command:
     return command
 
 
+wait_option = duration_option(
+    "--wait",
+    envvar="OVERWINTER_WAIT",
+    default="60s",
+    show_default=True,
+    show_envvar=True,
+    help="The longest time that a request is held open.",
+)
+
+
 @click.command()
 @file_argument
 @env_file_option(looks=True)
@@ -80,14 +90,7 @@ def dev_command(
     show_envvar=True,
     help="A second token that lets events and sweeps in and nothing else.",
 )
-@duration_option(
-    "--wait",
-    envvar="OVERWINTER_WAIT",
-    default="60s",
-    show_default=True,
-    show_envvar=True,
-    help="The longest time that a request is held open.",
-)
+@wait_option
 @load_options
 @door_options
 @click.option("--fd", type=int, default=None, hidden=True)

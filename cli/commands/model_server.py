@@ -11,9 +11,9 @@ import click
 
 from ..door import Bounds, door_options
 from ..environment import env_file_option, tell_environment
-from ..options import Load, duration_option, load_options, store_option
+from ..options import Load, load_options, store_option
 from ..place import Place
-from .dev import address_options
+from .dev import address_options, wait_option
 
 ROOMY = Bounds(max_body="48MB", max_held="256MB")
 """Conversations hold images."""
@@ -31,14 +31,7 @@ _bounded: Callable[[Callable[..., Any]], Callable[..., Any]] = partial(door_opti
 )
 @env_file_option(looks=False)
 @address_options
-@duration_option(
-    "--wait",
-    envvar="OVERWINTER_WAIT",
-    default="60s",
-    show_default=True,
-    show_envvar=True,
-    help="The longest time that a request is held open; who asks again gets the answer.",
-)
+@wait_option
 @load_options
 @_bounded
 @store_option

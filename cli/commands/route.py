@@ -51,6 +51,9 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
             raise InvalidInput(f"no route leads to {name!r}; overwinter route list shows all")
         wanted.append(found)
     rows = [{**one._asdict(), "found": _found(one)} for one in wanted or routes() if one.url and one.name != ALL]
+    if not rows and not as_json:
+        click.echo("no route leads to a server that can be asked (here and * are not)")
+        return
     _show(rows, as_json=as_json)
     if any(row["found"] not in ("agent", "model", "tool", "workflow") for row in rows):
         ctx.exit(FAILED)
