@@ -9,6 +9,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+from ...orchestrator.engine import collecting
 from ...state.codec import dumps
 from ...state.errors import StoreError
 from ..messages.problem import Refused, Settled, settle
@@ -144,7 +145,10 @@ class Models:
             await asyncio.wait(tasks, timeout=seconds)
 
     async def _made(self, function: ModelFunction, request: Request, key: str, running: Running, *, kept: bool) -> str:
-        record: str = dumps((await function.stream(request, running.say)).record())
+        try:
+            record: str = dumps((await function.stream(request, running.say)).record())
+        finally:
+            collecting.weigh(running.weight)  # whoever has sent it on may hold it
         if kept or running.asked_again:
             try:
                 return await self.memo.keep(key, record)
