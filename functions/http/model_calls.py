@@ -25,6 +25,8 @@ ALIVE = 15.0
 """Seconds of silence after which a client is told that the call still goes on."""
 RECALLED = 60.0
 """Seconds for which an error is kept for whoever asks again, when nobody was there to be told."""
+LINGERS = 5.0
+"""Seconds for which an answer stays at hand that is in the store: who looked there just before it was gets it too."""
 
 
 class Running:
@@ -46,6 +48,10 @@ class Running:
                 said.seek(0, io.SEEK_END)
                 said.write(more)
         self._more.set()
+
+    def failed(self) -> bool:
+        task = self._task()
+        return task.done() and not task.cancelled() and task.result().error is not None
 
     async def settled(self, seconds: float | None = None) -> Settled[str] | None:
         """What came of it, unless that takes longer. It is not ended by who waits."""
@@ -127,15 +133,20 @@ class Models:
         come again would begin the call anew."""
         self._open.discard(running)
         self._weight -= running.weight
-        failed = not task.cancelled() and task.result().error is not None
-        if failed and not running.waiting:
-            asyncio.get_running_loop().call_later(RECALLED, self._by_key.pop, key, None)
+        if task.cancelled() or (running.failed() and running.waiting):
+            self._drop(key, running)
         else:
-            del self._by_key[key]
+            pause = RECALLED if running.failed() else LINGERS
+            asyncio.get_running_loop().call_later(pause, self._drop, key, running)
 
     def heard(self, key: str, running: Running) -> None:
-        """Somebody was told the outcome."""
-        if running not in self._open and self._by_key.get(key) is running:
+        """Somebody was told the outcome. An error is told once: the next call is another one."""
+        if running.failed():
+            self._drop(key, running)
+
+    def _drop(self, key: str, running: Running) -> None:
+        """Unless another call has the key by now."""
+        if self._by_key.get(key) is running:
             del self._by_key[key]
 
     async def finish(self, seconds: float) -> None:

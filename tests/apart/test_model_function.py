@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from overwinter import Agent, InvalidInput, Limits, Retry, Runtime, Scripted, Settings, image, tool
+from overwinter.functions.http import model_calls
 from overwinter.functions.model import ModelFunction, embed
 from overwinter.functions.models.choosing import choose
 from overwinter.functions.models.memo import DAY, PLACE, Memo
@@ -206,6 +207,51 @@ def test_an_error_that_falls_between_two_questions_is_told() -> None:
             assert told.status_code == 422 and told.headers["overwinter-error"] == "outcome" and len(slow.asked) == 1
             assert (await asks(models.url, "e/1")).status_code == 202, "it was told; the next one is a call of its own"
             await until(lambda: len(slow.asked) == 2)
+
+    asyncio.run(main())
+
+
+def test_an_error_that_was_told_is_forgotten_without_the_call_that_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_calls, "RECALLED", 0.2)
+
+    async def main() -> None:
+        slow = Slow()
+        slow.fails = [KeyRefused("no key", model="m", status=401)]
+        async with served([ModelFunction("fast", slow)], longest_wait=0) as models:
+            numbers: Any = models.runtime.engine.health.numbers
+            assert (await asks(models.url, "e/1")).status_code == 202
+            await until(lambda: len(slow.asked) == 1 and numbers()["model_calls"]["open"] == 0)
+            assert (await asks(models.url, "e/1")).status_code == 422
+            assert (await asks(models.url, "e/1")).status_code == 202
+            await until(lambda: len(slow.asked) == 2)
+            await asyncio.sleep(0.5)
+            assert (await asks(models.url, "e/1")).status_code == 202
+            slow.go.set()
+            await until(lambda: numbers()["model_calls"]["open"] == 0)
+            assert (await asks(models.url, "e/1")).json()["text"].startswith("2.0") and len(slow.asked) == 2
+
+    asyncio.run(main())
+
+
+def test_who_looked_for_the_answer_just_before_it_came_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        slow = Slow()
+        async with served([ModelFunction("fast", slow)]) as models:
+            first = asks(models.url, "e/1")
+            await until(lambda: slow.said == 1)
+            looked, go_on = asyncio.Event(), asyncio.Event()
+
+            async def late(*_: Any) -> None:
+                looked.set()
+                await go_on.wait()
+
+            monkeypatch.setattr(models.runtime.store, "get", late)
+            second = asks(models.url, "e/1")
+            await looked.wait()
+            slow.go.set()
+            await first
+            go_on.set()
+            assert (await second).json()["text"].startswith("1.0") and len(slow.asked) == 1
 
     asyncio.run(main())
 
