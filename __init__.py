@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from .functions.agents.limits import History, Limits
     from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
+    from .functions.running import arun, run
+    from .functions.runtime import Runtime
     from .functions.tools.tool import tool
     from .functions.workflow import workflow
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
     from .orchestrator.protocol.media import audio, file, image
-    from .orchestrator.running import arun, run
-    from .orchestrator.runtime import Runtime
     from .orchestrator.streaming.told import StreamEvent
     from .orchestrator.usercode.resilience import Breaker, Retry
     from .orchestrator.workflow.completion import Completion
@@ -59,8 +59,8 @@ _HOMES = {
         "orchestrator.protocol.media": "audio file image",
         "orchestrator.streaming.told": "StreamEvent",
         "orchestrator.usercode.resilience": "Breaker Retry",
-        "orchestrator.running": "arun run",
-        "orchestrator.runtime": "Runtime",
+        "functions.running": "arun run",
+        "functions.runtime": "Runtime",
         "orchestrator.engine.settings": "Settings",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",

@@ -17,7 +17,7 @@ from .options import by_default
 if TYPE_CHECKING:
     import httpx
 
-    from ..orchestrator.runtime import Runtime
+    from ..functions.runtime import Runtime
     from .server import Server
 
 Entry = dict[str, Any]
@@ -95,7 +95,7 @@ async def here(agent: str, file: str, session: str, dsn: str) -> AsyncGenerator[
     """The session in this process, on the store."""
     from ..functions.http.schemas import input_schema
     from ..functions.invocation.loading import functions_of, kind_of, load, sound
-    from ..orchestrator.runtime import Runtime
+    from ..functions.runtime import Runtime
     from .announcing import model
 
     functions = sound(functions_of(load(Path(file))))

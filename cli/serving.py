@@ -34,7 +34,7 @@ from .exits import FAILED, OK
 if TYPE_CHECKING:
     from ..functions.http.late import Late
     from ..functions.http.limits import Measured
-    from ..orchestrator.runtime import Runtime
+    from ..functions.runtime import Runtime
     from .place import Place
 
 FOR_REQUESTS = 5
@@ -67,7 +67,7 @@ def _loop_factory() -> Any:
 async def _serve(place: Place, listening: socket.socket) -> None:
     from ..functions.http.connection import config
     from ..functions.http.door import Door
-    from ..orchestrator.runtime import Runtime
+    from ..functions.runtime import Runtime
     from ..state.quantities import seconds
     from .announcing import announce
 

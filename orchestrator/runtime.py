@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from ..state.codec import stored
 from ..state.errors import (
@@ -100,7 +100,7 @@ class Runtime(Control):
         self._watchdog = show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)
 
-    async def __aenter__(self) -> Runtime:
+    async def __aenter__(self) -> Self:
         self._life.begin()
         try:
             await self._open()

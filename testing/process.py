@@ -13,13 +13,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from ..functions.runtime import Runtime
 from ..orchestrator.engine.activation import Activation
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.performing import Performer, Sink
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.engine.shelf import Shelf
 from ..orchestrator.protocol.decider import Invoke
-from ..orchestrator.runtime import Runtime
 from ..orchestrator.usercode.threads import Threads
 from .clock import Call, VirtualLoop, gate
 from .faults import Faults, StoreOfOneProcess

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
+from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.protocol.decider import Fact
-from ..orchestrator.runtime import Runtime
 from ..state.errors import InvalidInput
 from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Head

@@ -26,7 +26,7 @@ from ..inputs import attach_option, fitting, typed, with_files
 from ..options import by_default, duration_option, file_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Runtime
+    from ...functions.runtime import Runtime
     from ..view.timeline import Timeline
 
 INPUT = "INPUT"
@@ -92,8 +92,8 @@ def run_command(
 async def _run(order: Order, dsn: str) -> None:
     from ...functions.http.schemas import input_schema
     from ...functions.invocation.loading import functions_of, kind_of, load, sound
+    from ...functions.runtime import Runtime
     from ...orchestrator.engine.settings import Settings
-    from ...orchestrator.runtime import Runtime
     from ...state.quantities import seconds
     from ..ending import stoppable
 

@@ -58,7 +58,7 @@ async def _sweep(file: str, limit: str | None, load: Load, dsn: str) -> Swept:
     from ...functions.http.sweeping import sweep_for
     from ...functions.invocation.loading import functions_of
     from ...functions.invocation.loading import load as load_file
-    from ...orchestrator.runtime import Runtime
+    from ...functions.runtime import Runtime
     from ...state.quantities import seconds
     from ..ending import stoppable
 

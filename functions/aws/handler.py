@@ -22,7 +22,6 @@ from urllib.parse import unquote
 
 from ...orchestrator.engine.cutting import Cut
 from ...orchestrator.engine.settings import Settings
-from ...orchestrator.runtime import Runtime
 from ...orchestrator.usercode.threads import Threads
 from ...state.daemons import let_go
 from ...state.errors import StoreUnavailable
@@ -34,6 +33,7 @@ from ..invocation.loading import functions_of, load
 from ..messages.answer import Answer
 from ..messages.message import preference
 from ..messages.problem import Raised, answered, settle
+from ..runtime import Runtime
 from .access import Access, access
 from .batch import is_batch, take_batch
 from .events import Delivery, Sweep, read

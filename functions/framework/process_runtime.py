@@ -54,7 +54,7 @@ class ProcessRuntime:
         return await asyncio.shield(self._opening)
 
     async def _keep(self, opening: asyncio.Future[Runtime]) -> None:
-        from ...orchestrator.runtime import Runtime
+        from ..runtime import Runtime
 
         try:
             made = Runtime(self._functions(), unnamed=self._unnamed)

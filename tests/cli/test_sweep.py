@@ -18,8 +18,8 @@ import overwinter
 from overwinter.cli.main import cli
 from overwinter.cli.place import Place
 from overwinter.functions.invocation.loading import functions_of, load
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.reading import Reading
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.opening import open_store
 
 FLOW = """

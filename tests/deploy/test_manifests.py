@@ -20,7 +20,7 @@ from overwinter.functions.events.intake import PING
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.guard import OPEN
 from overwinter.functions.invocation.loading import functions_of, load
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.state.quantities import seconds
 
 from .manifests import KNATIVE, ROOT, manifests, named, needs_schemas, problems

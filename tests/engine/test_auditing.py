@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.protocol.moved import KEY, SCOPE
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.upkeep import auditing
 from overwinter.orchestrator.upkeep.auditing import REMARK, WRONG, Finding, audit
 from overwinter.state.errors import StoreError

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from overwinter.functions.agents.agent import Agent
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.protocol.entries import decode
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import AlreadyFinished, InvalidInput, UnknownExecution
 from overwinter.state.memory import MemoryStore

@@ -13,10 +13,10 @@ from overwinter.functions.agents.agent import Agent
 from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.intake import take
 from overwinter.functions.models.scripted import Scripted
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.protocol.shared import place_of
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import ExecutionFailed, InvalidInput, Unfit
 from overwinter.state.opening import open_store

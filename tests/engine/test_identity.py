@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from overwinter.functions.agents.agent import Agent
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.engine.delivery import mail_of, start_mail
 from overwinter.orchestrator.protocol import keys
 from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.protocol.starting import beginning, check_same
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.upkeep.archive import load
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.codec import dumps

@@ -13,7 +13,7 @@ from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.intake import take
 from overwinter.functions.http.events import taken_in
 from overwinter.functions.models.scripted import Scripted
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.state.errors import AlreadyExists, AlreadyFinished, ExecutionFailed, InvalidInput
 from overwinter.state.memory import MemoryStore
 

@@ -12,11 +12,11 @@ import pytest
 from overwinter import Agent, Context, tool, workflow
 from overwinter.functions.models.port import Answer, Request
 from overwinter.functions.models.scripted import Scripted, call
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.performing import Performer, Sink
 from overwinter.orchestrator.engine.shelf import Shelf
 from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.protocol.decider import Invoke
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.usercode.resilience import Policy, Retry
 from overwinter.state.errors import CircuitOpen, StepFailed
 from overwinter.state.memory import MemoryStore

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.quarantine import Suspects, pause
 from overwinter.orchestrator.engine.trials import SCOPE, Trials, quiet
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.usercode.resilience import Policy, Retry
 from overwinter.state.records import Accepted, Head, NewMail
 from overwinter.testing import Died

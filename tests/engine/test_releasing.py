@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine import engine
 from overwinter.orchestrator.protocol.decider import Fact
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import ExecutionFailed
 from overwinter.testing import Faults, Moment, World, crash_everywhere
 from overwinter.tests.engine.bench import Bench, at_bench

@@ -10,9 +10,9 @@ import pytest
 
 from overwinter.functions.agents.agent import Agent
 from overwinter.functions.models.scripted import Scripted
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.engine.waiting import settled
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import UnknownExecution
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted

@@ -12,7 +12,7 @@ from typing import assert_type
 import pytest
 
 from overwinter import Agent, Context, ExecutionFailed, Scripted, arun, run, workflow
-from overwinter.orchestrator import running
+from overwinter.functions import running
 
 
 async def double(number: int) -> int:

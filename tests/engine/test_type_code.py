@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, PlainSerializer
 
 from overwinter import Agent, Limits, tool, workflow
 from overwinter.functions.models.scripted import Scripted, call
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import InvalidInput, OverwinterError, Unfit
 from overwinter.tests.engine.bench import Bench, at_bench

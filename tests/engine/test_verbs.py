@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import AlreadyFinished, ExecutionCancelled, ExecutionTerminated, InvalidInput

@@ -44,7 +44,7 @@ EDGES = {
     "functions/messages/problem.py": "an error that nobody foresaw becomes a 500 with a problem document",
     "orchestrator/engine/activation.py": "a defect of a decider must not lose the execution",
     "orchestrator/errors/attributes.py": "a class of an error may have any text, property and constructor",
-    "orchestrator/running.py": "what a thread of run raises is raised where it is waited for",
+    "functions/running.py": "what a thread of run raises is raised where it is waited for",
     "orchestrator/engine/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/engine/extensions.py": "whoever watches a runtime can't harm it, whatever it raises",
     "orchestrator/engine/performing.py": "whatever a user's function raises is the outcome of its call",

@@ -14,9 +14,9 @@ from pydantic import BaseModel
 from overwinter.functions.agents.agent import Agent
 from overwinter.functions.http.app import create_app
 from overwinter.functions.models.scripted import Scripted
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import Final, Retryable
 
 

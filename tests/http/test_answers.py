@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, GetJsonSchemaHandler
 
 from overwinter import Agent, tool, workflow
 from overwinter.functions.http.app import create_app
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import FINAL
 

@@ -12,9 +12,9 @@ import pytest
 from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.http import write_structured
 from overwinter.functions.http.app import create_app
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.governance import tokens
-from overwinter.orchestrator.runtime import Runtime
 
 Run = Callable[..., None]
 

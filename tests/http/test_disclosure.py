@@ -12,9 +12,9 @@ import pytest
 
 from overwinter.functions.http.app import create_app
 from overwinter.functions.messages.problem import problem
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.state.errors import StoreUnavailable
 

@@ -22,7 +22,7 @@ from overwinter.functions.http.app import create_app
 from overwinter.functions.http.events import reply_of
 from overwinter.functions.http.late import NAME, Late, from_environment
 from overwinter.functions.models.scripted import Scripted
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.state.errors import InvalidInput, StoreUnavailable
 
 from .conftest import Shop

@@ -124,7 +124,7 @@ FUNCTIONS = [groom, grow, odd, named, other, add_up, add_up_again, measure, hand
 
 
 def described(secured: bool = True) -> dict[str, Any]:
-    from overwinter.orchestrator.runtime import Runtime
+    from overwinter.functions.runtime import Runtime
 
     return document(Runtime(FUNCTIONS, "memory://").functions, "1", secured)
 

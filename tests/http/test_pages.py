@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 from overwinter.functions.http.paging import PAGE_BYTES
+from overwinter.functions.runtime import Runtime
 from overwinter.functions.tools.tool import tool
 from overwinter.functions.workflow import workflow
-from overwinter.orchestrator.runtime import Runtime
 
 from .conftest import Shop, asked_over
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel, field_validator
 from overwinter import Agent, Retry, tool, workflow
 from overwinter.functions.http.app import create_app
 from overwinter.functions.model import Scripted, call
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 from overwinter.state.errors import OverwinterError, StoreUnavailable
 
 SECRET = 'tulips "and"\nroses'

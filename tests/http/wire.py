@@ -16,7 +16,7 @@ from overwinter.functions.http.app import create_app
 from overwinter.functions.http.connection import config
 from overwinter.functions.http.door import Door
 from overwinter.functions.http.limits import Limits
-from overwinter.orchestrator.runtime import Runtime
+from overwinter.functions.runtime import Runtime
 
 PATIENCE = 20.0  # for a close that must come; nothing here asserts how soon
 TOKEN = "a-secret-of-some-length"

@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.engine import Engine
 from overwinter.orchestrator.engine.settings import Settings
-from overwinter.orchestrator.runtime import Runtime
 from overwinter.state.errors import AlreadyFinished, InvalidInput, StoreError, Unfit, UnknownExecution
 from overwinter.state.records import FINAL
 from overwinter.testing import Died, Disturbed, Ledger, Moment, Process, VirtualLoop, Weather, run_virtual

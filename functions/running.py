@@ -9,11 +9,11 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from typing import Any, TypeVar, overload
 
+from ..orchestrator.workflow.context import Context
+from ..orchestrator.workflow.targets import Served
 from ..state.daemons import let_go
 from ..state.store import Store
 from .runtime import Runtime
-from .workflow.context import Context
-from .workflow.targets import Served
 
 T = TypeVar("T")
 
