@@ -1,13 +1,61 @@
-"""The runtime as people make it: that of ``orchestrator``, with what leads out of this process.
+"""The runtime as people make it: that of ``orchestrator``, with what functions need beside it.
 
-``Runtime`` below knows the routes of the configuration, so that what an agent or a workflow names may live elsewhere.
-The one it is made of knows nothing of addresses.
+Each tool that is served can also be begun as an execution of its own (``invocation.task``), by whoever orders it from
+elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
 from ..orchestrator import runtime
+from ..orchestrator.engine.extensions import Extension
+from ..orchestrator.engine.settings import Settings
+from ..orchestrator.protocol.clock import wall_clock
+from ..orchestrator.usercode.served import by_name
+from ..orchestrator.usercode.threads import Threads
+from ..state.store import Store
+
+if TYPE_CHECKING:
+    from .invocation.task import Task
 
 
 class Runtime(runtime.Runtime):
     __doc__ = runtime.Runtime.__doc__
+
+    def __init__(
+        self,
+        functions: Iterable[object] | Mapping[str, object] = (),
+        store: str | Store | None = None,
+        settings: Settings = Settings(),
+        *,
+        clock: Callable[[], int] = wall_clock,
+        threads: Threads | None = None,
+        extensions: Iterable[Extension] = (),
+        unnamed: Iterable[object] = (),
+    ) -> None:
+        self.tasks: Mapping[str, Task] = _tasks(by_name(functions))
+        super().__init__(
+            functions,
+            store,
+            settings,
+            clock=clock,
+            threads=threads,
+            extensions=extensions,
+            unnamed=(*unnamed, *self.tasks.values()),
+        )
+
+
+def _tasks(functions: Mapping[str, Any]) -> dict[str, Task]:
+    """One for each tool; without any, no workflow need be imported."""
+    tools = {
+        name: found
+        for name, found in functions.items()
+        if getattr(found, "kind", "") == "tool" and hasattr(found, "invoke")
+    }
+    if not tools:
+        return {}
+    from .invocation.task import Task
+
+    return {name: Task(found, name) for name, found in tools.items()}

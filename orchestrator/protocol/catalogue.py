@@ -2,8 +2,8 @@
 so that a child may be ordered here that another process runs, and a name that nobody has ever served is refused at once
 instead of waiting for ever.
 
-One key-value entry for each, scope ``overwinter.functions``, key ``workflow NAME`` or ``agent NAME``. Nothing is taken
-out: a function that is served no longer may be served again.
+One key-value entry for each, scope ``overwinter.functions``, key ``workflow NAME``, ``agent NAME`` or ``tool NAME``.
+Nothing is taken out: a function that is served no longer may be served again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .decider import Function
 log = logging.getLogger("overwinter")
 
 SCOPE = "overwinter.functions"
-_KINDS = ("workflow", "agent")
+_KINDS = ("workflow", "agent", "tool")
 _MOST = 100_000
 
 

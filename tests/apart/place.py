@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec
 
 import uvicorn
 
@@ -21,6 +22,7 @@ from overwinter.state import open_store
 from overwinter.state.store import Store
 
 PATIENCE = 20.0
+P = ParamSpec("P")
 
 
 class Slow:
@@ -88,3 +90,13 @@ async def until(holds: Any) -> None:
     async with asyncio.timeout(PATIENCE):
         while not holds():  # noqa: ASYNC110  # it is the server that changes it
             await asyncio.sleep(0.005)
+
+
+def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """A test that awaits, on a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run

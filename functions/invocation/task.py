@@ -1,0 +1,87 @@
+"""A tool as an execution of its own: for whoever orders a call of it from elsewhere, by a message, a schedule or an
+event, and must be told that it is durable before it has run.
+
+A task is a workflow of one step. So the tool's own policy holds (retries, timeouts, at most once), an approval that it
+wants is asked for, the result is recorded once, and what was begun under an id is not begun under it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ...orchestrator.usercode.calling import checked
+from ...orchestrator.workflow.function import Workflow
+from ...state.codec import Writer, stored
+from ...state.errors import InvalidInput
+from .places import place_of
+
+if TYPE_CHECKING:
+    from ...orchestrator.workflow.context import Context
+
+
+class Called(Protocol):
+    """What a task needs to know of a tool."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str: ...
+    @property
+    def function(self) -> Callable[..., Any]: ...
+    @property
+    def write(self) -> Writer: ...
+    def check(self, arguments: dict[str, Any]) -> None: ...
+    def invoke(self, arguments: dict[str, Any]) -> Any: ...
+
+
+class Task(Workflow):
+    """The function to start for a call of ``tool``, served as ``name``. Its input is the object of the arguments, its
+    output the tool's result."""
+
+    kind = "tool"
+
+    def __init__(self, tool: Called, name: str = "") -> None:
+        self.tool = tool
+        called = _as_function(tool)
+
+        async def task(ctx: Context, arguments: dict[str, Any]) -> Any:
+            return await ctx.step(called, **arguments)
+
+        super().__init__(task, name or tool.name)
+        self.__doc__ = self.description = tool.description
+
+    @property
+    def place(self) -> str:
+        """Where the tool is defined, as ``shop.py:41``."""
+        return place_of(self.tool)
+
+    @property
+    def tools(self) -> tuple[object, ...]:
+        return ()
+
+    def accept(self, value: Any, limit: int | None = None) -> Any:
+        value = stored({} if value is None else value, limit)
+        if type(value) is not dict:
+            raise InvalidInput(f'{self.name} takes a JSON object of its arguments, like {{"order_id": "o-1"}}')
+        arguments = cast("dict[str, Any]", value)
+        checked(cast("Any", self.tool), arguments)
+        return arguments
+
+    def result(self, value: Any) -> Any:
+        return self.tool.write(value)
+
+
+def _as_function(tool: Called) -> Callable[..., Any]:
+    """The tool as a step calls it: with what its model would give, read as the tool reads it."""
+
+    def called(**arguments: Any) -> Any:
+        return tool.invoke(arguments)
+
+    async def awaited(**arguments: Any) -> Any:
+        return await cast("Awaitable[Any]", tool.invoke(arguments))
+
+    made: Any = update_wrapper(called if getattr(tool, "threaded", False) else awaited, tool.function)
+    made.__overwinter__ = tool
+    return cast("Callable[..., Any]", made)
