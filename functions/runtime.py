@@ -16,8 +16,11 @@ from ..orchestrator.protocol.clock import wall_clock
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
 from ..state.store import Store
+from .invocation.internal import TELLER, Internal
+from .invocation.proxy import Proxy
 
 if TYPE_CHECKING:
+    from ..orchestrator.workflow.function import Workflow
     from .invocation.task import Task
 
 
@@ -36,6 +39,7 @@ class Runtime(runtime.Runtime):
         unnamed: Iterable[object] = (),
     ) -> None:
         self.tasks: Mapping[str, Task] = _tasks(by_name(functions))
+        proxy, teller = Proxy(), Internal(TELLER, self._teller)
         super().__init__(
             functions,
             store,
@@ -43,8 +47,14 @@ class Runtime(runtime.Runtime):
             clock=clock,
             threads=threads,
             extensions=extensions,
-            unnamed=(*unnamed, *self.tasks.values()),
+            unnamed=(*unnamed, *self.tasks.values(), proxy, teller),
         )
+        self.engine.delivery.abroad = proxy
+
+    def _teller(self) -> Workflow:
+        from .http.telling import Teller
+
+        return Teller(self).workflow
 
 
 def _tasks(functions: Mapping[str, Any]) -> dict[str, Task]:

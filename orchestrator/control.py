@@ -117,6 +117,13 @@ class Control(Reading):
         await prove(self.store, await self.show(read.execution), read)
         return read
 
+    async def answered(self, id: str, op: str, *, event_id: str, source: str) -> None:
+        """Say that what operation ``op`` has ordered from another process is done there: it is asked for what came of
+        it. The same source and event id are taken once."""
+        await self.prepare()
+        fact: Fact = {"type": "answered", "at": self.clock(), "op": op}
+        await self._send(id, mail_of(fact, keys.event(source, event_id), lane=0))
+
     # -- approvals -----------------------------------------------------------------------------------
 
     async def decide(

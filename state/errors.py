@@ -24,6 +24,7 @@
     │   │   └── Unreadable           what came is no answer; it may have been paid for
     │   └── ContextTooLong · ContentRefused · KeyRefused · UnknownModel · QuotaUsedUp · RequestRefused
     │                                never tried again (each is an InvalidInput too)
+    ├── FunctionUnavailable          a function of another process could not be reached (also Retryable)
     ├── ExecutionError               how an execution ended, when it did not complete
     │   ├── ExecutionFailed · ExecutionCancelled · ExecutionTerminated
     │   └── ExecutionStuck           the code no longer matches the journal; resumable after a fix
@@ -243,6 +244,11 @@ class Retryable(OverwinterError):
     def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class FunctionUnavailable(Retryable):
+    """A function that lives elsewhere could not be reached, or its server is broken or full. It is tried again, not
+    before ``retry_after`` seconds if its server gave them."""
 
 
 class Final(OverwinterError):

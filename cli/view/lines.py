@@ -186,6 +186,8 @@ def _open(row: Row, now: int) -> str:
         if row.error is not None:
             again = f"again {_when(row.until, now)}" if row.until else "again"
             return f"{counted(row.attempts - 1, 'attempt')} failed, {again}: {complaint(row.error)}"
+        if row.facts.get("away"):
+            return f"was accepted elsewhere, asked about again {_when(row.until, now)}"
         return "has begun" if row.facts.get("begun") else "runs"
     if row.kind == "child":
         return f"runs as {clean(str(row.facts.get('id', '')))}"

@@ -213,6 +213,13 @@ class Timeline:
         row.facts["begun"] = True
         return []
 
+    def _sent(self, number: int, entry: Entry) -> list[Row]:
+        """A call that another process makes was accepted there; anything else that was sent has a row of its own."""
+        if "until" in entry:
+            row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
+            row.until, row.error, row.facts["away"] = entry["until"], None, True
+        return []
+
     def _retrying(self, number: int, entry: Entry) -> list[Row]:
         row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
         failed = int(entry.get("n", 1))
@@ -338,7 +345,8 @@ class Timeline:
         "callback": _callback,
         "beat": _nothing,
         "child": _child,
-        "sent": _nothing,
+        "sent": _sent,
+        "answered": _nothing,
         "step": _work,
         "model": _work,
         "tool": _work,

@@ -87,5 +87,10 @@ class ChildTool:
     def write(self) -> Writer:
         return stored
 
+    elsewhere = None  # its child is, and the runtime knows where
+
+    async def send(self, arguments: dict[str, Any]) -> Any:
+        raise InvalidInput(f"{self.name} is an {self.function.kind}: it is started, not called")
+
     def invoke(self, arguments: dict[str, Any]) -> Any:
         raise InvalidInput(f"{self.name} is an {self.function.kind}: it is started, not called")

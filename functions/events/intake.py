@@ -32,6 +32,8 @@ DECIDE = PREFIX + "decide"
 CALLBACK = PREFIX + "callback"
 HEARTBEAT = PREFIX + "heartbeat"
 CANCEL = PREFIX + "cancel"
+ANSWERED = PREFIX + "answered"
+"""What a function was called to do from elsewhere is done."""
 SWEEP = PREFIX + "sweep"
 PING = "dev.knative.sources.ping"
 """What a PingSource sends; where no function is named it means a sweep."""
@@ -145,6 +147,9 @@ def _check_command(event: CloudEvent) -> None:
     elif event.type == DECIDE:
         _subject(event)
         _decision(event)
+    elif event.type == ANSWERED:
+        _subject(event)
+        _answered(event)
 
 
 async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
@@ -239,6 +244,10 @@ async def _command(runtime: Runtime, event: CloudEvent) -> Taken:
         return Taken(Fate.ACCEPTED, execution=subject)
     if event.type == DECIDE:
         return await _decide(runtime, event)
+    if event.type == ANSWERED:
+        subject, op = _subject(event), _answered(event)
+        await runtime.answered(subject, op, event_id=event.id, source=event.source)
+        return Taken(Fate.ACCEPTED, execution=subject)
     return UNWANTED
 
 
@@ -295,6 +304,13 @@ def _decision(event: CloudEvent) -> Decision:
     from ..messages.models import Decision
 
     return read_model(Decision, event.data)
+
+
+def _answered(event: CloudEvent) -> str:
+    op = arguments_of(event.data).get("operation")
+    if not isinstance(op, str) or not op:
+        raise InvalidInput(f'{event.type} needs data like {{"operation": "3"}}')
+    return op
 
 
 def _completion(event: CloudEvent) -> dict[str, Any]:

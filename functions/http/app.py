@@ -26,7 +26,7 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, calling, controlling, modelling, openapi, streaming
+from . import asking, called, calling, controlling, modelling, openapi, streaming
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
@@ -162,6 +162,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/workflows/{name}", "POST", calling.start_workflow)
     yield route("/agents/{name}", "POST", calling.start_agent)
     yield route("/tools/{name}", "POST", calling.invoke_tool)
+    yield route("/calls/{name}", "POST", called.order)
     yield route("/models/{name}", "POST", modelling.ask)
     yield route("/models/{name}/embeddings", "POST", modelling.embed)
     yield route("/events/{name}", "POST", events_for, "OPTIONS")

@@ -8,13 +8,15 @@ wants is asked for, the result is recorded once, and what was begun under an id 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...orchestrator.usercode.calling import checked
+from ...orchestrator.usercode.resilience import Policy
 from ...orchestrator.workflow.function import Workflow
 from ...state.codec import Writer, stored
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, TimedOut
+from ...state.quantities import seconds
 from .places import place_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ class Called(Protocol):
     def function(self) -> Callable[..., Any]: ...
     @property
     def write(self) -> Writer: ...
+    @property
+    def policy(self) -> Policy: ...
     def check(self, arguments: dict[str, Any]) -> None: ...
     def invoke(self, arguments: dict[str, Any]) -> Any: ...
 
@@ -44,10 +48,21 @@ class Task(Workflow):
 
     def __init__(self, tool: Called, name: str = "") -> None:
         self.tool = tool
-        called = _as_function(tool)
+        ordered, here, allowed = (_as_function(tool, seen) for seen in (tool, _Here(tool, tool), _Here(tool, None)))
 
         async def task(ctx: Context, arguments: dict[str, Any]) -> Any:
-            return await ctx.step(called, **arguments)
+            caller = ctx.caller
+            called = ordered if not caller else allowed if caller.get("approved") is True else here
+            timeout, deadline = tool.policy.timeout, caller.get("deadline")
+            if deadline is None:
+                return await ctx.step(partial(called, **arguments))
+            left = deadline / 1000 - ctx.now().timestamp()
+            if left <= 0:
+                raise TimedOut(
+                    f"nobody waits for {tool.name} any more: its caller's time was over when it was to begin"
+                )
+            left = left if timeout is None else min(left, seconds(timeout))
+            return await ctx.step(partial(called, **arguments), timeout=left)
 
         super().__init__(task, name or tool.name)
         self.__doc__ = self.description = tool.description
@@ -73,8 +88,27 @@ class Task(Workflow):
         return self.tool.write(value)
 
 
-def _as_function(tool: Called) -> Callable[..., Any]:
-    """The tool as a step calls it: with what its model would give, read as the tool reads it."""
+class _Here:
+    """A tool as it is called where it lives, wherever the routes say that its name leads. ``asks``: the tool, when it
+    may want an approval; None when the call was approved where it was ordered."""
+
+    elsewhere = None
+
+    def __init__(self, tool: Called, asks: Any) -> None:
+        self.name = tool.name
+        self.policy = tool.policy
+        self.approval = getattr(asks, "approval", None)
+        self.approval_within = getattr(asks, "approval_within", 0)
+        self._asks = asks
+
+    def role(self, arguments: dict[str, Any]) -> str | None:
+        role: str | None = self._asks.role(arguments)
+        return role
+
+
+def _as_function(tool: Called, seen: object) -> Callable[..., Any]:
+    """The tool as a step calls it: with what its model would give, read as the tool reads it. ``seen``: what the step
+    takes it for."""
 
     def called(**arguments: Any) -> Any:
         return tool.invoke(arguments)
@@ -83,5 +117,5 @@ def _as_function(tool: Called) -> Callable[..., Any]:
         return await cast("Awaitable[Any]", tool.invoke(arguments))
 
     made: Any = update_wrapper(called if getattr(tool, "threaded", False) else awaited, tool.function)
-    made.__overwinter__ = tool
+    made.__overwinter__ = seen
     return cast("Callable[..., Any]", made)

@@ -26,8 +26,8 @@ from ...security.redaction import remember
 from ...state.codec import dumps
 from ...state.errors import InvalidInput, KeyRefused, ModelError, ModelUnavailable, Unreadable
 from ...state.quantities import positive
+from ..invocation.connections import CONNECT, Connections, library
 from .chat import Unfit, answer, question
-from .connections import CONNECT, Connections, library
 from .counting import cost_in, split
 from .failing import Told, errors_in, failure, made, malformed, said, sentence, status_in, text_of
 from .heard import Heard

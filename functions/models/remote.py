@@ -30,10 +30,10 @@ from ...state.errors import (
     UnknownModel,
     Unreadable,
 )
+from ..invocation.posting import MOST, Posts, Unreached, Unwanted, parsed, read
 from ..invocation.routes import Route, route
 from . import wire
 from .chat import Unfit
-from .connections import CONNECT, Connections, library
 from .events import Events, TooLong
 from .failing import said
 from .known import known
@@ -45,10 +45,6 @@ if TYPE_CHECKING:
     import httpx
 
 PREFIX = "function:"
-MOST = 64 * 1024 * 1024
-"""Bytes of an answer."""
-SILENCE = 90.0
-"""Seconds without a byte after which a connection is given up; the other side says sooner that it still works."""
 LARGEST = 256 * 1024
 """Characters of a recorded error; what is larger, nobody of ours has recorded."""
 WAIT = 60
@@ -63,7 +59,7 @@ class FunctionModel:
     def __init__(self, function: str) -> None:
         self.function = function
         self.name = f"{PREFIX}{function}"
-        self._connections: dict[bool, Connections] = {}
+        self._posts = Posts()
 
     def __repr__(self) -> str:
         return f"FunctionModel({self.function!r})"
@@ -95,9 +91,9 @@ class FunctionModel:
         headers, pause = self._headers(place, "application/json"), _AGAIN
         while True:
             async with self._posted(place, path, body, headers) as response:
-                text = await self._text(response)
+                text = await read(response)
             if response.status_code != 202:
-                return _json(text) if response.status_code == 200 else self._raise(response, text)
+                return parsed(text) if response.status_code == 200 else self._raise(response, text)
             await asyncio.sleep(max(pause, min(wait_of(response.headers) or 0.0, 10.0)))
             pause = min(2.0, pause * 2)
 
@@ -110,10 +106,10 @@ class FunctionModel:
             kind: str = response.headers.get("content-type", "")
             if response.status_code == 200 and kind.startswith("text/event-stream"):
                 return await self._heard(response, emit)
-            text = await self._text(response)
+            text = await read(response)
         if response.status_code == 202:  # it goes on there, and was told to others
             return told(await self.complete(request), emit)
-        return told(self._answer(_json(text)), emit) if response.status_code == 200 else self._raise(response, text)
+        return told(self._answer(parsed(text)), emit) if response.status_code == 200 else self._raise(response, text)
 
     def absent(self) -> str:
         """Why it can't be asked, without asking anybody."""
@@ -146,7 +142,6 @@ class FunctionModel:
 
     def _headers(self, place: Route, accept: str) -> dict[str, str]:
         headers = {"content-type": "application/json", "accept": accept, "prefer": f"wait={WAIT}"}
-        headers["accept-encoding"] = "identity"
         if token := place.bearer():
             headers["authorization"] = f"Bearer {token}"
         try:
@@ -160,35 +155,19 @@ class FunctionModel:
     async def _posted(
         self, place: Route, path: str, body: bytes, headers: dict[str, str]
     ) -> AsyncGenerator[httpx.Response]:
-        httpx = await library()
-        encrypted = place.url.startswith("https:")
-        client = await self._connections.setdefault(encrypted, Connections(encrypted=encrypted)).client()
         url = f"{place.url}/models/{quote(self.function, safe='')}{path}"
-        timeout = httpx.Timeout(SILENCE, connect=CONNECT)
         try:
-            # The route says where conversations go, and nobody else does.
-            more: dict[str, Any] = {"headers": headers, "timeout": timeout, "follow_redirects": False}
-            async with client.stream("POST", url, content=body, **more) as response:
-                if response.headers.get("content-encoding", "identity") != "identity":  # it may be of any size
-                    raise Unreadable(f"{self.name}: the answer is compressed, which was not asked", model=self.name)
+            async with self._posts.posted(url, body, headers) as response:
                 yield response
-        except httpx.TimeoutException:
-            raise self._gone(f"said nothing for {SILENCE:g} s") from None
-        except httpx.HTTPError as error:
-            raise self._gone(said(str(error), type(error).__name__)) from None
+        except Unwanted as error:
+            raise Unreadable(f"{self.name}: {error}", model=self.name) from None
+        except Unreached as error:
+            raise self._gone(said(str(error), "no answer")) from None
 
     def _gone(self, why: str) -> ModelUnavailable:
         return ModelUnavailable(f"{self.name}: {why}", model=self.name)
 
     # -- in ------------------------------------------------------------------------------------------
-
-    async def _text(self, response: httpx.Response) -> bytes:
-        whole = bytearray()
-        async for data in response.aiter_bytes():
-            whole += data
-            if len(whole) > MOST:
-                raise Unreadable(f"{self.name}: the answer is longer than {MOST:,} bytes", model=self.name)
-        return bytes(whole)
 
     async def _heard(self, response: httpx.Response, emit: Emit) -> Answer:
         events, size = Events(), 0
@@ -198,7 +177,7 @@ class FunctionModel:
                 if size > MOST:
                     raise Unreadable(f"{self.name}: the answer is longer than {MOST:,} bytes", model=self.name)
                 for event in events.feed(data):
-                    body = _json(event.data.encode())
+                    body = parsed(event.data.encode())
                     if event.kind == "answer":
                         return self._answer(body)
                     if event.kind == "error":
@@ -220,7 +199,7 @@ class FunctionModel:
 
     def _raise(self, response: httpx.Response, text: bytes) -> Answer:
         """Raises what the function said, or what its server did."""
-        body = _json(text)
+        body = parsed(text)
         if response.headers.get("overwinter-error") == "outcome" and (error := self._failure(body)) is not None:
             raise error
         fields: Mapping[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
@@ -238,10 +217,3 @@ class FunctionModel:
         if not isinstance(told, dict) or len(dumps(told)) > LARGEST:
             return None
         return failures.decode(cast("dict[str, Any]", told))
-
-
-def _json(text: bytes) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from ...state.codec import clean, mended
@@ -24,7 +25,7 @@ from ..errors.groups import kind_in, said_in
 from ..governance.usage import exceeded, failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import NO_EVENTS, Decision, Fact, Heard, Invoke, Verdict, when
+from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
 from .judging import Failed, Judge, Judged, Taken
 from .routing import Choice, question
@@ -151,7 +152,19 @@ class AgentLoop:
         for call in turn.calls.values():
             if call.stage is Stage.READY and (tool := self._spec.find(call.name)) is not None:
                 call.stage = Stage.OPEN
-                self._order(_invocation(call, tool))
+                self._order(self._invocation(turn, call, tool))
+
+    def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
+        arguments, policy, elsewhere = call.arguments or {}, tool.policy, tool.elsewhere
+        invoke, away, threaded = tool.invoke, None, tool.threaded
+        if elsewhere is not None:
+            away = Away(self._spec.name, turn.deadline(self._spec.limits.time), call.approved)
+            invoke, policy, threaded = tool.send, elsewhere, False
+        work, more = partial(invoke, arguments), {"call": call.id}
+        caller = self._run.caller
+        return Invoke(
+            call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
+        )
 
     def _order(self, invoke: Invoke) -> None:
         """Order a call; what was recorded of its attempts before still stands."""
@@ -325,27 +338,14 @@ class AgentLoop:
         until = self._run.calls.wake()
         if until is not None:
             what = "model" if turn.phase is Phase.THINK else "check" if turn.found is not None else "tool"
-            parts.append(f"retry {what} until {_moment(until)}")
+            away = self._run.calls.away()
+            parts += [f"answer of {name}" for name in away] or [f"retry {what} until {_moment(until)}"]
         return ", ".join(parts[:4])
 
 
 def _acting(turn: Turn) -> bool:
     """Whether the last answer's calls are already being worked on."""
     return any(call.stage is not Stage.ASKED for call in turn.calls.values())
-
-
-def _invocation(call: Call, tool: ToolSpec) -> Invoke:
-    arguments = call.arguments or {}
-    return Invoke(
-        call.op,
-        tool.name,
-        "tool",
-        lambda: tool.invoke(arguments),
-        tool.threaded,
-        tool.policy,
-        {"call": call.id},
-        write=tool.write,
-    )
 
 
 def _moment(ms: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
@@ -25,7 +26,7 @@ from .turn import Call, Phase, Stage, Turn
 
 _FACTS = frozenset(
     {"start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel"}
-    | {"check", "retry"}
+    | {"check", "retry", "answered"}
 )
 """What comes from outside. The loop's own entries don't move its clock."""
 
@@ -59,6 +60,7 @@ class Run:
         self.final = ""  # the final status
         self._seeing = Seeing()
         self.depth = 0  # how many executions are above this one
+        self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
         self.at = 0  # time of the last fact
         self.clock = 0  # the latest time known
@@ -132,6 +134,8 @@ class Run:
                 return self._routed(entry)
             case "begun" | "retrying":
                 return self._mark(entry)
+            case "answered":
+                return self._answered(entry)
             case "completed" | "failed" | "cancelled" | "terminated":
                 return self._end(entry)
             case _:
@@ -143,7 +147,7 @@ class Run:
         if self.mode is not Mode.NEW:
             return False
         self.mode = Mode.ONCE
-        self.depth = entry.get("depth", 0)
+        self.depth, self.caller = entry.get("depth", 0), entry.get("caller", {})
         self._begin("", entry.get("input"), str(entry.get("seed", "")), entry)
         return True
 
@@ -260,7 +264,18 @@ class Run:
         turn.settle(call, observations.EXPIRED, self.at)
         return True
 
+    def _answered(self, entry: Fact) -> bool:
+        """What another process was to do is done; the call is made again and told what came of it."""
+        op, turn = entry.get("op", ""), self.turn
+        mark = turn.marks.get(op) if turn is not None else None
+        if turn is None or mark is None or mark["type"] != "sent":
+            return False
+        turn.marks[op] = mark | {"until": entry["at"]}
+        return self.calls.answered(op) or op not in self.calls
+
     def _sent(self, entry: Fact) -> bool:
+        if "until" in entry:
+            return self._mark(entry)
         return self._confirm(entry.get("op", ""))
 
     def _cancel(self, entry: Fact) -> bool:

@@ -5,7 +5,7 @@ Everything here but ``think``'s and ``invoke``'s results is pure: asked twice, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from ...state.codec import Writer
@@ -57,6 +57,15 @@ class ToolSpec(Protocol):
         ...
 
     @property
+    def elsewhere(self) -> Policy | None:
+        """How the function is reached where another process makes its calls; None: it is called here."""
+        ...
+
+    def send(self, arguments: dict[str, Any]) -> Awaitable[Any]:
+        """Have the call made elsewhere; its result. Raises Pending while there is none, and what it raised there."""
+        ...
+
+    @property
     def write(self) -> Writer:
         """Makes plain JSON of the result. Raises InvalidInput when it does not fit or would not come back as it is."""
         ...
@@ -85,6 +94,9 @@ class OutputChecks(Protocol):
 
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
+
+    @property
+    def name(self) -> str: ...
 
     def model_named(self, name: str) -> str:
         """The model to ask when ``name`` was chosen: the first one, when that is "" or the agent has it no more."""

@@ -46,9 +46,17 @@ NESTED = 256
 
 
 def start_mail(
-    at: int, taken: Taken, *, parent: str | None = None, depth: int = 0, by: str = "", stream: bool = False
+    at: int,
+    taken: Taken,
+    *,
+    parent: str | None = None,
+    depth: int = 0,
+    by: str = "",
+    stream: bool = False,
+    caller: Mapping[str, Any] | None = None,
 ) -> NewMail:
-    """The first mail of an execution; its constant key makes starting idempotent."""
+    """The first mail of an execution; its constant key makes starting idempotent. ``caller``: what whoever orders it
+    from elsewhere says about itself."""
     fact: Fact = {"type": "start", "at": at, "input": taken.value, "seed": secrets.token_hex(16)}
     if parent is not None:
         fact["parent"] = parent
@@ -58,6 +66,8 @@ def start_mail(
         fact["by"] = by
     if stream:
         fact["stream"] = True
+    if caller:
+        fact["caller"] = dict(caller)
     return mail_of(fact, keys.START, lane=1, taken=taken)
 
 
@@ -98,8 +108,25 @@ class Office(Protocol):
         ...
 
 
+class Abroad(Protocol):
+    """What works on functions that live elsewhere."""
+
+    name: str
+    """Of the function of this engine that has one of them work."""
+
+    def leads(self, name: str) -> bool:
+        """Whether the function of that name lives elsewhere."""
+        ...
+
+    def input(self, name: str, value: Any) -> Any:
+        """What the function of this engine is given for that."""
+        ...
+
+
 class Delivery:
-    """Sends for the activations of one engine."""
+    """Sends for the activations of one engine. ``abroad``: where children go that live elsewhere."""
+
+    abroad: Abroad | None = None
 
     def __init__(self, engine: Office) -> None:
         self._engine = engine
@@ -120,9 +147,7 @@ class Delivery:
                     f"{effect.function} would be nested more than {NESTED} executions deep; let a child that goes on "
                     "for ever use ctx.checkpoint, or begin it from outside"
                 )
-            name, function = effect.function, engine.functions.get(effect.function)
-            value = effect.input if function is None else checked(function, effect.input)
-            kind = await self._kind(effect, activation.id) if function is None else function.kind
+            name, kind, value = await self._target(effect, activation.id)
             taken = take(kind, value, engine.store.payload_limit)
             mail = start_mail(engine.clock(), taken, parent=activation.id, depth=effect.depth + 1)
             create = NewExecution(name, kind, parent)
@@ -146,6 +171,14 @@ class Delivery:
             activation.report(child_post(head.id, activation.id, ending).fact | {"op": effect.op})
         else:
             activation.report({"type": "sent", "op": effect.op, "at": engine.clock()})
+
+    async def _target(self, effect: Spawn, execution: str) -> tuple[str, str, Any]:
+        """Name and kind of the function to start, and its checked input. Raises InvalidInput."""
+        name, function = effect.function, self._engine.functions.get(effect.function)
+        value = effect.input if function is None else checked(function, effect.input)
+        if self.abroad is not None and self.abroad.leads(name):
+            return self.abroad.name, "workflow", self.abroad.input(name, value)
+        return name, await self._kind(effect, execution) if function is None else function.kind, value
 
     async def _kind(self, effect: Spawn, execution: str) -> str:
         """The kind of a function that another process serves. Raises UnknownFunction when none ever has."""

@@ -11,15 +11,15 @@ import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
-from ...state.errors import CircuitOpen, InDoubt, InvalidInput, StepFailed, TimedOut
+from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
 from ...state.quantities import seconds, span
 from ..errors import failures
 from ..protocol import failure_log
-from ..protocol.decider import Fact, Invoke
+from ..protocol.decider import Away, Fact, Invoke
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
@@ -56,7 +56,20 @@ class CallInfo(NamedTuple):
     shelf: Shelf | None = None
     """The bytes that its messages refer to."""
     mark: str = ""
-    """Of a model call: tells it from that of another execution, which was made under the same id later."""
+    """Of a model call, or one that another process makes: tells it from that of another execution, which was made under
+    the same id later."""
+    away: Away | None = None
+    """Of a call that another process makes."""
+    caller: Mapping[str, Any] = {}
+    """What whoever ordered this from elsewhere says about itself."""
+
+
+class Pending(Exception):  # no error: a call that another process makes has no outcome yet
+    """It was accepted there; in ``after`` seconds it is asked about again, or when somebody says that it has one."""
+
+    def __init__(self, after: float) -> None:
+        super().__init__(f"it was accepted, and is asked about again in {after:g} s")
+        self.after = after
 
 
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
@@ -132,9 +145,8 @@ class Performer:
             return
         while True:
             attempt += 1
-            if call.policy.at_most_once:
-                begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
-                await sink.record(begun | {"args": call.args} if call.args else begun)
+            if call.policy.at_most_once or (call.away is not None and not call.away.mark):
+                call = await self._recorded(call, attempt, sink)
             started = self._clock()
             failed: BaseException
             refused = self._refused(call) if call.policy.breaker is not None else None
@@ -148,6 +160,9 @@ class Performer:
                     watched.begins(execution, call, attempt, started)
                 try:
                     value = await self._attempt(execution, call, attempt)
+                except Pending as pending:
+                    sink.report(self._sent(call, attempt, pending))
+                    return
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
                     failed = self._cut_off(error, call, started) or outcome_of(error)
                     if watched is not None:
@@ -163,6 +178,21 @@ class Performer:
                 sink.report(self._ended(call, attempt, started, pause, failed))
                 return
             await asyncio.sleep(pause)
+
+    async def _recorded(self, call: Invoke, attempt: int, sink: Sink) -> Invoke:
+        """Record that an attempt begins, before it does. What another process is to make gets its mark."""
+        begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
+        if call.away is not None:
+            call = call._replace(away=call.away._replace(mark=f"{self._draw.getrandbits(128):032x}"))
+        await sink.record(begun | _beside(call))
+        return call
+
+    def _sent(self, call: Invoke, attempt: int, pending: Pending) -> Fact:
+        """The fact of a call that was accepted elsewhere: who waits for it may go to rest."""
+        now, sends = self._clock(), 1 if call.away is None else call.away.sends + 1
+        until = now + int(pending.after * 1000) + 1
+        fact: Fact = {"type": "sent", "op": call.op, "name": call.name, "at": now, "n": attempt, "until": until}
+        return fact | {"sends": sends} | _beside(call)
 
     def _cut_off(self, error: BaseException, call: Invoke, started: int) -> TimedOut | None:
         """The error of an attempt that was cut off and counts."""
@@ -218,10 +248,7 @@ class Performer:
             "n": attempt,
             "until": now + int(pause * 1000) + 1,
         }
-        if call.args:
-            fact["args"] = call.args
-        fact["error"] = _told(error)
-        return fact
+        return fact | _beside(call) | {"error": _told(error)}
 
     def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
         now = self._clock()
@@ -247,8 +274,10 @@ class Performer:
         speech = None
         if call.heard is not None and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
-        mark = "" if call.heard is None else call.heard.mark
-        _current.set(CallInfo(execution, call.op, attempt, f"{execution}/{call.op}", speech, self._shelf, mark))
+        away, caller = call.away, call.caller
+        mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
+        key = f"{execution}/{call.op}"
+        _current.set(CallInfo(execution, call.op, attempt, key, speech, self._shelf, mark, away, caller))
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))
@@ -267,7 +296,9 @@ class Performer:
             raise
         finally:
             if not isinstance(failed, asyncio.CancelledError):
-                circuit.note(policy.breaker, failed, self._clock())
+                # Of a target elsewhere: whether it is there. What comes of a call says nothing about that.
+                counts = call.away is None or isinstance(failed, FunctionUnavailable)
+                circuit.note(policy.breaker, failed if counts else None, self._clock())
 
     async def _bounded(self, call: Invoke, policy: Policy) -> Any:
         if policy.timeout is None or call.threaded:  # in a thread its time begins when it does
@@ -293,6 +324,12 @@ class Performer:
             return call.write(value, self._limit)
         except InvalidInput as error:
             raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
+
+
+def _beside(call: Invoke) -> Fact:
+    """What each fact of a call says beside its kind: what it was called with, and its mark."""
+    fact: Fact = {"args": call.args} if call.args else {}
+    return fact if call.away is None else fact | {"mark": call.away.mark}
 
 
 def _again(retry: Retry, error: BaseException, attempt: int) -> bool:

@@ -29,17 +29,28 @@ class OpenCalls:
         self._ready[call.op] = None
 
     def fact(self, fact: Fact) -> bool:
-        """Note a ``begun`` or ``retrying`` fact. False when the call is not open (the fact is late)."""
+        """Note a ``begun``, ``retrying`` or ``sent`` fact. False when the call is not open (the fact is late)."""
         op = fact["op"]
         call = self._calls.get(op)
         if call is None:
             return False
-        if fact["type"] == "begun":
-            self._calls[op] = call._replace(attempt=fact["n"] - 1, begun=True)
+        kind, mark = fact["type"], fact.get("mark", "")
+        if mark and call.away is not None:
+            call = call._replace(away=call.away._replace(mark=mark, sends=fact.get("sends", call.away.sends)))
+            begun = False  # whoever makes it knows whether it has begun
         else:
-            self._calls[op] = call._replace(attempt=fact["n"], begun=False)
+            begun = kind != "retrying" and (not mark or call.policy.at_most_once)
+        self._calls[op] = call._replace(attempt=fact["n"] - (kind != "retrying"), begun=begun)
+        if kind != "begun" and not begun:
             self._until[op] = fact["until"]
             self._ready.pop(op, None)
+        return True
+
+    def answered(self, op: str) -> bool:
+        """There is an outcome to be had elsewhere. False when nobody here waits for it."""
+        if self._until.pop(op, None) is None:
+            return False
+        self._ready[op] = None
         return True
 
     def close(self, op: str) -> bool:
@@ -65,6 +76,11 @@ class OpenCalls:
     def running(self) -> int:
         """How many are handed out or ready, that is, not waiting in the store."""
         return len(self._calls) - len(self._until)
+
+    def away(self) -> list[str]:
+        """Names of the functions whose answers are waited for."""
+        waiting = (self._calls[op] for op in self._until)
+        return [call.name for call in waiting if call.away is not None and call.away.sends]
 
     def wake(self) -> int | None:
         return min(self._until.values()) if self._until else None

@@ -2,8 +2,8 @@
 I/O, reads no clock and draws no random number. The engine commits the decision, then performs its effects.
 
 A *fact* is a JSON object with a ``type``. Facts come from the mailbox (start, message, event, decided,
-callback, beat, child, cancel), from effects (step, model, tool, check, begun, retrying, sent) and from time (timer). A
-fact that a decider takes is journaled as it is: from then on it is an *entry*. A decider adds entries of
+callback, beat, child, answered, cancel), from effects (step, model, tool, check, begun, retrying, sent) and from time
+(timer). A fact that a decider takes is journaled as it is: from then on it is an *entry*. A decider adds entries of
 its own (ordered, reply, checkpoint, completed, failed, cancelled). docs/journal.md lists them all.
 """
 
@@ -45,6 +45,19 @@ class Heard(NamedTuple):
     mark: str = ""
 
 
+class Away(NamedTuple):
+    """What goes with a call that another process is to make: which function it comes from, until when anybody wants its
+    outcome (epoch milliseconds), whether a person has approved it. ``mark`` is drawn when it is recorded, before it is
+    sent, and tells it from every other call, also of an execution that is made under the same id later; ``sends`` says
+    how often it was accepted and had no outcome yet."""
+
+    caller: str
+    deadline: int | None = None
+    approved: bool = False
+    mark: str = ""
+    sends: int = 0
+
+
 class Invoke(NamedTuple):
     """Call a function in this process, at least once, and report its outcome as one fact.
 
@@ -65,6 +78,8 @@ class Invoke(NamedTuple):
     write: Writer = stored  # makes plain JSON of the value, or refuses it by InvalidInput
     args: str | None = None  # fingerprint of what it is called with; recorded with each of its facts
     heard: Heard | None = None  # a model call, which may be listened to
+    caller: Mapping[str, Any] = {}  # what whoever ordered the execution from elsewhere says about itself
+    away: Away | None = None  # another process makes it: recorded before it is sent, and sent until it is answered
 
 
 class Spawn(NamedTuple):

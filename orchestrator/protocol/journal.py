@@ -14,7 +14,7 @@ ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "
 _BEGINS = frozenset({"start", "message", "checkpoint"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
-_OTHER = frozenset({"beat", "begun", "retrying", "sent", "ordered", "observed", "routed", "skipped"})
+_OTHER = frozenset({"answered", "beat", "begun", "retrying", "sent", "ordered", "observed", "routed", "skipped"})
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | FINAL
 
 

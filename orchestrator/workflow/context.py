@@ -6,6 +6,7 @@ result. Everything else a workflow does must be deterministic: no clock, no chan
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from ...state.errors import InvalidInput
@@ -45,6 +46,13 @@ class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching,
     def parent(self) -> str | None:
         """The id of the execution that started this one, if one did."""
         return None if self._run.origin is None else self._run.origin.parent
+
+    @property
+    def caller(self) -> Mapping[str, Any]:
+        """What whoever ordered this execution from another process says about itself: its ``caller`` (a function),
+        ``execution``, ``operation``, ``key``, ``attempt``, and where they are known ``deadline`` (epoch milliseconds),
+        ``user``, ``tenant``, ``traceparent``, ``baggage``. Empty when it was begun here."""
+        return {} if self._run.origin is None else self._run.origin.caller
 
     @property
     def log(self) -> Log:

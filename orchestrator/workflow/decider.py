@@ -231,7 +231,7 @@ class WorkflowDecider:
             timer = self._run.timers.open.get(entry.get("op", ""))
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
-        return entry["type"] in ("sent", "child", "decided", "callback", "beat", "skipped") or (
+        return entry["type"] in ("sent", "answered", "child", "decided", "callback", "beat", "skipped") or (
             mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
         )
 
@@ -348,6 +348,8 @@ def awaited(run: Run) -> str:
         return f"{op.kind} {op.name}"
     if run.children:
         return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
+    if away := run.calls.away():
+        return f"answer of {away[0]}" if len(away) == 1 else f"{len(away)} answers"
     retry, timer = run.calls.wake(), run.timers.wake()
     if retry is not None and (timer is None or retry <= timer):
         return f"retry until {_iso(retry)}"
@@ -392,6 +394,7 @@ def _ahead(entries: Sequence[Fact], first: int, loose: frozenset[int]) -> dict[s
     ahead: dict[str, Fact] = {}
     for index in range(first, len(entries)):
         entry = entries[index]
-        if entry["type"] in ("step", "begun", "retrying", "ordered", "timer") and index not in loose:
+        known = entry["type"] in ("step", "begun", "retrying", "ordered", "timer")
+        if (known or (entry["type"] == "sent" and "until" in entry)) and index not in loose:
             ahead.setdefault(entry["op"], entry)
     return ahead

@@ -44,9 +44,17 @@ def step(run: Run, fact: Fact) -> bool:
 
 
 def attempt(run: Run, fact: Fact) -> bool:
-    """``begun`` or ``retrying``."""
+    """``begun``, ``retrying``, or ``sent`` of a call that another process makes."""
     op = run.ops.get(fact["op"])
     if op is None or not run.calls.fact(fact):
+        return False
+    advance(run, fact)
+    return True
+
+
+def answered(run: Run, fact: Fact) -> bool:
+    """What another process was to do is done; the call is made again and told what came of it."""
+    if not run.calls.answered(fact["op"]):
         return False
     advance(run, fact)
     return True
@@ -137,6 +145,8 @@ def beat(run: Run, fact: Fact) -> bool:
 
 
 def sent(run: Run, fact: Fact) -> bool:
+    if "until" in fact:
+        return attempt(run, fact)
     effect = run.unsent.pop(fact["op"], None)
     if effect is None:
         return False
@@ -210,6 +220,7 @@ HANDLERS: dict[str, Handler] = {
     "step": step,
     "begun": attempt,
     "retrying": attempt,
+    "answered": answered,
     "timer": timer,
     "event": event,
     "decided": decided,

@@ -5,7 +5,7 @@ done, and what the journal holds ahead while it is replayed. Operations order he
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine, Mapping, Set
 from typing import Any, Protocol, cast
 
 from ...state.codec import Writer, stored
@@ -56,7 +56,7 @@ class Listener(Protocol):
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "depth", "first", "input", "note", "parent", "seed")
+    __slots__ = ("at", "caller", "depth", "first", "input", "note", "parent", "seed")
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
@@ -66,6 +66,7 @@ class Origin:
         self.depth: int = fact.get("depth", 0)
         self.first: int = fact.get("first", 0)
         self.note: str = fact.get("note", "")
+        self.caller: Mapping[str, Any] = fact.get("caller", {})
 
 
 class Run:
@@ -208,6 +209,8 @@ class Run:
             following["parent"] = self.origin.parent
         if self.origin.depth:
             following["depth"] = self.origin.depth
+        if self.origin.caller:
+            following["caller"] = self.origin.caller
         if self.note:
             following["note"] = self.note
         self.fit(following)

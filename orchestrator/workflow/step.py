@@ -5,14 +5,14 @@ A step may run twice only when the process dies between its effect and its recor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
-from ..protocol.decider import Invoke
+from ..protocol.decider import Away, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
 from ..usercode.resilience import Breaker, Policy, Retry
@@ -22,7 +22,7 @@ from .naming import named
 from .operation import Operation
 from .run import Run
 from .scope import Scope
-from .targets import Wanted, approval_of, describe
+from .targets import Wanted, approval_of, arguments_of, describe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,6 +76,9 @@ def _order(
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
         branch = run.branch_of(op) if run.branches else ""
+        if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
+            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given))
+            return call
         run.calls.order(
             Invoke(
                 op,
@@ -87,9 +90,33 @@ def _order(
                 {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
+                caller=run.origin.caller if run.origin is not None else {},
             )
         )
     return call
+
+
+def _away(
+    run: Run,
+    call: Operation[Any],
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    policy: Policy,
+    branch: str,
+    given: str | None,
+) -> Invoke:
+    """The call of a tool that lives elsewhere. Its own policy is minded there; ``policy`` says how it is reached."""
+    tool, arguments = arguments_of(fn, args, kwargs)
+    caller: Mapping[str, Any] = run.origin.caller if run.origin is not None else {}
+    approved = call.op.endswith(".1") and tool.approval is not None
+    mark, renewed = getattr(tool, "mark", ""), run.renewed.get(call.op)
+    if mark and renewed is not None:
+        mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
+    away = Away(run.function, caller.get("deadline"), approved, mark)
+    more = {"branch": branch} if branch else {}
+    send = partial(tool.send, arguments)
+    return Invoke(call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away)
 
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

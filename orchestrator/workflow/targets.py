@@ -58,7 +58,7 @@ class Described:
     """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context; ``minded``: it
     has parameters with a Field, and is to be called by ``fields.minded``."""
 
-    __slots__ = ("branch", "decode", "lost", "minded", "name", "policy", "threaded", "write")
+    __slots__ = ("branch", "decode", "lost", "minded", "name", "policy", "threaded", "tool", "write")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         inner, tool = _inner(fn)
@@ -75,6 +75,7 @@ class Described:
         policy = getattr(tool, "policy", None)
         self.policy = policy if isinstance(policy, Policy) else None
         self.branch = asynchronous and _takes_context(inner)
+        self.tool: Any = tool  # the tool that it is; None for any other function
         self.minded = tool is None and minded(fn) is not None  # a decorated one minds them itself
 
 
@@ -83,6 +84,8 @@ _known: weakref.WeakKeyDictionary[Callable[..., Any], Described] = weakref.WeakK
 
 def describe(fn: Callable[..., Any]) -> Described:
     """Raises TypeError when ``fn`` can't be called, or its return annotation can't be used."""
+    if isinstance(fn, functools.partial):
+        fn = _whole_tool(fn)
     try:
         known = _known.get(fn)
     except TypeError:
@@ -104,19 +107,32 @@ class Wanted(typing.NamedTuple):
 
 def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wanted | None:
     """The approval that a call needs; None when it needs none. Raises InvalidInput when that can't be told."""
-    called: Any = fn
+    called = fn
+    while isinstance(called, functools.partial):
+        called = called.func
+    if getattr(getattr(called, "__overwinter__", None), "approval", None) is None:
+        return None
+    tool, arguments = arguments_of(fn, args, kwargs)
+    role = tool.role(arguments)
+    return None if role is None else Wanted(tool.name, arguments, role, tool.approval_within / 1000)
+
+
+def arguments_of(fn: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The tool that a function is, and the object of the arguments that it is called with. Raises InvalidInput."""
+    called = fn
     while isinstance(called, functools.partial):
         args, kwargs = (*called.args, *args), {**called.keywords, **kwargs}
         called = called.func
-    tool: Any = getattr(called, "__overwinter__", None)
-    if getattr(tool, "approval", None) is None:
-        return None
+    tool: Any = called.__overwinter__
     try:
-        arguments = codec.stored(dict(inspect.signature(called).bind(*args, **kwargs).arguments))
+        bound = inspect.signature(called).bind(*args, **kwargs)
     except TypeError as error:
         raise InvalidInput(f"{tool.name} can't be called like that: {error}") from None
-    role = tool.role(arguments)
-    return None if role is None else Wanted(tool.name, arguments, role, tool.approval_within / 1000)
+    given: dict[str, Any] = {}
+    for name, value in bound.arguments.items():  # what is caught by **name is a parameter each, as in a JSON object
+        caught = bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+        given |= value if caught else {name: value}
+    return tool, codec.stored(given)
 
 
 def durable_name(target: object) -> str | None:
@@ -212,6 +228,14 @@ def _inner(fn: Callable[..., Any]) -> tuple[Callable[..., Any], object]:
     if tool is None or (type(fn) is types.FunctionType and not hasattr(fn, "__wrapped__")):
         return fn, None
     return getattr(fn, "__wrapped__", fn), tool
+
+
+def _whole_tool(fn: functools.partial[Any]) -> Callable[..., Any]:
+    """The tool that some arguments are bound to, whose policy and name hold; any other function as it is given."""
+    called: Any = fn
+    while isinstance(called, functools.partial):
+        called = called.func
+    return called if _inner(called)[1] is not None else fn
 
 
 def _takes_context(fn: Callable[..., Any]) -> bool:

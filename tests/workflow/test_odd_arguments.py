@@ -75,7 +75,7 @@ FACE: Face = {
     "state.keys": (lambda ctx, **more: ctx.state.keys(**more), {"prefix": "k"}),
     "status": (Context.status, {"text": "t"}),
 }  # fmt: skip
-OTHERS = {"checkpoint", "execution", "function", "log", "now", "parent", "random", "state", "uuid"}
+OTHERS = {"caller", "checkpoint", "execution", "function", "log", "now", "parent", "random", "state", "uuid"}
 """Without parameters but checkpoint's input, which is the workflow's own type."""
 SAID = {
     "branches": ("function",),

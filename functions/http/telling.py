@@ -1,0 +1,110 @@
+"""Telling a caller that what it has ordered is done, when it did not wait for that.
+
+What is owed is an execution of its own, durable before the 202 goes out: it looks for the end, sleeps at zero in
+between, and says to the caller's server that there is an outcome; the caller asks for that itself. Where the caller is,
+the routes say, by the name of the function that has ordered it: no address is taken from a request. Without a route
+nothing is owed, and the caller asks now and then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...orchestrator.usercode.resilience import Retry
+from ...orchestrator.workflow.function import Workflow
+from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
+from ..events.event import CloudEvent
+from ..events.http import write_structured
+from ..events.intake import ANSWERED, digest_of
+from ..invocation.internal import TELLER
+from ..invocation.posting import Posts, Unreached, Unwanted
+from ..invocation.routes import route
+from .outcome import result_of
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+    from ...orchestrator.workflow.context import Context
+
+
+PATIENCE = Retry(attempts=12, most="10m")
+"""About an hour. Who could not be told asks by itself."""
+_AT_ONCE = 1.0  # seconds between two looks while this process works for it
+_FIRST, _MOST = 2.0, 300.0  # seconds slept between two looks at what nobody here works for; doubled each time
+_LOOKS = 40  # until a fresh history is begun
+_posts = Posts()
+
+
+async def owe(runtime: Runtime, function: str, caller: dict[str, Any], id: str) -> bool:
+    """Owe the caller a word when execution ``id`` of ``function`` has ended; False when there is no way to it. Durable
+    when it returns. Raises StoreError."""
+    name = str(caller.get("caller", ""))
+    place = route(name) if name else None
+    served: Any = runtime.engine.functions.get(TELLER)
+    if place is None or not place.url or served is None:
+        return False
+    owed = {"id": id, "function": function, "caller": name, "execution": caller["execution"]}
+    owed["operation"] = caller["operation"]
+    try:
+        await runtime.start(served, owed, id=f"answer-{digest_of(id)}")
+    except AlreadyExists:
+        return True  # by an older release, in another form
+    return True
+
+
+class Teller:
+    """What is owed in one runtime."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self.workflow = Workflow(self._owed, TELLER)
+
+    async def _owed(self, ctx: Context, owed: dict[str, Any]) -> str:
+        """A caller that is told when it is done."""
+        ctx.status(f"{owed['caller']}: the end of {owed['id']}")
+        pause = float(owed.get("pause", _FIRST))
+        for _ in range(_LOOKS):
+            if await ctx.step(self._ended, owed["id"]):
+                return await ctx.step(self._tell, owed, retry=PATIENCE)
+            await ctx.sleep(pause)
+            pause = min(_MOST, pause * 2)
+        await ctx.checkpoint({**owed, "pause": pause})
+
+    async def _ended(self, id: str) -> bool:
+        runtime, wait = self._runtime, 0.0
+        while True:
+            try:
+                outcome = await result_of(runtime, id, wait)
+            except UnknownExecution:
+                return True  # deleted: the caller begins it anew
+            except StoreError:
+                return False
+            if outcome is not None and outcome["status"] != "stuck":
+                return True
+            if outcome is not None or not runtime.engine.works_for(id):
+                return False
+            wait = _AT_ONCE
+
+    async def _tell(self, owed: dict[str, Any]) -> str:
+        place = route(owed["caller"])
+        if place is None or not place.url:
+            raise Final(f"no route leads to {owed['caller']!r} any more; it asks by itself")
+        event = CloudEvent(
+            type=ANSWERED,
+            source=f"/overwinter/{owed['function']}",
+            id=owed["id"],
+            subject=owed["execution"],
+            data={"operation": owed["operation"]},
+        )
+        message = write_structured(event)
+        headers = dict(message.headers)
+        if token := place.bearer():
+            headers["authorization"] = f"Bearer {token}"
+        try:
+            told = await _posts.whole(f"{place.url}/", message.body, headers)
+        except (Unreached, Unwanted) as error:
+            raise Retryable(f"{owed['caller']}: {error}") from None
+        if told.status in (404, 408, 409, 425, 429) or told.status >= 500:
+            raise Retryable(f"{owed['caller']} answered {told.status}")
+        if told.status >= 300:
+            raise InvalidInput(f"{owed['caller']} answered {told.status} {told.reason}")
+        return f"{owed['caller']} answered {told.status}"

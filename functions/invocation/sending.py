@@ -1,0 +1,136 @@
+"""A call that is made by a function of another process: one request, and what it says.
+
+The request carries the call's key and the mark that was recorded before it left, so it may be sent as often as it
+takes: the function makes the call once, and whoever sends it again gets what came of it. It is held for some seconds;
+when there is no outcome by then, the call is ``Pending``: the caller goes to rest and asks again later, or when the
+other side says that it is done. Errors come back as the classes that they are there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import quote
+
+from ...orchestrator.engine.performing import CallInfo, Pending, current_call
+from ...orchestrator.errors import failures
+from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
+from ...state.codec import dumps
+from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed
+from .posting import Posts, Told, Unreached, Unwanted, sent_as
+from .routes import Route, route
+
+HELD = 20
+"""Seconds for which a request is held open at the most."""
+ATTEMPTS = 14
+"""How often in a row a function may be out of reach, which is about an hour, until the call fails."""
+
+
+def _unreached(error: BaseException, failed: int) -> bool:
+    """Only what did not arrive is sent again: what the function tries again, it does itself."""
+    return isinstance(error, (FunctionUnavailable, CircuitOpen))
+
+
+RETRY = Retry(attempts=ATTEMPTS, most="5m", when=_unreached)
+BREAKER = Breaker(failures=5, reset="15s")
+_LARGEST = 256 * 1024
+"""Characters of a recorded error; what is larger, nobody of ours has recorded."""
+_SAID = ("user", "tenant", "traceparent", "tracestate", "baggage")
+"""What is handed on as it came."""
+_posts = Posts()
+
+
+def policy(target: int) -> Policy:
+    """How a function that lives elsewhere is reached."""
+    return Policy(RETRY, breaker=BREAKER, target=target)
+
+
+def leads(name: str) -> bool:
+    """Whether the function of that name lives elsewhere. Raises InvalidInput for a table that can't be read."""
+    found = route(name)
+    return found is not None and found.url != ""
+
+
+async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
+    """Have the current durable call made by the function ``name``; its result as plain JSON. Raises Pending while there
+    is none, what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever could."""
+    own = current_call()
+    place = route(name)
+    try:
+        if place is None or not place.url:
+            raise FunctionUnavailable(f"no route leads to {name!r} any more; set OVERWINTER_ROUTES={name}=https://HOST")
+        told = await _asked(place, name, {"input": input, "call": about(own)})
+        return _outcome(told, name, own)
+    except FunctionUnavailable as error:
+        if irreversible and own.attempt >= ATTEMPTS:
+            raise InDoubt(f"{error}; it was sent, and nobody knows whether it has taken effect") from None
+        raise
+
+
+async def cancel(name: str, call: Mapping[str, Any], reason: str) -> None:
+    """Ask a function to end what was begun for a call. Raises FunctionUnavailable."""
+    place = route(name)
+    if place is not None and place.url:
+        told = await _asked(place, name, {"call": dict(call), "cancel": reason})
+        if told.status >= 500 or told.status in _LATER:
+            raise _unavailable(name, told)
+
+
+def about(own: CallInfo) -> dict[str, Any]:
+    """What the caller says about itself."""
+    away = own.away
+    said: dict[str, Any] = {
+        "execution": own.execution,
+        "operation": own.operation,
+        "key": own.idempotency_key,
+        "mark": own.mark,
+        "attempt": own.attempt,
+    }
+    said |= {name: own.caller[name] for name in _SAID if name in own.caller}
+    if away is not None:
+        said |= {"caller": away.caller} | ({"approved": True} if away.approved else {})
+        if away.deadline is not None:
+            said["deadline"] = away.deadline
+    return said
+
+
+async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
+    url = f"{place.url}/calls/{quote(name, safe='')}"
+    headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
+    try:
+        return await _posts.whole(url, dumps(body).encode(), headers, HELD + 25.0)
+    except Unreached as error:
+        raise FunctionUnavailable(f"{name}: {str(error)[:300]}") from None
+    except Unwanted as error:
+        raise StepFailed(f"{name}: {error}") from None
+
+
+_LATER = (404, 408, 425, 429)
+"""Beside 5xx: it may be there, or have time, later."""
+
+
+def _outcome(told: Told, name: str, own: CallInfo) -> Any:
+    body = told.json
+    fields: Mapping[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    if told.status == 202:
+        sends = 0 if own.away is None else own.away.sends
+        first, growth, most = (60.0, 2.0, 3600.0) if fields.get("tells") is True else (1.0, 1.6, 60.0)
+        raise Pending(min(most, first * growth ** min(sends, 40)))
+    if told.status == 200 and fields.get("status") == "completed":
+        return fields.get("result")
+    error = fields.get("error")
+    if told.status == 200 and isinstance(error, dict) and len(dumps(error)) <= _LARGEST:
+        raise failures.decode(cast("dict[str, Any]", error))
+    if told.status >= 500 or told.status in _LATER:
+        raise _unavailable(name, told)
+    said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")
+    hint = "; the token of its route is not taken there" if told.status in (401, 403) else ""
+    raise InvalidInput(f"{name}: HTTP {told.status}{hint}: {said or told.reason}")
+
+
+def _unavailable(name: str, told: Told) -> FunctionUnavailable:
+    body = told.json
+    detail = str(cast("dict[str, Any]", body).get("detail", "")) if isinstance(body, dict) else ""
+    return FunctionUnavailable(
+        f"{name}: HTTP {told.status}: {detail[:300] or told.reason}", retry_after=wait_of(told.headers)
+    )
