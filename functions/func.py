@@ -40,7 +40,7 @@ from .messages.problem import problem, settle
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from ..orchestrator.runtime import Runtime
+    from .runtime import Runtime
 
 EVERYWHERE = "[::]:8080"  # where func listens when LISTEN_ADDRESS does not say
 KEEP_OPEN = "240s"

@@ -10,16 +10,22 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..orchestrator import runtime
+from ..orchestrator.engine.delivery import start_mail
 from ..orchestrator.engine.extensions import Extension
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.protocol.clock import wall_clock
+from ..orchestrator.protocol.media import take
+from ..orchestrator.protocol.starting import check_same, is_new
+from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
+from ..state.records import NewExecution
 from ..state.store import Store
 from .invocation.internal import TELLER, Internal
 from .invocation.proxy import Proxy
 
 if TYPE_CHECKING:
+    from ..orchestrator.protocol.decider import Function
     from ..orchestrator.workflow.function import Workflow
     from .invocation.task import Task
 
@@ -50,6 +56,26 @@ class Runtime(runtime.Runtime):
             unnamed=(*unnamed, *self.tasks.values(), proxy, teller),
         )
         self.engine.delivery.abroad = proxy
+
+    async def order(
+        self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
+    ) -> bool:
+        """Begin what an execution of another process orders, which says ``caller`` about itself; whether it was not
+        begun before. Durable when it returns. Raises InvalidInput, AlreadyExists, StoreError."""
+        self._life.check()
+        taken = take(function.kind, checked(function, input), self.store.payload_limit)
+        mail = start_mail(self.clock(), taken, by=by, caller=caller)
+        waiter = self._awaited.remember((id,), self.engine.waiters.end(id))
+        try:
+            accepted = await self.engine.post(id, mail, create=NewExecution(function.name, function.kind))
+        except BaseException:
+            waiter.cancel()
+            raise
+        if is_new(accepted):
+            return True
+        self._awaited.forget((id,), waiter)  # it may have ended
+        await check_same(self.store, accepted, taken.value)
+        return False
 
     def _teller(self) -> Workflow:
         from .http.telling import Teller

@@ -20,7 +20,7 @@ from ...state.daemons import let_go
 from ...state.errors import InvalidInput, StoreUnavailable
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
 
 T = TypeVar("T")
 LAST_SECONDS = 12.0  # how long the exit of the process waits for the hand-over

@@ -45,7 +45,7 @@ from .process_runtime import ProcessRuntime
 from .request import is_request
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
 
 MAX_BODY = "4MB"
 KEEP_OPEN = "240s"

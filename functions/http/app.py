@@ -36,7 +36,7 @@ from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
     from .late import Late
 
 log = logging.getLogger("overwinter.http")

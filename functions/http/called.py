@@ -15,13 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...orchestrator.engine.delivery import start_mail
-from ...orchestrator.protocol.media import take
-from ...orchestrator.protocol.starting import check_same, is_new
-from ...orchestrator.usercode.calling import checked
 from ...state.errors import AlreadyFinished, UnknownExecution
 from ...state.ids import child_id
-from ...state.records import NewExecution
 from ..events.intake import digest_of
 from ..invocation import sending
 from ..messages.answer import Answer, json_answer
@@ -32,7 +27,7 @@ from .service import Call
 
 if TYPE_CHECKING:
     from ...orchestrator.protocol.decider import Function
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
 
 Look = Callable[[str], Awaitable["dict[str, Any] | None"]]
 _TEXT = Field(min_length=1, max_length=2000)
@@ -90,7 +85,9 @@ async def carried_out(runtime: Runtime, name: str, ordered: Ordered, look: Look)
     function, id = _function(runtime, name), ordered.call.id
     if ordered.cancel is not None:
         return await _cancelled(runtime, id, ordered)
-    created = await _begun(runtime, function, ordered, id)
+    caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
+    by = ordered.call.user or ordered.call.caller or ordered.call.execution
+    created = await runtime.order(function, ordered.input, id=id, by=by, caller=caller)
     outcome = await look(id)
     replay = () if created else (("idempotent-replay", "true"),)
     if outcome is None or outcome["status"] == "stuck":  # who puts it right lets it go on
@@ -101,21 +98,7 @@ async def carried_out(runtime: Runtime, name: str, ordered: Ordered, look: Look)
 
 def _function(runtime: Runtime, name: str) -> Function:
     """What is to be started for a call of that name. Raises UnknownFunction."""
-    tasks = getattr(runtime, "tasks", {})
-    return tasks[name] if name in tasks else runtime.engine.function(name)
-
-
-async def _begun(runtime: Runtime, function: Function, ordered: Ordered, id: str) -> bool:
-    """Begin it, unless it was before. Durable when it returns. Raises InvalidInput, AlreadyExists, StoreError."""
-    taken = take(function.kind, checked(function, ordered.input), runtime.store.payload_limit)
-    caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
-    by = ordered.call.user or ordered.call.caller or ordered.call.execution
-    mail = start_mail(runtime.clock(), taken, by=by, caller=caller)
-    accepted = await runtime.engine.post(id, mail, create=NewExecution(function.name, function.kind))
-    if is_new(accepted):
-        return True
-    await check_same(runtime.store, accepted, taken.value)
-    return False
+    return runtime.tasks[name] if name in runtime.tasks else runtime.engine.function(name)
 
 
 async def _cancelled(runtime: Runtime, id: str, ordered: Ordered) -> Answer:

@@ -22,7 +22,7 @@ from .room import Room, Stay
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
     from .late import Late
     from .model_calls import Models
 

@@ -14,6 +14,7 @@ import pytest
 from overwinter.functions.http import called
 from overwinter.functions.invocation import sending
 from overwinter.functions.messages.answer import json_answer
+from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.performing import Pending, Performer
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.state.errors import FunctionUnavailable
@@ -81,12 +82,19 @@ def _begun_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _confirmed_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function says that it will tell, and has neither begun nor written down that it owes a word."""
-    begun = called._begun
+    begun = Runtime.order
 
-    async def early(runtime: Any, function: Any, ordered: called.Ordered, id: str) -> bool:
-        if await runtime.find(id) is None and ordered.call.attempt < 2:
+    async def early(self: Runtime, function: Any, input: Any, *, id: str, by: str = "", caller: Any = None) -> bool:
+        if await self.find(id) is None and input is not None and first(id):
             raise Unstored
-        return await begun(runtime, function, ordered, id)
+        return await begun(self, function, input, id=id, by=by, caller=caller)
+
+    seen: set[str] = set()
+
+    def first(id: str) -> bool:
+        known = id in seen
+        seen.add(id)
+        return not known
 
     class Unstored(Exception):
         pass
@@ -99,7 +107,7 @@ def _confirmed_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
         except Unstored:
             return json_answer({"status": "running", "tells": True}, 202)
 
-    monkeypatch.setattr(called, "_begun", early)
+    monkeypatch.setattr(Runtime, "order", early)
     monkeypatch.setattr(called, "carried_out", confirmed)
 
 
