@@ -78,7 +78,7 @@ class Runtime(runtime.Runtime):
         return False
 
     def _teller(self) -> Workflow:
-        from .http.telling import Teller
+        from .events.telling import Teller
 
         return Teller(self).workflow
 

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...state.errors import AlreadyFinished, UnknownExecution
 from ...state.ids import child_id
+from ..events import telling
 from ..events.intake import digest_of
 from ..invocation import sending
 from ..messages.answer import Answer, json_answer
 from ..messages.problem import Whose
-from . import telling
 from .outcome import result_of
 from .service import Call
 

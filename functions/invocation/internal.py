@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ...orchestrator.workflow.function import Workflow
 
 TELLER = "overwinter.answer"
-"""The one that tells callers that what they have ordered is done (``http.telling``)."""
+"""The one that tells callers that what they have ordered is done (``events.telling``)."""
 
 
 class Internal:

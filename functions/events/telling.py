@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...orchestrator.usercode.resilience import Retry
 from ...orchestrator.workflow.function import Workflow
-from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
-from ..events.event import CloudEvent
-from ..events.http import write_structured
-from ..events.intake import ANSWERED, digest_of
+from ...state.errors import AlreadyExists, ExecutionStuck, Final, InvalidInput, Retryable, StoreError
 from ..invocation.internal import TELLER
 from ..invocation.posting import Posts, Unreached, Unwanted
 from ..invocation.routes import route
-from .outcome import result_of
+from ..messages.problem import settle
+from .event import CloudEvent
+from .http import write_structured
+from .intake import ANSWERED, digest_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -72,15 +72,12 @@ class Teller:
     async def _ended(self, id: str) -> bool:
         runtime, wait = self._runtime, 0.0
         while True:
-            try:
-                outcome = await result_of(runtime, id, wait)
-            except UnknownExecution:
-                return True  # deleted: the caller begins it anew
-            except StoreError:
+            error = (await settle(runtime.result(id, timeout=wait, typed=False))).error
+            if isinstance(error, (StoreError, ExecutionStuck)):
                 return False
-            if outcome is not None and outcome["status"] != "stuck":
+            if not isinstance(error, TimeoutError):  # also when it was deleted: the caller begins it anew
                 return True
-            if outcome is not None or not runtime.engine.works_for(id):
+            if not runtime.engine.works_for(id):
                 return False
             wait = _AT_ONCE
 
