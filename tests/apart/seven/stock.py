@@ -1,0 +1,1 @@
+from tools import stock as stock  # type: ignore[import-not-found]  # beside this file
