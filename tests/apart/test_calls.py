@@ -308,7 +308,7 @@ async def test_an_approval_is_asked_for_once_where_it_is_ordered(monkeypatch: py
 
 @on_a_loop
 async def test_nobody_is_asked_what_would_never_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = Agent("desk", Scripted([call("slow", order="o"), "done"]), tools=[slow], limits=Limits(time="50ms"))
+    desk = Agent("desk", Scripted([call("slow", order="o"), "done"]), tools=[slow], limits=Limits(time="3s"))
     async with served(SERVED) as there, Runtime([desk], "memory://") as here:
         lead(monkeypatch, there.url)
         with pytest.raises(ExecutionFailed):
@@ -365,3 +365,45 @@ async def test_a_wrong_token_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
             await (await here.start(ask, "o")).result()
         assert isinstance(failed.value.__cause__, InvalidInput)
         assert "token of its route" in str(failed.value.__cause__)
+
+
+@on_a_loop
+async def test_what_is_told_is_taken_by_the_door_for_deliveries_and_believed_by_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An event that says that a call is done has it asked for, where the route leads, and nothing more."""
+    monkeypatch.setattr(sending, "HELD", 0)
+
+    @workflow
+    async def waits(ctx: Context) -> str:
+        return await ctx.step(slow, "o")
+
+    secrets = {"token": "a" * 40, "delivery_token": "b" * 40}
+    async with served(SERVED) as there, served([waits], **secrets) as here, httpx.AsyncClient() as client:
+        lead(monkeypatch, there.url, waits=here.url)
+        handle = await here.runtime.start(waits, id="x")
+        while (await here.runtime.show("x")).awaits != "answer of slow":  # noqa: ASYNC110  # there is no event for it
+            await asyncio.sleep(0.01)
+        event = {"specversion": "1.0", "type": "io.overwinter.answered", "source": "/x", "subject": "x"}
+        for number, data in enumerate([{"operation": "0"}, {"operation": "9"}, {"operation": "0", "value": "a lie"}]):
+            told = await client.post(
+                f"{here.url}/",
+                json=event | {"id": str(number), "data": data},
+                headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
+            )
+            assert told.status_code == 202, told.text
+        wrong = await client.post(
+            f"{here.url}/",
+            json=event | {"id": "w", "data": {"operation": 3}},
+            headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
+        )
+        assert wrong.status_code == 422
+        shop.go.set()
+        monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps({"slow": there.url}))
+        await client.post(
+            f"{here.url}/",
+            json=event | {"id": "last", "data": {"operation": "0"}},
+            headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
+        )
+        assert await handle.result(timeout=20) == "o at last"
+        assert shop.calls == ["o"]
