@@ -56,7 +56,7 @@ class Task(Workflow):
             timeout, deadline = tool.policy.timeout, caller.get("deadline")
             if deadline is None:
                 return await ctx.step(partial(called, **arguments))
-            left = deadline / 1000 - ctx.now().timestamp()
+            left = round(deadline / 1000 - ctx.now().timestamp(), 3)
             if left <= 0:
                 raise TimedOut(
                     f"nobody waits for {tool.name} any more: its caller's time was over when it was to begin"

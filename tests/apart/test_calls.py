@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -311,7 +312,7 @@ async def test_nobody_is_asked_what_would_never_be_read(monkeypatch: pytest.Monk
     desk = Agent("desk", Scripted([call("slow", order="o"), "done"]), tools=[slow], limits=Limits(time="3s"))
     async with served(SERVED) as there, Runtime([desk], "memory://") as here:
         lead(monkeypatch, there.url)
-        with pytest.raises(ExecutionFailed):
+        with suppress(ExecutionFailed):  # whichever side is first
             await (await here.start(desk, "hi")).result(timeout=20)
         (head,) = [head async for head in _heads(there.runtime)]
         with pytest.raises(ExecutionFailed):  # the deadline went along: it does not work on for nobody
