@@ -7,6 +7,7 @@ wants is asked for, the result is recorded once, and what was begun under an id 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -16,7 +17,6 @@ from ...orchestrator.usercode.resilience import Policy
 from ...orchestrator.workflow.function import Workflow
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput, TimedOut
-from ...state.quantities import seconds
 from .places import place_of
 
 if TYPE_CHECKING:
@@ -53,16 +53,24 @@ class Task(Workflow):
         async def task(ctx: Context, arguments: dict[str, Any]) -> Any:
             caller = ctx.caller
             called = ordered if not caller else allowed if caller.get("approved") is True else here
-            timeout, deadline = tool.policy.timeout, caller.get("deadline")
+            called = partial(called, **arguments)
+            deadline = caller.get("deadline")
             if deadline is None:
-                return await ctx.step(partial(called, **arguments))
+                return await ctx.step(called)
             left = round(deadline / 1000 - ctx.now().timestamp(), 3)
+            late = TimedOut(
+                f"{tool.name} was not done when its caller's time was over, so nobody waits for it any more"
+            )
             if left <= 0:
-                raise TimedOut(
-                    f"nobody waits for {tool.name} any more: its caller's time was over when it was to begin"
-                )
-            left = left if timeout is None else min(left, seconds(timeout))
-            return await ctx.step(partial(called, **arguments), timeout=left)
+                raise late
+            scope = asyncio.timeout(left)
+            try:
+                async with scope:
+                    return await ctx.step(called)
+            except TimeoutError:
+                if scope.expired():
+                    raise late from None
+                raise
 
         super().__init__(task, name or tool.name)
         self.__doc__ = self.description = tool.description
