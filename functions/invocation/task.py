@@ -59,7 +59,7 @@ class Task(Workflow):
                 return await ctx.step(called)
             left = round(deadline / 1000 - ctx.now().timestamp(), 3)
             late = TimedOut(
-                f"{tool.name} was not done when its caller's time was over, so nobody waits for it any more"
+                f"{tool.name} was not done when its caller's time was over: nobody waits for it"
             )
             if left <= 0:
                 raise late
