@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, Never
+from typing import Any, Never
 from uuid import uuid4
 
 from ...state.errors import InvalidEvent
@@ -28,8 +28,7 @@ from .attributes import (
     uri,
     uri_reference,
 )
-
-SPECVERSION: Final = "1.0"
+from .json_form import SCHEMA, read, write
 
 _set = object.__setattr__
 
@@ -100,6 +99,24 @@ class CloudEvent:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, ({**self._attributes(), "extensions": dict(self.extensions)},)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """As the input of a function: read from its JSON form and written as that."""
+        from pydantic_core import core_schema
+
+        def taken(value: Any) -> CloudEvent:
+            try:
+                return value if isinstance(value, CloudEvent) else CloudEvent(**read(value))
+            except InvalidEvent as error:
+                raise ValueError(str(error)) from None
+
+        written = core_schema.plain_serializer_function_ser_schema(write)
+        return core_schema.no_info_plain_validator_function(taken, serialization=written)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: Any) -> dict[str, Any]:
+        return dict(SCHEMA)
 
     def _attributes(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}

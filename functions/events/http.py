@@ -12,18 +12,16 @@ encoded. How a message is traced never decides whether its event is taken (``eve
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from ...state.codec import dumps, loads
 from ...state.errors import InvalidEvent
-from ..messages.media import BATCHED, STRUCTURED, charset, essence, is_json, is_text
-from .event import SPECVERSION, CloudEvent
+from ..messages.media import BATCHED, STRUCTURED, charset, essence, is_json
+from .event import CloudEvent
 from .headers import attributes_of, encoded
-from .tracing import traceable
+from .json_form import SPECVERSION, made_of, payload, read, write
 
 Headers = Iterable[tuple[bytes, bytes]] | Iterable[tuple[str, str]]
 
@@ -143,22 +141,13 @@ def _binary(content_type: str | None, headers: dict[str, str], body: bytes) -> C
             "the header ce-datacontenttype must not be sent; Content-Type carries it",
             attribute="datacontenttype",
         )
-    return _event(attributes_of(headers), content_type, _payload(content_type, body) if body else None)
+    data = payload(content_type, body) if body else None
+    return CloudEvent(**made_of(attributes_of(headers), content_type, data))
 
 
-def _payload(content_type: str | None, body: bytes) -> Any:
-    if content_type is None:
-        try:
-            return loads(body)  # what nobody names is JSON (JSON format, 3.1)
-        except ValueError:
-            return body
-    if not is_json(content_type):
-        return body
-    encoding = charset(content_type)
-    try:
-        return loads(body if encoding == "utf-8" else body.decode(encoding))
-    except ValueError as error:
-        raise InvalidEvent(f"data is not valid JSON: {error}", attribute="data") from None
+def from_json(item: Any) -> CloudEvent:
+    """An event from its JSON form, already parsed."""
+    return CloudEvent(**read(item))
 
 
 def _json(content_type: str | None, body: bytes) -> Any:
@@ -168,60 +157,6 @@ def _json(content_type: str | None, body: bytes) -> Any:
         return loads(body)
     except ValueError as error:
         raise InvalidEvent(f"the event is not valid JSON: {error}", attribute="data") from None
-
-
-def from_json(item: Any) -> CloudEvent:
-    """An event from its JSON form, already parsed."""
-    if type(item) is not dict:
-        raise InvalidEvent("an event must be a JSON object", attribute="data")
-    members = cast("dict[str, Any]", item)
-    attributes = {name: value for name, value in members.items() if value is not None}
-    data = attributes.pop("data", None)
-    base64_data = attributes.pop("data_base64", None)
-    content_type = attributes.pop("datacontenttype", None)
-    if content_type is not None and not isinstance(content_type, str):
-        raise InvalidEvent("datacontenttype must be a string", attribute="datacontenttype", status=415)
-    if base64_data is not None:
-        if data is not None:
-            raise InvalidEvent("data and data_base64 exclude each other; send one of them", attribute="data_base64")
-        body = _base64(base64_data)
-        data = _payload(content_type, body) if body else None
-    elif isinstance(data, str) and content_type is not None and not is_json(content_type) and not is_text(content_type):
-        data = data.encode()
-    return _event(attributes, content_type, data)
-
-
-def _base64(text: Any) -> bytes:
-    try:
-        if isinstance(text, str):
-            return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        pass
-    raise InvalidEvent("data_base64 must be a string of Base64 (RFC 4648)", attribute="data_base64")
-
-
-def _event(attributes: dict[str, Any], content_type: str | None, data: Any) -> CloudEvent:
-    version = attributes.pop("specversion", None)
-    if version != SPECVERSION:
-        what = "specversion is missing" if version is None else f"specversion {str(version)[:20]!r} is not supported"
-        raise InvalidEvent(f"{what}; send {SPECVERSION}", attribute="specversion")
-    traceable(attributes)
-    pop = attributes.pop
-    try:
-        id, source, type = pop("id"), pop("source"), pop("type")
-    except KeyError as error:
-        raise InvalidEvent(f"{error.args[0]} is missing", attribute=str(error.args[0])) from None
-    return CloudEvent(
-        id=id,
-        source=source,
-        type=type,
-        subject=pop("subject", None),
-        time=pop("time", None),
-        dataschema=pop("dataschema", None),
-        datacontenttype=content_type,
-        data=data,
-        extensions=attributes,
-    )
 
 
 # -- writing ---------------------------------------------------------------------------------------------
@@ -265,19 +200,4 @@ def write_batch(events: Sequence[CloudEvent]) -> Message:
 
 def to_json(event: CloudEvent) -> dict[str, Any]:
     """The JSON form of an event, not yet as text."""
-    item: dict[str, Any] = {
-        "specversion": SPECVERSION,
-        "id": event.id,
-        "source": event.source,
-        "type": event.type,
-    }
-    for name in ("subject", "time", "datacontenttype", "dataschema"):
-        value = getattr(event, name)
-        if value is not None:
-            item[name] = value
-    item.update(event.extensions)
-    if isinstance(event.data, bytes):
-        item["data_base64"] = base64.b64encode(event.data).decode()
-    elif event.data is not None:
-        item["data"] = event.data
-    return item
+    return write(event)

@@ -30,6 +30,7 @@ from . import asking, called, calling, controlling, modelling, openapi, streamin
 from .closing import Closing, cut_off
 from .events import deliver, handshake, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
+from .hooks import Hooks
 from .model_calls import Models
 from .room import Room, Stay
 from .service import Call, Endpoint, Service
@@ -81,9 +82,14 @@ def create_app(
     models = Models(runtime, runtime.engine.settings.max_active, max(body, size(max_held)))
     runtime.engine.health.add_numbers("model_calls", models.numbers)
     service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late)
+    hooks = Hooks(
+        runtime, reachable=token is not None, max_body=body, max_requests=room.max_requests, max_held=room.max_held
+    )
+    own = list(_routes(service, token))
+    hooked = [Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own)]
     app = Starlette(
-        routes=list(_routes(service, token)),
-        middleware=[Middleware(Guard, token, delivery_token)],
+        routes=[*own, *hooked],
+        middleware=[Middleware(Guard, token, delivery_token, hooks.verified)],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )

@@ -19,6 +19,8 @@ from ..invocation.loading import kind_of
 from ..messages import models
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
+from ..triggers.webhook import declared
+from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
 
 Json = dict[str, Any]
@@ -183,6 +185,8 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
         if kind == "agent" and takes == {"type": "string"}:
             takes = {"anyOf": [takes, {"type": "array", "items": ref(models.Part)}]}
         paths.update(_function_paths(name, kind, takes, gives))
+    hooks = {path: hook_operation(one) for path, one in declared(functions).items()}
+    paths.update({path: {"post": operation(**told)} for path, told in hooks.items()})
     _name_operations(paths)
     drop_unsound_defaults([schemas, paths])
     components: Json = {"schemas": schemas}
@@ -195,7 +199,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     if secured:
         components["securitySchemes"] = _SCHEMES
         made["security"] = [{"token": []}, {"tokenInUrl": []}]
-        for path, method in _OPEN:
+        for path, method in (*_OPEN, *((path, "post") for path in hooks)):
             paths[path][method]["security"] = []
     return made
 

@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from ...security.redaction import remember
 from ...state.codec import loads
 from ...state.errors import InvalidInput
+from .secrets import is_reference, look_up
 
 ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
 HERE = "here"
@@ -45,18 +45,7 @@ class Route(NamedTuple):
 
     def bearer(self) -> str:
         """The token itself; "" for none. Raises InvalidInput when it does not lie there."""
-        kind, _, place = self.token.partition(":")
-        if not kind:
-            return ""
-        try:
-            found = os.environ.get(place, "") if kind == "env" else Path(place).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"the token for {self.name!r} can't be read: {error}") from None
-        found = found.strip()
-        if not (found and found.isascii() and found.isprintable()):
-            raise InvalidInput(f"there is no token for {self.name!r} in {self.token}; put it there")
-        remember(found)
-        return found
+        return look_up(self.token, f"token for {self.name!r}") if self.token else ""
 
 
 def route(name: str) -> Route | None:
@@ -130,7 +119,7 @@ def _resolved(name: str, given: Any, source: str) -> Route:
     place, token = fields.get("url"), fields.get("token", "")
     if not isinstance(place, str) or not isinstance(token, str):
         raise InvalidInput(f'{where} is no place; write "https://HOST", "kubernetes://NAMESPACE" or "{HERE}"')
-    if token and token.partition(":")[0] not in ("env", "file"):
+    if token and not is_reference(token):
         raise InvalidInput(f"{where}: say where the token lies, by env:NAME or file:PATH, not the token itself")
     return Route(name, "" if place == HERE else _url(name, place, where), token, source)
 

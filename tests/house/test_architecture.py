@@ -28,7 +28,7 @@ ROOMS = {
 # lie beside the rooms are their faces (``orchestrator/runtime.py``) or what they share (``cli/options.py``).
 INNER = {
     "orchestrator": ("errors", "usercode", "protocol", "governance", "upkeep", "streaming", "workflow agent engine"),
-    "functions": ("messages invocation", "models", "events", "http", "aws framework", "tools", "agents"),
+    "functions": ("messages invocation", "models", "events", "triggers", "http", "aws framework", "tools", "agents"),
     "cli": ("templates", "view", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),
 }

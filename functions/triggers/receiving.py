@@ -1,0 +1,95 @@
+"""What becomes of a delivery: it is verified, made an event, and begins its function, durably, once.
+
+Servers call ``glance`` before they read a body, ``verify`` and ``receive`` with it. What is raised says what the sender
+is told: Refused (401) whenever it is not proven who sent it, whatever is wrong; Refused (503) when nobody can be known.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput
+from ..events.event import CloudEvent
+from ..events.intake import arguments_of, content_of, digest_of
+from ..events.json_form import write
+from ..invocation.loading import kind_of
+from ..messages.answer import Answer
+from ..messages.problem import Refused
+from .delivery import Delivery, Rejected
+from .scheme import VerifierUnready
+from .webhook import WHOLE, Declared
+
+if TYPE_CHECKING:
+    from ...orchestrator.runtime import Runtime
+
+log = logging.getLogger("overwinter.http")
+UNPROVEN = "this is not signed as the webhook's sender signs, or too long ago; see the log of the receiver"
+
+
+def glance(declared: Declared, delivery: Delivery, now: float) -> None:
+    """Refuse what its headers alone show to be from somebody else. ``now`` in seconds."""
+    try:
+        declared.webhook.scheme.glance(delivery, now)
+    except (Rejected, VerifierUnready) as error:
+        raise _refused(declared, error) from None
+
+
+def verify(declared: Declared, delivery: Delivery, now: float) -> None:
+    """Refuse a delivery, whose body has come, from anybody else."""
+    try:
+        declared.webhook.scheme.verify(delivery, now)
+    except (Rejected, VerifierUnready) as error:
+        raise _refused(declared, error) from None
+
+
+async def receive(runtime: Runtime, declared: Declared, delivery: Delivery) -> Answer:
+    """The answer to a verified delivery. Nothing is acknowledged before it is durable."""
+    webhook = declared.webhook
+    try:
+        answer = webhook.scheme.handshake(delivery)
+        if answer is not None:
+            return answer
+        event = webhook.event(delivery)
+        if not webhook.wants(event):
+            return Answer(200 if webhook.scheme.taken == 200 else 204)
+        session = webhook.key(delivery)
+        given = webhook.input(delivery) if webhook.input else _given(declared.whole, event)
+    except (Rejected, VerifierUnready) as error:
+        raise _refused(declared, error) from None
+    await _begin(runtime, declared, event, session, given)
+    return Answer(webhook.scheme.taken)
+
+
+def _refused(declared: Declared, error: Rejected | VerifierUnready) -> Refused:
+    path = declared.webhook.path
+    if isinstance(error, VerifierUnready):
+        log.error("the webhook %s has no secret that can be read; deliveries are sent away until it has one", path)
+        return Refused(503, "this webhook can't verify anything now; send it again later")
+    log.info("a delivery to the webhook %s was refused: %s", path, error)
+    return Refused(401, UNPROVEN, [("www-authenticate", "Signature"), ("cache-control", "no-store")])
+
+
+async def _begin(runtime: Runtime, declared: Declared, event: CloudEvent, session: str | None, given: Any) -> None:
+    """Begin the function, or find that it was begun. Raises InvalidInput for what it can't take, StoreError."""
+    name, path = declared.name, declared.webhook.path
+    key = digest_of("webhook", path, event.source, event.id)
+    try:
+        if session is not None:
+            await runtime.send(name, session, content_of(given), id=key, by=event.source)
+            return
+        target: Any = name
+        if kind_of(declared.function) == "tool":
+            target, given = getattr(runtime, "tasks")[name], arguments_of(given)  # noqa: B009  # of the class above ours
+        await runtime.start(target, given, id=f"{name}-{key}", by=event.source)
+    except AlreadyExists:
+        log.info("a delivery to %s came again with another content: event %s of %s", path, event.id, event.source)
+    except AlreadyFinished as error:  # 409 would be sent again for ever
+        raise InvalidInput(str(error)) from error
+
+
+def _given(whole: str, event: CloudEvent) -> Any:
+    """What the function gets of an event: its data, or all of it where it takes that."""
+    if not whole:
+        return event.data
+    return write(event) if whole == WHOLE else {whole: write(event)}

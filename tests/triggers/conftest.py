@@ -1,0 +1,5 @@
+"""The secrets of all senders, in the environment."""
+
+from .place import secrets
+
+__all__ = ["secrets"]
