@@ -96,6 +96,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.health = runtime.engine.health  # for the door, which stands before it (connection)
     app.state.models = models  # for the server too
+    app.state.room = room
     app.state.closing = closing  # for the server, which knows when it ends
     return app
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from ...orchestrator.errors.attributes import cut
 from ...orchestrator.errors.failures import encode, text_of
@@ -172,7 +173,7 @@ def reply_of(event: CloudEvent, taken: Taken, outcome: dict[str, Any]) -> CloudE
     completed = outcome["status"] == "completed"
     return event.answer(
         id=digest_of("reply", event.source, event.id),
-        source=f"/overwinter/{taken.function}",
+        source=f"/overwinter/{quote(taken.function)}",
         type=(RESULT if completed else ERROR) + taken.function,
         subject=taken.execution or None,
         data=outcome.get("result") if completed else outcome["error"],
