@@ -22,7 +22,8 @@ from ...state.errors import InvalidInput, UnknownFunction
 from ...state.quantities import seconds, size
 from ..events.http import Mode, mode_of, parse
 from ..events.intake import PREFIX, Fate, Taken, arguments_of, checked_call, content_of, digest_of, take_for
-from ..http.events import event_answer, failed, handshake, taken_in
+from ..http.events import event_answer, failed, taken_in
+from ..http.handshake import from_environment as handshake_of_environment
 from ..http.outcome import answer_of, reply_to, result_of
 from ..http.schemas import input_schema
 from ..http.service import single
@@ -78,6 +79,7 @@ class Server:
         self.name: str = served.name
         self.kind = kind_of(served)
         self._module = module
+        self._handshake = handshake_of_environment()
         self._process = ProcessRuntime(self._functions)
         self._threads = Threads(Settings.threads, Settings.spare_threads)  # for tools, which need no runtime
         self.limit = size(MAX_BODY)
@@ -118,7 +120,7 @@ class Server:
         if asked.method in ("GET", "HEAD"):
             return await self._look(asked)
         if asked.method == "OPTIONS":
-            return handshake(asked.headers)
+            return await self._handshake.answer(asked.headers)
         if asked.method != "POST":
             raise Refused(405, f"{asked.method} is not served; send POST", [("allow", "GET, HEAD, OPTIONS, POST")])
         mode = mode_of(asked.headers)

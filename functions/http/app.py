@@ -28,8 +28,10 @@ from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
 from . import asking, called, calling, controlling, modelling, openapi, streaming
 from .closing import Closing, cut_off
-from .events import deliver, handshake, read_events, reply_event
+from .events import deliver, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
+from .handshake import Handshake
+from .handshake import from_environment as handshake_of_environment
 from .hooks import Hooks
 from .model_calls import Models
 from .room import Room, Stay
@@ -60,6 +62,7 @@ def create_app(
     max_requests: int = MAX_REQUESTS,
     longest_wait: Duration = LONGEST_WAIT,
     late: Late | None = None,
+    handshake: Handshake | None = None,
     lifespan: Any = None,
 ) -> Starlette:
     """The app over an opened runtime.
@@ -68,8 +71,9 @@ def create_app(
     requests from web pages of other sites are refused. ``delivery_token`` lets events and sweeps in and nothing
     else, for senders whose configuration others can read (``guard``). ``max_body`` bounds a request in bytes,
     ``max_held`` all that are open together, ``max_requests`` how many are open, ``longest_wait`` how long one may wait
-    for an outcome. ``late`` sends replies that come after that. ``lifespan`` is Starlette's. What a connection may do
-    is the server's: ``connection.config``.
+    for an outcome. ``late`` sends replies that come after that; ``handshake`` says who may deliver events, by default
+    as the environment has it. ``lifespan`` is Starlette's. What a connection may do is the server's:
+    ``connection.config``.
     """
     if late is not None:
         late.serve(runtime)
@@ -81,14 +85,12 @@ def create_app(
     counters: Counter[str] = Counter(dict.fromkeys(COUNTED, 0))
     models = Models(runtime, runtime.engine.settings.max_active, max(body, size(max_held)))
     runtime.engine.health.add_numbers("model_calls", models.numbers)
-    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late)
-    hooks = Hooks(
-        runtime, reachable=token is not None, max_body=body, max_requests=room.max_requests, max_held=room.max_held
-    )
+    shaking = handshake or handshake_of_environment()
+    service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late, shaking)
+    hooks = Hooks(runtime, room, body, reachable=token is not None)
     own = list(_routes(service, token))
-    hooked = [Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own)]
     app = Starlette(
-        routes=[*own, *hooked],
+        routes=[*own, *(Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own))],
         middleware=[Middleware(Guard, token, delivery_token, hooks.verified)],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
@@ -104,7 +106,7 @@ def create_app(
 async def events(call: Call) -> Answer:
     """POST / and OPTIONS /: CloudEvents, single or in a batch, and the webhook handshake."""
     if call.scope["method"] == "OPTIONS":
-        return handshake(call.headers)
+        return await call.service.handshake.answer(call.headers)
     return await _receive(call, None)
 
 
@@ -113,11 +115,12 @@ async def events_for(call: Call) -> Answer:
     name = call.path("name")
     if call.scope["method"] == "OPTIONS":
         _check_served(call, name)  # who is let deliver there would lose every event
-        return handshake(call.headers)
+        return await call.service.handshake.answer(call.headers)
     return await _receive(call, name)
 
 
 async def _receive(call: Call, name: str | None) -> Answer:
+    call.service.handshake.admit(call.headers, asyncio.get_running_loop().time())
     mode, arrived = read_events(call.headers, await call.body())
     if name is not None:
         _check_served(call, name)

@@ -31,18 +31,6 @@ SAID = 500  # characters of why one of them was refused
 WITHOUT_A_HINT = 20.0  # seconds that ``Prefer: reply`` waits when it does not say how long
 
 
-def handshake(headers: RawHeaders) -> Answer:
-    """Grant the permission that a webhook sender asks for (CloudEvents http-webhook 4)."""
-    allow = ("allow", "POST, OPTIONS")
-    origin = header(headers, b"webhook-request-origin")
-    if not origin:
-        return Answer(204, headers=[allow])
-    rate = header(headers, b"webhook-request-rate")
-    if rate and not (rate.isdecimal() and rate.isascii() and int(rate[:9]) > 0):
-        raise Refused(400, "WebHook-Request-Rate must be a positive number of requests per minute")
-    return Answer(204, headers=[allow, ("webhook-allowed-origin", "*"), ("webhook-allowed-rate", rate or "*")])
-
-
 def read_events(headers: RawHeaders, body: bytes) -> tuple[Mode, list[CloudEvent]]:
     """The events of a delivery. Raises InvalidEvent."""
     mode = mode_of(headers)

@@ -32,14 +32,14 @@ class Hooks:
     """All webhooks of one app. Raises Refused (503) for what can't be served: as words to who starts a server, as an
     answer where the app is made for a request."""
 
-    def __init__(self, runtime: Runtime, *, reachable: bool, max_body: int, max_requests: int, max_held: int) -> None:
+    def __init__(self, runtime: Runtime, room: Room, max_body: int, *, reachable: bool) -> None:
         try:
             self._declared = declared(runtime.functions)
             check(self._declared)
         except InvalidInput as error:
             raise Refused(503, str(error)) from error
         self._max_body = max_body
-        self._room = Room(max(1, max_requests // SHARE), max(max_body, max_held // SHARE))
+        self._room = Room(max(1, room.max_requests // SHARE), max(max_body, room.max_held // SHARE))
         for path, one in self._declared.items():
             if reachable and not one.webhook.scheme.verifies:
                 raise Refused(

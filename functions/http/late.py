@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from ...orchestrator.errors import groups
-from ...orchestrator.usercode.resilience import Retry
+from ...orchestrator.usercode.resilience import Retry, wait_of
 from ...orchestrator.workflow.function import Workflow
 from ...state.errors import AlreadyExists, Final, InvalidInput, Retryable, StoreError, UnknownExecution
 from ...state.quantities import seconds
@@ -134,7 +134,7 @@ class Late:
             raise Retryable(f"the sink did not answer ({groups.said(error)})") from None
         said = f"the sink answered {answer.status_code}"
         if answer.status_code in (404, 408, 409, 425, 429) or answer.status_code >= 500:
-            raise Retryable(said)
+            raise Retryable(said, retry_after=wait_of(answer.headers))
         if not answer.is_success:
             raise Final(f"{said} {answer.text[:300]}".rstrip())
         return said

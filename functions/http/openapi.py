@@ -54,6 +54,7 @@ _ERRORS = {
     413: "the body is too large",
     415: "another content type is needed",
     422: "a value is wrong; detail says which",
+    429: "more was sent than was agreed on; see Retry-After",
     500: "the function or the server failed",
     503: "the store can't take it now; see Retry-After",
     504: "the function took too long",
@@ -155,7 +156,7 @@ def operation(
         responses[str(status)] = {"description": "done" if status < 202 else "accepted", **content}
     for status in sorted(errors or (_READ if body is None else _WRITE)):
         content = {"application/problem+json": {"schema": ref(models.Problem)}}
-        headers = _HEADERS if status != 503 else {**_HEADERS, **_LATER}
+        headers = {**_HEADERS, **_LATER} if status in (429, 503) else _HEADERS
         responses[str(status)] = {"description": _ERRORS[status], "content": content, "headers": headers}
     made: Json = {"summary": summary, "parameters": list(parameters), "responses": responses}
     if body is not None:
@@ -344,7 +345,10 @@ def _delivery(summary: str, *parameters: Json) -> Json:
             "data_base64": {"type": "string", "contentEncoding": "base64"},
         },
     }
-    made = operation(summary, {202: None, 204: None}, body=event, types=(STRUCTURED,), parameters=parameters)
+    errors = (*_WRITE, 429)
+    made = operation(
+        summary, {202: None, 204: None}, body=event, types=(STRUCTURED,), parameters=parameters, errors=errors
+    )
     made["requestBody"]["content"][BATCHED] = {"schema": {"type": "array", "items": event}}
     made["responses"]["200"] = {
         "description": "a reply event, when Prefer: reply asked for one",
@@ -356,7 +360,7 @@ def _delivery(summary: str, *parameters: Json) -> Json:
 
 def _handshake(errors: tuple[int, ...], *parameters: Json) -> Json:
     """The webhook handshake of CloudEvents."""
-    texts = ("WebHook-Request-Origin", "WebHook-Request-Rate")
+    texts = ("WebHook-Request-Origin", "WebHook-Request-Rate", "WebHook-Request-Callback")
     asked = tuple({"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in texts)
     return operation(
         "May events be delivered here?", {204: None}, parameters=(*parameters, *asked), errors=(*errors, 403, 500, 503)

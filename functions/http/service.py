@@ -16,6 +16,7 @@ from ..messages.answer import Answer, Receive, Scope
 from ..messages.message import Preference, RawHeaders, header, preference, read_body, read_json, read_model
 from ..messages.problem import Refused
 from .closing import Closing
+from .handshake import Handshake
 from .presence import while_there
 from .room import Room, Stay
 
@@ -43,6 +44,7 @@ class Service(NamedTuple):
     closing: Closing
     models: Models
     late: Late | None = None
+    handshake: Handshake = Handshake()
 
 
 class Call(NamedTuple):

@@ -156,7 +156,7 @@ def problem(error: BaseException) -> Answer:
         kind = kind_of(error)
     if isinstance(error, InvalidEvent) and error.attribute:
         members["attribute"] = error.attribute
-    if status == 503:
+    if status == 503 and not any(name == "retry-after" for name, _ in headers):
         headers.append(("retry-after", str(_wait(error))))
     detail = text(error) or type(error).__doc__ or kind
     if isinstance(error, StoreError):

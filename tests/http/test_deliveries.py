@@ -12,6 +12,7 @@ import pytest
 
 from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.http import parse, write_batch, write_binary, write_structured
+from overwinter.functions.http.handshake import Handshake
 
 Run = Callable[..., None]
 TARGETS = Path(__file__).parents[3] / "shared" / "targets" / "cloudevents"
@@ -200,7 +201,7 @@ def test_no_refusal_of_an_event_is_one_that_brokers_repeat(run: Run) -> None:
 def test_the_webhook_checklist_holds(run: Run) -> None:
     checklist = json.loads((TARGETS / "webhook-and-http-binding-checklist.json").read_text("utf-8"))
     receiver = {case["id"] for case in checklist["cases"] if case["role"] in ("receiver", "both")}
-    known = {"rate-limit"}  # nothing is rate limited here, so 429 is never answered
+    known: set[str] = set()
 
     async def main(shop: Any) -> None:
         client = shop.client
@@ -242,9 +243,13 @@ def test_the_webhook_checklist_holds(run: Run) -> None:
         elsewhere = await client.options("/counts", headers={**asked, **auth})
         assert elsewhere.status_code == 405
         assert not any(name.startswith("webhook") for name in elsewhere.headers)
+        origin = {"webhook-request-origin": "e.example"}
+        statuses = [(await deliver(headers=[*one.headers, *auth.items(), *origin.items()])) for _ in range(121)]
+        assert statuses[-1].status_code == 429 and int(statuses[-1].headers["retry-after"]) >= 1
+        known.add("rate-limit")
         known.add("handshake-options-not-webhook")
 
-    run(main, token=TOKEN)
+    run(main, token=TOKEN, handshake=Handshake(rate=120))
     assert known == receiver
 
 

@@ -60,6 +60,7 @@ def _looking(url: str, unknown: str = "", expected: str = "-   -   -   404 -   5
     return Row(expected, url, unknown=unknown, headers={})
 
 
+_CALLER = {"key": "k", "mark": "m", "execution": "e", "operation": "1"}
 _VERB = "400 415 422 404 413 503 503 503 401 403 405"
 ROWS: dict[str, Row] = {
     # ---------------------------------- mal mis fit unk big bsy awy ful str del method
@@ -81,8 +82,11 @@ ROWS: dict[str, Row] = {
                                "/models/nobody"),
     "POST /models/{name}/embeddings": Row("400 415 422 404 413 503 -   -   401 403 405", "/models/fast/embeddings",
                                           {"texts": ["hi"]}, JSON, {"texts": 5}, "/models/nobody/embeddings"),
+    "POST /calls/{name}": Row(_VERB, "/calls/ticket", {"call": _CALLER, "input": {"q": "w"}}, JSON, [1],
+                              "/calls/nobody"),
     "POST /signal/{id}": Row(_VERB, "/signal/waiting", {"name": "x"}, JSON, [1], "/signal/nobody"),
-    "POST /decide/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/decide/waiting", {"approved": True}, JSON, [1], "/decide/nobody"),
+    "POST /decide/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/decide/waiting", {"approved": True}, JSON,
+                             [1], "/decide/nobody"),
     "POST /complete/{token}": Row("400 415 -   404 413 503 -   -   401 403 405",
                                   f"/complete/{TOKENLIKE}", {}, JSON, None,
                                   "/complete/nothing"),
@@ -147,7 +151,7 @@ def at_a_place(main: Callable[[Place], Coroutine[Any, Any, None]]) -> None:
         functions = [ticket, add, echo, ModelFunction("fast", "scripted:echo")]
         async with Runtime(functions, MemoryStore()) as runtime:
             app: Any = create_app(runtime, token=TOKEN, delivery_token=DELIVERY, max_body=BOUND, longest_wait="1s")
-            transport = httpx.ASGITransport(cast("Any", app))
+            transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", headers=KNOWN) as client:
                 await asyncio.wait_for(main(Place(client, runtime, app)), 60)
 
