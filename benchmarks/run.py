@@ -44,6 +44,7 @@ WORKLOADS = {
     "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
     "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),
+    "webhooks": Workload("webhooks.py", "Webhooks", ("sqlite",)),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
     "w8": Workload("w8_backlog.py", "W8 backlog", BOTH),
