@@ -90,7 +90,7 @@ def create_app(
     hooks = Hooks(runtime, room, body, reachable=token is not None)
     own = list(_routes(service, token))
     app = Starlette(
-        routes=[*own, *(Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own))],
+        routes=[*(Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own)), *own],
         middleware=[Middleware(Guard, token, delivery_token, hooks.verified)],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
