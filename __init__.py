@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .functions.models.scripted import Scripted, call
     from .functions.running import arun, run
     from .functions.runtime import Runtime
+    from .functions.schedule import schedule
     from .functions.tools.tool import tool
     from .functions.workflow import workflow
     from .orchestrator.engine.extensions import Extension, Notice
@@ -61,6 +62,7 @@ _HOMES = {
         "orchestrator.usercode.resilience": "Breaker Retry",
         "functions.running": "arun run",
         "functions.runtime": "Runtime",
+        "functions.schedule": "schedule",
         "orchestrator.engine.settings": "Settings",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
@@ -75,7 +77,7 @@ __all__ = [
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
     "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call", "current_call", "file", "image",
-    "run", "tool", "workflow",
+    "run", "schedule", "tool", "workflow",
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The runtime as people make it: that of ``orchestrator``, with what functions need beside it.
 
 Each tool that is served can also be begun as an execution of its own (``invocation.task``), by whoever orders it from
-elsewhere.
+elsewhere. What functions declare to be done at set times is made so when the runtime is opened (``schedule``).
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ from ..orchestrator.engine.settings import Settings
 from ..orchestrator.protocol.clock import wall_clock
 from ..orchestrator.protocol.media import take
 from ..orchestrator.protocol.starting import check_same, is_new
+from ..orchestrator.schedule.function import Scheduling
+from ..orchestrator.schedules import Schedules
 from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
-from ..state.records import NewExecution
+from ..state.records import Accepted, NewExecution, NewMail
 from ..state.store import Store
 from .invocation.internal import TELLER, Internal
 from .invocation.proxy import Proxy
+from .schedule import bring, declared_by, tidy
 
 if TYPE_CHECKING:
     from ..orchestrator.protocol.decider import Function
@@ -44,8 +47,10 @@ class Runtime(runtime.Runtime):
         extensions: Iterable[Extension] = (),
         unnamed: Iterable[object] = (),
     ) -> None:
-        self.tasks: Mapping[str, Task] = _tasks(by_name(functions))
+        found = by_name(functions)
+        self.tasks: Mapping[str, Task] = _tasks(found)
         proxy, teller = Proxy(), Internal(TELLER, self._teller)
+        scheduling = [Scheduling()] if found else []
         super().__init__(
             functions,
             store,
@@ -53,9 +58,10 @@ class Runtime(runtime.Runtime):
             clock=clock,
             threads=threads,
             extensions=extensions,
-            unnamed=(*unnamed, *self.tasks.values(), proxy, teller),
+            unnamed=(*unnamed, *self.tasks.values(), proxy, teller, *scheduling),
         )
         self.engine.delivery.abroad = proxy
+        self._declared = declared_by(self.functions, self._fit)
 
     async def order(
         self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
@@ -81,6 +87,30 @@ class Runtime(runtime.Runtime):
         from .events.telling import Teller
 
         return Teller(self).workflow
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self, self._put, self._fit)
+
+    async def _put(self, id: str, mail: NewMail, create: NewExecution | None = None) -> Accepted:
+        return await self.engine.post(id, mail, create=create)
+
+    def _fit(self, name: str, value: Any) -> tuple[str, Any]:
+        """The kind of a function that is served here, and its input. Raises InvalidInput."""
+        function = self.engine.functions.get(name)
+        return ("", value) if function is None else (function.kind, checked(function, value))
+
+    async def _open(self) -> None:
+        await super()._open()
+        if not self._declared:  # at the most there is something to take away, and nobody waits for that
+            self.engine.spawn(tidy(self.store, self.schedules, self.functions))
+            return
+        try:
+            await bring(self.store, self.schedules, self.functions, self._declared)
+        except BaseException:
+            await self.engine.close(0)
+            await self.store.close()
+            raise
 
 
 def _tasks(functions: Mapping[str, Any]) -> dict[str, Task]:

@@ -13,7 +13,7 @@ from typing import Any
 from ..state.codec import mended
 from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unfit, UnknownExecution
 from ..state.ids import can_exist
-from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
+from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
 from .engine.delivery import mail_of
 from .engine.door import refuse_deaf
@@ -25,6 +25,7 @@ from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.moved import refuse_moved
 from .reading import Reading
+from .schedules import Schedules
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
@@ -46,6 +47,14 @@ class Control(Reading):
 
     async def _post(self, id: str, mail: NewMail, *, reopen: bool = False) -> Accepted:
         return await self.store.accept(id, mail, now=self.clock(), reopen=reopen)
+
+    async def _put(self, id: str, mail: NewMail, create: NewExecution | None = None) -> Accepted:
+        return await self.store.accept(id, mail, now=self.clock(), create=create)
+
+    @property
+    def schedules(self) -> Schedules:
+        """What begins functions at set times: create, list, show, change, pause, resume, remove, run_now."""
+        return Schedules(self, self._put)
 
     async def _admit(self, id: str, fact: Fact) -> None:
         """Refuse at the door what the execution is known not to be able to use. Raises Unfit. Here the store alone is

@@ -23,8 +23,12 @@ import re
 
 from .errors import InvalidInput
 
+SCHEDULES = "overwinter.schedules"
 RESERVED = frozenset(
-    {"overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials", "overwinter.listening"}
+    {
+        *("overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"),
+        *("overwinter.listening", SCHEDULES),
+    }
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""
 LONGEST_NAME = 128

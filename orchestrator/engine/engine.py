@@ -378,7 +378,7 @@ class Engine:
         """The served function of that name. Raises UnknownFunction."""
         function = self.functions.get(name)
         if function is None:
-            known = ", ".join(sorted(self.functions)) or "none"
+            known = ", ".join(sorted(one for one in self.functions if "/" not in one)) or "none"
             raise UnknownFunction(f"no agent or workflow {name!r} is served here; these are: {known}")
         return function
 

@@ -13,7 +13,7 @@ from ...state.codec import dumps
 START = "start"
 """An execution starts once."""
 
-_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:", "decided:", "retry:")
+_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:", "decided:", "retry:", "run:")
 
 
 def message(id: str) -> str:
@@ -52,3 +52,8 @@ def decision(op: str, at: int) -> str:
 def retry(length: int) -> str:
     """Of an execution that failed with so many entries. Each failure is retried once, however many ask for it."""
     return f"retry:{length}"
+
+
+def run(id: str) -> str:
+    """Of a run of a schedule that somebody asks for, by the run's id."""
+    return f"run:{id}"

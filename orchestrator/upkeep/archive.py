@@ -25,11 +25,11 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from ...security.address import shown
 from ...state.codec import dumps, loads
 from ...state.errors import Conflict, InvalidInput, StoreCorrupt
-from ...state.ids import check_kept
+from ...state.ids import RESERVED, check_kept
 from ...state.records import EVERYTHING, STATUSES, Dump, Filter, Head, Mail
 from ...state.store import Store
 from ..protocol.shared import place_of, scope_of
-from .moving import ALL_KEYS, PASSING, Report, silent, still, together
+from .moving import ALL_KEYS, Report, silent, still, together
 
 FORMAT = 1
 LINE = 256 * 1024
@@ -151,7 +151,7 @@ async def _write_scopes(store: Store, write: Callable[[bytes], object], report: 
     while scopes := await store.scopes(after):
         for scope in scopes:
             after = scope
-            if scope in PASSING or await store.head(scope) is not None:
+            if scope in RESERVED or await store.head(scope) is not None:
                 continue  # an execution's own entries went with it
             values = await _values(store, scope)
             for some in _portions(values, lambda pair: len(pair[1])):

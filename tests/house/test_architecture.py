@@ -27,7 +27,15 @@ ROOMS = {
 # The rooms within a room, in groups: each may import from those of earlier groups, and from none beside it. Files that
 # lie beside the rooms are their faces (``orchestrator/runtime.py``) or what they share (``cli/options.py``).
 INNER = {
-    "orchestrator": ("errors", "usercode", "protocol", "governance", "upkeep", "streaming", "workflow agent engine"),
+    "orchestrator": (
+        "errors",
+        "usercode",
+        "protocol",
+        "governance",
+        "upkeep",
+        "streaming",
+        "workflow agent schedule engine",
+    ),
     "functions": ("messages invocation", "models", "events", "triggers", "http", "aws framework", "tools", "agents"),
     "cli": ("templates", "view", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),

@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 
 from overwinter.orchestrator.protocol import starting
+from overwinter.orchestrator.schedule import decider
+from overwinter.tests.sim.clockwork import BROKEN as CLOCKS
+from overwinter.tests.sim.clockwork import Clockwork
 from overwinter.tests.sim.mutants import worlds
 from overwinter.tests.sim.poison import BROKEN, Poisoned
 from overwinter.tests.sim.rivals import BROKEN as RIVALLED
@@ -97,3 +100,18 @@ def test_a_seed_gives_the_same_run_again() -> None:
     assert one.ledger.books.keys() == other.ledger.books.keys()
     for id, book in one.ledger.books.items():
         assert book.journal == other.ledger.books[id].journal
+
+
+def test_schedules_keep_their_promises_under_random_faults() -> None:
+    for seed in range(SEED, SEED + 12):
+        result = Clockwork(seed).run()
+        assert not result.wrong, f"seed {seed}\n" + "\n".join(result.wrong[:20])
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_broken_schedules_are_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decider, "ScheduleDecider", CLOCKS[name])
+    for seed in range(1, ENOUGH + 1):
+        if Clockwork(seed).run().wrong:
+            return
+    pytest.fail(f"{name}: {ENOUGH} simulations noticed nothing")
