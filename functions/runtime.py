@@ -50,7 +50,8 @@ class Runtime(runtime.Runtime):
         found = by_name(functions)
         self.tasks: Mapping[str, Task] = _tasks(found)
         proxy, teller = Proxy(), Internal(TELLER, self._teller)
-        scheduling = [Scheduling()] if found else []
+        unnamed = [*unnamed, *self.tasks.values()]
+        of_ours = [proxy, teller, Scheduling()] if found or unnamed else []  # who serves nothing takes nothing
         super().__init__(
             functions,
             store,
@@ -58,7 +59,7 @@ class Runtime(runtime.Runtime):
             clock=clock,
             threads=threads,
             extensions=extensions,
-            unnamed=(*unnamed, *self.tasks.values(), proxy, teller, *scheduling),
+            unnamed=[*unnamed, *of_ours],
         )
         self.engine.delivery.abroad = proxy
         self._declared = declared_by(self.functions, self._fit)

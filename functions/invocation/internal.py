@@ -21,6 +21,7 @@ class Internal:
     """The workflow that ``make`` gives, served as ``name``. Nobody outside starts it: it is handed in unnamed."""
 
     kind = "workflow"
+    internal = True
 
     def __init__(self, name: str, make: Callable[[], Workflow]) -> None:
         self.name = name

@@ -27,7 +27,8 @@ async def announce(store: Store, functions: Mapping[str, Function]) -> None:
     try:
         known = set(await store.keys(SCOPE, limit=_MOST))
         for name, function in functions.items():
-            if function.kind in _KINDS and f"{function.kind} {name}" not in known:
+            told = function.kind in _KINDS and not getattr(function, "internal", False)  # those nobody orders by name
+            if told and f"{function.kind} {name}" not in known:
                 await store.put(SCOPE, f"{function.kind} {name}", "true")
     except StoreError as error:
         log.warning("other processes can't be told which functions are served here (%s)", error)
