@@ -1,7 +1,7 @@
 """Schedules at run time: made, listed, shown, changed, paused, resumed, removed and run by hand, over an opened store.
 
 A schedule is an execution, ``schedule/NAME``. Whoever serves its function keeps it; what is asked here is mail to it,
-so that it may be asked where nobody serves anything. Errors: UnknownSchedule, InvalidInput, StoreError.
+so that it may be asked where nobody serves anything. Errors: UnknownExecution, InvalidInput, StoreError.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class Schedules:
         return sorted((one for one in found if not of or one.function == of), key=lambda schedule: schedule.name)
 
     async def show(self, name: str) -> Schedule:
-        """One. Raises UnknownSchedule."""
+        """One. Raises UnknownExecution."""
         return await self._seen(await self._head(name), changes=True)
 
     async def runs(self, name: str, limit: int = 20) -> Sequence[Head]:
@@ -211,7 +211,7 @@ class Schedules:
 
     async def change(self, name: str, /, *, by: str = "", **changes: Any) -> Schedule:
         """Give it other values for some of what ``create`` takes. What its code says is overruled, until the code says
-        something else. A paused one takes it up when it is resumed. Raises UnknownSchedule, InvalidInput."""
+        something else. A paused one takes it up when it is resumed. Raises UnknownExecution, InvalidInput."""
         given = {key: value for key, value in changes.items() if value is not None}
         if not given:
             raise InvalidInput('nothing is given to change; write what is to be otherwise, like cron="0 8 * * *"')
@@ -239,16 +239,22 @@ class Schedules:
         await self._desk.act("resume", PREFIX + name, by=by, reason=reason)
 
     async def remove(self, name: str, *, cancel: bool = False, by: str = "") -> None:
-        """Take it away. A run that is going on ends by itself, unless it is to be cancelled. Raises UnknownSchedule."""
-        await self._head(name)
+        """Take it away. A run that is going on ends by itself, unless it is to be cancelled, or the schedule is stuck.
+        Raises UnknownExecution."""
+        head, id, why = await self._head(name), PREFIX + name, "its schedule was removed"
+        if head.status == "stuck":
+            await self._desk.act("terminate", id, by=by, reason=why)
+            return
         if cancel:
-            await self._desk.act("cancel", PREFIX + name, by=by, reason="its schedule was removed")
+            await self._desk.act("cancel", id, by=by, reason=why)
         else:
             await self._tell(name, {"type": "withdrawn", "at": self._desk.clock()} | ({"by": by} if by else {}))
+        if head.status == "paused":
+            await self._desk.act("resume", id, by=by, reason=why)  # only now is it read
 
     async def run_now(self, name: str, *, id: str = "", by: str = "") -> str:
         """Begin a run at once, beside its times; where runs must not meet, after what is going on. Returns the id of
-        the run, which ``id`` makes the same each time it is asked for. Raises UnknownSchedule, InvalidInput."""
+        the run, which ``id`` makes the same each time it is asked for. Raises UnknownExecution, InvalidInput."""
         head = await self._head(name)
         if head.status == "paused":
             raise InvalidInput(f"the schedule {name!r} is paused; resume it first, or start its function by itself")
@@ -273,18 +279,19 @@ class Schedules:
 
     async def _seen(self, head: Head, *, changes: bool = False) -> Schedule:
         name, state = head.id.removeprefix(PREFIX), cast("dict[str, Any]", loads(head.state or "{}"))
-        if changes or not state:
-            spec = await self._current(name)
-        else:
-            spec = read(state["spec"], None)
+        try:
+            spec = await self._current(name) if changes or not state else read(state["spec"], None)
+            when, upcoming = spec.said(), spec.calendar().after(head.created)
+        except InvalidInput:  # it was made by a newer release, or for a zone that is not known here
+            spec, when, upcoming = Spec(), "at times that can't be told here", None
         status = "paused" if head.status == "paused" else "stuck" if head.status == "stuck" else "active"
         leaving = status == "active" and bool(state.get("leaving"))
         return Schedule(
             name=name,
             function=spec.function,
-            when=spec.said(),
+            when=when,
             status="leaving" if leaving else status,
-            next=state.get("next", spec.calendar().after(head.created)) if status == "active" else None,
+            next=state.get("next", upcoming) if status == "active" else None,
             running=tuple(state.get("running", ())),
             waiting=state.get("waiting", 0),
             runs=state.get("runs", 0),

@@ -219,7 +219,7 @@ class State:
         told |= {"waiting": len(self.queue), "runs": self.runs, "failures": self.failures, "last": self.last}
         return dumps(told | ({"leaving": self.leaving} if self.leaving else {}))
 
-    _HANDLERS: Mapping[str, Callable[[State, Fact], bool]] = {
+    _HANDLERS: Mapping[str, Callable[[Any, Fact], bool]] = {
         "start": _start,
         "changed": _changed,
         "run": _run,

@@ -12,11 +12,15 @@ import pytest
 
 from overwinter import Context, InvalidInput, Runtime, schedule, tool, workflow
 from overwinter.orchestrator.control import Control
+from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.protocol.catalogue import kind_of
+from overwinter.orchestrator.protocol.media import Taken
+from overwinter.orchestrator.schedule.naming import FUNCTION, KIND
 from overwinter.orchestrator.schedules import Schedule
 from overwinter.state.errors import AlreadyExists, UnknownExecution, UnknownFunction
 from overwinter.state.ids import SCHEDULES
 from overwinter.state.memory import MemoryStore
+from overwinter.state.records import NewExecution
 from overwinter.state.store import Store
 
 DAILY = "0 7 * * *"
@@ -270,7 +274,30 @@ async def test_removing_waits_for_what_is_going_on_or_cancels_it() -> None:
 
 
 @on_a_loop
-async def test_a_time_that_is_past_is_not_made_from_the_code(caplog: pytest.LogCaptureFixture | None = None) -> None:
+async def test_what_is_paused_or_stuck_can_be_removed() -> None:
+    store = MemoryStore()
+    async with Runtime([report], store) as runtime:
+        await runtime.schedules.create(report, every="1s")
+        await runtime.schedules.pause("report")
+        await until(lambda: paused(runtime))
+        await runtime.schedules.remove("report")
+        await until(lambda: none_left(runtime))
+        told = {"spec": {"function": "report", "every": 60_000, "moon": "full"}, "input": None}
+        mail = start_mail(runtime.clock(), Taken(told))
+        await runtime.engine.post("schedule/odd", mail, create=NewExecution(FUNCTION, KIND))
+
+        async def stuck() -> bool:
+            return (await runtime.show("schedule/odd")).status == "stuck"
+
+        await until(stuck)
+        (seen,) = await runtime.schedules.list()
+        assert (seen.name, seen.status) == ("odd", "stuck") and "'moon'" in seen.note
+        await runtime.schedules.remove("odd")
+        await until(lambda: none_left(runtime))
+
+
+@on_a_loop
+async def test_a_time_that_is_past_is_not_made_from_the_code() -> None:
     @schedule(at="2020-01-01T00:00Z")
     @workflow
     async def brief(ctx: Context) -> None: ...
