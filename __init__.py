@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .functions.agents.agent import Agent
     from .functions.agents.instructions import Template
     from .functions.agents.limits import History, Limits
+    from .functions.bus.subscription import subscribe
     from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
     from .functions.running import arun, run
@@ -51,6 +52,7 @@ _HOMES = {
         "functions.agents.agent": "Agent",
         "functions.agents.instructions": "Template",
         "functions.agents.limits": "History Limits",
+        "functions.bus.subscription": "subscribe",
         "functions.models.routing": "Route",
         "functions.models.scripted": "Scripted call",
         "functions.tools.tool": "tool",
@@ -77,7 +79,7 @@ __all__ = [
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
     "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call", "current_call", "file", "image",
-    "run", "schedule", "tool", "workflow",
+    "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """The runtime as people make it: that of ``orchestrator``, with what functions need beside it.
 
 Each tool that is served can also be begun as an execution of its own (``invocation.task``), by whoever orders it from
-elsewhere. What functions declare to be done at set times is made so when the runtime is opened (``schedule``).
+elsewhere. What functions declare to be done at set times is made so when the runtime is opened (``schedule``), and
+what is published goes to those that have subscribed to it, by a broker (``bus``).
 """
 
 from __future__ import annotations
@@ -23,18 +24,27 @@ from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
 from ..state.records import Accepted, NewExecution, NewMail
 from ..state.store import Store
+from .bus.bus import Bus
+from .bus.making import made
+from .bus.opening import open_broker
 from .invocation.internal import TELLER, Internal
 from .invocation.proxy import Proxy
 from .schedule import bring, declared_by, tidy
 
 if TYPE_CHECKING:
+    from ..orchestrator.engine.cutting import Cut
     from ..orchestrator.protocol.decider import Function
     from ..orchestrator.workflow.function import Workflow
+    from ..state.quantities import Duration
+    from .bus.broker import Broker
+    from .events.attributes import Extension as Attribute
+    from .events.event import CloudEvent
     from .invocation.task import Task
 
 
 class Runtime(runtime.Runtime):
-    __doc__ = runtime.Runtime.__doc__
+    __doc__ = f"""{runtime.Runtime.__doc__}
+    ``broker`` carries what is published: a DSN, or None for ``OVERWINTER_BROKER``, by default the store itself."""
 
     def __init__(
         self,
@@ -46,6 +56,7 @@ class Runtime(runtime.Runtime):
         threads: Threads | None = None,
         extensions: Iterable[Extension] = (),
         unnamed: Iterable[object] = (),
+        broker: str | Broker | None = None,
     ) -> None:
         found = by_name(functions)
         self.tasks: Mapping[str, Task] = _tasks(found)
@@ -62,6 +73,8 @@ class Runtime(runtime.Runtime):
             unnamed=[*unnamed, *of_ours],
         )
         self.engine.delivery.abroad = proxy
+        carrier = open_broker(broker) if broker is None or isinstance(broker, str) else broker
+        self.bus = Bus(self.engine, self.functions, carrier)
         self._declared = declared_by(self.functions, self._fit)
 
     async def order(
@@ -103,15 +116,43 @@ class Runtime(runtime.Runtime):
 
     async def _open(self) -> None:
         await super()._open()
-        if not self._declared:  # at the most there is something to take away, and nobody waits for that
-            self.engine.spawn(tidy(self.store, self.schedules, self.functions))
-            return
         try:
-            await bring(self.store, self.schedules, self.functions, self._declared)
+            await self.bus.open()
+            if self._declared:
+                await bring(self.store, self.schedules, self.functions, self._declared)
+            else:  # at the most there is something to take away, and nobody waits for that
+                self.engine.spawn(tidy(self.store, self.schedules, self.functions))
         except BaseException:
+            await self.bus.close()
             await self.engine.close(0)
             await self.store.close()
             raise
+
+    async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
+        if self.ready:
+            await self.bus.close()
+        await super().close(grace, cut)
+
+    async def publish(
+        self,
+        event: str | CloudEvent,
+        data: Any = None,
+        *,
+        id: str | None = None,
+        source: str | None = None,
+        subject: str | None = None,
+        key: str | None = None,
+        **extensions: Attribute,
+    ) -> str:
+        """Publish an event to those that have subscribed to it; it is durable when this returns, with its id.
+
+        ``event`` is its type ("order.paid"), with ``data`` as any JSON, or a CloudEvent as it is. The same source and
+        id are taken once by each subscription. ``key``: events of one key stay in their order (``partitionkey``).
+        Raises InvalidInput, BrokerUnavailable, StoreError."""
+        self._life.check()
+        whole = made(event, data, id=id, source=source, subject=subject, key=key, extensions=extensions)
+        await self.bus.publish(whole)
+        return whole.id
 
 
 def _tasks(functions: Mapping[str, Any]) -> dict[str, Task]:

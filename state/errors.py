@@ -18,6 +18,7 @@
     │   ├── StoreSealed              the payloads are sealed with a key that is not here
     │   ├── Conflict                 another owner moved the execution on; stop and publish nothing
     │   └── EtagMismatch             a key-value write lost against a newer one
+    ├── BrokerUnavailable            the broker of events is out of reach; what is published is kept and sent again
     ├── ModelError                   a language model did not answer; what can be done about it is the class
     │   ├── ModelUnavailable         overloaded, broken, out of reach; tried again (also Retryable)
     │   │   ├── RateLimited          asked too often; ``retry_after`` says when to come again
@@ -138,6 +139,10 @@ class Conflict(StoreError):
 
 class EtagMismatch(StoreError):
     """The key was changed by somebody else since it was read. Read it again."""
+
+
+class BrokerUnavailable(OverwinterError):
+    """The broker of events is out of reach or refuses for now. What was to be published is kept and sent again."""
 
 
 class ExecutionError(OverwinterError):

@@ -87,6 +87,7 @@ class Process:
         witness.ledger, witness.owner = ledger, name
         witness.extensions, witness.audience = self.runtime.extensions, self.runtime.audience
         self.engine.performer = witness
+        self.runtime.bus.join(self.engine)
 
     async def start(self) -> None:
         """Raises Died when it did not live that long."""

@@ -214,10 +214,14 @@ class Timeline:
         return []
 
     def _sent(self, number: int, entry: Entry) -> list[Row]:
-        """A call that another process makes was accepted there; anything else that was sent has a row of its own."""
+        """A call that another process makes was accepted there; an event is out, or was refused; anything else that
+        was sent has a row of its own."""
+        row = self.waiting.get(str(entry.get("op", "")))
         if "until" in entry:
-            row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
+            row = row or self._open(number, "step", entry)
             row.until, row.error, row.facts["away"] = entry["until"], None, True
+        elif row is not None and row.kind == "publish":
+            return [self._settle(number, row.kind, entry)]
         return []
 
     def _retrying(self, number: int, entry: Entry) -> list[Row]:
@@ -230,7 +234,9 @@ class Timeline:
     def _ordered(self, number: int, entry: Entry) -> list[Row]:
         row = self._open(number, str(entry.get("kind", "ordered")), entry)
         row.until = entry.get("until")
-        row.facts = {key: entry[key] for key in ("what", "role", "digest", "id", "detached", "data") if key in entry}
+        row.facts = {
+            key: entry[key] for key in ("what", "role", "digest", "id", "detached", "data", "event") if key in entry
+        }
         if entry.get("detached"):
             row.state = INFO
             del self.waiting[row.op]

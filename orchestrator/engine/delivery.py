@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from ...state.codec import dumps, loads
 from ...state.errors import (
     AlreadyExists,
+    BrokerUnavailable,
     InvalidInput,
     OverwinterError,
     StoreCorrupt,
@@ -32,11 +33,12 @@ from ...state.whole import GAP
 from ..errors import failures
 from ..protocol import keeping, keys, shared
 from ..protocol.catalogue import kind_of
-from ..protocol.decider import Access, Fact, Function, Post, Spawn
+from ..protocol.decider import Access, Fact, Function, Post, Publish, Spawn
 from ..protocol.entries import ROOM, check_size, decode_all, encode
 from ..protocol.media import Taken, take
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
+from .publishing import Publisher, publish
 from .transition import child_post
 
 log = logging.getLogger("overwinter")
@@ -130,12 +132,15 @@ class Delivery:
 
     def __init__(self, engine: Office) -> None:
         self._engine = engine
+        self.publisher: Publisher | None = None
 
-    async def deliver(self, activation: Sending, effect: Spawn | Post | Access) -> None:
+    async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
         if isinstance(effect, Spawn):
             await self._spawn(activation, effect)
         elif isinstance(effect, Post):
             await self._post(activation, effect)
+        elif isinstance(effect, Publish):
+            await publish(self.publisher, activation, effect, self._engine.clock, self.patiently)
         else:
             await self._access(activation, effect)
 
@@ -228,12 +233,12 @@ class Delivery:
         return await shared.keys(store, effect.scope, effect.key)
 
     async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
-        """Repeat while the store is out of reach or full: what was decided is sent, however long that takes."""
+        """Repeat while store or broker are out of reach or full: what was decided is sent, however long that takes."""
         tries = 0
         while True:
             try:
                 return await work()
-            except (StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
+            except (BrokerUnavailable, StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
                 pause = min(5.0, 0.05 * 2**tries)
                 tries += 1
                 log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)

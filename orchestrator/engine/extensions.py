@@ -36,7 +36,8 @@ class Notice(NamedTuple):
 
     ``execution`` is its id, ``function`` the workflow or agent. A *turn* is a session's answer to one message, whose id
     is ``op``. An *operation* has its ``op``, ``name`` and ``kind`` (step, tool, model, check, child, sleep, event,
-    approval, callback …); one that waits for time or an event is told of when it ends, a detached child when it begins.
+    approval, callback …); one that waits for time or an event is told of when it ends, a detached child and what is
+    published when it begins.
     An *attempt* is one call of a function, told of in the context in which it is called. ``at`` is in milliseconds
     since 1970, ``ms`` how long it took. ``status`` is that of what has ended: succeeded, failed, or the execution's
     own; ``error`` is one text, with known secrets cut out; ``child`` is the id of a child, by which its end is told,

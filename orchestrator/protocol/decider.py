@@ -103,6 +103,13 @@ class Post(NamedTuple):
     fact: Fact
 
 
+class Publish(NamedTuple):
+    """Publish an event, given in its JSON form. Confirmed by ``sent``, which tells of it when it can never be sent."""
+
+    op: str
+    event: Fact
+
+
 class Access(NamedTuple):
     """Read or write a key-value entry; reported as a ``step`` fact with the value or etag, or with an error when
     ``check`` raises ValueError or TypeError for what was read."""
@@ -118,7 +125,7 @@ class Access(NamedTuple):
     args: str | None = None  # fingerprint of what is written; recorded with the fact
 
 
-Effect = Invoke | Spawn | Post | Access
+Effect = Invoke | Spawn | Post | Publish | Access
 
 
 class Decision:

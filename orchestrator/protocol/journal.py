@@ -142,4 +142,4 @@ def went_wrong(entry: Fact) -> bool:
         return entry.get("approved") is not True
     if kind == "child":
         return bool(entry.get("status", "failed") != "completed")
-    return kind in ("step", "callback") and "error" in entry
+    return kind in ("step", "callback", "sent") and "error" in entry

@@ -23,11 +23,12 @@ from .logs import Log
 from .map import Branching
 from .naming import named
 from .naming import text as storable
+from .publish import Publishing
 from .sleep import Polling
 from .step import Stepping
 
 
-class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching, Parenting, Drawing):
+class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching, Parenting, Publishing, Drawing):
     """The durable operations of a workflow. Branches of map and parallel get contexts of their own."""
 
     __slots__ = ()

@@ -12,13 +12,14 @@ from typing import Any, cast
 
 from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
 from ..errors.groups import text
-from ..protocol.decider import Fact, when
+from ..protocol.decider import Fact, Publish, when
 from ..protocol.keeping import Kept
 from . import mismatch
 from .approval import Approving
 from .callback import Callback
 from .child import Child, tell_to_cancel
 from .operation import error_in
+from .publish import Publication
 from .run import Listener, Run
 from .takes import example
 
@@ -155,7 +156,9 @@ def sent(run: Run, fact: Fact) -> bool:
     op = run.ops.get(effect.op)
     if isinstance(op, Child):
         op.sent()
-    else:
+    elif isinstance(op, Publication):
+        op.sent(fact)
+    elif not isinstance(effect, Publish):
         run.children.pop(effect.id, None)
         if effect.op in run.leaving:
             del run.leaving[effect.op]

@@ -15,7 +15,7 @@ from ..errors import failures
 from ..governance import tokens
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import Effect, Fact, Post, Spawn, when
+from ..protocol.decider import Effect, Fact, Post, Publish, Spawn, when
 from ..protocol.entries import encode
 from ..protocol.keeping import Kept
 from ..usercode.resilience import Policy
@@ -88,7 +88,7 @@ class Run:
         self.calls = OpenCalls()
         self.ops: dict[str, Open] = {}
         self.fresh: dict[str, Effect] = {}  # ordered and not handed out; calls are in self.calls
-        self.unsent: dict[str, Spawn | Post] = {}  # not yet confirmed
+        self.unsent: dict[str, Spawn | Post | Publish] = {}  # not yet confirmed
         self.leaving: dict[str, None] = {}  # children to cancel as soon as their start is confirmed
         self.children: dict[str, str] = {}  # id to operation, of those not known to have ended
         self.people: dict[str, Open] = {}  # what somebody outside is to do
@@ -111,7 +111,7 @@ class Run:
         self.skipped: Set[str] = frozenset()  # events that the journal says were passed over
         self.passed: dict[str, None] = {}  # and those that were in this life
         self.retried: Set[str] = frozenset()  # operations that ``retry`` opened again
-        self.ending: Fact | None = None  # final entry; waits until every ordered child has been started
+        self.ending: Fact | None = None  # final entry; waits until children are started and events published
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
         self.limit = PAYLOAD_LIMIT  # bytes that one value may have in the store
@@ -219,7 +219,7 @@ class Run:
         self.halt()
 
     def ready_to_end(self) -> bool:
-        return self.ending is not None and not any(isinstance(effect, Spawn) for effect in self.unsent.values())
+        return self.ending is not None and all(isinstance(effect, Post) for effect in self.unsent.values())
 
     def fit(self, entry: Fact) -> None:
         """Refuse an entry that the store could not take to the code that asks for it, which may go on with something
@@ -262,7 +262,7 @@ class Run:
 
     def effect(self, effect: Effect) -> None:
         self.fresh[effect.op] = effect
-        if isinstance(effect, (Spawn, Post)):
+        if isinstance(effect, (Spawn, Post, Publish)):
             self.unsent[effect.op] = effect
 
     def withdraw(self, op: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from overwinter import Agent, Context, Runtime, Settings, workflow
+from overwinter import Agent, Context, Runtime, Settings, subscribe, workflow
 from overwinter.functions.models.port import Answer, Message, ToolCall, ToolSchema
 from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.state.codec import DEPTH, clean, cleaned
@@ -96,6 +96,20 @@ async def parenting(ctx: Context) -> Any:
     except InvalidInput:
         return REFUSED
     return await child
+
+
+@workflow
+async def publishing(ctx: Context) -> Any:
+    try:
+        return await ctx.publish("news", hard())
+    except InvalidInput:
+        return REFUSED
+
+
+@subscribe(type="news")
+@workflow
+async def hearing(ctx: Context, value: Any) -> Any:
+    return value
 
 
 @workflow
@@ -185,7 +199,21 @@ def agent() -> Agent[str]:
     return Agent("desk", Scripted(say), tools=[lookup, keep], input=Any)  # type: ignore[arg-type]  # plain lists
 
 
-SERVED = [echo, stepping, listening, calling_back, keeping, parenting, beginning_anew, asking, raising, failing, naming]
+SERVED = [
+    publishing,
+    hearing,
+    echo,
+    stepping,
+    listening,
+    calling_back,
+    keeping,
+    parenting,
+    beginning_anew,
+    asking,
+    raising,
+    failing,
+    naming,
+]
 
 
 # -- ways in -----------------------------------------------------------------------------------------
@@ -231,6 +259,23 @@ async def callback(runtime: Runtime, value: Any) -> Any:
     return await handle.result()
 
 
+async def published(runtime: Runtime, value: Any) -> Any:
+    if await (await runtime.start(publishing, id="p")).result() == REFUSED:
+        return REFUSED
+    return await heard(runtime)
+
+
+async def publish(runtime: Runtime, value: Any) -> Any:
+    await runtime.publish("news", value)
+    return await heard(runtime)
+
+
+async def heard(runtime: Runtime) -> Any:
+    assert not await runtime.bus.letters.all()
+    (head,) = await runtime.list(function="hearing")
+    return await runtime.result(head.id)
+
+
 async def message(runtime: Runtime, value: Any) -> Any:
     sent = await runtime.send("desk", "s", value)
     assert await sent.reply() == "read"
@@ -258,6 +303,8 @@ ANYTHING: dict[str, Way] = {
     "step": started(stepping),
     "key-value": started(keeping),
     "child": started(parenting),
+    "published": published,
+    "publish": publish,
     "checkpoint": started(beginning_anew, "first"),
     "approval": started(asking),
     "tool": asked("tool"),
@@ -406,5 +453,5 @@ def test_there_is_no_operation_that_is_not_tried_here() -> None:
     """Whoever adds an operation that takes values adds a way for it, and its name here."""
     about = {"execution", "function", "parent", "now", "random", "uuid", "sleep", "log"}
     alike = {"call", "map", "parallel", "branch", "until", "kv"}  # made of steps, children and entries
-    tried = {"step", "child", "wait_for", "callback", "approve", "state", "checkpoint", "status"}
+    tried = {"step", "child", "wait_for", "callback", "approve", "state", "checkpoint", "status", "publish"}
     assert {name for name in dir(Context) if not name.startswith("_")} == about | alike | tried

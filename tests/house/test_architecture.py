@@ -36,7 +36,16 @@ INNER = {
         "streaming",
         "workflow agent schedule engine",
     ),
-    "functions": ("messages invocation", "models", "events", "triggers", "http", "aws framework", "tools", "agents"),
+    "functions": (
+        "messages invocation",
+        "models",
+        "events",
+        "triggers bus",
+        "http",
+        "aws framework",
+        "tools",
+        "agents",
+    ),
     "cli": ("templates", "view", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),
 }

@@ -12,7 +12,7 @@ from overwinter.orchestrator.engine.delivery import Delivery, Sending
 from overwinter.orchestrator.engine.effects import Effects
 from overwinter.orchestrator.engine.engine import Engine
 from overwinter.orchestrator.engine.offering import Host, Offering
-from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn
+from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Publish, Spawn
 from overwinter.state.records import Appended, Change, Head, NewMail
 from overwinter.testing import Ledger
 
@@ -112,7 +112,7 @@ class _Parting:
 class _InTwo(Delivery):
     """Its effects end in two facts now and then."""
 
-    async def deliver(self, activation: Sending, effect: Spawn | Post | Access) -> None:
+    async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
         parting = _Parting(activation)
         await super().deliver(parting, effect)
         if parting.second is not None:

@@ -10,7 +10,7 @@ from typing import Any
 from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.workflow.completion import Completion
 from overwinter.orchestrator.workflow.context import Context
-from overwinter.state.errors import CompletionFailed, Denied, ExecutionFailed, TimedOut
+from overwinter.state.errors import CompletionFailed, Denied, ExecutionFailed, InvalidInput, TimedOut
 
 from .world import World
 
@@ -474,3 +474,41 @@ async def generations(ctx: Context, n: int) -> str:
         await ctx.sleep("1h")
         await ctx.checkpoint(n - 1)
     return f"{await ctx.wait_for('more')} {await ctx.wait_for('more')} {ctx.uuid()}"
+
+
+# -- publishing --------------------------------------------------------------------------------------
+
+
+@shape({"id": "o-1"})
+async def publishes(ctx: Context, order: Any) -> Any:
+    first = await ctx.publish("order.paid", order, subject="o-1", key="o-1", region="eu")
+    second = ctx.publish("order.seen")
+    doubled = await ctx.step(double, 2)
+    return [first, await second, doubled]
+
+
+@shape()
+async def publishes_and_is_gone(ctx: Context) -> None:
+    ctx.publish("order.paid", {"id": 1})
+
+
+@shape()
+async def publishes_what_is_refused(ctx: Context) -> str:
+    try:
+        return await ctx.publish("order.refused", {"id": 1})
+    except InvalidInput as error:
+        return str(error)
+
+
+@shape()
+async def fails_after_publishing(ctx: Context) -> None:
+    ctx.publish("order.paid")
+    raise ValueError("all the same")
+
+
+@shape()
+async def publishes_in_branches(ctx: Context) -> Any:
+    async def one(ctx: Context, n: int) -> str:
+        return await ctx.publish("order.paid", n)
+
+    return await ctx.map(one, [1, 2, 3])

@@ -67,6 +67,7 @@ FACE: Face = {
     "wait_for": (Context.wait_for, {"name": "n", "type": int, "timeout": None, "match": None}),
     "callback": (Context.callback, {"name": "n", "type": int, "timeout": None, "heartbeat": None}),
     "approve": (Context.approve, {"what": "n", "data": 1, "role": None, "timeout": None}),
+    "publish": (Context.publish, {"event": "e", "data": 1, "subject": None, "key": None, "source": None}),
     "kv": (Context.kv, {"scope": "s"}),
     "state.get": (lambda ctx, **more: ctx.state.get(**more), {"key": "k", "type": int}),
     "state.read": (lambda ctx, **more: ctx.state.read(**more), {"key": "k", "type": int}),

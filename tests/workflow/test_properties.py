@@ -28,6 +28,7 @@ def leaf() -> st.SearchStrategy[Tree]:
         st.fixed_dictionaries({"do": st.sampled_from(["sleep", "nap"]), "for": st.integers(0, 9)}),
         st.fixed_dictionaries({"do": st.just("event"), "for": st.integers(1, 9)}),
         st.just({"do": "child"}),
+        st.fixed_dictionaries({"do": st.just("publish"), "refused": st.booleans(), "awaited": st.booleans()}),
     )
 
 
@@ -81,6 +82,9 @@ async def interpret(ctx: Context, tree: Tree) -> Any:
             return "silence"
     if kind == "child":
         return await ctx.child("any", 1)
+    if kind == "publish":
+        publication = ctx.publish("refused" if tree["refused"] else "seen", 1)
+        return await publication if tree["awaited"] and not tree["refused"] else "published"
     return await combine(ctx, tree)
 
 

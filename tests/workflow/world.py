@@ -12,11 +12,21 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from overwinter.orchestrator.errors import failures
-from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
+from overwinter.orchestrator.protocol.decider import (
+    Access,
+    Decision,
+    Effect,
+    Fact,
+    Invoke,
+    Post,
+    Publish,
+    Spawn,
+    Verdict,
+)
 from overwinter.orchestrator.workflow.decider import WorkflowDecider
 from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.codec import plain
-from overwinter.state.errors import EtagMismatch
+from overwinter.state.errors import EtagMismatch, InvalidInput
 
 OWN = frozenset({"ordered", "skipped", "checkpoint", "completed", "failed", "cancelled"})
 FINAL = frozenset({"completed", "failed", "cancelled"})
@@ -47,6 +57,7 @@ class World:
         self.open: dict[str, Effect] = {}
         self.posts: list[Post] = []
         self.spawned: list[Spawn] = []
+        self.published: list[Fact] = []
         self.performed: list[str] = []
         self.values: dict[tuple[str, str], tuple[Any, str]] = {}
         self.decisions: list[Decision] = []
@@ -124,6 +135,10 @@ class World:
             given = {"args": effect.args} if effect.args else {}
             answer = outcome(lambda: self.access(effect))
             self.mail({"type": "step", "op": op, "name": effect.name, "ms": 0, **given, **answer})
+        elif isinstance(effect, Publish):
+            self.published.append(effect.event)
+            refused = {"error": failures.encode(InvalidInput("refused"))} if "refused" in effect.event["type"] else {}
+            self.mail({"type": "sent", "op": op, **refused})
         elif isinstance(effect, Post):
             self.posts.append(effect)
             self.mail({"type": "sent", "op": op})

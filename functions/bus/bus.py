@@ -1,0 +1,106 @@
+"""The events of one runtime: what its functions have subscribed to, and the broker that carries what is published."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol
+
+from ...orchestrator.engine.publishing import Publisher
+from ...orchestrator.protocol.decider import Fact
+from ...state.errors import StoreError
+from ...state.store import Store
+from ..events.event import CloudEvent
+from ..events.http import from_json
+from .announcing import Announced, announce
+from .broker import Broker
+from .dead_letters import DeadLetters
+from .subscription import Subscription, subscriptions_of
+from .taking import Office, Taking
+
+log = logging.getLogger("overwinter")
+
+
+class Sender(Protocol):
+    """What sends for executions."""
+
+    publisher: Publisher | None
+
+
+class Engine(Office, Protocol):
+    """What events go into, and are published from."""
+
+    @property
+    def delivery(self) -> Sender: ...
+    def spawn(self, work: Any) -> None: ...
+
+
+class Bus:
+    """Subscribers and broker of one engine. Implements ``Publisher`` for it, and ``Subscribers`` for the broker."""
+
+    def __init__(self, engine: Engine, functions: Mapping[str, Any], broker: Broker) -> None:
+        self.store: Store = engine.store
+        self.letters = DeadLetters(engine.store)
+        self.join(engine)
+        self._functions = functions
+        self._own = subscriptions_of(functions)
+        self._announced = Announced(engine.store)
+        self._broker = broker
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def join(self, engine: Engine) -> None:
+        """Events go into this engine, and what its executions publish comes here."""
+        self._engine = engine
+        self.taking = Taking(engine, self.letters)
+        engine.delivery.publisher = self
+
+    @property
+    def own(self) -> Mapping[str, Subscription]:
+        return self._own
+
+    async def open(self) -> None:
+        """The subscriptions here get what is published from now on. Raises StoreError, BrokerUnavailable."""
+        if self._own:
+            await announce(self.store, self._own, self._functions)
+        else:
+            self._engine.spawn(self._withdraw())
+        await self._broker.open(self)
+
+    async def _withdraw(self) -> None:
+        """There is nothing to announce, but perhaps to take back."""
+        try:
+            await announce(self.store, self._own, self._functions)
+        except StoreError as error:
+            log.warning("subscriptions that were given up can't be taken back (%s)", error)
+
+    async def close(self) -> None:
+        """Take no more events."""
+        await self._broker.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- who publishes -------------------------------------------------------------------------------
+
+    async def publish(self, event: CloudEvent) -> None:
+        """It is durable when this returns. Raises what ``Broker.publish`` does."""
+        await self._broker.publish(event)
+
+    async def carry(self, event: Fact) -> None:
+        await self._broker.publish(from_json(event))
+
+    # -- who has subscribed --------------------------------------------------------------------------
+
+    async def announced(self) -> Mapping[str, Subscription]:
+        known = await self._announced.now()
+        return {**known, **self._own} if self._own else known
+
+    async def take(self, subscription: Subscription, event: CloudEvent) -> None:
+        await self.taking.take(subscription, event)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

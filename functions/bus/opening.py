@@ -1,0 +1,23 @@
+"""A broker by its DSN. Nothing in the code of a function names one, and no client library is loaded before it is used.
+
+``store`` (or nothing): the store itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from ...state.errors import InvalidInput
+from .broker import Broker
+from .store_broker import StoreBroker
+
+ENVIRONMENT = "OVERWINTER_BROKER"
+
+
+def open_broker(dsn: str | None = None) -> Broker:
+    """The broker of ``dsn``, by default what OVERWINTER_BROKER says. Raises InvalidInput."""
+    text = (os.environ.get(ENVIRONMENT, "") if dsn is None else dsn).strip()
+    scheme = text.partition("://")[0]
+    if text in ("", "store"):
+        return StoreBroker()
+    raise InvalidInput(f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store")
