@@ -1,6 +1,6 @@
 """A broker by its DSN. Nothing in the code of a function names one, and no client library is loaded before it is used.
 
-``store`` (or nothing): the store itself.
+``store`` (or nothing): the store itself. ``redis://host:6379/0``, ``rediss://…``: Redis Streams.
 """
 
 from __future__ import annotations
@@ -20,4 +20,8 @@ def open_broker(dsn: str | None = None) -> Broker:
     scheme = text.partition("://")[0]
     if text in ("", "store"):
         return StoreBroker()
-    raise InvalidInput(f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store")
+    if scheme in ("redis", "rediss"):
+        from .redis_broker import RedisBroker
+
+        return RedisBroker(text)
+    raise InvalidInput(f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store or redis://host:6379/0")

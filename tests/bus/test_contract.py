@@ -1,0 +1,197 @@
+"""What every broker promises: the same tests on each."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from overwinter import Agent, Runtime, Scripted, subscribe
+from overwinter.functions.bus.subscription import Subscription
+from overwinter.functions.bus.taking import Taking, delivery_id
+from overwinter.functions.event import CloudEvent
+from overwinter.state.errors import StoreUnavailable
+from overwinter.tests.apart.place import on_a_loop, until
+from overwinter.tests.servers.redis import RedisServer
+
+from .shop import SHIPPED, book, checkout, fresh, ship
+
+NUMBERS = itertools.count()
+KEYS = ["ann", "bob", "eve"]
+
+listener = subscribe(type="said", session="partitionkey")(Agent("listener", Scripted(["ok"] * 99)))
+
+
+class Where(NamedTuple):
+    """A broker and a store."""
+
+    broker: str
+    store: str
+
+
+@pytest.fixture(params=["store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"])
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
+    fresh()
+    broker, _, store = str(request.param).partition(" on ")
+    prefix = f"bus{next(NUMBERS)}"
+    server: RedisServer | None = request.getfixturevalue("redis_server") if "redis" in str(request.param) else None
+    place = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/shop.db"}.get(store)
+    if place is None:
+        assert server is not None
+        place = server.dsn(prefix=prefix)
+    if broker == "redis":
+        assert server is not None
+        broker = server.dsn(prefix=prefix, partitions=4)
+    yield Where(broker, place)
+
+
+@asynccontextmanager
+async def serving(where: Where, functions: list[Any]) -> AsyncGenerator[Runtime]:
+    async with asyncio.timeout(60), Runtime(functions, where.store, broker=where.broker) as runtime:
+        yield runtime
+
+
+def paid(number: int, **changes: Any) -> CloudEvent:
+    event = CloudEvent(id=f"e-{number}", source="/shop", type="order.paid", data={"id": f"o-{number}"})
+    return event.replace(**changes) if changes else event
+
+
+@on_a_loop
+async def test_each_subscription_takes_each_event_once(where: Where) -> None:
+    async with serving(where, [ship, book]) as runtime:
+        await asyncio.gather(*(runtime.publish(paid(number)) for number in range(20) for _ in range(2)))
+        await runtime.publish(paid(99, type="order.seen"))
+        await runtime.publish(paid(99, type="other"))
+        await until(lambda: len(SHIPPED) == 20)
+        assert sorted(SHIPPED) == sorted(f"o-{number}" for number in range(20))
+        await arrived(runtime, "ledger", paid(99, type="order.seen"))
+        assert len(await runtime.list(function="book", limit=100)) == 21
+        assert len(await runtime.list(function="ship", limit=100)) == 20
+
+
+async def arrived(runtime: Runtime, subscription: str, event: CloudEvent) -> None:
+    while await runtime.find(delivery_id(subscription, event)) is None:  # noqa: ASYNC110  # only the store knows
+        await asyncio.sleep(0.005)
+
+
+@on_a_loop
+async def test_what_a_workflow_publishes_is_confirmed(where: Where) -> None:
+    async with serving(where, [ship, checkout]) as runtime:
+        handle = await runtime.start(checkout, {"id": "o-1"}, id=f"buy-{next(NUMBERS)}")
+        assert await handle.result() == "o-1"
+        await until(lambda: SHIPPED == ["o-1"])
+
+
+@on_a_loop
+async def test_events_of_one_key_stay_in_their_order(where: Where) -> None:
+    async with serving(where, [listener]) as runtime:
+        for number in range(30):
+            key = KEYS[number % 3]
+            await runtime.publish("said", f"{number}", key=key)
+        for first, key in enumerate(KEYS):
+            wanted = [f"{number}" for number in range(first, 30, 3)]
+            await heard(runtime, key, wanted)
+
+
+async def heard(runtime: Runtime, key: str, wanted: list[str]) -> None:
+    while await said(runtime, f"listener/{key}") != wanted:  # noqa: ASYNC110  # only the store knows
+        await asyncio.sleep(0.01)
+
+
+async def said(runtime: Runtime, execution: str) -> list[Any]:
+    if await runtime.find(execution) is None:
+        return []
+    return [fact["content"] for fact in await runtime.history(execution) if fact["type"] == "message"]
+
+
+@on_a_loop
+async def test_a_poison_event_blocks_nobody(where: Where) -> None:
+    async with serving(where, [ship]) as runtime:
+        await runtime.publish(paid(1, data={"cents": 4}, extensions={"partitionkey": "k"}))
+        await runtime.publish(paid(2, extensions={"partitionkey": "k"}))
+        await until(lambda: SHIPPED == ["o-2"])
+        (lost,) = await runtime.bus.letters.all()
+        assert (lost.subscription, lost.event["id"], lost.attempts) == ("ship", "e-1", 1)
+
+
+@on_a_loop
+async def test_events_wait_for_a_subscriber_that_is_away(where: Where) -> None:
+    if where.store == "memory://":
+        return
+    async with serving(where, [ship]):
+        pass
+    async with serving(where, [checkout]) as elsewhere:
+        await elsewhere.publish(paid(1))
+    async with serving(where, [ship]):
+        await until(lambda: SHIPPED == ["o-1"])
+
+
+@on_a_loop
+async def test_what_can_not_be_taken_now_is_taken_later(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store is away for some time: a client is told, or the broker keeps it."""
+    original, fails = Taking.take, [3]
+
+    async def take(self: Taking, subscription: Subscription, event: CloudEvent) -> None:
+        if fails[0]:
+            fails[0] -= 1
+            raise StoreUnavailable("away")
+        await original(self, subscription, event)
+
+    monkeypatch.setattr(Taking, "take", take)
+    async with serving(where, [ship]) as runtime:
+        while True:
+            try:
+                await runtime.publish(paid(1))
+            except StoreUnavailable:
+                continue
+            break
+        await until(lambda: SHIPPED == ["o-1"])
+
+
+@pytest.mark.parametrize("durable", [False, True])
+@on_a_loop
+async def test_a_process_that_dies_in_the_middle_loses_nothing(
+    where: Where, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    """It was about to take the event, or has taken it and not confirmed it: it is taken once."""
+    if where.store == "memory://":
+        return
+    original, hung = Taking.take, asyncio.Event()
+
+    async def hangs(self: Taking, subscription: Subscription, event: CloudEvent) -> None:
+        if durable:
+            await original(self, subscription, event)
+        hung.set()
+        await asyncio.Event().wait()
+
+    async with serving(where, [ship]) as runtime:
+        monkeypatch.setattr(Taking, "take", hangs)
+        publishing = asyncio.ensure_future(runtime.publish(paid(1)))
+        await hung.wait()
+        monkeypatch.setattr(Taking, "take", original)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        confirmed = not publishing.cancelled()
+    async with serving(where, [ship, book]) as runtime:
+        if not confirmed:  # who publishes knows that it was not, and does it again
+            await runtime.publish(paid(1))
+        await runtime.publish(paid(2))
+        await until(lambda: len(SHIPPED) >= 2)
+        assert sorted(SHIPPED) == ["o-1", "o-2"]
+
+
+@on_a_loop
+async def test_several_processes_take_each_event_once(where: Where) -> None:
+    if where.store == "memory://":
+        return
+    async with serving(where, [ship, listener]) as one, serving(where, [ship, listener]) as two:
+        for number in range(10):
+            await asyncio.gather(one.publish(paid(number)), two.publish("said", f"{number}", key="ann"))
+        await until(lambda: len(SHIPPED) >= 10)
+        await heard(one, "ann", [f"{number}" for number in range(10)])
+        assert sorted(SHIPPED) == sorted(f"o-{number}" for number in range(10))
