@@ -58,9 +58,7 @@ class Task(Workflow):
             if deadline is None:
                 return await ctx.step(called)
             left = round(deadline / 1000 - ctx.now().timestamp(), 3)
-            late = TimedOut(
-                f"{tool.name} was not done when its caller's time was over: nobody waits for it"
-            )
+            late = TimedOut(f"{tool.name} was not done when its caller's time was over: nobody waits for it")
             if left <= 0:
                 raise late
             scope = asyncio.timeout(left)
