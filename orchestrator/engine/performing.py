@@ -196,8 +196,8 @@ class Performer:
 
     def _cut_off(self, error: BaseException, call: Invoke, started: int) -> TimedOut | None:
         """The error of an attempt that was cut off and counts."""
-        if self.cut is None or not isinstance(error, asyncio.CancelledError):
-            return None
+        if self.cut is None or call.away is not None or not isinstance(error, asyncio.CancelledError):
+            return None  # what another process makes goes on there, and whoever comes next asks for it
         task, failure = asyncio.current_task(), self.cut.failure(call, started, self._clock())
         if task is None or not task.cancelling() or failure is None:
             return None

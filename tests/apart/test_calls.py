@@ -27,6 +27,7 @@ from overwinter import (
     workflow,
 )
 from overwinter.functions.invocation import sending
+from overwinter.orchestrator.engine.cutting import Cut
 from overwinter.state.errors import ExecutionCancelled, ExecutionFailed
 from overwinter.state.memory import MemoryStore
 
@@ -407,4 +408,27 @@ async def test_what_is_told_is_taken_by_the_door_for_deliveries_and_believed_by_
             headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
         )
         assert await handle.result(timeout=20) == "o at last"
+        assert shop.calls == ["o"]
+
+
+@on_a_loop
+async def test_a_process_whose_time_is_up_gives_up_no_call_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs here and had its share of the time counts as failed then; what runs elsewhere goes on there."""
+
+    @workflow
+    async def waits(ctx: Context) -> str:
+        return await ctx.step(slow, "o")
+
+    store = MemoryStore()
+    async with served(SERVED) as there:
+        lead(monkeypatch, there.url)
+        first = Runtime([waits], store)
+        await first.__aenter__()
+        await first.start(waits, id="x")
+        await until(lambda: shop.calls)
+        await first.close(grace=0, cut=Cut(2**60, "it has no time"))
+        shop.go.set()
+        async with Runtime([waits], store) as second:
+            assert await second.result("x", timeout=20) == "o at last"
+            assert await kinds(second, "x") == ["start", "begun", "step", "completed"]
         assert shop.calls == ["o"]
