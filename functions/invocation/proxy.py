@@ -29,8 +29,9 @@ class _Elsewhere:
 
     approval = None
 
-    def __init__(self, name: str, mark: str) -> None:
+    def __init__(self, name: str, mark: str, caller: str) -> None:
         self.name = name
+        self.caller = caller  # the function that ordered it, which is to be told, and not this workflow
         self.policy: Policy = sending.policy(hash(name))
         self.mark = self.used = mark
 
@@ -77,7 +78,7 @@ async def _call(ctx: Context, order: dict[str, Any]) -> Any:
 
     made: Any = call
     made.__wrapped__ = plain  # what makes it a tool that was declared, and not a function that has become one
-    target = made.__overwinter__ = _Elsewhere(name, ctx.uuid().hex)
+    target = made.__overwinter__ = _Elsewhere(name, ctx.uuid().hex, str(ctx.caller.get("caller", NAME)))
     called = ctx.step(made, order["input"])
     operation = called.op
     ctx.status(f"{name}, which lives elsewhere")

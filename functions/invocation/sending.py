@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from ...orchestrator.engine.performing import CallInfo, Pending, current_call
 from ...orchestrator.errors import failures
+from ...orchestrator.protocol.callers import handed_on
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...state.codec import dumps
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed
@@ -35,8 +36,6 @@ RETRY = Retry(attempts=ATTEMPTS, most="5m", when=_unreached)
 BREAKER = Breaker(failures=5, reset="15s")
 _LARGEST = 256 * 1024
 """Characters of a recorded error; what is larger, nobody of ours has recorded."""
-_SAID = ("user", "tenant", "traceparent", "tracestate", "baggage")
-"""What is handed on as it came."""
 _posts = Posts()
 
 
@@ -86,7 +85,7 @@ def about(own: CallInfo) -> dict[str, Any]:
         "mark": own.mark,
         "attempt": own.attempt,
     }
-    said |= {name: own.caller[name] for name in _SAID if name in own.caller}
+    said |= handed_on(own.caller)
     if away is not None:
         said |= {"caller": away.caller} | ({"approved": True} if away.approved else {})
         if away.deadline is not None:

@@ -15,6 +15,7 @@ from typing import Any
 from ...state.codec import dumps, loads
 from ..governance.usage import NOTHING, recorded, unrepaired_in
 from ..protocol import keys
+from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.media import parts_of
@@ -266,11 +267,10 @@ class Run:
 
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done; the call is made again and told what came of it."""
-        op, turn = entry.get("op", ""), self.turn
-        mark = turn.marks.get(op) if turn is not None else None
-        if turn is None or mark is None or mark["type"] != "sent":
+        op, marks = entry.get("op", ""), self.turn.marks if self.turn is not None else {}
+        if marks.get(op, entry)["type"] != "sent":
             return False
-        turn.marks[op] = mark | {"until": entry["at"]}
+        marks[op] = marks[op] | {"until": entry["at"]}
         return self.calls.answered(op) or op not in self.calls
 
     def _sent(self, entry: Fact) -> bool:
@@ -305,7 +305,8 @@ class Run:
             turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
-            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False, self.depth))
+            caller = handed_on(self.caller)
+            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False, self.depth, caller=caller))
         return True
 
     def _observed(self, entry: Fact) -> bool:

@@ -86,6 +86,7 @@ class Sending(Protocol):
     """The execution that sends: an activation."""
 
     id: str
+    function: str
     parent: str | None
     settling: list[Post] | None
 
@@ -154,7 +155,9 @@ class Delivery:
                 )
             name, kind, value = await self._target(effect, activation.id)
             taken = take(kind, value, engine.store.payload_limit)
-            mail = start_mail(engine.clock(), taken, parent=activation.id, depth=effect.depth + 1)
+            caller = effect.caller if name == effect.function else {**effect.caller, "caller": activation.function}
+            more: dict[str, Any] = {"parent": activation.id, "depth": effect.depth + 1, "caller": caller}
+            mail = start_mail(engine.clock(), taken, **more)
             create = NewExecution(name, kind, parent)
             accepted = await self.patiently(
                 partial(engine.post, effect.id, mail, create=create, by=activation.id), activation.id

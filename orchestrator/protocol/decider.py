@@ -92,6 +92,7 @@ class Spawn(NamedTuple):
     detached: bool  # nobody waits for it; it is not cancelled with this one
     depth: int = 0  # how many executions are above the one that starts it
     kind: str = ""  # "workflow" or "agent", when that is known
+    caller: Mapping[str, Any] = {}  # what is handed on of who ordered the one that starts it (``callers``)
 
 
 class Post(NamedTuple):

@@ -9,6 +9,7 @@ from ...state.errors import InvalidArgument, InvalidInput
 from ...state.ids import check_id, child_id
 from ...state.quantities import briefly
 from ..protocol import keys
+from ..protocol.callers import handed_on
 from ..protocol.decider import Fact, Post, Spawn
 from ..usercode import fingerprint as fingerprints
 from . import arguments
@@ -127,8 +128,8 @@ def begin(
     }
     if args:
         run.own[op]["args"] = args
-    depth = 0 if run.origin is None else run.origin.depth
-    run.effect(Spawn(op, whole, name, value, detached, depth, str(getattr(thing, "kind", ""))))
+    depth, caller = (0, {}) if run.origin is None else (run.origin.depth, handed_on(run.origin.caller))
+    run.effect(Spawn(op, whole, name, value, detached, depth, str(getattr(thing, "kind", "")), caller))
     return child
 
 

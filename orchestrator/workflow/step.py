@@ -113,7 +113,7 @@ def _away(
     mark, renewed = getattr(tool, "mark", ""), run.renewed.get(call.op)
     if mark and renewed is not None:
         mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
-    away = Away(run.function, caller.get("deadline"), approved, mark)
+    away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
     send = partial(tool.send, arguments)
     return Invoke(call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away)

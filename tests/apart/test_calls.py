@@ -23,6 +23,7 @@ from overwinter import (
     Runtime,
     Scripted,
     call,
+    current_call,
     tool,
     workflow,
 )
@@ -432,3 +433,43 @@ async def test_a_process_whose_time_is_up_gives_up_no_call_of_another(monkeypatc
             assert await second.result("x", timeout=20) == "o at last"
             assert await kinds(second, "x") == ["start", "begun", "step", "completed"]
         assert shop.calls == ["o"]
+
+
+@on_a_loop
+async def test_for_whom_it_is_goes_along_over_two_hops(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+
+    @tool
+    async def whose(order: str) -> str:
+        told.append(dict(current_call().caller))
+        return order
+
+    @workflow
+    async def inner(ctx: Context, order: str) -> str:
+        told.append(dict(ctx.caller))
+        return await ctx.step(whose, order)
+
+    @workflow
+    async def outer(ctx: Context, order: str) -> Any:
+        return await ctx.call("inner", order)
+
+    about = {
+        "key": "a/1",
+        "mark": "m",
+        "execution": "a",
+        "operation": "1",
+        "user": "u-7",
+        "tenant": "t",
+        "baggage": "x=1",
+    }
+    async with (
+        served([whose]) as last,
+        served([inner]) as there,
+        served([outer]) as here,
+        httpx.AsyncClient() as web,
+    ):
+        lead(monkeypatch, there.url, "inner", whose=last.url)
+        answer = await web.post(f"{here.url}/calls/outer", json={"call": about, "input": "o"})
+        assert answer.json()["result"] == "o", answer.text
+    assert [one["user"] for one in told] == ["u-7", "u-7"] and [one["baggage"] for one in told] == ["x=1", "x=1"]
+    assert [one["caller"] for one in told] == ["outer", "inner"]

@@ -99,7 +99,8 @@ class _Parting:
     """Takes the place of an activation: that a child was started is told at once, that it had ended a moment later."""
 
     def __init__(self, activation: Sending) -> None:
-        self.id, self.parent, self.settling = activation.id, activation.parent, activation.settling
+        self.id, self.function, self.parent = activation.id, activation.function, activation.parent
+        self.settling = activation.settling
         self.second: Fact | None = None
         self._activation = activation
 
