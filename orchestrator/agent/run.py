@@ -26,8 +26,7 @@ from .seeing import Seeing
 from .turn import Call, Phase, Stage, Turn
 
 _FACTS = frozenset(
-    {"start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel"}
-    | {"check", "retry", "answered"}
+    "start message model tool begun retrying child decided timer sent cancel check retry answered".split()
 )
 """What comes from outside. The loop's own entries don't move its clock."""
 
@@ -305,8 +304,8 @@ class Run:
             turn.tick(self.at)
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
-            caller = handed_on(self.caller)
-            self._post(Spawn(call.op, entry["id"], entry["name"], entry["input"], False, self.depth, caller=caller))
+            id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
+            self._post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
         return True
 
     def _observed(self, entry: Fact) -> bool:
