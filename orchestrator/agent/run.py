@@ -25,9 +25,9 @@ from .conversation import Thread, Window
 from .seeing import Seeing
 from .turn import Call, Phase, Stage, Turn
 
-_FACTS = frozenset(
-    "start message model tool begun retrying child decided timer sent cancel check retry answered".split()
-)
+_FACTS = frozenset((
+    "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",
+    "retry", "answered"))  # fmt: skip
 """What comes from outside. The loop's own entries don't move its clock."""
 
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
