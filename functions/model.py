@@ -15,8 +15,8 @@ from ..state.errors import (
     UnknownModel,
     Unreadable,
 )
+from .model_function import ModelFunction
 from .models.embedding import embed
-from .models.function import ModelFunction
 from .models.port import Answer, Delta, Emit, Message, Model, Request, Streaming, ToolCall, ToolSchema, Usage
 from .models.prices import Prices
 from .models.routing import Route

@@ -11,7 +11,7 @@ import atexit
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +36,7 @@ class ProcessRuntime:
         self._opening: asyncio.Future[Runtime] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._stop: asyncio.Event | None = None
+        self.leaving: Callable[[], Awaitable[None]] | None = None  # awaited before the runtime closes
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -66,6 +67,8 @@ class ProcessRuntime:
                 self._close_on_sigterm(stop)
             opening.set_result(runtime)
             await stop.wait()
+            if self.leaving is not None:
+                await self.leaving()
 
     def _ended(self, keeper: asyncio.Task[None]) -> None:
         error = None if keeper.cancelled() else keeper.exception()

@@ -3,6 +3,8 @@
 A CloudEvent is answered with an event, a plain HTTP call with JSON; what is still going on after a while with
 202. The request stays open while this process works for it, because a platform may freeze a process that
 has none. A GET describes the function, so that HTTP probes succeed. docs/functions-framework.md has examples.
+
+Executions elsewhere call it by its name, as they would call it at a server of overwinter (``elsewhere``).
 """
 
 from __future__ import annotations
@@ -12,8 +14,8 @@ import sys
 import threading
 from functools import partial
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
-from urllib.parse import parse_qs, quote
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 from ...orchestrator.engine.settings import Settings
 from ...orchestrator.usercode.calling import alone
@@ -26,22 +28,23 @@ from ..http.events import event_answer, failed, taken_in
 from ..http.handshake import from_environment as handshake_of_environment
 from ..http.outcome import answer_of, reply_to, result_of
 from ..http.schemas import input_schema
-from ..http.service import single
 from ..http.sweeping import Swept, sweep_for
 from ..invocation.loading import functions_of, kind_of, reachable
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.media import essence
 from ..messages.message import (
-    RawHeaders,
     header,
     idempotency_key,
     preference,
     read_body,
     read_json,
+    read_model,
     read_text,
     refuse_compressed,
 )
 from ..messages.problem import Raised, Refused, answered, settle, status_of
+from . import elsewhere
+from .asked import Asked
 from .process_runtime import ProcessRuntime
 from .request import is_request
 
@@ -51,24 +54,6 @@ if TYPE_CHECKING:
 MAX_BODY = "4MB"
 KEEP_OPEN = "240s"
 """How long a request stays open for its execution; OVERWINTER_WAIT sets another time."""
-
-
-class Asked(NamedTuple):
-    """One request, whatever server it came through."""
-
-    method: str
-    path: str
-    query: bytes
-    headers: RawHeaders
-    body: bytes
-
-    def parameter(self, name: str) -> str | None:
-        """A query parameter; None when it is not there, which is not the same as empty."""
-        try:
-            query = parse_qs(self.query.decode("ascii"), keep_blank_values=True, errors="strict")
-        except ValueError:
-            raise Refused(400, "the query is not valid percent-encoded UTF-8") from None
-        return single(query, name) if name in query else None
 
 
 class Server:
@@ -84,6 +69,9 @@ class Server:
         self._threads = Threads(Settings.threads, Settings.spare_threads)  # for tools, which need no runtime
         self.limit = size(MAX_BODY)
         self.keep_open = seconds(os.environ.get("OVERWINTER_WAIT", KEEP_OPEN))
+        self._models = elsewhere.Models(self.keep_open, self.limit)
+        if self.kind == "model":
+            self._process.leaving = self._models.finish
 
     def _functions(self) -> dict[str, Any]:
         module = sys.modules.get(self._module)
@@ -95,7 +83,7 @@ class Server:
         limit = self.limit
         body: bytes = b"" if (request.content_length or 0) > limit else request.stream.read(limit + 1)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
-        asked = Asked(request.method, request.path, request.query_string, headers, body)
+        asked = Asked(request.method, request.path, request.query_string, headers, body, streams=False)
         answer = self._process.run(lambda: answered(self._within(asked, request.content_length or len(body))))
         return answer.body, answer.status, list(answer.headers)
 
@@ -127,6 +115,11 @@ class Server:
         if asked.path == "/sweep":
             swept = await self._sweep(asked)
             return json_answer(swept._asdict()) if mode is Mode.NONE else NO_CONTENT
+        if mode is Mode.NONE and (meant := elsewhere.meant(asked.path)) is not None:
+            elsewhere.check_name(meant.name, self.name)
+            return await (self._ordered(asked) if meant.place == elsewhere.CALLS else self._modelled(asked, meant))
+        if self.kind == "model":
+            raise Refused(404, f"{self.name} is a model function; ask it at POST /models/{self.name}")
         if mode is not Mode.NONE:
             return await self._event(asked, mode)
         if self.kind == "tool":
@@ -137,8 +130,12 @@ class Server:
     # -- plain HTTP ----------------------------------------------------------------------------------
 
     async def _look(self, asked: Asked) -> Answer:
+        if asked.path.endswith(elsewhere.FUNCTIONS):
+            from ..http.asking import described
+
+            return json_answer({"functions": [described(self.name, self.served)]})
         id, message = asked.parameter("result"), asked.parameter("message")
-        if not id or self.kind == "tool":
+        if not id or self.kind in ("tool", "model"):
             shown = {"function": self.name, "kind": self.kind, "input": input_schema(self.served)}
             return json_answer(shown)
         runtime = await self._process.runtime()
@@ -172,6 +169,24 @@ class Server:
         outcome = await self._outcome(runtime, taken, asked, sent.duplicate)
         pending = {"id": sent.execution, "message": sent.id}
         return answer_of(outcome, _location(sent.execution, sent.id), pending)
+
+    # -- for executions elsewhere ---------------------------------------------------------------------
+
+    async def _ordered(self, asked: Asked) -> Answer:
+        from ..http.called import Ordered, carried_out
+
+        ordered = read_model(Ordered, read_json(asked.headers, asked.body))
+        runtime = await self._process.runtime()
+
+        async def look(id: str) -> dict[str, Any] | None:
+            return await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, id), asked)
+
+        return await carried_out(runtime, self.name, ordered, look)
+
+    async def _modelled(self, asked: Asked, meant: elsewhere.Meant) -> Answer:
+        if self.kind != "model":
+            raise UnknownFunction(f"{self.name!r} is a {self.kind}; call it at POST /calls/{self.name}")
+        return await self._models.ask(await self._process.runtime(), meant, asked)
 
     # -- CloudEvents ---------------------------------------------------------------------------------
 
@@ -265,13 +280,13 @@ def server_of(served: Any, module: str) -> Server:
 
 
 def function_for(served: Any, *, module: str = "") -> FunctionType:
-    """A plain function that Functions Framework takes as its target, for an agent.
+    """A plain function that Functions Framework takes as its target, for an agent or a model function.
 
     ``module`` is the name of the module whose functions the agent may call; by default it reaches its own
-    tools and agents. Raises InvalidInput for what is no agent, tool or workflow.
+    tools and agents. Raises InvalidInput for what is no agent, tool, workflow or model function.
     """
     if kind_of(served) is None:
-        raise InvalidInput(f"{served!r} is no agent, tool or workflow, so it can't be served")
+        raise InvalidInput(f"{served!r} is no agent, tool, workflow or model function, so it can't be served")
 
     def serve(request: Any) -> Any:
         if not is_request(request):

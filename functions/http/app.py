@@ -34,7 +34,7 @@ from .handshake import Handshake
 from .handshake import from_environment as handshake_of_environment
 from .hooks import Hooks
 from .model_calls import Models
-from .room import Room, Stay
+from .room import AROUND, MAX_HELD, MAX_REQUESTS, Room, Stay
 from .service import Call, Endpoint, Service
 from .sweeping import sweep, sweep_for
 
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("overwinter.http")
 
 MAX_BODY = "4MB"
-MAX_HELD = "64MB"
-MAX_REQUESTS = 950
-AROUND = 1024 * 1024  # bytes of an answer beside the largest value that it may hold
 LONGEST_WAIT: Duration = "60s"
 COUNTED = ("events", "unwanted", "refused", "server errors")
 

@@ -6,6 +6,10 @@ from __future__ import annotations
 
 from ..messages.problem import Refused
 
+MAX_HELD = "64MB"
+MAX_REQUESTS = 950
+AROUND = 1024 * 1024  # bytes of an answer beside the largest value that it may hold
+
 
 class Room:
     """Counts what is being worked on."""

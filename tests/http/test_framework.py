@@ -35,6 +35,7 @@ import sys
 from typing import Any
 
 from overwinter import Agent, tool, workflow
+from overwinter.functions.model import ModelFunction
 
 
 @tool
@@ -70,6 +71,7 @@ async def lasting(ctx: Any) -> str:
 
 echo = Agent("echo", "scripted:echo", tools=[lookup_order])
 echo_function = echo.function()
+fast = ModelFunction("fast", "scripted:echo").function()
 '''
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from overwinter import Context, workflow
-from overwinter.functions.framework.server import Asked, Server
+from overwinter.functions.framework.asked import Asked
+from overwinter.functions.framework.server import Server
 from overwinter.functions.messages.problem import problem
 from overwinter.state.errors import StoreUnavailable
 
