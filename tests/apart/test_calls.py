@@ -473,3 +473,37 @@ async def test_for_whom_it_is_goes_along_over_two_hops(monkeypatch: pytest.Monke
         assert answer.json()["result"] == "o", answer.text
     assert [one["user"] for one in told] == ["u-7", "u-7"] and [one["baggage"] for one in told] == ["x=1", "x=1"]
     assert [one["caller"] for one in told] == ["outer", "inner"]
+
+
+@on_a_loop
+async def test_a_tool_elsewhere_is_called_by_its_name_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    @workflow
+    async def named(ctx: Context, order: str) -> list[Any]:
+        found = await ctx.call("lookup", {"order": order}, output=Order)
+        try:
+            await ctx.call("lookup", {"order": "gone"})
+        except ExecutionFailed as failed:
+            return [found, str(failed.cause)]
+        return []
+
+    for functions in ([named], [named, lookup]):  # whether or not this process could make it itself
+        async with served(SERVED) as there, Runtime(functions, "memory://") as here:
+            lead(monkeypatch, there.url)
+            found, cause = await (await here.start(named, "o", id="x")).result(timeout=20)
+            assert (found, cause) == ({"id": "o", "parts": 1}, "gone")
+            assert (
+                sorted([(head.function, head.kind) async for head in _heads(there.runtime)]) == [("lookup", "tool")] * 2
+            )
+            assert [entry["type"] for entry in await here.history("x/0")][-1] == "completed"
+        shop.calls.clear()
+
+
+@on_a_loop
+async def test_a_tool_that_is_here_is_called_by_its_name_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    @workflow
+    async def named(ctx: Context, order: str) -> Any:
+        return await ctx.call("lookup", {"order": order}, output=Order)
+
+    monkeypatch.delenv("OVERWINTER_ROUTES", raising=False)
+    async with Runtime([named, lookup], "memory://") as here:
+        assert await (await here.start(named, "o", id="x")).result(timeout=20) == {"id": "o", "parts": 1}
