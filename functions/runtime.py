@@ -27,7 +27,7 @@ from ..state.store import Store
 from .bus.bus import Bus
 from .bus.making import made
 from .bus.opening import open_broker
-from .invocation.internal import TELLER, Internal
+from .invocation.internal import TELLER, WATCH, Internal
 from .invocation.proxy import Proxy
 from .schedule import bring, declared_by, tidy
 
@@ -60,8 +60,9 @@ class Runtime(runtime.Runtime):
     ) -> None:
         found = by_name(functions)
         self.tasks: Mapping[str, Task] = _tasks(found)
+        self._watched = {name: self._watcher(name) for name, one in found.items() if getattr(one, "sources", ())}
         proxy, teller = Proxy(), Internal(TELLER, self._teller)
-        unnamed = [*unnamed, *self.tasks.values()]
+        unnamed = [*unnamed, *self.tasks.values(), *self._watched.values()]
         of_ours = [proxy, teller, Scheduling()] if found or unnamed else []  # who serves nothing takes nothing
         super().__init__(
             functions,
@@ -97,6 +98,22 @@ class Runtime(runtime.Runtime):
         await check_same(self.store, accepted, taken.value)
         return False
 
+    async def _see_to_sources(self) -> None:
+        """See to it that the sources which functions are begun by are looked at."""
+        if self._watched:
+            from .triggers.watching import watch
+
+            for name, watcher in self._watched.items():
+                await watch(self, name, watcher)
+
+    def _watcher(self, name: str) -> Internal:
+        def make() -> Workflow:
+            from .triggers.watching import Watcher
+
+            return Watcher(self, name).workflow
+
+        return Internal(f"{WATCH}{name}", make)
+
     def _teller(self) -> Workflow:
         from .events.telling import Teller
 
@@ -122,6 +139,7 @@ class Runtime(runtime.Runtime):
                 await bring(self.store, self.schedules, self.functions, self._declared)
             else:  # at the most there is something to take away, and nobody waits for that
                 self.engine.spawn(tidy(self.store, self.schedules, self.functions))
+            await self._see_to_sources()
         except BaseException:
             await self.bus.close()
             await self.engine.close(0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TELLER = "overwinter.answer"
 """The one that tells callers that what they have ordered is done (``events.telling``)."""
+WATCH = "overwinter.watch."
+"""What the ones that look at the sources of a function are called, with its name behind (``triggers.watching``)."""
 
 
 class Internal:

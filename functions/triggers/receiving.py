@@ -7,18 +7,15 @@ is told: Refused (401) whenever it is not proven who sent it, whatever is wrong;
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput
-from ..events.event import CloudEvent
-from ..events.intake import arguments_of, content_of, digest_of
-from ..events.json_form import write
-from ..invocation.loading import kind_of
+from ..events.intake import digest_of
 from ..messages.answer import Answer
 from ..messages.problem import Refused
+from .beginning import begin, given_of
 from .delivery import Delivery, Rejected
 from .scheme import VerifierUnready
-from .webhook import WHOLE, Declared
+from .webhook import Declared
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -54,10 +51,11 @@ async def receive(runtime: Runtime, declared: Declared, delivery: Delivery) -> A
         if not webhook.wants(event):
             return Answer(200 if webhook.scheme.taken == 200 else 204)
         session = webhook.key(delivery)
-        given = webhook.input(delivery) if webhook.input else _given(declared.whole, event)
+        given = webhook.input(delivery) if webhook.input else given_of(declared.whole, event)
     except (Rejected, VerifierUnready) as error:
         raise _refused(declared, error) from None
-    await _begin(runtime, declared, event, session, given)
+    key = digest_of("webhook", webhook.path, event.source, event.id)
+    await begin(runtime, declared.name, given, key=key, by=event.source, session=session)
     return Answer(webhook.scheme.taken)
 
 
@@ -68,28 +66,3 @@ def _refused(declared: Declared, error: Rejected | VerifierUnready) -> Refused:
         return Refused(503, "this webhook can't verify anything now; send it again later")
     log.info("a delivery to the webhook %s was refused: %s", path, error)
     return Refused(401, UNPROVEN, [("www-authenticate", "Signature"), ("cache-control", "no-store")])
-
-
-async def _begin(runtime: Runtime, declared: Declared, event: CloudEvent, session: str | None, given: Any) -> None:
-    """Begin the function, or find that it was begun. Raises InvalidInput for what it can't take, StoreError."""
-    name, path = declared.name, declared.webhook.path
-    key = digest_of("webhook", path, event.source, event.id)
-    try:
-        if session is not None:
-            await runtime.send(name, session, content_of(given), id=key, by=event.source)
-            return
-        target: Any = name
-        if kind_of(declared.function) == "tool":
-            target, given = getattr(runtime, "tasks")[name], arguments_of(given)  # noqa: B009  # of the class above ours
-        await runtime.start(target, given, id=f"{name}-{key}", by=event.source)
-    except AlreadyExists:
-        log.info("a delivery to %s came again with another content: event %s of %s", path, event.id, event.source)
-    except AlreadyFinished as error:  # 409 would be sent again for ever
-        raise InvalidInput(str(error)) from error
-
-
-def _given(whole: str, event: CloudEvent) -> Any:
-    """What the function gets of an event: its data, or all of it where it takes that."""
-    if not whole:
-        return event.data
-    return write(event) if whole == WHOLE else {whole: write(event)}

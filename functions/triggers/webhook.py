@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, TypeVar, cast
 
-from ...orchestrator.usercode.annotations import annotation
 from ...orchestrator.usercode.served import served
 from ...state.errors import InvalidInput
 from ..events.event import CloudEvent
 from ..invocation.loading import kind_of
+from .beginning import whole_of
 from .delivery import Delivery
 from .rules import Rule, rule, written
 from .scheme import Scheme
@@ -28,7 +28,6 @@ F = TypeVar("F")
 Made = Callable[[Delivery], Any] | None
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~@:!$&'()*+,;=.-]+)+")
-WHOLE = "*"
 ATTRIBUTE = "webhooks"
 """Where a function has what is declared of it."""
 
@@ -68,8 +67,8 @@ class Webhook(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """A webhook, and the function that it is for, by the name under which that is served. ``whole``: what takes the
-    whole event, the parameter of a tool by its name, or the input (WHOLE); "" for nothing."""
+    """A webhook, and the function that it is for, by the name under which that is served. ``whole``: what of it
+    takes the whole event (``beginning.whole_of``)."""
 
     webhook: Webhook
     name: str
@@ -150,20 +149,13 @@ def declared(functions: Mapping[str, Any]) -> dict[str, Declared]:
     found: dict[str, Declared] = {}
     for name, function in functions.items():
         for one in declared_of(function):
-            other = found.setdefault(one.path, Declared(one, name, function, _whole(function)))
+            other = found.setdefault(one.path, Declared(one, name, function, whole_of(function)))
             if other.webhook is not one:
                 raise InvalidInput(
                     f"{other.name} and {name} both take webhooks at {one.path}; give each a path of its own, or let "
                     "one workflow call both"
                 )
     return found
-
-
-def _whole(function: Any) -> str:
-    if kind_of(function) != "tool":
-        return WHOLE if getattr(function, "input", None) is CloudEvent else ""
-    names = function.parameters.get("properties", {})
-    return next((name for name in names if annotation(function.function, name) is CloudEvent), "")
 
 
 def check(webhooks: Mapping[str, Declared]) -> None:

@@ -1,0 +1,334 @@
+"""Data that begins functions: what is found begins once, whatever dies between, and nothing is passed over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overwinter import Agent, InvalidInput, Runtime, tool, workflow
+from overwinter.functions.event import CloudEvent
+from overwinter.functions.trigger import Folder, Found, Source, Table, trigger
+from overwinter.functions.triggers import folder as folders
+from overwinter.functions.triggers import table as tables
+from overwinter.functions.triggers.watching import id_of
+from overwinter.state.errors import StoreUnavailable
+from overwinter.state.memory import MemoryStore
+from overwinter.state.records import Filter
+
+
+class Shelf(Source):
+    """A source in memory: each look gives what was put there since, twice."""
+
+    def __init__(self, name: str = "shelf") -> None:
+        super().__init__(name, "100ms")
+        self.items: list[Any] = []
+        self.looks = 0
+        self.broken = 0
+        self.confirmed: list[str] = []
+
+    async def look(self, since: Any) -> Found:
+        self.looks += 1
+        if self.broken:
+            self.broken -= 1
+            raise ValueError("it can't be read")
+        first = max(0, (since or 0) - 1)
+        events = [
+            CloudEvent(type="put", source="/shelf", id=str(number), data=item)
+            for number, item in enumerate(self.items[first:], first)
+        ]
+        return Found(events, len(self.items), receipts=[event.id for event in events])
+
+    async def confirm(self, receipts: list[str]) -> None:
+        self.confirmed += receipts
+
+
+def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    from .place import on_a_loop as loop
+
+    return loop(test)
+
+
+async def until(true: Callable[[], Coroutine[Any, Any, bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await true():  # noqa: ASYNC110  # nothing tells of the moment
+            await asyncio.sleep(0.02)
+
+
+async def results(runtime: Runtime, function: str) -> list[Any]:
+    heads = [head async for head in runtime.all(Filter(("completed",), function))]
+    return sorted([await runtime.result(head.id) for head in heads], key=str)
+
+
+@on_a_loop
+async def test_what_is_found_begins_once_in_however_many_lives() -> None:
+    shelf = Shelf()
+    shelf.items = ["a", "b"]
+    began: list[str] = []
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        began.append(item)
+        return item.upper()
+
+    store = MemoryStore()
+    async with Runtime([take], store) as runtime:
+        await until(lambda: _are(runtime, ["A", "B"]))
+        assert {"0", "1"} <= set(shelf.confirmed)
+    shelf.items.append("c")
+    async with Runtime([take], store) as runtime:  # another life: it sleeps in the store between
+        await until(lambda: _are(runtime, ["A", "B", "C"]))
+        watching = [head async for head in runtime.all(Filter(prefix="watch-"))]
+        assert [head.id for head in watching] == [id_of("take", "shelf")]
+    assert sorted(began) == ["a", "b", "c"]
+
+
+async def _are(runtime: Runtime, wanted: list[Any], function: str = "take") -> bool:
+    return await results(runtime, function) == wanted
+
+
+@on_a_loop
+async def test_a_source_that_can_not_be_read_is_looked_at_again_and_what_does_not_fit_stops_nothing() -> None:
+    shelf = Shelf()
+    shelf.items = [1, "no number", 3]
+    shelf.broken = 2
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: int) -> int:
+        return item
+
+    async with Runtime([take], "memory://") as runtime:
+        await until(lambda: _are(runtime, [1, 3]))
+        told = [entry.get("value") for entry in await runtime.history(id_of("take", "shelf"))]
+        refused = next(one["refused"] for one in told if isinstance(one, dict) and one.get("refused"))
+        assert [one["id"] for one in refused] == ["1"]
+        assert "valid integer" in refused[0]["why"]
+
+
+@on_a_loop
+async def test_a_store_that_is_away_when_it_begins_loses_nothing() -> None:
+    shelf = Shelf()
+    shelf.items = ["a"]
+
+    class Away(MemoryStore):
+        left = 0
+
+        async def accept(self, *args: Any, **kwargs: Any) -> Any:
+            if self.left and "watch-" not in str(args) + str(kwargs):
+                self.left -= 1
+                raise StoreUnavailable("away")
+            return await super().accept(*args, **kwargs)
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    store = Away()
+    store.left = 2
+    async with Runtime([take], store) as runtime:
+        await until(lambda: _are(runtime, ["a"]))
+
+
+@on_a_loop
+async def test_tools_sessions_and_whole_events() -> None:
+    shelf, other = Shelf(), Shelf("other")
+    shelf.items = [{"item": "a", "who": "c-1"}]
+    other.items = ["x"]
+
+    @trigger(shelf)
+    @tool
+    def book(item: str, who: str) -> str:
+        """Books it."""
+        return item + who
+
+    @trigger(other)
+    @workflow
+    async def take(ctx: Any, event: CloudEvent) -> str:
+        return f"{event.type} {event.id} {event.data}"
+
+    desk = Agent("desk", "scripted:echo")
+    trigger(shelf, input=lambda event: event.data["item"], session=lambda event: str(event.data["who"]))(desk)
+    async with Runtime([book, take, desk], "memory://") as runtime:
+        await until(lambda: _are(runtime, ["ac-1"], "book"))
+        await until(lambda: _are(runtime, ["put 0 x"]))
+
+        async def said() -> bool:
+            head = await runtime.find("desk/c-1")
+            return head is not None and head.status == "idle"
+
+        await until(said)
+
+
+@on_a_loop
+async def test_a_source_that_is_no_longer_declared_stops_nothing() -> None:
+    old, new = Shelf("old"), Shelf("new")
+    new.items = ["a"]
+
+    def declared(shelf: Shelf) -> Any:
+        @trigger(shelf)
+        @workflow
+        async def take(ctx: Any, item: str) -> str:
+            return item
+
+        return take
+
+    store = MemoryStore()
+    async with Runtime([declared(old)], store) as runtime:
+
+        async def looked() -> bool:
+            return old.looks > 1
+
+        await until(looked)
+    async with Runtime([declared(new)], store) as runtime:
+        await until(lambda: _are(runtime, ["a"]))
+        head = await runtime.show(id_of("take", "old"))
+        assert head.status in ("waiting", "running", "pending")
+
+
+def test_what_can_not_be_declared() -> None:
+    shelf = Shelf()
+
+    async def plain(ctx: Any) -> None: ...
+
+    with pytest.raises(InvalidInput, match="write @trigger above"):
+        trigger(shelf)(plain)
+    flow = trigger(shelf)(workflow(plain))
+    with pytest.raises(InvalidInput, match="already"):
+        trigger(shelf)(flow)
+    with pytest.raises(InvalidInput, match="without a pause"):
+        Folder("/x", every="1ms")
+    with pytest.raises(InvalidInput):
+        Table("postgres://x", "orders")
+    with pytest.raises(InvalidInput):
+        Table("sqlite:///x", "orders; DROP TABLE orders")
+    with pytest.raises(InvalidInput):
+        Table(lambda: None, "orders")
+
+
+# -- folders -----------------------------------------------------------------------------------------------------
+
+
+def look(source: Source, since: Any = None) -> Found:
+    return asyncio.run(source.look(since))
+
+
+def names(found: Found) -> list[str]:
+    return [str(event.subject) for event in found.events]
+
+
+def test_a_folder_tells_of_each_file_once_and_again_when_it_changes(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, pattern="*.txt", settle="0s")
+    (tmp_path / ".hidden.txt").write_text("")
+    (tmp_path / "sub.txt").mkdir()
+    (tmp_path / "x.csv").write_text("")
+    (tmp_path / "a b.txt").write_text("one")
+    first = look(folder)
+    [event] = first.events
+    assert (event.type, event.subject, event.data["size"]) == ("overwinter.file", "a b.txt", 3)
+    assert event.data["path"] == str(tmp_path / "a b.txt")
+    second = look(folder, first.since)
+    assert names(second) == []
+    (tmp_path / "old.txt").write_text("moved")
+    os.utime(tmp_path / "old.txt", (1, 1))  # as one that is unpacked with its old date
+    third = look(folder, second.since)
+    assert names(third) == ["old.txt"]
+    (tmp_path / "a b.txt").write_text("longer")
+    fourth = look(folder, third.since)
+    assert names(fourth) == ["a b.txt"]
+    assert fourth.events[0].id != event.id
+    assert look(folder, fourth.since).events == []
+    assert names(look(folder)) == ["old.txt", "a b.txt"]
+    assert look(folder).events[1] == fourth.events[0]  # the same id however often it is found
+
+
+def test_a_file_that_may_still_be_written_is_left_for_later(tmp_path: Path) -> None:
+    folder = Folder(tmp_path, settle="1h")
+    (tmp_path / "writing").write_text("half")
+    (tmp_path / "done").write_text("whole")
+    hours_ago = time.time() - 7200
+    os.utime(tmp_path / "done", (hours_ago, hours_ago))
+    first = look(folder)
+    assert names(first) == ["done"]
+    os.utime(tmp_path / "writing", (hours_ago, hours_ago))
+    second = look(folder, first.since)
+    assert names(second) == ["writing"]
+    assert look(folder, second.since).events == []
+
+
+def test_many_files_come_in_parts_and_none_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MOST", 3)
+    for number in range(20):
+        (tmp_path / f"{number:02}").write_text("x")
+    since: Any = None
+    told: list[str] = []
+    for _ in range(30):
+        found = look(Folder(tmp_path, settle="0s"), since)
+        told += names(found)
+        since = found.since
+    assert sorted(told) == [f"{number:02}" for number in range(20)]
+
+
+def test_a_name_that_is_no_text_and_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff\xfe")).write_text("x")
+    [event] = look(Folder(tmp_path, settle="0s")).events
+    assert event.id.startswith("%FF%FE@")
+    with pytest.raises(FileNotFoundError):
+        look(Folder(tmp_path / "nothing"))
+
+
+# -- tables ------------------------------------------------------------------------------------------------------
+
+
+def test_a_table_tells_of_each_row_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST", 2)
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, changed REAL, what TEXT, raw BLOB)")
+        for number in range(5):
+            db.execute("INSERT INTO orders VALUES (?, 1.5, ?, ?)", (number, f"thing {number}", b"\x00\xff"))
+        db.commit()
+        table = Table(f"sqlite:///{path}", "orders", watermark="changed", key="id")
+        since, told, rounds = None, [], 0
+        while True:
+            found = look(table, since)
+            told += found.events
+            since, rounds = found.since, rounds + 1
+            if not found.more:
+                break
+        assert (rounds, [event.subject for event in told]) == (3, ["0", "1", "2", "3", "4"])
+        assert told[0].data == {"id": 0, "changed": 1.5, "what": "thing 0", "raw": "00ff"}
+        assert look(table, since) == Found([], since)
+        db.execute("UPDATE orders SET changed = 2, what = 'other' WHERE id = 1")
+        db.commit()
+        [again] = look(table, since).events
+        assert (again.subject, again.data["what"]) == ("1", "other")
+        assert again.id != told[1].id
+        counted = Table(lambda: sqlite3.connect(path), "orders", since=2, name="shop")
+        assert [event.id for event in look(counted).events] == ["3", "4"]
+
+
+@on_a_loop
+async def test_rows_begin_workflows(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, what TEXT)")
+        db.execute("INSERT INTO orders VALUES (1, 'tulips')")
+        db.commit()
+
+    @trigger(Table(f"sqlite:///{path}", "orders", every="100ms"))
+    @workflow
+    async def take(ctx: Any, row: dict[str, Any]) -> str:
+        return str(row["what"])
+
+    async with Runtime([take], "memory://") as runtime:
+        await until(lambda: _are(runtime, ["tulips"]))
