@@ -140,7 +140,15 @@ class Handshake:
 
 
 def from_environment() -> Handshake:
-    """As the environment says. Raises InvalidInput."""
+    """As the environment says. Raises Refused (503) for what can't be: as words to who starts a server, as an answer
+    where the app is made for a request."""
+    try:
+        return _of_environment()
+    except InvalidInput as error:
+        raise Refused(503, str(error)) from error
+
+
+def _of_environment() -> Handshake:
     rate = os.environ.get(RATE, "").strip()
     if rate and not (rate.isascii() and rate.isdecimal() and len(rate) < 10):
         raise InvalidInput(f"{RATE} is a number of requests a minute, like 600")
