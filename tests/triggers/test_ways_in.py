@@ -100,7 +100,7 @@ def test_a_function_of_knative_takes_them(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_queue_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    from botocore.session import Session
+    from botocore.session import Session  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
     record = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
               "s3": {"bucket": {"name": "b"}, "object": {"key": "k", "sequencer": "1"}}}  # fmt: skip
