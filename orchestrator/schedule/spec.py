@@ -69,7 +69,7 @@ class Spec(NamedTuple):
         """When it is due, for people."""
         if self.cron:
             return f"{self.cron}{'' if self.zone == 'UTC' else f' {self.zone}'}"
-        return f"every {span(self.every)}" if self.every else f"at {moment(self.at)}"
+        return f"every {_period(self.every)}" if self.every else f"at {moment(self.at)}"
 
     def delay(self, name: str, planned: int) -> int:
         """Milliseconds by which the run of that time is put off."""
@@ -172,6 +172,15 @@ def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidInput(f"{what} is a text, not {value!r:.80}")
     return value
+
+
+def _period(ms: int) -> str:
+    """As people write it: 1h30m."""
+    parts: list[str] = []
+    for unit, length in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)):
+        number, ms = divmod(ms, length)
+        parts += [f"{number}{unit}"] if number else []
+    return "".join(parts)
 
 
 def _milliseconds(duration: Duration, what: str) -> int:
