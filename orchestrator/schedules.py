@@ -212,7 +212,7 @@ class Schedules:
     async def change(self, name: str, /, *, by: str = "", **changes: Any) -> Schedule:
         """Give it other values for some of what ``create`` takes. What its code says is overruled, until the code says
         something else. A paused one takes it up when it is resumed. Raises UnknownExecution, InvalidInput."""
-        given = {key: value for key, value in changes.items() if value is not None}
+        given = {key: value for key, value in changes.items() if value is not None or key == "input"}
         if not given:
             raise InvalidInput('nothing is given to change; write what is to be otherwise, like cron="0 8 * * *"')
         if odd := given.keys() - _CHANGEABLE:

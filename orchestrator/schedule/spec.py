@@ -127,9 +127,9 @@ def made(
 
 
 def changed(spec: Spec, changes: Mapping[str, Any]) -> Spec:
-    """The schedule with other values for some of what ``made`` takes. Another time takes the place of the one before.
-    Raises InvalidInput."""
-    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
+    """The schedule with other values for some of what ``made`` takes. Another time takes the place of the one before;
+    None says nothing, but for the input. Raises InvalidInput."""
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None or name == "input"}
     rest: dict[str, Any] = {"overlap": spec.overlap, "missed": spec.missed, "most": spec.most, "input": spec.input}
     if spec.jitter:
         rest["jitter"] = spec.jitter / 1000
