@@ -18,6 +18,7 @@ from ..orchestrator.protocol.clock import wall_clock
 from ..orchestrator.protocol.media import take
 from ..orchestrator.protocol.starting import check_same, is_new
 from ..orchestrator.schedule.function import Scheduling
+from ..orchestrator.schedule.naming import ELSEWHERE
 from ..orchestrator.schedules import Schedules
 from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
@@ -127,9 +128,11 @@ class Runtime(runtime.Runtime):
         return await self.engine.post(id, mail, create=create)
 
     def _fit(self, name: str, value: Any) -> tuple[str, Any]:
-        """The kind of a function that is served here, and its input. Raises InvalidInput."""
-        function = self.engine.functions.get(name)
-        return ("", value) if function is None else (function.kind, checked(function, value))
+        """The kind of a function that is served here or where a route leads, and its input. Raises InvalidInput."""
+        function, abroad = self.engine.functions.get(name), self.engine.delivery.abroad
+        if function is not None:
+            return function.kind, checked(function, value)
+        return (ELSEWHERE if abroad is not None and abroad.leads(name) else ""), value
 
     async def _open(self) -> None:
         await super()._open()

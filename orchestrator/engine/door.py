@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from ...state.errors import Unfit
 from ...state.records import Head
-from ..protocol.decider import NO_EVENTS, Fact
+from ..protocol.decider import DEAF, Fact
 from .engine import Engine
 
 
@@ -27,16 +27,17 @@ class Choosy(Protocol):
 
 
 def refuse_deaf(head: Head) -> None:
-    """Raises Unfit for an event to an agent."""
-    if head.kind == "agent":
-        raise Unfit(f"{head.id}: {NO_EVENTS}. Nothing was sent")
+    """Raises Unfit for an event to an agent or a schedule."""
+    if head.kind in DEAF:
+        raise Unfit(f"{head.id}: {DEAF[head.kind]}. Nothing was sent")
 
 
 async def refuse_unfit(engine: Engine, id: str, fact: Fact, entries: Callable[[str, int], AsyncIterator[Fact]]) -> None:
     """Raises Unfit. Costs nothing unless the fact does not fit."""
     active = engine.active.get(id)
-    if fact["type"] == "event" and active is not None and engine.functions[active.function].kind == "agent":
-        raise Unfit(f"{id}: {NO_EVENTS}. Nothing was sent")
+    kind = engine.functions[active.function].kind if active is not None and fact["type"] == "event" else ""
+    if kind in DEAF:
+        raise Unfit(f"{id}: {DEAF[kind]}. Nothing was sent")
     cached = engine.cache.look(id)
     if cached is None or not isinstance(cached.decider, Choosy):
         return

@@ -14,13 +14,13 @@ from itertools import takewhile
 from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..protocol import keys
-from ..protocol.decider import Decision, Effect, Fact, Post, Spawn, Verdict
+from ..protocol.decider import DEAF, Decision, Effect, Fact, Post, Spawn, Verdict
 from .calendar import Calendar, latest, times
-from .naming import PREFIX, moment
+from .naming import ELSEWHERE, PREFIX, moment
 from .spec import Spec
 from .state import Due, Run, State
 
-LATE = 5 * 60_000
+LATE = 15 * 60_000
 """Milliseconds after its time at which a run still counts as in time, where missed ones are not made up for."""
 SIDE_BY_SIDE = 100
 """Runs that go on at once, or wait for others, at the most."""
@@ -64,6 +64,10 @@ class ScheduleDecider:
             return Verdict.IGNORED
         self._number += 1
         return Verdict.TAKEN
+
+    def refusal(self, fact: Fact) -> str:
+        """Why a fact can't be used; empty when it may."""
+        return DEAF["schedule"] if fact["type"] == "event" else ""
 
     def expire(self, now: int) -> list[Fact]:
         upcoming = self._next()
@@ -162,9 +166,10 @@ class ScheduleDecider:
 
     def _surplus(self, spec: Spec) -> Fact | None:
         """One of those that wait and that needs to wait no longer: what comes later has taken its place."""
-        regular = [due for due in self._state.queue if due.planned is not None and not due.patient]
-        if spec.overlap == "cancel" and len(regular) > 1:
-            return self._skipped(regular[0], f"{regular[-1].id} has taken its place")
+        planned = [due for due in self._state.queue if due.planned is not None]
+        regular = [due for due in planned if not due.patient]
+        if spec.overlap == "cancel" and regular and planned[0] is not regular[-1]:
+            return self._skipped(planned[0], f"{regular[-1].id} has taken its place")
         if spec.overlap == "skip" and regular and self._state.running:
             return self._skipped(regular[0], "runs before it are still to come")
         if len(regular) > SIDE_BY_SIDE:
@@ -196,7 +201,8 @@ class ScheduleDecider:
         if not run.sent:
             spec = state.spec
             assert spec is not None
-            return Spawn(op, run.id, spec.function, spec.input, False, kind=spec.kind)
+            kind = "" if spec.kind == ELSEWHERE else spec.kind
+            return Spawn(op, run.id, spec.function, spec.input, False, kind=kind)
         if not stopping or run.told:
             return None
         reason = state.reason if state.leaving else f"{state.queue[0].id} takes its place"
@@ -208,7 +214,7 @@ class ScheduleDecider:
         state = self._state
         if state.leaving == "cancelled":
             return True
-        waiting = bool(state.queue) and not state.queue[0].patient
+        waiting = any(not due.patient for due in state.queue)
         return waiting and state.spec is not None and state.spec.overlap == "cancel"
 
     # -- times ---------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ KIND = "schedule"
 FUNCTION = "overwinter/schedule"
 """The function behind every schedule. Each process that serves anything serves it; nobody's own function has such a
 name, because of the slash."""
+ELSEWHERE = "elsewhere"
+"""The kind of a function that another process serves from another store, where a route leads."""
 LONGEST = 100
 """Characters that the name of a schedule may have: the ids of its runs begin with it."""
 

@@ -179,6 +179,18 @@ def test_runs_made_up_for_wait_for_each_other() -> None:
     assert len(driver.planned) == 3
 
 
+def test_with_cancel_the_latest_takes_the_place_of_all_before_it() -> None:
+    driver = Driver(Spec("report", every=MINUTE, missed="all", overlap="cancel"), START)
+    driver.wake(START + 4 * MINUTE)
+    driver.deliver()
+    driver.wake(START + 5 * MINUTE)
+    for _ in range(3):
+        driver.die()
+        driver.deliver()
+    assert driver.begun == [f"{NAME}@{moment(START + number * MINUTE)}" for number in (1, 5)]
+    assert len(driver.entries("skipped")) == 3
+
+
 def test_what_passes_during_a_pause_is_nobodys_loss() -> None:
     driver = Driver(Spec("report", every=MINUTE, missed="all"), START)
     driver.pause()

@@ -17,10 +17,10 @@ from overwinter.orchestrator.protocol.catalogue import kind_of
 from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.schedule.naming import FUNCTION, KIND
 from overwinter.orchestrator.schedules import Schedule
-from overwinter.state.errors import AlreadyExists, UnknownExecution, UnknownFunction
+from overwinter.state.errors import AlreadyExists, Unfit, UnknownExecution, UnknownFunction
 from overwinter.state.ids import SCHEDULES
 from overwinter.state.memory import MemoryStore
-from overwinter.state.records import NewExecution
+from overwinter.state.records import Filter, NewExecution
 from overwinter.state.store import Store
 
 DAILY = "0 7 * * *"
@@ -294,6 +294,18 @@ async def test_what_is_paused_or_stuck_can_be_removed() -> None:
         assert (seen.name, seen.status) == ("odd", "stuck") and "'moon'" in seen.note
         await runtime.schedules.remove("odd")
         await until(lambda: none_left(runtime))
+
+
+@on_a_loop
+async def test_an_event_is_refused_whoever_is_asked() -> None:
+    store = MemoryStore()
+    async with Runtime([report], store) as runtime:
+        await runtime.schedules.create(report, DAILY)
+        await until(lambda: rests(runtime, "report"))
+        for desk in (runtime, Control(store)):
+            with pytest.raises(Unfit, match="a schedule waits for no events"):
+                await desk.signal("schedule/report", "news")
+        assert await runtime.signal_all(Filter(prefix="schedule/"), "news") == 0
 
 
 @on_a_loop
