@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "What an execution did and waits for."),
         "watch": ("watch", "Follow an execution until it ends."),
         "approvals": ("decide", "What waits for a person."),
+        "dead-letters": ("dead_letters", "Events that a subscription could not take."),
+        "subscriptions": ("subscriptions", "Which functions get which events."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },
     "Steer": {

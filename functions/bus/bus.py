@@ -16,6 +16,7 @@ from ..events.http import from_json
 from .announcing import Announced, announce
 from .broker import Broker
 from .dead_letters import DeadLetters
+from .sorting import Sorting
 from .subscription import Subscription, subscriptions_of
 from .taking import Office, Taking
 
@@ -53,6 +54,7 @@ class Bus:
         """Events go into this engine, and what its executions publish comes here."""
         self._engine = engine
         self.taking = Taking(engine, self.letters)
+        self.dead_letters = Sorting(self.store, self.taking)
         engine.delivery.publisher = self
 
     @property

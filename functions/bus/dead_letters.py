@@ -7,13 +7,11 @@ the store's key-value part, in a place that goes along when a store is moved.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.errors.failures import encode
 from ...orchestrator.protocol.shared import place_of
 from ...state.codec import dumps, loads
-from ...state.errors import EtagMismatch, InvalidInput, UnknownExecution
 from ...state.store import Store
 
 PLACE = place_of("overwinter.dead-letters")
@@ -69,7 +67,7 @@ class DeadLetters:
         if found is not None:
             before = from_text(found.value)
             letter = letter._replace(first=before.first, attempts=max(letter.attempts, before.attempts))
-        await self._store.put(PLACE, letter.id, dumps(letter.as_json()))
+        await self.put(letter)
 
     async def all(self, subscription: str = "", limit: int = MOST) -> Sequence[DeadLetter]:
         """Of one subscription, or of all, the latest first."""
@@ -77,30 +75,9 @@ class DeadLetters:
         found = [value for name in names if (value := await self._store.get(PLACE, name)) is not None]
         return sorted((from_text(value.value) for value in found), key=lambda letter: letter.last, reverse=True)
 
-    async def find(self, id: str) -> DeadLetter:
-        """By its id, or by what it begins with when that is one's alone. Raises UnknownExecution, InvalidInput."""
-        found = await self._store.get(PLACE, id) if id else None
-        if found is None and id:
-            alike = await self._store.keys(PLACE, id, 3)
-            if len(alike) > 1:
-                raise InvalidInput(f"{len(alike)} dead letters or more begin with {id!r}: {', '.join(alike)}; say more")
-            found = await self._store.get(PLACE, alike[0]) if alike else None
-        if found is None:
-            raise UnknownExecution(
-                f"there is no dead letter {id!r}; `overwinter dead-letters list` shows what there is"
-            )
-        return from_text(found.value)
-
-    async def edit(self, letter: DeadLetter, event: Mapping[str, Any]) -> DeadLetter:
-        """Put another event in its place, one that may be taken. Raises InvalidInput when it was changed meanwhile."""
-        edited = letter._replace(event=event)
-        found = await self._store.get(PLACE, letter.id)
-        if found is None or from_text(found.value) != letter:
-            raise InvalidInput(f"the dead letter {letter.id} was changed meanwhile; look at it again")
-        with suppress(EtagMismatch):
-            await self._store.put(PLACE, letter.id, dumps(edited.as_json()), etag=found.etag)
-            return edited
-        raise InvalidInput(f"the dead letter {letter.id} was changed meanwhile; look at it again")
+    async def put(self, letter: DeadLetter) -> None:
+        """As it is, in place of what is there."""
+        await self._store.put(PLACE, letter.id, dumps(letter.as_json()))
 
     async def drop(self, id: str) -> bool:
         """Forget it. Whether it was there."""

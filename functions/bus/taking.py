@@ -46,6 +46,11 @@ def delivery_id(subscription: str, event: CloudEvent, attempt: int = 1) -> str:
     return f"{subscription}:{key_of(event)}" + (f"~{attempt}" if attempt > 1 else "")
 
 
+def context_of(event: CloudEvent) -> dict[str, Any]:
+    """All of an event but its data, in its JSON form."""
+    return {name: value for name, value in to_json(event).items() if name not in ("data", "data_base64")}
+
+
 class Taking:
     """Takes events for subscriptions, into one store."""
 
@@ -77,7 +82,11 @@ class Taking:
         value = stored(value) if function is None else checked(function, value)
         taken = taken_of(subscription.kind, value, self._office.store.payload_limit)
         create = NewExecution(subscription.function, subscription.kind)
-        accepted = await self._office.post(id, start_mail(self._office.clock(), taken, by=event.source), create=create)
+        delivery: dict[str, Any] = {"subscription": subscription.name, "event": context_of(event)}
+        if function is None:
+            delivery["unchecked"] = True
+        mail = start_mail(self._office.clock(), taken, by=event.source, delivery=delivery)
+        accepted = await self._office.post(id, mail, create=create)
         if accepted.answer is Answer.OTHER:
             raise AlreadyExists(
                 f"{id} is an execution of another function; give the subscription {subscription.name!r} another name"

@@ -56,9 +56,10 @@ def start_mail(
     by: str = "",
     stream: bool = False,
     caller: Mapping[str, Any] | None = None,
+    delivery: Mapping[str, Any] | None = None,
 ) -> NewMail:
     """The first mail of an execution; its constant key makes starting idempotent. ``caller``: what whoever orders it
-    from elsewhere says about itself."""
+    from elsewhere says about itself; ``delivery``: of which event it is."""
     fact: Fact = {"type": "start", "at": at, "input": taken.value, "seed": secrets.token_hex(16)}
     if parent is not None:
         fact["parent"] = parent
@@ -70,6 +71,8 @@ def start_mail(
         fact["stream"] = True
     if caller:
         fact["caller"] = dict(caller)
+    if delivery:
+        fact["delivery"] = dict(delivery)
     return mail_of(fact, keys.START, lane=1, taken=taken)
 
 

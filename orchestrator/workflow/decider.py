@@ -274,11 +274,11 @@ class WorkflowDecider:
         for event in events:
             run.events.setdefault(str(event.fact["name"]), []).append(event)
         run.origin = origin
-        ctx = Context(run, first=origin.first)
         try:
-            body = self._workflow.body(ctx, origin.input)
-        except InvalidInput as error:  # it was valid when it was accepted
-            run.disagree(mismatch.unfit_input(self._id, self._workflow.place, kind, origin.input, error))
+            body = self._workflow.body(Context(run, first=origin.first), origin.input)
+        except InvalidInput as error:
+            if not run.refuse(error):  # it was valid when it was accepted
+                run.disagree(mismatch.unfit_input(self._id, self._workflow.place, kind, origin.input, error))
             return
         run.begin(origin, body)
         run.turn()

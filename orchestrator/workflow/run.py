@@ -56,7 +56,7 @@ class Listener(Protocol):
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "caller", "depth", "first", "input", "note", "parent", "seed")
+    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed")
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
@@ -67,6 +67,7 @@ class Origin:
         self.first: int = fact.get("first", 0)
         self.note: str = fact.get("note", "")
         self.caller: Mapping[str, Any] = fact.get("caller", {})
+        self.delivery: Mapping[str, Any] = fact.get("delivery", {})
 
 
 class Run:
@@ -176,6 +177,14 @@ class Run:
         """What was recorded does not fit the code. The fact that shows it is journaled all the same: it happened."""
         self.stuck = self.stuck or why
         self.halt()
+
+    def refuse(self, error: InvalidInput) -> bool:
+        """Input that does not fit, of an event that was delivered by a process that could not check it: that is how it
+        ends. False when somebody had checked it."""
+        unchecked = self.origin is not None and bool(self.origin.delivery.get("unchecked"))
+        if unchecked:
+            self.ending = {"type": "failed", "at": self.timers.now, "error": failures.encode(error)}
+        return unchecked
 
     def skip(self, key: str, entry: Fact) -> None:
         """Note what was passed over because it did not fit, so that people see it."""

@@ -104,7 +104,7 @@ async def test_what_does_not_fit_is_kept_and_holds_nothing_up() -> None:
         assert "id" in letters["ship"].reason and letters["ship"].event["id"] == "bad"
         assert letters["ship"].attempts == 1
         assert await runtime.bus.letters.all("ship") == [letters["ship"]]
-        assert await runtime.bus.letters.find("ship:") == letters["ship"]
+        assert await runtime.bus.dead_letters.find("ship:") == letters["ship"]
 
 
 @on_a_loop
