@@ -8,7 +8,7 @@ shows up again.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ...orchestrator.protocol.shared import place_of
 from ...orchestrator.protocol.starting import beginning
@@ -37,8 +37,8 @@ async def failed(reading: Reading, subscription: str) -> AsyncGenerator[DeadLett
 async def letter_of(reading: Reading, head: Head) -> DeadLetter | None:
     """The dead letter that a failed execution is. None: no event began it, or it is settled."""
     begun = await beginning(reading.store, head.id)
-    delivery: Any = None if begun is None else begun.get("delivery")
-    if begun is None or not isinstance(delivery, dict) or head.status != "failed":
+    delivery = cast("dict[str, Any]", begun.get("delivery") or {}) if begun is not None else {}
+    if begun is None or not delivery or head.status != "failed":
         return None
     mark = await reading.store.get(PLACE, head.id)
     if mark is not None and mark.value == str(head.length):
@@ -74,6 +74,8 @@ def attempt_of(id: str) -> int:
 
 def _whole(event: Mapping[str, Any], given: Any) -> dict[str, Any]:
     """The event again: the execution was given its data, or all of it."""
-    if isinstance(given, dict) and all(given.get(name) == value for name, value in event.items()):
-        return dict[str, Any](given)
+    if isinstance(given, dict):
+        whole = cast("dict[str, Any]", given)
+        if all(whole.get(name) == value for name, value in event.items()):
+            return dict(whole)
     return {**event, "data": given} if given is not None else dict(event)
