@@ -25,7 +25,7 @@ from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
 from ..state.records import Accepted, NewExecution, NewMail
 from ..state.store import Store
-from .bus.bus import Bus
+from .bus.bus import Bus, queues_of
 from .bus.making import made
 from .bus.opening import open_broker
 from .invocation.internal import TELLER, WATCH, Internal
@@ -63,7 +63,7 @@ class Runtime(runtime.Runtime):
         self.tasks: Mapping[str, Task] = _tasks(found)
         self._watched = {name: self._watcher(name) for name, one in found.items() if getattr(one, "sources", ())}
         proxy, teller = Proxy(), Internal(TELLER, self._teller)
-        unnamed = [*unnamed, *self.tasks.values(), *self._watched.values()]
+        unnamed = [*unnamed, *self.tasks.values(), *self._watched.values(), *queues_of(found)]
         of_ours = [proxy, teller, Scheduling()] if found or unnamed else []  # who serves nothing takes nothing
         super().__init__(
             functions,

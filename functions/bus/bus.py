@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 from ...orchestrator.engine.publishing import Publisher
 from ...orchestrator.protocol.decider import Fact
+from ...orchestrator.queue.queue import Queue
 from ...state.errors import StoreError
 from ...state.store import Store
 from ..events.event import CloudEvent
 from ..events.http import from_json
 from .announcing import Announced, announce
 from .broker import Broker
-from .dead_letters import DeadLetters
+from .dead_letters import PLACE, DeadLetters
 from .sorting import Sorting
 from .subscription import Subscription, subscriptions_of
 from .taking import Office, Taking
@@ -35,6 +36,15 @@ class Engine(Office, Protocol):
     @property
     def delivery(self) -> Sender: ...
     def spawn(self, work: Any) -> None: ...
+
+
+def queues_of(functions: Mapping[str, Any]) -> list[Queue]:
+    """Those in front of functions whose subscriptions go at a pace."""
+    return [
+        Queue(one.name, one.function, one.kind, one.pace, PLACE)
+        for one in subscriptions_of(functions).values()
+        if one.pace is not None
+    ]
 
 
 class Bus:

@@ -9,12 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from ...orchestrator.queue.pace import Pace
+from ...orchestrator.queue.pace import from_json as paced
+from ...orchestrator.usercode.resilience import Retry
 from ...orchestrator.usercode.served import served
 from ...state.errors import InvalidInput
 from ...state.ids import check_id, check_name
 from ..events.event import CloudEvent
 from . import filters
 from .filters import Filter
+from .pacing import pace_of
 
 F = TypeVar("F")
 Given = Literal["data", "event"]
@@ -24,7 +28,8 @@ KINDS = ("tool", "workflow", "agent")
 class Subscription(NamedTuple):
     """``function``, of ``kind``, gets the events that all of ``filters`` mean: their data, or the whole event in its
     JSON form (``gives``). ``session``: of an agent, the attribute that names the session, or ``"=KEY"``, the session
-    KEY; "": each event begins a run of its own."""
+    KEY; "": each event begins a run of its own. With a ``pace`` its events go through a queue, with ``order`` those
+    with the same value of that attribute one after another."""
 
     name: str
     function: str
@@ -32,6 +37,8 @@ class Subscription(NamedTuple):
     filters: Sequence[Filter] = ()
     gives: str = "data"
     session: str = ""
+    pace: Pace | None = None
+    order: str = ""
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
         """Whether an event of these attributes is meant."""
@@ -50,6 +57,8 @@ class Subscription(NamedTuple):
         """What is announced of it."""
         made: dict[str, Any] = {"function": self.function, "kind": self.kind, "filters": list(self.filters)}
         made |= {"gives": self.gives} if self.gives != "data" else {}
+        made |= {"pace": self.pace.as_json()} if self.pace is not None else {}
+        made |= {"order": self.order} if self.order else {}
         return made | ({"session": self.session} if self.session else {})
 
 
@@ -57,8 +66,10 @@ def from_json(name: str, told: Mapping[str, Any]) -> Subscription:
     """A subscription as it was announced. Raises InvalidInput for what this release does not understand."""
     try:
         found = tuple(filters.checked(one) for one in told.get("filters", ()))
+        pace = paced(told["pace"]) if "pace" in told else None
+        gives, session, order = (str(told.get(what, "")) for what in ("gives", "session", "order"))
         return Subscription(
-            name, str(told["function"]), str(told["kind"]), found, told.get("gives", "data"), told.get("session", "")
+            name, str(told["function"]), str(told["kind"]), found, gives or "data", session, pace, order
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(f"the subscription {name!r} can't be read ({error!r}); upgrade this process") from None
@@ -71,9 +82,12 @@ class Wanted(NamedTuple):
     filters: Sequence[Filter]
     gives: str
     session: str
+    pace: Pace | None = None
+    order: str = ""
 
     def of(self, function: str, kind: str) -> Subscription:
-        return Subscription(self.name or function, function, kind, self.filters, self.gives, self.session)
+        name = self.name or function
+        return Subscription(name, function, kind, self.filters, self.gives, self.session, self.pace, self.order)
 
 
 def subscribe(
@@ -86,6 +100,10 @@ def subscribe(
     gives: Given = "data",
     session: str | None = None,
     key: str | None = None,
+    concurrency: int | None = None,
+    rate: str | None = None,
+    order: str | None = None,
+    retry: Retry | None = None,
 ) -> Callable[[F], F]:
     """Let a function get events: write it above ``@tool`` or ``@workflow``, or call it with an agent.
 
@@ -98,9 +116,14 @@ def subscribe(
     - ``session``: of an agent, the attribute that names the session ("subject", "partitionkey"); ``key``: all events go
       to the session of that key. Without either each event begins a run of its own.
 
+    - ``concurrency``: how many events are worked on at a time; ``rate``: how many begin in a time, "10/s", "100/m",
+      "5/10s"; ``order``: events with the same value of this attribute ("partitionkey", "subject") are worked on one
+      after another; ``retry``: how often and when one that failed begins anew (attempts, first, factor, most).
+
     A workflow begins once for each event, a tool is called in a durable execution of its own. Raises InvalidInput.
     """
     wanted = _wanted(type, source, subject, where, name, gives, session, key)
+    wanted = wanted._replace(pace=pace_of(concurrency, rate, order, retry), order=order or "")
 
     def subscribed(thing: F) -> F:
         function = served(thing)
@@ -109,6 +132,10 @@ def subscribe(
             raise InvalidInput(f"{thing!r} is no tool, workflow or agent; write @subscribe above @tool or @workflow")
         if wanted.session and kind != "agent":
             raise InvalidInput(f"a {kind} has no sessions; leave out session= and key=")
+        if wanted.session and wanted.pace is not None:
+            raise InvalidInput(
+                "a session takes one message after another anyway; leave out concurrency, rate, order, retry"
+            )
         known: tuple[Wanted, ...] = getattr(function, "subscriptions", ())
         if any(other.name == wanted.name for other in known):
             raise InvalidInput(f"{function.name} has a subscription of that name; give this one another: name=…")

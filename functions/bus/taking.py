@@ -15,6 +15,7 @@ from ...orchestrator.engine.delivery import mail_of, start_mail
 from ...orchestrator.protocol import keys
 from ...orchestrator.protocol.decider import Fact, Function
 from ...orchestrator.protocol.media import take as taken_of
+from ...orchestrator.queue.queue import name_of
 from ...orchestrator.sessions import Sessions
 from ...orchestrator.usercode.calling import checked
 from ...state.codec import stored
@@ -25,6 +26,7 @@ from ..events.event import CloudEvent
 from ..events.http import to_json
 from ..events.intake import arguments_of, content_of, key_of
 from .dead_letters import DeadLetters, letter
+from .filters import attributes_of
 from .subscription import Subscription
 
 
@@ -72,6 +74,8 @@ class Taking:
         """Take it once, and give the id of the execution that it went to. Raises InvalidInput when it can't be taken,
         StoreError when it can't be now."""
         id = delivery_id(subscription.name, event, attempt)
+        if subscription.pace is not None:
+            return await self._queue(subscription, event, id)
         value = to_json(event) if subscription.gives == "event" else event.data
         if subscription.kind == "agent" and subscription.session:
             key, message = subscription.session_of(event), id.rpartition(":")[2]
@@ -90,6 +94,23 @@ class Taking:
         if accepted.answer is Answer.OTHER:
             raise AlreadyExists(
                 f"{id} is an execution of another function; give the subscription {subscription.name!r} another name"
+            )
+        return id
+
+    async def _queue(self, subscription: Subscription, event: CloudEvent, id: str) -> str:
+        """Into the queue of the subscription; what is begun there has the id that is given back."""
+        whole = to_json(event)
+        fact: Fact = {"type": "deliver", "at": self._office.clock(), "id": id, "event": whole}
+        if subscription.gives == "event":
+            fact["gives"] = "event"
+        if subscription.order and (key := attributes_of(event).get(subscription.order)):
+            fact["key"] = key
+        name = name_of(subscription.name)
+        mail = mail_of(fact, keys.message(id), lane=1)
+        accepted = await self._office.post(name, mail, create=NewExecution(name, "queue"))
+        if accepted.answer in (Answer.OTHER, Answer.FINISHED):
+            raise AlreadyFinished(
+                f"the queue {name} takes nothing any more: it was ended, or the id is another function's"
             )
         return id
 

@@ -11,10 +11,12 @@ RESULTS = frozenset({"step", "model", "tool", "check", "child", "timer", "callba
 """Entries that are the one result of the operation they name."""
 ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
 """Entries that appear once for each value of a field."""
-_BEGINS = frozenset({"start", "message", "checkpoint"})
+_BEGINS = frozenset({"start", "message", "checkpoint", "deliver"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
-_OTHER = frozenset({"answered", "beat", "begun", "retrying", "sent", "ordered", "observed", "routed", "skipped"})
+_OTHER = frozenset(
+    {"answered", "beat", "begun", "dead", "retrying", "sent", "ordered", "observed", "routed", "skipped"}
+)
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL
 

@@ -34,7 +34,7 @@ INNER = {
         "governance",
         "upkeep",
         "streaming",
-        "workflow agent schedule engine",
+        "workflow agent schedule queue engine",
     ),
     "functions": (
         "messages invocation",
