@@ -102,6 +102,16 @@ ROWS: dict[str, Row] = {
        for verb in ("cancel", "terminate", "pause")},
     "POST /resume/{id}": Row(_VERB, "/resume/paused", {}, JSON, [1], "/resume/nobody"),
     "POST /retry/{id}": Row(_VERB, "/retry/failed", {}, JSON, [1], "/retry/nobody"),
+    "POST /schedules": Row("400 415 422 -   413 503 503 503 401 403 405", "/schedules",
+                           {"function": "ticket", "name": "day", "every": "1h", "input": {"q": "w"}}, JSON, [1],
+                           "/schedules"),
+    "PATCH /schedules/{name}": Row(_VERB, "/schedules/night", {"every": "2h"}, JSON, [1], "/schedules/nobody"),
+    "DELETE /schedules/{name}": _looking("/schedules/night", "/schedules/nobody"),
+    **{f"POST /schedules/{{name}}/{verb}": Row(_VERB, f"/schedules/night/{verb}", {}, JSON, [1],
+                                               f"/schedules/nobody/{verb}")
+       for verb in ("pause", "resume", "run")},
+    "GET /schedules": _looking("/schedules", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /schedules/{name}": _looking("/schedules/night", "/schedules/nobody"),
     "GET /messages/{id}": _looking("/messages/echo/c?id=m", "/messages/nobody?id=m"),
     "GET /results/{id}": _looking("/results/waiting", "/results/nobody"),
     "GET /stream/{id}": _looking("/stream/failed", "/stream/nobody"),
@@ -117,7 +127,7 @@ ROWS: dict[str, Row] = {
     "GET /readyz": _looking("/readyz", expected="-   -   -   -   -   200 503 503 200 200 405"),
 }  # fmt: skip
 READING = {"GET /messages/{id}", "GET /results/{id}", "GET /stream/{id}", "GET /executions/{id}", "GET /history/{id}",
-           "GET /approvals/{id}"}  # fmt: skip
+           "GET /approvals/{id}", "GET /schedules/{name}"}  # fmt: skip
 """A full store can be read."""
 
 
@@ -185,6 +195,8 @@ async def prepared(place: Place) -> None:
     await place.client.post("/workflows/ticket?id=paused", json={"q": "wait"})
     await place.client.post("/pause/paused")
     await place.client.post("/workflows/ticket?id=failed", json={"q": "fail"}, headers={"prefer": "wait=1"})
+    hourly = {"function": "ticket", "name": "night", "every": "1h", "input": {"q": "w"}}
+    assert (await place.client.post("/schedules", json=hourly)).status_code == 200
     await place.client.post("/sessions/echo/c", json={"content": "hi", "id": "m"})
 
 
@@ -207,7 +219,7 @@ async def faulty(place: Place, name: str, row: Row, fault: str) -> httpx.Respons
         case "unknown":
             return await sent(place, name, row, url=row.unknown, **row.strange)
         case "large":
-            return await large(place, row)
+            return await large(place, name.partition(" ")[0], row)
         case "busy":
             stays = [Stay(place.app.state.room) for _ in range(place.app.state.room.max_requests)]
             for stay in stays:
@@ -224,7 +236,7 @@ async def faulty(place: Place, name: str, row: Row, fault: str) -> httpx.Respons
         case "deliverer":
             return await sent(place, name, row, authorization=f"Bearer {DELIVERY}", **{"x-hook": "nobody"})
         case _:
-            return await place.client.request("PATCH", row.url)
+            return await place.client.request("PUT", row.url)
 
 
 def fill(store: Any) -> None:
@@ -237,9 +249,9 @@ def fill(store: Any) -> None:
         setattr(store, name, full)
 
 
-async def large(place: Place, row: Row) -> httpx.Response:
+async def large(place: Place, method: str, row: Row) -> httpx.Response:
     """One that says so, and one that does not, of which little more is read than is allowed."""
-    announced = await place.client.post(row.url, content=b"x" * (BOUND + 1), headers=row.headers)
+    announced = await place.client.request(method, row.url, content=b"x" * (BOUND + 1), headers=row.headers)
     read: list[int] = []
 
     async def endless() -> AsyncIterator[bytes]:
@@ -247,7 +259,7 @@ async def large(place: Place, row: Row) -> httpx.Response:
             read.append(500)
             yield b"x" * 500
 
-    counted = await place.client.post(row.url, content=endless(), headers=row.headers)
+    counted = await place.client.request(method, row.url, content=endless(), headers=row.headers)
     assert counted.status_code == announced.status_code
     assert sum(read) <= BOUND + 1000
     return announced
