@@ -13,7 +13,7 @@ import overwinter
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
-    *("asgiref", "boto3", "click", "cloudevents", "functions_framework", "httptools", "httpx", "litellm"),
+    *("asgiref", "boto3", "click", "cloudevents", "cronsim", "functions_framework", "httptools", "httpx", "litellm"),
     *("opentelemetry", "redis", "rich", "starlette", "uvicorn", "uvloop", "watchfiles"),
 }
 
