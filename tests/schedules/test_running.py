@@ -17,6 +17,7 @@ from overwinter.orchestrator.protocol.catalogue import kind_of
 from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.schedule.naming import FUNCTION, KIND
 from overwinter.orchestrator.schedules import Schedule
+from overwinter.orchestrator.upkeep.moving import move
 from overwinter.state.errors import AlreadyExists, Unfit, UnknownExecution, UnknownFunction
 from overwinter.state.ids import SCHEDULES
 from overwinter.state.memory import MemoryStore
@@ -119,6 +120,22 @@ async def test_what_the_code_says_is_made_so_at_the_start() -> None:
         await runtime.schedules.remove("morning")
     async with Runtime([declaring(DAILY)], store) as runtime:  # what people have removed stays so
         await until(lambda: none_left(runtime))
+
+
+@on_a_loop
+async def test_in_a_store_that_has_moved_what_people_removed_stays_removed() -> None:
+    @schedule(DAILY)
+    @workflow
+    async def brief(ctx: Context) -> None: ...
+
+    here, there = MemoryStore(), MemoryStore()
+    there.dsn = "memory://there"
+    async with Runtime([brief], here) as runtime:
+        await runtime.schedules.remove("brief")
+        await until(lambda: none_left(runtime))
+    await move(here, there, settle=0)
+    async with Runtime([brief], there) as runtime:
+        assert await known(there) == ["brief/brief"] and await none_left(runtime)
 
 
 @on_a_loop
