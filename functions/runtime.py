@@ -19,7 +19,6 @@ from ..orchestrator.protocol.media import take
 from ..orchestrator.protocol.starting import check_same, is_new
 from ..orchestrator.schedule.function import Scheduling
 from ..orchestrator.schedule.naming import ELSEWHERE
-from ..orchestrator.schedules import Schedules
 from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
@@ -35,6 +34,7 @@ from .schedule import bring, declared_by, tidy
 if TYPE_CHECKING:
     from ..orchestrator.engine.cutting import Cut
     from ..orchestrator.protocol.decider import Function
+    from ..orchestrator.schedules import Schedules
     from ..orchestrator.workflow.function import Workflow
     from ..state.quantities import Duration
     from .bus.broker import Broker
@@ -122,6 +122,8 @@ class Runtime(runtime.Runtime):
 
     @property
     def schedules(self) -> Schedules:
+        from ..orchestrator.schedules import Schedules
+
         return Schedules(self, self._put, self._fit)
 
     async def _put(self, id: str, mail: NewMail, create: NewExecution | None = None) -> Accepted:
@@ -139,9 +141,9 @@ class Runtime(runtime.Runtime):
         try:
             await self.bus.open()
             if self._declared:
-                await bring(self.store, self.schedules, self.functions, self._declared)
+                await bring(self, self.functions, self._declared)
             else:  # at the most there is something to take away, and nobody waits for that
-                self.engine.spawn(tidy(self.store, self.schedules, self.functions))
+                self.engine.spawn(tidy(self, self.functions))
             await self._see_to_sources()
         except BaseException:
             await self.bus.close()

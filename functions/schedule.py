@@ -12,24 +12,33 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from ..orchestrator.schedule.naming import check_name
 from ..orchestrator.usercode.served import served
 from ..state.errors import InvalidInput, StoreError, UnknownExecution
 from ..state.ids import SCHEDULES
 from ..state.quantities import Duration
-from ..state.store import Store
 
 if TYPE_CHECKING:
     from ..orchestrator.schedule.spec import Missed, Overlap, Spec
     from ..orchestrator.schedules import Fit, Schedules
+    from ..state.store import Store
 
 log = logging.getLogger("overwinter")
 
 F = TypeVar("F")
 _HELD = "__schedules__"
 _MOST = 100_000
+
+
+class Desk(Protocol):
+    """A runtime. What keeps schedules is loaded when they are first asked for."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def schedules(self) -> Schedules: ...
 
 
 class Declared(NamedTuple):
@@ -127,27 +136,28 @@ def _held(function: object) -> Iterable[Declared]:
         yield from cast("tuple[Declared, ...]", getattr(thing, _HELD, ()))
 
 
-async def bring(store: Store, schedules: Schedules, served: Iterable[str], declared: Iterable[Declaration]) -> None:
+async def bring(desk: Desk, served: Iterable[str], declared: Iterable[Declaration]) -> None:
     """Make the schedules in the store what the code declares. May be repeated, and done by several processes at once.
     Raises AlreadyExists when the name of one is another's, StoreError."""
+    store = desk.store
     here, wanted = frozenset(served), {one.key: one for one in declared}
     known = await store.keys(SCHEDULES, limit=_MOST)
     ours = [key for key in known if key.partition("/")[0] in here]
     for key in wanted.keys() - set(ours):
-        await _declare(schedules, wanted[key])
+        await _declare(desk.schedules, wanted[key])
         await store.put(SCHEDULES, key, "true")
     names = frozenset(one.name for one in wanted.values())
     for key in set(ours) - wanted.keys():
         function, name, _ = key.split("/")
         if name not in names:
-            await _withdraw(schedules, name, function)
+            await _withdraw(desk.schedules, name, function)
         await store.remove(SCHEDULES, key)
 
 
-async def tidy(store: Store, schedules: Schedules, served: Iterable[str]) -> None:
+async def tidy(desk: Desk, served: Iterable[str]) -> None:
     """The same for a process that declares nothing. What can't be done now is done at the next start."""
     try:
-        await bring(store, schedules, served, ())
+        await bring(desk, served, ())
     except StoreError as error:
         log.warning("whether schedules are declared no longer can't be told (%s)", error)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..state.codec import mended
 from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unfit, UnknownExecution
@@ -25,7 +25,9 @@ from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.moved import refuse_moved
 from .reading import Reading
-from .schedules import Schedules
+
+if TYPE_CHECKING:
+    from .schedules import Schedules
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
@@ -54,6 +56,8 @@ class Control(Reading):
     @property
     def schedules(self) -> Schedules:
         """What begins functions at set times: create, list, show, change, pause, resume, remove, run_now."""
+        from .schedules import Schedules
+
         return Schedules(self, self._put)
 
     async def _admit(self, id: str, fact: Fact) -> None:
