@@ -79,6 +79,10 @@ BARS = {
     "remote.call.p50_ms": Bar(ratio=3),
     "remote.call.p99_ms": Bar(),
     "remote.call.inprocess.p50_ms": Bar(),
+    "bus.sqlite.floor.commits_per_s": Bar(),
+    "bus.sqlite.events_per_s": Bar(times=1.25),  # 5,000 where the floor is 4,000
+    "bus.redis.events_per_s": Bar(times=0.5),
+    "bus.redis.stored.events_per_s": Bar(),
     "w6.sqlite.recover_s": Bar(most=0.6),
     "w6.sqlite.lost": Bar(most=0),
     "w6.sqlite.repeated": Bar(most=100),

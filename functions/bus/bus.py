@@ -88,12 +88,12 @@ class Bus:
 
     async def close(self) -> None:
         """Take no more events."""
-        await self._broker.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+        await self._broker.close()
 
     # -- who publishes -------------------------------------------------------------------------------
 
