@@ -1,8 +1,8 @@
 """Events a second to one subscriber: published, carried, taken, and what they begin run to its end.
 
-SQLite: the store is the broker. Floor: a bare commit of the same event, one after another. Redis: streams are the broker,
-and the subscriber keeps what it takes in memory, or in a store on the same server (``stored``). Floor: XADD from as
-many lanes, XREADGROUP of as many entries at a time and XACK, with redis-py's own client.
+SQLite: the store is the broker. Floor: a bare commit of the same event, one after another. Redis: streams are the
+broker, and the subscriber keeps what it takes in memory, or in a store on the same server (``stored``). Floor: XADD from
+as many lanes, XREADGROUP of as many entries at a time and XACK, with redis-py's own client.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ what is published goes to those that have subscribed to it, by a broker (``bus``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..orchestrator import runtime
@@ -22,25 +25,28 @@ from ..orchestrator.schedule.naming import ELSEWHERE
 from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
+from ..state.errors import BrokerUnavailable, StoreError
 from ..state.records import Accepted, NewExecution, NewMail
 from ..state.store import Store
-from .bus.bus import Bus, queues_of
-from .bus.making import made
-from .bus.opening import open_broker
+from .bus.place import ENVIRONMENT, KEY, PLACE
 from .invocation.internal import TELLER, WATCH, Internal
 from .invocation.proxy import Proxy
 from .schedule import bring, declared_by, tidy
 
 if TYPE_CHECKING:
     from ..orchestrator.engine.cutting import Cut
-    from ..orchestrator.protocol.decider import Function
+    from ..orchestrator.engine.engine import Engine
+    from ..orchestrator.protocol.decider import Fact, Function
     from ..orchestrator.schedules import Schedules
     from ..orchestrator.workflow.function import Workflow
     from ..state.quantities import Duration
     from .bus.broker import Broker
+    from .bus.bus import Bus
     from .events.attributes import Extension as Attribute
     from .events.event import CloudEvent
     from .invocation.task import Task
+
+log = logging.getLogger("overwinter")
 
 
 class Runtime(runtime.Runtime):
@@ -63,7 +69,7 @@ class Runtime(runtime.Runtime):
         self.tasks: Mapping[str, Task] = _tasks(found)
         self._watched = {name: self._watcher(name) for name, one in found.items() if getattr(one, "sources", ())}
         proxy, teller = Proxy(), Internal(TELLER, self._teller)
-        unnamed = [*unnamed, *self.tasks.values(), *self._watched.values(), *queues_of(found)]
+        unnamed = [*unnamed, *self.tasks.values(), *self._watched.values(), *_queues(found)]
         of_ours = [proxy, teller, Scheduling()] if found or unnamed else []  # who serves nothing takes nothing
         super().__init__(
             functions,
@@ -74,10 +80,61 @@ class Runtime(runtime.Runtime):
             extensions=extensions,
             unnamed=[*unnamed, *of_ours],
         )
-        self.engine.delivery.abroad = proxy
-        carrier = open_broker(broker) if broker is None or isinstance(broker, str) else broker
-        self.bus = Bus(self.engine, self.functions, carrier)
+        self._abroad, self._broker = proxy, broker
+        self._bus: Bus | None = None
+        self._opened: asyncio.Future[None] | None = None
+        if _subscribed(found) or broker is not None or os.environ.get(ENVIRONMENT, "").strip() not in ("", "store"):
+            self._bus = self._made_bus()
+        self.join(self.engine)
         self._declared = declared_by(self.functions, self._fit)
+
+    def join(self, engine: Engine) -> None:
+        """What leads out of the process goes by this engine."""
+        self.engine = engine
+        engine.delivery.abroad, engine.delivery.publisher = self._abroad, self
+        if self._bus is not None:
+            self._bus.join(engine)
+
+    @property
+    def bus(self) -> Bus:
+        """Subscriptions, and the broker that carries what is published. Made when there is something to carry: most
+        processes publish nothing."""
+        if self._bus is None:
+            self._bus = self._made_bus()
+        return self._bus
+
+    def _made_bus(self) -> Bus:
+        from .bus.bus import Bus
+        from .bus.opening import open_broker
+
+        broker = self._broker
+        return Bus(self.engine, self.functions, open_broker(broker) if isinstance(broker, str | None) else broker)
+
+    async def _carrier(self) -> Bus:
+        """The bus, opened. Raises StoreError, BrokerUnavailable."""
+        bus = self.bus
+        opened = self._opened
+        if opened is None:
+            opened = self._opened = asyncio.ensure_future(bus.open())
+        try:
+            await asyncio.shield(opened)
+        except BaseException:
+            if opened.done():
+                self._opened = None  # whoever comes next tries again
+            raise
+        return bus
+
+    async def carry(self, event: Fact) -> None:
+        """As what executions publish leaves them, until there is a bus."""
+        await (await self._carrier()).carry(event)
+
+    async def _take_back(self) -> None:
+        """There is nothing to announce, but perhaps to take back."""
+        try:
+            if await self.store.get(PLACE, KEY) is not None:
+                await self._carrier()
+        except (StoreError, BrokerUnavailable) as error:
+            log.warning("subscriptions that were given up can't be taken back (%s)", error)
 
     async def order(
         self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
@@ -139,22 +196,29 @@ class Runtime(runtime.Runtime):
     async def _open(self) -> None:
         await super()._open()
         try:
-            await self.bus.open()
+            if self._bus is None:
+                self.engine.spawn(self._take_back())
+            else:
+                await self._carrier()
             if self._declared:
                 await bring(self, self.functions, self._declared)
             else:  # at the most there is something to take away, and nobody waits for that
                 self.engine.spawn(tidy(self, self.functions))
             await self._see_to_sources()
         except BaseException:
-            await self.bus.close()
+            await self._close_bus()
             await self.engine.close(0)
             await self.store.close()
             raise
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
         if self.ready:
-            await self.bus.close()
+            await self._close_bus()
         await super().close(grace, cut)
+
+    async def _close_bus(self) -> None:
+        if self._bus is not None:
+            await self._bus.close()
 
     async def publish(
         self,
@@ -172,10 +236,25 @@ class Runtime(runtime.Runtime):
         ``event`` is its type ("order.paid"), with ``data`` as any JSON, or a CloudEvent as it is. The same source and
         id are taken once by each subscription. ``key``: events of one key stay in their order (``partitionkey``).
         Raises InvalidInput, BrokerUnavailable, StoreError."""
+        from .bus.making import made
+
         self._life.check()
         whole = made(event, data, id=id, source=source, subject=subject, key=key, extensions=extensions)
-        await self.bus.publish(whole)
+        await (await self._carrier()).publish(whole)
         return whole.id
+
+
+def _subscribed(functions: Mapping[str, Any]) -> bool:
+    return any(getattr(one, "subscriptions", ()) for one in functions.values())
+
+
+def _queues(functions: Mapping[str, Any]) -> Sequence[object]:
+    """Those in front of functions whose subscriptions go at a pace."""
+    if not _subscribed(functions):
+        return ()
+    from .bus.bus import queues_of
+
+    return queues_of(functions)
 
 
 def _tasks(functions: Mapping[str, Any]) -> dict[str, Task]:

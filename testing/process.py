@@ -72,7 +72,6 @@ class Process:
         self.store = StoreOfOneProcess(ledger, name, faults or Faults())
         settings = replace(settings, watchdog=None)  # it goes by the time of the machine
         self.runtime = Runtime(functions, self.store, settings)
-        abroad = self.runtime.engine.delivery.abroad
         self.engine = self.runtime.engine = engine(
             self.store,
             self.runtime.engine.functions,
@@ -81,13 +80,12 @@ class Process:
             draw=random.Random(name),
             owner=name,
         )
-        self.engine.delivery.abroad = abroad
         threads = Threads(settings.threads, settings.spare_threads)
         witness = _Witness(self.engine.clock, random.Random(name), threads, Shelf(self.store))
         witness.ledger, witness.owner = ledger, name
         witness.extensions, witness.audience = self.runtime.extensions, self.runtime.audience
         self.engine.performer = witness
-        self.runtime.bus.join(self.engine)
+        self.runtime.join(self.engine)
 
     async def start(self) -> None:
         """Raises Died when it did not live that long."""

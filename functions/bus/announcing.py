@@ -14,16 +14,14 @@ import logging
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, cast
 
-from ...orchestrator.protocol.shared import place_of
 from ...state.codec import dumps, loads
 from ...state.errors import EtagMismatch, InvalidInput
 from ...state.store import Store
+from .place import KEY, PLACE
 from .subscription import Subscription, from_json
 
 log = logging.getLogger("overwinter")
 
-PLACE = place_of("overwinter.subscriptions")
-KEY = "all"
 Known = Mapping[str, Subscription]
 
 

@@ -23,6 +23,9 @@ from .taking import Office, Taking
 
 log = logging.getLogger("overwinter")
 
+_AGAIN = 0.1
+"""Seconds after which what reads events is told once more to end."""
+
 
 class Sender(Protocol):
     """What sends for executions."""
@@ -88,11 +91,10 @@ class Bus:
 
     async def close(self) -> None:
         """Take no more events."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks, timeout=_AGAIN)  # a client may swallow it when an answer comes just then
         await self._broker.close()
 
     # -- who publishes -------------------------------------------------------------------------------

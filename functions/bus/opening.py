@@ -9,9 +9,8 @@ import os
 
 from ...state.errors import InvalidInput
 from .broker import Broker
+from .place import ENVIRONMENT
 from .store_broker import StoreBroker
-
-ENVIRONMENT = "OVERWINTER_BROKER"
 
 
 def open_broker(dsn: str | None = None) -> Broker:

@@ -69,7 +69,8 @@ async def test_each_subscription_takes_each_event_once(where: Where) -> None:
         await runtime.publish(paid(99, type="other"))
         await until(lambda: len(SHIPPED) == 20)
         assert sorted(SHIPPED) == sorted(f"o-{number}" for number in range(20))
-        await arrived(runtime, "ledger", paid(99, type="order.seen"))
+        for event in (*map(paid, range(20)), paid(99, type="order.seen")):  # only one partition's are in their order
+            await arrived(runtime, "ledger", event)
         assert len(await runtime.list(function="book", limit=100)) == 21
         assert len(await runtime.list(function="ship", limit=100)) == 20
 
