@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Set up": {
         "route": ("route", "Where functions live that are not here."),
+        "stubs": ("stubs", "Write a typed module of what a server serves."),
         "grant": ("grant", "Print a token that delivers events to one function."),
         "store": ("store", "Make, check, copy, move, seal and clean up a store."),
         "completion": ("completion", "Print a shell's completion script."),

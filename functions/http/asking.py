@@ -12,7 +12,7 @@ from ..messages.answer import Answer, json_answer
 from ..messages.models import Execution
 from ..messages.problem import Refused, Whose, document, settle, without_place
 from .paging import PAGE_BYTES, fitting
-from .schemas import input_schema
+from .schemas import input_schema, output_schema
 from .service import Call, number, single
 
 PAGE = 200
@@ -97,13 +97,17 @@ def described(name: str, function: Any) -> dict[str, Any]:
     said: object = getattr(function, "description", None)
     if said is None and kind_of(function) == "workflow":
         said = getattr(function, "__doc__", None)
-    description = str(said or "").strip()
-    return {
+    approval: object = getattr(function, "approval", None)
+    shown = {
         "name": name,
         "kind": kind_of(function),
-        "description": description,
+        "description": str(said or "").strip(),
         "input": input_schema(function),
+        "output": output_schema(function),
     }
+    if kind_of(function) == "tool":
+        shown |= {"effect": function.effect, "approval": approval if isinstance(approval, str) else None}
+    return shown
 
 
 async def health(call: Call) -> Answer:

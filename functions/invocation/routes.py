@@ -53,7 +53,7 @@ def route(name: str) -> Route | None:
     for source, table in _tables():
         for key in (name, ALL):
             if key in table:
-                return _resolved(name, table[key], source)
+                return named(name, table[key], source)
     return None
 
 
@@ -62,7 +62,7 @@ def routes() -> list[Route]:
     found: dict[str, Route] = {}
     for source, table in _tables():
         for name, given in table.items():
-            found.setdefault(name, _resolved(name, given, source))
+            found.setdefault(name, named(name, given, source))
     return list(found.values())
 
 
@@ -110,7 +110,7 @@ def _table(value: Any, source: str) -> Mapping[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _resolved(name: str, given: Any, source: str) -> Route:
+def named(name: str, given: Any, source: str) -> Route:
     """Raises InvalidInput, which names the line."""
     where = f"{source}: the route of {name!r}"
     fields: Mapping[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {"url": given}

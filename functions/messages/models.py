@@ -195,12 +195,16 @@ class Approvals(BaseModel):
 
 
 class Function(BaseModel):
-    """Something that is served here. ``input`` is the JSON schema of what it takes."""
+    """Something that is served here. ``input`` and ``output`` are the JSON schemas of what it takes and gives; {} says
+    nothing. Of a tool also what a second call would do, and the role that must approve each call."""
 
     name: str
     kind: Literal["agent", "tool", "workflow", "model"]
     description: str
     input: dict[str, Any]
+    output: dict[str, Any]
+    effect: Literal["pure", "idempotent", "irreversible"] | None = None
+    approval: str | None = None
 
 
 class Functions(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -31,6 +31,7 @@ from overwinter.functions.invocation import sending
 from overwinter.orchestrator.engine.cutting import Cut
 from overwinter.state.errors import ExecutionCancelled, ExecutionFailed
 from overwinter.state.memory import MemoryStore
+from overwinter.state.records import Filter, Head
 
 from .place import on_a_loop, served, until
 
@@ -133,9 +134,7 @@ async def test_a_step_is_made_elsewhere_and_typed_here(monkeypatch: pytest.Monke
         assert found[0].id.startswith("x/0@") or found[0].id.startswith("x/1@")
 
 
-async def _heads(runtime: Runtime) -> Any:
-    from overwinter.state.records import Filter
-
+async def _heads(runtime: Runtime) -> AsyncGenerator[Head]:
     for head in (await runtime.store.executions(Filter(), None, 100)).heads:
         yield head
 

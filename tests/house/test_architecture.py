@@ -44,7 +44,7 @@ INNER = {
         "http",
         "aws framework",
         "tools",
-        "agents",
+        "agents stubs",
     ),
     "cli": ("templates", "view", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),
