@@ -217,8 +217,8 @@ class Shapes:
             for field in made.fields.values():
                 if field.key not in needed:
                     field.required = False
-                    about: Any = node["properties"].get(field.key)
-                    field.default = about.get("default") if type(about) is dict else None
+                    about: Any = cast("Schema", node["properties"]).get(field.key)
+                    field.default = cast("Schema", about).get("default") if type(about) is dict else None
         return Type(made.name)
 
     def _use(self, name: str, text: str = "") -> Type:
