@@ -1,8 +1,8 @@
 """Events a second to one subscriber: published, carried, taken, and what they begin run to its end.
 
 SQLite: the store is the broker. Floor: a bare commit of the same event, one after another. Redis: streams are the
-broker, and the subscriber keeps what it takes in memory, or in a store on the same server (``stored``). Floor: XADD from
-as many lanes, XREADGROUP of as many entries at a time and XACK, with redis-py's own client.
+broker, and the subscriber keeps what it takes in memory, or in a store on the same server (``stored``). Floor: XADD
+from as many lanes, XREADGROUP of as many entries at a time and XACK, with redis-py's own client.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ async def streamed(dsn: str, count: int) -> float:
     text = json.dumps(
         {"specversion": "1.0", "id": "x" * 36, "source": "/overwinter", "type": "order.paid", "data": DATA}
     )
-    pool = BlockingConnectionPool.from_url(dsn.partition("?")[0], max_connections=POOL)
+    pool: Any = BlockingConnectionPool.from_url(dsn.partition("?")[0], max_connections=POOL)
     client: Any = Redis.from_pool(pool)
     await client.delete("raw")
     await client.xgroup_create("raw", "g", id="$", mkstream=True)

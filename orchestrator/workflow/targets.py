@@ -85,7 +85,7 @@ _known: weakref.WeakKeyDictionary[Callable[..., Any], Described] = weakref.WeakK
 def describe(fn: Callable[..., Any]) -> Described:
     """Raises TypeError when ``fn`` can't be called, or its return annotation can't be used."""
     if isinstance(fn, functools.partial):
-        fn = _whole_tool(fn)
+        fn = _whole_tool(fn)  # pyright: ignore[reportUnknownArgumentType]  # it may return anything
     try:
         known = _known.get(fn)
     except TypeError:
@@ -119,11 +119,11 @@ def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
 
 def arguments_of(fn: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """The tool that a function is, and the object of the arguments that it is called with. Raises InvalidInput."""
-    called = fn
+    called: Any = fn
     while isinstance(called, functools.partial):
         args, kwargs = (*called.args, *args), {**called.keywords, **kwargs}
         called = called.func
-    tool: Any = called.__overwinter__
+    tool: Any = getattr(called, "__overwinter__")  # noqa: B009  # functions carry what they serve
     try:
         bound = inspect.signature(called).bind(*args, **kwargs)
     except TypeError as error:
