@@ -51,7 +51,8 @@ async def streamed(dsn: str, count: int) -> float:
     text = json.dumps(
         {"specversion": "1.0", "id": "x" * 36, "source": "/overwinter", "type": "order.paid", "data": DATA}
     )
-    pool: Any = BlockingConnectionPool.from_url(dsn.partition("?")[0], max_connections=POOL)
+    made: Any = BlockingConnectionPool
+    pool = made.from_url(dsn.partition("?")[0], max_connections=POOL)
     client: Any = Redis.from_pool(pool)
     await client.delete("raw")
     await client.xgroup_create("raw", "g", id="$", mkstream=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial, update_wrapper
+from functools import cached_property, partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ...orchestrator.usercode.calling import checked
@@ -78,7 +78,9 @@ class Task(Workflow):
         """Where the tool is defined, as ``shop.py:41``."""
         return place_of(self.tool)
 
-    tools = ()  # its tool is here, and needs none
+    @cached_property
+    def tools(self) -> tuple[object, ...]:
+        return ()  # its tool is here, and needs none
 
     def accept(self, value: Any, limit: int | None = None) -> Any:
         value = stored({} if value is None else value, limit)
