@@ -38,6 +38,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "watch": ("watch", "Follow an execution until it ends."),
         "approvals": ("decide", "What waits for a person."),
         "dead-letters": ("dead_letters", "Events that a subscription could not take."),
+        "events": ("events", "What a broker carries, and still has."),
         "subscriptions": ("subscriptions", "Which functions get which events."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },

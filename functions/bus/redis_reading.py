@@ -41,6 +41,7 @@ class Reading:
         self._take = take
         self._partitions = Partitions(place, redis, subscription.name)
         self._gone = False
+        self._looking: asyncio.Future[list[int]] | None = None
 
     async def subscribe(self, since: str = "$") -> None:
         """From now on its events wait for it. Raises BrokerUnavailable."""
@@ -67,7 +68,8 @@ class Reading:
                 if lost:  # the server has forgotten all: what is there has come since
                     await self.subscribe("0")
                     lost = False
-                for partition in await self._partitions.look():
+                self._looking = asyncio.ensure_future(self._partitions.look())
+                for partition in await asyncio.shield(self._looking):  # what it has taken is given back in ``leave``
                     await self._pending(partition)
                 await self._new()
                 failed = 0
@@ -85,6 +87,8 @@ class Reading:
         from redis.exceptions import RedisError
 
         self._gone = True
+        if self._looking is not None:
+            await asyncio.gather(self._looking, return_exceptions=True)
         try:
             await self._partitions.leave()
         except (RedisError, OSError) as error:
