@@ -35,7 +35,7 @@ class Secrets:
         self._read = read
         self._known: dict[str, tuple[object, bytes]] = {}  # by where it lies: as which state of it, and the key
         if not self.references:
-            raise InvalidInput(f"{whose} has no secret; give it one by reference, like secret='env:HOOK_SECRET'")
+            raise InvalidInput(f"{whose} has no secret; say where one lies, like 'env:HOOK_SECRET'")
         for reference in self.references:
             if not (is_reference(reference) or _folder(reference)):
                 raise InvalidInput(

@@ -103,7 +103,7 @@ def webhook(
         raise InvalidInput(f"{path[:100]!r} is no path for a webhook; write one like /hooks/github")
     if not isinstance(verify, Scheme):  # pyright: ignore[reportUnnecessaryIsInstance]  # None is the usual mistake
         raise InvalidInput(
-            f"the webhook {path} does not say how its sender is verified; write verify=GitHub(secret='env:NAME'), for "
+            f"the webhook {path} does not say how its sender is verified; write verify=GitHub(…), for "
             "one, or verify=Unverified() for a server that nobody else can reach"
         )
     declared = Webhook(

@@ -50,6 +50,7 @@ ASKED = [
     ("POST", "/bulk/cancel"),
     ("POST", "/bulk/signal"),
     ("POST", "/sweep"),
+    ("GET", "/schedules"),
 ]
 EVENTS = [
     ("/", "io.overwinter.call.ticket", {"question": "why"}, None),

@@ -14,7 +14,6 @@ import pytest
 from overwinter.functions.http import called
 from overwinter.functions.invocation import sending
 from overwinter.functions.messages.answer import json_answer
-from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.performing import Pending, Performer
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.state.errors import FunctionUnavailable
@@ -80,35 +79,16 @@ def _begun_without_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Performer, "_recorded", unrecorded)
 
 
-def _confirmed_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function says that it will tell, and has neither begun nor written down that it owes a word."""
-    begun = Runtime.order
-
-    async def early(self: Runtime, function: Any, input: Any, *, id: str, by: str = "", caller: Any = None) -> bool:
-        if await self.find(id) is None and input is not None and first(id):
-            raise Unstored
-        return await begun(self, function, input, id=id, by=by, caller=caller)
-
-    seen: set[str] = set()
-
-    def first(id: str) -> bool:
-        known = id in seen
-        seen.add(id)
-        return not known
-
-    class Unstored(Exception):
-        pass
-
+def _answered_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function does what it is asked, answers, and has written down nothing."""
     carried_out = called.carried_out
 
-    async def confirmed(runtime: Any, name: str, ordered: called.Ordered, look: Any) -> Any:
-        try:
-            return await carried_out(runtime, name, ordered, look)
-        except Unstored:
-            return json_answer({"status": "running", "tells": True}, 202)
+    async def answered(runtime: Any, name: str, ordered: called.Ordered, look: Any) -> Any:
+        if name in runtime.tasks and ordered.cancel is None:
+            return json_answer({"status": "completed", "result": await runtime.invoke(name, ordered.input)})
+        return await carried_out(runtime, name, ordered, look)
 
-    monkeypatch.setattr(Runtime, "order", early)
-    monkeypatch.setattr(called, "carried_out", confirmed)
+    monkeypatch.setattr(called, "carried_out", answered)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +98,7 @@ def _confirmed_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
         _nothing_remembered,
         _sent_before_it_is_recorded,
         _begun_without_a_word,
-        _confirmed_before_it_is_durable,
+        _answered_before_it_is_durable,
     ],
 )
 def test_a_broken_way_of_calling_is_found_out(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
