@@ -10,11 +10,20 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, cast
 
 from ..state.codec import loads
-from ..state.errors import AlreadyExists, Conflict, InvalidInput, StoreCorrupt, UnknownExecution, UnknownFunction
+from ..state.errors import (
+    AlreadyExists,
+    AlreadyFinished,
+    Conflict,
+    InvalidInput,
+    StoreCorrupt,
+    UnknownExecution,
+    UnknownFunction,
+)
 from ..state.quantities import Duration
 from ..state.records import FINAL, Accepted, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
@@ -250,7 +259,8 @@ class Schedules:
         else:
             await self._tell(name, {"type": "withdrawn", "at": self._desk.clock()} | ({"by": by} if by else {}))
         if head.status == "paused":
-            await self._desk.act("resume", id, by=by, reason=why)  # only now is it read
+            with suppress(AlreadyFinished):  # somebody was resuming it, and it has read it
+                await self._desk.act("resume", id, by=by, reason=why)  # only now is it read
 
     async def run_now(self, name: str, *, id: str = "", by: str = "") -> str:
         """Begin a run at once, beside its times; where runs must not meet, after what is going on. Returns the id of

@@ -349,3 +349,24 @@ async def test_a_run_that_fails_is_counted_and_the_next_one_comes() -> None:
             return seen.failures >= 2 and seen.last is not None and seen.last["status"] == "failed"
 
         await until(failed)
+
+
+@on_a_loop
+async def test_one_that_is_being_resumed_while_it_is_removed_is_removed() -> None:
+    """Who removes it has read that it is paused; by the time it is to be resumed for that, it has gone."""
+    async with Runtime([report], "memory://") as runtime:
+        await runtime.schedules.create("report", every="1h", name="hourly")
+        schedules: Any = runtime.schedules
+        head, tell = schedules._head, schedules._tell
+
+        async def read(name: str) -> Any:
+            return (await head(name))._replace(status="paused")
+
+        async def told(name: str, *more: Any) -> None:
+            await tell(name, *more)
+            await runtime.result("schedule/hourly", timeout=20)
+
+        schedules._head, schedules._tell = read, told
+        await schedules.remove("hourly")
+        with pytest.raises(UnknownExecution):
+            await runtime.schedules.show("hourly")
