@@ -402,12 +402,17 @@ async def test_what_is_told_is_taken_by_the_door_for_deliveries_and_believed_by_
         assert wrong.status_code == 422
         shop.go.set()
         monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps({"slow": there.url}))
-        await client.post(
-            f"{here.url}/",
-            json=event | {"id": "last", "data": {"operation": "0"}},
-            headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
-        )
-        assert await handle.result(timeout=20) == "o at last"
+        ended = asyncio.create_task(handle.result(timeout=20))
+        for number in range(100):  # one that comes while it is being asked about is passed over
+            await client.post(
+                f"{here.url}/",
+                json=event | {"id": f"last {number}", "data": {"operation": "0"}},
+                headers={"content-type": "application/cloudevents+json", "authorization": f"Bearer {'b' * 40}"},
+            )
+            await asyncio.wait([ended], timeout=0.2)
+            if ended.done():
+                break
+        assert await ended == "o at last"
         assert shop.calls == ["o"]
 
 
