@@ -118,10 +118,9 @@ class Runtime(runtime.Runtime):
             opened = self._opened = asyncio.ensure_future(bus.open())
         try:
             await asyncio.shield(opened)
-        except BaseException:
-            if opened.done():
+        finally:
+            if opened.done() and (opened.cancelled() or opened.exception() is not None):
                 self._opened = None  # whoever comes next tries again
-            raise
         return bus
 
     async def carry(self, event: Fact) -> None:

@@ -11,12 +11,13 @@ from .decider import Fact, Invoke
 class OpenCalls:
     """Calls by operation id. Pure: facts in, calls to perform out."""
 
-    __slots__ = ("_calls", "_ready", "_until")
+    __slots__ = ("_calls", "_done", "_ready", "_until")
 
     def __init__(self) -> None:
         self._calls: dict[str, Invoke] = {}
         self._ready: dict[str, None] = {}  # ordered and not handed out, in order
         self._until: dict[str, int] = {}  # waiting for a durable retry, until
+        self._done: set[str] = set()  # done elsewhere, as was said while they were being asked about
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -41,16 +42,23 @@ class OpenCalls:
         else:
             begun = kind != "retrying" and (not mark or call.policy.at_most_once)
         self._calls[op] = call._replace(attempt=fact["n"] - (kind != "retrying"), begun=begun)
-        if kind != "begun" and not begun:
+        if kind == "sent" and op in self._done:  # the answer that it tells of is older than that
+            self._done.discard(op)
+            self._ready[op] = None
+        elif kind != "begun" and not begun:
             self._until[op] = fact["until"]
             self._ready.pop(op, None)
         return True
 
     def answered(self, op: str) -> bool:
         """There is an outcome to be had elsewhere. False when nobody here waits for it."""
-        if self._until.pop(op, None) is None:
+        call = self._calls.get(op)
+        if call is None or call.away is None or not call.away.mark:
             return False
-        self._ready[op] = None
+        if self._until.pop(op, None) is None:
+            self._done.add(op)  # it is being asked about, and may be told that it is not done
+        else:
+            self._ready[op] = None
         return True
 
     def close(self, op: str) -> bool:
@@ -59,6 +67,7 @@ class OpenCalls:
             return False
         self._ready.pop(op, None)
         self._until.pop(op, None)
+        self._done.discard(op)
         return True
 
     def expire(self, now: int) -> None:

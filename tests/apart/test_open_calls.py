@@ -1,0 +1,46 @@
+"""What becomes of a call that another process makes, whatever order its facts come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overwinter.orchestrator.protocol.calls import OpenCalls
+from overwinter.orchestrator.protocol.decider import Away, Invoke
+from overwinter.orchestrator.usercode.resilience import DEFAULT
+
+BEGUN: dict[str, Any] = {"type": "begun", "op": "1", "n": 1, "mark": "m"}
+SENT: dict[str, Any] = {"type": "sent", "op": "1", "n": 1, "mark": "m", "until": 900, "sends": 1}
+
+
+def calls() -> OpenCalls:
+    made = OpenCalls()
+    made.order(Invoke("1", "far", "step", lambda: None, False, DEFAULT, away=Away("near")))
+    return made
+
+
+def test_a_word_that_it_is_done_has_it_asked_about_at_once() -> None:
+    made = calls()
+    assert [call.op for call in made.take()] == ["1"]
+    assert made.fact(BEGUN) and made.fact(SENT) and made.wake() == 900 and not made.take()
+    assert made.answered("1") and [call.op for call in made.take()] == ["1"]
+
+
+def test_a_word_that_comes_while_it_is_being_asked_about_is_not_lost() -> None:
+    made = calls()
+    made.take()
+    assert made.fact(BEGUN) and made.fact(SENT) and made.answered("1")
+    (asking,) = made.take()
+    assert asking.away is not None and asking.away.mark == "m"
+    assert made.answered("1") and not made.take()
+    assert made.fact(SENT | {"sends": 2}) and made.wake() is None  # "not yet", and that was before the word
+    assert [call.op for call in made.take()] == ["1"]
+    assert made.fact(SENT | {"sends": 3}) and made.wake() == 900  # said once, asked once
+
+
+def test_a_word_about_what_was_never_sent_changes_nothing() -> None:
+    made = calls()
+    assert not made.answered("1") and not made.answered("2")
+    made.take()
+    made.fact(BEGUN)
+    made.close("1")
+    assert not made.answered("1")
