@@ -17,6 +17,7 @@ from ...state.records import FINAL, Appended, Head, Mail
 from ..errors import failures, groups
 from ..errors.attributes import storable
 from ..protocol.decider import Decider, Decision, Effect, Fact, Post, Verdict
+from .beginning import begin
 from .deadlines import Deadlines
 from .effects import Effects
 from .hosts import Host
@@ -271,6 +272,8 @@ class Activation:
             self._watch(decision)  # an immediate effect's cause is committed together with its result
             self.effects.perform(self, decision.perform)
         else:
+            if decision.perform and begin(self.engine.performer, self.decider, decision, self.pending):
+                decision = merge(decision, self._ask())
             self._commit(decision, release=not waits)
 
     def _get_stuck(self, decision: Decision) -> None:

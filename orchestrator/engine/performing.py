@@ -180,12 +180,17 @@ class Performer:
             await asyncio.sleep(pause)
 
     async def _recorded(self, call: Invoke, attempt: int, sink: Sink) -> Invoke:
-        """Record that an attempt begins, before it does. What another process is to make gets its mark."""
+        """Record that an attempt begins, before it does."""
+        fact, call = self.begun(call, attempt)
+        await sink.record(fact)
+        return call
+
+    def begun(self, call: Invoke, attempt: int) -> tuple[Fact, Invoke]:
+        """The entry that says that an attempt begins. What another process is to make gets its mark."""
         begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
         if call.away is not None:
             call = call._replace(away=call.away._replace(mark=f"{self._draw.getrandbits(128):032x}"))
-        await sink.record(begun | _beside(call))
-        return call
+        return begun | _beside(call), call
 
     def _sent(self, call: Invoke, attempt: int, pending: Pending) -> Fact:
         """The fact of a call that was accepted elsewhere: who waits for it may go to rest."""
