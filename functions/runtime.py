@@ -91,7 +91,7 @@ class Runtime(runtime.Runtime):
     def join(self, engine: Engine) -> None:
         """What leads out of the process goes by this engine."""
         self.engine = engine
-        engine.delivery.abroad, engine.delivery.publisher = self._abroad, self
+        engine.delivery.abroad, engine.delivery.publisher, engine.performer.carrier = self._abroad, self, self
         if self._bus is not None:
             self._bus.join(engine)
 
@@ -105,10 +105,13 @@ class Runtime(runtime.Runtime):
 
     def _made_bus(self) -> Bus:
         from .bus.bus import Bus
+        from .bus.exchange import Exchange
         from .bus.opening import open_broker
+        from .bus.store_broker import StoreBroker
 
-        broker = self._broker
-        return Bus(self.engine, self.functions, open_broker(broker) if isinstance(broker, str | None) else broker)
+        broker = open_broker(self._broker) if isinstance(self._broker, str | None) else self._broker
+        alone = isinstance(broker, StoreBroker) or not self.functions  # nobody can call it, or it calls nobody
+        return Bus(self.engine, self.functions, broker, None if alone else Exchange(self))
 
     async def _carrier(self) -> Bus:
         """The bus, opened. Raises StoreError, BrokerUnavailable."""
@@ -126,6 +129,10 @@ class Runtime(runtime.Runtime):
     async def carry(self, event: Fact) -> None:
         """As what executions publish leaves them, until there is a bus."""
         await (await self._carrier()).carry(event)
+
+    async def ask(self, function: str, body: Mapping[str, Any], number: int) -> None:
+        """As what executions order by events from elsewhere leaves them."""
+        await (await self._carrier()).ask(function, body, number)
 
     async def _take_back(self) -> None:
         """There is nothing to announce, but perhaps to take back."""
@@ -174,7 +181,7 @@ class Runtime(runtime.Runtime):
     def _teller(self) -> Workflow:
         from .events.telling import Teller
 
-        return Teller(self).workflow
+        return Teller(self, self.publish).workflow
 
     @property
     def schedules(self) -> Schedules:

@@ -130,11 +130,16 @@ class Control(Reading):
         await prove(self.store, await self.show(read.execution), read)
         return read
 
-    async def answered(self, id: str, op: str, *, event_id: str, source: str) -> None:
+    async def answered(
+        self, id: str, op: str, *, event_id: str, source: str, mark: str = "", outcome: Fact | None = None
+    ) -> None:
         """Say that what operation ``op`` has ordered from another process is done there: it is asked for what came of
-        it. The same source and event id are taken once."""
+        it. Who tells its ``mark`` is believed: says the ``outcome``, or without one, that it is at work. The same source
+        and event id are taken once. Raises UnknownExecution, AlreadyFinished."""
         await self.prepare()
         fact: Fact = {"type": "answered", "at": self.clock(), "op": op}
+        if mark:
+            fact |= {"mark": mark} | ({} if outcome is None else {"outcome": outcome})
         await self._send(id, mail_of(fact, keys.event(source, event_id), lane=0))
 
     # -- approvals -----------------------------------------------------------------------------------

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 from ...orchestrator.engine.publishing import Publisher
 from ...orchestrator.protocol.decider import Fact
 from ...orchestrator.queue.queue import Queue
-from ...state.errors import StoreError
+from ...state.errors import InvalidInput, StoreError
 from ...state.store import Store
 from ..events.event import CloudEvent
 from ..events.http import from_json
 from .announcing import Announced, announce
 from .broker import Broker
 from .dead_letters import PLACE, DeadLetters
+from .exchange import Exchange
 from .sorting import Sorting
 from .subscription import Subscription, subscriptions_of
 from .taking import Office, Taking
@@ -51,16 +52,19 @@ def queues_of(functions: Mapping[str, Any]) -> list[Queue]:
 
 
 class Bus:
-    """Subscribers and broker of one engine. Implements ``Publisher`` for it, and ``Subscribers`` for the broker."""
+    """Subscribers and broker of one engine. Implements ``Publisher`` for it, and ``Subscribers`` for the broker.
+    ``exchange``: what makes calls by events, where the broker can carry those."""
 
-    def __init__(self, engine: Engine, functions: Mapping[str, Any], broker: Broker) -> None:
+    def __init__(
+        self, engine: Engine, functions: Mapping[str, Any], broker: Broker, exchange: Exchange | None = None
+    ) -> None:
         self.store: Store = engine.store
         self.letters = DeadLetters(engine.store)
         self.join(engine)
         self._functions = functions
         self._own = subscriptions_of(functions)
         self._announced = Announced(engine.store)
-        self._broker = broker
+        self._broker, self._exchange = broker, exchange
         self._tasks: set[asyncio.Task[None]] = set()
 
     def join(self, engine: Engine) -> None:
@@ -72,7 +76,7 @@ class Bus:
 
     @property
     def own(self) -> Mapping[str, Subscription]:
-        return self._own
+        return self._own if self._exchange is None else {**self._own, **self._exchange.subscriptions}
 
     async def open(self) -> None:
         """The subscriptions here get what is published from now on. Raises StoreError, BrokerUnavailable."""
@@ -80,6 +84,8 @@ class Bus:
             await announce(self.store, self._own, self._functions)
         else:
             self._engine.spawn(self._withdraw())
+        if self._exchange is not None:
+            await self._exchange.open()
         await self._broker.open(self)
 
     async def _withdraw(self) -> None:
@@ -106,6 +112,15 @@ class Bus:
     async def carry(self, event: Fact) -> None:
         await self._broker.publish(from_json(event))
 
+    async def ask(self, function: str, body: Mapping[str, Any], number: int) -> None:
+        """Order a call by an event. Raises InvalidInput, and what ``Broker.publish`` does."""
+        if self._exchange is None:
+            raise InvalidInput(
+                f"the route of {function!r} leads to the broker, which is the store itself, and that reaches nobody who "
+                "serves from another one; set OVERWINTER_BROKER=redis://HOST:6379/0, or let the route lead to a server"
+            )
+        await self._broker.publish(self._exchange.asked(function, body, number))
+
     # -- who has subscribed --------------------------------------------------------------------------
 
     async def announced(self) -> Mapping[str, Subscription]:
@@ -113,7 +128,10 @@ class Bus:
         return {**known, **self._own} if self._own else known
 
     async def take(self, subscription: Subscription, event: CloudEvent) -> None:
-        await self.taking.take(subscription, event)
+        if self._exchange is not None and subscription.name in self._exchange.subscriptions:
+            await self._exchange.take(subscription, event)
+        else:
+            await self.taking.take(subscription, event)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -75,7 +75,7 @@ class RedisBroker:
             pipeline = self._redis.pipeline(transaction=False)
             for event in events:
                 fields: dict[Any, Any] = {FIELD: written(event)}
-                pipeline.xadd(place.stream(place.partition_of(event)), fields, maxlen=place.keep, approximate=True)
+                pipeline.xadd(place.stream_of(event), fields, maxlen=place.keep, approximate=True)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             return [_unavailable(error) for _ in events]

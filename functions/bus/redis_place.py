@@ -3,7 +3,8 @@
 | key | what it is |
 |---|---|
 | ``PREFIX:events:N`` | the stream of partition N; an entry's field ``e`` is an event in its JSON form |
-| ``PREFIX:events:N:SUBSCRIPTION`` | which process reads it for that subscription: its name, until it expires |
+| ``PREFIX:LANE:N`` | the same of events that are meant for one subscription (``calls:FUNCTION``, ``answers:STORE``) |
+| ``PREFIX:LANE:N:SUBSCRIPTION`` | which process reads it for that subscription: its name, until it expires |
 | ``PREFIX:readers:SUBSCRIPTION`` | the processes that read for it, by when they were last heard of (ms) |
 
 An event's partition is that of its ``partitionkey``, so events of one key lie in one stream; without one, of its source
@@ -19,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
+from ..events.addressed import lane_of
 from ..events.event import CloudEvent
 from ..events.http import to_json
 
@@ -43,9 +45,18 @@ class Place(NamedTuple):
     prefix: str
     partitions: int
     keep: int
+    lane: str = "events"
 
     def stream(self, partition: int) -> str:
-        return f"{self.prefix}:events:{partition}"
+        return f"{self.prefix}:{self.lane}:{partition}"
+
+    def within(self, lane: str) -> Place:
+        """The same place for the events of a lane; "": for those that anybody may mean."""
+        return self._replace(lane=lane) if lane else self
+
+    def stream_of(self, event: CloudEvent) -> str:
+        """The stream that an event lies in."""
+        return self.within(lane_of(event)).stream(self.partition_of(event))
 
     def partition_of(self, event: CloudEvent) -> int:
         key = event.partitionkey or f"{event.source}\n{event.id}"

@@ -35,7 +35,7 @@ class Reading:
     """One subscription's reader in this process."""
 
     def __init__(self, place: Place, redis: Redis, subscription: Subscription, take: Take) -> None:
-        self._place = place
+        self._place = place = place.within(subscription.lane)
         self._redis = redis
         self._subscription = subscription
         self._take = take
@@ -44,9 +44,10 @@ class Reading:
         self._looking: asyncio.Future[list[int]] | None = None
 
     async def subscribe(self, since: str = "$") -> None:
-        """From now on its events wait for it. Raises BrokerUnavailable."""
+        """From now on its events wait for it; those of a lane of its own have waited. Raises BrokerUnavailable."""
         from redis.exceptions import RedisError, ResponseError
 
+        since = "0" if self._subscription.lane else since
         for partition in range(self._place.partitions):
             try:
                 await self._redis.xgroup_create(
@@ -131,6 +132,8 @@ class Reading:
         for stream, entries in found:
             if entries:
                 pipeline.xack(stream, self._subscription.name, *(id for id, _ in entries))
+                if self._subscription.lane:  # nobody else will ever read them
+                    pipeline.xdel(stream, *(id for id, _ in entries))
         if len(pipeline):
             await pipeline.execute()
 

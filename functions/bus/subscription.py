@@ -29,7 +29,8 @@ class Subscription(NamedTuple):
     """``function``, of ``kind``, gets the events that all of ``filters`` mean: their data, or the whole event in its
     JSON form (``gives``). ``session``: of an agent, the attribute that names the session, or ``"=KEY"``, the session
     KEY; "": each event begins a run of its own. With a ``pace`` its events go through a queue, with ``order`` those
-    with the same value of that attribute one after another."""
+    with the same value of that attribute one after another. ``lane``: what its events are that nobody else may mean
+    (``events.addressed``); a broker may keep them apart."""
 
     name: str
     function: str
@@ -39,6 +40,7 @@ class Subscription(NamedTuple):
     session: str = ""
     pace: Pace | None = None
     order: str = ""
+    lane: str = ""
 
     def matches(self, attributes: Mapping[str, str]) -> bool:
         """Whether an event of these attributes is meant."""

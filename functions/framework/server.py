@@ -173,7 +173,8 @@ class Server:
     # -- for executions elsewhere ---------------------------------------------------------------------
 
     async def _ordered(self, asked: Asked) -> Answer:
-        from ..http.called import Ordered, carried_out
+        from ..events.ordered import Ordered
+        from ..http.called import carried_out
 
         ordered = read_model(Ordered, read_json(asked.headers, asked.body))
         runtime = await self._process.runtime()

@@ -12,15 +12,14 @@ from ...orchestrator.errors import traces
 from ...orchestrator.errors.failures import encode
 from ...orchestrator.errors.groups import lone
 from ...state.errors import (
-    ExecutionCancelled,
     ExecutionError,
-    ExecutionStuck,
-    ExecutionTerminated,
     StoreError,
     TimedOut,
     UnknownExecution,
 )
 from ..messages.answer import Answer, accepted, json_answer
+from ..messages.outcome import result_of as result_of
+from ..messages.outcome import status_of
 from ..messages.problem import Whose, settle
 
 if TYPE_CHECKING:
@@ -37,20 +36,6 @@ def message_url(execution: str, message: str) -> str:
     return f"/messages/{quote(execution, safe='/')}?id={quote(message, safe='')}"
 
 
-async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | None:
-    """The outcome of an execution; None when it has not ended after ``wait`` seconds."""
-    settled = await settle(runtime.result(id, timeout=wait, typed=False))
-    error = settled.error
-    if error is None:
-        return {"id": id, "status": "completed", "result": settled.value}
-    if isinstance(error, ExecutionError):
-        cause = error.cause if isinstance(error.cause, Exception) else error
-        return {"id": id, "status": _status(error), "error": traces.without(encode(lone(cause)))}
-    if isinstance(error, TimeoutError):
-        return None
-    raise error
-
-
 async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) -> dict[str, Any] | None:
     """The outcome of a message; None when there is no reply after ``wait`` seconds."""
     settled = await settle(runtime.reply(execution, message, timeout=wait, typed=False))
@@ -62,7 +47,7 @@ async def reply_to(runtime: Runtime, execution: str, message: str, wait: float) 
         return None
     if isinstance(error, (StoreError, UnknownExecution)):
         raise error
-    status = _status(error) if isinstance(error, ExecutionError) else "failed"
+    status = status_of(error) if isinstance(error, ExecutionError) else "failed"
     return {**known, "status": status, "error": traces.without(encode(lone(error)))}
 
 
@@ -71,11 +56,3 @@ def answer_of(outcome: dict[str, Any] | None, url: str, pending: dict[str, Any])
     if outcome is not None:
         return json_answer(outcome, headers=[Whose.OUTCOME.header] if "error" in outcome else ())
     return accepted(url, {**pending, "status": "running"})
-
-
-def _status(error: ExecutionError) -> str:
-    if isinstance(error, ExecutionCancelled):
-        return "cancelled"
-    if isinstance(error, ExecutionTerminated):
-        return "terminated"
-    return "stuck" if isinstance(error, ExecutionStuck) else "failed"

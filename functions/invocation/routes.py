@@ -9,6 +9,7 @@ and OVERWINTER_ROUTES, which goes before it::
     "*" = "kubernetes://agents"                                      http://NAME.agents.svc
     tiny = "openfaas://gateway:8080"                                 http://gateway:8080/function/tiny
     small = "here"                                                   what this process itself defines
+    big = "broker"                                                   called by events, through OVERWINTER_BROKER
 
     OVERWINTER_ROUTES='fast=https://models.example *=kubernetes://agents'     or the same as a JSON object
 
@@ -30,18 +31,23 @@ from ...state.errors import InvalidInput
 from .secrets import is_reference, look_up
 
 ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
-HERE = "here"
+HERE, BROKER = "here", "broker"
 ALL = "*"
 
 
 class Route(NamedTuple):
-    """Where one function is reached: ``url`` of the server, "" for here; ``token`` says where its token lies, as
+    """Where one function is reached: ``url`` of the server, "" for here, "broker" for events; ``token`` says where its token lies, as
     ``env:NAME`` or ``file:PATH``; ``source`` is where that is written."""
 
     name: str
     url: str
     token: str = ""
     source: str = ""
+
+    @property
+    def by_event(self) -> bool:
+        """Whether it is called by events: then it has no address."""
+        return self.url == BROKER
 
     def bearer(self) -> str:
         """The token itself; "" for none. Raises InvalidInput when it does not lie there."""
@@ -118,10 +124,15 @@ def named(name: str, given: Any, source: str) -> Route:
         raise InvalidInput(f"{where} has no field {unknown[0]!r}; there are url and token")
     place, token = fields.get("url"), fields.get("token", "")
     if not isinstance(place, str) or not isinstance(token, str):
-        raise InvalidInput(f'{where} is no place; write "https://HOST", "kubernetes://NAMESPACE" or "{HERE}"')
+        raise InvalidInput(
+            f'{where} is no place; write "https://HOST", "kubernetes://NAMESPACE", "{BROKER}" or "{HERE}"'
+        )
     if token and not is_reference(token):
         raise InvalidInput(f"{where}: say where the token lies, by env:NAME or file:PATH, not the token itself")
-    return Route(name, "" if place == HERE else _url(name, place, where), token, source)
+    if place == BROKER and token:
+        raise InvalidInput(f"{where}: a broker is given no token; what it takes stands in OVERWINTER_BROKER")
+    url = {HERE: "", BROKER: BROKER}.get(place)
+    return Route(name, _url(name, place, where) if url is None else url, token, source)
 
 
 def _url(name: str, place: str, where: str) -> str:

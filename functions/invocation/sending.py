@@ -1,4 +1,5 @@
-"""A call that is made by a function of another process: one request, and what it says.
+"""A call that is made by a function of another process: one request, and what it says. Where a route leads to the
+broker, it is made by events (``by_event``).
 
 The request carries the call's key and the mark that was recorded before it left, so it may be sent as often as it
 takes: the function makes the call once, and whoever sends it again gets what came of it. It is held for some seconds;
@@ -13,11 +14,11 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ...orchestrator.engine.performing import CallInfo, Pending, current_call
-from ...orchestrator.errors import failures
 from ...orchestrator.protocol.callers import handed_on
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...state.codec import dumps
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed
+from . import by_event
 from .posting import Posts, Told, Unreached, Unwanted, sent_as
 from .routes import Route, route
 
@@ -29,13 +30,11 @@ ATTEMPTS = 14
 
 def _unreached(error: BaseException, failed: int) -> bool:
     """Only what did not arrive is sent again: what the function tries again, it does itself."""
-    return isinstance(error, (FunctionUnavailable, CircuitOpen))
+    return isinstance(error, (FunctionUnavailable, CircuitOpen)) and not by_event.is_final(error)
 
 
 RETRY = Retry(attempts=ATTEMPTS, most="5m", when=_unreached)
 BREAKER = Breaker(failures=5, reset="15s")
-_LARGEST = 256 * 1024
-"""Characters of a recorded error; what is larger, nobody of ours has recorded."""
 _posts = Posts()
 
 
@@ -54,12 +53,16 @@ async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
     """Have the current durable call made by the function ``name``; its result as plain JSON. Raises Pending while there
     is none, what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever could."""
     own = current_call()
+    if own.away is not None and own.away.answer is not None:
+        return by_event.outcome(own.away.answer, name)
     place = route(name)
     try:
         if place is None or not place.url:
             raise FunctionUnavailable(f"no route leads to {name!r} any more; set OVERWINTER_ROUTES={name}=https://HOST")
-        told = await _asked(place, name, {"input": input, "call": about(own)})
-        return _outcome(told, name, own)
+        body = {"input": input, "call": about(own)}
+        if place.by_event:
+            await by_event.send(name, body, own, irreversible=irreversible)
+        return _outcome(await _asked(place, name, body), name, own)
     except FunctionUnavailable as error:
         if irreversible and own.attempt >= ATTEMPTS:
             raise InDoubt(f"{error}; it was sent, and nobody knows whether it has taken effect") from None
@@ -69,8 +72,11 @@ async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
 async def cancel(name: str, call: Mapping[str, Any], reason: str) -> None:
     """Ask a function to end what was begun for a call. Raises FunctionUnavailable."""
     place = route(name)
-    if place is not None and place.url:
-        told = await _asked(place, name, {"call": dict(call), "cancel": reason})
+    body = {"call": dict(call), "cancel": reason}
+    if place is not None and place.by_event:
+        await by_event.cancel(name, body, current_call())
+    elif place is not None and place.url:
+        told = await _asked(place, name, body)
         if told.status >= 500 or told.status in _LATER:
             raise _unavailable(name, told)
 
@@ -89,7 +95,7 @@ def about(own: CallInfo) -> dict[str, Any]:
     if away is not None:
         said |= {"caller": away.caller} | ({"approved": True} if away.approved else {})
         if away.deadline is not None:
-            said["deadline"] = away.deadline
+            said["deadline"] = min(away.deadline, said.get("deadline", away.deadline))
     return said
 
 
@@ -115,11 +121,8 @@ def _outcome(told: Told, name: str, own: CallInfo) -> Any:
         sends = 0 if own.away is None else own.away.sends
         first, growth, most = (60.0, 2.0, 3600.0) if fields.get("tells") is True else (1.0, 1.6, 60.0)
         raise Pending(min(most, first * growth ** min(sends, 40)))
-    if told.status == 200 and fields.get("status") == "completed":
-        return fields.get("result")
-    error = fields.get("error")
-    if told.status == 200 and isinstance(error, dict) and len(dumps(error)) <= _LARGEST:
-        raise failures.decode(cast("dict[str, Any]", error))
+    if told.status == 200 and ("error" in fields or fields.get("status") == "completed"):
+        return by_event.outcome(fields, name)
     if told.status >= 500 or told.status in _LATER:
         raise _unavailable(name, told)
     said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")

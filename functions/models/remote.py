@@ -124,6 +124,8 @@ class FunctionModel:
     def _place(self) -> Route | Streaming:
         """Where it is asked. Raises InvalidInput when nobody says."""
         found = route(self.function)
+        if found is not None and found.by_event:
+            raise InvalidInput(f"models are not called by events; let the route of {self.function!r} lead to a server")
         if found is not None and found.url:
             return found
         if (own := known.get(self.function)) is not None:

@@ -221,7 +221,7 @@ class Run:
         checks = turn.judging() and op == turn.checking()
         if not thinks and not checks and (call is None or call.stage is Stage.DONE):
             return False
-        turn.marks[op] = entry
+        turn.marked(op, entry)
         if thinks:
             turn.attempted(entry)
         self.calls.fact(entry)
@@ -265,12 +265,11 @@ class Run:
         return True
 
     def _answered(self, entry: Fact) -> bool:
-        """What another process was to do is done; the call is made again and told what came of it."""
-        op, marks = entry.get("op", ""), self.turn.marks if self.turn is not None else {}
-        if marks.get(op, entry)["type"] != "sent":
+        """What another process was to do is done, or it is at work on it."""
+        op = entry.get("op", "")
+        if self.turn is None or not self.turn.told(op, entry):
             return False
-        marks[op] = marks[op] | {"until": entry["at"]}
-        return self.calls.answered(op) or op not in self.calls
+        return self.calls.answered(entry) or op not in self.calls
 
     def _sent(self, entry: Fact) -> bool:
         if "until" in entry:

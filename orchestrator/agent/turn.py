@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
 from ..governance.usage import NOTHING
+from ..protocol.calls import proven
 from ..protocol.decider import Fact
 from ..protocol.media import Part, text_of
 from . import observations
@@ -18,6 +19,8 @@ from .billing import Billed
 from .conversation import Message, Past, size_of
 
 _NONE: frozenset[str] = frozenset()
+_TOLD = ("sends", "heard", "answer", "word")
+"""What is known of a call that another process makes, beside its last attempt."""
 
 
 class Phase(Enum):
@@ -259,6 +262,30 @@ class Turn:
             self.surplus = 0
         else:
             self._reflect()
+
+    def marked(self, op: str, entry: Fact) -> None:
+        """An attempt of a call is recorded. What was told of it since it left stays; a word that came since it was asked
+        about for the last time may be later than what it was told then, so it is asked about again."""
+        before = self.marks.get(op, {})
+        if entry.get("mark") and entry["mark"] == before.get("mark"):
+            entry = {name: before[name] for name in _TOLD if name in before} | entry
+            if entry["type"] == "sent" and entry.pop("word", False):
+                entry["until"] = entry["at"]
+        self.marks[op] = entry
+
+    def told(self, op: str, entry: Fact) -> bool:
+        """Note what is said of a call that another process makes. False when it is said of no call that is open."""
+        mark = self.marks.get(op, {})
+        if not mark.get("mark"):
+            return False
+        if "mark" not in entry:
+            self.marks[op] = mark | {"word": True, "until": entry["at"]}
+            return True
+        told = proven(entry, str(mark["mark"]), int(mark.get("sends", 0)))
+        if told is None or "answer" in mark:
+            return False
+        self.marks[op] = mark | told
+        return True
 
     def settle(self, call: Call, content: str, at: int) -> None:
         """A call has its outcome. When it was the last one, the model is next."""

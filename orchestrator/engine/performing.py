@@ -26,6 +26,7 @@ from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
 from .cutting import Cut
 from .extensions import Extensions
+from .publishing import Carrier
 from .shelf import Shelf
 
 log = logging.getLogger("overwinter")
@@ -62,6 +63,8 @@ class CallInfo(NamedTuple):
     """Of a call that another process makes."""
     caller: Mapping[str, Any] = {}
     """What whoever ordered this from elsewhere says about itself."""
+    carrier: Carrier | None = None
+    """Who takes a call that another process makes there, when it has no address."""
 
 
 class Pending(Exception):  # no error: a call that another process makes has no outcome yet
@@ -118,6 +121,7 @@ class Performer:
         self.impatient = False  # shutting down: no pause is waited for in the process
         self.extensions: Extensions | None = None
         self.audience: Audience | None = None
+        self.carrier: Carrier | None = None
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
@@ -219,7 +223,9 @@ class Performer:
         return self._outcome(call, call.attempt + 1, self._clock(), {"error": _told(error)})
 
     def _refused(self, call: Invoke) -> CircuitOpen | None:
-        """The open circuit of the call's target."""
+        """The open circuit of the call's target. What is answered already asks it for nothing."""
+        if call.away is not None and call.away.answer is not None:
+            return None
         circuit = self._circuits.get((call.name, call.policy.target))
         return None if circuit is None else circuit.refusal(call.name, self._clock())
 
@@ -282,7 +288,7 @@ class Performer:
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
         key = f"{execution}/{call.op}"
-        _current.set(CallInfo(execution, call.op, attempt, key, speech, self._shelf, mark, away, caller))
+        _current.set(CallInfo(execution, call.op, attempt, key, speech, self._shelf, mark, away, caller, self.carrier))
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

@@ -6,7 +6,7 @@ refused for good is told to the code that publishes; what can't be sent now is s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -24,6 +24,17 @@ class Publisher(Protocol):
         """The event, in its JSON form, is durable where it goes to when this returns; it may come again. Raises
         InvalidInput when it never can be, BrokerUnavailable or StoreError when it can't now."""
         ...
+
+
+class Carrier(Protocol):
+    """Who takes calls by event to functions that have no address, and is told the answers."""
+
+    async def ask(self, function: str, body: Mapping[str, Any], number: int) -> None:
+        """The call, or its cancellation, is durable on its way when this returns; ``number`` tells it from those that
+        were sent before. Raises InvalidInput when it never can be, BrokerUnavailable or StoreError when it can't now."""
+        ...
+
+    def clock(self) -> int: ...
 
 
 class Patience(Protocol):

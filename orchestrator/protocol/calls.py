@@ -5,6 +5,9 @@ Both deciders keep their function calls here, so that at-most-once and durable r
 
 from __future__ import annotations
 
+import hmac
+from typing import Any
+
 from .decider import Fact, Invoke
 
 
@@ -17,7 +20,7 @@ class OpenCalls:
         self._calls: dict[str, Invoke] = {}
         self._ready: dict[str, None] = {}  # ordered and not handed out, in order
         self._until: dict[str, int] = {}  # waiting for a durable retry, until
-        self._done: set[str] = set()  # done elsewhere, as was said while they were being asked about
+        self._done: set[str] = set()  # done elsewhere, as was said since they were asked about for the last time
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -37,12 +40,14 @@ class OpenCalls:
             return False
         kind, mark = fact["type"], fact.get("mark", "")
         if mark and call.away is not None:
-            call = call._replace(away=call.away._replace(mark=mark, sends=fact.get("sends", call.away.sends)))
+            told = {name: fact[name] for name in ("sends", "heard", "answer") if name in fact}
+            call = call._replace(away=call.away._replace(mark=mark, **told))
             begun = False  # whoever makes it knows whether it has begun
         else:
             begun = kind != "retrying" and (not mark or call.policy.at_most_once)
         self._calls[op] = call._replace(attempt=fact["n"] - (kind != "retrying"), begun=begun)
-        if kind == "sent" and op in self._done:  # the answer that it tells of is older than that
+        answered = call.away is not None and call.away.answer is not None
+        if (kind == "sent" and op in self._done) or (kind != "begun" and answered):  # the word may be the later one
             self._done.discard(op)
             self._ready[op] = None
         elif kind != "begun" and not begun:
@@ -50,14 +55,23 @@ class OpenCalls:
             self._ready.pop(op, None)
         return True
 
-    def answered(self, op: str) -> bool:
-        """There is an outcome to be had elsewhere. False when nobody here waits for it."""
+    def answered(self, fact: Fact) -> bool:
+        """There is an outcome to be had elsewhere; from whoever shows the mark of the call, here it is, or it is being
+        worked on. False when nobody here waits for that."""
+        op = fact["op"]
         call = self._calls.get(op)
         if call is None or call.away is None or not call.away.mark:
             return False
-        if self._until.pop(op, None) is None:
-            self._done.add(op)  # it is being asked about, and may be told that it is not done
+        if "mark" in fact:
+            told = proven(fact, call.away.mark, call.away.sends)
+            if told is None or call.away.answer is not None:
+                return False
+            self._calls[op] = call._replace(away=call.away._replace(**told))
+            if "heard" in told:
+                return True
         else:
+            self._done.add(op)  # it may be being asked about just now, and be told that it is not done
+        if self._until.pop(op, None) is not None:
             self._ready[op] = None
         return True
 
@@ -93,3 +107,10 @@ class OpenCalls:
 
     def wake(self) -> int | None:
         return min(self._until.values()) if self._until else None
+
+
+def proven(fact: Fact, mark: str, sends: int) -> dict[str, Any] | None:
+    """What an ``answered`` fact that shows a mark says of the call that has this ``mark``. None: it is not of that."""
+    if not hmac.compare_digest(str(fact["mark"]).encode(), mark.encode()):
+        return None
+    return {"answer": fact["outcome"]} if "outcome" in fact else {"heard": sends}

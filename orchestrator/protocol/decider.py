@@ -51,13 +51,16 @@ class Away(NamedTuple):
     """What goes with a call that another process is to make: which function it comes from, until when anybody wants its
     outcome (epoch milliseconds), whether a person has approved it. ``mark`` is drawn when it is recorded, before it is
     sent, and tells it from every other call, also of an execution that is made under the same id later; ``sends`` says
-    how often it was accepted and had no outcome yet."""
+    how often it was accepted and had no outcome yet, ``heard`` how often it was when the other side last said that it
+    is at work. ``answer`` is what has come of it, when that was told."""
 
     caller: str
     deadline: int | None = None
     approved: bool = False
     mark: str = ""
     sends: int = 0
+    heard: int = 0
+    answer: Fact | None = None
 
 
 class Invoke(NamedTuple):

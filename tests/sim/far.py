@@ -17,6 +17,7 @@ from typing import Any
 from overwinter import Agent, Context, InDoubt, Scripted, Settings, call, tool, workflow
 from overwinter.functions.events import intake
 from overwinter.functions.events.http import from_json
+from overwinter.functions.events.ordered import Ordered
 from overwinter.functions.http import called
 from overwinter.functions.http.outcome import result_of
 from overwinter.functions.invocation import posting, sending
@@ -214,7 +215,7 @@ class Far:
         if "/calls/" not in url:
             await intake.take(runtime, from_json(loads(body.decode())))
             return json_answer({}, 202)
-        ordered = read_model(called.Ordered, loads(body.decode()))
+        ordered = read_model(Ordered, loads(body.decode()))
         held = self.draw.choice((0.0, 1.0))
 
         async def look(id: str) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from overwinter.functions.events.ordered import Caller, Ordered
 from overwinter.functions.http import called
 from overwinter.functions.invocation import sending
 from overwinter.functions.messages.answer import json_answer
@@ -57,7 +58,7 @@ def _sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function begins whatever comes, also when it has come before."""
-    monkeypatch.setattr(called.Caller, "id", property(lambda self: f"{self.execution}@{secrets.token_hex(8)}"))
+    monkeypatch.setattr(Caller, "id", property(lambda self: f"{self.execution}@{secrets.token_hex(8)}"))
 
 
 def _sent_before_it_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +84,7 @@ def _answered_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function does what it is asked, answers, and has written down nothing."""
     carried_out = called.carried_out
 
-    async def answered(runtime: Any, name: str, ordered: called.Ordered, look: Any) -> Any:
+    async def answered(runtime: Any, name: str, ordered: Ordered, look: Any) -> Any:
         if name in runtime.tasks and ordered.cancel is None:
             return json_answer({"status": "completed", "result": await runtime.invoke(name, ordered.input)})
         return await carried_out(runtime, name, ordered, look)

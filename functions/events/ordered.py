@@ -1,0 +1,87 @@
+"""A call that an execution of another process orders: what comes of it is begun here once, however often it is ordered.
+
+What is called is begun as an execution of its own, under an id made of the call's key and mark. How it was ordered, by
+a request or by an event, is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ...orchestrator.protocol.decider import Function
+from ...state.errors import AlreadyFinished, UnknownExecution
+from ...state.ids import child_id
+from .intake import digest_of
+
+_TEXT = Field(min_length=1, max_length=2000)
+
+
+class Caller(BaseModel):
+    """What a caller says about itself. What it does not know, it leaves out."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    key: str = _TEXT
+    mark: str = _TEXT
+    execution: str = _TEXT
+    operation: str = _TEXT
+    attempt: int = Field(default=1, ge=0)
+    caller: str = Field(default="", max_length=200)
+    approved: bool = False
+    deadline: int | None = Field(default=None, ge=0, lt=2**53)
+    user: str | None = Field(default=None, max_length=1000)
+    tenant: str | None = Field(default=None, max_length=1000)
+    traceparent: str | None = Field(default=None, max_length=200)
+    tracestate: str | None = Field(default=None, max_length=1000)
+    baggage: str | None = Field(default=None, max_length=8192)
+
+    @property
+    def id(self) -> str:
+        """That of the execution over here."""
+        return f"{child_id(self.execution, self.operation)}@{digest_of(self.key, self.mark)[:16]}"
+
+
+class Ordered(BaseModel):
+    """The body of a call, or of its cancellation."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    call: Caller
+    input: Any = None
+    cancel: str | None = Field(default=None, max_length=2000)
+
+
+class Engine(Protocol):
+    def function(self, name: str) -> Function: ...
+
+
+class Runtime(Protocol):
+    """What it is begun in."""
+
+    @property
+    def tasks(self) -> Mapping[str, Function]: ...
+    @property
+    def engine(self) -> Engine: ...
+    async def order(
+        self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
+    ) -> bool: ...
+    async def cancel(self, id: str, *, by: str = "", reason: str = "") -> None: ...
+
+
+async def begin(runtime: Runtime, name: str, ordered: Ordered) -> bool:
+    """Begin what is ordered; False when it was before. Durable when it returns. Raises UnknownFunction, InvalidInput,
+    AlreadyExists, StoreError."""
+    function = runtime.tasks[name] if name in runtime.tasks else runtime.engine.function(name)
+    caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
+    by = ordered.call.user or ordered.call.caller or ordered.call.execution
+    return await runtime.order(function, ordered.input, id=ordered.call.id, by=by, caller=caller)
+
+
+async def cancel(runtime: Runtime, ordered: Ordered) -> None:
+    """Ask what was begun to end. What never came is none of ours; what has ended stays so."""
+    with suppress(UnknownExecution, AlreadyFinished):
+        await runtime.cancel(ordered.call.id, by=ordered.call.caller, reason=str(ordered.cancel))
