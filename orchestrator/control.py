@@ -134,8 +134,8 @@ class Control(Reading):
         self, id: str, op: str, *, event_id: str, source: str, mark: str = "", outcome: Fact | None = None
     ) -> None:
         """Say that what operation ``op`` has ordered from another process is done there: it is asked for what came of
-        it. Who tells its ``mark`` is believed: says the ``outcome``, or without one, that it is at work. The same source
-        and event id are taken once. Raises UnknownExecution, AlreadyFinished."""
+        it. Who shows its ``mark`` is believed: tells the ``outcome``, or without one, that it is at work. The same
+        source and event id are taken once. Raises UnknownExecution, AlreadyFinished."""
         await self.prepare()
         fact: Fact = {"type": "answered", "at": self.clock(), "op": op}
         if mark:

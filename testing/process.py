@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
+from ..functions.bus.broker import Broker
 from ..functions.runtime import Runtime
 from ..orchestrator.engine.activation import Activation
 from ..orchestrator.engine.engine import Engine
@@ -58,6 +59,7 @@ class Process:
         faults: Faults | None = None,
         engine: type[Engine] = Engine,
         skew: int = 0,
+        broker: Broker | None = None,
     ) -> None:
         self.name = name
         self.alive = True
@@ -71,7 +73,7 @@ class Process:
         self._corpses: set[asyncio.Task[object]] = set()  # kept, so that nothing of them is ever finalised
         self.store = StoreOfOneProcess(ledger, name, faults or Faults())
         settings = replace(settings, watchdog=None)  # it goes by the time of the machine
-        self.runtime = Runtime(functions, self.store, settings)
+        self.runtime = Runtime(functions, self.store, settings, broker=broker)
         self.engine = self.runtime.engine = engine(
             self.store,
             self.runtime.engine.functions,

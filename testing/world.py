@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
+from ..functions.bus.broker import Broker
 from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
@@ -54,7 +55,7 @@ class World:
     """One process at a time serves ``functions`` from a shared store; when it dies, the next one starts.
 
     ``faults`` makes the faults of each incarnation, given the process's number (from 0). ``ledger`` is the store, by
-    default one in memory.
+    default one in memory. ``broker`` carries what is published, by default the store.
     """
 
     def __init__(
@@ -65,8 +66,10 @@ class World:
         faults: Callable[[int, World], Faults] = lambda number, world: Faults(),
         engine: type[Engine] = Engine,
         ledger: Ledger | None = None,
+        broker: Broker | None = None,
     ) -> None:
         self.ledger = ledger or Ledger()
+        self._broker = broker
         self.processes: list[Process] = []
         self._loop = loop
         self._functions = list(functions)
@@ -87,6 +90,7 @@ class World:
                 self._settings,
                 faults=self._faults(len(self.processes), self),
                 engine=self._engine,
+                broker=self._broker,
             )
             self.processes.append(process)
             try:

@@ -116,8 +116,9 @@ class Bus:
         """Order a call by an event. Raises InvalidInput, and what ``Broker.publish`` does."""
         if self._exchange is None:
             raise InvalidInput(
-                f"the route of {function!r} leads to the broker, which is the store itself, and that reaches nobody who "
-                "serves from another one; set OVERWINTER_BROKER=redis://HOST:6379/0, or let the route lead to a server"
+                f"the route of {function!r} leads to the broker, which is the store itself, and that reaches nobody "
+                "who serves from another one; set OVERWINTER_BROKER=redis://HOST:6379/0, or let the route lead to a "
+                "server"
             )
         await self._broker.publish(self._exchange.asked(function, body, number))
 

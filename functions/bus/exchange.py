@@ -1,7 +1,10 @@
 """Calls that go by events: those that others order from this process, and the answers to those that it has ordered.
 
-Each function that is served here and that no route leads elsewhere has a subscription for its calls, and the store has
-one for answers, which any process on it takes. They are the runtime's own: announced nowhere, and asked for by no code.
+Each function that is served here and whose route says ``here`` has a subscription for its calls. Where a route leads to
+the broker, the store has one for answers, which any process on it takes. They are the runtime's own: announced nowhere,
+and asked for by no code. Who only uses a function takes none of its calls: they would be made in another store than
+those that went to its own process, and nobody would know that they are the same.
+
 When ``take`` returns, the call has begun and its answer is owed, or the answer is in the mailbox of who waits for it.
 """
 
@@ -21,7 +24,7 @@ from ...state.store import Store
 from ..events import addressed, intake
 from ..events.event import CloudEvent
 from ..events.http import to_json
-from ..invocation.sending import leads
+from ..invocation.routes import route, routes
 from .dead_letters import DeadLetters, letter
 from .subscription import Subscription
 
@@ -57,13 +60,17 @@ class Exchange:
 
     async def open(self) -> None:
         """Find out what there is to subscribe to. Raises InvalidInput for routes that can't be read, StoreError."""
-        self.address = await _address(self._runtime.store)
         kinds = {name: str(getattr(one, "kind", "")) for name, one in self._runtime.functions.items()}
-        own = [_calls(name, kind) for name, kind in kinds.items() if kind in KINDS and not leads(name)]
-        self.subscriptions = {one.name: one for one in (*own, _answers(self.address))}
+        own = [_calls(name, kind) for name, kind in kinds.items() if kind in KINDS and _is_here(name)]
+        if any(one.by_event for one in routes()):
+            self.address = await _address(self._runtime.store)
+            own.append(_answers(self.address))
+        self.subscriptions = {one.name: one for one in own}
 
     def asked(self, function: str, body: Mapping[str, Any], number: int) -> CloudEvent:
-        """The event by which a call is ordered."""
+        """The event by which a call is ordered. Raises InvalidInput when nobody here would take the answer."""
+        if not self.address:
+            raise InvalidInput(f"no route led to the broker when this process began; restart it to call {function!r}")
         return addressed.call(function, body, number, self.address)
 
     async def take(self, subscription: Subscription, event: CloudEvent) -> None:
@@ -124,6 +131,11 @@ class Exchange:
             )
         except (UnknownExecution, AlreadyFinished):
             log.debug("the answer %s is for an execution that does not wait for it", event.id)
+
+
+def _is_here(name: str) -> bool:
+    found = route(name)
+    return found is not None and not found.url
 
 
 def _calls(name: str, kind: str) -> Subscription:

@@ -37,7 +37,8 @@ async def send(name: str, body: Mapping[str, Any], own: CallInfo, *, irreversibl
         raise _nobody(TimedOut(f"{name} had not answered when the time was over"), away.sends, irreversible)
     if away.sends - away.heard >= ASKS:
         why = (
-            f"{name} was called {ASKS} times by events and nobody has said a word; is a process that serves it running?"
+            f"{name} was called {ASKS} times by events and nobody has said a word; its process takes calls when it "
+            f"runs with this broker and its routes say {name}=here"
         )
         raise _nobody(final(FunctionUnavailable(why)), away.sends, irreversible)
     try:

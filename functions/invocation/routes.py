@@ -36,8 +36,8 @@ ALL = "*"
 
 
 class Route(NamedTuple):
-    """Where one function is reached: ``url`` of the server, "" for here, "broker" for events; ``token`` says where its token lies, as
-    ``env:NAME`` or ``file:PATH``; ``source`` is where that is written."""
+    """Where one function is reached: ``url`` of the server, "" for here, "broker" for events; ``token`` says where
+    its token lies, as ``env:NAME`` or ``file:PATH``; ``source`` is where that is written."""
 
     name: str
     url: str

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 async def result_of(runtime: Runtime, id: str, wait: float) -> dict[str, Any] | None:
-    """The outcome of an execution, ``{"id", "status", "result"}`` or ``{"id", "status", "error"}``; None when it has not ended after ``wait`` seconds."""
+    """The outcome of an execution, ``{"id", "status", "result"}`` or ``{"id", "status", "error"}``; None when it has
+    not ended after ``wait`` seconds."""
     settled = await settle(runtime.result(id, timeout=wait, typed=False))
     error = settled.error
     if error is None:

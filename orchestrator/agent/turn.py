@@ -264,8 +264,8 @@ class Turn:
             self._reflect()
 
     def marked(self, op: str, entry: Fact) -> None:
-        """An attempt of a call is recorded. What was told of it since it left stays; a word that came since it was asked
-        about for the last time may be later than what it was told then, so it is asked about again."""
+        """An attempt of a call is recorded. What was told of it since it left stays. A word that came since it was
+        asked about may be later than what that was answered, so it is asked about once more."""
         before = self.marks.get(op, {})
         if entry.get("mark") and entry["mark"] == before.get("mark"):
             entry = {name: before[name] for name in _TOLD if name in before} | entry

@@ -31,7 +31,8 @@ class Carrier(Protocol):
 
     async def ask(self, function: str, body: Mapping[str, Any], number: int) -> None:
         """The call, or its cancellation, is durable on its way when this returns; ``number`` tells it from those that
-        were sent before. Raises InvalidInput when it never can be, BrokerUnavailable or StoreError when it can't now."""
+        were sent before. Raises InvalidInput when it never can be, BrokerUnavailable or StoreError when it can't be
+        now."""
         ...
 
     def clock(self) -> int: ...
