@@ -1,5 +1,5 @@
 """The support desk as seven functions in seven processes, each with a store of its own on one Redis: a workflow, an
-agent, a model and four tools. All are killed at random; nothing is lost, nothing is recorded twice, what may not be
+agent, a model and four tools, one of them called by events. All are killed at random; nothing is lost, nothing is recorded twice, what may not be
 done twice is not, and nobody does again what was answered.
 
 ``OVERWINTER_SEVEN_SECONDS`` says for how long they are killed (a few seconds unless it does).
@@ -50,7 +50,7 @@ class Town:
             f'[invocation]\ndesk = "{at["desk"]}"\nticket = "{at["orchestrator"]}"\nlookup = "{at["lookup"]}"\n'
             f'refund = {{url = "{at["refund"]}", token = "env:REFUND_TOKEN"}}\n"*" = "{at["notify"]}"\n'
         )
-        self.routes = f"fast={at['fast']} stock={at['stock']}"  # goes before the file
+        self.routes = f"fast={at['fast']} stock=broker"  # goes before the file
 
     def start(self, name: str) -> None:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("OVERWINTER_")}
@@ -61,6 +61,8 @@ class Town:
             words = ["serve", str(APPS / f"{name}.py"), "--store", store]
         words += ["--token", TOKEN] if name == "refund" else []
         more = {"PYTHONPATH": f"{HOME}{os.pathsep}{APPS}", "OVERWINTER_ROUTES": self.routes, "REFUND_TOKEN": TOKEN}
+        more |= {"OVERWINTER_BROKER": self.redis.dsn(prefix="bus", partitions=2)} if name in ("desk", "stock") else {}
+        more |= {"OVERWINTER_ROUTES": "stock=here"} if name == "stock" else {}
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "overwinter.cli.main", *words, "--port", str(self.ports[name])],

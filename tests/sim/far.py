@@ -1,5 +1,5 @@
-"""Two worlds, each with a store and a process of its own, and a network between them that loses, repeats, delays and
-reorders what is sent. Both die between any two operations of their stores.
+"""Two worlds, each with a store and a process of its own, and between them a network, or a broker, that loses, repeats,
+delays and reorders what is sent. Both die between any two operations of their stores.
 
 The near one orders tools and workflows that live in the far one. What is done there is counted: what may not be done
 twice is done once, what was recorded is not ordered again, and in the end everything has its outcome.
@@ -15,7 +15,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from overwinter import Agent, Context, InDoubt, Scripted, Settings, call, tool, workflow
-from overwinter.functions.events import intake
+from overwinter.functions.bus import exchange
+from overwinter.functions.events import addressed, intake
+from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.http import from_json
 from overwinter.functions.events.ordered import Ordered
 from overwinter.functions.http import called
@@ -34,33 +36,43 @@ from overwinter.testing.faults import CALM, Disturbed, Faults, Moment, Weather
 from overwinter.testing.process import Died
 from overwinter.testing.world import World
 
+from .lines import End, Lines
+
 CLEARING = 60.0
 """Seconds until the weather is fine."""
 WEATHER = Weather(kill=0.01, delay=0.3, longest_delay=0.05)
 SETTINGS = Settings(lease="2s", poll="1s", deaths=1000)  # whatever dies here, nobody is to blame
-ROUTES = {name: "http://far" for name in ("gather", "charge", "ship")} | {"buy": "http://near", "desk": "http://near"}
+THERE = ("gather", "charge", "ship")
+ROUTES = {
+    "http": {name: "http://far" for name in THERE} | {"buy": "http://near", "desk": "http://near"},
+    "broker": dict.fromkeys(THERE, "broker"),
+}
 
 
 class Far:
-    """One run. ``net`` says how likely a message is lost, lost with its answer, or repeated."""
+    """One run. ``net`` says how likely a message is lost, lost with its answer, or repeated; ``kind`` is how functions
+    are reached: by http, or by the broker, where somebody tells lies."""
 
-    def __init__(self, seed: int, net: float = 0.12) -> None:
+    def __init__(self, seed: int, net: float = 0.12, kind: str = "http") -> None:
         self.draw = random.Random(seed)
         self.net = net
+        self.kind = kind
         self.did: Counter[str] = Counter()
         self.recorded: set[str] = set()
         self.wrong: list[str] = []
         self.late: set[asyncio.Task[Any]] = set()
 
     def run(self) -> Far:
-        whole, held = posting.Posts.whole, sending.HELD
+        whole, held, is_here = posting.Posts.whole, sending.HELD, exchange._is_here
         posting.Posts.whole = self._whole  # type: ignore[method-assign,assignment]  # the network
+        exchange._is_here = THERE.__contains__  # the routes are those of the near one
         try:
             run_virtual(self._main, limit="3h")
         except Deadlock as error:
             self.wrong.append(f"it never ends: {str(error)[:300]}")
         finally:
             posting.Posts.whole, sending.HELD = whole, held  # type: ignore[method-assign]  # as it was
+            exchange._is_here = is_here
         return self
 
     # -- what is done ------------------------------------------------------------------------------------
@@ -119,9 +131,11 @@ class Far:
 
     async def _main(self, loop: VirtualLoop) -> None:
         far = self._far()
-        self.far = World(loop, far, SETTINGS, self._faults)
-        self.near = World(loop, self._near(far), SETTINGS, self._faults)
         self.loop = loop
+        lines = Lines(self.draw, lambda: 0.0 if loop.time() > CLEARING else self.net, self._lies)
+        there, here = (End(lines), End(lines, calls=False)) if self.kind == "broker" else (None, None)
+        self.far = World(loop, far, SETTINGS, self._faults, broker=there)
+        self.near = World(loop, self._near(far), SETTINGS, self._faults, broker=here)
         try:
             async with asyncio.timeout(1200):
                 talks = [self._talk(f"s{n}") for n in range(2)]
@@ -176,6 +190,21 @@ class Far:
             setattr, faults, "weather", CALM, context=contextvars.Context(),
         )  # fmt: skip
         return faults
+
+    # -- the broker --------------------------------------------------------------------------------------
+
+    def _lies(self, event: CloudEvent, end: End) -> None:
+        """Somebody who has heard of a call, and not its mark, answers it."""
+        if event.type == addressed.ORDERED and self.draw.random() < 0.2:
+            said: dict[str, Any] = event.data["call"]
+            owed = {
+                **said,
+                "mark": "0" * 32,
+                "function": "liar",
+                "event": f"{event.id}!",
+                "to": event.extensions["answerto"],
+            }
+            end.lines.put(addressed.answer(owed, {"status": "completed", "result": "a lie"}))
 
     # -- the network -------------------------------------------------------------------------------------
 

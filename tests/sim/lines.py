@@ -68,7 +68,7 @@ class End:
 
     def __init__(self, lines: Lines, *, calls: bool = True) -> None:
         self.came = asyncio.Event()
-        self._lines, self._calls = lines, calls
+        self.lines, self._calls = lines, calls
         lines.ends.append(self)
 
     def meant(self, event: CloudEvent, subscribers: Subscribers) -> Subscription | None:
@@ -77,10 +77,10 @@ class End:
         return next((one for one in found if self._calls or not one.lane.startswith("calls:")), None)
 
     async def open(self, subscribers: Subscribers) -> None:
-        subscribers.spawn(self._lines.carry(self, subscribers))
+        subscribers.spawn(self.lines.carry(self, subscribers))
 
     async def publish(self, event: CloudEvent) -> None:
-        await self._lines.publish(event)
+        await self.lines.publish(event)
 
     async def close(self) -> None:
         return

@@ -11,12 +11,17 @@ from typing import Any
 
 import pytest
 
+from overwinter.functions.bus.bus import Bus
+from overwinter.functions.events import telling
 from overwinter.functions.events.ordered import Caller, Ordered
 from overwinter.functions.http import called
-from overwinter.functions.invocation import sending
+from overwinter.functions.invocation import by_event, sending
 from overwinter.functions.messages.answer import json_answer
+from overwinter.orchestrator.agent import turn
 from overwinter.orchestrator.engine.performing import Pending, Performer
-from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.protocol import calls
+from overwinter.orchestrator.protocol.calls import proven
+from overwinter.orchestrator.protocol.decider import Fact, Invoke
 from overwinter.state.errors import FunctionUnavailable
 from overwinter.tests.sim.far import ROUTES, Far
 
@@ -26,7 +31,7 @@ RUNS = int(os.environ.get("OVERWINTER_SIM_FAR_RUNS", "12"))
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps(ROUTES))
+    monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps(ROUTES["http"]))
     log = logging.getLogger("overwinter")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -34,10 +39,12 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     log.setLevel(level)
 
 
-def test_every_promise_is_kept_in_any_weather() -> None:
+@pytest.mark.parametrize("kind", ["http", "broker"])
+def test_every_promise_is_kept_in_any_weather(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps(ROUTES[kind]))
     deaths = 0
     for seed in range(SEED, SEED + RUNS):
-        found = Far(seed).run()
+        found = Far(seed, kind=kind).run()
         assert not found.wrong, f"seed {seed}\n" + "\n".join(found.wrong[:20])
         deaths += len(found.near.processes) + len(found.far.processes) - 2
     assert deaths > RUNS  # the weather was real
@@ -90,6 +97,53 @@ def _answered_before_it_is_durable(monkeypatch: pytest.MonkeyPatch) -> None:
         return await carried_out(runtime, name, ordered, look)
 
     monkeypatch.setattr(called, "carried_out", answered)
+
+
+def _believed_without_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever says that he knows what came of a call is believed."""
+
+    def believed(fact: Fact, mark: str, sends: int) -> dict[str, Any] | None:
+        return proven(fact | {"mark": mark}, mark, sends)
+
+    monkeypatch.setattr(calls, "proven", believed)
+    monkeypatch.setattr(turn, "proven", believed)
+
+
+def _ordered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the broker has lost is not ordered again."""
+    ask = Bus.ask
+
+    async def once(self: Bus, function: str, body: Any, number: int) -> None:
+        if number == 0:
+            await ask(self, function, body, number)
+
+    monkeypatch.setattr(Bus, "ask", once)
+    monkeypatch.setattr(by_event, "ASKS", 10**9)
+
+
+def _answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call that comes again is not answered again."""
+    owe = telling.owe_answer
+
+    async def once(*given: Any, at_once: bool = False, **more: Any) -> None:
+        if not at_once:
+            await owe(*given, **more)
+
+    monkeypatch.setattr(telling, "owe_answer", once)
+    monkeypatch.setattr(by_event, "ASKS", 10**9)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [_believed_without_its_mark, _ordered_once, _answered_once, _nothing_remembered, _sent_before_it_is_recorded],
+)
+def test_a_broken_way_of_calling_by_events_is_found_out(broken: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps(ROUTES["broker"]))
+    broken(monkeypatch)
+    for seed in range(1, 31):
+        if Far(seed, kind="broker").run().wrong:
+            return
+    pytest.fail(f"{broken.__name__}: 30 simulations noticed nothing")
 
 
 @pytest.mark.parametrize(
