@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def route_command() -> None:
     """Where functions live that are not here.
 
-    The routes stand in [invocation] of overwinter.toml and in OVERWINTER_ROUTES (NAME=https://HOST …).
+    The routes stand in [invocation] of overwinter.toml and in OVERWINTER_ROUTES (NAME=https://HOST NAME=broker …).
     """
 
 
@@ -38,7 +39,8 @@ def list_command(as_json: bool) -> None:
 @json_option
 @click.pass_context
 def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> None:
-    """Ask the server of each route whether it serves a function of that name; exit code 1 when one does not.
+    """Ask the server of each route whether it serves a function of that name, and the broker whether a process takes
+    its calls; exit code 1 when one does not.
 
     --json: [{name, url, token, source, found}]
     """
@@ -55,12 +57,14 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
         click.echo("no route leads to a server that can be asked (here and * are not)")
         return
     _show(rows, as_json=as_json)
-    if any(row["found"] not in ("agent", "model", "tool", "workflow") for row in rows):
+    if any(row["found"] not in ("agent", "model", "taken", "tool", "workflow") for row in rows):
         ctx.exit(FAILED)
 
 
 def _found(route: Route) -> str:
-    """The kind of the function that is there, or why there is none."""
+    """The kind of the function that is there, "taken" when a process takes its calls, or why there is none."""
+    if route.by_event:
+        return _taken(route.name)
     import httpx
 
     from ...state.errors import InvalidInput
@@ -79,6 +83,21 @@ def _found(route: Route) -> str:
     except (ValueError, KeyError, TypeError):
         return "no server of overwinter"
     return kinds.get(route.name, "does not serve it")
+
+
+def _taken(name: str) -> str:
+    import asyncio
+
+    from ...functions.bus.place import ENVIRONMENT
+    from ...functions.bus.takers import takers
+    from ...state.errors import BrokerUnavailable, InvalidInput
+
+    try:
+        if asyncio.run(takers(os.environ.get(ENVIRONMENT, "").strip(), name)):
+            return "taken"
+    except (InvalidInput, BrokerUnavailable) as error:
+        return str(error)
+    return f"no process takes its calls; the routes of its own process say {name}=here"
 
 
 def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:

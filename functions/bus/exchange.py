@@ -140,7 +140,12 @@ def _is_here(name: str) -> bool:
 
 def _calls(name: str, kind: str) -> Subscription:
     meant = {"exact": {"type": addressed.ORDERED, "subject": name}}
-    return Subscription(f"overwinter.call.{name}", name, kind, (meant,), lane=addressed.calls(name))
+    return Subscription(calls_of(name), name, kind, (meant,), lane=addressed.calls(name))
+
+
+def calls_of(name: str) -> str:
+    """What the subscription for the calls of a function is called."""
+    return f"overwinter.call.{name}"
 
 
 def _answers(address: str) -> Subscription:

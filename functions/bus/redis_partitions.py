@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .redis_place import Place
+from .redis_place import Place, readers
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -32,7 +32,7 @@ class Partitions:
         self._place = place
         self._redis = redis
         self._subscription = subscription
-        self._readers = f"{place.prefix}:readers:{subscription}"
+        self._readers = readers(place, subscription)
         self._script: Any = redis.register_script(_SCRIPT)
         self._looked = float("-inf")
 

@@ -92,3 +92,8 @@ def read(dsn: str) -> Place:
 
 def written(event: CloudEvent) -> str:
     return dumps(to_json(event))
+
+
+def readers(place: Place, subscription: str) -> str:
+    """The key of who reads for a subscription."""
+    return f"{place.prefix}:readers:{subscription}"

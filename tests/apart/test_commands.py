@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from overwinter import tool
+from overwinter import Runtime, tool
 from overwinter.cli.main import cli
+from overwinter.functions.bus.takers import takers
 from overwinter.functions.model import ModelFunction
+from overwinter.tests.servers.redis import RedisServer
 
 from .place import served
 
@@ -80,6 +82,34 @@ def test_routes_are_listed_and_tried() -> None:
             assert done.exit_code == 0, done.output
 
     asyncio.run(main())
+
+
+def test_a_broker_is_asked_who_takes_calls(redis_server: RedisServer) -> None:
+    @tool
+    def look(order: str) -> str:
+        """Look."""
+        return order
+
+    dsn = redis_server.dsn(prefix="takers")
+    env = {"OVERWINTER_ROUTES": "look=broker", "OVERWINTER_BROKER": dsn}
+
+    async def main() -> None:
+        done = await asyncio.to_thread(ran, "route", "check", **env)
+        assert done.exit_code == 1 and "no process takes its calls" in done.output.replace("\n", " ")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("OVERWINTER_ROUTES", "look=here")
+            async with Runtime([look], "memory://", broker=dsn):
+                async with asyncio.timeout(20):
+                    while not await takers(dsn, "look"):  # noqa: ASYNC110  # the broker tells nobody
+                        await asyncio.sleep(0.01)
+                done = await asyncio.to_thread(ran, "route", "check", "--json", **env)
+        assert done.exit_code == 0 and [row["found"] for row in json.loads(done.output)] == ["taken"]
+
+    asyncio.run(main())
+    assert "broker" in ran("route", "list", **env).output
+    for broker, why in (("redis://127.0.0.1:9/0", "out of reach"), ("", "the broker is the store")):
+        done = ran("route", "check", "--json", **{**env, "OVERWINTER_BROKER": broker})
+        assert done.exit_code == 1 and why in json.loads(done.output)[0]["found"]
 
 
 def test_a_route_that_is_not_there_is_said() -> None:

@@ -28,6 +28,7 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("kubernetes://agents", "http://fast.agents.svc"),
         ("openfaas://gateway:8080", "http://gateway:8080/function/fast"),
         ("here", ""),
+        ("broker", "broker"),
     ],
 )
 def test_a_place_is_an_address(monkeypatch: pytest.MonkeyPatch, place: str, url: str) -> None:
@@ -86,6 +87,7 @@ def test_a_token_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ('{"fast": 7}', "no place"),
         ('{"fast": {"url": "https://x.example", "tokn": "env:T"}}', "'tokn'"),
         ('{"fast": {"url": "https://x.example", "token": "s3cret-itself"}}', "env:NAME"),
+        ('{"fast": {"url": "broker", "token": "env:T"}}', "a broker is given no token"),
         ("fast=ftp://x.example", "'ftp'"),
         ("fast=https://", "https://HOST"),
         ("fast=models.example", "https://HOST"),

@@ -1,6 +1,6 @@
 """The support desk as seven functions in seven processes, each with a store of its own on one Redis: a workflow, an
-agent, a model and four tools, one of them called by events. All are killed at random; nothing is lost, nothing is recorded twice, what may not be
-done twice is not, and nobody does again what was answered.
+agent, a model and four tools, one of them called by events. All are killed at random; nothing is lost, nothing is
+recorded twice, what may not be done twice is not, and nobody does again what was answered.
 
 ``OVERWINTER_SEVEN_SECONDS`` says for how long they are killed (a few seconds unless it does).
 """

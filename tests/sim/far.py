@@ -65,7 +65,7 @@ class Far:
     def run(self) -> Far:
         whole, held, is_here = posting.Posts.whole, sending.HELD, exchange._is_here
         posting.Posts.whole = self._whole  # type: ignore[method-assign,assignment]  # the network
-        exchange._is_here = THERE.__contains__  # the routes are those of the near one
+        exchange._is_here = lambda name: name in THERE  # the routes are those of the near one
         try:
             run_virtual(self._main, limit="3h")
         except Deadlock as error:
