@@ -195,7 +195,7 @@ class Runtime(runtime.Runtime):
     def _fit(self, name: str, value: Any) -> tuple[str, Any]:
         """The kind of a function that is served here or where a route leads, and its input. Raises InvalidInput."""
         function, abroad = self.engine.functions.get(name), self.engine.delivery.abroad
-        if function is not None:
+        if function is not None and not getattr(function, "internal", False):
             return function.kind, checked(function, value)
         return (ELSEWHERE if abroad is not None and abroad.leads(name) else ""), value
 

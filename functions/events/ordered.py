@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...orchestrator.protocol.decider import Function
-from ...state.errors import AlreadyFinished, UnknownExecution
-from ...state.ids import child_id
+from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
+from ...state.ids import check_id, child_id
 from .intake import digest_of
 
 _TEXT = Field(min_length=1, max_length=2000)
@@ -41,8 +41,12 @@ class Caller(BaseModel):
 
     @property
     def id(self) -> str:
-        """That of the execution over here."""
-        return f"{child_id(self.execution, self.operation)}@{digest_of(self.key, self.mark)[:16]}"
+        """That of the execution over here: it reads like the one that ordered it, where that may be an id."""
+        ordered, call = child_id(self.execution, self.operation), digest_of(self.key, self.mark)
+        try:
+            return f"{check_id(ordered)}@{call[:16]}"
+        except InvalidInput:  # another release's, or made up: nobody could ask for it, and it would not be one line
+            return f"call@{digest_of(ordered, call)}"
 
 
 class Ordered(BaseModel):
@@ -56,7 +60,8 @@ class Ordered(BaseModel):
 
 
 class Engine(Protocol):
-    def function(self, name: str) -> Function: ...
+    @property
+    def functions(self) -> Mapping[str, Function]: ...
 
 
 class Runtime(Protocol):
@@ -66,6 +71,8 @@ class Runtime(Protocol):
     def tasks(self) -> Mapping[str, Function]: ...
     @property
     def engine(self) -> Engine: ...
+    @property
+    def functions(self) -> Mapping[str, Any]: ...
     async def order(
         self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
     ) -> bool: ...
@@ -75,7 +82,7 @@ class Runtime(Protocol):
 async def begin(runtime: Runtime, name: str, ordered: Ordered) -> bool:
     """Begin what is ordered; False when it was before. Durable when it returns. Raises UnknownFunction, InvalidInput,
     AlreadyExists, StoreError."""
-    function = runtime.tasks[name] if name in runtime.tasks else runtime.engine.function(name)
+    function = _function(runtime, name)
     caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
     by = ordered.call.user or ordered.call.caller or ordered.call.execution
     return await runtime.order(function, ordered.input, id=ordered.call.id, by=by, caller=caller)
@@ -85,3 +92,11 @@ async def cancel(runtime: Runtime, ordered: Ordered) -> None:
     """Ask what was begun to end. What never came is none of ours; what has ended stays so."""
     with suppress(UnknownExecution, AlreadyFinished):
         await runtime.cancel(ordered.call.id, by=ordered.call.caller, reason=str(ordered.cancel))
+
+
+def _function(runtime: Runtime, name: str) -> Function:
+    """What is to be started for a call of that name. Raises UnknownFunction, also for what is the runtime's own."""
+    function = runtime.tasks.get(name) or runtime.engine.functions.get(name)
+    if function is None or name not in runtime.functions:
+        raise UnknownFunction(f"no tool, agent or workflow {name[:100]!r} is served here; GET /functions lists all")
+    return function

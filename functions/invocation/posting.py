@@ -6,6 +6,7 @@ is not read, and who says nothing for too long is given up.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,8 @@ MOST = 64 * 1024 * 1024
 """Bytes of an answer."""
 SILENCE = 90.0
 """Seconds without a byte after which a connection is given up."""
+WHOLE = 120.0
+"""Seconds after which an answer that still comes, byte by byte, is given up."""
 
 
 class Unreached(Exception):  # never leaves the rooms that post: each says what it is there
@@ -74,8 +77,14 @@ class Posts:
 
     async def whole(self, url: str, body: bytes, headers: Mapping[str, str], silence: float = SILENCE) -> Told:
         """The answer, read. Raises Unreached, Unwanted."""
-        async with self.posted(url, body, headers, silence) as response:
-            return Told(response.status_code, response.reason_phrase, response.headers, await read(response))
+        bound = asyncio.timeout(WHOLE)
+        try:
+            async with bound, self.posted(url, body, headers, silence) as response:
+                return Told(response.status_code, response.reason_phrase, response.headers, await read(response))
+        except TimeoutError:
+            if not bound.expired():
+                raise
+            raise Unreached(f"was not done with its answer after {WHOLE:g} s") from None
 
 
 async def read(response: httpx.Response) -> bytes:

@@ -49,14 +49,26 @@ def leads(name: str) -> bool:
     return found is not None and found.url != ""
 
 
+class _NoOutcome(Exception):  # never leaves this file: what it is there, depends on what is called
+    """What was answered is final and no outcome of the call. ``taken``: whoever answered may have begun it."""
+
+    def __init__(self, why: StepFailed | InvalidInput, *, taken: bool) -> None:
+        super().__init__(why)
+        self.why, self.taken = why, taken
+
+
+def _doubt(why: BaseException) -> InDoubt:
+    return InDoubt(f"{why}; it was sent, and nobody knows whether it has taken effect")
+
+
 async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
     """Have the current durable call made by the function ``name``; its result as plain JSON. Raises Pending while there
     is none, what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever could."""
     own = current_call()
     if own.away is not None and own.away.answer is not None:
         return by_event.outcome(own.away.answer, name)
-    place = route(name)
     try:
+        place = _place(name)
         if place is None or not place.url:
             raise FunctionUnavailable(f"no route leads to {name!r} any more; set OVERWINTER_ROUTES={name}=https://HOST")
         body = {"input": input, "call": about(own)}
@@ -65,8 +77,12 @@ async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
         return _outcome(await _asked(place, name, body), name, own)
     except FunctionUnavailable as error:
         if irreversible and own.attempt >= ATTEMPTS:
-            raise InDoubt(f"{error}; it was sent, and nobody knows whether it has taken effect") from None
+            raise _doubt(error) from None
         raise
+    except _NoOutcome as error:
+        if irreversible and (error.taken or (own.away is not None and own.away.again)):
+            raise _doubt(error.why) from None
+        raise error.why from None
 
 
 async def cancel(name: str, call: Mapping[str, Any], reason: str) -> None:
@@ -76,7 +92,10 @@ async def cancel(name: str, call: Mapping[str, Any], reason: str) -> None:
     if place is not None and place.by_event:
         await by_event.cancel(name, body, current_call())
     elif place is not None and place.url:
-        told = await _asked(place, name, body)
+        try:
+            told = await _asked(place, name, body)
+        except _NoOutcome as error:
+            raise error.why from None
         if told.status >= 500 or told.status in _LATER:
             raise _unavailable(name, told)
 
@@ -99,15 +118,25 @@ def about(own: CallInfo) -> dict[str, Any]:
     return said
 
 
+def _place(name: str) -> Route | None:
+    try:
+        return route(name)
+    except InvalidInput as error:
+        raise _NoOutcome(error, taken=False) from None
+
+
 async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
     url = f"{place.url}/calls/{quote(name, safe='')}"
-    headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
+    try:
+        headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
+    except InvalidInput as error:  # its token is being exchanged
+        raise _NoOutcome(error, taken=False) from None
     try:
         return await _posts.whole(url, dumps(body).encode(), headers, HELD + 25.0)
     except Unreached as error:
         raise FunctionUnavailable(f"{name}: {str(error)[:300]}") from None
     except Unwanted as error:
-        raise StepFailed(f"{name}: {error}") from None
+        raise _NoOutcome(StepFailed(f"{name}: {error}"), taken=True) from None
 
 
 _LATER = (404, 408, 425, 429)
@@ -127,7 +156,8 @@ def _outcome(told: Told, name: str, own: CallInfo) -> Any:
         raise _unavailable(name, told)
     said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")
     hint = "; the token of its route is not taken there" if told.status in (401, 403) else ""
-    raise InvalidInput(f"{name}: HTTP {told.status}{hint}: {said or told.reason}")
+    why = InvalidInput(f"{name}: HTTP {told.status}{hint}: {said or told.reason}")
+    raise _NoOutcome(why, taken=told.status < 300)
 
 
 def _unavailable(name: str, told: Told) -> FunctionUnavailable:

@@ -186,6 +186,7 @@ class Delivery:
     async def _target(self, effect: Spawn, execution: str) -> tuple[str, str, Any]:
         """Name and kind of the function to start, and its checked input. Raises InvalidInput."""
         name, function = effect.function, self._engine.functions.get(effect.function)
+        function = None if getattr(function, "internal", False) else function  # nobody orders those by name
         value = effect.input if function is None else checked(function, effect.input)
         if self.abroad is not None and self.abroad.leads(name):
             return self.abroad.name, "workflow", self.abroad.input(name, value)
@@ -306,19 +307,21 @@ class Delivery:
             await self._stop_child(child, activation.id, "terminated")
         activation.report({"type": "sent", "op": "children", "at": self._engine.clock()})
 
-    async def _stop_child(self, child: str, parent: str, verb: str) -> None:
+    async def _stop_child(self, child: Head, parent: str, verb: str) -> None:
+        if self.abroad is not None and child.function == self.abroad.name:
+            verb = "cancel"  # terminated, it could not pass that on to what it has begun elsewhere
         fact: Fact = {"type": verb, "at": self._engine.clock(), "reason": f"{parent} has ended", "by": parent}
         mail = mail_of(fact, keys.ending(verb, parent), lane=0)
-        await self.patiently(partial(self._engine.post, child, mail, by=parent), parent)
+        await self.patiently(partial(self._engine.post, child.id, mail, by=parent), parent)
 
-    async def open_children(self, parent: str) -> list[str]:
-        """Ids of attached children that have not ended."""
-        found: list[str] = []
+    async def open_children(self, parent: str) -> list[Head]:
+        """Attached children that have not ended."""
+        found: list[Head] = []
         cursor: str | None = None
         while True:
             read = partial(self._engine.store.executions, Filter(parent=parent), cursor, 200)
             page = await self.patiently(read, parent)
-            found += [head.id for head in page.heads if head.status not in FINAL]
+            found += [head for head in page.heads if head.status not in FINAL]
             cursor = page.cursor
             if cursor is None:
                 return found

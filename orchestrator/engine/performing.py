@@ -169,6 +169,8 @@ class Performer:
                     return
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
                     failed = self._cut_off(error, call, started) or outcome_of(error)
+                    if call.away is not None:
+                        call = call._replace(away=call.away._replace(again=True))
                     if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), _told(failed))
                 else:

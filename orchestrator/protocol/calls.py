@@ -41,7 +41,7 @@ class OpenCalls:
         kind, mark = fact["type"], fact.get("mark", "")
         if mark and call.away is not None:
             told = {name: fact[name] for name in ("sends", "heard", "answer") if name in fact}
-            call = call._replace(away=call.away._replace(mark=mark, **told))
+            call = call._replace(away=call.away._replace(mark=mark, again=True, **told))
             begun = False  # whoever makes it knows whether it has begun
         else:
             begun = kind != "retrying" and (not mark or call.policy.at_most_once)

@@ -52,7 +52,7 @@ class Away(NamedTuple):
     outcome (epoch milliseconds), whether a person has approved it. ``mark`` is drawn when it is recorded, before it is
     sent, and tells it from every other call, also of an execution that is made under the same id later; ``sends`` says
     how often it was accepted and had no outcome yet, ``heard`` how often it was when the other side last said that it
-    is at work. ``answer`` is what has come of it, when that was told."""
+    is at work, ``again`` that it may have left before. ``answer`` is what has come of it, when that was told."""
 
     caller: str
     deadline: int | None = None
@@ -61,6 +61,7 @@ class Away(NamedTuple):
     sends: int = 0
     heard: int = 0
     answer: Fact | None = None
+    again: bool = False
 
 
 class Invoke(NamedTuple):

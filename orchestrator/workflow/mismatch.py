@@ -17,8 +17,9 @@ _HERE = str(Path(__file__).parent)
 _ASYNCIO = str(Path(asyncio.__file__).parent)
 _EXCERPT = 300
 _RETYPE = (
-    ". The code has changed under a running execution: restore the type, or make one that takes what was recorded too "
-    "(a default, a union), then `overwinter resume "
+    ". Either the code has changed under a running execution, or another process that made this has another type for "
+    "it: bring both together, or make a type that takes what was recorded too (a default, a union), then "
+    "`overwinter resume "
 )
 
 

@@ -30,6 +30,7 @@ from overwinter import (
 from overwinter.functions.invocation import sending
 from overwinter.orchestrator.engine.cutting import Cut
 from overwinter.state.errors import ExecutionCancelled, ExecutionFailed
+from overwinter.state.ids import check_id
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Filter, Head
 
@@ -293,6 +294,22 @@ async def test_a_cancellation_reaches_what_was_begun(monkeypatch: pytest.MonkeyP
 
 
 @on_a_loop
+async def test_what_was_begun_is_cancelled_when_who_ordered_it_is_terminated(monkeypatch: pytest.MonkeyPatch) -> None:
+    @workflow
+    async def buys(ctx: Context) -> Any:
+        return await ctx.call("billing", "wait")
+
+    async with served(SERVED) as there, Runtime([buys], "memory://") as here:
+        lead(monkeypatch, there.url)
+        await here.start(buys, id="x")
+        await until(lambda: shop.calls)
+        await here.terminate("x", reason="enough")
+        (head,) = [head async for head in _heads(there.runtime)]
+        with pytest.raises(ExecutionCancelled):
+            await there.runtime.result(head.id, timeout=20)
+
+
+@on_a_loop
 async def test_an_approval_is_asked_for_once_where_it_is_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
     @workflow
     async def refunds(ctx: Context) -> str:
@@ -338,6 +355,45 @@ def test_what_is_no_call_is_refused_and_begins_nothing(body: Any, status: int) -
             assert answer.headers["overwinter-error"] == "refused"
             assert (await client.post(f"{there.url}/calls/nobody", json=body)).status_code in (404, 422)
             assert [head async for head in _heads(there.runtime)] == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["overwinter.call", "overwinter.answer", "overwinter%2Fschedule", "nobody"])
+def test_the_runtimes_own_functions_are_ordered_by_nobody(name: str) -> None:
+    async def main() -> None:
+        body = {"call": {"key": "a/1", "mark": "m", "execution": "a", "operation": "1"}, "input": {"function": "pay"}}
+        async with served(SERVED) as there, httpx.AsyncClient() as client:
+            answer = await client.post(f"{there.url}/calls/{name}", json=body)
+            assert answer.status_code == 404 and "overwinter.answer, " not in answer.text, answer.text
+            assert [head async for head in _heads(there.runtime)] == []
+
+            @workflow
+            async def names(ctx: Context) -> Any:
+                return await ctx.call("overwinter.call", {"function": "pay", "input": {"order": "o"}})
+
+            async with Runtime([names, pay], "memory://") as here:
+                with pytest.raises(ExecutionFailed, match=r"overwinter\.call"):
+                    await (await here.start(names)).result(timeout=20)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("part", ["execution", "operation"])
+@pytest.mark.parametrize("said", ["a\nb", "a\0b", "\x1b[2J", "a\u202eb", "..", "x/../y", " ", "a\ufffd", "a\u2028b"])
+def test_what_a_caller_says_makes_no_id_that_nobody_may_choose(part: str, said: str) -> None:
+    async def main() -> None:
+        about = {"key": "a/1", "mark": "m", "execution": "a", "operation": "1", part: said}
+        async with served(SERVED) as there, httpx.AsyncClient() as client:
+            url, body = f"{there.url}/calls/lookup", {"call": about, "input": {"order": "o"}}
+            answer = await client.post(url, json=body)
+            assert answer.status_code == 200, answer.text
+            (head,) = [head async for head in _heads(there.runtime)]
+            assert check_id(head.id) == head.id == answer.json()["id"]
+            again = await client.post(url, json=body)
+            assert again.headers["idempotent-replay"] == "true" and again.text == answer.text
+            other = await client.post(url, json={**body, "call": about | {"mark": "n"}})
+            assert other.json()["id"] != head.id and shop.calls == ["o", "o"]
 
     asyncio.run(main())
 
