@@ -52,7 +52,10 @@ async def owe(runtime: Runtime, function: str, caller: dict[str, Any], id: str) 
     """Owe the caller a word when execution ``id`` of ``function`` has ended; False when there is no way to it. Durable
     when it returns. Raises StoreError."""
     name = str(caller.get("caller", ""))
-    place = route(name) if name else None
+    try:
+        place = route(name) if name else None
+    except InvalidInput:  # it is begun, whatever is wrong with the way back
+        return False
     served: Any = runtime.engine.functions.get(TELLER)
     if place is None or not place.url or place.by_event or served is None:
         return False

@@ -6,7 +6,7 @@ and OVERWINTER_ROUTES, which goes before it::
     [invocation]
     fast = "https://models.example"                                  a server of overwinter
     slow = {url = "https://models.example", token = "env:MODELS_TOKEN"}
-    "*" = "kubernetes://agents"                                      http://NAME.agents.svc
+    "*" = "kubernetes://agents"                                      http://NAME.agents.svc, _ of NAME as -
     tiny = "openfaas://gateway:8080"                                 http://gateway:8080/function/tiny
     small = "here"                                                   what this process itself defines
     big = "broker"                                                   called by events, through OVERWINTER_BROKER
@@ -18,7 +18,9 @@ and OVERWINTER_ROUTES, which goes before it::
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
@@ -26,13 +28,15 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
-from ...state.codec import loads
 from ...state.errors import InvalidInput
+from ...state.ids import check_name
 from .secrets import is_reference, look_up
 
 ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
 HERE, BROKER = "here", "broker"
 ALL = "*"
+_SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+"""What Kubernetes takes as the name of a service."""
 
 
 class Route(NamedTuple):
@@ -87,8 +91,8 @@ def _listed(text: str) -> Mapping[str, Any]:
     text = text.strip()
     if text.startswith("{"):
         try:
-            return _table(loads(text), ROUTES)
-        except ValueError as error:
+            return _table(json.loads(text, object_pairs_hook=_once), ROUTES)
+        except (ValueError, RecursionError) as error:
             raise InvalidInput(f"{ROUTES} is no valid JSON: {error}") from None
     found: dict[str, Any] = {}
     for item in text.replace(",", " ").split():
@@ -98,6 +102,16 @@ def _listed(text: str) -> Mapping[str, Any]:
         if name in found:
             raise InvalidInput(f"{ROUTES} has two routes of {name!r}")
         found[name] = place
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON in which no name stands twice. Raises InvalidInput."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"{ROUTES} names {twice[:80]!r} twice")
     return found
 
 
@@ -118,7 +132,9 @@ def _table(value: Any, source: str) -> Mapping[str, Any]:
 
 def named(name: str, given: Any, source: str) -> Route:
     """Raises InvalidInput, which names the line."""
-    where = f"{source}: the route of {name!r}"
+    where = f"{source}: the route of {name!r:.100}"
+    if name != ALL:
+        check_name(name, "function", for_models=False)
     fields: Mapping[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {"url": given}
     if unknown := sorted(set(fields) - {"url", "token"}):
         raise InvalidInput(f"{where} has no field {unknown[0]!r}; there are url and token")
@@ -150,7 +166,7 @@ def _url(name: str, place: str, where: str) -> str:
         what = "kubernetes://NAMESPACE" if parts.scheme == "kubernetes" else "openfaas://GATEWAY:PORT"
         raise InvalidInput(f"{where}: {place[:80]!r} has something behind it; write {what}")
     if parts.scheme == "kubernetes":
-        return f"http://{segment}.{parts.netloc}.svc"
+        return f"http://{_service(name, where)}.{parts.netloc}.svc"
     if parts.scheme == "openfaas":
         return f"http://{parts.netloc}/function/{segment}"
     if parts.scheme not in ("http", "https"):
@@ -158,6 +174,14 @@ def _url(name: str, place: str, where: str) -> str:
             f"{where}: {parts.scheme[:20]!r} is no way to reach it; there are http, https, kubernetes, openfaas"
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _service(name: str, where: str) -> str:
+    """What the service of a function is called. Raises InvalidInput when none can be."""
+    service = name.lower().replace("_", "-")
+    if name != ALL and not _SERVICE.fullmatch(service):
+        raise InvalidInput(f"{where}: no service can be called {service[:80]!r}; write its address, http://HOST")
+    return service
 
 
 def _short(parts: SplitResult, place: str) -> str:

@@ -399,6 +399,18 @@ def test_what_a_caller_says_makes_no_id_that_nobody_may_choose(part: str, said: 
 
 
 @on_a_loop
+async def test_who_can_not_be_found_is_not_told_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says of its name leads nowhere; what it has ordered is begun, and that is what is answered."""
+    monkeypatch.setenv("OVERWINTER_ROUTES", '{"*": "kubernetes://shop"}')
+    about = {"key": "a/1", "mark": "m", "execution": "a", "operation": "1", "caller": "no service"}
+    async with served(SERVED) as there, httpx.AsyncClient() as client:
+        body = {"call": about, "input": {"order": "o"}}
+        answer = await client.post(f"{there.url}/calls/slow", json=body, headers={"prefer": "wait=0"})
+        assert answer.status_code == 202 and answer.json()["tells"] is False, answer.text
+        shop.go.set()
+
+
+@on_a_loop
 async def test_the_same_call_is_begun_once_and_another_one_is_another() -> None:
     async with served(SERVED) as there, httpx.AsyncClient() as client:
         about = {"key": "a/1", "mark": "m", "execution": "a", "operation": "1"}

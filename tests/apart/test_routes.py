@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,25 @@ def test_the_environment_goes_before_the_file_and_a_line_of_its_own_before_the_r
     assert route("fast") == ("fast", "", "", "other.toml") and route("slow") is None
 
 
+def test_a_service_of_kubernetes_is_called_as_one_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ROUTES, "*=kubernetes://shop")
+    for name, host in (("lookup_order", "lookup-order"), ("Desk", "desk"), ("a" * 63, "a" * 63)):
+        found = route(name)
+        assert found is not None and found.url == f"http://{host}.shop.svc"
+    for name in ("_x", "x_", "7up", "a.b", "a b", "é", "a" * 64):
+        with pytest.raises(InvalidInput, match="no service can be called"):
+            route(name)
+
+
+@pytest.mark.parametrize("name", ["", "..", ".", "a/b", "../x", "a\nb", "x" * 129, "\u202ea"])
+@pytest.mark.parametrize("place", ["http://h.example", "openfaas://gateway", "kubernetes://ns", "here"])
+def test_what_can_be_no_function_leads_nowhere(monkeypatch: pytest.MonkeyPatch, name: str, place: str) -> None:
+    for table in ({"*": place}, {name: place}):
+        monkeypatch.setenv(ROUTES, json.dumps(table))
+        with pytest.raises(InvalidInput, match="can't be the name of a function"):
+            route(name)
+
+
 def test_a_token_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text(" from-a-file \n")
     monkeypatch.setenv("T", "from-the-environment")
@@ -81,6 +101,10 @@ def test_a_token_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ("table", "why"),
     [
         ("fast", "NAME=https://HOST"),
+        ('{"fast": "here", "fast": "https://x.example"}', "names 'fast' twice"),
+        ('{"fast": {"url": "https://x.example", "url": "https://s3cret.example"}}', "names 'url' twice"),
+        ("[" * 100_000, "NAME=https://HOST"),
+        ('{"fast": ' + "[" * 100_000, "no valid JSON"),
         ("=https://x.example", "NAME=https://HOST"),
         ("fast=", "NAME=https://HOST"),
         ("{", "no valid JSON"),
