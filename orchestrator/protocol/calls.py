@@ -57,7 +57,7 @@ class OpenCalls:
 
     def answered(self, fact: Fact) -> bool:
         """There is an outcome to be had elsewhere; from whoever shows the mark of the call, here it is, or it is being
-        worked on. False when nobody here waits for that."""
+        worked on. False when nobody here waits for that, or it was said already."""
         op = fact["op"]
         call = self._calls.get(op)
         if call is None or call.away is None or not call.away.mark:
@@ -69,6 +69,8 @@ class OpenCalls:
             self._calls[op] = call._replace(away=call.away._replace(**told))
             if "heard" in told:
                 return True
+        elif op in self._done:
+            return False
         else:
             self._done.add(op)  # it may be being asked about just now, and be told that it is not done
         if self._until.pop(op, None) is not None:
