@@ -69,7 +69,7 @@ class OpenCalls:
             self._calls[op] = call._replace(away=call.away._replace(**told))
             if "heard" in told:
                 return True
-        elif op in self._done:
+        elif op in self._done and op not in self._until:
             return False
         else:
             self._done.add(op)  # it may be being asked about just now, and be told that it is not done

@@ -44,12 +44,12 @@ def test_a_word_that_comes_while_it_is_being_asked_about_is_not_lost() -> None:
 def test_a_word_that_is_said_again_while_it_is_being_asked_about_is_recorded_once() -> None:
     made = calls()
     made.take()
-    assert made.fact(BEGUN) and made.answered("1")
-    assert not any(made.answered("1") for _ in range(100))
+    assert made.fact(BEGUN) and made.answered(word("1"))
+    assert not any(made.answered(word("1")) for _ in range(100))
     assert made.fact(SENT) and [call.op for call in made.take()] == ["1"]
-    assert made.answered("1") and not made.answered("1")
+    assert made.answered(word("1")) and not made.answered(word("1"))
     assert made.fact({"type": "retrying", "op": "1", "n": 1, "mark": "m", "until": 900}) and made.wake() == 900
-    assert made.answered("1") and [call.op for call in made.take()] == ["1"]  # it could not be asked: it is, now
+    assert made.answered(word("1")) and [call.op for call in made.take()] == ["1"]  # it could not be asked: it is, now
 
 
 def test_a_word_about_what_was_never_sent_changes_nothing() -> None:
