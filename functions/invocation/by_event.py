@@ -59,15 +59,17 @@ async def cancel(name: str, body: Mapping[str, Any], own: CallInfo) -> None:
         raise FunctionUnavailable(f"{name}: {error}") from None
 
 
-def outcome(fields: Mapping[str, Any], name: str) -> Any:
-    """The result that an answer holds. Raises the error that it holds, which is final; InvalidInput when it holds
-    neither."""
+def is_outcome(fields: Mapping[str, Any]) -> bool:
+    """Whether an answer holds a result or an error."""
+    error: Any = fields.get("error")
+    return fields.get("status") == "completed" or (isinstance(error, dict) and len(dumps(error)) <= LARGEST)
+
+
+def outcome(fields: Mapping[str, Any]) -> Any:
+    """The result that an answer holds. Raises the error that it holds, which is final."""
     if fields.get("status") == "completed":
         return fields.get("result")
-    error: Any = fields.get("error")
-    if isinstance(error, dict) and len(dumps(error)) <= LARGEST:
-        raise final(failures.decode(error))  # pyright: ignore[reportUnknownArgumentType]  # its fields are looked at there
-    raise InvalidInput(f"{name} was answered with neither a result nor an error")
+    raise final(failures.decode(fields["error"]))
 
 
 def final(error: E) -> E:

@@ -66,7 +66,10 @@ async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
     is none, what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever could."""
     own = current_call()
     if own.away is not None and own.away.answer is not None:
-        return by_event.outcome(own.away.answer, name)
+        if by_event.is_outcome(own.away.answer):
+            return by_event.outcome(own.away.answer)
+        why = InvalidInput(f"{name} was answered with neither a result nor an error")
+        raise _doubt(why) if irreversible else why
     try:
         place = _place(name)
         if place is None or not place.url:
@@ -150,8 +153,8 @@ def _outcome(told: Told, name: str, own: CallInfo) -> Any:
         sends = 0 if own.away is None else own.away.sends
         first, growth, most = (60.0, 2.0, 3600.0) if fields.get("tells") is True else (1.0, 1.6, 60.0)
         raise Pending(min(most, first * growth ** min(sends, 40)))
-    if told.status == 200 and ("error" in fields or fields.get("status") == "completed"):
-        return by_event.outcome(fields, name)
+    if told.status == 200 and by_event.is_outcome(fields):
+        return by_event.outcome(fields)
     if told.status >= 500 or told.status in _LATER:
         raise _unavailable(name, told)
     said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")

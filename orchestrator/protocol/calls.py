@@ -95,6 +95,7 @@ class OpenCalls:
     def take(self) -> list[Invoke]:
         """Calls to perform now; each is handed out once (a retry hands it out again)."""
         taken = list(map(self._calls.__getitem__, self._ready))
+        self._done.difference_update(self._ready)  # they are asked now: what is said from here on is news
         self._ready.clear()
         return taken
 

@@ -14,7 +14,7 @@ from overwinter import Agent, Context, Scripted, call, tool, workflow
 from overwinter.functions.bus import exchange
 from overwinter.functions.bus.exchange import Exchange
 from overwinter.orchestrator.engine.performing import Performer
-from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.protocol.decider import Fact, Invoke
 from overwinter.testing import World, crash_everywhere
 from overwinter.testing.crash import CrashFailure
 from overwinter.tests.sim.lines import End, Lines
@@ -63,14 +63,14 @@ def _lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("OVERWINTER_BROKER", "lines://")
     monkeypatch.setattr("overwinter.functions.bus.opening.open_broker", lambda dsn: ends[0])
     monkeypatch.setattr(exchange, "_is_here", lambda name: name in ("find", "spend", "bill"))
-    recorded = Performer._recorded
+    begun = Performer.begun
 
-    async def alike(self: Performer, call: Invoke, attempt: int, sink: Any) -> Invoke:
+    def alike(self: Performer, call: Invoke, attempt: int) -> tuple[Fact, Invoke]:
         """The mark is the same in each run, so that executions over there have the same ids."""
         self._draw = random.Random(f"{call.name} {call.op}")
-        return await recorded(self, call, attempt, sink)
+        return begun(self, call, attempt)
 
-    monkeypatch.setattr(Performer, "_recorded", alike)
+    monkeypatch.setattr(Performer, "begun", alike)
     fresh()
     yield
 
