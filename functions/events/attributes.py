@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from urllib.parse import quote
 
 from ...state.errors import InvalidEvent
 
@@ -51,6 +52,11 @@ def text(name: str, value: object) -> str:
                 attribute=name,
             )
     return value
+
+
+def held(value: str) -> str:
+    """``value`` as an attribute holds it: what it must not hold is percent-encoded."""
+    return _FORBIDDEN.sub(lambda found: quote(found[0].encode("utf-8", "surrogatepass"), safe=""), value)
 
 
 def uri_reference(name: str, value: object) -> str:

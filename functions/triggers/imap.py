@@ -1,7 +1,8 @@
 """Mail that comes into a folder of an IMAP server. A mail is known by its number in the folder, which no other one ever
 gets; the mails themselves are left as they are, unread ones unread.
 
-Where a server begins to count anew (another UIDVALIDITY), what is there counts as new.
+Where a server begins to count anew (another UIDVALIDITY), what is there counts as new. Mails are written by anybody:
+one that Python's library can't read is told as it stands, so that it is not in the way of those behind it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import ssl
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
+from email.errors import MessageError
 from email.message import EmailMessage
 from typing import Any, cast
 from urllib.parse import quote
@@ -21,10 +23,21 @@ from ...state.errors import InvalidInput, Retryable
 from ...state.quantities import Duration, size
 from ..events.event import CloudEvent
 from ..invocation.secrets import is_reference, look_up
-from .source import Found, Source
+from .source import Found, Source, fitting, named
 
 MOST = 20  # mails of one look
 PATIENCE = 30.0  # seconds for each answer of the server
+NO_MAIL = (
+    MessageError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What Python's library raises for one that is malformed."""
 
 
 class Mailbox(Source):
@@ -48,6 +61,8 @@ class Mailbox(Source):
         every: Duration = "1m",
         tls: bool = True,
     ) -> None:
+        for what, value in (("the host", host), ("the user", user), ("the folder", folder)):
+            named(f"{what} of a mailbox", value)
         if not is_reference(password):
             raise InvalidInput(
                 f"say where the password of {user} lies, by env:NAME or file:PATH, not the password itself"
@@ -55,7 +70,11 @@ class Mailbox(Source):
         if any(ord(one) < 32 or one in '"\\' for one in folder + user):
             raise InvalidInput("a folder and a user are without quotes, backslashes and control characters")
         self._host, _, port = host.partition(":")
-        self._port = int(port or ("993" if tls else "143"))
+        self._port = int(port) if port.isascii() and port.isdecimal() else 993 if tls else 143
+        if (port and port != str(self._port)) or not self._host or self._port > 65535:
+            raise InvalidInput(
+                f"{host[:80]!r} is no host of a mailbox; write imap.example.com, or imap.example.com:993"
+            )
         self._user, self._password, self._folder = user, password, folder
         self._new, self._largest, self._tls = new, size(largest), tls
         self._source = f"imap://{quote(user)}@{self._host}/{quote(folder)}"
@@ -74,7 +93,10 @@ class Mailbox(Source):
             numbers = sorted(number for number in self._numbers(server, after + 1) if number > after)
             taken = numbers[:MOST]
             events = [event for number in taken if (event := self._event(server, validity, number)) is not None]
-        return Found(events, [validity, taken[-1] if taken else after], len(numbers) > MOST)
+        count = fitting(events)
+        if count < len(events):
+            taken = taken[: 1 + taken.index(int(events[count - 1].id.rpartition(".")[2]))]
+        return Found(events[:count], [validity, taken[-1] if taken else after], len(numbers) > len(taken))
 
     @contextmanager
     def _opened(self) -> Generator[imaplib.IMAP4]:
@@ -110,7 +132,10 @@ class Mailbox(Source):
         raw = next((part[1] for part in held if isinstance(part, tuple)), None)
         if raw is None:
             return None  # deleted meanwhile
-        data: dict[str, Any] = mended(_read(raw))
+        try:
+            data: dict[str, Any] = mended(_read(raw))
+        except NO_MAIL:
+            data = mended(_bare(raw))
         subject = "".join(one if one.isprintable() else " " for one in data["subject"])
         return CloudEvent(
             type="overwinter.mail",
@@ -138,6 +163,15 @@ def _read(raw: bytes) -> dict[str, Any]:
         "text": "" if body is None else _text(body),
         "attachments": [str(part.get_filename() or "") for part in mail.iter_attachments()],
     }
+
+
+def _bare(raw: bytes) -> dict[str, Any]:
+    """A mail as it stands: its lines as the text, and the headers that are one line."""
+    text = raw.decode("utf-8", "replace")
+    head = text.replace("\r\n", "\n").partition("\n\n")[0]
+    lines = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\n"))}
+    told = {name: lines.get(name, "") for name in ("from", "to", "subject", "date")}
+    return {**told, "message_id": lines.get("message-id", ""), "text": text, "attachments": []}
 
 
 def _header(mail: EmailMessage, name: str) -> str:

@@ -17,11 +17,13 @@ from urllib.parse import quote, unquote_plus
 from ...state.codec import loads
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, seconds
+from ..events.attributes import held
 from ..events.event import CloudEvent
 from .source import Found, Source
 
 log = logging.getLogger("overwinter.http")
 MOST = 10  # messages that SQS gives, and takes back, at once
+HIDDEN = 43200  # seconds
 Json = Mapping[str, Any]
 
 
@@ -32,12 +34,16 @@ class S3(Source):
     are found as AWS's libraries find them."""
 
     def __init__(self, queue: str, *, every: Duration = "10s", hidden: Duration = "2m") -> None:
-        if not queue.startswith(("https://", "http://")):
+        if not str(queue).startswith(("https://", "http://")):
             raise InvalidInput(
-                f"{queue[:100]!r} is no URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
+                f"{queue!r:.100} is no URL of a queue; write https://sqs.REGION.amazonaws.com/ACCOUNT/NAME"
             )
         self._queue = queue
-        self._hidden = max(1, int(seconds(hidden)))
+        self._hidden = int(seconds(hidden))
+        if not 1 <= self._hidden <= HIDDEN:
+            raise InvalidInput(
+                "hidden= is between 1s and 12h, the most that SQS knows; let it be longer than a start takes"
+            )
         super().__init__(f"s3 {queue}", every)
 
     @cached_property
@@ -89,13 +95,13 @@ def _events(body: Json) -> Iterator[CloudEvent]:
     for record in body["Records"]:
         if record["eventSource"] != "aws:s3":
             raise ValueError(f"it is of {str(record['eventSource'])[:40]}")
-        held = {"bucket": record["s3"]["bucket"], "object": dict(record["s3"]["object"])}
-        held["object"]["key"] = unquote_plus(held["object"]["key"])
-        yield _event(held, record["eventName"], record.get("eventTime"))
+        told = {"bucket": record["s3"]["bucket"], "object": dict(record["s3"]["object"])}
+        told["object"]["key"] = unquote_plus(told["object"]["key"])
+        yield _event(told, record["eventName"], record.get("eventTime"))
 
 
-def _event(held: Json, name: str, time: str | None) -> CloudEvent:
-    bucket, thing = held["bucket"]["name"], held["object"]
+def _event(told: Json, name: str, time: str | None) -> CloudEvent:
+    bucket, thing = told["bucket"]["name"], told["object"]
     version = thing.get("versionId") or thing.get("version-id") or ""
     etag = thing.get("eTag") or thing.get("etag") or ""
     mark = thing.get("sequencer") or version or etag or time or ""
@@ -103,7 +109,7 @@ def _event(held: Json, name: str, time: str | None) -> CloudEvent:
         type=f"com.amazonaws.s3.{name.removeprefix('s3:')}",
         source=f"s3://{bucket}",
         id=f"{quote(thing['key'])}@{mark}",
-        subject=thing["key"],
+        subject=held(thing["key"]),
         time=time,
         data={"bucket": bucket, "key": thing["key"], "size": thing.get("size"), "etag": etag, "version": version},
     )

@@ -11,29 +11,34 @@ least once, and what is found twice begins once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ...orchestrator.usercode.served import served
+from ...state.codec import dumps, mended
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, seconds
 from ..events.event import CloudEvent
+from ..events.http import to_json
 from ..invocation.loading import kind_of
 
 F = TypeVar("F")
 ATTRIBUTE = "sources"
 """Where a function has the triggers that are declared of it."""
 LEAST = 0.1  # seconds between two looks
+ROOM = 4_000_000  # bytes of what one look finds, which is one entry of a history
 
 
 class Found(NamedTuple):
     """What a look has found. ``since`` is given to the next look, plain JSON; ``more``: there is more already;
-    ``receipts`` are given to ``confirm`` when all events have begun something."""
+    ``receipts`` are given to ``confirm`` when all events have begun something. ``refused``: what can be no event, by
+    what it is called, and why; it is told and passed over, so that it does not stand in the way of the rest."""
 
     events: list[CloudEvent]
     since: Any = None
     more: bool = False
     receipts: list[str] = []  # never changed
+    refused: list[tuple[str, str]] = []  # never changed
 
 
 class Source:
@@ -43,7 +48,7 @@ class Source:
     every: float
 
     def __init__(self, name: str, every: Duration) -> None:
-        self.name = name
+        self.name = named("the name of a source", name)
         self.every = seconds(every)
         if self.every < LEAST:
             raise InvalidInput(f"{name} would be looked at without a pause; say every='10s', for one")
@@ -54,6 +59,23 @@ class Source:
 
     async def confirm(self, receipts: list[str]) -> None:
         """All of a look is durable; it need not be found again."""
+
+
+def named(what: str, value: object) -> str:
+    """A text that is not empty. Raises InvalidInput that says ``what`` has to be one."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidInput(f"{what} is a text, not {value!r:.80}")
+    return value
+
+
+def fitting(events: Sequence[CloudEvent]) -> int:
+    """How many of them, from the first on, are found in one look: at least one, and no more than have ROOM."""
+    room = ROOM
+    for number, event in enumerate(events):
+        room -= len(dumps(mended(to_json(event))))
+        if room < 0:
+            return max(1, number)
+    return len(events)
 
 
 class Trigger(NamedTuple):
@@ -75,6 +97,13 @@ def trigger(
     ``session``). It gets the event's data, the whole event where its input is annotated as CloudEvent, or what
     ``input`` makes of the event. Raises InvalidInput for what can't be.
     """
+
+    given: Any = source
+    if not isinstance(given, Source):
+        raise InvalidInput(f"{given!r:.80} is no source; write @trigger(Folder('inbox')), for one")
+    for name, rule in (("input", input), ("session", session)):
+        if rule is not None and not callable(rule):
+            raise InvalidInput(f"{name}= is a function of the event, not {rule!r:.80}")
 
     def declare(thing: F) -> F:
         function: Any = served(thing)

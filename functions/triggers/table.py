@@ -2,24 +2,27 @@
 time of the last change does.
 
 What is committed after a row with a higher watermark was read is not found: let the column grow in the order of commits
-(as in SQLite), or write it last. Rows that share one watermark are told apart by ``key``.
+(as in SQLite), or write it last. Rows that share one watermark are told apart by ``key``. A row without a watermark
+(NULL) has no place in that order, and is not found before it has one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from ...state.codec import mended
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
+from ..events.attributes import held
 from ..events.event import CloudEvent
-from .source import Found, Source
+from .source import Found, Source, fitting
 
 MOST = 200  # rows of one look
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)?")
@@ -47,8 +50,10 @@ class Table(Source):
     ) -> None:
         key = key or watermark
         for one in (table, watermark, key):
-            if not _NAME.fullmatch(one):
-                raise InvalidInput(f"{one[:80]!r} is no name of a table or a column")
+            if not _NAME.fullmatch(str(one)):
+                raise InvalidInput(f"{one!r:.80} is no name of a table or a column")
+        if not isinstance(begin := cast("object", since), (int, float, str, type(None))) or _endless(begin):
+            raise InvalidInput(f"since={since!r:.80} is no watermark to begin after; give a number or a text")
         if isinstance(database, str):
             if not database.startswith(_SQLITE):
                 raise InvalidInput("a table is in sqlite:///FILE; for another database give a function that connects")
@@ -78,13 +83,22 @@ class Table(Source):
         more, rows = len(rows) > MOST, rows[:MOST]
         if not rows:
             return Found([], since)
-        last = [_plain(rows[-1][self._watermark]), _plain(rows[-1][self._key])]
-        return Found([self._event(row) for row in rows], last, more)
+        events = [self._event(row) for row in rows]
+        count = fitting(events)
+        more, rows, events = more or count < len(rows), rows[:count], events[:count]
+        last = next((row for row in reversed(rows) if not _endless(row[self._watermark])), None)
+        refused = [
+            (event.id, "another row has its watermark; say key=, which tells them apart") for event in _doubled(events)
+        ]
+        after = since if last is None else [_plain(last[self._watermark]), _plain(last[self._key])]
+        return Found(events, after, more, refused=refused)
 
     def _where(self, since: list[Any] | None) -> tuple[str, tuple[Any, ...]]:
         watermark, key, mark = self._watermark, self._key, self._mark
+        if since is None and self._begin is None:
+            return f" WHERE {watermark} IS NOT NULL", ()
         if since is None:
-            return ("", ()) if self._begin is None else (f" WHERE {watermark} > {mark}", (self._begin,))
+            return f" WHERE {watermark} > {mark}", (self._begin,)
         if key == watermark:
             return f" WHERE {watermark} > {mark}", (since[0],)
         later = f"{watermark} > {mark} OR ({watermark} = {mark} AND {key} > {mark})"
@@ -92,17 +106,20 @@ class Table(Source):
 
     def _event(self, row: dict[str, Any]) -> CloudEvent:
         key, mark = str(_plain(row[self._key])), str(_plain(row[self._watermark]))
+        same = self._key == self._watermark
         return CloudEvent(
             type="overwinter.row",
             source=f"{quote(self._origin, safe=':/')}#{quote(self._table)}",
-            id=key if self._key == self._watermark else f"{key}@{mark}",
-            subject=key,
+            id=held(key if same else f"{key}@{mark}") or '""',
+            subject=held(key) or None,
             data={name: _plain(value) for name, value in row.items()},
         )
 
 
 def _plain(value: Any) -> Any:
     """A value of a column as JSON: bytes as hexadecimal digits, what JSON does not know as its text."""
+    if _endless(value):
+        return str(value)
     if value is None or isinstance(value, (bool, int, float, str)):
         return mended(value)
     if isinstance(value, (bytes, bytearray)):
@@ -110,3 +127,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, memoryview):
         return value.tobytes().hex()
     return str(value)
+
+
+def _endless(value: Any) -> bool:
+    """Whether it is a number that JSON does not know. No look can go on after one: it would come back as a text."""
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def _doubled(events: list[CloudEvent]) -> list[CloudEvent]:
+    """Those of one id with another: of these only the first begins something, so the others are told of."""
+    first: dict[str, CloudEvent] = {}
+    return [event for event in events if first.setdefault(event.id, event).data != event.data]

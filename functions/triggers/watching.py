@@ -13,8 +13,10 @@ import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...orchestrator.errors.groups import text
 from ...orchestrator.usercode.resilience import Retry
 from ...orchestrator.workflow.function import Workflow
+from ...security.redaction import redacted
 from ...state.codec import mended
 from ...state.errors import InvalidInput
 from ..events.event import CloudEvent
@@ -22,7 +24,7 @@ from ..events.http import from_json, to_json
 from ..events.intake import digest_of
 from ..invocation.internal import WATCH
 from .beginning import begin, given_of, whole_of
-from .source import Trigger, triggers_of
+from .source import Found, Trigger, triggers_of
 
 if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("overwinter.http")
 LOOKS = 50  # until a fresh history is begun
-GONE = 3600.0  # seconds until a source that nobody declares any more is asked for again
+NAP = 3600.0  # seconds until it is asked again how often to look, and for a source that nobody declares any more
+SLACK = 100_000  # bytes of what is recorded of a look beside its events
+TOO_EARLY = 1.0  # seconds; a look that is due so soon is not put off
 
 
 def _always(error: BaseException, failed: int) -> bool:
@@ -59,30 +63,55 @@ class Watcher:
 
     async def _watch(self, ctx: Context, watched: dict[str, Any]) -> str:
         """Looks, begins, sleeps."""
-        source, since = watched["source"], watched.get("since")
+        source, since, looked = watched["source"], watched.get("since"), watched.get("looked")
         ctx.status(source)
         for _ in range(LOOKS):
-            found = await ctx.step(self._look, source, since, retry=FOR_EVER)
+            found = await ctx.step(self._look, source, since, looked, retry=FOR_EVER)
             if found["events"]:
                 await ctx.step(self._begin, source, found["events"], retry=FOR_EVER)
             if found["receipts"]:
                 await ctx.step(self._confirm, source, found["receipts"], retry=FOR_EVER)
-            since = found["since"]
+            since, looked = found["since"], found.get("looked")  # earlier releases have not recorded it
             if found["pause"]:
                 await ctx.sleep(found["pause"])
-        await ctx.checkpoint({"source": source, "since": since})
+        await ctx.checkpoint({"source": source, "since": since, "looked": looked})
 
-    async def _look(self, source: str, since: Any) -> dict[str, Any]:
-        trigger = self._triggers.get(source)
+    async def _look(self, source: str, since: Any, looked: int | None) -> dict[str, Any]:
+        """What is new, and when that was looked for, in milliseconds. Nobody sleeps longer than NAP: where a process
+        starts with a shorter ``every``, that holds after a nap at the latest."""
+        trigger, now = self._triggers.get(source), self._runtime.clock()
         if trigger is None:
-            return {"events": [], "since": since, "receipts": [], "pause": GONE}
-        found = await trigger.source.look(since)
+            return {"events": [], "since": since, "receipts": [], "pause": NAP, "looked": looked}
+        left = 0.0 if looked is None or looked > now else trigger.source.every - (now - looked) / 1000
+        if left > TOO_EARLY:
+            return {"events": [], "since": since, "receipts": [], "pause": min(left, NAP), "looked": looked}
+        try:
+            found = await trigger.source.look(since)
+        except Exception as error:
+            log.warning("%s can't be read for %s and is tried again: %s", source, self._function, _said(error))
+            raise
+        taken, refused = self._sorted(found)
         return {
-            "events": [mended(to_json(event)) for event in found.events],
+            "events": taken,
             "since": found.since,
             "receipts": found.receipts,
-            "pause": 0.0 if found.more else trigger.source.every,
+            "pause": 0.0 if found.more else min(trigger.source.every, NAP),
+            "looked": None if found.more else now,
+            "refused": refused,
         }
+
+    def _sorted(self, found: Found) -> tuple[list[Any], list[dict[str, str]]]:
+        """The events as they are recorded, and what can't be: it is told, and does not stand in the way."""
+        taken: list[Any] = []
+        refused = list(found.refused)
+        for event in found.events:
+            try:
+                taken.append(mended(to_json(event), self._runtime.store.payload_limit - SLACK))
+            except InvalidInput as error:
+                refused.append((event.id, str(error)))
+        for id, why in refused:
+            log.warning("what was found for %s can't be taken: %s: %s", self._function, id[:200], why[:500])
+        return taken, [{"id": id[:200], "why": why[:500]} for id, why in refused]
 
     async def _begin(self, source: str, events: list[dict[str, Any]]) -> dict[str, Any]:
         """How many have begun something, and why others have not."""
@@ -97,13 +126,20 @@ class Watcher:
         return {"begun": len(events) - len(refused), "refused": refused}
 
     async def _begin_one(self, trigger: Trigger, event: CloudEvent) -> None:
-        given = trigger.input(event) if trigger.input else given_of(self._whole, event)
-        session = trigger.session(event) if trigger.session else None
+        try:
+            given = trigger.input(event) if trigger.input else given_of(self._whole, event)
+            session = trigger.session(event) if trigger.session else None
+        except Exception as error:
+            raise InvalidInput(f"its rule raised {_said(error)}") from error
         key = digest_of("trigger", event.source, event.id)
         await begin(self._runtime, self._function, given, key=key, by=event.source, session=session)
 
     async def _confirm(self, source: str, receipts: list[str]) -> None:
         await self._triggers[source].source.confirm(receipts)
+
+
+def _said(error: Exception) -> str:
+    return redacted(f"{type(error).__name__}: {text(error)}")[:500]
 
 
 async def watch(runtime: Runtime, function: str, served: Any) -> None:

@@ -15,10 +15,10 @@ import pytest
 
 from overwinter import Agent, InvalidInput, Runtime, tool, workflow
 from overwinter.functions.event import CloudEvent
-from overwinter.functions.trigger import Folder, Found, Source, Table, trigger
+from overwinter.functions.trigger import S3, Folder, Found, Mailbox, Source, Table, trigger
 from overwinter.functions.triggers import folder as folders
 from overwinter.functions.triggers import table as tables
-from overwinter.functions.triggers.watching import id_of
+from overwinter.functions.triggers.watching import Watcher, id_of
 from overwinter.state.errors import StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Filter
@@ -48,6 +48,15 @@ class Shelf(Source):
 
     async def confirm(self, receipts: list[str]) -> None:
         self.confirmed += receipts
+
+
+class ManualClock:
+    """It stands where it is put, in milliseconds."""
+
+    now = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
 
 
 def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -286,6 +295,109 @@ def test_a_name_that_is_no_text_and_a_folder_that_is_not_there(tmp_path: Path) -
         look(Folder(tmp_path / "nothing"))
 
 
+def moments(monkeypatch: pytest.MonkeyPatch, there: dict[str, int]) -> Callable[[Any], Found]:
+    """A folder whose files came at the moments that stand in ``there``; what looks into it."""
+    stat = Path(__file__).stat()
+    monkeypatch.setattr(Folder, "_files", lambda self: iter([(at, stat, name) for name, at in there.items()]))
+    return lambda since: look(Folder("/inbox", settle="0s"), since)
+
+
+def test_a_file_that_lands_behind_the_listing_is_found_by_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"early": 10}
+    looked = moments(monkeypatch, there)
+    first = looked(None)
+    there["late"] = 30  # while it is listed: "passed" lands where the listing has been, then this one before it
+    second = looked(first.since)
+    assert names(second) == ["late"]
+    there["passed"] = 20
+    third = looked(second.since)
+    assert names(third) == ["passed"]
+    for _ in range(3):
+        third = looked(third.since)
+        assert names(third) == []
+    assert len(third.since["known"]) == 1  # what is known does not grow
+
+
+def test_many_that_land_behind_the_listing_are_found_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "MOST", 3)
+    there = {"early": 10}
+    looked = moments(monkeypatch, there)
+    since = looked(None).since
+    there["late"] = 100
+    since = looked(since).since
+    there.update({f"passed {number:02}": 20 + number for number in range(10)})
+    told: list[str] = []
+    for _ in range(6):
+        found = looked(since)
+        told, since = told + names(found), found.since
+    assert sorted({*told} - {"late"}) == [f"passed {number:02}" for number in range(10)]
+
+
+def test_a_clock_that_is_set_back_hides_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    hour = 3_600_000_000_000
+    there = {"before": 1000 * hour}
+    looked = moments(monkeypatch, there)
+    monkeypatch.setattr(time, "time_ns", lambda: 1000 * hour)
+    since = looked(looked(None).since).since
+    monkeypatch.setattr(time, "time_ns", lambda: 100 * hour)
+    there["after"] = 100 * hour - 1
+    since = looked(since).since
+    there["later"] = 100 * hour + 1
+    monkeypatch.setattr(time, "time_ns", lambda: 100 * hour + 2)
+    told: list[str] = []
+    for _ in range(3):
+        found = looked(since)
+        told, since = told + names(found), found.since
+    assert told == ["later"]
+
+
+def test_names_and_links_that_are_in_nobodys_way(tmp_path: Path) -> None:
+    inbox, old = tmp_path / "inbox", tmp_path / "old"
+    inbox.mkdir()
+    old.write_text("x")
+    (inbox / "new\nline").write_text("x")
+    (inbox / "loop").symlink_to("loop")
+    (inbox / "nowhere").symlink_to("nothing")
+    folder = Folder(inbox, settle="0s")
+    first = look(folder)
+    assert [(event.subject, event.data["name"]) for event in first.events] == [("new%0Aline", "new\nline")]
+    while (inbox / "new\nline").stat().st_ctime_ns <= old.stat().st_ctime_ns:
+        (inbox / "new\nline").touch()
+    since = first.since
+    for _ in range(3):
+        since = look(folder, since).since
+    (inbox / "link").symlink_to(old)  # put there later than what it leads to
+    assert names(look(folder, since)) == ["link"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        (lambda: Folder(""), "no path"),
+        (lambda: Folder(None), "no path"),  # type: ignore[arg-type]
+        (lambda: Folder("a\0b"), "no path"),
+        (lambda: Folder("x", pattern="../*"), "would match no name"),
+        (lambda: Table("sqlite:///x", "t", watermark=5), "no name of a table"),  # type: ignore[arg-type]
+        (lambda: Table("sqlite:///x", "t", since=float("nan")), "no watermark"),
+        (lambda: Table("sqlite:///x", "t", since=b"x"), "no watermark"),  # type: ignore[arg-type]
+        (lambda: Mailbox(None, "u", "env:P"), "host of a mailbox is a text"),  # type: ignore[arg-type]
+        (lambda: Mailbox("", "u", "env:P"), "host of a mailbox is a text"),
+        (lambda: Mailbox("h", " ", "env:P"), "user of a mailbox is a text"),
+        (lambda: Mailbox("h:993:1", "u", "env:P"), "no host of a mailbox"),
+        (lambda: Mailbox("h:99999", "u", "env:P"), "no host of a mailbox"),
+        (lambda: S3(None), "no URL of a queue"),  # type: ignore[arg-type]
+        (lambda: S3("https://sqs", hidden="0s"), "between 1s and 12h"),
+        (lambda: S3("https://sqs", hidden="20h"), "between 1s and 12h"),
+        (lambda: trigger(Folder), "is no source"),  # type: ignore[arg-type]
+        (lambda: trigger("inbox"), "is no source"),  # type: ignore[arg-type]
+        (lambda: trigger(Folder("x"), input=5), "input= is a function"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_could_never_find_anything_is_refused_when_it_is_declared(declared: Callable[[], Any], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        declared()
+
+
 # -- tables ------------------------------------------------------------------------------------------------------
 
 
@@ -332,3 +444,141 @@ async def test_rows_begin_workflows(tmp_path: Path) -> None:
 
     async with Runtime([take], "memory://") as runtime:
         await until(lambda: _are(runtime, ["tulips"]))
+
+
+def test_a_row_that_can_be_no_event_as_it_is_is_in_nobodys_way(tmp_path: Path) -> None:
+    path = tmp_path / "odd.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE odd (k, w, v)")
+        odd = [("a\nb", 1, 1), ("", 2, 2), ("c", 3, float("inf")), ("n", None, 4), ("x" * 9, float("inf"), 5)]
+        db.executemany("INSERT INTO odd VALUES (?, ?, ?)", odd)
+        db.commit()
+        table = Table(f"sqlite:///{path}", "odd", watermark="w", key="k")
+        found = look(table)
+        assert [(event.id, event.subject) for event in found.events[:3]] == [
+            ("a%0Ab@1", "a%0Ab"),
+            ("@2", None),
+            ("c@3", "c"),
+        ]
+        assert [event.data["v"] for event in found.events] == [1, 2, "inf", 5]  # and what has no watermark has no place
+        db.execute("INSERT INTO odd VALUES ('z', 4, 6)")
+        db.commit()
+        assert "z@4" in [event.id for event in look(table, found.since).events]
+
+
+def test_rows_that_the_watermark_does_not_tell_apart_are_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "twins.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE twins (w, v)")
+        db.executemany("INSERT INTO twins VALUES (?, ?)", [(1, "a"), (1, "b"), (2, "c")])
+        db.commit()
+    [(id, why)] = look(Table(f"sqlite:///{path}", "twins", watermark="w")).refused
+    assert id == "1"
+    assert "key=" in why
+
+
+def test_what_is_large_is_found_in_parts(tmp_path: Path) -> None:
+    path = tmp_path / "large.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE large (id INTEGER PRIMARY KEY, v TEXT)")
+        db.executemany("INSERT INTO large (v) VALUES (?)", [("x" * 1_500_000,)] * 7)
+        db.commit()
+    table, since = Table(f"sqlite:///{path}", "large"), None
+    parts: list[Found] = []
+    while not parts or parts[-1].more:
+        parts.append(look(table, since))
+        since = parts[-1].since
+    assert [[event.id for event in part.events] for part in parts] == [["1", "2"], ["3", "4"], ["5", "6"], ["7"]]
+
+
+# -- what stands in nobody's way ---------------------------------------------------------------------------------
+
+
+@on_a_loop
+async def test_a_rule_that_fails_for_one_event_does_not_keep_the_others_from_beginning() -> None:
+    shelf = Shelf()
+    shelf.items = [{"what": "a"}, {}, {"what": "c"}]
+
+    @trigger(shelf, input=lambda event: event.data["what"])
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    async with Runtime([take], "memory://") as runtime:
+        await until(lambda: _are(runtime, ["a", "c"]))
+        told = [entry.get("value") for entry in await runtime.history(id_of("take", "shelf"))]
+        refused = next(one["refused"] for one in told if isinstance(one, dict) and one.get("refused"))
+        assert (refused[0]["id"], "KeyError: 'what'" in refused[0]["why"]) == ("1", True)
+
+
+@on_a_loop
+async def test_an_event_that_no_store_takes_and_what_a_source_refuses_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Odd(Shelf):
+        async def look(self, since: Any) -> Found:
+            found = await super().look(since)
+            return found._replace(refused=[("odd", "it is no event")] if found.events else [])
+
+    shelf = Odd()
+    shelf.items = ["x" * 200_000, "b"]
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    class Small(MemoryStore):
+        payload_limit = 250_000
+
+    async with Runtime([take], Small()) as runtime:
+        await until(lambda: _are(runtime, ["b"]))
+        told = [entry.get("value") for entry in await runtime.history(id_of("take", "shelf"))]
+        refused = next(one["refused"] for one in told if isinstance(one, dict) and one.get("refused"))
+        assert [one["id"] for one in refused] == ["odd", "0"]
+    assert "can't be taken: odd: it is no event" in caplog.text
+
+
+@on_a_loop
+async def test_a_source_that_can_not_be_read_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    shelf = Shelf()
+    shelf.items, shelf.broken = ["a"], 1
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    async with Runtime([take], "memory://") as runtime:
+        await until(lambda: _are(runtime, ["a"]))
+    assert "shelf can't be read for take and is tried again: ValueError: it can't be read" in caplog.text
+
+
+def test_a_changed_period_holds_after_a_nap() -> None:
+    shelf = Shelf()
+    shelf.items, shelf.every = ["a"], 9 * 3600.0
+    clock = ManualClock()
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    async def main() -> None:
+        store = MemoryStore()
+        async with Runtime([take], store, clock=clock) as runtime:
+            await until(lambda: _are(runtime, ["a"]))
+            watcher = Watcher(runtime, "take")
+            first = await watcher._look("shelf", None, None)
+            assert (first["pause"], first["looked"]) == (3600.0, clock())
+            clock.now += 3_600_000
+            looks = shelf.looks
+            napping = await watcher._look("shelf", 1, first["looked"])
+            assert (napping["pause"], napping["looked"], shelf.looks) == (3600.0, first["looked"], looks)
+            shelf.every = 5400.0
+            assert (await watcher._look("shelf", 1, first["looked"]))["pause"] == 1800.0
+            shelf.every = 60.0
+            assert (await watcher._look("shelf", 1, first["looked"]))["looked"] == clock()
+            assert shelf.looks == looks + 1
+
+    asyncio.run(main())

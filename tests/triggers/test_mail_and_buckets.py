@@ -14,7 +14,7 @@ import pytest
 
 from overwinter import InvalidInput, Runtime, workflow
 from overwinter.functions.trigger import S3, Found, Mailbox, Source, trigger
-from overwinter.functions.triggers import imap
+from overwinter.functions.triggers import imap, s3
 from overwinter.state.errors import Retryable
 
 from .place import on_a_loop
@@ -163,6 +163,36 @@ def test_a_wrong_password_is_told_without_it(server: Server, monkeypatch: pytest
         Mailbox("x", "u", "env:X", folder='a"b')
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"Subject: a bill\r\nContent-Type: multipart/mixed; boundary=X\r\n\r\n"
+        b"--X\r\nContent-Disposition: attachment; filename*\r\n\r\nzz\r\n--X--\r\n",
+        b"Subject: a bill\r\n"
+        + b"".join(
+            b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (number, number) for number in range(3000)
+        ),
+    ],
+)
+def test_a_mail_that_can_not_be_read_is_told_as_it_stands_and_the_next_comes_too(server: Server, raw: bytes) -> None:
+    server.mails = {1: raw, 2: mail("Hello")}
+    found = look(inbox(server))
+    assert [event.subject for event in found.events] == ["a bill", "Hello"]
+    assert found.events[0].data["text"].startswith("Subject: a bill")
+
+
+def test_mails_that_are_large_come_in_parts(server: Server) -> None:
+    server.mails = {number: mail(f"no {number}", "x" * 900_000) for number in range(1, 7)}
+    box, since, told, rounds = inbox(server), None, [], 0
+    while True:
+        found = look(box, since)
+        told += [event.subject for event in found.events]
+        since, rounds = found.since, rounds + 1
+        if not found.more:
+            break
+    assert (told, rounds) == ([f"no {number}" for number in range(1, 7)], 2)
+
+
 # -- buckets -----------------------------------------------------------------------------------------------------
 
 
@@ -245,3 +275,10 @@ async def test_an_object_begins_a_workflow_and_is_confirmed_after_that() -> None
                 await asyncio.sleep(0.02)
         counted = await runtime.list(function="take")
         assert len(counted) == 12
+
+
+def test_a_key_with_any_characters_is_an_event() -> None:
+    thing = {"key": "new%0Aline", "sequencer": "1"}
+    record = {"eventSource": "aws:s3", "eventName": "Put", "s3": {"bucket": {"name": "b"}, "object": thing}}
+    [event] = s3._events({"Records": [record]})
+    assert (event.subject, event.data["key"]) == ("new%0Aline", "new\nline")
