@@ -78,7 +78,7 @@ class Handshake:
         return Answer(204, headers=[ALLOW, *granted.items()])
 
     def _granted(self, headers: RawHeaders) -> dict[str, str]:
-        origin = header(headers, b"webhook-request-origin").strip()
+        origin = _origin(headers)
         if not origin:
             return {}
         wanted = header(headers, b"webhook-request-rate")
@@ -96,7 +96,7 @@ class Handshake:
         """Count a delivery of an origin. Raises Refused (429) when it has sent more than it may; ``now`` in seconds."""
         if self._rate is None:
             return
-        origin = header(headers, b"webhook-request-origin").strip().lower()
+        origin = _origin(headers).lower()
         if not origin:
             return
         each = self._rate / 60
@@ -153,7 +153,18 @@ def _of_environment() -> Handshake:
     if rate and not (rate.isascii() and rate.isdecimal() and len(rate) < 10):
         raise InvalidInput(f"{RATE} is a number of requests a minute, like 600")
     origins = os.environ.get(ORIGINS, "").replace(",", " ").split()
+    if not origins and os.environ.get(ORIGINS, "").strip():
+        raise InvalidInput(
+            f"{ORIGINS} names nobody, which would let everybody in; write events.example.com, or unset it"
+        )
     return Handshake(origins, int(rate) if rate else None, private=os.environ.get(PRIVATE, "") not in ("", "0"))
+
+
+def _origin(headers: RawHeaders) -> str:
+    """Who asks; "" where nobody says. Raises Refused for two."""
+    if sum(name == b"webhook-request-origin" for name, _ in headers) > 1:
+        raise Refused(400, "WebHook-Request-Origin occurs more than once; an origin asks for itself alone")
+    return header(headers, b"webhook-request-origin").strip()
 
 
 def _fits(entry: str, name: str) -> bool:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from ...state.errors import InvalidInput
 from ..messages.answer import Answer
-from ..messages.message import read_body
+from ..messages.message import RawHeaders, read_body
 from ..messages.problem import Refused, settle, status_of
 from ..triggers.delivery import FORM, Delivery
 from ..triggers.receiving import glance, receive, verify
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...orchestrator.runtime import Runtime
     from .service import Call, Endpoint
 
+HANDED_ON = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 SHARE = 4  # of the room, for what is not verified yet: one part in so many
 
 
@@ -80,7 +81,7 @@ class Hooks:
 
     async def _taken(self, call: Call, one: Declared) -> Answer:
         if not one.webhook.scheme.verifies:
-            _check_near(call.scope.get("client"))
+            _check_near(call.scope.get("client"), call.headers)
         now = call.runtime.clock() / 1000
         glance(one, Delivery(one.webhook.path, call.headers, b""), now)
         stay = Stay(self._room)
@@ -99,8 +100,9 @@ class Hooks:
         return await receive(call.runtime, one, delivery)
 
 
-def _check_near(client: Any) -> None:
-    if client and not is_loopback(str(client[0])):
+def _check_near(client: Any, headers: RawHeaders) -> None:
+    """What a proxy on this machine hands on comes from elsewhere: it says so."""
+    if (client and not is_loopback(str(client[0]))) or any(name in HANDED_ON for name, _ in headers):
         raise Refused(403, "this webhook verifies nothing, so it is for this machine alone")
 
 

@@ -6,13 +6,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, OverwinterError
+from ..events.attributes import text, uri_reference
+from ..messages.problem import Refused
 from .delivery import Delivery
 
+log = logging.getLogger("overwinter.http")
 Rule = str | Callable[[Delivery], Any]
 _NOTHING: Any = object()
 _PLACE = re.compile(r"\{([^{}]*)\}")
@@ -26,11 +30,34 @@ def rule(given: Rule | None, what: str) -> Callable[[Delivery], Any] | None:
     if not isinstance(given, str):
         if not callable(given):
             raise InvalidInput(f'{what} is no rule; give a text like "{{data.id}}", or a function of the delivery')
-        return given
+        return lambda delivery: _called(given, delivery, what)
     wrong = next((place for place in _PLACE.findall(given) if not _KNOWN.fullmatch(place)), None)
     if wrong is not None or re.sub(_PLACE, "", given).strip("{}") != re.sub(_PLACE, "", given):
         raise InvalidInput(f"{what}={given[:80]!r}: places are {{data.NAME}}, {{headers.NAME}} and {{digest}}")
+    if not _PLACE.search(given):
+        _check(given, what)
     return lambda delivery: _filled(given, delivery)
+
+
+def _check(given: str, what: str) -> None:
+    """Raise InvalidInput for a text that is the same for every delivery and good for none, or for one alone."""
+    if what == "id":
+        raise InvalidInput(f"id={given[:80]!r} is the same for all, so only the first would count; write '{{data.id}}'")
+    if what == "type":
+        text(what, given)
+    if what == "source":
+        uri_reference(what, given)
+
+
+def _called(made: Callable[[Delivery], Any], delivery: Delivery, what: str) -> Any:
+    """What a function makes of a delivery. Its defect is for the log of the receiver; the sender may come again."""
+    try:
+        return made(delivery)
+    except OverwinterError:
+        raise
+    except Exception as error:
+        log.exception("the rule for %s of the webhook %s failed", what, delivery.path)
+        raise Refused(500, f"the webhook's rule for {what} failed; see the log of the receiver") from error
 
 
 def _filled(given: str, delivery: Delivery) -> Any:

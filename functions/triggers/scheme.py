@@ -12,12 +12,14 @@ import re
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, cast
 
+from ...state.errors import InvalidInput
 from ...state.quantities import Duration, seconds
 from ..messages.answer import Answer, Headers
 from .delivery import Delivery, Described, Rejected
 
 WINDOW: Duration = "5m"
 """How far a signed time may be from now, in either direction."""
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _SECONDS = re.compile(r"[0-9]{1,11}", re.ASCII)
 
 
@@ -94,8 +96,18 @@ def in_time(written: str, now: float, window: float) -> None:
 
 
 def window_of(given: Duration) -> float:
-    """Seconds of a window. Raises InvalidInput."""
-    return seconds(given)
+    """Seconds of a window. Raises InvalidInput, for one in which nothing could arrive too."""
+    window = seconds(given)
+    if window < 1:
+        raise InvalidInput(f"window={given!r} leaves no time to arrive in; say '5m', for one")
+    return window
+
+
+def header_name(given: str) -> str:
+    """The name of a header. Raises InvalidInput for what no request could bring."""
+    if not isinstance(cast("object", given), str) or not _HEADER.fullmatch(given):
+        raise InvalidInput(f"{given!r:.80} is no name of a header; write one like X-Signature")
+    return given
 
 
 def from_hex(written: str) -> bytes:

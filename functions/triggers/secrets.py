@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, cast
 
 from ...state.errors import InvalidInput
 from ..invocation.secrets import contents, fit, is_reference
@@ -30,7 +32,12 @@ class Secrets:
     """All that are valid now. ``read`` makes the key of what is written there."""
 
     def __init__(self, given: str | Sequence[str], whose: str, read: Callable[[str], bytes] = plain) -> None:
-        self.references = (given,) if isinstance(given, str) else tuple(given)
+        references: Any = (given,) if isinstance(given, str) else given
+        if not isinstance(references, Sequence):
+            raise InvalidInput(
+                f"{whose}: say where the secret lies, like 'env:HOOK_SECRET', not {type(given).__name__}"
+            )
+        self.references = tuple(str(one) for one in cast("Sequence[object]", references))
         self._whose = f"secret of {whose}"
         self._read = read
         self._known: dict[str, tuple[object, bytes]] = {}  # by where it lies: as which state of it, and the key
@@ -47,13 +54,13 @@ class Secrets:
         return tuple(self._key(place) for reference in self.references for place in self._places(reference))
 
     def valid(self) -> tuple[bytes, ...]:
-        """Those that can be read now; none where none can."""
+        """Those that can be read now; none where none can. One that can't is in no other one's way."""
         found: list[bytes] = []
         for reference in self.references:
-            try:
-                found += (self._key(place) for place in self._places(reference))
-            except InvalidInput:
-                continue
+            with suppress(InvalidInput):
+                for place in self._places(reference):
+                    with suppress(InvalidInput):
+                        found.append(self._key(place))
         return tuple(found)
 
     def _places(self, reference: str) -> Iterator[str]:

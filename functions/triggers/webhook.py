@@ -10,8 +10,9 @@ hangs on the function and means something to a server alone.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -32,6 +33,12 @@ ATTRIBUTE = "webhooks"
 """Where a function has what is declared of it."""
 
 
+class Refusals:
+    """When the log was last told, where everybody reads it, that a delivery was refused; in seconds."""
+
+    told = -math.inf
+
+
 class Webhook(NamedTuple):
     """One declaration. The rules make attributes of an event, the key of a session and an input; None: as it comes."""
 
@@ -44,6 +51,7 @@ class Webhook(NamedTuple):
     session: Made
     input: Made
     only: tuple[str, ...]
+    refusals: Refusals
 
     def event(self, delivery: Delivery) -> CloudEvent:
         """The event of a verified delivery. Raises InvalidInput, Refused, InvalidEvent."""
@@ -99,8 +107,8 @@ def webhook(
 
     Raises InvalidInput for what can't be.
     """
-    if not _PATH.fullmatch(path) or any(part in (".", "..") for part in path.split("/")):
-        raise InvalidInput(f"{path[:100]!r} is no path for a webhook; write one like /hooks/github")
+    if not _PATH.fullmatch(str(path)) or any(part in (".", "..") for part in path.split("/")):
+        raise InvalidInput(f"{path!r:.100} is no path for a webhook; write one like /hooks/github")
     if not isinstance(verify, Scheme):  # pyright: ignore[reportUnnecessaryIsInstance]  # None is the usual mistake
         raise InvalidInput(
             f"the webhook {path} does not say how its sender is verified; write verify=GitHub(…), for "
@@ -115,7 +123,8 @@ def webhook(
         subject=rule(subject, "subject"),
         session=rule(session, "session"),
         input=rule(input, "input"),
-        only=(only,) if isinstance(only, str) else tuple(only),
+        only=_patterns(only),
+        refusals=Refusals(),
     )
 
     def declare(function: F) -> F:
@@ -123,6 +132,14 @@ def webhook(
         return function
 
     return declare
+
+
+def _patterns(only: str | Sequence[str]) -> tuple[str, ...]:
+    given: Any = only
+    patterns: tuple[Any, ...] = (given,) if isinstance(only, str) or not isinstance(given, Iterable) else (*only,)
+    if not all(isinstance(one, str) and one for one in patterns):
+        raise InvalidInput(f"only={only!r:.80} would let nothing in; give patterns like 'com.github.issues.*'")
+    return patterns
 
 
 def _declare(thing: object, declared: Webhook) -> None:

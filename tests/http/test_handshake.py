@@ -194,8 +194,22 @@ def test_it_is_set_up_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ask(from_environment(), "x.b.example") == {
         "webhook-allowed-origin": "x.b.example", "webhook-allowed-rate": "5",
     }  # fmt: skip
-    for name, value in (("ORIGINS", "*"), ("ORIGINS", "https://a.example"), ("RATE", "0"), ("RATE", "many")):
+    for name, value in (
+        ("ORIGINS", "*"),
+        ("ORIGINS", "https://a.example"),
+        ("ORIGINS", " ,, "),
+        ("RATE", "0"),
+        ("RATE", "many"),
+    ):
         with monkeypatch.context() as patch:
             patch.setenv(f"OVERWINTER_WEBHOOK_{name}", value)
             with pytest.raises(InvalidInput):
                 from_environment()
+
+
+def test_whoever_asks_for_two_origins_gets_none() -> None:
+    twice = [(b"webhook-request-origin", b"a.example"), (b"webhook-request-origin", b"evil.example")]
+    with pytest.raises(Refused, match="more than once"):
+        asyncio.run(Handshake(["a.example"]).answer(twice))
+    with pytest.raises(Refused, match="more than once"):
+        Handshake(rate=1).admit(twice, 0)

@@ -249,6 +249,13 @@ def test_the_signed_message_of_hmac_is_what_was_declared() -> None:
         {"algorithm": "none"},
         {"encoding": "utf-8"},
         {"window": "-1s"},
+        {"window": "0s"},
+        {"header": ""},
+        {"header": "X Signature"},
+        {"header": 5},
+        {"header": "X-Time", "time": "x-time"},
+        {"time": "X Time"},
+        {"prefix": 5},
     ],
 )
 def test_what_would_verify_nothing_is_refused(options: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,15 @@ def test_a_folder_holds_all_that_are_valid_and_is_read_anew(tmp_path: Path) -> N
     assert let_in(scheme, github({}, secret=OLD))
     (tmp_path / "a").unlink()
     assert not let_in(scheme, github({}, secret=OLD))
+    assert let_in(scheme, github({}, secret=NEW))
+
+
+def test_a_secret_that_is_only_half_written_is_in_no_other_ones_way(tmp_path: Path) -> None:
+    (tmp_path / "b").write_text(OLD)
+    scheme = GitHub(f"folder:{tmp_path}")
+    (tmp_path / "a").write_text("")
+    assert let_in(scheme, github({}, secret=OLD))
+    (tmp_path / "a").write_text(NEW)
     assert let_in(scheme, github({}, secret=NEW))
 
 
@@ -115,3 +125,9 @@ def test_it_is_known_to_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     with caplog.at_level(logging.INFO, "overwinter.http"):
         logging.getLogger("overwinter.http").info("it was %s", "plain-words-by-no-known-form")
     assert "plain-words" not in caplog.text
+
+
+@pytest.mark.parametrize("given", [None, 5, [None], {"env:OLD"}])
+def test_what_is_no_reference_is_said_to_be_none(given: Any) -> None:
+    with pytest.raises(InvalidInput, match="say where the secret lies"):
+        GitHub(given)

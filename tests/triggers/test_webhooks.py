@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -419,6 +420,73 @@ def test_a_secret_that_is_gone_makes_the_sender_come_again(monkeypatch: pytest.M
     served([github_flow()], main)
 
 
+def test_a_secret_that_can_not_be_read_may_be_the_one_that_fits(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("another-secret-of-some-length")
+
+    @webhook("/hooks/two", verify=GitHub(["env:GITHUB_SECRET", f"file:{other}"]))
+    @workflow
+    async def flow(ctx: Any, given: Any) -> None: ...
+
+    async def main(place: Place) -> None:
+        other.unlink()  # it is put anew in a moment
+        assert (await post(place, "/hooks/two", github(OPENED))).status_code == 202
+        sent = github({}, secret="another-secret-of-some-length")
+        assert (await post(place, "/hooks/two", sent)).status_code == 503
+        other.write_text("another-secret-of-some-length")
+        assert (await post(place, "/hooks/two", sent)).status_code == 202
+        assert (await post(place, "/hooks/two", github({}, secret="of-nobody-at-all-who-is-known"))).status_code == 401
+
+    served([flow], main)
+
+
+def test_the_log_tells_of_strangers_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    caplog.set_level(logging.WARNING, "overwinter.http")
+
+    async def main(place: Place) -> None:
+        forged = github({}, secret="of-nobody-at-all-who-is-known")
+        for seconds, told in ((0, 1), (1, 1), (59, 2), (3, 2)):
+            clock.seconds += seconds
+            assert (await post(place, "/hooks/github", forged)).status_code == 401
+            assert caplog.text.count("/hooks/github was refused: no signature fits") == told
+
+    served([github_flow()], main, clock=clock)
+
+
+def test_a_rule_that_fails_is_told_to_the_log_and_not_to_the_sender(caplog: pytest.LogCaptureFixture) -> None:
+    def session(delivery: Delivery) -> str:
+        raise KeyError("of nobody's business")
+
+    async def main(place: Place) -> None:
+        answer = await post(place, "/hooks/github", github(OPENED))
+        assert (answer.status_code, "business" in answer.text) == (500, False)
+        assert "rule for id failed" in answer.text
+        assert await place.executions() == []
+        assert "KeyError" in caplog.text
+
+    served([github_flow(id=session)], main)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"id": "fixed"}, "only the first would count"),
+        ({"type": ""}, "type is empty"),
+        ({"type": "a\nb"}, "type holds the character"),
+        ({"source": "no uri %%"}, "is not a URI-reference"),
+        ({"only": ""}, "would let nothing in"),
+        ({"only": ["a", ""]}, "would let nothing in"),
+        ({"only": 5}, "would let nothing in"),
+    ],
+)
+def test_rules_that_would_lose_all_deliveries_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidInput, match=told):
+        github_flow(**options)
+    with pytest.raises(InvalidInput, match="is no path"):
+        webhook(None, verify=GitHub("env:GITHUB_SECRET"))  # type: ignore[arg-type]  # the mistake
+
+
 @pytest.mark.parametrize("token", [None, "a-token-of-some-length"])
 def test_a_path_is_open_to_what_is_posted_there_and_to_nothing_else(token: str | None) -> None:
     async def main(place: Place) -> None:
@@ -558,7 +626,8 @@ def test_nothing_is_let_in_unverified_but_by_saying_so_and_from_here() -> None:
     async def main(place: Place) -> None:
         here = {"host": "localhost:8000"}
         assert (await place.client.post("/hooks/open", json={}, headers=here)).status_code == 202
-        for stranger in ({"host": "hooks.example"}, here | {"origin": "https://evil.example"}):
+        handed_on = [here | {name: "192.0.2.1"} for name in ("x-forwarded-for", "forwarded", "via", "x-real-ip")]
+        for stranger in ({"host": "hooks.example"}, here | {"origin": "https://evil.example"}, *handed_on):
             assert (await place.client.post("/hooks/open", json={}, headers=stranger)).status_code == 403
 
     async def far(place: Place) -> None:

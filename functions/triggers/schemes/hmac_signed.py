@@ -12,7 +12,7 @@ from typing import Literal
 from ....state.errors import InvalidInput
 from ....state.quantities import Duration
 from ..delivery import Delivery, Rejected
-from ..scheme import WINDOW, Scheme, from_hex, in_time, signed, window_of
+from ..scheme import WINDOW, Scheme, from_hex, header_name, in_time, signed, window_of
 from ..secrets import Secrets
 
 Algorithm = Literal["sha256", "sha384", "sha512"]
@@ -39,9 +39,13 @@ class Hmac(Scheme):
         message: str = "",
         window: Duration = WINDOW,
     ) -> None:
-        self._secrets = Secrets(secret, f"the webhook with {header}")
+        self._secrets = Secrets(secret, f"the webhook with {header_name(header)}")
         if algorithm not in ALGORITHMS or encoding not in ENCODINGS:
             raise InvalidInput(f"Hmac can be {', '.join(ALGORITHMS)}, written as {' or '.join(ENCODINGS)}")
+        if time and header_name(time).lower() == header.lower():
+            raise InvalidInput(f"the time can't come in {header}, where the signature does")
+        if not str(prefix).isascii() or type(prefix) is not str:
+            raise InvalidInput(f"the prefix of a signature is a text like 'sha256=', not {prefix!r:.80}")
         message = message or (f"{TIME}.{BODY}" if time else BODY)
         if message.count(BODY) != 1 or message.count(TIME) != bool(time):
             raise InvalidInput(

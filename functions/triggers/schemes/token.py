@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..delivery import Delivery, Rejected
-from ..scheme import Scheme, VerifierUnready, same
+from ..scheme import Scheme, VerifierUnready, header_name, same
 from ..secrets import Secrets
 
 BEARER = "authorization"
@@ -18,7 +18,7 @@ class Token(Scheme):
     The id of an event is the digest of its body unless ``webhook`` says another."""
 
     def __init__(self, secret: str | Sequence[str], *, header: str = "Authorization") -> None:
-        self._secrets = Secrets(secret, f"the webhook with {header}")
+        self._secrets = Secrets(secret, f"the webhook with {header_name(header)}")
         self._header = header
 
     def secrets(self) -> tuple[bytes, ...]:
