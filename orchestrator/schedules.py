@@ -34,7 +34,7 @@ from .protocol.decider import Fact
 from .protocol.entries import decode, resolve
 from .protocol.media import Taken
 from .protocol.starting import is_new
-from .schedule.naming import FUNCTION, KIND, PREFIX, check_name, moment
+from .schedule.naming import FUNCTION, KIND, PREFIX, check_name, check_run, moment
 from .schedule.spec import Spec, changed, made, read
 
 log = logging.getLogger("overwinter")
@@ -269,7 +269,7 @@ class Schedules:
         if head.status == "paused":
             raise InvalidInput(f"the schedule {name!r} is paused; resume it first, or start its function by itself")
         now = self._desk.clock()
-        run = f"{name}@{check_name(id)}" if id else f"{name}@{moment(now)}-{secrets.token_hex(2)}"
+        run = f"{name}@{check_run(id)}" if id else f"{name}@{moment(now)}-{secrets.token_hex(2)}"
         await self._tell(name, {"type": "run", "at": now, "id": run} | ({"by": by} if by else {}), keys.run(run))
         return run
 
@@ -291,9 +291,10 @@ class Schedules:
         name, state = head.id.removeprefix(PREFIX), cast("dict[str, Any]", loads(head.state or "{}"))
         try:
             spec = await self._current(name) if changes or not state else read(state["spec"], None)
-            when, upcoming = spec.said(), spec.calendar().after(head.created)
+            taken_up = bool(state) and state["spec"] == spec.written()
+            when, upcoming = spec.said(), spec.calendar().after(self._desk.clock() if state else head.created)
         except InvalidInput:  # it was made by a newer release, or for a zone that is not known here
-            spec, when, upcoming = Spec(), "at times that can't be told here", None
+            spec, when, upcoming, taken_up = Spec(), "at times that can't be told here", None, True
         status = "paused" if head.status == "paused" else "stuck" if head.status == "stuck" else "active"
         leaving = status == "active" and bool(state.get("leaving"))
         return Schedule(
@@ -301,7 +302,7 @@ class Schedules:
             function=spec.function,
             when=when,
             status="leaving" if leaving else status,
-            next=state.get("next", upcoming) if status == "active" else None,
+            next=(state.get("next", upcoming) if taken_up else upcoming) if status == "active" else None,
             running=tuple(state.get("running", ())),
             waiting=state.get("waiting", 0),
             runs=state.get("runs", 0),

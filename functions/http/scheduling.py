@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from ...orchestrator.schedule.naming import check_run
 from ...orchestrator.schedules import Schedule
 from ..messages import schedules as shapes
 from ..messages.answer import Answer, accepted, json_answer
@@ -23,6 +24,9 @@ _NAME: Json = {"type": "string", "minLength": 1, "maxLength": 100, "pattern": "^
 async def listed(call: Call) -> Answer:
     """GET /schedules"""
     query = call.query("function", "prefix")
+    for name in ("function", "prefix"):
+        if name in query and not single(query, name):
+            raise Refused(400, f"{name} is empty; leave it out, or say which schedules are meant")
     found = await call.runtime.schedules.list(single(query, "function"), prefix=single(query, "prefix"))
     return json_answer({"schedules": [schedule.to_json() for schedule in found]})
 
@@ -82,6 +86,8 @@ async def run(call: Call) -> Answer:
     name = call.path("name")
     call.query()
     body = await call.model(shapes.RunNow)
+    if body.id:
+        check_run(body.id)
     asked: list[str] = []
 
     async def ask() -> None:

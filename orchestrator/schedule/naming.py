@@ -3,6 +3,7 @@ that a process which has none need not load what keeps them."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from ...state.errors import InvalidInput
@@ -16,6 +17,7 @@ FUNCTION = "overwinter/schedule"
 name, because of the slash."""
 ELSEWHERE = "elsewhere"
 """The kind of a function that another process serves from another store, where a route leads."""
+_MOMENT = re.compile(r"[0-9]{4,}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{3})?Z")
 LONGEST = 100
 """Characters that the name of a schedule may have: the ids of its runs begin with it."""
 
@@ -28,6 +30,21 @@ def check_name(name: str) -> str:
             f"{name[:80]!r} can't be the name of a schedule; use up to {LONGEST} characters, none of them a slash"
         )
     return name
+
+
+def check_run(id: str) -> str:
+    """What makes the id of a run by hand. Raises InvalidInput, also for a time: by such a name goes the run that is due
+    then, and it would be taken for begun."""
+    check_id(id, "the id of a run")
+    if "/" in id or len(id) > LONGEST:
+        raise InvalidInput(
+            f"{id[:80]!r} can't be the id of a run; use up to {LONGEST} characters, none of them a slash"
+        )
+    if _MOMENT.fullmatch(id):
+        raise InvalidInput(
+            f"{id!r} is the id of the run that is due at that time; write another one, like 'again-{id}'"
+        )
+    return id
 
 
 def moment(ms: int) -> str:

@@ -23,6 +23,7 @@ Missed = Literal["none", "last", "all"]
 
 SHORTEST = 1_000
 LONGEST_JITTER = 24 * 3600 * 1000
+LONGEST_CRON = 1_000
 MOST = 100
 BOUND = 1_000
 _FIELDS = ("function", "kind", "cron", "every", "at", "zone", "overlap", "missed", "most", "jitter")
@@ -111,7 +112,7 @@ def made(
         raise InvalidInput('every= passes the same everywhere and takes no zone; write cron, like "0 */2 * * *"')
     usual = Spec()
     found = Spec(
-        cron=" ".join(_text(cron, "cron").split()) if cron is not None else "",
+        cron=_cron(cron) if cron is not None else "",
         every=_milliseconds(every, "every") if every is not None else 0,
         at=_moment(at, zone) if at is not None else 0,
         zone=_text(zone, "zone") if zone is not None and at is None else usual.zone,
@@ -170,8 +171,15 @@ def _sound(spec: Spec) -> Spec:
 
 def _text(value: object, what: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise InvalidInput(f"{what} is a text, not {value!r:.80}")
+        raise InvalidInput(f"{what} is a text that is not empty, not {value!r:.80}")
     return value
+
+
+def _cron(given: object) -> str:
+    found = " ".join(_text(given, "cron").split())
+    if len(found) > LONGEST_CRON:
+        raise InvalidInput(f"cron has {len(found)} characters; it may have {LONGEST_CRON}: write ranges, like 0-30/5")
+    return found
 
 
 def _period(ms: int) -> str:

@@ -80,6 +80,11 @@ def test_from_making_to_removing() -> None:
     [
         ("GET", "/schedules/none", None, 404, "no schedule 'none'"),
         ("GET", "/schedules?colour=red", None, 400, "unknown query parameter"),
+        ("GET", "/schedules?function=", None, 400, "function is empty"),
+        ("GET", "/schedules?prefix=", None, 400, "prefix is empty"),
+        ("POST", "/schedules/report/run", {"id": "a/b"}, 422, "can't be the id of a run"),
+        ("POST", "/schedules/report/run", {"id": "2030-11-30T06:00:00Z"}, 422, "due at that time"),
+        ("POST", "/schedules/report/run", {"id": "2030-11-30T06:00:00.500Z"}, 422, "due at that time"),
         ("POST", "/schedules", {"function": "nobody", "every": "1h"}, 404, "no process has served 'nobody'"),
         ("POST", "/schedules", {"function": "report", "every": "0s"}, 422, "too often"),
         ("POST", "/schedules", {"function": "report", "every": "1h", "zone": "UTC"}, 422, "takes no zone"),

@@ -15,7 +15,7 @@ from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.protocol.catalogue import kind_of
 from overwinter.orchestrator.protocol.media import Taken
-from overwinter.orchestrator.schedule.naming import FUNCTION, KIND
+from overwinter.orchestrator.schedule.naming import FUNCTION, KIND, moment
 from overwinter.orchestrator.schedules import Schedule
 from overwinter.orchestrator.upkeep.moving import move
 from overwinter.state.errors import AlreadyExists, Unfit, UnknownExecution, UnknownFunction
@@ -264,6 +264,25 @@ async def test_a_pause_holds_and_changes_wait_in_sight() -> None:
         for changes, says in (({}, "nothing is given"), ({"name": "x"}, "'name' can't be changed")):
             with pytest.raises(InvalidInput, match=says):
                 await schedules.change("report", **changes)
+
+
+@on_a_loop
+async def test_a_change_is_told_with_its_own_next_time_and_no_run_takes_the_name_of_a_time() -> None:
+    async with Runtime([report], MemoryStore(), clock=lambda: 1_800_000_000_000) as runtime:
+        schedules = runtime.schedules
+        await schedules.create(report, every="1h")
+        await until(lambda: taken_up(runtime))
+        changed = await schedules.change("report", cron="* * * * *")
+        assert changed.next == 1_800_000_060_000
+        for id in (moment(1_800_000_060_000), "2027-01-15T08:01:00.250Z", "a/b", "x" * 101):
+            with pytest.raises(InvalidInput, match=r"id of (a|the) run"):
+                await schedules.run_now("report", id=id)
+        assert await schedules.run_now("report", id="by-hand") == "report@by-hand"
+
+
+async def taken_up(runtime: Runtime) -> bool:
+    head = await runtime.find("schedule/report")
+    return head is not None and bool(head.state)
 
 
 async def paused(runtime: Runtime) -> bool:

@@ -18,6 +18,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"cron": "* * * * *", "every": "5m"}, "cron and every are given"),
     ({"cron": ""}, "cron is a text"),
     ({"cron": 5}, "cron is a text"),
+    ({"cron": "1," * 500 + "1 * * * *"}, "it may have 1000"),
     ({"cron": "* * * *"}, "is no cron expression"),
     ({"cron": "0 0 30 2 *"}, "is no cron expression"),
     ({"cron": "* * * * *", "zone": "Mars"}, "no time zone 'Mars'"),
