@@ -66,17 +66,18 @@ class Watcher:
         source, since, looked = watched["source"], watched.get("since"), watched.get("looked")
         ctx.status(source)
         for _ in range(LOOKS):
-            found = await ctx.step(self._look, source, since, looked, retry=FOR_EVER)
+            when = () if looked is None else (looked,)  # earlier releases, whose journals are read, did not say it
+            found = await ctx.step(self._look, source, since, *when, retry=FOR_EVER)
             if found["events"]:
                 await ctx.step(self._begin, source, found["events"], retry=FOR_EVER)
             if found["receipts"]:
                 await ctx.step(self._confirm, source, found["receipts"], retry=FOR_EVER)
-            since, looked = found["since"], found.get("looked")  # earlier releases have not recorded it
+            since, looked = found["since"], found.get("looked")
             if found["pause"]:
                 await ctx.sleep(found["pause"])
         await ctx.checkpoint({"source": source, "since": since, "looked": looked})
 
-    async def _look(self, source: str, since: Any, looked: int | None) -> dict[str, Any]:
+    async def _look(self, source: str, since: Any, looked: int | None = None) -> dict[str, Any]:
         """What is new, and when that was looked for, in milliseconds. Nobody sleeps longer than NAP: where a process
         starts with a shorter ``every``, that holds after a nap at the latest."""
         trigger, now = self._triggers.get(source), self._runtime.clock()

@@ -554,6 +554,35 @@ async def test_a_source_that_can_not_be_read_is_told_in_the_log(caplog: pytest.L
     assert "shelf can't be read for take and is tried again: ValueError: it can't be read" in caplog.text
 
 
+@on_a_loop
+async def test_a_journal_of_before_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks that were recorded without their time, by a process that is gone."""
+    shelf = Shelf()
+    shelf.items = ["a"]
+
+    @trigger(shelf)
+    @workflow
+    async def take(ctx: Any, item: str) -> str:
+        return item
+
+    look = Watcher._look
+
+    async def before(self: Watcher, source: str, since: Any) -> dict[str, Any]:
+        return {
+            key: value for key, value in (await look(self, source, since)).items() if key not in ("looked", "refused")
+        }
+
+    store = MemoryStore()
+    with monkeypatch.context() as patch:
+        patch.setattr(before, "__name__", "_look")
+        patch.setattr(Watcher, "_look", before)
+        async with Runtime([take], store) as runtime:
+            await until(lambda: _are(runtime, ["a"]))
+    shelf.items.append("b")
+    async with Runtime([take], store) as runtime:
+        await until(lambda: _are(runtime, ["a", "b"]))
+
+
 def test_a_changed_period_holds_after_a_nap() -> None:
     shelf = Shelf()
     shelf.items, shelf.every = ["a"], 9 * 3600.0
