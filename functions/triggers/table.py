@@ -86,12 +86,18 @@ class Table(Source):
         events = [self._event(row) for row in rows]
         count = fitting(events)
         more, rows, events = more or count < len(rows), rows[:count], events[:count]
-        last = next((row for row in reversed(rows) if not _endless(row[self._watermark])), None)
+        numbers = any(_is_number(mark) for mark in (since or [None])[:1] + [row[self._watermark] for row in rows])
+        last = next((row for row in reversed(rows) if self._is_position(row, numbers)), None)
         refused = [
             (event.id, "another row has its watermark; say key=, which tells them apart") for event in _doubled(events)
         ]
         after = since if last is None else [_plain(last[self._watermark]), _plain(last[self._key])]
-        return Found(events, after, more, refused=refused)
+        return Found(events, after, more and after != since, refused=refused)
+
+    def _is_position(self, row: dict[str, Any], numbers: bool) -> bool:
+        """Whether a look can go on after it. A text among numbers (SQLite takes any) comes after all of them."""
+        mark = row[self._watermark]
+        return not _endless(mark) and (_is_number(mark) or not numbers)
 
     def _where(self, since: list[Any] | None) -> tuple[str, tuple[Any, ...]]:
         watermark, key, mark = self._watermark, self._key, self._mark
@@ -127,6 +133,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, memoryview):
         return value.tobytes().hex()
     return str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float))
 
 
 def _endless(value: Any) -> bool:

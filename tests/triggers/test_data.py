@@ -461,9 +461,28 @@ def test_a_row_that_can_be_no_event_as_it_is_is_in_nobodys_way(tmp_path: Path) -
             ("c@3", "c"),
         ]
         assert [event.data["v"] for event in found.events] == [1, 2, "inf", 5]  # and what has no watermark has no place
+        db.execute("INSERT INTO odd VALUES ('t', 'a text', 7)")
+        db.commit()
+        found = look(table, found.since)
         db.execute("INSERT INTO odd VALUES ('z', 4, 6)")
         db.commit()
         assert "z@4" in [event.id for event in look(table, found.since).events]
+
+
+def test_rows_that_no_look_can_go_on_after_are_no_reason_to_look_at_once_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "MOST", 2)
+    path = tmp_path / "endless.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE endless (id, w)")
+        db.executemany("INSERT INTO endless VALUES (?, ?)", [(1, 1), *((n, float("inf")) for n in range(2, 9))])
+        db.commit()
+    table = Table(f"sqlite:///{path}", "endless", watermark="w", key="id")
+    first = look(table)
+    assert (first.since, first.more) == ([1, 1], True)
+    second = look(table, first.since)
+    assert (second.since, second.more) == ([1, 1], False)
 
 
 def test_rows_that_the_watermark_does_not_tell_apart_are_told_of(tmp_path: Path) -> None:
