@@ -98,12 +98,40 @@ class Reading:
     async def _pending(self, partition: int) -> None:
         """What was read before, by whoever had the partition, and not confirmed."""
         stream, group, start = self._place.stream(partition), self._subscription.name, "0-0"
+        gone = 0
         while True:
             answer: Any = await self._redis.xautoclaim(stream, group, self._partitions.name, 0, start, count=BATCH)
             start = answer[0]
-            await self._taken([(stream, answer[1])])
+            there = [entry for entry in answer[1] if entry[0] is not None]
+            await self._taken([(stream, there)])
+            gone += len(answer[1]) - len(there)  # Redis 6 leaves those pending that are not in the stream any more
+            if len(answer) > 2 and answer[2]:  # later ones have let go of them themselves
+                self._lost(len(answer[2]))
             if start in (b"0-0", "0-0"):
+                break
+        if gone:
+            await self._let_go(stream)
+
+    async def _let_go(self, stream: str) -> None:
+        """Confirm what is pending here and was trimmed away meanwhile: nobody can take it any more."""
+        group, start = self._subscription.name, "0-0"
+        while True:
+            found: Any = await self._redis.xreadgroup(group, self._partitions.name, {stream: start}, count=BATCH)
+            entries: Entries = found[0][1] if found else ()
+            if not entries:
                 return
+            start = entries[-1][0]
+            if gone := [id for id, fields in entries if not fields]:
+                await self._redis.xack(stream, group, *gone)
+                self._lost(len(gone))
+
+    def _lost(self, count: int) -> None:
+        log.error(
+            "events of the subscription %s are lost: %d that had been read and not taken yet were trimmed away while "
+            "nobody read on; give the broker a larger keep=, and publish them again",
+            self._subscription.name,
+            count,
+        )
 
     async def _new(self) -> None:
         if not self._partitions.mine:

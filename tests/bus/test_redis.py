@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -82,6 +82,30 @@ async def test_what_is_no_event_is_passed_over_and_streams_stay_small(redis_serv
             assert client.xlen("odd:events:0") < 250  # whole nodes are trimmed
             pending: Any = client.xpending("odd:events:0", "ship")
             assert pending["pending"] == 0
+
+
+@on_a_loop
+async def test_what_was_read_and_trimmed_before_it_was_taken_holds_nothing_up(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody reads an event and dies, and the stream is trimmed before another reads on."""
+    dsn = redis_server.dsn(prefix="trimmed", partitions=1)
+    async with asyncio.timeout(60), Runtime([ship], "memory://", broker=dsn):
+        pass
+    stream: Any = "trimmed:events:0"
+    async with asyncio.timeout(60), Runtime([], "memory://", broker=dsn) as runtime:
+        await runtime.publish("order.paid", {"id": "gone"})
+        await runtime.publish("order.paid", {"id": "read"})
+        with redis_server.client() as client:
+            read: Any = client.xreadgroup("ship", "died", {stream: ">"})
+            client.xdel(stream, read[0][1][0][0])
+        await runtime.publish("order.paid", {"id": "new"})
+    async with asyncio.timeout(60), Runtime([ship], "memory://", broker=dsn):
+        await until(lambda: len(SHIPPED) == 2)
+        with redis_server.client() as client:
+            await until(lambda: cast(Any, client.xpending(stream, "ship"))["pending"] == 0)
+    assert SHIPPED == ["read", "new"]
+    assert "events of the subscription ship are lost: 1 that had been read" in caplog.text
 
 
 @pytest.mark.parametrize("dsn", ["redis://h?keep=0", "redis://h?keep=x", "redis+cluster://h", "redis://h?what=1"])
