@@ -255,7 +255,7 @@ def _subscribed(functions: Mapping[str, Any]) -> bool:
 
 
 def _queues(functions: Mapping[str, Any]) -> Sequence[object]:
-    """Those in front of functions whose subscriptions go at a pace."""
+    """Those in front of functions that have subscribed."""
     if not _subscribed(functions):
         return ()
     from .bus.bus import queues_of

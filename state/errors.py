@@ -7,6 +7,7 @@
     │   ├── UnknownFunction          no agent, tool or workflow of that name is served here
     │   ├── UnknownExecution         no execution under that id
     │   ├── AlreadyExists            the id is taken by an execution of another function or input
+    │   │   └── BegunBefore          by one of the same function, which somebody else has begun
     │   ├── AlreadyFinished          the execution has ended; nothing more can be sent to it
     │   ├── Unfit                    an event or a completion of another type than the execution waits for
     │   └── PayloadTooLarge          a value over the limit; terminal, never retried
@@ -81,6 +82,10 @@ class UnknownExecution(InvalidInput):
 
 class AlreadyExists(InvalidInput):
     """The id belongs to an execution of another function, or one started with another input."""
+
+
+class BegunBefore(AlreadyExists):
+    """The id belongs to an execution of the same function that somebody else has begun."""
 
 
 class AlreadyFinished(InvalidInput):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ...orchestrator.engine.publishing import Publisher
 from ...orchestrator.protocol.decider import Fact
+from ...orchestrator.queue.pace import Pace
 from ...orchestrator.queue.queue import Queue
 from ...state.errors import InvalidInput, StoreError
 from ...state.store import Store
@@ -43,11 +44,11 @@ class Engine(Office, Protocol):
 
 
 def queues_of(functions: Mapping[str, Any]) -> list[Queue]:
-    """Those in front of functions whose subscriptions go at a pace."""
+    """Those in front of functions that have subscribed: also where no pace is set, since one may have been, and what
+    lies in the queue since then is to come out."""
     return [
-        Queue(one.name, one.function, one.kind, one.pace, PLACE)
+        Queue(one.name, one.function, one.kind, one.pace or Pace(), PLACE)
         for one in subscriptions_of(functions).values()
-        if one.pace is not None
     ]
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 from ...state.codec import dumps, loads
 from ...state.errors import (
     AlreadyExists,
+    BegunBefore,
     BrokerUnavailable,
     InvalidInput,
     OverwinterError,
@@ -167,7 +168,8 @@ class Delivery:
             )
             head = accepted.head
             if head is not None and (accepted.answer is Answer.OTHER or head.parent != parent):
-                raise AlreadyExists(
+                kind = AlreadyExists if accepted.answer is Answer.OTHER else BegunBefore
+                raise kind(
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
             if not is_new(accepted):

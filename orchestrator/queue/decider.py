@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ...state.codec import dumps, loads
-from ...state.errors import Final, InvalidInput
+from ...state.errors import BegunBefore, Final, InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..protocol.decider import Access, Decision, Effect, Fact, Spawn, Verdict, when
@@ -163,11 +163,12 @@ class QueueDecider:
             return False
         one.running, one.last = False, int(fact["at"])
         self._running -= 1
-        if fact.get("status", "failed") == "failed":
-            one.error = fact.get("error", {})
+        error = fact.get("error", {}) if fact.get("status", "failed") == "failed" else None
+        if error is None or isinstance(failures.decode(error), BegunBefore):
+            self._over(one)  # completed, or ended by a person; or taken at another time, when it went without a queue
+        else:
+            one.error = error
             self._failed.append(one)
-        else:  # completed, or ended by a person
-            self._over(one)
         return True
 
     def _over(self, one: Delivery) -> None:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import random
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,45 @@ async def test_what_fails_is_tried_again_and_set_aside_and_holds_nobody_else_up(
         TRIED["poison"] = 99
         await runtime.bus.dead_letters.send(by_id["poison"].id)
         await until(lambda: "poison" in DONE)
+
+
+def remind(function: Any, **pace: Any) -> Any:
+    """``function`` as a release has it that goes at this pace."""
+    return subscribe(type="job", **pace)(tool(name="remind")(function))
+
+
+@on_a_loop
+async def test_what_lies_in_a_queue_comes_out_when_the_pace_is_taken_away(tmp_path: Path) -> None:
+    """Also an event that is published once more meanwhile is taken once."""
+    store = f"sqlite:///{tmp_path / 'queue.db'}"
+    begun, done = asyncio.Event(), list[str]()
+
+    async def slow(id: str) -> str:
+        """Remind."""
+        begun.set()
+        await asyncio.sleep(3600)
+        return id
+
+    async def quick(id: str) -> str:
+        """Remind."""
+        done.append(id)
+        return id
+
+    def event(id: str) -> CloudEvent:
+        return CloudEvent(id=id, source="/jobs", type="job", data={"id": id})
+
+    async with asyncio.timeout(60), Runtime([remind(slow, concurrency=1)], store) as runtime:
+        for id in "abcd":
+            await runtime.publish(event(id))
+        await begun.wait()
+    async with asyncio.timeout(60), Runtime([remind(quick)], store) as runtime:
+        for id in "cde":
+            await runtime.publish(event(id))
+        await until(lambda: len(set(done)) == 5)
+        while (await runtime.show("remind~queue")).status != "idle":  # noqa: ASYNC110  # only the store knows
+            await asyncio.sleep(0.005)
+        assert not await runtime.bus.dead_letters.all()
+    assert sorted(done) == ["a", "b", "c", "d", "e"]
 
 
 SEEN: list[int] = []
