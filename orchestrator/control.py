@@ -16,7 +16,7 @@ from ..state.ids import can_exist
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
 from .engine.delivery import mail_of
-from .engine.door import refuse_deaf
+from .engine.door import refuse_deaf, refuse_lasting
 from .errors import failures
 from .errors.attributes import storable
 from .governance import tokens
@@ -211,7 +211,7 @@ class Control(Reading):
         await self.act("retry", id, by=by, reason=reason)
 
     async def act(self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "") -> None:
-        """One of ACTIONS by name. Under one ``key`` (``keys``) it arrives once."""
+        """One of ACTIONS by name. Under one ``key`` (``keys``) it arrives once. Raises Unfit for the end of a queue."""
         if action not in ACTIONS:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
         await self.prepare()
@@ -223,6 +223,8 @@ class Control(Reading):
             op = (await self.ending(head)).get("error", {}).get("op")
             fact |= {"op": op} if op else {}
             key = keys.retry(head.length)
+        elif action in ("cancel", "terminate") and (found := await self.find(id)) is not None:
+            refuse_lasting(found)
         accepted = await self._send(id, mail_of(fact, key, lane=0), reopen=action == "retry")
         if accepted.answer is Answer.DUPLICATE and action == "retry":
             raise InvalidInput(f"{id} is retried already; somebody else has just asked for it")

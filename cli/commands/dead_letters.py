@@ -2,8 +2,8 @@
 about them. Whoever serves the function carries out what is sent again.
 
 ``--json``: ``list`` an array of letters, ``show`` and ``edit`` one: ``{"id", "subscription", "function", "event",
-"error", "attempts", "first", "last", "execution"?}``; ``send`` ``{"sent": [{"id", "execution"}]}``, ``drop``
-``{"dropped": [id]}``.
+"error", "attempts", "first", "last", "execution"?}``; ``send`` ``{"sent": [{"id", "execution"}], "refused":
+[{"id", "error"}]}``, ``drop`` ``{"dropped": [id]}``.
 """
 
 from __future__ import annotations
@@ -111,31 +111,52 @@ def edit_command(id: str, event: str | None, data: str | None, store: str, as_js
     _show(reach.run(work()), as_json=as_json)
 
 
-@dead_letters_command.command("send", epilog="--json: {sent: [{id, execution}]}")
+@dead_letters_command.command("send", epilog="--json: {sent: [{id, execution}], refused: [{id, error}]}")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="All of them, or all of --subscription.")
 @click.option("--subscription", default="", metavar="NAME", help="With --all: those of one subscription.")
 @store_option
 @json_option
 def send_command(ids: Sequence[str], everything: bool, subscription: str, store: str, as_json: bool) -> None:
-    """Give them to their subscriptions once more."""
+    """Give them to their subscriptions once more. What can't be taken now either stays, and holds up none behind it."""
+    from ...state.errors import InvalidInput
+    from ..exits import USAGE, Exit
 
-    async def work() -> list[dict[str, str]]:
+    sent: list[dict[str, str]] = []
+    refused: list[dict[str, str]] = []
+
+    async def work() -> None:
         async with _sorting(store) as found:
-            wanted = await _wanted(found, ids, subscription)
-            return [{"id": letter.id, "execution": await found.send(letter.id)} for letter in wanted]
+            for letter in await _wanted(found, ids, subscription):
+                try:
+                    sent.append({"id": letter.id, "execution": await found.send(letter.id)})
+                except InvalidInput as error:
+                    refused.append({"id": letter.id, "error": str(error)})
 
     _check(ids, everything)
-    sent = reach.run(work())
+    try:
+        reach.run(work())
+    except BaseException:  # the store went away in the middle: what was sent is sent
+        if sent or refused:
+            _told(sent, refused, as_json=as_json)
+        raise
+    _told(sent, refused, as_json=as_json)
+    if refused:
+        raise Exit("what was not sent does not fit now either, and stays: overwinter dead-letters edit", code=USAGE)
+
+
+def _told(sent: Sequence[dict[str, str]], refused: Sequence[dict[str, str]], *, as_json: bool) -> None:
     from ..view.terminal import emit, say
     from ..view.text import counted
 
     if as_json:
-        emit({"sent": sent})
+        emit({"sent": sent, "refused": refused})
         return
     for one in sent:
         say(f"sent {one['id']} to {one['execution']}")
-    if not sent:
+    for one in refused:
+        say(f"not sent {one['id']}: {one['error']}", style="red")
+    if not sent and not refused:
         say(f"{counted(0, 'dead letter')}: nothing to send")
 
 
@@ -175,7 +196,9 @@ def _check(ids: Sequence[str], everything: bool) -> None:
 
 
 async def _wanted(found: Sorting, ids: Sequence[str], subscription: str) -> list[DeadLetter]:
-    return [await found.find(id) for id in ids] if ids else list(await found.all(subscription))
+    if not ids:
+        return list(await found.all(subscription))
+    return list({letter.id: letter for letter in [await found.find(id) for id in ids]}.values())  # each once
 
 
 def _show(letter: DeadLetter, *, as_json: bool) -> None:

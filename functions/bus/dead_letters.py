@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 from ...orchestrator.errors.failures import encode
 from ...orchestrator.protocol.shared import place_of
 from ...state.codec import dumps, loads
+from ...state.ids import can_exist
 from ...state.store import Store
 
 PLACE = place_of("overwinter.dead-letters")
@@ -63,9 +64,7 @@ class DeadLetters:
 
     async def keep(self, letter: DeadLetter) -> None:
         """Put it down. What is there of an earlier attempt is counted in."""
-        found = await self._store.get(PLACE, letter.id)
-        if found is not None:
-            before = from_text(found.value)
+        if (before := await self.get(letter.id)) is not None:
             letter = letter._replace(first=before.first, attempts=max(letter.attempts, before.attempts))
         await self.put(letter)
 
@@ -74,6 +73,11 @@ class DeadLetters:
         names = await self._store.keys(PLACE, f"{subscription}:" if subscription else "", limit)
         found = [value for name in names if (value := await self._store.get(PLACE, name)) is not None]
         return sorted((from_text(value.value) for value in found), key=lambda letter: letter.last, reverse=True)
+
+    async def get(self, id: str) -> DeadLetter | None:
+        """The one of that id."""
+        found = await self._store.get(PLACE, id) if id and can_exist(id) else None
+        return None if found is None else from_text(found.value)
 
     async def put(self, letter: DeadLetter) -> None:
         """As it is, in place of what is there."""

@@ -15,7 +15,7 @@ from ...state.store import Store
 from ..events.http import from_json, to_json
 from . import failed
 from .announcing import Announced
-from .dead_letters import PLACE, DeadLetter, DeadLetters
+from .dead_letters import DeadLetter, DeadLetters
 from .taking import Taking
 
 
@@ -39,20 +39,21 @@ class Sorting:
 
     async def find(self, id: str) -> DeadLetter:
         """Raises UnknownExecution, and InvalidInput when several begin with that."""
+        if (kept := await self._letters.get(id)) is not None:
+            return kept
         head = await self._reading.find(id) if id else None
-        if head is not None and await self._store.get(PLACE, id) is None:
+        if head is not None:
             letter = await failed.letter_of(self._reading, head)
             if letter is not None:
                 return letter
         alike = [letter for letter in await self.all() if id and letter.id.startswith(id)]
-        exact = [letter for letter in alike if letter.id == id]
-        if len(exact or alike) > 1:
+        if len(alike) > 1:
             raise InvalidInput(f"{len(alike)} dead letters begin with {id!r}: {alike[0].id}, {alike[1].id} …; say more")
         if not alike:
             raise UnknownExecution(
                 f"there is no dead letter {id!r}; `overwinter dead-letters list` shows what there is"
             )
-        return (exact or alike)[0]
+        return alike[0]
 
     async def edit(self, id: str, event: Any) -> DeadLetter:
         """Put another event in its place; what is sent again is that one. Raises InvalidEvent, UnknownExecution."""

@@ -168,8 +168,8 @@ class Delivery:
             )
             head = accepted.head
             if head is not None and (accepted.answer is Answer.OTHER or head.parent != parent):
-                kind = AlreadyExists if accepted.answer is Answer.OTHER else BegunBefore
-                raise kind(
+                refusal = AlreadyExists if accepted.answer is Answer.OTHER else BegunBefore
+                raise refusal(
                     f"the id {effect.id!r} belongs to another {head.function} execution; give the child another id"
                 )
             if not is_new(accepted):

@@ -1,4 +1,5 @@
-"""What is refused before it is stored: an event or a completion that the execution at rest can't use.
+"""What is refused before it is stored: an event or a completion that the execution at rest can't use, and the end of
+a queue.
 
 An agent waits for no events at all; who knows that it is one, says so. Otherwise the type that is waited for stands in
 the code, so only a process that holds the execution, replayed, can tell. It does so when nothing is on its way: the
@@ -27,9 +28,19 @@ class Choosy(Protocol):
 
 
 def refuse_deaf(head: Head) -> None:
-    """Raises Unfit for an event to an agent or a schedule."""
+    """Raises Unfit for an event to an agent, a schedule or a queue."""
     if head.kind in DEAF:
         raise Unfit(f"{head.id}: {DEAF[head.kind]}. Nothing was sent")
+
+
+def refuse_lasting(head: Head) -> None:
+    """Raises Unfit for the end of a queue: what waits in it was confirmed to who published it, and would be lost. One
+    that is stuck is left to a person."""
+    if head.kind == "queue" and head.status != "stuck":
+        raise Unfit(
+            f"{head.id} is the queue of a subscription, which lasts: what waits in it would be lost. "
+            f"`overwinter pause` holds it; a subscription that has gone from the code gets nothing more"
+        )
 
 
 async def refuse_unfit(engine: Engine, id: str, fact: Fact, entries: Callable[[str, int], AsyncIterator[Fact]]) -> None:

@@ -18,7 +18,11 @@ from ..usercode.resilience import Policy
 
 Fact = dict[str, Any]
 NO_EVENTS = "an agent waits for no events; send it a message"
-DEAF = {"agent": NO_EVENTS, "schedule": "a schedule waits for no events; overwinter schedule run begins a run"}
+DEAF = {
+    "agent": NO_EVENTS,
+    "schedule": "a schedule waits for no events; overwinter schedule run begins a run",
+    "queue": "a queue takes what is published for its subscription, and nothing else",
+}
 """What takes no events at all, by its kind, and what to do."""
 
 

@@ -15,7 +15,7 @@ from ...state.codec import dumps, loads
 from ...state.errors import BegunBefore, Final, InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
-from ..protocol.decider import Access, Decision, Effect, Fact, Spawn, Verdict, when
+from ..protocol.decider import DEAF, Access, Decision, Effect, Fact, Spawn, Verdict, when
 from .delivery import Delivery
 from .pace import Pace
 
@@ -120,6 +120,9 @@ class QueueDecider:
 
     def close(self) -> None:
         return
+
+    def refusal(self, fact: Fact) -> str:
+        return DEAF["queue"] if fact["type"] == "event" else ""
 
     # -- facts ---------------------------------------------------------------------------------------
 

@@ -21,6 +21,8 @@ from overwinter.orchestrator.protocol.decider import Access, Fact, Spawn, Verdic
 from overwinter.orchestrator.queue.decider import ROOM
 from overwinter.orchestrator.queue.pace import Pace
 from overwinter.orchestrator.queue.queue import Queue
+from overwinter.state.errors import Unfit
+from overwinter.state.records import Filter
 from overwinter.testing import World, crash_everywhere
 from overwinter.tests.apart.place import on_a_loop, until
 
@@ -101,6 +103,23 @@ async def test_what_fails_is_tried_again_and_set_aside_and_holds_nobody_else_up(
         TRIED["poison"] = 99
         await runtime.bus.dead_letters.send(by_id["poison"].id)
         await until(lambda: "poison" in DONE)
+
+
+@on_a_loop
+async def test_a_queue_can_not_be_ended_since_what_waits_in_it_is_confirmed() -> None:
+    async with asyncio.timeout(60), Runtime([job], "memory://") as runtime:
+        await runtime.publish(work("before", "a"))
+        await until(lambda: DONE == ["before"])
+        for end in (runtime.terminate, runtime.cancel):
+            with pytest.raises(Unfit, match="overwinter pause"):
+                await end("job~queue")
+        while (await runtime.show("job~queue")).status != "idle":  # noqa: ASYNC110  # only the store knows
+            await asyncio.sleep(0.005)
+        with pytest.raises(Unfit, match="Nothing was sent"):
+            await runtime.signal("job~queue", "event")
+        assert await runtime.bulk("terminate", Filter(function="job~queue")) == 0
+        await runtime.publish(work("after", "a"))
+        await until(lambda: DONE == ["before", "after"])
 
 
 def remind(function: Any, **pace: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from overwinter import Context, Runtime, subscribe, workflow
+from overwinter import Context, Runtime, subscribe, tool, workflow
 from overwinter.cli.main import cli
 from overwinter.functions.event import CloudEvent
 
@@ -21,13 +21,20 @@ async def pack(ctx: Context, order: dict[str, str]) -> str:
     return order["id"]
 
 
+@subscribe(type="order.paid")
+@tool
+async def stamp(id: str) -> str:
+    """Put a stamp on it."""
+    return id
+
+
 class Shop:
     def __init__(self, folder: Path) -> None:
         self.store = f"sqlite:///{folder}/shop.db"
 
-    def publish(self, data: Any, id: str = "e-1") -> None:
+    def publish(self, data: Any, id: str = "e-1", function: Any = pack) -> None:
         async def work() -> None:
-            async with Runtime([pack], self.store) as runtime:
+            async with Runtime([function], self.store) as runtime:
                 await runtime.publish(CloudEvent(id=id, source="/shop", type="order.paid", data=data))
 
         asyncio.run(work())
@@ -78,6 +85,24 @@ def test_all_of_them(shop: Shop) -> None:
     shop.publish(["no order"], "e-9")
     assert len(shop.json("dead-letters", "send", "--all")["sent"]) == 1
     assert "nothing to send" in shop.run("dead-letters", "send", "--all")
+
+
+def test_one_that_still_does_not_fit_holds_up_none_behind_it(shop: Shop) -> None:
+    for number in range(3):
+        shop.publish(["no order"], f"e-{number}", stamp)
+    letters = shop.json("dead-letters", "list")
+    ids = [letter["id"] for letter in letters]
+    for id in ids[1:]:
+        shop.run("dead-letters", "edit", id, "--data", '{"id": "mended"}')
+    told = shop.run("dead-letters", "send", "--all", code=2)
+    assert f"not sent {ids[0]}" in told and "dead-letters edit" in told
+    assert all(f"sent {id} to {id}~2" in told for id in ids[1:])
+    (left,) = shop.json("dead-letters", "list")
+    assert (left["id"], left["attempts"]) == (ids[0], 2)
+    shop.run("dead-letters", "edit", ids[0], "--data", '{"id": "mended"}')
+    once = shop.json("dead-letters", "send", ids[0], ids[0][:20])
+    assert once == {"sent": [{"id": ids[0], "execution": f"{ids[0]}~3"}], "refused": []}
+    assert shop.json("dead-letters", "list") == []
 
 
 def test_what_can_not_be(shop: Shop) -> None:
