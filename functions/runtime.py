@@ -109,7 +109,7 @@ class Runtime(runtime.Runtime):
         from .bus.opening import open_broker
         from .bus.store_broker import StoreBroker
 
-        broker = open_broker(self._broker) if isinstance(self._broker, str | None) else self._broker
+        broker = open_broker(self._broker)
         alone = isinstance(broker, StoreBroker) or not self.functions  # nobody can call it, or it calls nobody
         return Bus(self.engine, self.functions, broker, None if alone else Exchange(self))
 

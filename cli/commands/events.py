@@ -31,10 +31,10 @@ def events_command() -> None:
 @click.option(
     "--from", "since", default="", metavar="TIME", help="Those that are kept from then on, first: 1h, or a date."
 )
-@click.option("--count", default=0, metavar="N", help="End after so many.")
+@click.option("--count", type=click.IntRange(min=1), default=None, metavar="N", help="End after so many.")
 @BROKER
 @json_option
-def tail_command(since: str, count: int, broker: str, as_json: bool) -> None:
+def tail_command(since: str, count: int | None, broker: str, as_json: bool) -> None:
     """Show events as they are published, until Ctrl-C."""
     from ...functions.bus.retained import following, kept, retaining
 

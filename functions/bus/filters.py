@@ -7,7 +7,7 @@ nothing. Numbers and booleans are compared as CloudEvents writes them: ``7``, ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 from ...state.errors import InvalidInput
@@ -93,6 +93,8 @@ def one_of(attribute: str, values: str | Sequence[str]) -> Filter:
     """The filter for an attribute with one of some values."""
     if isinstance(values, str):
         return checked({"exact": {attribute: values}})
+    if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+        raise InvalidInput(f"{attribute}= of @subscribe is a text, or a list of texts, not {briefly(values)}")
     if not values:
         raise InvalidInput(f"{attribute}= of @subscribe is an empty list; leave it out to mean any")
     made = [checked({"exact": {attribute: value}}) for value in values]

@@ -8,13 +8,19 @@ from __future__ import annotations
 import os
 
 from ...state.errors import InvalidInput
+from ...state.quantities import briefly
 from .broker import Broker
 from .place import ENVIRONMENT
 from .store_broker import StoreBroker
 
 
-def open_broker(dsn: str | None = None) -> Broker:
-    """The broker of ``dsn``, by default what OVERWINTER_BROKER says. Raises InvalidInput."""
+def open_broker(dsn: str | Broker | None = None) -> Broker:
+    """``dsn`` itself when it is a broker; else the one of that address, by default what OVERWINTER_BROKER says. Raises
+    InvalidInput."""
+    if dsn is not None and not isinstance(dsn, str):
+        if callable(getattr(dsn, "publish", None)):
+            return dsn
+        raise InvalidInput(f"broker= is an address like redis://host:6379/0, or a Broker, not {briefly(dsn)}")
     text = (os.environ.get(ENVIRONMENT, "") if dsn is None else dsn).strip()
     scheme = text.partition("://")[0]
     if text in ("", "store"):

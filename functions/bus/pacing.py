@@ -7,7 +7,7 @@ import re
 from ...orchestrator.queue.pace import Pace
 from ...orchestrator.usercode.resilience import Retry
 from ...state.errors import InvalidInput
-from ...state.quantities import count, milliseconds
+from ...state.quantities import briefly, count, milliseconds
 from .filters import checked
 
 _RATE = re.compile(r"([0-9]{1,9})/([0-9]*)(ms|s|m|h|d)")
@@ -29,6 +29,8 @@ def pace_of(concurrency: int | None, rate: str | None, order: str | None, retry:
         number, per = _rate(rate)
         pace = pace._replace(rate=number, per=per)
     if retry is not None:
+        if not isinstance(retry, Retry):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"retry= of @subscribe is a Retry, like Retry(attempts=3), not {briefly(retry)}")
         if retry.final or retry.retry or retry.when is not None:
             raise InvalidInput(
                 "retry= of @subscribe says how often and when (attempts, first, factor, most): which errors are tried "
@@ -42,7 +44,10 @@ def pace_of(concurrency: int | None, rate: str | None, order: str | None, retry:
 def _rate(rate: str) -> tuple[int, int]:
     found = _RATE.fullmatch(rate) if isinstance(rate, str) else None  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
     number = 0 if found is None else int(found[1])
-    per = 0 if found is None else milliseconds(f"{found[2] or 1}{found[3]}")
+    try:
+        per = 0 if found is None else milliseconds(f"{found[2] or 1}{found[3]}")
+    except ValueError:  # longer than any time
+        per = 0
     if number < 1 or per < 1:
         raise InvalidInput(f'rate of @subscribe is so many in a time, like "10/s" or "100/5m", not {rate!r:.40}')
     return number, per

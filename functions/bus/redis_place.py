@@ -78,7 +78,10 @@ def read(dsn: str) -> Place:
     """``redis://host:6379/0?prefix=ow&partitions=8&keep=1000000``, or ``rediss://…``. Raises InvalidInput."""
     from ...state.redis.address import parse
 
-    parts = urlsplit(dsn)
+    try:
+        parts = urlsplit(dsn)
+    except ValueError:  # its message may hold the password
+        raise InvalidInput("the address of the broker can't be read; write redis://host:6379/0") from None
     said = dict(parse_qsl(parts.query, keep_blank_values=True))
     keep = said.pop("keep", str(KEEP))
     if not keep.isdecimal() or int(keep) < 1:

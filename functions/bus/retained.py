@@ -14,6 +14,7 @@ from ...state.codec import loads
 from ...state.errors import BrokerUnavailable, InvalidInput
 from ..events.event import CloudEvent
 from ..events.http import from_json
+from .opening import open_broker
 from .redis_place import FIELD, Place, read
 
 _PAGE = 500
@@ -29,9 +30,10 @@ class Kept(NamedTuple):
 
 def retaining(dsn: str) -> Place:
     """Where the broker of ``dsn`` keeps its events. Raises InvalidInput when it keeps none."""
-    if dsn.partition("://")[0] not in ("redis", "rediss"):
+    if dsn.strip().partition("://")[0] not in ("redis", "rediss"):
+        open_broker(dsn)  # which says so when there is no such broker at all
         raise InvalidInput("this broker keeps no events; those that do are redis://… (--broker or OVERWINTER_BROKER)")
-    return read(dsn)
+    return read(dsn.strip())
 
 
 async def kept(place: Place, first: int, last: int) -> AsyncGenerator[Kept]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...orchestrator.reading import Reading
+from ...state.codec import stored
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.store import Store
 from ..events.http import from_json, to_json
@@ -56,8 +57,8 @@ class Sorting:
         return alike[0]
 
     async def edit(self, id: str, event: Any) -> DeadLetter:
-        """Put another event in its place; what is sent again is that one. Raises InvalidEvent, UnknownExecution."""
-        whole = to_json(from_json(event))
+        """Put another event in its place; what is sent again is that one. Raises InvalidInput, UnknownExecution."""
+        whole = stored(to_json(from_json(event)))  # 1e999 is no number in JSON, but json.loads reads it
         letter = (await self.find(id))._replace(event=whole)
         await self._letters.put(letter)
         return letter

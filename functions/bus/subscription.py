@@ -7,7 +7,7 @@ It hangs on the function that it is of; there is no registry.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 
 from ...orchestrator.queue.pace import Pace
 from ...orchestrator.queue.pace import from_json as paced
@@ -160,7 +160,8 @@ def _wanted(
     given = {"type": type, "source": source, "subject": subject}
     found = [filters.one_of(attribute, values) for attribute, values in given.items() if values is not None]
     if where is not None:
-        found += map(filters.checked, [where] if isinstance(where, Mapping) else where)
+        several = isinstance(where, (list, tuple))
+        found += map(filters.checked, cast("Sequence[Filter]", where) if several else [where])
     if not found:
         raise InvalidInput('@subscribe needs to know which events: type="order.paid", or where=…')
     if gives not in ("data", "event"):

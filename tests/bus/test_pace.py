@@ -367,6 +367,7 @@ def test_a_full_queue_leaves_the_rest_in_the_mailbox() -> None:
     [
         {"concurrency": 0}, {"rate": "ten"}, {"rate": "0/s"}, {"order": "data"},
         {"retry": Retry(final=(KeyError,))}, {"rate": 5},
+        {"rate": "1/99999999999d"}, {"retry": 3}, {"retry": "3"},
     ],
 )  # fmt: skip
 def test_paces_that_can_not_be(wrong: Any) -> None:

@@ -108,7 +108,10 @@ async def test_what_was_read_and_trimmed_before_it_was_taken_holds_nothing_up(
     assert "events of the subscription ship are lost: 1 that had been read" in caplog.text
 
 
-@pytest.mark.parametrize("dsn", ["redis://h?keep=0", "redis://h?keep=x", "redis+cluster://h", "redis://h?what=1"])
+@pytest.mark.parametrize(
+    "dsn", ["redis://h?keep=0", "redis://h?keep=x", "redis+cluster://h", "redis://h?what=1", "redis://:secret@[::1/0"]
+)
 def test_addresses_that_can_not_be(dsn: str) -> None:
-    with pytest.raises(InvalidInput):
+    with pytest.raises(InvalidInput) as told:
         RedisBroker(dsn)
+    assert "secret" not in str(told.value)

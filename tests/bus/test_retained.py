@@ -93,6 +93,9 @@ async def test_what_is_published_is_followed(redis_server: RedisServer) -> None:
 def test_what_keeps_nothing_says_so() -> None:
     with pytest.raises(InvalidInput, match="keeps no events"):
         retaining("store")
+    with pytest.raises(InvalidInput, match="no broker is known for 'kafka'"):
+        retaining("kafka://x")
+    assert "not in the range" in run("events", "tail", "--count", "0", "--broker", "redis://h", code=2)
     with pytest.raises(InvalidInput, match="is no time"):
         moment("soon")
     assert moment("2026-11-29T10:00:00Z") == 1795946400000

@@ -4,7 +4,7 @@ processes; and what can't be taken lies with the dead letters."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -206,3 +206,8 @@ def test_subscriptions_that_can_not_be() -> None:
         Runtime([other, agent], "memory://")
     with pytest.raises(InvalidInput, match="OVERWINTER_BROKER"):
         Runtime([other], "memory://", broker="kafka://here")
+    with pytest.raises(InvalidInput, match="or a Broker, not 5"):
+        Runtime([other], "memory://", broker=cast(Any, 5))
+    for wrong in ({"type": 5}, {"subject": 5.5}, {"type": "x", "where": 5}, {"where": "x"}):
+        with pytest.raises(InvalidInput):
+            subscribe(**cast(Any, wrong))

@@ -112,6 +112,8 @@ def test_what_can_not_be(shop: Shop) -> None:
     assert "name dead letters" in shop.run("dead-letters", "drop", "x", "--all", code=2)
     shop.publish(["no order"])
     assert "whole --event" in shop.run("dead-letters", "edit", "pack", "--event", "{}", "--data", "{}", code=2)
+    assert "no number" in shop.run("dead-letters", "edit", "pack", "--data", "1e999", code=2)
+    assert shop.json("dead-letters", "show", "pack")["event"]["data"] == ["no order"]
     assert "specversion" in shop.run("dead-letters", "edit", "pack", "--event", "{}", code=2)
 
 
