@@ -29,10 +29,13 @@ def made(
     if isinstance(event, CloudEvent):
         if any(one is not None for one in (data, id, source, subject, key)) or extensions:
             raise InvalidInput("a CloudEvent is published as it is; change it with replace()")
-        return event
+        plain = event.data is None or isinstance(event.data, bytes)
+        return event if plain else event.replace(data=stored(event.data))
     if not isinstance(event, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever is passed
         raise InvalidInput(f"publish takes the type of an event, or a CloudEvent, not {briefly(event)}")
     if key is not None:
+        if "partitionkey" in extensions:
+            raise InvalidInput("key= is the extension partitionkey; give one of them")
         extensions = {"partitionkey": key, **extensions}
     return CloudEvent(
         id=id,

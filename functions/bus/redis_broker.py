@@ -34,7 +34,7 @@ class RedisBroker:
     def __init__(self, dsn: str) -> None:
         self.place: Place = read(dsn)
         self._redis: Redis | None = None
-        self._waiting: list[tuple[CloudEvent, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[str, str, asyncio.Future[None]]] = []  # the stream, the event in its JSON form
         self._sending: asyncio.Task[None] | None = None
         self._readings: list[Reading] = []
 
@@ -46,8 +46,9 @@ class RedisBroker:
             subscribers.spawn(reading.keep_on())
 
     async def publish(self, event: CloudEvent) -> None:
+        stream, text = self.place.stream_of(event), written(event)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((event, done))
+        self._waiting.append((stream, text, done))
         if self._sending is None or self._sending.done():
             self._sending = asyncio.create_task(self._send())
         await done
@@ -56,26 +57,25 @@ class RedisBroker:
         await asyncio.sleep(0)  # whoever publishes in this turn of the loop comes along
         while self._waiting:
             batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-            told = await self._added([event for event, _ in batch])
-            for (_, done), error in zip(batch, told, strict=True):
+            told = await self._added([(stream, text) for stream, text, _ in batch])
+            for (*_, done), error in zip(batch, told, strict=True):
                 if not done.done():
                     if error is None:
                         done.set_result(None)
                     else:
                         done.set_exception(error)
 
-    async def _added(self, events: list[CloudEvent]) -> list[BrokerUnavailable | None]:
+    async def _added(self, events: list[tuple[str, str]]) -> list[BrokerUnavailable | None]:
         """What speaks against each being in its stream."""
         from redis.exceptions import RedisError
 
-        place = self.place
         if self._redis is None:
             return [BrokerUnavailable("the runtime is closed") for _ in events]
         try:
             pipeline = self._redis.pipeline(transaction=False)
-            for event in events:
-                fields: dict[Any, Any] = {FIELD: written(event)}
-                pipeline.xadd(place.stream_of(event), fields, maxlen=place.keep, approximate=True)
+            for stream, text in events:
+                fields: dict[Any, Any] = {FIELD: text}
+                pipeline.xadd(stream, fields, maxlen=self.place.keep, approximate=True)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             return [_unavailable(error) for _ in events]

@@ -15,7 +15,7 @@ from overwinter import Agent, Runtime, Scripted, subscribe
 from overwinter.functions.bus.subscription import Subscription
 from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
-from overwinter.state.errors import StoreUnavailable
+from overwinter.state.errors import InvalidInput, StoreUnavailable
 from overwinter.tests.apart.place import on_a_loop, until
 from overwinter.tests.servers.redis import RedisServer
 
@@ -118,6 +118,19 @@ async def test_a_poison_event_blocks_nobody(where: Where) -> None:
         await until(lambda: SHIPPED == ["o-2"])
         (lost,) = await runtime.bus.letters.all()
         assert (lost.subscription, lost.event["id"], lost.attempts) == ("ship", "e-1", 1)
+
+
+@on_a_loop
+async def test_what_is_no_json_is_refused_and_harms_none_that_travel_along(where: Where) -> None:
+    wrong = [float("nan"), "\ud800", {"no": object()}]
+    async with serving(where, [ship]) as runtime:
+        sent = [paid(number, data=data) for number, data in enumerate(wrong)]
+        told = await asyncio.gather(*map(runtime.publish, [*sent, paid(9)]), return_exceptions=True)
+        assert [type(one) for one in told] == [InvalidInput] * 3 + [str]
+        bus = runtime.bus  # what is carried without being looked at before, as by a broker of somebody's own
+        outcome = await asyncio.gather(bus.publish(paid(7, data=object())), bus.publish(paid(8)), return_exceptions=True)
+        assert outcome[1] is None
+        await until(lambda: sorted(SHIPPED) == ["o-8", "o-9"])
 
 
 @on_a_loop

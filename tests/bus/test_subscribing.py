@@ -180,6 +180,8 @@ async def test_what_can_not_be_published_is_said_where_it_is_published() -> None
             await runtime.publish("order.paid", source="no source at all")
         with pytest.raises(InvalidInput):
             await runtime.publish(PAID, {"two": "data"})
+        with pytest.raises(InvalidInput, match="give one of them"):
+            await runtime.publish("order.paid", key="a", partitionkey="b")
     with pytest.raises(RuntimeError):
         await runtime.publish(PAID)
 
