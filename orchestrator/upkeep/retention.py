@@ -103,12 +103,18 @@ class _Parents:
             if len(self._known) >= _PAGE:
                 self._known.clear()
             head = await self._store.head(id)
-            self._known[id] = head is None or _between_turns(head) or (_over(head) and head.updated < self._before)
+            over = head is None or _lasts(head) or _between_turns(head)
+            self._known[id] = over or (head is not None and _over(head) and head.updated < self._before)
         return self._known[id]
 
 
 def _over(head: Head) -> bool:
     return head.status in FINAL and head.owner is None and head.wake is None
+
+
+def _lasts(head: Head) -> bool:
+    """A queue or a schedule: it goes on for ever, and never comes back to what it began and was told the end of."""
+    return head.kind in ("queue", "schedule")
 
 
 def _between_turns(head: Head) -> bool:

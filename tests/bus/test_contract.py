@@ -128,8 +128,8 @@ async def test_what_is_no_json_is_refused_and_harms_none_that_travel_along(where
         told = await asyncio.gather(*map(runtime.publish, [*sent, paid(9)]), return_exceptions=True)
         assert [type(one) for one in told] == [InvalidInput] * 3 + [str]
         bus = runtime.bus  # what is carried without being looked at before, as by a broker of somebody's own
-        outcome = await asyncio.gather(bus.publish(paid(7, data=object())), bus.publish(paid(8)), return_exceptions=True)
-        assert outcome[1] is None
+        end = await asyncio.gather(bus.publish(paid(7, data=object())), bus.publish(paid(8)), return_exceptions=True)
+        assert end[1] is None
         await until(lambda: sorted(SHIPPED) == ["o-8", "o-9"])
 
 

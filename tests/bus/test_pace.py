@@ -21,8 +21,9 @@ from overwinter.orchestrator.protocol.decider import Access, Fact, Spawn, Verdic
 from overwinter.orchestrator.queue.decider import ROOM
 from overwinter.orchestrator.queue.pace import Pace
 from overwinter.orchestrator.queue.queue import Queue
+from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import Unfit
-from overwinter.state.records import Filter
+from overwinter.state.records import FINAL, Filter
 from overwinter.testing import World, crash_everywhere
 from overwinter.tests.apart.place import on_a_loop, until
 
@@ -120,6 +121,29 @@ async def test_a_queue_can_not_be_ended_since_what_waits_in_it_is_confirmed() ->
         assert await runtime.bulk("terminate", Filter(function="job~queue")) == 0
         await runtime.publish(work("after", "a"))
         await until(lambda: DONE == ["before", "after"])
+
+
+@subscribe(type="bill", retry=Retry(attempts=2, first="1h", factor=1))
+@tool(retry=Retry(attempts=1))
+async def bill(id: str) -> str:
+    """Write a bill."""
+    if id == "wrong":
+        raise ValueError(id)
+    DONE.append(id)
+    return id
+
+
+@on_a_loop
+async def test_what_a_queue_has_begun_goes_with_retention_though_the_queue_goes_on() -> None:
+    async with asyncio.timeout(60), Runtime([bill], "memory://") as runtime:
+        for id in ("wrong", "1", "2"):
+            await runtime.publish(CloudEvent(id=id, source="/jobs", type="bill", data={"id": id}))
+        while len(await runtime.list(function="bill", status="completed")) < 2:  # noqa: ASYNC110  # only the store knows
+            await asyncio.sleep(0.005)
+        while (await runtime.show("bill~queue")).awaits != "0 at work, 1 waiting":  # noqa: ASYNC110  # only the store knows
+            await asyncio.sleep(0.005)
+        assert await prune(runtime.store, 1, FINAL, runtime.clock() + 1000) == 3
+        assert [head.id for head in await runtime.list()] == ["bill~queue"]
 
 
 def remind(function: Any, **pace: Any) -> Any:

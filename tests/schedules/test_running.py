@@ -18,10 +18,11 @@ from overwinter.orchestrator.protocol.media import Taken
 from overwinter.orchestrator.schedule.naming import FUNCTION, KIND, moment
 from overwinter.orchestrator.schedules import Schedule
 from overwinter.orchestrator.upkeep.moving import move
+from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import AlreadyExists, Unfit, UnknownExecution, UnknownFunction
 from overwinter.state.ids import SCHEDULES
 from overwinter.state.memory import MemoryStore
-from overwinter.state.records import Filter, NewExecution
+from overwinter.state.records import FINAL, Filter, NewExecution
 from overwinter.state.store import Store
 
 DAILY = "0 7 * * *"
@@ -198,6 +199,20 @@ async def test_a_tool_is_run_as_a_task() -> None:
         await until(lambda: runtime.find(run))
         assert await runtime.result(run, timeout=20) == "HALL"
         assert calls == ["hall"] and (await runtime.show(run)).kind == "tool"
+
+
+@on_a_loop
+async def test_runs_go_with_retention_though_their_schedule_goes_on() -> None:
+    async with Runtime([report, slow], MemoryStore()) as runtime:
+        await runtime.schedules.create(report, DAILY)
+        await runtime.schedules.create(slow, DAILY)
+        ended, going = await runtime.schedules.run_now("report"), await runtime.schedules.run_now("slow")
+        for run in (ended, going):
+            await until(partial(runtime.find, run))
+        await runtime.result(ended, timeout=20)
+        await until(partial(rests, runtime, "report"))
+        assert await prune(runtime.store, 1, FINAL, runtime.clock() + 1000) == 1
+        assert await runtime.find(ended) is None and await runtime.find(going) is not None
 
 
 @on_a_loop
