@@ -36,6 +36,13 @@ class Delivery:
         return id if self.attempt <= 1 else f"{id}~{self.attempt}"
 
     @property
+    def before(self) -> int:
+        """Attempts that there were before it was delivered: who sends it again delivers it as the next one, and what
+        is sent after that needs another id."""
+        number = str(self.fact["id"]).rpartition(":")[2].partition("~")[2]
+        return int(number) - 1 if number.isdecimal() else 0
+
+    @property
     def key(self) -> str:
         return str(self.fact.get("key", ""))
 
@@ -49,4 +56,4 @@ class Delivery:
         """What is kept of it when it has failed for good."""
         letter: dict[str, Any] = {"id": str(self.fact["id"]), "subscription": subscription, "function": function}
         letter |= {"event": self.fact["event"], "error": self.error}
-        return letter | {"attempts": self.attempt, "first": self.begun, "last": self.last}
+        return letter | {"attempts": self.before + self.attempt, "first": self.begun, "last": self.last}

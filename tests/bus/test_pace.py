@@ -185,6 +185,23 @@ async def test_what_lies_in_a_queue_comes_out_when_the_pace_is_taken_away(tmp_pa
     assert sorted(done) == ["a", "b", "c", "d", "e"]
 
 
+@on_a_loop
+async def test_a_dead_letter_of_a_queue_can_be_sent_again_and_again() -> None:
+    """Each time it is another attempt, and what fails anew is a dead letter again."""
+    async with asyncio.timeout(60), Runtime([job], "memory://") as runtime:
+        await runtime.publish(work("wrong", "a", fails=9))
+        desk = runtime.bus.dead_letters
+        for attempts in (3, 6, 9):
+            while not (letters := await desk.all()):  # noqa: ASYNC110  # only the store knows
+                await asyncio.sleep(0.005)
+            (letter,) = letters
+            assert letter.attempts == TRIED["wrong"] == attempts
+            sent = await desk.send(letter.id)
+            assert sent.endswith(f"~{attempts + 1}")
+        await until(lambda: DONE == ["wrong"])
+        assert await runtime.result(sent) == "wrong"
+
+
 SEEN: list[int] = []
 
 
