@@ -8,10 +8,12 @@ served here: it lies in the store until somebody serves it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ...orchestrator.engine.delivery import mail_of, start_mail
+from ...orchestrator.errors.failures import encode
 from ...orchestrator.protocol import keys
 from ...orchestrator.protocol.decider import Fact, Function
 from ...orchestrator.protocol.media import take as taken_of
@@ -28,6 +30,8 @@ from ..events.intake import arguments_of, content_of, key_of
 from .dead_letters import DeadLetters, letter
 from .filters import attributes_of
 from .subscription import Subscription
+
+log = logging.getLogger("overwinter")
 
 
 class Office(Protocol):
@@ -68,7 +72,12 @@ class Taking:
         except InvalidInput as error:
             id, at = delivery_id(subscription.name, event), self._office.clock()
             lost = letter(id, subscription.name, subscription.function, to_json(event), error, 1, at)
-            await self._letters.keep(lost)
+            try:
+                await self._letters.keep(lost)
+            except InvalidInput as reason:  # as where the store takes nothing so big; nobody behind it is held up
+                log.error("the data of the event %s, for %s, can't be kept (%s)", event.id, subscription.name, reason)
+                whole = InvalidInput(f"{error}; its data could not be kept with it: {reason}")
+                await self._letters.keep(lost._replace(event=context_of(event), error=encode(whole)))
 
     async def deliver(self, subscription: Subscription, event: CloudEvent, attempt: int = 1) -> str:
         """Take it once, and give the id of the execution that it went to. Raises InvalidInput when it can't be taken,

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from overwinter import Agent, Runtime, Scripted, subscribe
+from overwinter.functions.bus.dead_letters import DeadLetter, DeadLetters
 from overwinter.functions.bus.subscription import Subscription
 from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
-from overwinter.state.errors import InvalidInput, StoreUnavailable
+from overwinter.state.errors import InvalidInput, PayloadTooLarge, StoreUnavailable
 from overwinter.tests.apart.place import on_a_loop, until
 from overwinter.tests.servers.redis import RedisServer
 
@@ -118,6 +119,28 @@ async def test_a_poison_event_blocks_nobody(where: Where) -> None:
         await until(lambda: SHIPPED == ["o-2"])
         (lost,) = await runtime.bus.letters.all()
         assert (lost.subscription, lost.event["id"], lost.attempts) == ("ship", "e-1", 1)
+
+
+@on_a_loop
+async def test_an_event_that_is_too_big_to_be_kept_blocks_nobody(
+    where: Where, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on DynamoDB without a bucket: neither what it begins nor its dead letter goes in."""
+    original = DeadLetters.put
+
+    async def put(self: DeadLetters, letter: DeadLetter) -> None:
+        if len(str(letter.event)) > 10_000:
+            raise PayloadTooLarge("400 KB")
+        await original(self, letter)
+
+    monkeypatch.setattr(DeadLetters, "put", put)
+    async with serving(where, [ship]) as runtime:
+        await runtime.publish(paid(1, data={"cents": "x" * 20_000}, extensions={"partitionkey": "k"}))
+        await runtime.publish(paid(2, extensions={"partitionkey": "k"}))
+        await until(lambda: SHIPPED == ["o-2"])
+        (lost,) = await runtime.bus.letters.all()
+        assert (lost.event["id"], "data" in lost.event) == ("e-1", False)
+        assert "could not be kept with it: 400 KB" in lost.reason and "can't be kept (400 KB)" in caplog.text
 
 
 @on_a_loop
