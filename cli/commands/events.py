@@ -36,19 +36,19 @@ def events_command() -> None:
 @json_option
 def tail_command(since: str, count: int | None, broker: str, as_json: bool) -> None:
     """Show events as they are published, until Ctrl-C."""
-    from ...functions.bus.retained import following, kept, retaining
+    from ...functions.bus.retained import Reached, following, kept, retaining
 
     place = retaining(broker or os.environ.get("OVERWINTER_BROKER", ""))
 
     async def work() -> None:
-        shown = 0
+        shown, reached = 0, Reached()
         if since:
-            async for one in kept(place, moment(since), 2**53):
+            async for one in kept(place, moment(since), 2**53, reached):
                 _show(one, as_json=as_json)
                 shown += 1
                 if shown == count:
                     return
-        async for one in following(place):
+        async for one in following(place, reached):
             _show(one, as_json=as_json)
             shown += 1
             if shown == count:

@@ -19,6 +19,10 @@ from .redis_place import FIELD, Place, read
 
 _PAGE = 500
 _WAIT = 1000
+_LAST = 2**64 - 1
+"""The last number that an entry of a millisecond can have."""
+Reached = dict[Any, Any]
+"""By stream, the id of the last entry that was read."""
 
 
 class Kept(NamedTuple):
@@ -36,13 +40,15 @@ def retaining(dsn: str) -> Place:
     return read(dsn.strip())
 
 
-async def kept(place: Place, first: int, last: int) -> AsyncGenerator[Kept]:
-    """Those published from ``first`` to ``last``, in the order of their times. Raises BrokerUnavailable."""
+async def kept(place: Place, first: int, last: int, reached: Reached | None = None) -> AsyncGenerator[Kept]:
+    """Those published from ``first`` to ``last``, in the order of their times. Where it has come to in each stream it
+    writes into ``reached``. Raises BrokerUnavailable."""
     from redis.exceptions import RedisError
 
     redis = place.client()
     try:
-        pages = [_pages(redis, place.stream(partition), first, last) for partition in range(place.partitions)]
+        streams = [place.stream(partition) for partition in range(place.partitions)]
+        pages = [_pages(redis, stream, first, last, {} if reached is None else reached) for stream in streams]
         heads: list[tuple[tuple[int, int], int, Kept]] = []
         for number, page in enumerate(pages):
             async for id, one in page:
@@ -61,14 +67,17 @@ async def kept(place: Place, first: int, last: int) -> AsyncGenerator[Kept]:
         await redis.aclose()
 
 
-async def following(place: Place) -> AsyncGenerator[Kept]:
-    """Those that are published from now on. Raises BrokerUnavailable."""
+async def following(place: Place, reached: Reached | None = None) -> AsyncGenerator[Kept]:
+    """Those that are published from now on, or after what was ``reached``. Raises BrokerUnavailable."""
     from redis.exceptions import RedisError
 
     redis = place.client()
-    streams: dict[Any, Any] = {place.stream(partition): "$" for partition in range(place.partitions)}
+    streams: dict[Any, Any] = dict(reached or {})
     try:
-        for stream in streams:  # "$" would mean another moment with each read
+        for stream in (place.stream(partition) for partition in range(place.partitions)):
+            if stream in streams:
+                continue
+            # "$" would mean another moment with each read
             last: Any = await redis.xrevrange(stream, count=1)
             streams[stream] = last[0][0] if last else "0-0"
         while True:
@@ -85,10 +94,14 @@ async def following(place: Place) -> AsyncGenerator[Kept]:
         await redis.aclose()
 
 
-async def _pages(redis: Any, stream: str, first: int, last: int) -> AsyncGenerator[tuple[tuple[int, int], Kept]]:
-    start = str(first)
+async def _pages(
+    redis: Any, stream: str, first: int, last: int, reached: Reached
+) -> AsyncGenerator[tuple[tuple[int, int], Kept]]:
+    start, reached[stream] = str(first), f"{max(first - 1, 0)}-{_LAST}"
     while True:
         entries: Any = await redis.xrange(stream, start, last, count=_PAGE)
+        if entries:
+            reached[stream] = entries[-1][0]
         for id, fields in entries:
             one = _kept(id, fields)
             if one is not None:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from overwinter import InvalidInput, Runtime
 from overwinter.cli.commands.events import moment
 from overwinter.cli.main import cli
-from overwinter.functions.bus.retained import following, kept, retaining
+from overwinter.functions.bus.retained import Reached, following, kept, retaining
 from overwinter.functions.event import CloudEvent
 from overwinter.tests.apart.place import on_a_loop, until
 from overwinter.tests.servers.redis import RedisServer
@@ -88,6 +88,22 @@ async def test_what_is_published_is_followed(redis_server: RedisServer) -> None:
     watching.cancel()
     await asyncio.wait([watching])
     assert {one.event.id async for one in kept(place, 0, 2**53)} == {f"e-{one}" for one in range(number)}
+
+
+@on_a_loop
+async def test_nothing_is_missed_between_what_is_kept_and_what_comes(redis_server: RedisServer) -> None:
+    """Also in a stream that had nothing before."""
+    broker = redis_server.dsn(prefix="seam", partitions=4)
+    place, reached = retaining(broker), Reached()
+    await publish(broker, 0, 1)
+    seen = [one.event.id async for one in kept(place, 0, 2**53, reached)]
+    await publish(broker, *range(2, 20))
+    async with asyncio.timeout(60):
+        async for one in following(place, reached):
+            seen.append(one.event.id)
+            if len(seen) == 20:
+                break
+    assert sorted(seen) == sorted(f"e-{number}" for number in range(20))
 
 
 def test_what_keeps_nothing_says_so() -> None:
