@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Never, TypeVar
 
-from ...orchestrator.engine.performing import CallInfo, Pending
+from ...orchestrator.engine.performing import CallInfo, Failed, Pending
 from ...orchestrator.errors import failures
 from ...state.codec import dumps
 from ...state.errors import BrokerUnavailable, FunctionUnavailable, InDoubt, InvalidInput, StoreError, TimedOut
@@ -22,12 +22,11 @@ FIRST, MOST = 15.0, 3600.0
 """Seconds until it is sent again: at first, doubled each time, and at most."""
 LARGEST = 256 * 1024
 """Characters of a recorded error; what is larger, nobody of ours has recorded."""
-_FINAL = "_overwinter_final"  # it goes into no journal, like all of that beginning
 E = TypeVar("E", bound=BaseException)
 
 
 async def send(name: str, body: Mapping[str, Any], own: CallInfo, *, irreversible: bool) -> Never:
-    """Send it, once more if nothing has come of it. Raises Pending, FunctionUnavailable, TimedOut, InDoubt,
+    """Send it, once more if nothing has come of it. Raises Pending, FunctionUnavailable, Failed, TimedOut, InDoubt,
     InvalidInput."""
     away, carrier = own.away, own.carrier
     if away is None or carrier is None:
@@ -40,7 +39,7 @@ async def send(name: str, body: Mapping[str, Any], own: CallInfo, *, irreversibl
             f"{name} was called {ASKS} times by events and nobody has said a word; its process takes calls when it "
             f"runs with this broker and its routes say {name}=here"
         )
-        raise _nobody(final(FunctionUnavailable(why)), away.sends, irreversible)
+        raise Failed(_nobody(FunctionUnavailable(why), away.sends, irreversible))
     try:
         await carrier.ask(name, body, away.sends)
     except (BrokerUnavailable, StoreError) as error:
@@ -66,20 +65,10 @@ def is_outcome(fields: Mapping[str, Any]) -> bool:
 
 
 def outcome(fields: Mapping[str, Any]) -> Any:
-    """The result that an answer holds. Raises the error that it holds, which is final."""
+    """The result that an answer holds. Raises Failed with the error that it holds."""
     if fields.get("status") == "completed":
         return fields.get("result")
-    raise final(failures.decode(fields["error"]))
-
-
-def final(error: E) -> E:
-    """The error as one that is not tried again from here, whatever its class."""
-    vars(error)[_FINAL] = True
-    return error
-
-
-def is_final(error: BaseException) -> bool:
-    return _FINAL in vars(error)
+    raise Failed(failures.decode(fields["error"]))
 
 
 def _nobody(error: E, sends: int, irreversible: bool) -> E | InDoubt:

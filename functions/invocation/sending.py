@@ -30,7 +30,7 @@ ATTEMPTS = 14
 
 def _unreached(error: BaseException, failed: int) -> bool:
     """Only what did not arrive is sent again: what the function tries again, it does itself."""
-    return isinstance(error, (FunctionUnavailable, CircuitOpen)) and not by_event.is_final(error)
+    return isinstance(error, (FunctionUnavailable, CircuitOpen))
 
 
 RETRY = Retry(attempts=ATTEMPTS, most="5m", when=_unreached)
@@ -50,20 +50,18 @@ def leads(name: str) -> bool:
 
 
 class _NoOutcome(Exception):  # never leaves this file: what it is there, depends on what is called
-    """What was answered is final and no outcome of the call. ``taken``: whoever answered may have begun it."""
+    """What was answered is final and no outcome of the call. ``taken``: whoever answered may have begun it. ``access``:
+    it is about who may ask, or how one gets there, and may be put right."""
 
-    def __init__(self, why: StepFailed | InvalidInput, *, taken: bool) -> None:
+    def __init__(self, why: StepFailed | InvalidInput, *, taken: bool = False, access: bool = False) -> None:
         super().__init__(why)
-        self.why, self.taken = why, taken
-
-
-def _doubt(why: BaseException) -> InDoubt:
-    return InDoubt(f"{why}; it was sent, and nobody knows whether it has taken effect")
+        self.why, self.taken, self.access = why, taken, access
 
 
 async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
     """Have the current durable call made by the function ``name``; its result as plain JSON. Raises Pending while there
-    is none, what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever could."""
+    is none, Failed with what it raised, FunctionUnavailable while it can't be reached, InvalidInput when nobody ever
+    could."""
     own = current_call()
     if own.away is not None and own.away.answer is not None:
         if by_event.is_outcome(own.away.answer):
@@ -79,13 +77,23 @@ async def send(name: str, input: Any, *, irreversible: bool = False) -> Any:
             await by_event.send(name, body, own, irreversible=irreversible)
         return _outcome(await _asked(place, name, body), name, own)
     except FunctionUnavailable as error:
-        if irreversible and own.attempt >= ATTEMPTS:
-            raise _doubt(error) from None
-        raise
+        unreached = error
     except _NoOutcome as error:
-        if irreversible and (error.taken or (own.away is not None and own.away.again)):
-            raise _doubt(error.why) from None
-        raise error.why from None
+        if not (error.access and _is_out(own)):
+            if irreversible and (error.taken or (own.away is not None and own.away.again)):
+                raise _doubt(error.why) from None
+            raise error.why from None
+        unreached = FunctionUnavailable(str(error.why))
+    raise _doubt(unreached) if irreversible and own.attempt >= ATTEMPTS else unreached
+
+
+def _is_out(own: CallInfo) -> bool:
+    """Whether it was sent before, as far as is known: then somebody was let in, and tokens are being exchanged."""
+    return own.attempt > 1 or (own.away is not None and own.away.sends > 0)
+
+
+def _doubt(why: BaseException) -> InDoubt:
+    return InDoubt(f"{why}; it was sent, and nobody knows whether it has taken effect")
 
 
 async def cancel(name: str, call: Mapping[str, Any], reason: str) -> None:
@@ -125,15 +133,15 @@ def _place(name: str) -> Route | None:
     try:
         return route(name)
     except InvalidInput as error:
-        raise _NoOutcome(error, taken=False) from None
+        raise _NoOutcome(error, access=True) from None
 
 
 async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
     url = f"{place.url}/calls/{quote(name, safe='')}"
     try:
         headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
-    except InvalidInput as error:  # its token is being exchanged
-        raise _NoOutcome(error, taken=False) from None
+    except InvalidInput as error:
+        raise _NoOutcome(error, access=True) from None
     try:
         return await _posts.whole(url, dumps(body).encode(), headers, HELD + 25.0)
     except Unreached as error:
@@ -158,9 +166,10 @@ def _outcome(told: Told, name: str, own: CallInfo) -> Any:
     if told.status >= 500 or told.status in _LATER:
         raise _unavailable(name, told)
     said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")
-    hint = "; the token of its route is not taken there" if told.status in (401, 403) else ""
+    access = told.status in (401, 403)
+    hint = "; the token of its route is not taken there" if access else ""
     why = InvalidInput(f"{name}: HTTP {told.status}{hint}: {said or told.reason}")
-    raise _NoOutcome(why, taken=told.status < 300)
+    raise _NoOutcome(why, taken=told.status < 300, access=access)
 
 
 def _unavailable(name: str, told: Told) -> FunctionUnavailable:

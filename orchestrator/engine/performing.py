@@ -75,6 +75,15 @@ class Pending(Exception):  # no error: a call that another process makes has no 
         self.after = after
 
 
+class Failed(Exception):  # never leaves this room and who sends
+    """What a call that another process makes has failed with there. Who is able to try again has tried: it is final,
+    whatever its class says to those who make calls here."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")
 
 
@@ -168,7 +177,7 @@ class Performer:
                     sink.report(self._sent(call, attempt, pending))
                     return
                 except BaseException as error:  # noqa: BLE001  # the edge to user code: all it raises is an outcome
-                    failed = self._cut_off(error, call, started) or outcome_of(error)
+                    final, failed = _outcome_of(error, self._cut_off(error, call, started))
                     if call.away is not None:
                         call = call._replace(away=call.away._replace(again=True))
                     if watched is not None:
@@ -178,7 +187,7 @@ class Performer:
                         watched.ends(execution, call, attempt, started, self._clock(), None)
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return
-                pause = self._pause(call.policy, attempt, failed)
+                pause = None if final else self._pause(call.policy, attempt, failed)
             failure_log.call(execution, call, attempt, failed, final=pause is None)
             if pause is None or self._far(call.policy, pause):
                 sink.report(self._ended(call, attempt, started, pause, failed))
@@ -337,6 +346,11 @@ class Performer:
             return call.write(value, self._limit)
         except InvalidInput as error:
             raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
+
+
+def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
+    """What a call has failed with, and whether that is final whatever its policy says."""
+    return (True, error.error) if isinstance(error, Failed) else (False, cut_off or outcome_of(error))
 
 
 def _beside(call: Invoke) -> Fact:

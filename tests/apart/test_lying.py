@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from overwinter import Context, InDoubt, InvalidInput, Retry, Runtime, tool, workflow
+from overwinter import Breaker, Context, InDoubt, InvalidInput, Retry, Runtime, tool, workflow
 from overwinter.functions.invocation import posting, sending
-from overwinter.state.errors import ExecutionStuck, StepFailed
+from overwinter.state.errors import CircuitOpen, ExecutionStuck, FunctionUnavailable, StepFailed
 
 from .place import on_a_loop
 
@@ -44,6 +44,17 @@ async def looks(ctx: Context) -> str:
         return await ctx.step(look, "o")
     except (InDoubt, InvalidInput, StepFailed) as error:
         return f"{type(error).__name__}: {error}"
+
+
+@workflow
+async def tries(ctx: Context) -> list[str]:
+    told: list[str] = []
+    for which in (pay, look):
+        try:
+            told.append(await ctx.step(which, "o"))
+        except (FunctionUnavailable, CircuitOpen, InDoubt) as error:
+            told.append(f"{type(error).__name__}: {error}")
+    return told
 
 
 def _answer(status: int, body: Any = b"", **headers: str) -> bytes:
@@ -100,6 +111,7 @@ async def liar(*answers: bytes) -> AsyncGenerator[str]:
 
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "RETRY", Retry(attempts=14, first="1ms", factor=1, when=sending.RETRY.when))
+    monkeypatch.setattr(sending, "BREAKER", Breaker(failures=100))
 
 
 async def _told(monkeypatch: pytest.MonkeyPatch, function: Any, answers: Sequence[bytes]) -> str:
@@ -152,6 +164,49 @@ def test_what_is_refused_at_once_was_not_done(monkeypatch: pytest.MonkeyPatch, s
     async def main() -> None:
         refused = _answer(status, {"detail": "not like this"})
         assert (await _told(monkeypatch, pays, [refused])).startswith(f"{InvalidInput.__name__}: pay: HTTP {status}")
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_call_that_is_out_outlasts_the_exchange_of_a_token(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    async def main() -> None:
+        waits = [_answer(202, {"status": "running", "tells": False}), _answer(status), _answer(status)]
+        done = _answer(200, {"status": "completed", "result": "done"})
+        for function in (pays, looks):
+            assert await _told(monkeypatch, function, [*waits, done]) == "done"
+            assert await _told(monkeypatch, function, [CUT, *waits, done]) == "done"
+
+    asyncio.run(main())
+
+
+UNAVAILABLE = "overwinter.state.errors.FunctionUnavailable"
+
+
+@pytest.mark.parametrize("kind", [UNAVAILABLE, "overwinter.state.errors.CircuitOpen"])
+def test_what_was_out_of_reach_for_the_function_is_its_outcome(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """It has tried for an hour. Nobody here does so once more, nor takes the function for one that is not there."""
+
+    async def main() -> None:
+        failed = _answer(200, {"status": "failed", "error": {"kind": kind, "message": "far: nobody is there"}})
+        monkeypatch.setattr(sending, "BREAKER", Breaker(failures=1, reset="1h"))
+        async with liar(failed) as url, Runtime([tries], "memory://") as runtime:
+            monkeypatch.setenv("OVERWINTER_ROUTES", f"look={url} pay={url}")
+            for _ in range(3):
+                told = await (await runtime.start(tries)).result(timeout=20)
+                assert told == [f"{kind.rpartition('.')[2]}: far: nobody is there"] * 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["builtins.KeyboardInterrupt", "builtins.SystemExit", "asyncio.exceptions.CancelledError", "os.system", "", "."],
+)
+def test_no_error_that_is_told_is_more_than_one(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    async def main() -> None:
+        failed = _answer(200, {"status": "failed", "error": {"kind": kind, "message": "m", "args": [float(2**60)]}})
+        assert (await _told(monkeypatch, looks, [failed])).startswith(StepFailed.__name__)
 
     asyncio.run(main())
 
