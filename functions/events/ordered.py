@@ -13,8 +13,9 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...orchestrator.protocol.decider import Function
-from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
+from ...state.errors import AlreadyExists, AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ...state.ids import check_id, child_id
+from ..invocation.internal import TELLER
 from .intake import digest_of
 
 _TEXT = Field(min_length=1, max_length=2000)
@@ -76,22 +77,20 @@ class Runtime(Protocol):
     async def order(
         self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
     ) -> bool: ...
-    async def cancel(self, id: str, *, by: str = "", reason: str = "") -> None: ...
-
-
-async def begin(runtime: Runtime, name: str, ordered: Ordered) -> bool:
-    """Begin what is ordered; False when it was before. Durable when it returns. Raises UnknownFunction, InvalidInput,
-    AlreadyExists, StoreError."""
-    function = _function(runtime, name)
-    caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
-    by = ordered.call.user or ordered.call.caller or ordered.call.execution
-    return await runtime.order(function, ordered.input, id=ordered.call.id, by=by, caller=caller)
-
-
-async def cancel(runtime: Runtime, ordered: Ordered) -> None:
-    """Ask what was begun to end. What never came is none of ours; what has ended stays so."""
-    with suppress(UnknownExecution, AlreadyFinished):
-        await runtime.cancel(ordered.call.id, by=ordered.call.caller, reason=str(ordered.cancel))
+    async def cancel(runtime: Runtime, ordered: Ordered) -> None:
+    """Ask what was begun to end. What has ended stays so; what has not come yet is not begun when it comes."""
+    id, by, teller = ordered.call.id, ordered.call.caller, runtime.engine.functions.get(TELLER)
+    for _ in range(2):
+        try:
+            with suppress(AlreadyFinished):
+                await runtime.cancel(id, by=by, reason=str(ordered.cancel))
+            break
+        except UnknownExecution:
+            if teller is None:
+                break
+            with suppress(AlreadyExists):  # it came meanwhile
+                await runtime.order(teller, {"cancelled": id}, id=id, by=by)
+                break
 
 
 def _function(runtime: Runtime, name: str) -> Function:

@@ -24,6 +24,7 @@ from ...state.errors import (
     StoreError,
     UnknownExecution,
 )
+from ...state.ids import check_kept
 from ..invocation.internal import TELLER
 from ..invocation.posting import Posts, Unreached, Unwanted
 from ..invocation.routes import route
@@ -54,6 +55,7 @@ async def owe(runtime: Runtime, function: str, caller: dict[str, Any], id: str) 
     name = str(caller.get("caller", ""))
     try:
         place = route(name) if name else None
+        check_kept(str(caller["execution"]))
     except InvalidInput:  # it is begun, whatever is wrong with the way back
         return False
     served: Any = runtime.engine.functions.get(TELLER)
@@ -97,7 +99,9 @@ class Teller:
         self.workflow = Workflow(self._owed, TELLER)
 
     async def _owed(self, ctx: Context, owed: dict[str, Any]) -> str:
-        """A caller that is told when it is done."""
+        """A caller that is told when it is done; or what stands for a call that was cancelled before it came."""
+        if "cancelled" in owed:
+            return "cancelled before it came"
         ctx.status(f"{owed['caller']}: the end of {owed['id']}")
         pause, tell = float(owed.get("pause", _FIRST)), self._answer if "to" in owed else self._tell
         if "at_once" in owed:

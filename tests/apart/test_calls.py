@@ -310,6 +310,24 @@ async def test_what_was_begun_is_cancelled_when_who_ordered_it_is_terminated(mon
 
 
 @on_a_loop
+async def test_what_is_cancelled_before_it_comes_is_not_begun() -> None:
+    """Two processes behind one address: the order lies in one that stands still, the cancellation is quicker."""
+    about = {"key": "a/1", "mark": "m", "execution": "x" * 190, "operation": "1" * 30}
+    async with served(SERVED) as there, httpx.AsyncClient() as client:
+        url = f"{there.url}/calls/billing"
+        for _ in range(2):
+            told = await client.post(url, json={"call": about, "cancel": "enough"})
+            assert told.status_code == 202 and told.json()["status"] == "cancelled", told.text
+        late = await client.post(url, json={"call": about, "input": "o"})
+        assert late.status_code == 409 and not shop.calls, late.text
+        other = await client.post(url, json={"call": about | {"mark": "n"}, "input": "o"})
+        assert other.status_code == 200 and shop.calls == ["o"]
+        again = await client.post(url, json={"call": about | {"mark": "n"}, "cancel": "enough"})
+        assert again.status_code == 202  # it has ended, and stays so
+        assert (await client.post(url, json={"call": about | {"mark": "n"}, "input": "o"})).text == other.text
+
+
+@on_a_loop
 async def test_an_approval_is_asked_for_once_where_it_is_ordered(monkeypatch: pytest.MonkeyPatch) -> None:
     @workflow
     async def refunds(ctx: Context) -> str:
@@ -400,13 +418,14 @@ def test_what_a_caller_says_makes_no_id_that_nobody_may_choose(part: str, said: 
 
 @on_a_loop
 async def test_who_can_not_be_found_is_not_told_and_asks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it says of its name leads nowhere; what it has ordered is begun, and that is what is answered."""
-    monkeypatch.setenv("OVERWINTER_ROUTES", '{"*": "kubernetes://shop"}')
-    about = {"key": "a/1", "mark": "m", "execution": "a", "operation": "1", "caller": "no service"}
+    """What it says of itself leads nowhere; what it has ordered is begun, and that is what is answered."""
+    monkeypatch.setenv("OVERWINTER_ROUTES", '{"*": "kubernetes://shop", "good": "http://127.0.0.1:9"}')
     async with served(SERVED) as there, httpx.AsyncClient() as client:
-        body = {"call": about, "input": {"order": "o"}}
-        answer = await client.post(f"{there.url}/calls/slow", json=body, headers={"prefer": "wait=0"})
-        assert answer.status_code == 202 and answer.json()["tells"] is False, answer.text
+        for execution, caller, tells in (("a", "no service", False), ("a\nb", "good", False), ("a", "good", True)):
+            about = {"key": "a/1", "mark": caller, "execution": execution, "operation": "1", "caller": caller}
+            body = {"call": about, "input": {"order": "o"}}
+            answer = await client.post(f"{there.url}/calls/slow", json=body, headers={"prefer": "wait=0"})
+            assert answer.status_code == 202 and answer.json()["tells"] is tells, answer.text
         shop.go.set()
 
 
