@@ -77,7 +77,19 @@ class Runtime(Protocol):
     async def order(
         self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
     ) -> bool: ...
-    async def cancel(runtime: Runtime, ordered: Ordered) -> None:
+    async def cancel(self, id: str, *, by: str = "", reason: str = "") -> None: ...
+
+
+async def begin(runtime: Runtime, name: str, ordered: Ordered) -> bool:
+    """Begin what is ordered; False when it was before. Durable when it returns. Raises UnknownFunction, InvalidInput,
+    AlreadyExists, StoreError."""
+    function = _function(runtime, name)
+    caller = ordered.call.model_dump(exclude_none=True, exclude={"attempt"})
+    by = ordered.call.user or ordered.call.caller or ordered.call.execution
+    return await runtime.order(function, ordered.input, id=ordered.call.id, by=by, caller=caller)
+
+
+async def cancel(runtime: Runtime, ordered: Ordered) -> None:
     """Ask what was begun to end. What has ended stays so; what has not come yet is not begun when it comes."""
     id, by, teller = ordered.call.id, ordered.call.caller, runtime.engine.functions.get(TELLER)
     for _ in range(2):
