@@ -76,4 +76,4 @@ def drop_command(name: str, store: str, as_json: bool) -> None:
     if as_json:
         emit({"dropped": name})
         return
-    say(f"nothing is sent to the subscription {name} any more")
+    say(f"the subscription {name} is taken back; a process whose code has it keeps it, and announces it when it starts")
