@@ -2,6 +2,8 @@
 it is sent to the desk again, byte for byte, and what the desk replies goes to the Broker; denied, it is dropped.
 Delivered twice, it is kept once. Of the delivery token nothing is kept.
 
+An event that could not be delivered to one subscription is kept for that one, and sent again to it.
+
     python dead_letters.py
 
 OVERWINTER_STATE is the store, DESK_URL where events are sent again, K_SINK where replies go (without it, nowhere),
@@ -46,6 +48,8 @@ log = logging.getLogger("overwinter.dead_letters")
 LIMIT = size("16MB")
 WAIT = 20  # seconds for the desk to reply; what it replies later it sends to the Broker itself
 FOR_REQUESTS = 5  # seconds of the grace period for open requests
+_SUBSCRIPTION = re.compile(r"https?://[^/?#]+(/subscriptions/(?!\.)[A-Za-z0-9%._~-]+)")
+"""Of where the broker could not deliver to, all that is believed is the path of a subscription."""
 _TOKEN = re.compile(r"(access_token=)[^&\s\"']+")
 
 
@@ -87,6 +91,18 @@ class Letter(Posted):
 
     error: dict[str, str]  # what the broker says of its last attempt: dest, code, data
 
+    @property
+    def subscription(self) -> str:
+        """The path of the subscription that it was for; "" when it was for none."""
+        found = _SUBSCRIPTION.fullmatch(self.error.get("dest", ""))
+        return found[1] if found else ""
+
+    @property
+    def url(self) -> str:
+        """Where it is sent again."""
+        desk = os.environ["DESK_URL"]
+        return desk.rstrip("/") + self.subscription if self.subscription else desk
+
 
 class Sent(BaseModel):
     """What came of sending a letter again."""
@@ -99,7 +115,7 @@ async def send(letter: Letter) -> Sent:
     """Give the event to the desk."""
     more = {"prefer": f"reply, wait={WAIT}"} if os.environ.get("K_SINK") else {}
     token = os.environ["OVERWINTER_TOKEN"]
-    answer = await letter.post(os.environ["DESK_URL"], "the desk", authorization=f"Bearer {token}", **more)
+    answer = await letter.post(letter.url, "the desk", authorization=f"Bearer {token}", **more)
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in answer.headers.raw]
     if not more or mode_of(headers) not in (Mode.BINARY, Mode.STRUCTURED):
         return Sent(said=f"sent again; the desk answered {answer.status_code} {answer.text[:500]}".rstrip())
@@ -179,7 +195,8 @@ class Letters:
         letter = letter_of(scope["headers"], body)
         headers = letter.headers
         same = (headers.get("ce-source", ""), headers.get("ce-id", ""))
-        id = digest_of(*same) if all(same) else digest_of(repr(sorted(headers.items())), body.hex())
+        whole = same if all(same) else (repr(sorted(headers.items())), body.hex())
+        id = digest_of(*whole, *filter(None, [letter.subscription]))
         try:
             await self._runtime.start(dead_letter, letter, id=f"dead-letter-{id}")
         except StoreError:

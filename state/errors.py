@@ -147,7 +147,12 @@ class EtagMismatch(StoreError):
 
 
 class BrokerUnavailable(OverwinterError):
-    """The broker of events is out of reach or refuses for now. What was to be published is kept and sent again."""
+    """The broker of events is out of reach or refuses for now. What was to be published is kept and sent again, not
+    before ``retry_after`` seconds when the broker has asked for that."""
+
+    def __init__(self, message: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ExecutionError(OverwinterError):

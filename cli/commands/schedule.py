@@ -15,8 +15,10 @@ import click
 
 from .. import reach
 from ..options import by_default, json_option, store_option, text_option
+from ..rendering.options import check, render_options, tell
 
 if TYPE_CHECKING:
+    from ...orchestrator.schedule.spec import Spec
     from ...orchestrator.schedules import Schedule, Schedules
 
 T = TypeVar("T")
@@ -54,11 +56,31 @@ def what_and_when(command: Command) -> Command:
 @schedule_command.command("list", epilog="--json: {schedules: [{name, function, when, status, next …}]}")
 @text_option("--function", unsaid="", help="Only of this function.")
 @text_option("--prefix", unsaid="", help="Only names that start so.")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False), help="With --render: those that a file declares.")
+@render_options
 @store_option
 @json_option
-def list_command(function: str, prefix: str, store: str, as_json: bool) -> None:
+def list_command(
+    function: str,
+    prefix: str,
+    file: str | None,
+    render: str | None,
+    service: str,
+    namespace: str,
+    store: str,
+    as_json: bool,
+) -> None:
     """The schedules that there are, by name."""
+    check(render, service, as_json=as_json)
+    if file is not None:
+        if render is None:
+            raise click.UsageError("--file goes with --render: the schedules that there are lie in the store")
+        _render(_declared(file, function, prefix), service, namespace)
+        return
     found = _ask(store, lambda schedules: schedules.list(function, prefix=prefix))
+    if render is not None:
+        _render([(one.name, one.spec) for one in found if one.status != "leaving"], service, namespace)
+        return
     if as_json:
         from ..view.terminal import emit
 
@@ -73,6 +95,23 @@ def list_command(function: str, prefix: str, store: str, as_json: bool) -> None:
     out = console()
     for line in schedule_table(found, out.width, now()) if found else ():
         out.print(line)
+
+
+def _declared(file: str, function: str, prefix: str) -> list[tuple[str, Spec]]:
+    from pathlib import Path
+
+    from ...functions.invocation.loading import functions_of, load
+    from ...functions.schedule import declared_by
+
+    found = declared_by(functions_of(load(Path(file))), lambda name, value: ("", value))
+    wanted = [one for one in found if function in ("", one.spec.function) and one.name.startswith(prefix)]
+    return [(one.name, one.spec) for one in sorted(wanted, key=lambda one: one.name)]
+
+
+def _render(schedules: list[tuple[str, Spec]], service: str, namespace: str) -> None:
+    from ..rendering.knative import Target, ping_sources
+
+    tell(ping_sources(schedules, Target(service, namespace)))
 
 
 @schedule_command.command("show", epilog=f"{ONE[:-1]}, input, latest: [{{id, status, created, updated …}}]}}")

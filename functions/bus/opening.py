@@ -1,6 +1,7 @@
 """A broker by its DSN. Nothing in the code of a function names one, and no client library is loaded before it is used.
 
 ``store`` (or nothing): the store itself. ``redis://host:6379/0``, ``rediss://…``: Redis Streams.
+``knative://NAMESPACE/BROKER``, ``knative://``, ``http://INGRESS/NAMESPACE/BROKER``, ``https://…``: a Broker of Knative.
 """
 
 from __future__ import annotations
@@ -29,4 +30,11 @@ def open_broker(dsn: str | Broker | None = None) -> Broker:
         from .redis_broker import RedisBroker
 
         return RedisBroker(text)
-    raise InvalidInput(f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store or redis://host:6379/0")
+    if scheme in ("knative", "http", "https"):
+        from .knative_broker import KnativeBroker
+
+        return KnativeBroker(text)
+    raise InvalidInput(
+        f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store, redis://host:6379/0 or "
+        "knative://NAMESPACE/BROKER"
+    )

@@ -36,6 +36,7 @@ from .hooks import Hooks
 from .model_calls import Models
 from .room import AROUND, MAX_HELD, MAX_REQUESTS, Room, Stay
 from .service import Call, Endpoint, Service
+from .subscribed import subscribed
 from .sweeping import sweep, sweep_for
 
 if TYPE_CHECKING:
@@ -173,6 +174,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/models/{name}", "POST", modelling.ask)
     yield route("/models/{name}/embeddings", "POST", modelling.embed)
     yield route("/events/{name}", "POST", events_for, "OPTIONS")
+    yield route("/subscriptions/{name}", "POST", subscribed)
     yield route("/messages/{id:path}", "GET", calling.reply)
     yield route("/results/{id:path}", "GET", calling.result)
     yield route("/stream/{id:path}", "GET", streaming.stream)

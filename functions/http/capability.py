@@ -1,4 +1,4 @@
-"""Tokens that open one way in and nothing else: events for one function, or the sweep.
+"""Tokens that open one way in and nothing else: events for one function, or one subscription, or the sweep.
 
 They are for URLs that others can read: of a Trigger, in a request log. One is an HMAC of its way in, with the delivery
 token as the key: nothing has to be stored, whoever has one can make no other, and all of them end with the delivery
@@ -17,19 +17,22 @@ BEGINS = "owd_"
 """How they begin, by which every log finds them (``security.redaction``)."""
 SWEEP = "/sweep"
 EVENTS = "/events/"
+SUBSCRIPTIONS = "/subscriptions/"
 _PURPOSE = "overwinter delivery 1\n"
 
 
 def capability(delivery_token: str, path: str) -> str:
-    """The token that opens ``path``: ``/events/NAME``, or ``/sweep``. Raises InvalidInput for another one."""
+    """The token that opens ``path``: ``/events/NAME``, ``/subscriptions/NAME`` or ``/sweep``. Raises InvalidInput for
+    another one."""
     if not opens(path):
-        raise InvalidInput(f"a token for one way in is for {EVENTS}NAME or {SWEEP}, not for {path[:100]!r}")
+        ways = f"{EVENTS}NAME, {SUBSCRIPTIONS}NAME or {SWEEP}"
+        raise InvalidInput(f"a token for one way in is for {ways}, not for {path[:100]!r}")
     return _made(delivery_token.encode(), path)
 
 
 def opens(path: str) -> bool:
     """Whether such a token can be for that path."""
-    name = path.removeprefix(EVENTS)
+    name = path.removeprefix(EVENTS if path.startswith(EVENTS) else SUBSCRIPTIONS)
     return path == SWEEP or (name != path and name != "" and "/" not in name)
 
 

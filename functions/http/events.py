@@ -23,7 +23,7 @@ from ..messages.problem import Raised, Refused, Settled, Whose, settle, status_o
 from .outcome import reply_to, result_of
 
 if TYPE_CHECKING:
-    from ...orchestrator.runtime import Runtime
+    from ..runtime import Runtime
     from .late import Late
 
 BATCH = 1000  # events that may come together
@@ -65,7 +65,18 @@ async def deliver(runtime: Runtime, name: str | None, events: Sequence[CloudEven
 
 
 def _taking(runtime: Runtime, name: str | None, event: CloudEvent) -> Awaitable[Taken]:
-    return take(runtime, event) if name is None else take_for(runtime, name, event)
+    return _from_outside(runtime, event) if name is None else take_for(runtime, name, event)
+
+
+async def _from_outside(runtime: Runtime, event: CloudEvent) -> Taken:
+    """What is sent to nobody by name goes to the subscriptions here that want it, and is taken as what it is."""
+    if not any(getattr(one, "subscriptions", ()) for one in runtime.functions.values()):
+        return await take(runtime, event)
+    from ..bus.arriving import arrive  # most processes have no subscriptions
+
+    wanted = await arrive(runtime, event)
+    taken = await take(runtime, event)
+    return Taken(Fate.ACCEPTED) if wanted and taken.fate is Fate.UNWANTED else taken
 
 
 async def _check_all(runtime: Runtime, name: str | None, events: Sequence[CloudEvent]) -> None:

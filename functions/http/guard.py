@@ -108,7 +108,7 @@ class Guard:
             return None
         if self._delivery is None or not hmac.compare_digest(given, self._delivery):
             return _unauthorized("the token is wrong", 'Bearer error="invalid_token"')
-        if scope["path"] not in ("/", "/sweep") and not scope["path"].startswith("/events/"):
+        if path not in ("/", "/sweep") and not path.startswith(("/events/", "/subscriptions/")):
             return Refused(403, "this token only delivers events and sweeps; use the API's own token")
         scope[DELIVERED] = True
         return None

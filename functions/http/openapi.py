@@ -287,6 +287,7 @@ def _fixed_paths() -> Json:
             "post": _delivery("Take in CloudEvents for one function", parameter("function")),
             "options": _handshake((400, 404), parameter("function")),
         },
+        "/subscriptions/{name}": {"post": _delivery("Take in CloudEvents for one subscription", parameter("name"))},
         "/results/{id}": {"get": told(operation("The outcome of an execution", outcome, parameters=(*id, _PREFER)))},
         "/stream/{id}": {"get": told(operation("What happens to an execution", {200: None}, parameters=id))},
         "/messages/{execution}": {

@@ -44,6 +44,8 @@ from .transition import child_post
 
 log = logging.getLogger("overwinter")
 T = TypeVar("T")
+_LONGEST_ASKED = 300.0
+"""Seconds that a broker can ask for before an event is sent to it again."""
 NESTED = 256
 """How many executions may be above one: children of children, attached or not. Endless recursion ends there."""
 
@@ -248,7 +250,8 @@ class Delivery:
             try:
                 return await work()
             except (BrokerUnavailable, StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
-                pause = min(5.0, 0.05 * 2**tries)
+                asked = min(_LONGEST_ASKED, getattr(error, "retry_after", None) or 0.0)
+                pause = max(asked, min(5.0, 0.05 * 2**tries))
                 tries += 1
                 log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
                 await asyncio.sleep(pause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +18,10 @@ from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
 from overwinter.state.errors import InvalidInput, PayloadTooLarge, StoreUnavailable
 from overwinter.tests.apart.place import on_a_loop, until
+from overwinter.tests.servers.knative import KnativeServer
 from overwinter.tests.servers.redis import RedisServer
 
+from .pods import pod
 from .shop import SHIPPED, book, checkout, fresh, ship
 
 NUMBERS = itertools.count()
@@ -33,9 +35,13 @@ class Where(NamedTuple):
 
     broker: str
     store: str
+    knative: KnativeServer | None = None
 
 
-@pytest.fixture(params=["store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"])
+PLACES = ["store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"]
+
+
+@pytest.fixture(params=[*PLACES, "knative on memory", "knative on sqlite"])
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     fresh()
     broker, _, store = str(request.param).partition(" on ")
@@ -48,13 +54,19 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     if broker == "redis":
         assert server is not None
         broker = server.dsn(prefix=prefix, partitions=4)
-    yield Where(broker, place)
+    with ExitStack() as stack:
+        knative = stack.enter_context(KnativeServer()) if broker == "knative" else None
+        yield Where(knative.url if knative is not None else broker, place, knative)
 
 
 @asynccontextmanager
 async def serving(where: Where, functions: list[Any]) -> AsyncGenerator[Runtime]:
     async with asyncio.timeout(60), Runtime(functions, where.store, broker=where.broker) as runtime:
-        yield runtime
+        if where.knative is None:
+            yield runtime
+        else:  # nothing is read there: events are brought to the process
+            async with pod(where.knative, runtime):
+                yield runtime
 
 
 def paid(number: int, **changes: Any) -> CloudEvent:

@@ -50,6 +50,7 @@ class Desk(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.taken: list[tuple[dict[str, str], bytes]] = []
+        self.paths: list[str] = []
         self.status = 202
         self.reply: tuple[dict[str, str], bytes] = ({}, b"")
 
@@ -58,6 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         desk = cast("Desk", self.server)
         body = self.rfile.read(int(self.headers["content-length"]))
+        desk.paths.append(self.path)
         desk.taken.append(({name.lower(): value for name, value in self.headers.items()}, body))
         headers, answer = desk.reply
         self.send_response(desk.status)
@@ -167,6 +169,25 @@ def test_an_approved_letter_is_sent_again_as_it_came(letters: Any, desk: Desk, b
     assert {name: value for name, value in headers.items() if name in EVENT} == EVENT
     assert not [name for name in headers if "knativeerror" in name]
     assert headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_a_letter_for_a_subscription_is_sent_again_to_that_one(letters: Any, desk: Desk) -> None:
+    """The same event may be lost to several: each is kept. Of where it should have gone only the path is believed."""
+    places = ["http://desk.svc/subscriptions/ship", "http://elsewhere/subscriptions/a%20b", "http://elsewhere/tools/x"]
+
+    async def main(client: httpx.AsyncClient) -> None:
+        for place in places * 2:
+            assert await post(client, EVENT | DEAD | {"ce-knativeerrordest": f"{place}?access_token={DELIVERY}"}) == 202
+        listed: list[Any] = []
+        while len(listed) < len(places):
+            listed = (await client.get("/executions", params={"awaits": "approval"})).json()["executions"]
+            await asyncio.sleep(0.01)
+        for head in listed:
+            outcome = await decided(client, head["id"], True)
+            assert outcome["status"] == "completed", outcome
+
+    run(letters, main)
+    assert sorted(desk.paths) == ["/", "/subscriptions/a%20b", "/subscriptions/ship"]
 
 
 def test_a_letter_with_attributes_beyond_ascii_is_sent_again_byte_for_byte(letters: Any, desk: Desk) -> None:

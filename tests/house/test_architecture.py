@@ -46,7 +46,7 @@ INNER = {
         "tools",
         "agents stubs",
     ),
-    "cli": ("templates", "view", "commands"),
+    "cli": ("templates", "view", "rendering", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),
 }
 PUBLIC_MODULES = ("functions.model",)  # beside the face itself: what a user writes a model of their own with

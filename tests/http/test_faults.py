@@ -17,7 +17,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
-from overwinter import Agent, Runtime, tool, workflow
+from overwinter import Agent, Runtime, subscribe, tool, workflow
 from overwinter.functions.event import CloudEvent, parse, write_binary
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.room import Stay
@@ -68,6 +68,8 @@ ROWS: dict[str, Row] = {
                   {"ce-type": "io.overwinter.call.nobody"}),
     "POST /events/{name}": Row("400 415 422 404 413 503 503 503 401 202 405", "/events/ticket", {"q": "w"}, ORDER, [1],
                                "/events/nobody"),
+    "POST /subscriptions/{name}": Row("400 415 202 404 413 503 503 503 401 202 405", "/subscriptions/orders",
+                                      {"q": "w"}, ORDER, [1], "/subscriptions/nobody"),
     "POST /sweep": Row("200 200 200 -   413 503 503 200 401 200 405", "/sweep", {}),
     "POST /hooks/ticket": Row("400 415 422 404 413 503 503 503 401 401 405", "/hooks/ticket", {"q": "w"},
                               {**JSON, "x-hook": HOOK}, [1], "/hooks/nobody"),
@@ -146,6 +148,7 @@ def add(a: int) -> int:
     return a
 
 
+subscribe(type="order.placed", name="orders")(ticket)
 webhook("/hooks/ticket", verify=Token("env:HOOK_TOKEN", header="X-Hook"), id="{digest}")(ticket)
 echo = Agent("echo", "scripted:echo")
 
@@ -303,10 +306,11 @@ def test_each_fault_at_each_endpoint(fault: str) -> None:
 
 # -- what a broker does with it ----------------------------------------------------------------------------------
 
-DELIVERED = ("POST /", "POST /events/{name}", "POST /sweep", "POST /hooks/ticket")
+DELIVERED = ("POST /", "POST /events/{name}", "POST /subscriptions/{name}", "POST /sweep", "POST /hooks/ticket")
 PASSING = {"busy", "away", "full"}  # what trying again can help
 WRONG_ADDRESS = {
     ("POST /events/{name}", "unknown"),
+    ("POST /subscriptions/{name}", "unknown"),
     ("POST /hooks/ticket", "unknown"),
 }  # not the event is wrong but the address; it may be served soon
 

@@ -1,0 +1,62 @@
+"""``--render PLATFORM`` of the commands that list, and what it needs to know: documents on stdout, what they can't say
+on stderr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..options import text_option
+
+if TYPE_CHECKING:
+    from .knative import Rendered, Target
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+PLATFORMS = ("knative",)
+
+
+def render_options(command: Command) -> Command:
+    """The command gets ``render`` ("" without it), ``service`` and ``namespace``."""
+    for option in (
+        text_option("--namespace", unsaid="", help="Of what is rendered; without it that of who applies it."),
+        text_option("--service", unsaid="", help="With --render knative: the Service that is posted to."),
+        click.option("--render", type=click.Choice(PLATFORMS), default=None, help="Print what the platform takes."),
+    ):
+        command = option(command)
+    return command
+
+
+def check(render: str | None, service: str, *, as_json: bool) -> None:
+    """Raises UsageError for what does not go together."""
+    if render is not None and as_json:
+        raise click.UsageError("--render prints YAML; leave --json out")
+    if render == "knative" and not service:
+        raise click.UsageError("--render knative needs --service NAME, the Service that is posted to")
+
+
+def of_broker(service: str, namespace: str, broker: str, dead_letters: str) -> Target:
+    """Where Triggers are applied. Raises InvalidInput, UsageError."""
+    from ...functions.bus.knative_place import read
+    from .knative import Target
+
+    if not broker.startswith(("knative:", "http:", "https:")):
+        raise click.UsageError("--render knative needs --broker (or OVERWINTER_BROKER) knative://NAMESPACE/BROKER")
+    place = read(broker)
+    if not place.broker:
+        raise click.UsageError("the address names no Broker; say --broker knative://NAMESPACE/BROKER")
+    if namespace and namespace != place.namespace:
+        raise click.UsageError(f"a Trigger lies in its Broker's namespace, {place.namespace}; leave --namespace out")
+    return Target(service, place.namespace, place.broker, dead_letters)
+
+
+def tell(rendered: Rendered) -> None:
+    """Documents to stdout, notes to stderr."""
+    from .knative import COMMENT
+    from .yaml_form import written
+
+    for note in rendered.notes:
+        click.echo(note, err=True)
+    click.echo(written(rendered.documents, COMMENT if rendered.documents else ""), nl=False)
