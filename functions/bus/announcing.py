@@ -18,6 +18,7 @@ from ...state.codec import dumps, loads
 from ...state.errors import EtagMismatch, InvalidInput
 from ...state.store import Store
 from .place import KEY, PLACE
+from .retiring import note
 from .subscription import Subscription, from_json
 
 log = logging.getLogger("overwinter")
@@ -25,24 +26,32 @@ log = logging.getLogger("overwinter")
 Known = Mapping[str, Subscription]
 
 
-async def announce(store: Store, own: Mapping[str, Subscription], served: Collection[str]) -> None:
-    """Write down ``own``, of the functions ``served`` here. Raises StoreError."""
+async def announce(
+    store: Store, own: Mapping[str, Subscription], served: Collection[str], *, kept: bool = False
+) -> None:
+    """Write down ``own``, of the functions ``served`` here. ``kept``: the broker keeps something for each. Raises
+    StoreError."""
     while True:
         found = await store.get(PLACE, KEY)
         before: dict[str, Any] = {} if found is None else loads(found.value)
         after = {name: told for name, told in before.items() if told.get("function") not in served or name in own}
         after |= {name: subscription.as_json() for name, subscription in own.items()}
+        if kept and before.keys() - after.keys():
+            await note(store, {name: before[name] for name in before.keys() - after.keys()})
         if after == before or await _put(store, after, "" if found is None else found.etag):
             return
 
 
-async def forget(store: Store, name: str) -> bool:
-    """Take back a subscription that no code has any more. Whether there was one."""
+async def forget(store: Store, name: str, *, kept: bool = False) -> bool:
+    """Take back a subscription that no code has any more. Whether there was one. ``kept``: the broker keeps something
+    for each."""
     while True:
         found = await store.get(PLACE, KEY)
         told: dict[str, Any] = {} if found is None else loads(found.value)
-        if found is None or told.pop(name, None) is None:
+        if found is None or (taken := told.pop(name, None)) is None:
             return False
+        if kept:
+            await note(store, {name: taken})
         if await _put(store, told, found.etag):
             return True
 

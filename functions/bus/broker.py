@@ -7,7 +7,7 @@ again, and the subscriber's side takes it once. ``tests/bus/test_contract.py`` h
 from __future__ import annotations
 
 from collections.abc import Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from ...state.store import Store
 from ..events.event import CloudEvent
@@ -51,4 +51,14 @@ class Broker(Protocol):
 
     async def close(self) -> None:
         """Take no more events. What is not confirmed comes again."""
+        ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A broker that keeps something for each subscription, whether it is there or not."""
+
+    async def retire(self, subscription: Subscription, store: str, *, force: bool = False) -> str:
+        """Take it away, for a subscription that the store of that name has no more; why it is kept all the same, ""
+        when nothing is. ``force``: also what it has not taken. Raises BrokerUnavailable."""
         ...

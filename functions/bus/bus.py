@@ -16,9 +16,10 @@ from ...state.store import Store
 from ..events.event import CloudEvent
 from ..events.http import from_json
 from .announcing import Announced, announce
-from .broker import Broker
+from .broker import Broker, Keeping
 from .dead_letters import PLACE, DeadLetters
 from .exchange import Exchange
+from .retiring import retire
 from .sorting import Sorting
 from .subscription import Subscription, subscriptions_of
 from .taking import Office, Taking
@@ -81,20 +82,35 @@ class Bus:
 
     async def open(self) -> None:
         """The subscriptions here get what is published from now on. Raises StoreError, BrokerUnavailable."""
+        keeping = self._broker if isinstance(self._broker, Keeping) else None
         if self._own:
-            await announce(self.store, self._own, self._functions)
+            await announce(self.store, self._own, self._functions, kept=keeping is not None)
         else:
-            self._engine.spawn(self._withdraw())
+            self._engine.spawn(self._withdraw(keeping))
         if self._exchange is not None:
             await self._exchange.open()
         await self._broker.open(self)
+        if self._own and keeping is not None:
+            self.spawn(self._retire(keeping))
 
-    async def _withdraw(self) -> None:
+    async def _withdraw(self, keeping: Keeping | None) -> None:
         """There is nothing to announce, but perhaps to take back."""
         try:
-            await announce(self.store, self._own, self._functions)
+            await announce(self.store, self._own, self._functions, kept=keeping is not None)
+            if keeping is not None:
+                await self._retire(keeping)
         except StoreError as error:
             log.warning("subscriptions that were given up can't be taken back (%s)", error)
+
+    async def _retire(self, keeping: Keeping) -> None:
+        """What was given up need not be kept any more. Whoever starts next does what can't be done now."""
+        try:
+            kept = await retire(self.store, keeping)
+        except StoreError as error:
+            log.warning("what the broker keeps for subscriptions that were given up is not looked at (%s)", error)
+            return
+        for name, why in kept.items():
+            log.info("the broker keeps something for the subscription %s, which was given up: %s", name, why)
 
     async def close(self) -> None:
         """Take no more events."""

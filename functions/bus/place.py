@@ -1,7 +1,10 @@
-"""Where on a store all subscriptions stand, and what names the broker: known without loading anything of brokers."""
+"""Where on a store all subscriptions stand, those that were given up, and by which name a broker knows the store; and
+what names the broker. Known without loading anything of brokers."""
 
 from ...orchestrator.protocol.shared import place_of
 
 PLACE = place_of("overwinter.subscriptions")
 KEY = "all"
+RETIRED = "retired"
+IDENTITY = "store"
 ENVIRONMENT = "OVERWINTER_BROKER"

@@ -18,6 +18,8 @@ from ..events.event import CloudEvent
 from .broker import Subscribers
 from .redis_place import FIELD, Place, read, written
 from .redis_reading import Reading
+from .retiring import identity
+from .subscription import Subscription
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -40,7 +42,9 @@ class RedisBroker:
 
     async def open(self, subscribers: Subscribers) -> None:
         self._redis = redis = self.place.client()
-        self._readings = [Reading(self.place, redis, one, subscribers.take) for one in subscribers.own.values()]
+        own, take = subscribers.own.values(), subscribers.take
+        store = await identity(subscribers.store) if own else ""
+        self._readings = [Reading(self.place, redis, one, take, store) for one in own]
         await asyncio.gather(*(reading.subscribe() for reading in self._readings))
         for reading in self._readings:
             subscribers.spawn(reading.keep_on())
@@ -80,6 +84,22 @@ class RedisBroker:
         except (RedisError, OSError) as error:
             return [_unavailable(error) for _ in events]
         return [_unavailable(answer) if isinstance(answer, Exception) else None for answer in answers]
+
+    async def retire(self, subscription: Subscription, store: str, *, force: bool = False) -> str:
+        """Take away what is kept for a subscription that a store has no more; why it is kept all the same, "" when
+        nothing is. ``force``: also what it has not taken. Raises BrokerUnavailable."""
+        from redis.exceptions import RedisError
+
+        from .redis_retiring import retire
+
+        redis = self._redis or self.place.client()
+        try:
+            return await retire(self.place, redis, subscription, store, force=force)
+        except (RedisError, OSError) as error:
+            raise BrokerUnavailable(f"Redis is out of reach: {error}") from None
+        finally:
+            if redis is not self._redis:
+                await redis.aclose()
 
     async def close(self) -> None:
         redis, self._redis = self._redis, None

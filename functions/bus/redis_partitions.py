@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .redis_place import Place, readers
+from .redis_place import Place
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -32,9 +32,18 @@ class Partitions:
         self._place = place
         self._redis = redis
         self._subscription = subscription
-        self._readers = readers(place, subscription)
+        self._readers = place.readers(subscription)
         self._script: Any = redis.register_script(_SCRIPT)
         self._looked = float("-inf")
+
+    async def come(self, store: str) -> None:
+        """Say that this process is to read into that store, before it does: nobody takes the groups away from now on,
+        nor later while that store has the subscription."""
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.zadd(self._readers, {self.name: int(time.time() * 1000)})
+        pipeline.pexpire(self._readers, int(RIGHT * 10_000))
+        pipeline.sadd(self._place.stores(self._subscription), store)
+        await pipeline.execute()
 
     async def look(self) -> list[int]:
         """Prolong, take and give back what there is to; the partitions that are new here. Raises RedisError,

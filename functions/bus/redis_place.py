@@ -6,6 +6,7 @@
 | ``PREFIX:LANE:N`` | the same of events that are meant for one subscription (``calls:FUNCTION``, ``answers:STORE``) |
 | ``PREFIX:LANE:N:SUBSCRIPTION`` | which process reads it for that subscription: its name, until it expires |
 | ``PREFIX:readers:SUBSCRIPTION`` | the processes that read for it, by when they were last heard of (ms) |
+| ``PREFIX:stores:SUBSCRIPTION`` | the stores on which it is announced, also while nobody reads |
 
 An event's partition is that of its ``partitionkey``, so events of one key lie in one stream; without one, of its source
 and id. The number of partitions is the same in every process.
@@ -18,11 +19,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from ...state.codec import dumps
+from ...state.codec import dumps, loads
 from ...state.errors import InvalidInput
 from ..events.addressed import lane_of
 from ..events.event import CloudEvent
-from ..events.http import to_json
+from ..events.http import from_json, to_json
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -57,6 +58,12 @@ class Place(NamedTuple):
     def stream_of(self, event: CloudEvent) -> str:
         """The stream that an event lies in."""
         return self.within(lane_of(event)).stream(self.partition_of(event))
+
+    def readers(self, subscription: str) -> str:
+        return f"{self.prefix}:readers:{subscription}"
+
+    def stores(self, subscription: str) -> str:
+        return f"{self.prefix}:stores:{subscription}"
 
     def partition_of(self, event: CloudEvent) -> int:
         key = event.partitionkey or f"{event.source}\n{event.id}"
@@ -93,10 +100,14 @@ def read(dsn: str) -> Place:
     return Place(host, port, address.tls, address.options, address.prefix, address.partitions or PARTITIONS, int(keep))
 
 
+def event_of(fields: Mapping[Any, Any]) -> CloudEvent | None:
+    """That of an entry; None when somebody has put something else there."""
+    text = fields.get(FIELD, fields.get(FIELD.decode()))
+    try:
+        return None if text is None else from_json(loads(text))
+    except (InvalidInput, ValueError):
+        return None
+
+
 def written(event: CloudEvent) -> str:
     return dumps(to_json(event))
-
-
-def readers(place: Place, subscription: str) -> str:
-    """The key of who reads for a subscription."""
-    return f"{place.prefix}:readers:{subscription}"

@@ -34,11 +34,12 @@ Entries = Sequence[tuple[Any, dict[Any, Any] | None]]
 class Reading:
     """One subscription's reader in this process."""
 
-    def __init__(self, place: Place, redis: Redis, subscription: Subscription, take: Take) -> None:
+    def __init__(self, place: Place, redis: Redis, subscription: Subscription, take: Take, store: str) -> None:
         self._place = place = place.within(subscription.lane)
         self._redis = redis
         self._subscription = subscription
         self._take = take
+        self._store = store
         self._partitions = Partitions(place, redis, subscription.name)
         self._gone = False
         self._looking: asyncio.Future[list[int]] | None = None
@@ -48,6 +49,10 @@ class Reading:
         from redis.exceptions import RedisError, ResponseError
 
         since = "0" if self._subscription.lane else since
+        try:
+            await self._partitions.come(self._store)
+        except (RedisError, OSError) as error:
+            raise BrokerUnavailable(f"Redis is out of reach: {error}") from None
         for partition in range(self._place.partitions):
             try:
                 await self._redis.xgroup_create(

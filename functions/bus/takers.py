@@ -7,7 +7,7 @@ import time
 from ...state.errors import BrokerUnavailable, InvalidInput
 from .exchange import calls_of
 from .redis_partitions import RIGHT
-from .redis_place import read, readers
+from .redis_place import read
 
 
 async def takers(dsn: str, function: str) -> int:
@@ -23,7 +23,7 @@ async def takers(dsn: str, function: str) -> int:
     redis = place.client()
     try:
         since = int((time.time() - RIGHT) * 1000)
-        return int(await redis.zcount(readers(place, calls_of(function)), since, "+inf"))
+        return int(await redis.zcount(place.readers(calls_of(function)), since, "+inf"))
     except (RedisError, OSError) as error:
         raise BrokerUnavailable(f"Redis is out of reach: {error}") from None
     finally:
