@@ -1,11 +1,11 @@
-"""What a server says when it is up: what it serves, where, and what to try next. On stderr, for people."""
+"""What a server says when it is up: what it serves and where, what begins it, and what to try next. On stderr."""
 
 from __future__ import annotations
 
 import shlex
 import socket
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
 
@@ -48,8 +48,44 @@ def announce(functions: Mapping[str, object], place: Place, listening: socket.so
     for line in table(["NAME", "KIND", "MODEL", "URL"], rows, out.width):
         out.print(line)
     out.print()
+    begun = [
+        [(clean(by), "dim"), (clean(name), "bold"), (clean(of), ""), (clean(when), "")]
+        for by, name, of, when in beginnings(functions)
+    ]
+    if begun:
+        for line in table(["BY", "NAME", "BEGINS", "WHEN"], begun, out.width):
+            out.print(line)
+        out.print()
     for command, comment in suggestions(functions, where, token=bool(place.token)):
         out.print(Text.assemble(("  → ", "dim"), (again(command), "bold"), (f"   {comment}", "dim")), soft_wrap=True)
+
+
+def beginnings(functions: Mapping[str, object]) -> list[tuple[str, str, str, str]]:
+    """What begins functions by itself: a webhook, a schedule or an event; its path or name, which function, when."""
+    from ..functions.schedule import declared_by
+    from ..functions.triggers.webhook import declared
+
+    found = [
+        ("webhook", path, one.name, type(one.webhook.scheme).__name__) for path, one in declared(functions).items()
+    ]
+    for schedule in declared_by(functions, lambda name, value: ("", value)):
+        found.append(("schedule", schedule.name, schedule.spec.function, schedule.spec.said()))
+    if any(getattr(function, "subscriptions", ()) for function in functions.values()):
+        from ..functions.bus.subscription import subscriptions_of
+
+        for one in subscriptions_of(functions).values():
+            found.append(("event", one.name, one.function, " and ".join(map(_brief, one.filters))))
+    return found
+
+
+def _brief(filter: Mapping[str, Any]) -> str:
+    """A filter in a few words where they are enough: type order.paid."""
+    from .view.text import json_text
+
+    exact = filter.get("exact")
+    if isinstance(exact, Mapping):
+        return " and ".join(f"{name} {value}" for name, value in cast("Mapping[str, str]", exact).items())
+    return json_text(filter)
 
 
 def kind(function: object) -> str:

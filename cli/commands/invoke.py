@@ -7,6 +7,7 @@ to a session, a run of an agent or a workflow, or one call of a tool. The outcom
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 import uuid
@@ -19,7 +20,7 @@ from ...state.errors import UnknownFunction
 from ...state.quantities import seconds
 from ..exits import FAILED, RUNNING, Exit
 from ..inputs import attach_option, fitting, typed, with_files
-from ..options import by_default, debug_option, duration_option, json_option, text_option, url_option
+from ..options import DEFAULT_STORE, by_default, debug_option, duration_option, json_option, text_option, url_option
 
 if TYPE_CHECKING:
     import httpx
@@ -183,7 +184,6 @@ def _waiting(outcome: dict[str, Any], work: Work) -> str:
 
 def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
     from ...orchestrator.errors.groups import said_in
-    from ..view.command import command
     from ..view.terminal import emit, say
     from ..view.text import clean_lines, json_text
 
@@ -192,11 +192,24 @@ def _report(outcome: dict[str, Any], work: Work, *, as_json: bool) -> None:
         return
     id, status = outcome.get("id"), outcome.get("status")
     if status == GOES_ON:
-        say(f"{id} goes on; {command('show', str(id))} tells what it does{_waiting(outcome, work)}", style="dim")
+        say(f"{id} goes on; {_show(str(id))} tells what it does{_waiting(outcome, work)}", style="dim")
     elif status == "completed":
         value = outcome.get("result")
         click.echo(clean_lines(value) if isinstance(value, str) else json_text(value, indent=2))
     else:
         error: dict[str, Any] = outcome.get("error") or {}
         message = f"{id} {status}: {said_in(error)}"
-        raise Exit(message, code=FAILED, advice=f"{command('show', str(id))} tells why.")
+        raise Exit(message, code=FAILED, advice=f"{_show(str(id))} tells why.")
+
+
+def _show(id: str) -> str:
+    """How to look at it. A server does not say where its store is; where nobody has said it here either, that is left
+    open."""
+    from ..environment import STORE, names_a_store
+    from ..reach import sqlite_path
+    from ..view.command import command
+
+    usual = sqlite_path(DEFAULT_STORE)
+    if os.environ.get(STORE) or (usual is not None and usual.exists() and not names_a_store()):
+        return command("show", id)
+    return f"{command('show', id, store='…')} (that of the server)"

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from overwinter.cli.again import GIVEN, GIVEN_URL, again
+from overwinter.cli.commands.invoke import _show
 from overwinter.cli.main import cli
 
 APP = """
@@ -65,3 +66,17 @@ def test_the_named_server_is_in_what_is_suggested() -> None:
         assert again(told) == told
         context.meta[GIVEN_URL] = "http://me:secret@host"
         assert again("overwinter invoke f") == "overwinter invoke f"
+
+
+def test_where_nobody_said_which_store_the_server_has_that_is_left_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OVERWINTER_STATE", raising=False)
+    assert _show("e 1") == "overwinter show 'e 1' --store '…' (that of the server)"
+    (tmp_path / "overwinter.db").touch()
+    assert _show("e") == "overwinter show e"
+    (tmp_path / ".env").write_text("OVERWINTER_STATE=sqlite:///elsewhere.db\n", "utf-8")
+    assert "--store" in _show("e"), "the server reads it, and show does not"
+    monkeypatch.setenv("OVERWINTER_STATE", "sqlite:///s.db")
+    assert _show("e") == "overwinter show e"

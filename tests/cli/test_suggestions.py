@@ -22,11 +22,12 @@ from pydantic import (
     model_validator,
 )
 
-from overwinter import Agent, Context, tool, workflow
-from overwinter.cli.announcing import suggestions
+from overwinter import Agent, Context, schedule, subscribe, tool, workflow
+from overwinter.cli.announcing import beginnings, suggestions
 from overwinter.cli.view.example import words
 from overwinter.functions.framework.target import served
 from overwinter.functions.invocation.loading import reachable
+from overwinter.functions.webhook import GitHub, webhook
 
 
 class Ticket(BaseModel):
@@ -190,3 +191,24 @@ def test_the_agent_with_the_most_tools_and_the_last_workflow_are_suggested() -> 
 def test_what_can_not_be_tried_is_not_suggested() -> None:
     assert commands(pay) == ["overwinter ps"]
     assert commands(flow(Any), look) == ['overwinter invoke look \'{"order_id": "Hello"}\'', "overwinter ps"]
+
+
+def test_what_begins_functions_is_told() -> None:
+    """Each webhook, schedule and subscription in one line."""
+    made = flow(str)
+    webhook("/hooks/till", verify=GitHub(secret="env:TILL_SECRET"))(made)
+    schedule("0 7 * * MON-FRI", zone="Europe/Berlin", input="all")(made)
+    schedule(every="90m", name="often", input="all")(made)
+    subscribe(type="order.paid", source=["/a", "/b"], name="paid")(made)
+    assert beginnings({"work": made}) == [
+        ("webhook", "/hooks/till", "work", "GitHub"),
+        ("schedule", "often", "work", "every 1h30m"),
+        ("schedule", "work", "work", "0 7 * * MON-FRI Europe/Berlin"),
+        (
+            "event",
+            "paid",
+            "work",
+            'type order.paid and {"any": [{"exact": {"source": "/a"}}, {"exact": {"source": "/b"}}]}',
+        ),
+    ]
+    assert beginnings({"bare": flow(str)}) == []
