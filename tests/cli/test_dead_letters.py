@@ -122,6 +122,6 @@ def test_subscriptions(shop: Shop) -> None:
     wanted = {"name": "pack", "function": "pack", "kind": "workflow", "filters": [{"exact": {"type": "order.paid"}}]}
     assert shop.json("subscriptions", "list") == [wanted]
     assert "order.paid" in shop.run("subscriptions", "list")
-    assert shop.json("subscriptions", "drop", "pack") == {"dropped": "pack"}
+    assert shop.json("subscriptions", "drop", "pack") == {"dropped": "pack", "kept": ""}
     assert "no subscriptions" in shop.run("subscriptions", "list")
     assert "list shows all" in shop.run("subscriptions", "drop", "pack", code=2)
