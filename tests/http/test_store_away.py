@@ -61,6 +61,7 @@ EVENTS = [
     ("/", "customer.reply", None, "t-1"),
     ("/events/ticket", "customer.reply", {"question": "why"}, "t-1"),
     ("/events/echo", "order.placed", "hi", "c-1"),
+    ("/subscriptions/orders", "order.placed", "hi", None),
 ]
 
 
