@@ -357,6 +357,8 @@ class Bench:
         ordered=st.booleans(),
         attempts=st.integers(1, 3),
         first=st.just(50),
+        factor=st.floats(1, 100),
+        most=st.integers(50, 24 * 3_600_000),  # later times are no exact milliseconds any more
     ),
     keys=st.lists(st.sampled_from(["", "a", "b"]), min_size=1, max_size=12),
     fails=st.lists(st.integers(0, 4), min_size=12, max_size=12),
