@@ -14,12 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..orchestrator import runtime
-from ..orchestrator.engine.delivery import start_mail
 from ..orchestrator.engine.extensions import Extension
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.protocol.clock import wall_clock
-from ..orchestrator.protocol.media import take
-from ..orchestrator.protocol.starting import check_same, is_new
 from ..orchestrator.schedule.function import Scheduling
 from ..orchestrator.schedule.naming import ELSEWHERE
 from ..orchestrator.usercode.calling import checked
@@ -36,7 +33,7 @@ from .schedule import bring, declared_by, tidy
 if TYPE_CHECKING:
     from ..orchestrator.engine.cutting import Cut
     from ..orchestrator.engine.engine import Engine
-    from ..orchestrator.protocol.decider import Fact, Function
+    from ..orchestrator.protocol.decider import Fact
     from ..orchestrator.schedules import Schedules
     from ..orchestrator.workflow.function import Workflow
     from ..state.quantities import Duration
@@ -141,26 +138,6 @@ class Runtime(runtime.Runtime):
                 await self._carrier()
         except (StoreError, BrokerUnavailable) as error:
             log.warning("subscriptions that were given up can't be taken back (%s)", error)
-
-    async def order(
-        self, function: Function, input: Any, *, id: str, by: str = "", caller: Mapping[str, Any] | None = None
-    ) -> bool:
-        """Begin what an execution of another process orders, which says ``caller`` about itself; whether it was not
-        begun before. Durable when it returns. Raises InvalidInput, AlreadyExists, StoreError."""
-        self._life.check()
-        taken = take(function.kind, checked(function, input), self.store.payload_limit)
-        mail = start_mail(self.clock(), taken, by=by, caller=caller)
-        waiter = self._awaited.remember((id,), self.engine.waiters.end(id))
-        try:
-            accepted = await self.engine.post(id, mail, create=NewExecution(function.name, function.kind))
-        except BaseException:
-            waiter.cancel()
-            raise
-        if is_new(accepted):
-            return True
-        self._awaited.forget((id,), waiter)  # it may have ended
-        await check_same(self.store, accepted, taken.value)
-        return False
 
     async def _see_to_sources(self) -> None:
         """See to it that the sources which functions are begun by are looked at."""

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast, overload
 
 from ..state.codec import stored
 from ..state.errors import (
@@ -31,7 +31,7 @@ from .control import Control, error_of
 from .endings import end_error, typed_output
 from .engine import collecting
 from .engine.cutting import Cut
-from .engine.delivery import mail_of, start_mail
+from .engine.delivery import mail_of
 from .engine.door import refuse_unfit
 from .engine.engine import Engine
 from .engine.extensions import Extension, Extensions
@@ -40,11 +40,11 @@ from .engine.vitals import show_vitals
 from .engine.waiting import Awaited, heard, outdated
 from .handles import Handle, Sent
 from .lifetime import Lifetime
+from .ordering import Said, order
 from .protocol import keys
 from .protocol.clock import wall_clock
 from .protocol.decider import Fact, Function
 from .protocol.media import take
-from .protocol.starting import check_same, is_new
 from .replies import ReplySearch
 from .sessions import Sessions
 from .streaming.audience import Audience
@@ -186,22 +186,15 @@ class Runtime(Control):
         """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
         same input again is the same start. ``stream``: somebody will listen to an agent's answer while it is being
         said (``Handle.events``). Raises UnknownFunction, InvalidInput, AlreadyExists."""
-        self._life.check()
         served = self._durable(function)
-        taken = take(served.kind, checked(served, input), self.store.payload_limit)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-        mail = start_mail(self.clock(), taken, by=by, stream=stream)
-        waiter = self._awaited.remember((id,), self.engine.waiters.end(id))
-        try:
-            accepted = await self.engine.post(id, mail, create=NewExecution(served.name, served.kind))
-        except BaseException:
-            waiter.cancel()
-            raise
-        created = is_new(accepted)
-        if not created:
-            self._awaited.forget((id,), waiter)  # it may have ended
-            await check_same(self.store, accepted, taken.value)
-        return Handle(self, id, created)
+        return Handle(self, id, await self.order(served, input, id=id, by=by, stream=stream))
+
+    async def order(self, function: Function, input: Any, *, id: str, **said: Unpack[Said]) -> bool:
+        """Begin what is ordered by whoever says that of itself; whether it was not begun before. Durable when it
+        returns. Raises InvalidInput, AlreadyExists, StoreError."""
+        self._life.check()
+        return await order(self.engine, self._awaited, function, input, id, said)
 
     @overload
     async def send(

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from ...orchestrator.engine.delivery import mail_of, start_mail
 from ...orchestrator.errors.failures import encode
 from ...orchestrator.protocol import keys
+from ...orchestrator.protocol.callers import traced
 from ...orchestrator.protocol.decider import Fact, Function
 from ...orchestrator.protocol.media import take as taken_of
 from ...orchestrator.queue.queue import name_of
@@ -98,7 +99,8 @@ class Taking:
         delivery: dict[str, Any] = {"subscription": subscription.name, "event": context_of(event)}
         if function is None:
             delivery["unchecked"] = True
-        mail = start_mail(self._office.clock(), taken, by=event.source, delivery=delivery)
+        caller = traced(event.extensions)
+        mail = start_mail(self._office.clock(), taken, by=event.source, caller=caller, delivery=delivery)
         accepted = await self._office.post(id, mail, create=create)
         if accepted.answer is Answer.OTHER:
             raise AlreadyExists(

@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...orchestrator.governance import tokens
+from ...orchestrator.protocol.callers import traced
 from ...orchestrator.usercode.calling import checked
 from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ...state.ids import check_id
@@ -161,8 +162,10 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
         sent = await runtime.send(name, event.subject, content_of(event.data), id=key_of(event), by=event.source)
         return Taken(Fate.ACCEPTED, name, sent.execution, sent.id)
     named = event.subject if event.type.startswith(CALL) else None
-    handle = await runtime.start(name, event.data, id=named or f"{name}-{key_of(event)}", by=event.source)
-    return Taken(Fate.ACCEPTED, name, handle.id)
+    id = check_id(named or f"{name}-{key_of(event)}")
+    function, caller = runtime.engine.function(name), traced(event.extensions)
+    await runtime.order(function, event.data, id=id, by=event.source, caller=caller)
+    return Taken(Fate.ACCEPTED, name, id)
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:

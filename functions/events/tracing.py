@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...orchestrator.protocol import callers
+from ...orchestrator.protocol.callers import traced
 from ...state.errors import InvalidEvent
+from ..messages.message import RawHeaders
 from .attributes import TRACEPARENT, text
 
 TRACE = ("traceparent", "tracestate")
@@ -30,3 +33,9 @@ def _is_text(value: object) -> bool:
     except InvalidEvent:
         return False
     return True
+
+
+def trace_of(headers: RawHeaders) -> dict[str, str]:
+    """The trace that a request belongs to, as what it begins goes on with it."""
+    found = {name: [value for key, value in headers if key == name.encode()] for name in callers.TRACE}
+    return traced({name: b",".join(values).decode("latin-1") for name, values in found.items()})

@@ -10,6 +10,7 @@ Executions elsewhere call it by its name, as they would call it at a server of o
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 import threading
 from functools import partial
@@ -21,9 +22,11 @@ from ...orchestrator.engine.settings import Settings
 from ...orchestrator.usercode.calling import alone
 from ...orchestrator.usercode.threads import Threads
 from ...state.errors import InvalidInput, UnknownFunction
+from ...state.ids import check_id
 from ...state.quantities import seconds, size
 from ..events.http import Mode, mode_of, parse
 from ..events.intake import PREFIX, Fate, Taken, arguments_of, checked_call, content_of, digest_of, take_for
+from ..events.tracing import trace_of
 from ..http.events import event_answer, failed, taken_in
 from ..http.handshake import from_environment as handshake_of_environment
 from ..http.outcome import answer_of, reply_to, result_of
@@ -152,9 +155,11 @@ class Server:
         id = asked.parameter("id")
         if id is None and key is not None:
             id = f"{self.name}-{digest_of(self.name, key)}"
-        handle = await runtime.start(self.name, read_json(asked.headers, asked.body), id=id)
-        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, handle.id), asked, not handle.created)
-        return answer_of(outcome, _location(handle.id), {"id": handle.id})
+        id = f"{self.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
+        given, caller = read_json(asked.headers, asked.body), trace_of(asked.headers)
+        created = await runtime.order(runtime.engine.function(self.name), given, id=id, caller=caller)
+        outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, id), asked, not created)
+        return answer_of(outcome, _location(id), {"id": id})
 
     async def _message(self, asked: Asked, session: str) -> Answer:
         runtime = await self._process.runtime()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
+from ...state.ids import check_id
 from ..events.intake import arguments_of, digest_of, invoke
+from ..events.tracing import trace_of
 from ..messages.answer import Answer, json_answer
 from ..messages.media import essence
 from ..messages.message import idempotency_key, read_json, read_model, read_text
@@ -45,15 +48,18 @@ async def _start(call: Call, kind: str) -> Answer:
     by = single(query, "by")
     if len(by) > 200:
         raise Refused(400, "by is longer than 200 characters; shorten it")
-    handle = await call.runtime.start(name, await call.json(), id=id, by=call.by(by), stream=streams)
+    id = f"{name}-{secrets.token_hex(8)}" if id is None else check_id(id)
+    function, caller = call.runtime.engine.function(name), trace_of(call.headers)
+    created = await call.runtime.order(
+        function, await call.json(), id=id, by=call.by(by), stream=streams, caller=caller
+    )
     if streams:
-        return await streaming.told(call, handle.id, words, again=not handle.created)
+        return await streaming.told(call, id, words, again=not created)
     wait = call.wait(0.0)
-    url = result_url(handle.id)
-    look = wait or not handle.created  # what was begun before may have ended
-    outcome = await call.patiently(result_of(call.runtime, handle.id, wait)) if look else None
-    answer = answer_of(outcome, url, {"id": handle.id})
-    if not handle.created:
+    look = wait or not created  # what was begun before may have ended
+    outcome = await call.patiently(result_of(call.runtime, id, wait)) if look else None
+    answer = answer_of(outcome, result_url(id), {"id": id})
+    if not created:
         answer.headers = (*answer.headers, ("idempotent-replay", "true"))
     return answer
 

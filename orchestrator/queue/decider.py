@@ -220,7 +220,7 @@ class QueueDecider:
 
     def _spawn(self, one: Delivery) -> Spawn:
         queue = self._queue
-        return Spawn(one.op, one.child, queue.target, one.input, False, 0, queue.target_kind)
+        return Spawn(one.op, one.child, queue.target, one.input, False, 0, queue.target_kind, one.caller)
 
     def _unconfirmed(self, one: Delivery) -> Effect | None:
         """What was ordered, and has to be sent again after a replay."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..protocol.callers import traced
 from ..protocol.decider import Fact
 
 
@@ -51,6 +52,11 @@ class Delivery:
         """What the function is given of the event."""
         event = self.fact["event"]
         return event if self.fact.get("gives") == "event" else event.get("data")
+
+    @property
+    def caller(self) -> dict[str, str]:
+        """What goes on of who published the event."""
+        return traced(self.fact["event"])
 
     def letter(self, subscription: str, function: str) -> dict[str, Any]:
         """What is kept of it when it has failed for good."""

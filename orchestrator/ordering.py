@@ -1,0 +1,41 @@
+"""Beginning an execution under an id: once, however often it is ordered, and durably before anybody is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from ..state.records import NewExecution
+from .engine.delivery import start_mail
+from .engine.engine import Engine
+from .engine.waiting import Awaited
+from .protocol.decider import Function
+from .protocol.media import take
+from .protocol.starting import check_same, is_new
+from .usercode.calling import checked
+
+
+class Said(TypedDict, total=False):
+    """What whoever orders it says: who it is (``by``), that it will listen to what is said (``stream``), and what it
+    says about itself (``caller``), which the execution hands on to what it orders in turn."""
+
+    by: str
+    stream: bool
+    caller: Mapping[str, Any] | None
+
+
+async def order(engine: Engine, awaited: Awaited, function: Function, input: Any, id: str, said: Said) -> bool:
+    """Whether it was not begun before. Raises InvalidInput, AlreadyExists, StoreError."""
+    taken = take(function.kind, checked(function, input), engine.store.payload_limit)
+    mail = start_mail(engine.clock(), taken, **said)
+    waiter = awaited.remember((id,), engine.waiters.end(id))
+    try:
+        accepted = await engine.post(id, mail, create=NewExecution(function.name, function.kind))
+    except BaseException:
+        waiter.cancel()
+        raise
+    if is_new(accepted):
+        return True
+    awaited.forget((id,), waiter)  # it may have ended
+    await check_same(engine.store, accepted, taken.value)
+    return False
