@@ -21,6 +21,15 @@ from .intake import digest_of
 _TEXT = Field(min_length=1, max_length=2000)
 
 
+class Budget(BaseModel):
+    """What the caller has left of its limits."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    tokens: int | None = Field(default=None, ge=0, lt=2**53)
+    cost: str | None = Field(default=None, pattern=r"^[0-9]{1,12}(\.[0-9]{1,40})?$")
+
+
 class Caller(BaseModel):
     """What a caller says about itself. What it does not know, it leaves out."""
 
@@ -34,6 +43,7 @@ class Caller(BaseModel):
     caller: str = Field(default="", max_length=200)
     approved: bool = False
     deadline: int | None = Field(default=None, ge=0, lt=2**53)
+    budget: Budget | None = None
     user: str | None = Field(default=None, max_length=1000)
     tenant: str | None = Field(default=None, max_length=1000)
     traceparent: str | None = Field(default=None, max_length=200)

@@ -124,6 +124,7 @@ def about(own: CallInfo) -> dict[str, Any]:
     said |= handed_on(own.caller)
     if away is not None:
         said |= {"caller": away.caller} | ({"approved": True} if away.approved else {})
+        said |= {"budget": dict(away.budget)} if away.budget else {}
         if away.deadline is not None:
             said["deadline"] = min(away.deadline, said.get("deadline", away.deadline))
     return said

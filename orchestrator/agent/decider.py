@@ -22,7 +22,8 @@ from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, said_in
-from ..governance.usage import exceeded, failure, overtime
+from ..governance.budget import left, within
+from ..governance.usage import Allowance, exceeded, failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
@@ -158,7 +159,8 @@ class AgentLoop:
         arguments, policy, elsewhere = call.arguments or {}, tool.policy, tool.elsewhere
         invoke, away, threaded = tool.invoke, None, tool.threaded
         if elsewhere is not None:
-            away = Away(self._spec.name, turn.deadline(self._spec.limits.time), call.approved)
+            until, budget = turn.deadline(self._spec.limits.time), self._left(turn)
+            away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
         work, more = partial(invoke, arguments), {"call": call.id}
         caller = self._run.caller
@@ -202,7 +204,8 @@ class AgentLoop:
         if turn.calls and (finals := self._judge.finals(turn)):
             return self._judged(self._judge.called(turn, finals))
         if turn.phase is Phase.THINK or not _acting(turn):
-            used_up = exceeded(turn.usage.minus(turn.allowed), self._spec.limits)
+            allowance = self._allowance()
+            used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
             if used_up is not None:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and self._spec.routes and turn.chosen != turn.thinking():
@@ -221,7 +224,7 @@ class AgentLoop:
         """Which model is to answer now, by the agent's own rule."""
         spec, used = self._spec, turn.usage.minus(turn.allowed)
         messages = self._run.thread.messages(turn.messages)
-        asked = question(turn.content, turn.asked + 1, messages, tuple(spec.tool_names()), used, spec.limits)
+        asked = question(turn.content, turn.asked + 1, messages, tuple(spec.tool_names()), used, self._allowance())
         try:
             return spec.choose(asked).entry(turn.thinking())
         except InvalidInput as error:
@@ -270,7 +273,7 @@ class AgentLoop:
                 return call.told(observations.unfit(str(error), ""))
             if role is not None:
                 return self._approval(turn, call, tool, role)
-        return self._child(call, tool, call.arguments) if tool.child else None
+        return self._child(turn, call, tool, call.arguments) if tool.child else None
 
     def _approval(self, turn: Turn, call: Call, tool: ToolSpec, role: str) -> Fact:
         return {
@@ -285,7 +288,7 @@ class AgentLoop:
             "until": max(self._run.at, self._run.clock) + tool.approval_within,
         }
 
-    def _child(self, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
+    def _child(self, turn: Turn, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
         return {
             "type": "ordered",
             "op": call.op,
@@ -294,7 +297,16 @@ class AgentLoop:
             "id": child_id(self._run.id, call.op),
             "detached": False,
             "input": tool.input(arguments),
-        }
+        } | ({"budget": budget} if (budget := self._left(turn)) else {})
+
+    def _allowance(self) -> Allowance:
+        """The limits of a turn: those of the agent, or of whoever has ordered it."""
+        lent = self._run.caller.get("budget")
+        return within(self._spec.limits, lent) if lent else self._spec.limits
+
+    def _left(self, turn: Turn) -> dict[str, Any]:
+        """What goes along with what the turn orders."""
+        return left(turn.usage.minus(turn.allowed), self._allowance())
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})

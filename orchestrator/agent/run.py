@@ -304,6 +304,7 @@ class Run:
         else:
             call.stage, call.child = Stage.CHILD, entry["id"]
             id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
+            caller |= {"budget": entry["budget"]} if "budget" in entry else {}
             self._post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
         return True
 

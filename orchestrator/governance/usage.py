@@ -6,7 +6,7 @@ limit on cost is never held against an amount that nobody knows. Failed attempts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -110,12 +110,13 @@ class Allowance(Protocol):
         ...
 
 
-def exceeded(used: Usage, allowed: Allowance) -> Failure | None:
-    """The limit that forbids another model call, as a recorded LimitExceeded; None while there is room."""
+def exceeded(used: Usage, allowed: Allowance, lent: Collection[str] = ()) -> Failure | None:
+    """The limit that forbids another model call, as a recorded LimitExceeded; None while there is room. ``lent`` are
+    those that whoever has ordered the work has set (``budget``)."""
     if allowed.iterations is not None and used.iterations >= allowed.iterations:
         return _limit("iterations", used.iterations, allowed.iterations, f"{used.iterations} model calls")
     if allowed.tokens is not None and used.tokens >= allowed.tokens:
-        return _limit("tokens", used.tokens, allowed.tokens, f"{used.tokens:,} tokens")
+        return _limit("tokens", used.tokens, allowed.tokens, f"{used.tokens:,} tokens", lent)
     if allowed.cost is None:
         return None
     if used.unpriced:
@@ -126,7 +127,7 @@ def exceeded(used: Usage, allowed: Allowance) -> Failure | None:
             {"limit": "cost"},
         )
     if used.cost >= allowed.cost:
-        return _limit("cost", format(used.cost, "f"), format(allowed.cost, "f"), format(used.cost, "f"))
+        return _limit("cost", format(used.cost, "f"), format(allowed.cost, "f"), format(used.cost, "f"), lent)
     return None
 
 
@@ -152,13 +153,16 @@ def unrepaired_in(error: Failure | None) -> bool:
     return isinstance(data, dict) and cast("Failure", data).get("limit") == "repairs"
 
 
-def _limit(name: str, used: int | str, allowed: int | str, shown: str) -> Failure:
+def _limit(name: str, used: int | str, allowed: int | str, shown: str, lent: Collection[str] = ()) -> Failure:
     message = f"the limit on {name} is reached: {shown} used"
     if name != "time":
         message += f" of {allowed}" if isinstance(allowed, str) else f" of {allowed:,}"
     else:
         message = f"the limit on time is reached: no answer within {shown}"
-    message += "; raise the agent's limit, or ask for less"
+    if name in lent:
+        message += ", which was left of the limit of whoever ordered it; raise that one, or ask for less"
+    else:
+        message += "; raise the agent's limit, or ask for less"
     return failure(LimitExceeded, message, {"limit": name, "used": used, "allowed": allowed})
 
 

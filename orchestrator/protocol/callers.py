@@ -9,7 +9,7 @@ from typing import Any
 
 TRACE = ("traceparent", "tracestate", "baggage")
 """Of W3C: in which trace something is done, and what goes along with it."""
-HANDED_ON = ("user", "tenant", "deadline", *TRACE)
+HANDED_ON = ("user", "tenant", "deadline", "budget", *TRACE)
 
 
 def handed_on(caller: Mapping[str, Any]) -> dict[str, Any]:

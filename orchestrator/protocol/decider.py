@@ -66,6 +66,7 @@ class Away(NamedTuple):
     heard: int = 0
     answer: Fact | None = None
     again: bool = False
+    budget: Mapping[str, Any] = {}  # what is left of the limits of the one that orders it (``governance.budget``)
 
 
 class Invoke(NamedTuple):
