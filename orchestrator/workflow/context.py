@@ -52,8 +52,8 @@ class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching,
     def caller(self) -> Mapping[str, Any]:
         """What whoever ordered this execution from another process says about itself: its ``caller`` (a function),
         ``execution``, ``operation``, ``key``, ``attempt``, and where they are known ``deadline`` (epoch milliseconds),
-        ``user``, ``tenant``, ``traceparent``, ``baggage``. Empty when it was begun here; a child has what is
-        handed on of its parent's."""
+        ``budget``, ``user``, ``tenant``, ``traceparent``, ``tracestate``, ``baggage``. Of what a request or an event
+        has begun, its trace; else empty when it was begun here. A child has what is handed on of its parent's."""
         return {} if self._run.origin is None else self._run.origin.caller
 
     @property
