@@ -364,6 +364,16 @@ async def test_what_is_too_large_for_the_caller_is_a_named_error(
 
 
 @on_a_loop
+async def test_a_large_answer_comes_whole(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    @workflow
+    async def asks(ctx: Context) -> int:
+        return len(await ctx.step(large, 2_000_000))
+
+    async with apart(monkeypatch, redis_server, [asks]) as (_, here):
+        assert await (await here.start(asks)).result() == 2_000_000
+
+
+@on_a_loop
 async def test_each_store_gets_its_own_answers(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two that serve a function of the same name, on one broker."""
     async with apart(monkeypatch, redis_server, [buys]) as (_, here):

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from overwinter import Agent, Runtime, Scripted, subscribe
+from overwinter import Agent, Context, Runtime, Scripted, subscribe, tool, workflow
 from overwinter.functions.bus.dead_letters import DeadLetter, DeadLetters
 from overwinter.functions.bus.subscription import Subscription
 from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
-from overwinter.state.errors import InvalidInput, PayloadTooLarge, StoreUnavailable
+from overwinter.state.errors import ExecutionFailed, InvalidInput, PayloadTooLarge, StoreUnavailable
 from overwinter.tests.apart.place import on_a_loop, until
 from overwinter.tests.servers.knative import KnativeServer
 from overwinter.tests.servers.redis import RedisServer
@@ -244,3 +244,27 @@ async def test_several_processes_take_each_event_once(where: Where) -> None:
         await until(lambda: len(SHIPPED) >= 10)
         await heard(one, "ann", [f"{number}" for number in range(10)])
         assert sorted(SHIPPED) == sorted(f"o-{number}" for number in range(10))
+
+
+@on_a_loop
+async def test_it_carries_calls_or_refuses_them_by_name(where: Where, monkeypatch: pytest.MonkeyPatch) -> None:
+    @tool
+    async def weigh(order: str) -> str:
+        """Lives elsewhere."""
+        return f"{order} weighed"
+
+    @workflow
+    async def packs(ctx: Context) -> list[str]:
+        return list(await asyncio.gather(*(ctx.step(weigh, f"o-{number}") for number in range(5))))
+
+    monkeypatch.setenv("OVERWINTER_ROUTES", "weigh=here")
+    async with asyncio.timeout(60), Runtime([weigh], "memory://", broker=where.broker):
+        monkeypatch.setenv("OVERWINTER_ROUTES", "weigh=broker")
+        async with serving(where, [packs]) as runtime:
+            packed = await runtime.start(packs)
+            if where.broker == "store":
+                with pytest.raises(ExecutionFailed, match="'weigh' leads to the broker, which is the store itself"):
+                    await packed.result()
+            else:
+                assert await packed.result() == [f"o-{number} weighed" for number in range(5)]
+                assert not await runtime.bus.dead_letters.all()
