@@ -120,10 +120,8 @@ class Exchange:
         if key != f"{execution}/{op}":
             return  # it is of another call
         outcome = cast("dict[str, Any] | None", outcome)
-        if outcome is not None and (size := len(dumps(outcome))) > (most := self._runtime.store.payload_limit):
-            refused = InvalidInput(
-                f"the answer has {size:,} characters, and a value in this store {most:,} at the most"
-            )
+        if outcome is not None and (size := len(dumps(outcome).encode())) > (most := self._runtime.store.payload_limit):
+            refused = InvalidInput(f"the answer has {size:,} bytes, and a value in this store {most:,} at the most")
             outcome = {"status": "failed", "error": encode(refused)}
         try:
             await self._runtime.answered(

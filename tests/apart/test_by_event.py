@@ -358,7 +358,7 @@ async def test_what_is_too_large_for_the_caller_is_a_named_error(
     store = MemoryStore()
     store.payload_limit = 2000
     async with apart(monkeypatch, redis_server, [asks], store) as (_, here):
-        with pytest.raises(ExecutionFailed, match=r"the answer has 5,0\d\d characters") as failed:
+        with pytest.raises(ExecutionFailed, match=r"the answer has 5,0\d\d bytes") as failed:
             await (await here.start(asks)).result()
         assert isinstance(failed.value.__cause__, InvalidInput)
 
