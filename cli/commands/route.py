@@ -12,6 +12,7 @@ from ..exits import FAILED
 from ..options import debug_option, json_option
 
 if TYPE_CHECKING:
+    from ...functions.invocation.posting import Told
     from ...functions.invocation.routes import Route
 
 
@@ -27,10 +28,10 @@ def route_command() -> None:
 @debug_option
 @json_option
 def list_command(as_json: bool) -> None:
-    """The routes as they are read. --json: [{name, url, token, source}]"""
+    """The routes as they are read. --json: [{name, url, token, source, sign?, region?}]"""
     from ...functions.invocation.routes import routes
 
-    _show([route._asdict() for route in routes()], as_json=as_json)
+    _show([_told(route) for route in routes()], as_json=as_json)
 
 
 @route_command.command("check")
@@ -42,7 +43,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
     """Ask the server of each route whether it serves a function of that name, and the broker whether a process takes
     its calls; exit code 1 when one does not.
 
-    --json: [{name, url, token, source, found}]
+    --json: [{name, url, token, source, sign?, region?, found}]
     """
     from ...functions.invocation.routes import ALL, route, routes
     from ...state.errors import InvalidInput
@@ -52,7 +53,7 @@ def check_command(ctx: click.Context, names: tuple[str, ...], as_json: bool) -> 
         if (found := route(name)) is None:
             raise InvalidInput(f"no route leads to {name!r}; overwinter route list shows all")
         wanted.append(found)
-    rows = [{**one._asdict(), "found": _found(one)} for one in wanted or routes() if one.url and one.name != ALL]
+    rows = [{**_told(one), "found": _found(one)} for one in wanted or routes() if one.url and one.name != ALL]
     if not rows and not as_json:
         click.echo("no route leads to a server that can be asked (here and * are not)")
         return
@@ -65,21 +66,24 @@ def _found(route: Route) -> str:
     """The kind of the function that is there, "taken" when a process takes its calls, or why there is none."""
     if route.by_event:
         return _taken(route.name)
-    import httpx
+    import asyncio
 
+    from ...functions.invocation.posting import Unreached, Unwanted
+    from ...functions.invocation.reaching import Ways
     from ...state.errors import InvalidInput
 
     try:
         token = route.bearer()
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        answer = httpx.get(f"{route.url}/functions", headers=headers, timeout=10, follow_redirects=True)
-        if answer.status_code != 200:
-            return f"HTTP {answer.status_code}"
-        kinds = {str(one["name"]): str(one["kind"]) for one in answer.json()["functions"]}
-    except InvalidInput as error:
+        told = asyncio.run(Ways().ask(route, "/functions", b"", headers, 10.0, method="GET"))
+        if told.status != 200:
+            return f"HTTP {told.status}{_detail(told)}"
+        listed: Any = told.json
+        kinds = {str(one["name"]): str(one["kind"]) for one in listed["functions"]}
+    except (InvalidInput, Unwanted) as error:
         return str(error)
-    except httpx.HTTPError as error:
-        return f"no answer ({type(error).__name__})"
+    except Unreached as error:
+        return f"no answer ({error})"
     except (ValueError, KeyError, TypeError):
         return "no server of overwinter"
     return kinds.get(route.name, "does not serve it")
@@ -100,6 +104,19 @@ def _taken(name: str) -> str:
     return f"no process takes its calls; the routes of its own process say {name}=here"
 
 
+def _detail(told: Told) -> str:
+    """What is said beside the status."""
+    said: Any = told.json
+    try:
+        return f": {str(said['detail'])[:200]}"
+    except (TypeError, KeyError):
+        return ""
+
+
+def _told(route: Route) -> dict[str, Any]:
+    return {name: value for name, value in route._asdict().items() if value or name not in ("sign", "region")}
+
+
 def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows))
@@ -114,8 +131,9 @@ def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if not rows:
         out.print(Text("no routes", "dim"))
         return
-    names = list(rows[0])
-    cells = [[(clean(str(row[name]) or ("here" if name == "url" else "")), "bold" if name == "name" else "")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    names.sort(key=lambda name: name == "found")
+    cells = [[(clean(str(row.get(name, "")) or ("here" if name == "url" else "")), "bold" if name == "name" else "")
               for name in names] for row in rows]  # fmt: skip
     for line in table([name.upper() for name in names], cells, out.width):
         out.print(line)

@@ -39,8 +39,8 @@ def stubs_command(ctx: click.Context, url: str, out: str | None, check: str | No
     if out and check:
         raise click.UsageError("--out writes a file and --check looks at one; give one of them")
     place = named("stubs", {"url": url, "token": token}, "overwinter stubs")
-    if not place.url or place.by_event:
-        raise InvalidInput(f"{url!r:.200} is no other place; give the URL of the server that serves the functions")
+    if not place.url or place.function or place.by_event:
+        raise InvalidInput(f"{url!r:.200} is not asked by HTTP; give the URL of the server that serves the functions")
     text = module(listing(_asked(place)), place.url)
     if check is None:
         if out is None:

@@ -1,7 +1,8 @@
-"""HTTP requests as Lambda gets them (function URL or HTTP API, payload format 2.0), and answers as it wants them.
+"""HTTP requests as Lambda gets them (function URL or HTTP API, payload format 2.0, or invoked in that form), and
+answers as it wants them.
 
 Bytes stay the bytes they were in both directions; repeated headers arrive joined by commas, cookies as a list.
-A function URL hands the path over as it was sent, an HTTP API percent-decoded.
+A function URL, and who invokes, hands the path over as it was sent, an HTTP API percent-decoded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
+from ..invocation.lambdas import INVOKED, MARK
 from ..messages.answer import Answer, Receive, Scope, Send
 from ..messages.message import RawHeaders
 from ..messages.problem import Refused, document
@@ -65,7 +67,7 @@ def read_request(event: Mapping[str, Any]) -> Request:
     http = cast("Mapping[str, str]", context["http"])
     host = str(context.get("domainName") or "")
     path: str = event["rawPath"] or "/"
-    if ".lambda-url." in host:
+    if ".lambda-url." in host or event.get(MARK) == INVOKED:
         raw, path = path.encode("latin-1", "replace"), unquote(path)
     else:
         stage = f"/{context.get('stage')}"

@@ -26,7 +26,8 @@ from ...state.errors import (
 )
 from ...state.ids import check_kept
 from ..invocation.internal import TELLER
-from ..invocation.posting import Posts, Unreached, Unwanted
+from ..invocation.posting import Unreached, Unwanted
+from ..invocation.reaching import Ways
 from ..invocation.routes import route
 from ..messages.outcome import result_of
 from ..messages.problem import settle
@@ -45,7 +46,7 @@ PATIENCE = Retry(attempts=12, most="10m")
 _AT_ONCE = 1.0  # seconds between two looks while this process works for it
 _FIRST, _MOST = 2.0, 300.0  # seconds slept between two looks at what nobody here works for; doubled each time
 _LOOKS = 40  # until a fresh history is begun
-_posts = Posts()
+_ways = Ways()
 Publish = Callable[[CloudEvent], Awaitable[object]]
 
 
@@ -141,7 +142,7 @@ class Teller:
         if token := place.bearer():
             headers["authorization"] = f"Bearer {token}"
         try:
-            told = await _posts.whole(f"{place.url}/", message.body, headers)
+            told = await _ways.tell(place, message.body, headers)
         except (Unreached, Unwanted) as error:
             raise Retryable(f"{owed['caller']}: {error}") from None
         if told.status in (404, 408, 409, 425, 429) or told.status >= 500:

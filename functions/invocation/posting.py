@@ -29,6 +29,10 @@ class Unreached(Exception):  # never leaves the rooms that post: each says what 
     """Nobody answered, or in the middle of an answer there was an end."""
 
 
+class Silent(Unreached):
+    """It was sent, and nothing has been said for too long: it may go on there."""
+
+
 class Unwanted(Exception):  # as above
     """What was answered is not read: it is compressed, or too long."""
 
@@ -55,7 +59,7 @@ class Posts:
 
     @asynccontextmanager
     async def posted(
-        self, url: str, body: bytes, headers: Mapping[str, str], silence: float = SILENCE
+        self, url: str, body: bytes, headers: Mapping[str, str], silence: float = SILENCE, *, method: str = "POST"
     ) -> AsyncGenerator[httpx.Response]:
         """The answer, its body not read. Raises Unreached, Unwanted."""
         httpx = await library()
@@ -65,21 +69,25 @@ class Posts:
         try:
             wait = httpx.Timeout(silence, connect=CONNECT)
             async with client.stream(
-                "POST", url, content=body, headers=whole, timeout=wait, follow_redirects=False
+                method, url, content=body, headers=whole, timeout=wait, follow_redirects=False
             ) as response:
                 if response.headers.get("content-encoding", "identity") != "identity":  # it may be of any size
                     raise Unwanted("the answer is compressed, which was not asked")
                 yield response
+        except httpx.ReadTimeout:
+            raise Silent(f"said nothing for {silence:g} s") from None
         except httpx.TimeoutException:
             raise Unreached(f"said nothing for {silence:g} s") from None
         except httpx.HTTPError as error:
             raise Unreached(str(error) or type(error).__name__) from None
 
-    async def whole(self, url: str, body: bytes, headers: Mapping[str, str], silence: float = SILENCE) -> Told:
+    async def whole(
+        self, url: str, body: bytes, headers: Mapping[str, str], silence: float = SILENCE, *, method: str = "POST"
+    ) -> Told:
         """The answer, read. Raises Unreached, Unwanted."""
         bound = asyncio.timeout(WHOLE)
         try:
-            async with bound, self.posted(url, body, headers, silence) as response:
+            async with bound, self.posted(url, body, headers, silence, method=method) as response:
                 return Told(response.status_code, response.reason_phrase, response.headers, await read(response))
         except TimeoutError:
             if not bound.expired():

@@ -10,6 +10,8 @@ and OVERWINTER_ROUTES, which goes before it::
     tiny = "openfaas://gateway:8080"                                 http://gateway:8080/function/tiny
     small = "here"                                                   what this process itself defines
     big = "broker"                                                   called by events, through OVERWINTER_BROKER
+    pay = "lambda://payments:live"                                   a function of AWS Lambda, invoked
+    look = {url = "https://….lambda-url.eu-central-1.on.aws", sign = "aws"}     one with IAM in front
 
     OVERWINTER_ROUTES='fast=https://models.example *=kubernetes://agents'     or the same as a JSON object
 
@@ -30,6 +32,7 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
+from . import aws, lambdas
 from .secrets import is_reference, look_up
 
 ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
@@ -37,16 +40,32 @@ HERE, BROKER = "here", "broker"
 ALL = "*"
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 """What Kubernetes takes as the name of a service."""
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+FIELDS = ("url", "token", "sign", "region")
+_LAMBDA = f"{lambdas.SCHEME}://"
 
 
 class Route(NamedTuple):
-    """Where one function is reached: ``url`` of the server, "" for here, "broker" for events; ``token`` says where
-    its token lies, as ``env:NAME`` or ``file:PATH``; ``source`` is where that is written."""
+    """Where one function is reached: ``url`` of the server, "" for here, "broker" for events; ``token`` says where its
+    token lies, as ``env:NAME`` or ``file:PATH``; ``source`` is where that is written; ``sign`` is "aws" where requests
+    are signed for AWS, in ``region``, which "" leaves to the place or the environment."""
 
     name: str
     url: str
     token: str = ""
     source: str = ""
+    sign: str = ""
+    region: str = ""
+
+    @property
+    def function(self) -> str:
+        """The function of Lambda that is invoked there; "" for a place that is asked by HTTP."""
+        return self.url[len(_LAMBDA) :] if self.url.startswith(_LAMBDA) else ""
+
+    @property
+    def streams(self) -> bool:
+        """Whether an answer can be read while it comes."""
+        return not self.function
 
     @property
     def by_event(self) -> bool:
@@ -136,22 +155,43 @@ def named(name: str, given: Any, source: str) -> Route:
     if name != ALL:
         check_name(name, "function", for_models=False)
     fields: Mapping[str, Any] = cast("dict[str, Any]", given) if isinstance(given, dict) else {"url": given}
-    if unknown := sorted(set(fields) - {"url", "token"}):
-        raise InvalidInput(f"{where} has no field {unknown[0]!r}; there are url and token")
-    place, token = fields.get("url"), fields.get("token", "")
-    if not isinstance(place, str) or not isinstance(token, str):
+    if unknown := sorted(set(fields) - set(FIELDS)):
+        raise InvalidInput(f"{where} has no field {unknown[0]!r}; there are url, token, sign and region")
+    place, token, sign, region = (fields.get(field, "") for field in FIELDS)
+    if not place or not all(isinstance(value, str) for value in (place, token, sign, region)):
         raise InvalidInput(
             f'{where} is no place; write "https://HOST", "kubernetes://NAMESPACE", "{BROKER}" or "{HERE}"'
         )
     if token and not is_reference(token):
         raise InvalidInput(f"{where}: say where the token lies, by env:NAME or file:PATH, not the token itself")
-    if place == BROKER and token:
+    if place == BROKER and (token or sign or region):
         raise InvalidInput(f"{where}: a broker is given no token; what it takes stands in OVERWINTER_BROKER")
     url = {HERE: "", BROKER: BROKER}.get(place)
-    return Route(name, _url(name, place, where) if url is None else url, token, source)
+    made = Route(name, _url(name, place, where) if url is None else url, token, source, sign, region)
+    return _on_aws(made, where) if made.function or sign or region else made
+
+
+def _on_aws(place: Route, where: str) -> Route:
+    """The route with its region. Raises InvalidInput for what is not for each other."""
+    if place.region and not _REGION.fullmatch(place.region):
+        raise InvalidInput(f"{where}: {place.region[:40]!r} is no region of AWS; write one like eu-central-1")
+    if place.function:
+        if place.token or place.sign:
+            raise InvalidInput(f"{where}: who may invoke a function of Lambda, IAM says; leave out token and sign")
+        return place._replace(region=place.region or lambdas.understood(place.function) or "")
+    if place.sign != "aws" or place.token or not place.url:
+        raise InvalidInput(f'{where}: sign = "aws" signs requests to https://HOST, without a token beside it')
+    from .signing import service_of
+
+    region = place.region or service_of(urlsplit(place.url).hostname or "")[1] or aws.default_region()
+    if not region:
+        raise InvalidInput(f'{where}: say in which region of AWS it is: region = "eu-central-1", or set AWS_REGION')
+    return place._replace(region=region)
 
 
 def _url(name: str, place: str, where: str) -> str:
+    if place.startswith(_LAMBDA):
+        return _LAMBDA + _invoked(name, place.removeprefix(_LAMBDA), where)
     try:
         parts = urlsplit(place)
         fit = bool(parts.hostname) and (parts.port or 1) and place.isprintable() and " " not in place
@@ -171,7 +211,7 @@ def _url(name: str, place: str, where: str) -> str:
         return f"http://{parts.netloc}/function/{segment}"
     if parts.scheme not in ("http", "https"):
         raise InvalidInput(
-            f"{where}: {parts.scheme[:20]!r} is no way to reach it; there are http, https, kubernetes, openfaas"
+            f"{where}: {parts.scheme[:20]!r} is no way to reach it; there are http, https, kubernetes, openfaas, lambda"
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
@@ -182,6 +222,17 @@ def _service(name: str, where: str) -> str:
     if name != ALL and not _SERVICE.fullmatch(service):
         raise InvalidInput(f"{where}: no service can be called {service[:80]!r}; write its address, http://HOST")
     return service
+
+
+def _invoked(name: str, place: str, where: str) -> str:
+    """The function that ``place`` names, ``*`` in it standing for ``name``. Raises InvalidInput."""
+    function = place.replace(ALL, name)
+    if lambdas.understood(function.replace(ALL, "any")) is None:  # of the line for all others: as it is written
+        raise InvalidInput(
+            f"{where}: {function[:80]!r} is no function of Lambda; write lambda://NAME, lambda://NAME:ALIAS or "
+            "lambda://ARN, where * stands for the name that is asked for"
+        )
+    return function
 
 
 def _short(parts: SplitResult, place: str) -> str:

@@ -19,11 +19,14 @@ from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...state.codec import dumps
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed
 from . import by_event
-from .posting import Posts, Told, Unreached, Unwanted, sent_as
+from .posting import Silent, Told, Unreached, Unwanted, sent_as
+from .reaching import Ways
 from .routes import Route, route
 
 HELD = 20
 """Seconds for which a request is held open at the most."""
+LATE = 25.0
+"""Seconds by which an answer may be later than that."""
 ATTEMPTS = 14
 """How often in a row a function may be out of reach, which is about an hour, until the call fails."""
 
@@ -35,7 +38,7 @@ def _unreached(error: BaseException, failed: int) -> bool:
 
 RETRY = Retry(attempts=ATTEMPTS, most="5m", when=_unreached)
 BREAKER = Breaker(failures=5, reset="15s")
-_posts = Posts()
+_ways = Ways()
 
 
 def policy(target: int) -> Policy:
@@ -138,13 +141,14 @@ def _place(name: str) -> Route | None:
 
 
 async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
-    url = f"{place.url}/calls/{quote(name, safe='')}"
     try:
         headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
     except InvalidInput as error:
         raise _NoOutcome(error, access=True) from None
     try:
-        return await _posts.whole(url, dumps(body).encode(), headers, HELD + 25.0)
+        return await _ways.ask(place, f"/calls/{quote(name, safe='')}", dumps(body).encode(), headers, HELD + LATE)
+    except Silent:  # an invocation lasts as long as what it has begun
+        return Told(202, "Accepted", {}, b"{}")
     except Unreached as error:
         raise FunctionUnavailable(f"{name}: {str(error)[:300]}") from None
     except Unwanted as error:
@@ -168,7 +172,7 @@ def _outcome(told: Told, name: str, own: CallInfo) -> Any:
         raise _unavailable(name, told)
     said = str(fields.get("detail", "")) or told.body[:200].decode(errors="replace")
     access = told.status in (401, 403)
-    hint = "; the token of its route is not taken there" if access else ""
+    hint = "; it does not take the token of its route, or who signs" if access else ""
     why = InvalidInput(f"{name}: HTTP {told.status}{hint}: {said or told.reason}")
     raise _NoOutcome(why, taken=told.status < 300, access=access)
 

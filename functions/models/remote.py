@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -30,7 +30,8 @@ from ...state.errors import (
     UnknownModel,
     Unreadable,
 )
-from ..invocation.posting import MOST, Posts, Unreached, Unwanted, parsed, read
+from ..invocation.posting import MOST, Told, Unreached, Unwanted, parsed, read
+from ..invocation.reaching import Ways
 from ..invocation.routes import Route, route
 from . import wire
 from .chat import Unfit
@@ -59,7 +60,7 @@ class FunctionModel:
     def __init__(self, function: str) -> None:
         self.function = function
         self.name = f"{PREFIX}{function}"
-        self._posts = Posts()
+        self._ways = Ways()
 
     def __repr__(self) -> str:
         return f"FunctionModel({self.function!r})"
@@ -90,26 +91,30 @@ class FunctionModel:
         """The JSON that is answered in the end. Raises what the function says instead."""
         headers, pause = self._headers(place, "application/json"), _AGAIN
         while True:
-            async with self._posted(place, path, body, headers) as response:
-                text = await read(response)
-            if response.status_code != 202:
-                return parsed(text) if response.status_code == 200 else self._raise(response, text)
-            await asyncio.sleep(max(pause, min(wait_of(response.headers) or 0.0, 10.0)))
+            with self._reaching():
+                told = await self._ways.ask(place, self._path + path, body, headers)
+            if told.status != 202:
+                return told.json if told.status == 200 else self._raise(told)
+            await asyncio.sleep(max(pause, min(wait_of(told.headers) or 0.0, 10.0)))
             pause = min(2.0, pause * 2)
 
     async def stream(self, request: Request, emit: Emit) -> Answer:
         place = self._place()
         if not isinstance(place, Route):
             return await place.stream(request, emit)
-        body, headers = self._written(wire.asked(request)), self._headers(place, "text/event-stream")
-        async with self._posted(place, "", body, headers) as response:
-            kind: str = response.headers.get("content-type", "")
-            if response.status_code == 200 and kind.startswith("text/event-stream"):
-                return await self._heard(response, emit)
-            text = await read(response)
-        if response.status_code == 202:  # it goes on there, and was told to others
+        if not place.streams:
             return told(await self.complete(request), emit)
-        return told(self._answer(parsed(text)), emit) if response.status_code == 200 else self._raise(response, text)
+        body, headers = self._written(wire.asked(request)), self._headers(place, "text/event-stream")
+        with self._reaching():
+            async with self._ways.streamed(place, self._path, body, headers) as response:
+                kind: str = response.headers.get("content-type", "")
+                if response.status_code == 200 and kind.startswith("text/event-stream"):
+                    return await self._heard(response, emit)
+                text = await read(response)
+        whole = Told(response.status_code, response.reason_phrase, response.headers, text)
+        if whole.status == 202:  # it goes on there, and was told to others
+            return told(await self.complete(request), emit)
+        return told(self._answer(whole.json), emit) if whole.status == 200 else self._raise(whole)
 
     def absent(self) -> str:
         """Why it can't be asked, without asking anybody."""
@@ -153,14 +158,14 @@ class FunctionModel:
             operation = secrets.token_hex(16)
         return headers | {"overwinter-operation": json.dumps(operation)}  # in ASCII
 
-    @asynccontextmanager
-    async def _posted(
-        self, place: Route, path: str, body: bytes, headers: dict[str, str]
-    ) -> AsyncGenerator[httpx.Response]:
-        url = f"{place.url}/models/{quote(self.function, safe='')}{path}"
+    @property
+    def _path(self) -> str:
+        return f"/models/{quote(self.function, safe='')}"
+
+    @contextmanager
+    def _reaching(self) -> Generator[None]:
         try:
-            async with self._posts.posted(url, body, headers) as response:
-                yield response
+            yield
         except Unwanted as error:
             raise Unreadable(f"{self.name}: {error}", model=self.name) from None
         except Unreached as error:
@@ -199,18 +204,17 @@ class FunctionModel:
         except InvalidInput as error:
             raise Unreadable(f"{self.name}: what it sent is no answer: {error}", model=self.name) from None
 
-    def _raise(self, response: httpx.Response, text: bytes) -> Answer:
+    def _raise(self, told: Told) -> Answer:
         """Raises what the function said, or what its server did."""
-        body = parsed(text)
-        if response.headers.get("overwinter-error") == "outcome" and (error := self._failure(body)) is not None:
+        body, status = told.json, told.status
+        if told.headers.get("overwinter-error") == "outcome" and (error := self._failure(body)) is not None:
             raise error
         fields: Mapping[str, Any] = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
-        detail = said(str(fields.get("detail", "")) or text[:200].decode(errors="replace"), response.reason_phrase)
-        status = response.status_code
+        detail = said(str(fields.get("detail", "")) or told.body[:200].decode(errors="replace"), told.reason)
         unsaid = ModelUnavailable if status >= 500 or status in (408, 425) else RequestRefused
         made = _STATUS.get(status, unsaid)(f"{self.name}: HTTP {status}: {detail}", model=self.name, status=status)
         if isinstance(made, ModelUnavailable):
-            made.retry_after = wait_of(response.headers)
+            made.retry_after = wait_of(told.headers)
         raise made
 
     def _failure(self, body: object) -> Exception | None:

@@ -75,8 +75,8 @@ def test_routes_are_listed_and_tried() -> None:
                 "fast": "model",
                 "look": "tool",
                 "absent": "does not serve it",
-                "closed": "HTTP 401",
-                "nobody": "no answer (ConnectError)",
+                "closed": "HTTP 401: send Authorization: Bearer TOKEN",
+                "nobody": "no answer (All connection attempts failed)",
             }
             done = await asyncio.to_thread(ran, "route", "check", "fast", **env)
             assert done.exit_code == 0, done.output

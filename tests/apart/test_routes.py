@@ -11,12 +11,15 @@ import pytest
 from overwinter import InvalidInput
 from overwinter.functions.invocation.routes import CONFIG, ROUTES, route, routes
 
+ARN = "arn:aws:lambda:eu-west-1:111122223333:function:shop"
+
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(ROUTES, raising=False)
-    monkeypatch.delenv(CONFIG, raising=False)
+    for name in (CONFIG, "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,9 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("openfaas://gateway:8080", "http://gateway:8080/function/fast"),
         ("here", ""),
         ("broker", "broker"),
+        ("lambda://shop", "lambda://shop"),
+        ("lambda://shop-*:live", "lambda://shop-fast:live"),
+        ("lambda://Shop_2:$LATEST", "lambda://Shop_2:$LATEST"),
     ],
 )
 def test_a_place_is_an_address(monkeypatch: pytest.MonkeyPatch, place: str, url: str) -> None:
@@ -60,7 +66,36 @@ def test_the_environment_goes_before_the_file_and_a_line_of_its_own_before_the_r
     (tmp_path / "other.toml").write_text('[invocation]\nfast = "here"\n')
     monkeypatch.delenv(ROUTES)
     monkeypatch.setenv(CONFIG, "other.toml")
-    assert route("fast") == ("fast", "", "", "other.toml") and route("slow") is None
+    fast = route("fast")
+    assert fast is not None and fast[:4] == ("fast", "", "", "other.toml") and route("slow") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "function", "region"),
+    [
+        ({"url": "lambda://shop"}, "shop", ""),
+        ({"url": "lambda://shop", "region": "us-gov-west-1"}, "shop", "us-gov-west-1"),
+        ({"url": f"lambda://{ARN}:live"}, f"{ARN}:live", "eu-west-1"),
+        ({"url": f"lambda://{ARN}", "region": "eu-north-1"}, ARN, "eu-north-1"),
+        ({"url": "https://abc.lambda-url.eu-south-2.on.aws/", "sign": "aws"}, "", "eu-south-2"),
+        ({"url": "https://abc.execute-api.eu-west-3.amazonaws.com/prod", "sign": "aws"}, "", "eu-west-3"),
+        ({"url": "https://api.example", "sign": "aws", "region": "ap-southeast-4"}, "", "ap-southeast-4"),
+    ],
+)
+def test_a_place_on_aws_has_its_region(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], function: str, region: str
+) -> None:
+    monkeypatch.setenv(ROUTES, json.dumps({"fast": given}))
+    found = route("fast")
+    assert found is not None and (found.function, found.region) == (function, region)
+    assert found.streams == (not function) and found.bearer() == ""
+
+
+def test_the_line_for_all_others_names_functions_of_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ROUTES, "*=lambda://shop-*")
+    assert [one.url for one in routes()] == ["lambda://shop-*"]
+    with pytest.raises(InvalidInput, match="tidy up"):
+        route("tidy up")
 
 
 def test_a_service_of_kubernetes_is_called_as_one_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +153,18 @@ def test_a_token_lies_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("fast=https://x.example:99999", "https://HOST"),
         ("fast=https://user:s3cret@x.example", "without a password"),
         ("fast=https://x.example?key=s3cret", "without a password"),
+        ("fast=lambda://", "lambda://NAME"),
+        ("fast=lambda://shop/path", "lambda://NAME"),
+        ("fast=lambda://shop:a:b", "lambda://NAME"),
+        ("fast=lambda://arn:aws:lambda:eu-central-1:1:function:shop", "lambda://ARN"),
+        ('{"fast": {"url": "lambda://shop", "token": "env:T"}}', "IAM says"),
+        ('{"fast": {"url": "lambda://shop", "sign": "aws"}}', "IAM says"),
+        ('{"fast": {"url": "lambda://shop", "region": "nowhere!"}}', "'nowhere!'"),
+        ('{"fast": {"url": "https://x.example", "sign": "aws"}}', "AWS_REGION"),
+        ('{"fast": {"url": "https://x.example", "sign": "hmac"}}', "signs requests"),
+        ('{"fast": {"url": "https://x.example", "region": "eu-central-1"}}', "signs requests"),
+        ('{"fast": {"url": "https://x.example", "sign": "aws", "token": "env:T"}}', "without a token"),
+        ('{"fast": {"url": "here", "sign": "aws"}}', "signs requests"),
     ],
 )
 def test_what_is_wrong_with_a_line_is_said(monkeypatch: pytest.MonkeyPatch, table: str, why: str) -> None:
