@@ -123,6 +123,15 @@ class Runtime(runtime.Runtime):
                 self._opened = None  # whoever comes next tries again
         return bus
 
+    async def distribute(self, event: CloudEvent) -> int:
+        """Let every subscription of this store that means the event take it, which a platform has handed over here; how
+        many do. Raises StoreError, BrokerUnavailable."""
+        if self._bus is None and await self.store.get(PLACE, KEY) is None:
+            return 0
+        from .bus.distributing import distribute
+
+        return await distribute(await self._carrier(), event)
+
     async def carry(self, event: Fact) -> None:
         """As what executions publish leaves them, until there is a bus."""
         await (await self._carrier()).carry(event)

@@ -11,8 +11,7 @@ from asyncio import gather
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from ...state.codec import loads
-from ...state.errors import InvalidEvent
+from ..events.envelopes import of_text
 from ..messages.problem import settle
 
 log = logging.getLogger("overwinter.aws")
@@ -48,8 +47,4 @@ async def _take_group(records: Sequence[Mapping[str, Any]], take: Take) -> list[
 
 
 async def _take(record: Mapping[str, Any], take: Take) -> None:
-    try:
-        document = loads(record["body"])
-    except ValueError as error:
-        raise InvalidEvent(f"the body is not valid JSON: {error}") from None
-    await take(document)
+    await take(of_text(record["body"]))

@@ -27,7 +27,7 @@ from ...state.daemons import let_go
 from ...state.errors import StoreUnavailable
 from ...state.opening import open_store
 from ...state.store import Store
-from ..events.intake import Taken, take, take_for
+from ..events.intake import Fate, Taken, take, take_for
 from ..http.sweeping import sweep_for
 from ..invocation.loading import functions_of, load
 from ..messages.answer import Answer
@@ -160,9 +160,15 @@ class Handler:
         runtime = await self._opened()
         event, function = delivery
         try:
-            return _told(await (take_for(runtime, function, event) if function else take(runtime, event)))
+            if function:
+                return _told(await take_for(runtime, function, event))
+            subscribed = await runtime.distribute(event)
+            taken = await take(runtime, event)
         except Raised as raised:
             raise raised.error from None
+        if subscribed and taken.fate is Fate.UNWANTED:
+            taken = Taken(Fate.ACCEPTED)
+        return _told(taken) | ({"subscriptions": subscribed} if subscribed else {})
 
     async def _sweep(self, hours: Hours) -> dict[str, Any]:
         """Take up what is due until nothing is; what was taken has come to rest then, if the time was enough."""

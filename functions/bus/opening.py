@@ -2,6 +2,7 @@
 
 ``store`` (or nothing): the store itself. ``redis://host:6379/0``, ``rediss://…``: Redis Streams.
 ``knative://NAMESPACE/BROKER``, ``knative://``, ``http://INGRESS/NAMESPACE/BROKER``, ``https://…``: a Broker of Knative.
+``sns://TOPIC``, ``events://BUS``, ``sqs://QUEUE``: AWS.
 """
 
 from __future__ import annotations
@@ -34,7 +35,11 @@ def open_broker(dsn: str | Broker | None = None) -> Broker:
         from .knative_broker import KnativeBroker
 
         return KnativeBroker(text)
+    if scheme in ("sqs", "sns", "events"):
+        from .aws_broker import AwsBroker
+
+        return AwsBroker(text)
     raise InvalidInput(
-        f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store, redis://host:6379/0 or "
-        "knative://NAMESPACE/BROKER"
+        f"no broker is known for {scheme[:40]!r}; OVERWINTER_BROKER is store, redis://host:6379/0, "
+        "knative://NAMESPACE/BROKER, sns://TOPIC, events://BUS or sqs://QUEUE"
     )

@@ -7,11 +7,9 @@ already take it once. Other processes are reached because they serve from the sa
 
 from __future__ import annotations
 
-import asyncio
-
 from ..events.event import CloudEvent
 from .broker import Subscribers
-from .filters import attributes_of
+from .distributing import distribute
 
 
 class StoreBroker:
@@ -24,16 +22,7 @@ class StoreBroker:
         self._subscribers = subscribers
 
     async def publish(self, event: CloudEvent) -> None:
-        take, attributes = self._subscribers.take, attributes_of(event)
-        known = await self._subscribers.announced()
-        meant = [subscription for subscription in known.values() if subscription.matches(attributes)]
-        if len(meant) == 1:
-            await take(meant[0], event)
-            return
-        outcomes = await asyncio.gather(*(take(one, event) for one in meant), return_exceptions=True)
-        for outcome in outcomes:  # all have been tried: one that can't take it now holds none of the others up
-            if isinstance(outcome, BaseException):
-                raise outcome
+        await distribute(self._subscribers, event)
 
     async def close(self) -> None:
         return

@@ -85,6 +85,10 @@ class Clients:
 
         return await self._run(found)
 
+    def close(self) -> None:
+        """Take nothing more. What goes on is done to its end."""
+        self._pool.shutdown(wait=False)
+
     async def _run(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, _with_library, work)
 

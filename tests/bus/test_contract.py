@@ -18,6 +18,7 @@ from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
 from overwinter.state.errors import ExecutionFailed, InvalidInput, PayloadTooLarge, StoreUnavailable
 from overwinter.tests.apart.place import on_a_loop, until
+from overwinter.tests.bus import aws
 from overwinter.tests.servers.knative import KnativeServer
 from overwinter.tests.servers.redis import RedisServer
 
@@ -39,10 +40,11 @@ class Where(NamedTuple):
 
 
 PLACES = ["store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"]
+PLACES += ["sqs on sqlite", "sns on memory", "sns-raw on sqlite", "events on sqlite"]
 
 
 @pytest.fixture(params=[*PLACES, "knative on memory", "knative on sqlite"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
+def where(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Where]:
     fresh()
     broker, _, store = str(request.param).partition(" on ")
     prefix = f"bus{next(NUMBERS)}"
@@ -54,6 +56,8 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Where]:
     if broker == "redis":
         assert server is not None
         broker = server.dsn(prefix=prefix, partitions=4)
+    if broker in aws.KINDS:
+        broker = aws.prepared(broker, request.getfixturevalue("moto"), monkeypatch)
     with ExitStack() as stack:
         knative = stack.enter_context(KnativeServer()) if broker == "knative" else None
         yield Where(knative.url if knative is not None else broker, place, knative)
@@ -103,6 +107,8 @@ async def test_what_a_workflow_publishes_is_confirmed(where: Where) -> None:
 
 @on_a_loop
 async def test_events_of_one_key_stay_in_their_order(where: Where) -> None:
+    if where.broker.startswith("events:"):
+        return  # EventBridge keeps no order, and docs/publish-subscribe.md says so
     async with serving(where, [listener]) as runtime:
         for number in range(30):
             key = KEYS[number % 3]
@@ -242,7 +248,8 @@ async def test_several_processes_take_each_event_once(where: Where) -> None:
         for number in range(10):
             await asyncio.gather(one.publish(paid(number)), two.publish("said", f"{number}", key="ann"))
         await until(lambda: len(SHIPPED) >= 10)
-        await heard(one, "ann", [f"{number}" for number in range(10)])
+        if not where.broker.startswith("events:"):
+            await heard(one, "ann", [f"{number}" for number in range(10)])
         assert sorted(SHIPPED) == sorted(f"o-{number}" for number in range(10))
 
 

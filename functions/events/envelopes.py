@@ -1,0 +1,80 @@
+"""What AWS puts around an event on its way, a notification of SNS or an event of EventBridge: the event in it, or it as
+one.
+
+========================================================  ==========================================================
+the body of a message of SQS                              means
+========================================================  ==========================================================
+``{"specversion": "1.0", …}``                             a CloudEvent: it was sent to the queue, or to a topic whose
+                                                          subscription delivers it raw
+``{"Type": "Notification", "Message": "…", …}``           what stands in its ``Message``: SNS without raw delivery
+``{"detail-type": …, "source": …, "detail": …, …}``       the CloudEvent in its ``detail``, or else it as one
+========================================================  ==========================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from ...state.codec import loads
+from ...state.errors import InvalidEvent
+from .event import CloudEvent
+from .http import from_json
+
+_TRACE = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=([01])")
+
+
+def opened(document: Any) -> Any:
+    """What SNS has put its envelope around; anything else as it is. Raises InvalidEvent."""
+    members = cast("dict[str, Any]", document) if type(document) is dict else {}
+    return of_text(members.get("Message")) if members.get("Type") == "Notification" else cast("Any", document)
+
+
+def of_text(text: object) -> Any:
+    """The document that a message is. Raises InvalidEvent."""
+    if not isinstance(text, str):
+        raise InvalidEvent(f"a message without a text is no event, but {type(text).__name__}")
+    try:
+        return loads(text)
+    except ValueError as error:
+        raise InvalidEvent(f"the body is not valid JSON: {error}") from None
+
+
+def event_of(document: Any) -> CloudEvent | None:
+    """The event that a document is, SNS's envelope taken off; None for one of another shape. Raises InvalidEvent."""
+    members = cast("dict[str, Any]", document) if type(document) is dict else {}
+    if "specversion" in members:
+        return from_json(members)
+    if "detail-type" in members and "source" in members:
+        return from_eventbridge(members)
+    return None
+
+
+def from_eventbridge(members: Mapping[str, Any]) -> CloudEvent:
+    """The CloudEvent in the detail, or else the EventBridge event as one.
+
+    Then ``type`` is the detail-type, ``data`` the detail, and ``subject`` the resource, when it names exactly one.
+    """
+    detail = members.get("detail")
+    if type(detail) is dict and "specversion" in cast("dict[str, Any]", detail):
+        return from_json(detail)
+    named = members.get("resources")
+    resources: list[Any] = list(cast("Sequence[Any]", named)) if isinstance(named, list) else []
+    trace = traceparent(os.environ.get("_X_AMZN_TRACE_ID", ""))
+    return CloudEvent(
+        id=members.get("id", ""),
+        source=members["source"],
+        type=members["detail-type"],
+        time=members.get("time"),
+        subject=resources[0] if len(resources) == 1 else None,
+        data=detail,
+        extensions={"traceparent": trace} if trace else None,
+    )
+
+
+def traceparent(header: str) -> str:
+    """X-Ray's trace header as W3C Trace Context writes it; "" for any other text."""
+    match = _TRACE.search(header)
+    return "" if match is None else f"00-{match[1]}{match[2]}-{match[3]}-0{match[4]}"
