@@ -75,11 +75,11 @@ def list_command(
     if file is not None:
         if render is None:
             raise click.UsageError("--file goes with --render: the schedules that there are lie in the store")
-        _render(_declared(file, function, prefix), service, namespace)
+        _render(_declared(file, function, prefix), render, service, namespace)
         return
     found = _ask(store, lambda schedules: schedules.list(function, prefix=prefix))
     if render is not None:
-        _render([(one.name, one.spec) for one in found if one.status != "leaving"], service, namespace)
+        _render([(one.name, one.spec) for one in found if one.status != "leaving"], render, service, namespace)
         return
     if as_json:
         from ..view.terminal import emit
@@ -108,7 +108,14 @@ def _declared(file: str, function: str, prefix: str) -> list[tuple[str, Spec]]:
     return [(one.name, one.spec) for one in sorted(wanted, key=lambda one: one.name)]
 
 
-def _render(schedules: list[tuple[str, Spec]], service: str, namespace: str) -> None:
+def _render(schedules: list[tuple[str, Spec]], render: str, service: str, namespace: str) -> None:
+    if render == "aws":
+        from ..rendering import aws
+
+        if not service:
+            raise click.UsageError("--render aws needs --service NAME, the function of Lambda that is woken")
+        tell(aws.schedules(schedules, service))
+        return
     from ..rendering.knative import Target, ping_sources
 
     tell(ping_sources(schedules, Target(service, namespace)))

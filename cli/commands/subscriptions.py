@@ -1,6 +1,7 @@
 """``overwinter subscriptions list|drop``: which functions get which events, as the processes on a store have announced.
 
-``list --file FILE`` looks into a file instead, and ``list --render knative`` prints a Trigger for each.
+``list --file FILE`` looks into a file instead, and ``list --render knative`` prints a Trigger for each, ``list --render
+aws`` the queue that their events come by.
 
 ``--json``: ``list`` an array of ``{"name", "function", "kind", "filters", "gives"?, "session"?, "kept"?}``, ``drop``
 ``{"dropped": name, "kept": ""}``; ``kept`` says why a broker keeps something for one that was given up.
@@ -15,7 +16,7 @@ import click
 
 from .. import reach
 from ..options import json_option, store_option, text_option
-from ..rendering.options import check, of_broker, render_options, tell
+from ..rendering.options import check, of_aws, of_broker, render_options, tell
 
 if TYPE_CHECKING:
     from ...functions.bus.retiring import Retired
@@ -46,12 +47,18 @@ def list_command(
 ) -> None:
     """All that were announced in the store, or those of a file."""
     check(render, service, as_json=as_json)
-    target = None if render is None else of_broker(service, namespace, broker, dead_letters)
+    aws = of_aws(broker) if render == "aws" else None
+    target = of_broker(service, namespace, broker, dead_letters) if render == "knative" else None
     left: Mapping[str, Retired] = {}
     if file is not None:
         known = _of_file(file)
     else:
         known, left = reach.run(_announced(store))
+    if aws is not None:
+        from ..rendering.aws import queue
+
+        tell(queue(known, aws, service))
+        return
     if target is not None:
         from ..rendering.knative import triggers
 

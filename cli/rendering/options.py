@@ -12,17 +12,19 @@ import click
 from ..options import text_option
 
 if TYPE_CHECKING:
+    from ...functions.bus.aws_place import Place
+    from .aws import Template
     from .knative import Rendered, Target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-PLATFORMS = ("knative",)
+PLATFORMS = ("knative", "aws")
 
 
 def render_options(command: Command) -> Command:
     """The command gets ``render`` ("" without it), ``service`` and ``namespace``."""
     for option in (
         text_option("--namespace", unsaid="", help="Of what is rendered; without it that of who applies it."),
-        text_option("--service", unsaid="", help="With --render knative: the Service that is posted to."),
+        text_option("--service", unsaid="", help="With --render: the Service of Knative, or the function of Lambda."),
         click.option("--render", type=click.Choice(PLATFORMS), default=None, help="Print what the platform takes."),
     ):
         command = option(command)
@@ -52,11 +54,24 @@ def of_broker(service: str, namespace: str, broker: str, dead_letters: str) -> T
     return Target(service, place.namespace, place.broker, dead_letters)
 
 
-def tell(rendered: Rendered) -> None:
+def of_aws(broker: str) -> Place:
+    """Where events go on AWS. Raises InvalidInput, UsageError."""
+    from ...functions.bus.aws_place import KINDS, read
+
+    if broker.partition("://")[0] not in KINDS:
+        raise click.UsageError(
+            "--render aws needs --broker (or OVERWINTER_BROKER) sns://TOPIC, events://BUS or sqs://QUEUE"
+        )
+    return read(broker)
+
+
+def tell(rendered: Rendered | Template) -> None:
     """Documents to stdout, notes to stderr."""
-    from .knative import COMMENT
+    from .knative import COMMENT, Rendered
     from .yaml_form import written
 
     for note in rendered.notes:
         click.echo(note, err=True)
-    click.echo(written(rendered.documents, COMMENT if rendered.documents else ""), nl=False)
+    click.echo(
+        written(rendered.documents, COMMENT if rendered.documents and isinstance(rendered, Rendered) else ""), nl=False
+    )
