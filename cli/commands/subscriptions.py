@@ -47,6 +47,8 @@ def list_command(
 ) -> None:
     """All that were announced in the store, or those of a file."""
     check(render, service, as_json=as_json)
+    if render == "aws" and (namespace or dead_letters):
+        raise click.UsageError("--namespace and --dead-letters are Knative's; leave them out with --render aws")
     aws = of_aws(broker) if render == "aws" else None
     target = of_broker(service, namespace, broker, dead_letters) if render == "knative" else None
     left: Mapping[str, Retired] = {}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,11 +19,12 @@ from overwinter.functions.bus.aws_place import LAMBDA, QUEUE, read
 from overwinter.functions.bus.aws_publishing import LARGEST, TOGETHER, Publishing, batches, entry_of, size_of, text_of
 from overwinter.functions.bus.opening import open_broker
 from overwinter.functions.bus.subscription import Subscription
-from overwinter.functions.bus.taking import Taking
+from overwinter.functions.bus.taking import Taking, delivery_id
 from overwinter.functions.event import CloudEvent
 from overwinter.functions.events.envelopes import event_of, of_text, opened
 from overwinter.functions.events.intake import key_of
 from overwinter.state.errors import BrokerUnavailable, StoreUnavailable
+from overwinter.state.records import Filter
 from overwinter.tests.apart.place import on_a_loop, until
 from overwinter.tests.bus import aws
 from overwinter.tests.servers.moto import Moto
@@ -300,3 +303,30 @@ def test_an_event_keeps_its_text() -> None:
     event = paid(data={"text": "\uffff\ufffe\\uffff"})
     assert "\uffff" not in text_of(event) and event_of(json.loads(text_of(event))) == event
     assert size_of({"Source": "ü", "Detail": "x", "EventBusName": "main"}) == 3
+
+
+@pytest.mark.parametrize("when", ["early", "late"])
+@pytest.mark.parametrize("kind", ["sqs", "sns", "events"])
+@on_a_loop
+async def test_what_a_killed_process_had_in_hand_is_taken_once(
+    kind: str, when: str, moto: Moto, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dsn, store = aws.prepared(kind, moto, monkeypatch), f"sqlite:///{tmp_path}/shop.db"
+    async with Runtime([], "memory://", broker=dsn) as elsewhere:
+        await elsewhere.publish(paid())
+    program = Path(__file__).with_name("stuck.py")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(program), dsn, store, when, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(40):
+            assert await process.stdout.readline() == b"in hand\n"
+    finally:
+        process.kill()
+        await process.wait()
+    async with Runtime([ship], store, broker=dsn) as runtime:
+        await until(lambda: SHIPPED == ["o-1"])
+        await settled(moto, dsn, 0)
+        assert [head.id async for head in runtime.all(Filter())] == [delivery_id("ship", paid())]
+    assert SHIPPED == ["o-1"]

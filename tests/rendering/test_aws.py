@@ -73,7 +73,7 @@ def fits(matcher: Any, name: str, document: Mapping[str, Any]) -> bool:
         return name in document and type(value) is type(matcher) and value == matcher
     ((how, said),) = matcher.items()
     if how == "exists":
-        return (name in document) == said
+        return bool((name in document) == said)
     if name not in document:
         return False
     if how == "numeric":
