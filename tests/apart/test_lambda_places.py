@@ -151,6 +151,7 @@ async def test_what_lasts_is_rested_for_and_both_sides_are_functions(
     invocation too, which nobody waits for at all."""
     monkeypatch.setattr(sending, "HELD", 0)
     monkeypatch.setattr(sending, "LATE", 0.5)
+    monkeypatch.setattr(sending, "BREAKER", Breaker(failures=1))  # that it lasts is no failure
     monkeypatch.setattr(Ways, "tell", _released(Ways.tell))
     lead(monkeypatch, slow="lambda://shop", waits="lambda://desk")
     async with Runtime([waits], f"sqlite:///{tmp_path}/desk.db") as here:
@@ -243,6 +244,7 @@ async def test_what_is_too_large_is_said_before_and_after(aws: Lambdas, monkeypa
         with pytest.raises(ExecutionFailed) as failed:
             await (await here.start(takes)).result(timeout=20)
     assert "Lambda carries 6 MB" in str(failed.value.__cause__) and CALLS == ["o"]
+    assert len(aws.invoked) == 1  # it is as large the next time
 
 
 @on_a_loop

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from overwinter import InvalidInput, Runtime, subscribe, tool
@@ -109,7 +109,14 @@ EVENTS = st.builds(
 )
 
 
+def event(**extensions: Any) -> CloudEvent:
+    return CloudEvent(id="a", source="a", type="a", extensions=extensions)
+
+
 @settings(max_examples=600, deadline=None)
+@example([{"prefix": {"region": "7"}}], event(region=71), True)
+@example([{"suffix": {"urgent": "e"}}], event(urgent=True), True)
+@example([{"exact": {"urgent": "false", "region": "-1"}}], event(urgent=False, region=-1), False)
 @given(st.lists(FILTERS, min_size=1, max_size=3), EVENTS, st.booleans())
 def test_whatever_is_wanted_is_let_through(filters: list[Any], event: CloudEvent, suffixes: bool) -> None:
     subscription = Subscription("one", "one", "tool", filters)
