@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 SERVER_ONLY = ("uvloop", "httptools", "watchfiles")
 """What only a server of one's own needs: a third of the size."""
-SERVICES = ("dynamodb", "s3", "sts")
+SERVICES = ("dynamodb", "events", "lambda", "s3", "sns", "sqs", "sts")
 """AWS services that botocore knows in the package; all of them would be 27 MB more to load at a cold start."""
 PAGES = ("litellm/proxy/_experimental/out", "litellm/proxy/swagger")
 """Web pages of a proxy server that comes with litellm; with them it is too large for Lambda."""

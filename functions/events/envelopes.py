@@ -2,11 +2,12 @@
 one.
 
 ========================================================  ==========================================================
-the body of a message of SQS                              means
+the body of a message of SQS, or what a function gets     means
 ========================================================  ==========================================================
 ``{"specversion": "1.0", …}``                             a CloudEvent: it was sent to the queue, or to a topic whose
                                                           subscription delivers it raw
-``{"Type": "Notification", "Message": "…", …}``           what stands in its ``Message``: SNS without raw delivery
+``{"Type": "Notification", "Message": "…", …}``           what stands in its ``Message``: SNS without raw delivery, to a
+                                                          function of Lambda in the one of its ``Records``
 ``{"detail-type": …, "source": …, "detail": …, …}``       the CloudEvent in its ``detail``, or else it as one
 ========================================================  ==========================================================
 """
@@ -28,8 +29,16 @@ _TRACE = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});
 
 def opened(document: Any) -> Any:
     """What SNS has put its envelope around; anything else as it is. Raises InvalidEvent."""
-    members = cast("dict[str, Any]", document) if type(document) is dict else {}
-    return of_text(members.get("Message")) if members.get("Type") == "Notification" else cast("Any", document)
+    members = _members(document)
+    records: Any = members.get("Records")
+    if type(records) is list and len(cast("list[Any]", records)) == 1:  # to a function of Lambda
+        record = _members(records[0])
+        members = _members(record.get("Sns")) if record.get("EventSource") == "aws:sns" else members
+    return of_text(members.get("Message")) if members.get("Type") == "Notification" else document
+
+
+def _members(document: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", document) if type(document) is dict else {}
 
 
 def of_text(text: object) -> Any:
@@ -44,7 +53,7 @@ def of_text(text: object) -> Any:
 
 def event_of(document: Any) -> CloudEvent | None:
     """The event that a document is, SNS's envelope taken off; None for one of another shape. Raises InvalidEvent."""
-    members = cast("dict[str, Any]", document) if type(document) is dict else {}
+    members = _members(document)
     if "specversion" in members:
         return from_json(members)
     if "detail-type" in members and "source" in members:

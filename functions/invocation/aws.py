@@ -57,8 +57,10 @@ class Clients:
                 return work(self._client(service, region, silence))
             except aws.ClientError as error:
                 raise _rejected(error) from None
-            except (aws.NoRegionError, aws.InvalidRegionError, aws.ProfileNotFound, aws.ParamValidationError) as error:
-                raise InvalidInput(f"{service} of AWS can't be asked: {error}; set AWS_REGION, or region=…") from None
+            except (aws.NoRegionError, aws.InvalidRegionError) as error:
+                raise InvalidInput(f"{service} of AWS can't be asked: {error} Set AWS_REGION, or region=…") from None
+            except (aws.ProfileNotFound, aws.ParamValidationError, aws.UnknownServiceError) as error:
+                raise InvalidInput(f"{service} of AWS can't be asked: {error}") from None
             except aws.ReadTimeoutError:
                 raise Silent(f"said nothing for {silence:g} s") from None
             except (aws.BotoCoreError, OSError) as error:

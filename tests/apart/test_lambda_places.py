@@ -252,7 +252,7 @@ async def test_without_a_region_or_credentials_it_is_said(monkeypatch: pytest.Mo
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     place = Route("lookup", "lambda://shop")
-    with pytest.raises(InvalidInput, match="set AWS_REGION"):
+    with pytest.raises(InvalidInput, match="Set AWS_REGION"):
         await Ways().ask(place, "/functions", b"", {}, method="GET")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name)

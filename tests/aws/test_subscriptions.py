@@ -14,7 +14,7 @@ from overwinter.functions.aws.access import access
 from overwinter.functions.aws.handler import Handler
 from overwinter.functions.bus.taking import Taking
 from overwinter.orchestrator.usercode.served import by_name
-from overwinter.state.errors import StoreUnavailable
+from overwinter.state.errors import InvalidEvent, StoreUnavailable
 
 from .lambda_events import Context as Invocation
 from .lambda_events import cloud_event, eventbridge, sqs
@@ -70,6 +70,17 @@ def test_a_batch_goes_to_the_subscriptions_whatever_is_around_its_events(handler
         assert handler(sqs(*bodies), Invocation()) == {"batchItemFailures": []}
     shipped = [f"ship {id}" for id in ("raw", "topic", "bus")]
     assert sorted(DONE) == sorted([*shipped, *(f"book {id}" for id in ("raw", "topic", "bus", "foreign"))])
+
+
+def test_a_topic_may_invoke_the_function_itself(handler: Handler) -> None:
+    notification = {"Type": "Notification", "MessageId": "1", "Message": json.dumps(paid("direct"))}
+    event = {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": notification}]}
+    assert handler(event, Invocation())["subscriptions"] == 2
+    assert sorted(DONE) == ["book direct", "ship direct"]
+    with pytest.raises(InvalidEvent, match="not valid JSON"):
+        handler(
+            {"Records": [{"EventSource": "aws:sns", "Sns": {"Type": "Notification", "Message": "no"}}]}, Invocation()
+        )
 
 
 def test_only_what_could_not_be_taken_comes_again(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
