@@ -101,6 +101,7 @@ class Handler:
         if not isinstance(store, Store):
             open_store(store)
         self._runtime: Runtime | None = None
+        self._opening = asyncio.Lock()
         self._app: Any = None
         self._runner = asyncio.Runner()
         self._leaving = False
@@ -242,12 +243,13 @@ class Handler:
     # -- the runtime ---------------------------------------------------------------------------------
 
     async def _opened(self) -> Runtime:
-        if self._runtime is None:
-            let_go(asyncio.get_running_loop())
-            runtime = self._make()
-            runtime.engine.causes.begin()
-            self._runtime = await runtime.__aenter__()
-        return self._runtime
+        async with self._opening:  # the messages of a batch come at once
+            if self._runtime is None:
+                let_go(asyncio.get_running_loop())
+                runtime = self._make()
+                runtime.engine.causes.begin()
+                self._runtime = await runtime.__aenter__()
+            return self._runtime
 
     async def _rests(self, hours: Hours, outcome: asyncio.Future[Any] | None = None) -> None:
         """Wait until what the event has set going is at rest, or the outcome is known, or the time is up."""

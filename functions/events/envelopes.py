@@ -30,8 +30,8 @@ _TRACE = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});
 def opened(document: Any) -> Any:
     """What SNS has put its envelope around; anything else as it is. Raises InvalidEvent."""
     members = _members(document)
-    records: Any = members.get("Records")
-    if type(records) is list and len(cast("list[Any]", records)) == 1:  # to a function of Lambda
+    records: list[Any] = members["Records"] if type(members.get("Records")) is list else []
+    if len(records) == 1:  # to a function of Lambda
         record = _members(records[0])
         members = _members(record.get("Sns")) if record.get("EventSource") == "aws:sns" else members
     return of_text(members.get("Message")) if members.get("Type") == "Notification" else document

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Context, subscribe, tool, workflow
+from overwinter import Context, Runtime, subscribe, tool, workflow
 from overwinter.functions.aws.access import access
 from overwinter.functions.aws.handler import Handler
 from overwinter.functions.bus.taking import Taking
@@ -70,6 +70,20 @@ def test_a_batch_goes_to_the_subscriptions_whatever_is_around_its_events(handler
         assert handler(sqs(*bodies), Invocation()) == {"batchItemFailures": []}
     shipped = [f"ship {id}" for id in ("raw", "topic", "bus")]
     assert sorted(DONE) == sorted([*shipped, *(f"book {id}" for id in ("raw", "topic", "bus", "foreign"))])
+
+
+def test_the_messages_of_a_batch_open_one_runtime(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another one begins, nobody would wait for at the end of the invocation."""
+    opened: list[Runtime] = []
+    original = Runtime.__aenter__
+
+    async def counted(self: Runtime) -> Runtime:
+        opened.append(self)
+        return await original(self)
+
+    monkeypatch.setattr(Runtime, "__aenter__", counted)
+    handler(sqs(*(paid(f"{number}") for number in range(10))), Invocation())
+    assert len(opened) == 1 and len(DONE) == 20
 
 
 def test_a_topic_may_invoke_the_function_itself(handler: Handler) -> None:
