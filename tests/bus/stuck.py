@@ -9,7 +9,7 @@ import asyncio
 import sys
 from typing import Any
 
-from overwinter import Runtime
+from overwinter import Runtime, Settings
 from overwinter.functions.bus import sqs_reading
 from overwinter.functions.bus.taking import Taking
 from overwinter.tests.bus.shop import ship
@@ -27,7 +27,7 @@ async def main(broker: str, store: str, when: str) -> None:
         await asyncio.Event().wait()
 
     Taking.take = take  # type: ignore[method-assign]
-    async with Runtime([ship], store, broker=broker):
+    async with Runtime([ship], store, Settings(lease="2s"), broker=broker):
         await asyncio.Event().wait()
 
 
