@@ -104,10 +104,9 @@ class Runtime(runtime.Runtime):
         from .bus.bus import Bus
         from .bus.exchange import Exchange
         from .bus.opening import open_broker
-        from .bus.store_broker import StoreBroker
 
         broker = open_broker(self._broker)
-        alone = isinstance(broker, StoreBroker) or not self.functions  # nobody can call it, or it calls nobody
+        alone = broker.no_calls or not self.functions  # nobody can call it, or it calls nobody
         return Bus(self.engine, self.functions, broker, None if alone else Exchange(self))
 
     async def _carrier(self) -> Bus:

@@ -34,6 +34,8 @@ _Waiting = tuple[Entry, "asyncio.Future[None]"]
 class AwsBroker:
     """Carries events by AWS. Raises InvalidInput for a DSN that can't be."""
 
+    no_calls = "AWS carries events alone, because calls and answers would share the queue of a store"
+
     def __init__(self, dsn: str) -> None:
         self.place: Place = read(dsn)
         self._clients: Clients

@@ -38,8 +38,10 @@ class Subscribers(Protocol):
 
 
 class Broker(Protocol):
-    """Carries events."""
+    """Carries events. ``no_calls``: why it carries no calls of functions that live elsewhere; "" when it does."""
 
+    @property
+    def no_calls(self) -> str: ...
     async def open(self, subscribers: Subscribers) -> None:
         """Begin to carry events to the subscriptions of this process. Raises BrokerUnavailable, StoreError."""
         ...

@@ -132,10 +132,10 @@ class Bus:
     async def ask(self, function: str, body: Mapping[str, Any], number: int) -> None:
         """Order a call by an event. Raises InvalidInput, and what ``Broker.publish`` does."""
         if self._exchange is None:
+            why = self._broker.no_calls or "this runtime serves nothing, so no answer would come to it"
             raise InvalidInput(
-                f"the route of {function!r} leads to the broker, which is the store itself, and that reaches nobody "
-                "who serves from another one; set OVERWINTER_BROKER=redis://HOST:6379/0, or let the route lead to a "
-                "server"
+                f"the route of {function!r} leads to the broker, and {why}; set OVERWINTER_BROKER=redis://HOST:6379/0, "
+                "or let the route lead to a server"
             )
         await self._broker.publish(self._exchange.asked(function, body, number))
 

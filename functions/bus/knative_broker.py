@@ -39,6 +39,8 @@ _LATER = (404, 408, 409, 425, 429)
 class KnativeBroker:
     """Carries events by a Broker's ingress. Raises InvalidInput for a DSN that can't be."""
 
+    no_calls = "a Broker of Knative carries events alone, because each call and each answer would need a Trigger"
+
     def __init__(self, dsn: str) -> None:
         self.place: Place = read(dsn)
         self._client: httpx.AsyncClient | None = None

@@ -33,6 +33,8 @@ TOGETHER = 500
 class RedisBroker:
     """Carries events by one Redis server. Raises InvalidInput for a DSN that can't be."""
 
+    no_calls = ""
+
     def __init__(self, dsn: str) -> None:
         self.place: Place = read(dsn)
         self._redis: Redis | None = None

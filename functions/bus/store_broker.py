@@ -15,6 +15,8 @@ from .distributing import distribute
 class StoreBroker:
     """Carries events by the store that subscribers serve from."""
 
+    no_calls = "it is the store itself, and that reaches nobody who serves from another one"
+
     def __init__(self) -> None:
         self._subscribers: Subscribers
 

@@ -402,7 +402,7 @@ async def test_what_can_not_be_read_is_a_dead_letter_and_holds_nothing_up(
 async def test_a_broker_that_reaches_nobody_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     lead(monkeypatch)
     async with Runtime([pays], "memory://", broker="store") as here:
-        with pytest.raises(ExecutionFailed, match="'pay' leads to the broker, which is the store itself"):
+        with pytest.raises(ExecutionFailed, match="'pay' leads to the broker, and it is the store itself"):
             await (await here.start(pays, "o")).result()
     assert not shop.calls
 

@@ -66,6 +66,8 @@ class Lines:
 class End:
     """The broker as the processes of one store have it. ``calls``: whether they take calls."""
 
+    no_calls = ""
+
     def __init__(self, lines: Lines, *, calls: bool = True) -> None:
         self.came = asyncio.Event()
         self.lines, self._calls = lines, calls
