@@ -39,8 +39,10 @@ class Where(NamedTuple):
     knative: KnativeServer | None = None
 
 
-PLACES = ["store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"]
-PLACES += ["sqs on sqlite", "sns on memory", "sns-raw on sqlite", "events on sqlite"]
+PLACES = [
+    *("store on memory", "store on sqlite", "store on redis", "redis on memory", "redis on sqlite"),
+    *("sqs on sqlite", "sns on memory", "sns-raw on sqlite", "events on sqlite"),
+]
 
 
 @pytest.fixture(params=[*PLACES, "knative on memory", "knative on sqlite"])
