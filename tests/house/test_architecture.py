@@ -34,7 +34,7 @@ INNER = {
         "governance",
         "upkeep",
         "streaming",
-        "workflow agent schedule queue engine",
+        "workflow agent schedule machine queue engine",
     ),
     "functions": (
         "messages invocation",
