@@ -24,6 +24,7 @@ from .states.succeed import Succeed, succeed
 from .states.task import Task, task
 from .states.wait import Wait, wait
 from .values import LANGUAGES, QueryLanguage
+from .ways import ways
 
 AnyState = Pass | Task | Choice | Wait | Succeed | Fail | Parallel | Map
 
@@ -84,6 +85,10 @@ def _flow(language: QueryLanguage, fields: Fields) -> Flow:
     }
     if start not in states:
         raise Malformed(f"there is no state {start!r}", fields.at("StartAt"))
+    for name, state in states.items():
+        for way in ways(state):
+            if way.target not in states:
+                raise Malformed(f"there is no state {way.target!r}", (*place, name))
     return Flow(start, MappingProxyType(states), fields.maybe_text("Comment"))
 
 

@@ -122,18 +122,19 @@ def _ways(place: Place, flow: Flow) -> None:
     for name, targets in ways.items():
         for target in targets:
             back[target].append(name)
-    ending = _closure(last, back)
-    for name, state in states.items():
+    broken = [name for name, state in states.items() if any(target not in states for target in _named(state))]
+    ending = _closure([*last, *broken], back)
+    for name in states:
         inner = place.at(*flow.pointer, "States", name)
         if isinstance(flow.start, str) and name not in reached:
             inner.error("reachable", f"nothing leads to the state {name!r:.80}", code=MISSING)
-        elif last and name not in ending and all(target in states for target in _named(state)):
+        elif last and name not in ending:
             inner.warning("ends", f"from {name!r:.80} no way leads to an end", code="ENDLESS")
     return None
 
 
 def _named(state: Any) -> list[str]:
-    """Targets, or one that is nowhere when there is none: such a state has been told of."""
+    """Targets, or one that is nowhere when there is none: what is wrong with such a state has been told."""
     return [step.target for step in steps(state)] or [""]
 
 
