@@ -77,7 +77,6 @@ ORDER: dict[str, Any] = {
         "Until": {"Type": "Wait", "Timestamp": "2026-03-14T01:59:00.5+01:00", "Next": "Nothing", "InputPath": None},
         "Each": {
             "Type": "Map",
-            "ItemsPath": "$.items",
             "ItemSelector": {"item.$": "$$.Map.Item.Value"},
             "MaxConcurrency": 3,
             "ItemProcessor": {
@@ -202,6 +201,7 @@ MIXED: dict[str, Any] = {
         "Old": {
             "Type": "Map",
             "Iterator": {"StartAt": "In", "States": {"In": {"Type": "Pass", "End": True}}},
+            "ItemsPath": "$.list",
             "Parameters": {"a.$": "$"},
             "Next": "New",
         },

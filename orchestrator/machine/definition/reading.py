@@ -21,7 +21,7 @@ def read(text: str, form: Form | None = None) -> Document:
     if not text:
         raise Unreadable("there is nothing in this text", None, code="MISSING_DESCRIPTION")
     if not text.strip():
-        raise Unreadable("Definition must be a valid JSON object", None, code="SCHEMA_VALIDATION_FAILED")
+        raise Unreadable("there is nothing but space in this text", None, code="SCHEMA_VALIDATION_FAILED")
     return read_yaml(text) if (form or guessed(text)) == "yaml" else read_json(text)
 
 

@@ -100,7 +100,7 @@ def mapping(place: Place, members: Mapping[str, Any]) -> None:
             place.at(name).strict("map", f"{name} belongs to distributed Maps", at=place.pointer, advice=advice)
     for name in ("ItemsPath", "Items"):
         if name in members and "ItemReader" in members:
-            place.at(name).strict("exclusive", f"the items come from ItemReader, so {name} says nothing")
+            place.at(name).warning("exclusive", f"the items come from ItemReader, so {name} says nothing")
 
 
 def is_distributed(members: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ RULES: Mapping[str, str] = {
     "fields": "An object has the fields of its kind, and no others.",
     "required": "Some fields must be there.",
     "type": "A field has a value of its type.",
-    "range": "A number lies within its bounds.",
+    "range": "A value is one of those that its field takes, a number within its bounds.",
     "exclusive": "Of some fields only one may be there.",
     "language": "A field belongs to JSONPath or to JSONata, and a JSONata machine has no JSONPath states.",
     "next": 'Every state but Choice, Succeed and Fail has either "Next" or "End": true.',

@@ -86,6 +86,10 @@ def _processor(place: Place, members: dict[str, Any]) -> None:
 
 
 def _no_kind(place: Place, members: dict[str, Any]) -> None:
+    """Only what all kinds have is looked at."""
+    for name, check in (("Next", kinds.text), ("End", kinds.flag), ("Comment", kinds.text)):
+        if name in members:
+            check(place.at(name), members[name])
     if "Type" not in members:
         return place.error("required", 'a state needs "Type", and it is missing', advice=_kinds())
     inner, kind = place.at("Type"), members["Type"]

@@ -58,12 +58,7 @@ def test_waits_maps_branches_and_ends() -> None:
     pause, until, each, both = (states[name] for name in ("Wait", "Until", "Each", "Both"))
     assert isinstance(pause, Wait) and pause.seconds == Path("$.pause") and pause.timestamp is None
     assert isinstance(until, Wait) and until.timestamp == "2026-03-14T01:59:00.5+01:00" and until.input_path is None
-    assert (
-        isinstance(each, Map)
-        and each.distributed
-        and each.execution_type == "EXPRESS"
-        and each.items == Path("$.items")
-    )
+    assert isinstance(each, Map) and each.distributed and each.execution_type == "EXPRESS" and each.items == Path("$")
     assert each.tolerated_count == Path("$.failures") and each.tolerated_percentage == 12.5 and each.label == "each"
     assert each.reader is not None and each.reader.config.csv_headers == ("a", "b") and each.batcher is not None
     assert each.writer is not None and each.writer.resource is not None and each.writer.output_type == "JSONL"
@@ -100,9 +95,15 @@ def test_languages_of_states_are_their_own() -> None:
     states = build(MIXED).flow.states
     old, new = states["Old"], states["New"]
     assert (old.language, new.language) == ("JSONPath", "JSONata")
-    assert isinstance(old, Map) and old.selector is not None and old.processor.states["In"].language == "JSONPath"
+    assert (
+        isinstance(old, Map)
+        and old.selector is not None
+        and old.items == Path("$.list")
+        and old.processor.states["In"].language == "JSONPath"
+    )
     jsonata = {"StartAt": "M", "States": {"M": {**MIXED["States"]["Old"], "QueryLanguage": "JSONata", "End": True}}}
-    del jsonata["States"]["M"]["Parameters"], jsonata["States"]["M"]["Next"]
+    for name in ("ItemsPath", "Parameters", "Next"):
+        del jsonata["States"]["M"][name]
     made = build(jsonata).flow.states["M"]
     assert isinstance(made, Map) and made.items is INPUT
     assert made.processor.states["In"].language == "JSONPath", "states inside take the machine's language"

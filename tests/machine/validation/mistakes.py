@@ -116,6 +116,13 @@ mistake(
 mistake("no-type", machine({"A": {"End": True}}), "E . /States/A")
 mistake("type-a-number", machine({"A": {"Type": 1, "End": True}}), "E . /States/A/Type")
 mistake("type-unknown", machine({"A": {"Type": "task", "End": True}}), "E . /States/A/Type")
+mistake(
+    "type-unknown-and-end-a-text",
+    machine({"A": {"Type": "Taks", "End": "yes"}, "B": {"Type": "Fail"}}),
+    "E . /States/A/Type",
+    "E . /States/A/End",
+    f"E {MISSING} /States/B",
+)
 mistake("name-too-long", machine({"A" * 81: END}, "A" * 81), f"E INVALID_STATE_NAME /States/{'A' * 81}")
 mistake("name-empty", machine({"": END}, ""), "E INVALID_STATE_NAME /States/")
 mistake("neither-next-nor-end", machine({"A": {"Type": "Pass"}, "B": END}), "E . /States/A", f"E {MISSING} /States/B")
@@ -421,6 +428,11 @@ mistake(
     mapping(ItemReader={"Resource": "arn:aws:states:::s3:getObject"}),
     "E . /States/A/ItemReader",
     aws=True,
+)
+mistake(
+    "reader-and-items",
+    distributed(ItemsPath="$.items", ItemReader={"Resource": "arn:aws:states:::s3:getObject"}),
+    "W . /States/A/ItemsPath",
 )
 mistake("reader-without-resource", distributed(ItemReader={}), "E . /States/A/ItemReader")
 mistake(

@@ -35,7 +35,9 @@ LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.te
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=6), max_leaves=30
 )
-STATE = st.fixed_dictionaries({"Type": st.sampled_from([*SHAPES])}, optional=dict.fromkeys(sorted({*FIELDS} - {"Type"}), ANYTHING))
+STATE = st.fixed_dictionaries(
+    {"Type": st.sampled_from([*SHAPES])}, optional=dict.fromkeys(sorted({*FIELDS} - {"Type"}), ANYTHING)
+)
 NEARLY = st.fixed_dictionaries(
     {"StartAt": WORDS, "States": st.dictionaries(st.sampled_from(["A", "B", "C"]), STATE | ANYTHING, max_size=3)},
     optional={"QueryLanguage": WORDS, "TimeoutSeconds": LEAVES, "Comment": ANYTHING},
