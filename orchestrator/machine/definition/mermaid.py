@@ -4,6 +4,7 @@ states with what is inside of them."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 
@@ -19,7 +20,8 @@ from .ways import Way, ways
 
 LONGEST = 60
 _SIGNS = {"LessThanEquals": "≤", "GreaterThanEquals": "≥", "LessThan": "<", "GreaterThan": ">", "Equals": "="}
-_ESCAPES = {ord(char): f"#{ord(char)};" for char in '#;"<>{}:\\`'} | {ord(char): " " for char in "\n\r\t"}
+_ESCAPES = {ord(char): f"#{ord(char)};" for char in '#;"<>{}:\\`'}
+_ORDER = re.compile(r"(d)(irection)(?=\s)", re.IGNORECASE)
 
 
 def mermaid(machine: Machine) -> str:
@@ -88,5 +90,8 @@ def _comparison(test: Comparison) -> str:
 
 
 def _label(text: str) -> str:
-    text = " ".join(text.split())
-    return (text if len(text) <= LONGEST else text[: LONGEST - 1] + "…").translate(_ESCAPES)
+    """A text that Mermaid takes as one, whatever it says: ``direction LR`` would be an order to it anywhere in a line.
+    What can't be seen is replaced, since diagrams are shown on terminals too."""
+    text = "".join(char if char.isprintable() else "\ufffd" for char in " ".join(text.split()))
+    text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return _ORDER.sub(lambda found: f"#{ord(found[1])};{found[2]}", text.translate(_ESCAPES))

@@ -87,3 +87,19 @@ def test_names_are_never_read_as_more_than_names(names: list[str]) -> None:
     value = {"StartAt": "\x00start", "States": {"\x00start": {"Type": "Choice", "Choices": rules}, **states}}
     found, arrows = drawn(value)
     assert len(found) == len(names) + 1 and len(arrows) == 2 * len(names) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ('a "b"; #c', "a #34;b#34;#59; #35;c"),
+        ("<<choice>>", "#60;#60;choice#62;#62;"),
+        ("go direction LR", "go #100;irection LR"),
+        ("Direction  TB", "#68;irection TB"),
+        ("a\nb\u202ec\x1b", "a b\ufffdc\ufffd"),
+        ("x" * 70, "x" * 59 + "…"),
+    ],
+)
+def test_words_that_mermaid_would_obey(name: str, label: str) -> None:
+    names, _ = drawn({"StartAt": name, "States": {name: {"Type": "Succeed"}}})
+    assert names == {"s1": label}
