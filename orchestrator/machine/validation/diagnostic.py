@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from ..definition.document import Document, Mark, Pointer, location, rfc6901
 
 Severity = Literal["ERROR", "WARNING"]
+
+_LONGEST, _MOST = 100, 500  # characters of a name, and names, that a misspelt one is compared with
 
 
 class Diagnostic(NamedTuple):
@@ -66,6 +69,13 @@ def did_you_mean(name: Any, known: Iterable[str]) -> str:
     """``Did you mean "Next"?``, or nothing."""
     if not isinstance(name, str) or not name:
         return ""
+    return _nearest(name[:_LONGEST], tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    if len(known) > _MOST:  # comparing with each would take longer than all else
+        return ""
     names = {one.casefold(): one for one in known}
-    near = get_close_matches(name.casefold()[:200], names, 1, 0.6)
+    near = get_close_matches(name.casefold(), names, 1, 0.6)
     return f'Did you mean "{names[near[0]]}"?' if near else ""

@@ -80,17 +80,18 @@ def ends(state: Any) -> bool:
 def graph(place: Place, value: Any) -> None:
     """All of it, for the machine and each flow inside."""
     seen: set[str] = set()
+    every = {name for flow in flows(value) for name in flow.states}
     for flow in flows(value):
         for name in flow.states:
             if name in seen:
                 what = f"there is another state {name!r:.80}"
                 place.at(*flow.pointer, "States", name).error("unique-names", what, code="DUPLICATE_STATE_NAME")
             seen.add(name)
-        _targets(place, flow, value)
+        _targets(place, flow, every)
         _ways(place, flow)
 
 
-def _targets(place: Place, flow: Flow, value: Any) -> None:
+def _targets(place: Place, flow: Flow, every: set[str]) -> None:
     found = [((*flow.pointer, "StartAt"), flow.start)] if isinstance(flow.start, str) else []
     found += [
         ((*flow.pointer, "States", name, *step.pointer), step.target)
@@ -100,7 +101,7 @@ def _targets(place: Place, flow: Flow, value: Any) -> None:
     for pointer, target in found:
         if target not in flow.states:
             advice = did_you_mean(target, flow.states)
-            if any(target in other.states for other in flows(value)):
+            if target in every:
                 advice = "There is one elsewhere, but states lead to others beside them only."
             place.at(*pointer).error("targets", f"there is no state {target!r:.80} here", code=MISSING, advice=advice)
 
