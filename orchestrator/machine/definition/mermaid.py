@@ -59,9 +59,9 @@ def _inside(state: State, id: str, numbers: Iterator[int], indent: str) -> Itera
 def _said(state: State, way: Way) -> str:
     """When a way is taken; nothing for the plain next."""
     if way.kind == "rule" and isinstance(state, Choice):
-        return _test(state.rules[way.index].test)
+        return _test(state.rules[way.number].test)
     if way.kind == "catch" and isinstance(state, (Task, Parallel, Map)):
-        return f"on {', '.join(state.catch[way.index].error_equals)}"
+        return f"on {', '.join(state.catch[way.number].error_equals)}"
     return "otherwise" if way.kind == "default" else ""
 
 

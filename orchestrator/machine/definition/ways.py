@@ -13,11 +13,11 @@ from .states.task import Task
 
 
 class Way(NamedTuple):
-    """``index`` counts the rules or catchers of a state."""
+    """``number`` counts the rules or catchers of a state from 0."""
 
     target: str
     kind: Literal["next", "rule", "default", "catch"]
-    index: int = 0
+    number: int = 0
 
 
 def ways(state: State) -> Iterator[Way]:

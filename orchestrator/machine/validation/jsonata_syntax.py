@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 STATES = ("input", "result", "errorOutput", "context")
@@ -34,6 +35,7 @@ class Reads(NamedTuple):
     variables: frozenset[str] = frozenset()
 
 
+@lru_cache(maxsize=1024)
 def read_jsonata(text: str) -> Reads:
     """What an expression reads, or why it can't be one."""
     if not text.strip():
@@ -51,7 +53,10 @@ def read_jsonata(text: str) -> Reads:
         compiled = jlens.Expression(text)
     except jlens.JlensError as error:
         return Reads(str(error))
-    return _known(cast("Mapping[str, Any]", compiled.reads(dict.fromkeys(FUNCTIONS, _nothing))), plain)
+    # What a function that it does not know reads, the engine can't tell; that AWS's read their arguments, it is told.
+    called = [name for name in FUNCTIONS if f"${name}" in plain]
+    reads = compiled.reads(dict.fromkeys(called, _nothing)) if called else compiled.reads()
+    return _known(cast("Mapping[str, Any]", reads), plain)
 
 
 def _nothing(*_: Any) -> None:

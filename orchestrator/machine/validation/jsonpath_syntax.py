@@ -35,7 +35,8 @@ FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
 """How many arguments each takes, at least and at most."""
 
 _ROOT = re.compile(r"\$\$|\$(?P<name>[^\W\d]\w*)|\$")
-_NAME = r"[^\s.\[\]()'\"*?@,]+(?:\(\))?"
+_WORD = r"[^\s.\[\]()'\"*?@,]+"
+_NAME = rf"{_WORD}(?:\(\))?"
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _INDEX = r"-?[0-9]+"
 _STEP = re.compile(
@@ -43,7 +44,7 @@ _STEP = re.compile(
     rf"|\.?\[\s*(?:\*|(?:{_TEXT})(?:\s*,\s*(?:{_TEXT}))*|(?:{_INDEX})(?:\s*,\s*(?:{_INDEX}))*"
     rf"|(?:{_INDEX})?\s*:\s*(?:{_INDEX})?(?:\s*:\s*(?:{_INDEX})?)?)\s*\]"
 )
-_REFERENCE = re.compile(rf"\$(?:\.(?:{_NAME})|\[\s*(?:{_TEXT}|[0-9]+)\s*\])*")
+_REFERENCE = re.compile(rf"\$(?:\.(?:{_WORD})|\[\s*(?:{_TEXT}|[0-9]+)\s*\])*")
 _CALL = re.compile(r"States\.(\w*)\(")
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null", re.DOTALL)
 _ARGUMENT_PATH = re.compile(r"\$(?:[^,()\[\]'\s]|\[(?:'(?:[^'\\]|\\.)*'|[^\]'])*\]|\(\))*")
@@ -85,18 +86,21 @@ def _filter_end(text: str, at: int) -> int | None:
     opening = re.compile(r"\.?\[\s*\?").match(text, at)
     if opening is None:
         return None
-    depth, at, quote = 1, opening.end(), ""
-    while at < len(text) and depth:
+    at, quote = opening.end(), ""
+    closing = ["]"]
+    while at < len(text) and closing:
         char = text[at]
         if quote:
             at += char == "\\"
             quote = "" if char == quote else quote
         elif char in "'\"":
             quote = char
-        else:
-            depth += (char == "[") - (char == "]")
+        elif char in "[(":
+            closing.append("]" if char == "[" else ")")
+        elif char in "])" and closing.pop() != char:
+            return None
         at += 1
-    return None if depth else at
+    return None if closing else at
 
 
 def is_call(text: str) -> bool:

@@ -26,7 +26,7 @@ class Known(NamedTuple):
     maybe: frozenset[str]
 
     def then(self, names: frozenset[str]) -> Known:
-        return Known(self.surely | names, self.maybe | names)
+        return Known(self.surely | names, self.maybe | names) if names else self
 
 
 NOTHING = Known(frozenset(), frozenset())

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from overwinter.orchestrator.machine.definition.fields import Malformed
-from overwinter.orchestrator.machine.definition.machine import Machine, build, digest
+from overwinter.orchestrator.machine.definition.machine import build, digest
 from overwinter.orchestrator.machine.definition.reading import read
 from overwinter.orchestrator.machine.definition.resource import Resource, parse
 from overwinter.orchestrator.machine.definition.states.choice import Choice, Comparison, Every, Opposite, Some
@@ -23,7 +23,7 @@ from overwinter.orchestrator.machine.definition.states.wait import Wait
 from overwinter.orchestrator.machine.definition.values import Expression, Path, Template
 from overwinter.orchestrator.machine.definition.ways import Way, ways
 
-from ..definitions import MIXED, ORDER, QUERY, RETRY, RIGHT
+from ..definitions import MIXED, ORDER, QUERY, RIGHT
 
 
 def test_a_machine_in_jsonpath() -> None:
@@ -37,6 +37,7 @@ def test_a_machine_in_jsonpath() -> None:
     assert check.arguments is not None and check.arguments.dynamic
     assert check.retry[0].jitter and check.retry[0].max_delay_seconds == 60 and check.retry[0].backoff_rate == 1.5
     rest = check.retry[1]
+    assert check.retry[0].error_equals == ("States.Timeout", "Busy")
     assert (rest.interval_seconds, rest.max_attempts, rest.backoff_rate, rest.jitter) == (1, 3, 2.0, False)
     assert check.catch[0].next == "Lost" and check.catch[0].result_path == Path("$.error")
 
@@ -101,7 +102,10 @@ def test_languages_of_states_are_their_own() -> None:
         and old.items == Path("$.list")
         and old.processor.states["In"].language == "JSONPath"
     )
-    jsonata = {"StartAt": "M", "States": {"M": {**MIXED["States"]["Old"], "QueryLanguage": "JSONata", "End": True}}}
+    jsonata: dict[str, Any] = {
+        "StartAt": "M",
+        "States": {"M": {**MIXED["States"]["Old"], "QueryLanguage": "JSONata", "End": True}},
+    }
     for name in ("ItemsPath", "Parameters", "Next"):
         del jsonata["States"]["M"][name]
     made = build(jsonata).flow.states["M"]
@@ -178,11 +182,3 @@ def test_what_is_no_resource_is_refused(text: str) -> None:
 def test_a_model_takes_everything_or_nothing(value: Any) -> None:
     with pytest.raises(Malformed):
         build(value)
-
-
-def test_retriers_are_in_order() -> None:
-    made: Machine = build(ORDER)
-    check = made.flow.states["Check"]
-    assert isinstance(check, Task) and [one.error_equals for one in check.retry] == [
-        tuple(one["ErrorEquals"]) for one in RETRY
-    ]  # type: ignore[arg-type]

@@ -15,12 +15,11 @@ from overwinter.orchestrator.machine.definition.document import Mark, Unreadable
 from overwinter.orchestrator.machine.definition.reading import guessed, read
 from overwinter.state.errors import InvalidInput
 
-PRINTABLE = st.text(
-    st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12
-)
 # Numbers to YAML 1.2, and so here; PyYAML, which speaks 1.1, takes them for text and leaves out the quotes.
 NUMBERS_SINCE = re.compile(r"[-+]?(?:0[0-9]+|[0-9.]+[eE][-+]?[0-9]+)")
-PRINTABLE = PRINTABLE.filter(lambda text: not NUMBERS_SINCE.fullmatch(text))
+PRINTABLE = st.text(
+    st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=12
+).filter(lambda text: not NUMBERS_SINCE.fullmatch(text))
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | PRINTABLE,
     lambda inner: (
