@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from overwinter.orchestrator.machine.definition.machine import build
 from overwinter.orchestrator.machine.definition.mermaid import mermaid
-
-from ..definitions import ORDER, QUERY, RIGHT
+from overwinter.tests.machine.definitions import ORDER, QUERY, RIGHT
 
 STATE = re.compile(r' *state "([^"\n]*)" as (s\d+)')
 ARROW = re.compile(r" *(\[\*\]|s\d+) --> (\[\*\]|s\d+)(?: : ([^\n]*))?")

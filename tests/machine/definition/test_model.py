@@ -22,8 +22,7 @@ from overwinter.orchestrator.machine.definition.states.task import Task
 from overwinter.orchestrator.machine.definition.states.wait import Wait
 from overwinter.orchestrator.machine.definition.values import Expression, Path, Template
 from overwinter.orchestrator.machine.definition.ways import Way, ways
-
-from ..definitions import MIXED, ORDER, QUERY, RIGHT
+from overwinter.tests.machine.definitions import MIXED, ORDER, QUERY, RIGHT
 
 
 def test_a_machine_in_jsonpath() -> None:

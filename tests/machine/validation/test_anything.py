@@ -17,8 +17,7 @@ from overwinter.orchestrator.machine.validation.checking import check
 from overwinter.orchestrator.machine.validation.compiling import compiled
 from overwinter.orchestrator.machine.validation.rules import RULES
 from overwinter.orchestrator.machine.validation.states import SHAPES
-
-from ..definitions import RIGHT, right
+from overwinter.tests.machine.definitions import RIGHT, right
 
 PAYLOADS = {"Parameters", "Arguments", "Output", "Assign", "ResultSelector", "Result", "ItemSelector", "BatchInput",
             "Credentials", "Items"}  # fmt: skip
