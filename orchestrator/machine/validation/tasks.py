@@ -13,6 +13,8 @@ from .diagnostic import did_you_mean
 from .place import Place
 
 INVALID = "INVALID_RESOURCE"
+"""What AWS would know, and what does not run here."""
+
 _ONCE, _TOKEN, _ALL = ("",), ("", "waitForTaskToken"), ("", "sync", "sync:2", "waitForTaskToken")
 
 INTEGRATIONS: Mapping[str, tuple[str, ...]] = {
@@ -50,13 +52,13 @@ def resource(place: Place, value: Any) -> None:
     try:
         found = parse(value)
     except ValueError as error:
-        return place.error("resource", str(error), code=INVALID, advice=_forms(value))
+        return place.error("resource", str(error), advice=_forms(value))
     if found.kind == "integration":
         return _integration(place, found)
     if found.kind == "function" and place.aws:
-        place.error(
-            "resource", "AWS takes nothing but ARNs", code=INVALID, advice="Leave out --aws where it runs here alone."
-        )
+        place.error("resource", "AWS takes nothing but ARNs", advice="Leave out --aws where it runs here alone.")
+    if found.kind == "activity" and place.express:
+        place.error("pattern", "an EXPRESS machine can't use activities", advice="STANDARD machines can.")
     return None
 
 
@@ -71,7 +73,7 @@ def _integration(place: Place, found: Resource) -> None:
     if service == "aws-sdk":
         if action.count(":") != 1 or not all(action.split(":")):
             advice = "Write arn:aws:states:::aws-sdk:SERVICE:ACTION."
-            return place.error("resource", f"{found.name!r} names no call of an API", code=INVALID, advice=advice)
+            return place.error("resource", f"{found.name!r} names no call of an API", advice=advice)
         patterns: tuple[str, ...] = _TOKEN
     elif found.name in INTEGRATIONS:
         patterns = INTEGRATIONS[found.name]
@@ -83,7 +85,7 @@ def _integration(place: Place, found: Resource) -> None:
     if found.pattern not in patterns:
         known = ", ".join(f".{pattern}" for pattern in patterns if pattern) or "none"
         what = f"{found.name} can't be used with .{found.pattern}"
-        return place.error("pattern", what, code=INVALID, advice=f"Patterns that it has: {known}.")
+        return place.error("pattern", what, advice=f"Patterns that it has: {known}.")
     if place.express and found.pattern:
         return place.error("pattern", f"an EXPRESS machine can't use .{found.pattern}", advice="STANDARD machines can.")
     return None

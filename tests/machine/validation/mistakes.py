@@ -301,16 +301,16 @@ mistake("fail-with-a-path", alone(Type="Fail", Error="$.e"), "W NO_PATH /States/
 mistake("fail-with-a-bad-call", alone(Type="Fail", CausePath="States.Formt('a')"), "E . /States/A/CausePath")
 mistake("no-resource", machine({"A": {"Type": "Task", "End": True}}), "E . /States/A")
 mistake("resource-a-number", task(Resource=1), "E . /States/A/Resource")
-mistake("resource-empty", task(Resource=""), f"E {RESOURCE} /States/A/Resource")
-mistake("resource-with-a-space", task(Resource="my function"), f"E {RESOURCE} /States/A/Resource")
-mistake("resource-another-arn", task(Resource="arn:aws:s3:::bucket"), f"E {RESOURCE} /States/A/Resource")
+mistake("resource-empty", task(Resource=""), "E . /States/A/Resource")
+mistake("resource-with-a-space", task(Resource="my function"), "E . /States/A/Resource")
+mistake("resource-another-arn", task(Resource="arn:aws:s3:::bucket"), "E . /States/A/Resource")
 mistake("integration-unknown", task(Resource="arn:aws:states:::ecs:runTask.sync"), f"E {RESOURCE} /States/A/Resource")
 mistake(
     "pattern-unknown",
     task(Resource="arn:aws:states:::dynamodb:getItem.sync", Parameters={"TableName": "t", "Key": {}}),
-    f"E {RESOURCE} /States/A/Resource",
+    "E . /States/A/Resource",
 )
-mistake("sdk-half", task(Resource="arn:aws:states:::aws-sdk:s3"), f"E {RESOURCE} /States/A/Resource")
+mistake("sdk-half", task(Resource="arn:aws:states:::aws-sdk:s3"), "E . /States/A/Resource")
 mistake("parameter-missing", task(Resource="arn:aws:states:::lambda:invoke"), "W MISSING_PARAMETER /States/A")
 mistake(
     "no-token",
@@ -324,6 +324,32 @@ mistake(
     task(Resource="arn:aws:states:::states:startExecution.sync", Parameters={"StateMachineArn": "a"}),
     "E . /States/A/Resource",
     type="EXPRESS",
+)
+mistake(
+    "express-with-an-activity",
+    task(Resource="arn:aws:states:eu-central-1:1:activity:a"),
+    "E . /States/A/Resource",
+    type="EXPRESS",
+)
+mistake(
+    "token-in-an-express-map",
+    distributed(
+        ItemProcessor={
+            **machine(
+                {
+                    "I": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::sns:publish.waitForTaskToken",
+                        "End": True,
+                        "Parameters": {"Message.$": "$$.Task.Token"},
+                    }
+                },
+                "I",
+            ),
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        }
+    ),
+    "E . /States/A/ItemProcessor/States/I/Resource",
 )
 mistake("heartbeat-as-slow", task(TimeoutSeconds=5, HeartbeatSeconds=5), "E . /States/A/HeartbeatSeconds")
 mistake("two-timeouts", task(TimeoutSeconds=5, TimeoutSecondsPath="$.t"), "E . /States/A")
@@ -565,7 +591,7 @@ mistake("variable-with-a-dash", passing(Assign={"a-b": 1}), "E . /States/A/Assig
 mistake("variable-too-long", passing(Assign={"a" * 81: 1}), f"E . /States/A/Assign/{'a' * 81}")
 
 # What AWS alone refuses.
-mistake("plain-name-on-aws", task(Resource="work"), f"E {RESOURCE} /States/A/Resource", aws=True)
+mistake("plain-name-on-aws", task(Resource="work"), "E . /States/A/Resource", aws=True)
 mistake("large-on-aws", passing(Comment="x" * 1_100_000), "E . ", aws=True)
 mistake("large-result-on-aws", passing(Result="x" * 300_000), "W AWS_LIMIT /States/A/Result", aws=True)
 mistake("wait-for-years-on-aws", alone(Type="Wait", Seconds=50_000_000), "W AWS_LIMIT /States/A/Seconds", aws=True)

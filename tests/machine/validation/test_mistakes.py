@@ -27,7 +27,10 @@ def test_a_mistake_is_found_where_it_is(mistake: Mistake) -> None:
 def test_each_has_a_rule_a_line_and_words(mistake: Mistake) -> None:
     definition = mistake.definition
     text = definition if isinstance(definition, str) else json.dumps(definition, indent=1)
-    for one in check(text, **mistake.options):
+    found = check(text, **mistake.options)
+    lines = [(one.line or 0, one.column or 0) for one in found]
+    assert lines == sorted(lines)
+    for one in found:
         assert one.rule in RULES
         assert one.message and one.message[0] != " " and not one.message.endswith(".")
         assert not one.advice or one.advice.endswith((".", "?")), one.advice
