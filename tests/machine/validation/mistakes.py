@@ -590,6 +590,45 @@ mistake("variable-named-states", passing(Assign={"states": 1}), "E . /States/A/A
 mistake("variable-with-a-dash", passing(Assign={"a-b": 1}), "E . /States/A/Assign/a-b")
 mistake("variable-too-long", passing(Assign={"a" * 81: 1}), f"E . /States/A/Assign/{'a' * 81}")
 
+
+# What is left.
+def nots(depth: int) -> Any:
+    return {"Not": nots(depth - 1)} if depth else {"Variable": "$.a", "IsNull": True}
+
+
+mistake(
+    "rules-too-deep",
+    choice({**nots(61), "Next": "B"}),
+    f"E TOO_DEEPLY_NESTED /States/A/Choices/0{'/Not' * 61}",
+)
+mistake("error-name-empty", task(Retry=[{"ErrorEquals": [""]}]), "E . /States/A/Retry/0/ErrorEquals/0")
+mistake(
+    "error-name-in-lower-case",
+    task(Retry=[{"ErrorEquals": ["states.all"]}]),
+    "W UNKNOWN_ERROR_NAME /States/A/Retry/0/ErrorEquals/0",
+)
+mistake(
+    "name-that-nothing-leads-to", query(Output="{% phone & $states.input.a %}"), f"E {UNSUPPORTED} /States/A/Output"
+)
+mistake("language-a-number", passing(QueryLanguage=1), "E . /States/A/QueryLanguage")
+mistake("result-path-a-number", passing(ResultPath=1), "E . /States/A/ResultPath")
+mistake(
+    "condition-a-number",
+    {**choice({"Condition": 1, "Next": "B"}), "QueryLanguage": "JSONata"},
+    "E . /States/A/Choices/0/Condition",
+)
+mistake("items-a-number", {**mapping(Items=1), "QueryLanguage": "JSONata"}, "E . /States/A/Items")
+mistake(
+    "type-of-an-inline-map",
+    mapping(
+        ItemProcessor={**machine({"I": END}, "I"), "ProcessorConfig": {"Mode": "INLINE", "ExecutionType": "EXPRESS"}}
+    ),
+    "W . /States/A/ItemProcessor/ProcessorConfig/ExecutionType",
+)
+mistake("reader-resource-a-number", distributed(ItemReader={"Resource": 1}), "E . /States/A/ItemReader/Resource")
+mistake("timestamp-a-number", alone(Type="Wait", Timestamp=1), "E . /States/A/Timestamp")
+mistake("error-a-number", alone(Type="Fail", Error=1), "E . /States/A/Error")
+
 # What AWS alone refuses.
 mistake("plain-name-on-aws", task(Resource="work"), "E . /States/A/Resource", aws=True)
 mistake("large-on-aws", passing(Comment="x" * 1_100_000), "E . ", aws=True)

@@ -93,13 +93,13 @@ SEEN: dict[str, tuple[Any, list[tuple[str, str]]]] = {
 }
 for kind in ("Pass", "Wait", "Choice", "Succeed", "Fail"):
     for name, value in (("TimeoutSeconds", 1), ("Catch", []), ("Retry", [])):
-        state = {"Type": kind, name: value}
+        state: dict[str, Any] = {"Type": kind, name: value}
         if kind in ("Pass", "Wait"):
             state |= {"End": True} | ({"Seconds": 1} if kind == "Wait" else {})
         if kind == "Choice":
             state |= {"Choices": [{"Variable": "$.a", "IsNull": True, "Next": "B"}]}
-        others = {"B": END} if kind == "Choice" else {}
-        SEEN[f"{name} of {kind}"] = (machine(A=state, **others), [(SCHEMA, "/States/A")])
+        made = machine(A=state, B=END) if kind == "Choice" else machine(A=state)
+        SEEN[f"{name} of {kind}"] = (made, [(SCHEMA, "/States/A")])
 for kind, inside in (("Map", {"ItemProcessor": INNER}), ("Parallel", {"Branches": [INNER]})):
     SEEN[f"TimeoutSeconds of {kind}"] = (
         machine(A={**END, "Type": kind, **inside, "TimeoutSeconds": 1}),
