@@ -51,6 +51,8 @@ def _text(place: Place, value: str) -> None:
     if opens or closes:
         what = "there is something around {% and %}" if opens and closes else "{% and %} don't both stand here"
         advice = "Nothing stands around them, not even a space."
+        if opens and closes and value.endswith("\n"):
+            advice = "In YAML, write |- or >- instead of | or >, which leave a line's end behind it."
         return place.error("delimiters", what, code=JSONATA, advice=advice)
     if "{%" in value and "%}" in value:
         advice = "Join texts inside of the expression, with &."

@@ -36,7 +36,7 @@ FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
 
 _ROOT = re.compile(r"\$\$|\$(?P<name>[^\W\d]\w*)|\$")
 _WORD = r"[^\s.\[\]()'\"*?@,]+"
-_NAME = rf"{_WORD}(?:\(\))?"
+_NAME = r"[^\s.\[\]()'\"*?,]+(?:\(\))?"
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _INDEX = r"-?[0-9]+"
 _STEP = re.compile(

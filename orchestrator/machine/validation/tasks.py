@@ -79,7 +79,7 @@ def _integration(place: Place, found: Resource) -> None:
         patterns = INTEGRATIONS[found.name]
     else:
         near = did_you_mean(found.name, INTEGRATIONS)
-        sdk = f"arn:aws:states:::aws-sdk:{found.name} calls the API of the service."
+        sdk = "Where it is a call of the service's API, arn:aws:states:::aws-sdk:SERVICE:ACTION reaches it."
         advice = near or (sdk if found.name.count(":") == 1 else "")
         return place.error("resource", f"the integration {found.name} does not run here", code=INVALID, advice=advice)
     if found.pattern not in patterns:

@@ -95,6 +95,14 @@ def test_checking_changes_nothing() -> None:
         assert value == RIGHT[name]
 
 
+def test_a_line_s_end_behind_an_expression_in_yaml_is_explained() -> None:
+    head = "StartAt: A\nQueryLanguage: JSONata\nStates:\n  A:\n    Type: Pass\n    End: true\n"
+    text = head + "    Output: {}\n      {{%\n      1\n      %}}\n"
+    assert not check(text.format("|-"))
+    (found,) = check(text.format("|"))
+    assert found.line == 7 and "|- or >-" in found.advice
+
+
 # One change of a definition that is right.
 
 

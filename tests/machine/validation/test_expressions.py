@@ -40,6 +40,7 @@ from overwinter.orchestrator.machine.validation.jsonpath_syntax import FUNCTIONS
         ("$.a[?(@.b == 'x]')].c", False),
         ("$.a[?(@.b && @['c'] > 1)]", False),
         ("$.a.length()", False),
+        ("$.a.@id", False),
         ("$[0].body", True),
         ("$.a[?(@.id == $.b)].c", False),
     ],
