@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..definitions import read_definition, shown
+from ..definitions import STDIN, read_definition, shown
 from ..options import debug_option
 
 
@@ -29,6 +29,6 @@ def draw_command(file: str) -> None:
         except Unreadable as error:
             raise InvalidDefinition([unreadable(error)]) from None
     except InvalidDefinition as error:
-        advice = f"{command('asl check', file)} says all that is wrong."
+        advice = f"{command('asl check', *([] if file == STDIN else [file]))} says all that is wrong."
         raise Exit(f"{shown(file)} can't be drawn: {error}", code=FAILED, advice=advice) from None
     click.echo(mermaid(machine), nl=False)

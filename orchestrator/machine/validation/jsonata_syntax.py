@@ -20,6 +20,7 @@ _UNKNOWN = re.compile(r"\$eval\s*\(|\?\?|(?<!\()\?:")
 _LOCAL = re.compile(r"\$(\w+)\s*:=|(?:function|λ)\s*\(([^)]*)\)")
 _CALLED = re.compile(r"\$(\w+)\s*\(")
 _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
+_HALF = re.compile("[\ud800-\udfff]")
 _LONGEST = 100_000
 
 
@@ -40,6 +41,8 @@ def read_jsonata(text: str) -> Reads:
     """What an expression reads, or why it can't be one."""
     if not text.strip():
         return Reads("it is empty")
+    if _HALF.search(text):
+        return Reads("it holds half of a surrogate pair, which is no character")
     plain = _ASIDE.sub(" '' ", text)
     if found := _UNKNOWN.search(plain):
         return Reads(unsupported=f"{found[0].rstrip('( ')} is not supported by AWS")
@@ -69,7 +72,7 @@ def _known(reads: Mapping[str, Any], plain: str) -> Reads:
     fields: Any = reads.get("input")
     names = tuple(cast("Mapping[str, Any]", fields)) if isinstance(fields, Mapping) else ()
     parts = frozenset(cast("Mapping[str, Any]", states)) if isinstance(states, Mapping) else frozenset[str]()
-    variables = frozenset(bound) - {*FUNCTIONS}
+    variables = frozenset(bound) - {*FUNCTIONS} - {found[1] for found in _LOCAL.finditer(plain) if found[1]}
     return Reads(None, None, names, _whole(plain) if fields is True else "", parts, variables)
 
 

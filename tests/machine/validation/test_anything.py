@@ -23,7 +23,8 @@ PAYLOADS = {"Parameters", "Arguments", "Output", "Assign", "ResultSelector", "Re
             "Credentials", "Items"}  # fmt: skip
 FIELDS = sorted({name for shape in SHAPES.values() for name in shape})
 WORDS = st.sampled_from(
-    ["A", "B", "", "$", "$.a", "$$", "$x.y", "States.UUID()", "{% $x %}", "{% 1 + %}", "{%", "JSONata", "JSONPath",
+    ["A", "B", "", "$", "$.a", "$$", "$x.y", "States.UUID()", "{% $x %}", "{% 1 + %}", "{% '\ud800' %}",
+     "{%", "JSONata", "JSONPath",
      "DISTRIBUTED", "States.ALL", "arn:aws:states:::sqs:sendMessage", "work", "\ud800", *SHAPES]
 )  # fmt: skip
 NAMES = st.sampled_from(

@@ -126,6 +126,7 @@ def test_what_is_no_call(text: str, said: str) -> None:
 SOUND = {
     "$states.input.a + $x": {"x"},
     "($y := 1; $y + $z)": {"z"},
+    "($even := function($n) { $n = 0 or $odd($n-1) }; $odd := function($n) { $even($n-1) }; $even(4))": set[str](),
     "$map($states.input.l, function($v, $i) { $v.a & $suffix })": {"suffix"},
     "'$not' & \"$nor\" & `$neither`": set[str](),
     "/* $comment */ $a.b[0].c": {"a"},
@@ -178,6 +179,10 @@ def test_what_aws_refuses(text: str, found: Reads) -> None:
 def test_what_is_no_jsonata(text: str) -> None:
     pytest.importorskip("jlens")
     assert read_jsonata(text).problem
+
+
+def test_half_a_character_is_none() -> None:
+    assert read_jsonata("'\ud800'").problem
 
 
 @given(st.text(alphabet="$.[]'\"()@?*:,{}ab1 \\/%=`", max_size=30) | st.text(max_size=30))

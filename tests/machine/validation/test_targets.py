@@ -14,6 +14,7 @@ from overwinter.orchestrator.machine.validation.checking import check
 from overwinter.orchestrator.machine.validation.compiling import compiled
 from overwinter.orchestrator.machine.validation.diagnostic import Diagnostic, Report
 from overwinter.orchestrator.machine.validation.errors import retry
+from overwinter.orchestrator.machine.validation.expressions import read_jsonata
 from overwinter.orchestrator.machine.validation.place import Ledger, Place
 
 TARGETS = Path(__file__).parents[4] / "shared" / "targets" / "asl"
@@ -88,3 +89,22 @@ def test_what_ran_on_aws_is_right() -> None:
     for case in some("choice-operators.json"):
         assert not errors(check(case["definition"])), case["id"]
         compiled(case["definition"])
+
+
+def test_no_expression_of_jsonata_that_has_a_result_is_called_none() -> None:
+    pytest.importorskip("jlens")
+    suite = TARGETS.parent / "jsonata" / "suite.json"
+    if not suite.exists():
+        pytest.skip(f"{suite} is not there")
+    groups: dict[str, list[dict[str, Any]]] = json.loads(suite.read_text("utf-8"))["groups"]
+    found = [
+        (case["id"], read_jsonata(case["expr"]))
+        for group in groups.values()
+        for case in group
+        if isinstance(case.get("expr"), str) and "result" in case
+    ]
+    refused = [id for id, read in found if read.problem]
+    unsupported = sum(read.unsupported is not None for _, read in found)
+    without = sum(bool(read.names) for _, read in found)
+    print(f"JSONata: {len(found)} expressions, {unsupported} not supported by AWS, {without} that nothing leads to")
+    assert not refused and len(found) > 1000
