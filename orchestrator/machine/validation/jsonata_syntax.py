@@ -15,9 +15,12 @@ STATES = ("input", "result", "errorOutput", "context")
 FUNCTIONS = ("partition", "range", "hash", "random", "uuid", "parse")
 """What AWS has beside JSONata's own functions."""
 
-_ASIDE = re.compile(r"/\*.*?\*/|\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`", re.DOTALL)
+# Possessive, and what is not ended ends with the text: so no text makes any of these slow.
+_ASIDE = re.compile(
+    r"/\*.*?(?:\*/|\Z)|\"(?:[^\"\\]|\\.)*+(?:\"|\Z)|'(?:[^'\\]|\\.)*+(?:'|\Z)|`[^`]*+(?:`|\Z)", re.DOTALL
+)
 _UNKNOWN = re.compile(r"\$eval\s*\(|\?\?|(?<!\()\?:")
-_LOCAL = re.compile(r"\$(\w+)\s*:=|(?:function|λ)\s*\(([^)]*)\)")
+_LOCAL = re.compile(r"\$(\w+)\s*:=|(?:function|λ)\s*\(([^()]{0,500})\)")
 _CALLED = re.compile(r"\$(\w+)\s*\(")
 _VARIABLE = re.compile(r"\$([^\W\d]\w*)")
 _HALF = re.compile("[\ud800-\udfff]")

@@ -181,6 +181,21 @@ def test_what_is_no_jsonata(text: str) -> None:
     assert read_jsonata(text).problem
 
 
+@pytest.mark.parametrize(
+    "piece", ["/*", '"', "'", "`", "function(", "(", "[", "$", "\\", "$x:=", "??", "[?(", "States.Array("]
+)
+def test_no_text_takes_for_ever(piece: str) -> None:
+    text = piece * (300_000 // len(piece))
+    read_jsonata(text + "a")
+    read_jsonata(text + "a'")
+    expressions.read_path("$" + text)
+    expressions.read_path("$.a[?(" + text)
+    expressions.read_call("States.Format(" + text)
+    expressions.read_call("States.Format('" + text)
+    expressions.read_call("States.Format($.a['" + text)
+    expressions.is_reference("$" + text)
+
+
 def test_half_a_character_is_none() -> None:
     assert read_jsonata("'\ud800'").problem
 
