@@ -1,7 +1,8 @@
-"""State machines: definitions in Amazon States Language, read, checked and run.
+"""State machines: the third decider, pure like the others. A definition that runs on AWS Step Functions means the same
+here.
 
-A definition that runs on AWS Step Functions means the same here. Everything in this room is pure: texts and values
-come in, values and effects go out; nothing here reads a file or a clock. ``definition`` reads texts and makes the
-immutable model that an interpreter goes by; ``validation`` says everything that is wrong with a definition before
-anything of it runs. The room may import ``state`` and plain libraries.
+The rooms: ``definition`` reads texts and makes the immutable model that an interpreter goes by; ``validation`` says
+everything that is wrong with a definition before anything of it runs; ``language`` evaluates what stands in the fields
+of a state (paths, templates, intrinsic functions, JSONata, choice rules); ``running`` is what a definition does while
+it runs. Texts and values come in, values and effects go out: nothing here has I/O, a clock or randomness of its own.
 """
