@@ -42,7 +42,7 @@ def compile_jsonpath(chain: str) -> Callable[[Any], list[Any]] | None:
 
     try:
         compiled = _environment().compile("$" + _DOTTED.sub("[", chain))
-    except (JSONPathError, ValueError, RecursionError):
+    except (JSONPathError, ValueError, RecursionError, re.error):
         return None
     filters = chain.startswith("[?")
 

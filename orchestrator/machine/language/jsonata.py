@@ -204,5 +204,4 @@ def _cut(value: Any, reads: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """A mapping as a dict: what is given to an expression may be another one."""
-    kind: type[Any] = type(value)
-    return dict(value) if kind is not dict and is_object(value) else value
+    return dict(value) if value.__class__ is not dict and is_object(value) else value

@@ -76,7 +76,7 @@ class Path:
         """The value, or MISSING. Raises QueryError for an index into what is no array, as AWS does."""
         value = self.root(scope)
         for step in self.steps:
-            kind: type[Any] = type(value)
+            kind = value.__class__
             if type(step) is str:
                 if kind is not dict or step not in value:
                     return self._nothing()
@@ -128,6 +128,8 @@ def compile_path(text: str) -> Path:
             break  # $.list.length(): a function of what stands before it
         steps.append(_step(found))
         at = found.end()
+    if "$" in text[at:]:  # a filter that looks at the root has to be given the root
+        steps, at = [], root.end()
     rest = None if at == len(text) else _rest(text, text[at:])
     return Path(text, root[1], root[0] == "$$", tuple(steps), rest, text[at:])
 

@@ -17,8 +17,8 @@ INFINITE = float("inf")
 
 _NAME = re.compile(r"States\.[A-Za-z0-9]+")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?=[\s,)])", re.ASCII)
-_WORD = re.compile(r"(?:true|false|null)(?=[\s,)])")
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?(?=[\s,)]|$)", re.ASCII)
+_WORD = re.compile(r"(?:true|false|null)(?=[\s,)]|$)")
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _WORDS = {"true": True, "false": False, "null": None}
