@@ -63,11 +63,12 @@ class Expression:
         chain = _CHAIN.fullmatch(text)
         steps = tuple(chain[2].split(".")[1:]) if chain else ()
         self._chain = (chain[1], steps) if chain and not _KEYWORDS & set(steps) else None
-        self._engine, self._parses = _compiled(text)
-        reads = self._engine.reads(dict.fromkeys([*FIXED, *BY_CHANCE], str))
-        self.reads_input = "input" in reads
+        reads = _engine(text).reads(dict.fromkeys(FUNCTION_NAMES, str))
+        self.reads_input = bool(reads.get("input"))  # empty: a value is needed there, but nothing of it
         self._every = reads.get("everyBinding", False)
-        self._reads: Mapping[str, Any] = {name: what for name, what in reads["bindings"].items() if name != PARSE}
+        self._reads: Mapping[str, Any] = reads["bindings"]
+        self._parses = "parse" in self._reads
+        self._engine = self._compiled(text)
         self.names = None if self._every else frozenset(self._reads) - FUNCTION_NAMES
         self._draws = "shuffle" in text
         self._by_chance = any(name in text for name in BY_CHANCE)  # the engine does not tell of those it has too
@@ -76,8 +77,8 @@ class Expression:
 
     @bounded
     def evaluate(self, scope: Scope, field: str = "", limits: Limits | None = None) -> Any:
-        """Plain JSON of its own. ``field``: where the expression stands (``Output/total``), for the cause.
-        Raises QueryError (States.QueryEvaluationError)."""
+        """Plain JSON, which may share structure with the scope. ``field``: where the expression stands, for the
+        cause (``Output/total``). Raises QueryError (States.QueryEvaluationError)."""
         if self._chain is not None and (value := _followed(self._chain, scope)) is not MISSING:
             return settled(value)
         return self._evaluated(scope, field, limits or DEFAULT)
@@ -121,9 +122,15 @@ class Expression:
                 bindings[name] = _cut(value, True if self._every else self._reads[name])
         return bindings
 
+    def _compiled(self, text: str) -> jlens.Expression:
+        """A function of the host can't give null, only nothing. So ``$parse`` unwraps here what one has wrapped."""
+        if not self._parses:
+            return _engine(text)
+        return _engine(f'($parse := function($json)<s-:x>{{$lookup(${PARSE}($json), "value")}}; {text}\n)')
+
     def _own(self, text: str, seed: int) -> jlens.Expression:
         """The engine for one evaluation alone, with functions that draw from its seed."""
-        engine = _compiled(text)[0]
+        engine = self._compiled(text)
         self._register(engine, {**FIXED, **chance_functions(Chance(seed))})
         return engine
 
@@ -174,14 +181,10 @@ def compile_expression(text: str) -> Expression:
         raise QueryError(QUERY, f"{invalid}: it has half a surrogate pair in it") from None
 
 
-def _compiled(text: str) -> tuple[jlens.Expression, bool]:
+def _engine(text: str) -> jlens.Expression:
     from jlens import Expression as Engine
 
-    engine = Engine(text)
-    if "parse" not in engine.reads()["bindings"]:
-        return engine, False
-    # A function of the host can't give null, only nothing. So $parse unwraps here what that function has wrapped.
-    return Engine(f'($parse := function($json)<s-:x>{{$lookup(${PARSE}($json), "value")}}; {text}\n)'), True
+    return Engine(text)
 
 
 def _followed(chain: tuple[str, tuple[str, ...]], scope: Scope) -> Any:
