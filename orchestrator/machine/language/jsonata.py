@@ -59,7 +59,10 @@ class Expression:
     ``reads_input``: whether it looks at ``$``, ``$$`` or a bare name, where nothing is."""
 
     def __init__(self, text: str) -> None:
+        from jlens import JlensError
+
         self.text = text
+        self._error = JlensError
         chain = _CHAIN.fullmatch(text)
         steps = tuple(chain[2].split(".")[1:]) if chain else ()
         self._chain = (chain[1], steps) if chain and not _KEYWORDS & set(steps) else None
@@ -96,17 +99,12 @@ class Expression:
             "now": scope.now,
             "seed": seed,
         }
-        from jlens import JlensError
-
         try:
             value = engine.evaluate(None, bindings, **options)
             if value is not None:
                 return value
-            again = engine if not self._by_chance else self._own(self.text, seed)  # drawing the same once more
-            if again.evaluate_json(None, bindings, **options) is not None:
-                return None  # null, not nothing
-            raise self._nothing(seed, bindings, options, field)
-        except JlensError as error:
+            return self._null(seed, bindings, options, field)
+        except self._error as error:
             raise self._failed(error.code, str(error), field) from None
         except Refused as refused:
             raise self._failed(refused.code, str(refused), field) from None
@@ -139,17 +137,20 @@ class Expression:
             if name in self.text or (name == PARSE and self._parses):
                 engine.register_function(name, run, signature)
 
-    def _nothing(self, seed: int, bindings: dict[str, Any], options: dict[str, Any], field: str) -> QueryError:
-        """No value at all: undefined, or a function, which has no JSON either."""
-        from jlens import JlensError
-
+    def _null(self, seed: int, bindings: dict[str, Any], options: dict[str, Any], field: str) -> Any:
+        """The engine gave None, which is null, or no number, or a function, or nothing at all. Asked for the type,
+        it draws the same once more."""
+        deeper = {**options, "max_depth": options["max_depth"] + 4}
         try:
-            kind = self._own(f"$type(({self.text}\n))", seed).evaluate(None, bindings, **options)
-        except JlensError:  # a regular expression can't stand there, and is a function
+            kind = self._own(f"$type(({self.text}\n))", seed).evaluate(None, bindings, **deeper)
+        except self._error:  # a regular expression can't stand there, and is a function
             kind = "function"
-        if kind == "function":
-            return QueryError(QUERY, f"{self._place(field)} returned an unsupported result type.")
-        return QueryError(QUERY, f"{self._place(field)} returned nothing (undefined).")
+        if kind == "null":
+            return None
+        if kind == "object":
+            return "NaN"  # as AWS writes what is no number; the engine has no other object that it gives as None
+        what = "returned nothing (undefined)" if kind is None else "returned an unsupported result type"
+        raise QueryError(QUERY, f"{self._place(field)} {what}.")
 
     def _failed(self, code: str, message: str, field: str) -> QueryError:
         words = f": {_BOUNDS[code]}" if code in _BOUNDS else f". {code}: {message}"

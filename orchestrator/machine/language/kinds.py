@@ -7,8 +7,8 @@ from typing import Any, TypeGuard
 
 
 def is_object(value: Any) -> TypeGuard[Mapping[str, Any]]:
-    """A variable's scope may be another mapping than a dict."""
-    return isinstance(value, Mapping)
+    """What an expression is given may be another mapping than a dict. (Asking for those takes ten times as long.)"""
+    return isinstance(value, dict) or isinstance(value, Mapping)  # noqa: SIM101
 
 
 def is_array(value: Any) -> TypeGuard[list[Any]]:
