@@ -140,13 +140,12 @@ def is_operator(name: str) -> bool:
 
 
 def _present(path: Path, scope: Scope) -> Any:
-    """What a path finds; nothing where it runs into something that has no places. Of many places, the list; none is
-    nothing."""
+    """What a path finds; nothing where it runs into something that has no places. A path that may name many finds a
+    list, be it an empty one."""
     try:
-        value = path.find(scope)
+        return path.find(scope)
     except QueryError:
         return MISSING
-    return MISSING if value == [] and not path.is_reference else value
 
 
 def _value(path: Path, scope: Scope) -> Any:

@@ -94,6 +94,19 @@ def test_seeded_numbers_are_those_of_java() -> None:
     assert all(0 <= Seeded(seed).below(2**31 - 1) < 2**31 - 1 for seed in range(-50, 50))
 
 
+def test_seeded_numbers_favour_none() -> None:
+    """Of the numbers beyond the last whole multiple of the bound none is taken: the next one is drawn."""
+    bound = (1 << 30) + 1
+    redrawn = 0
+    for seed in range(40):
+        raw = Seeded(seed)
+        drawn = [raw._next(31) for _ in range(40)]
+        wanted = next(number for number in drawn if number < bound)
+        redrawn += wanted is not drawn[0]
+        assert Seeded(seed).below(bound) == wanted
+    assert redrawn > 5
+
+
 def test_chance_is_a_sequence_of_its_seed() -> None:
     one, other = Chance(5), Chance(5)
     assert [one.uuid(), one.fraction(), one.bits(8)] == [other.uuid(), other.fraction(), other.bits(8)]
