@@ -34,6 +34,17 @@ class Chance:
         return str(UUID(int=self.bits(128), version=4))
 
 
+class NoChance(Chance):
+    """For scopes in which nothing is to be drawn: whoever draws all the same has forgotten to give a seed, and would
+    get something else when the transition is decided again."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def bits(self, count: int) -> int:
+        raise RuntimeError("a scope has to be given a Chance before anything in it draws random numbers or UUIDs")
+
+
 class Seeded:
     """``java.util.Random`` of a seed."""
 

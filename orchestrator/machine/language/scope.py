@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .chance import Chance
+from .chance import Chance, NoChance
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -20,6 +20,6 @@ class Scope(NamedTuple):
     data: Any = None
     context: Any = None
     variables: Mapping[str, Any] = NOTHING
-    chance: Chance = Chance(0)
+    chance: Chance = NoChance()
     now: int = 0
     states: Mapping[str, Any] = NOTHING

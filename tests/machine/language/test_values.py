@@ -94,6 +94,14 @@ def test_seeded_numbers_are_those_of_java() -> None:
     assert all(0 <= Seeded(seed).below(2**31 - 1) < 2**31 - 1 for seed in range(-50, 50))
 
 
+@pytest.mark.parametrize("call", ["States.UUID()", "States.MathRandom(1, 3)"])
+def test_a_scope_without_a_seed_does_not_draw(call: str) -> None:
+    """It would draw something else when the transition is decided again, and nobody would notice."""
+    with pytest.raises(RuntimeError, match="has to be given a Chance"):
+        compile_intrinsic(call).evaluate(Scope())
+    assert compile_intrinsic("States.MathRandom(1, 999, 42)").evaluate(Scope()) == 255
+
+
 def test_seeded_numbers_favour_none() -> None:
     """Of the numbers beyond the last whole multiple of the bound none is taken: the next one is drawn."""
     bound = (1 << 30) + 1
