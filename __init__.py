@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
+    from .orchestrator.machine.function import StateMachine
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
     from .orchestrator.usercode.resilience import Breaker, Retry
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         ModelRetry,
         OverwinterError,
         Retryable,
+        StateFailed,
         StepFailed,
         TimedOut,
     )
@@ -66,10 +68,11 @@ _HOMES = {
         "functions.runtime": "Runtime",
         "functions.schedule": "schedule",
         "orchestrator.engine.settings": "Settings",
+        "orchestrator.machine.function": "StateMachine",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
         "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"
-        " InvalidInput LimitExceeded ModelRetry OverwinterError Retryable StepFailed TimedOut",
+        " InvalidInput LimitExceeded ModelRetry OverwinterError Retryable StateFailed StepFailed TimedOut",
     }.items()
     for name in names.split()
 }
@@ -78,8 +81,8 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call", "current_call", "file", "image",
-    "run", "schedule", "subscribe", "tool", "workflow",
+    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call",
+    "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
 

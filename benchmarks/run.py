@@ -46,6 +46,7 @@ WORKLOADS = {
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),
     "webhooks": Workload("webhooks.py", "Webhooks", ("sqlite",)),
     "asl": Workload("asl_queries.py", "Queries of state machines", ("sqlite",)),
+    "machines": Workload("asl_machines.py", "State machines", ("sqlite",)),
     "bus": Workload("bus_events.py", "Events", BOTH),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),

@@ -193,6 +193,18 @@ class StepFailed(OperationError):
         self.data = data
 
 
+class StateFailed(OperationError):
+    """A state machine failed. ``error`` is the name that its definition knows, ``cause`` says more; both may be ""."""
+
+    def __init__(self, error: str, cause: str = "") -> None:
+        super().__init__(error, cause)
+        self.error = error
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.error, self.cause))) or "it failed, and does not say why"
+
+
 class TimedOut(OperationError, TimeoutError):
     """The operation's timeout passed before it had a result."""
 

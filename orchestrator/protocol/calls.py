@@ -99,6 +99,30 @@ class OpenCalls:
         self._ready.clear()
         return taken
 
+    def standing(self, op: str) -> Fact:
+        """How far an open call is, for a checkpoint."""
+        call = self._calls[op]
+        told: Fact = {"n": call.attempt} if call.attempt else {}
+        told |= {"begun": True} if call.begun else {}
+        told |= {"until": self._until[op]} if op in self._until else {}
+        told |= {"done": True} if op in self._done else {}
+        if call.away is not None and call.away.mark:
+            told |= {"mark": call.away.mark, "sends": call.away.sends, "heard": call.away.heard}
+            told |= {"answer": call.away.answer} if call.away.answer is not None else {}
+        return told
+
+    def go_on(self, call: Invoke, told: Fact) -> None:
+        """Order a call that a checkpoint tells of."""
+        if call.away is not None and "mark" in told:
+            known = {name: told[name] for name in ("mark", "sends", "heard", "answer") if name in told}
+            call = call._replace(away=call.away._replace(again=True, **known))
+        self.order(call._replace(attempt=told.get("n", 0), begun=told.get("begun", False)))
+        if told.get("done"):
+            self._done.add(call.op)
+        if "until" in told:
+            self._until[call.op] = told["until"]
+            del self._ready[call.op]
+
     def running(self) -> int:
         """How many are handed out or ready, that is, not waiting in the store."""
         return len(self._calls) - len(self._until)

@@ -1,0 +1,219 @@
+"""The decider of state machines: a definition and a journal in, a decision out.
+
+It promises that the same journal always leads to the same state; that an execution goes by the definition that it was
+begun with, which stands in its journal, whatever is served by then; and that what a definition or its data say never
+raises: it fails a state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from ...state.records import PAYLOAD_LIMIT
+from ..protocol.decider import Decision, Fact, Verdict, when
+from .checkpoint import restore, write
+from .definition.fields import Malformed
+from .definition.machine import build
+from .facts import HANDLERS
+from .running.compiled import Compiled
+from .running.context import About
+from .running.execution import Execution
+from .running.recorder import Counter
+from .running.resources import Resources
+from .running.states.kinds import BEHAVIOURS
+
+_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
+FRESH = 400
+"""Entries after which the journal begins anew."""
+_FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
+
+
+class Served(Protocol):
+    """The state machine as it is served. ``source``: the plain value that its definition was made of."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def compiled(self) -> Compiled: ...
+    @property
+    def source(self) -> Any: ...
+    @property
+    def resources(self) -> Resources: ...
+
+
+class MachineDecider:
+    """Implements ``Decider`` for one execution. ``recorder`` hears what happens, also in a replay."""
+
+    def __init__(self, served: Served, id: str, recorder: Counter | None = None) -> None:
+        self.limit = PAYLOAD_LIMIT
+        self._served = served
+        self._id = id
+        self._recorder = recorder
+        self._run: Execution | None = None
+        self._number = 0
+        self._first = False  # the start of a new journal, and nothing else, was taken since the last decision
+        self._taken = 0
+        self._written = False  # the journal says which definition it goes by
+        self._going = False  # it goes on without anything from outside
+        self._over = ""
+        self._stuck = ""
+        self._since = 0  # entries since the last checkpoint
+        self.source: Any = served.source
+
+    # -- facts in ------------------------------------------------------------------------------------
+
+    def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
+        self._number = first - 1
+        written = next((entry for entry in entries if entry["type"] in ("machine", "checkpoint")), None)
+        self._written = written is not None
+        self._since = len(entries)
+        last = max((index for index, entry in enumerate(entries) if entry["type"] == "checkpoint"), default=0)
+        self._number += last
+        for entry in entries[last:]:
+            self._number += 1
+            kind = entry["type"]
+            if kind in _OUTSIDE or kind == "machine":
+                continue
+            if kind in _FINAL:
+                self._over = kind
+            elif kind == "retry" and self._run is not None:
+                self._over = ""
+                self._run.redrive(when(entry))
+                self._going = not self._run.drive()
+            elif not (self._begin(entry, written) if kind in ("start", "checkpoint") else self._apply(entry)):
+                self._stuck = self._stuck or (
+                    f"entry {self._number} ({kind}) does not follow from the definition; an older release can't have "
+                    "written it, so the store was changed"
+                )
+            if self._stuck:
+                break
+        if self._run is not None:
+            self._run.abandoned.clear()
+
+    def offer(self, fact: Fact) -> Verdict:
+        kind = fact["type"]
+        if kind in _OUTSIDE:  # journaled all the same
+            self._number += 1
+            return Verdict.IGNORED
+        if self._stuck:
+            return Verdict.LATER
+        began = kind == "start" and self._run is None and not self._number
+        if kind == "start":
+            if not began or not self._begin(fact, None):
+                return Verdict.LATER if self._stuck else Verdict.IGNORED
+        elif not self._apply(fact):
+            return Verdict.IGNORED
+        self._first = began and not self._taken
+        self._taken += 1
+        self._number += 1
+        return Verdict.TAKEN
+
+    def refusal(self, fact: Fact) -> str:
+        """Why a fact can't be used; empty when it may."""
+        return "a state machine waits for no events; complete its task token" if fact["type"] == "event" else ""
+
+    def expire(self, now: int) -> list[Fact]:
+        run = self._run
+        if run is None or self._over:
+            return []
+        run.calls.expire(now)
+        told: list[Fact] = []
+        if self._going:
+            told.append({"type": "timer", "op": "on", "kind": "machine", "name": self._served.name, "at": now})
+        due = sorted((timer.at, key) for key, timer in run.timers.items() if timer.at <= now)
+        for _, key in due:
+            timer = run.timers[key]
+            told.append({"type": "timer", "op": key, "kind": timer.kind, "name": timer.frame.state, "at": now})
+        return told
+
+    def close(self) -> None:
+        self._run = None
+
+    def _begin(self, fact: Fact, written: Fact | None) -> bool:
+        """From the start, or from a checkpoint."""
+        compiled = self._served.compiled
+        self.source = self._served.source
+        if written is not None:
+            self.source = written["definition"]
+            try:
+                compiled = Compiled(build(self.source))
+            except Malformed as error:
+                self._stuck = f"the definition that it was begun with can't be read: {error}"
+                return False
+        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
+        if fact["type"] == "checkpoint":
+            restore(run, fact)
+        else:
+            run.now, run.depth, run.caller = when(fact), fact.get("depth", 0), fact.get("caller", {})
+            name = self._served.name
+            about = About(self._id, self._id.rpartition("/")[2], name, "", fact.get("input"), fact.get("at", 0))
+            run.start(about, str(fact["seed"]))
+        self._going = not run.drive()
+        return True
+
+    def _apply(self, fact: Fact) -> bool:
+        """One fact. False: it changes nothing."""
+        run, handler = self._run, HANDLERS.get(fact["type"])
+        if run is None or handler is None or (self._over and fact["type"] != "sent"):
+            return False
+        run.now = max(run.now, when(fact))
+        run.entered = 0
+        if not handler(run, fact):
+            return False
+        if not self._over:
+            self._going = not run.drive()
+        return True
+
+    # -- decisions -----------------------------------------------------------------------------------
+
+    def decide(self) -> Decision:
+        decision, run = Decision(), self._run
+        if self._stuck or run is None:
+            decision.status = self._over or ("stuck" if self._stuck else "pending")
+            decision.error = decision.awaits = self._stuck
+            return decision
+        decision.abandon, run.abandoned = run.abandoned, []
+        ready = run.calls.take() if run.ending is None and not self._over else []
+        decision.immediate = self._first and self._taken == 1 and bool(ready)
+        taken, self._first, self._taken = self._taken, False, 0
+        if not (decision.immediate or self._written or self._over):
+            self._written = True
+            decision.entries.append({"type": "machine", "at": run.now, "definition": self.source})
+        if run.ending is not None and not self._over:
+            decision.entries.append(run.ending)
+            self._over = run.ending["type"]
+        self._number += len(decision.entries)
+        self._since += taken + len(decision.entries)
+        if self._since >= FRESH and not (self._over or self._going):
+            decision.entries.append(write(run, self.source))
+            self._number += 1
+            decision.base, self._since = self._number, 1
+        decision.perform.extend([*ready, *run.take()])
+        if self._over:
+            decision.status = self._over
+            return decision
+        decision.status = "waiting"
+        retry = run.calls.wake()
+        deadlines = [timer.at for timer in run.timers.values()] + ([retry] if retry is not None else [])
+        decision.wake = run.now if self._going else min(deadlines, default=None)
+        decision.outside = bool(run.waiting)
+        decision.awaits = _awaits(run)
+        return decision
+
+
+def _awaits(run: Execution) -> str:
+    """For people: what the execution waits for; empty while something runs."""
+    if run.calls.running():
+        return ""
+    if run.tokens:
+        return f"task token of {next(iter(run.tokens.values())).state}"
+    if run.children:
+        return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
+    if away := run.calls.away():
+        return f"answer of {away[0]}"
+    if not run.timers:
+        return ""
+    at = min(timer.at for timer in run.timers.values())
+    return f"timer until {datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec='seconds').replace('+00:00', 'Z')}"

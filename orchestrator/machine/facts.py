@@ -1,0 +1,99 @@
+"""What comes from outside, handed to the state that waits for it. Each says whether it changed anything: what is late,
+repeated or of somebody else is dropped."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping
+
+from ..governance import tokens
+from ..protocol.decider import Fact
+from .running.execution import Execution
+from .running.failure import Failure, of_exception
+from .running.states import task
+
+Handler = Callable[[Execution, Fact], bool]
+
+
+def step(run: Execution, fact: Fact) -> bool:
+    """A call has its outcome."""
+    return run.came(fact["op"], of_exception(fact["error"]) if "error" in fact else fact.get("value"))
+
+
+def attempt(run: Execution, fact: Fact) -> bool:
+    return run.calls.fact(fact)
+
+
+def sent(run: Execution, fact: Fact) -> bool:
+    if "until" in fact:
+        return run.calls.fact(fact)
+    return run.confirmed(fact["op"])
+
+
+def answered(run: Execution, fact: Fact) -> bool:
+    return run.calls.answered(fact)
+
+
+def timer(run: Execution, fact: Fact) -> bool:
+    return fact["op"] == "on" or run.happened(fact["op"])
+
+
+def child(run: Execution, fact: Fact) -> bool:
+    """A child has ended, or could not be started."""
+    op = fact.get("op") or run.children.get(fact["id"])
+    if op is None:
+        return False
+    run.unsent.pop(op, None)
+    run.fresh.pop(op, None)
+    status = fact.get("status", "failed" if "error" in fact else "completed")
+    if status == "completed":
+        return run.came(op, fact.get("value"))
+    if status == "failed":
+        return run.came(op, of_exception(fact.get("error") or {}))
+    return run.came(op, Failure("States.TaskFailed", f"{fact['id']} was {status}: {fact.get('reason', '')}"))
+
+
+def callback(run: Execution, fact: Fact) -> bool:
+    """Who has a task token says what came of the task."""
+    frame = run.tokens.get(fact["op"])
+    if frame is None or not _proven(run, fact):
+        return False
+    del run.tokens[fact["op"]]
+    error = fact.get("error")
+    if error is None:
+        run.soon(run.attempt, frame, task.completed, run, frame, frame.here, fact.get("value"))
+    else:
+        failed = Failure(str(error.get("kind") or "States.TaskFailed"), str(error.get("message") or "") or None)
+        run.soon(run.attempt, frame, task.completed, run, frame, frame.here, failed)
+    return True
+
+
+def beat(run: Execution, fact: Fact) -> bool:
+    frame = run.tokens.get(fact["op"])
+    if frame is None or not _proven(run, fact):
+        return False
+    task.beat(run, frame, fact["at"])
+    return True
+
+
+def cancel(run: Execution, fact: Fact) -> bool:
+    run.cancel(str(fact.get("reason", "")) or "cancelled")
+    return True
+
+
+def _proven(run: Execution, fact: Fact) -> bool:
+    return hmac.compare_digest(str(fact.get("secret", "")), tokens.secret_of(run.seed, fact["op"]))
+
+
+HANDLERS: Mapping[str, Handler] = {
+    "step": step,
+    "begun": attempt,
+    "retrying": attempt,
+    "sent": sent,
+    "answered": answered,
+    "timer": timer,
+    "child": child,
+    "callback": callback,
+    "beat": beat,
+    "cancel": cancel,
+}

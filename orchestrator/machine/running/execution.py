@@ -1,0 +1,359 @@
+"""All flows of one execution: what has come is handed to the state that waits for it, and states follow each other
+until everything waits or the machine has ended.
+
+Nothing recurses from state to state: what is to be done next lies in a queue, so a flow may be of any length.
+"""
+
+from __future__ import annotations
+
+import random
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ....state.errors import StateFailed
+from ...errors import failures
+from ...protocol import keys
+from ...protocol.calls import OpenCalls
+from ...protocol.decider import Effect, Fact, Invoke, Post, Spawn
+from ..definition.retrying import Catcher, Retrier
+from ..definition.states.state import State
+from ..definition.values import Template
+from ..language.chance import Chance
+from ..language.failure import QUERY, QueryError
+from ..language.scope import Scope as Seen
+from ..language.variables import assigned
+from . import context, failure
+from .compiled import Compiled
+from .failure import Failure
+from .frame import Frame
+from .recorder import Counter
+from .resources import Resources
+from .scope import Scope
+
+TIMES = ("wait", "retry", "timeout", "heartbeat")
+"""What a state may wait for time for."""
+WHOLE = "whole"
+"""The timer of the machine itself."""
+AT_ONCE = 1000
+"""States that may be entered one after another without anything from outside, until the journal takes note of it."""
+
+
+class Timer(NamedTuple):
+    """When something is to happen to the state that a frame is in."""
+
+    at: int
+    kind: str
+    frame: Frame
+
+
+class Behaviour(NamedTuple):
+    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, and
+    when a flow within it has ended."""
+
+    begin: Callable[[Execution, Frame, Any], None]
+    result: Callable[[Execution, Frame, Any, Any], None] | None = None
+    timer: Callable[[Execution, Frame, Any, str], None] | None = None
+    inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
+    failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
+
+
+class Execution:
+    """``about`` and ``seed`` are set by the start. ``ending`` is the final entry, once there is one."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        resources: Resources,
+        id: str,
+        behaviours: dict[type[State], Behaviour],
+        recorder: Counter | None = None,
+    ) -> None:
+        self.compiled = compiled
+        self.machine = compiled.machine
+        self.resources = resources
+        self.id = id
+        self.history = recorder or Counter()
+        self.root = Frame("", self.machine.flow)
+        self.calls = OpenCalls()
+        self.waiting: dict[str, Frame] = {}  # by the operation that a frame's state waits for
+        self.timers: dict[str, Timer] = {}
+        self.children: dict[str, str] = {}  # execution id -> op
+        self.started: dict[str, str] = {}  # and the other way round
+        self.tokens: dict[str, Frame] = {}  # whose task token somebody has, by the token's operation
+        self.unsent: dict[str, Effect] = {}  # ordered, and not confirmed
+        self.fresh: dict[str, Effect] = {}  # of these, what was not handed out
+        self.abandoned: list[str] = []
+        self.about = context.About(id, id, "", "", None, 0)
+        self.seed = ""
+        self.caller: Mapping[str, Any] = {}
+        self.depth = 0
+        self.now = 0
+        self.entered = 0  # states since something came from outside
+        self.ending: Fact | None = None
+        self._behaviours = behaviours
+        self._ready: deque[tuple[Callable[..., None], Frame, tuple[Any, ...]]] = deque()
+
+    # -- driving -------------------------------------------------------------------------------------
+
+    def soon(self, work: Callable[..., None], frame: Frame, *args: Any) -> None:
+        """Do ``work(frame, …)`` when it is its turn, unless the frame has gone by then."""
+        self._ready.append((work, frame, args))
+
+    def drive(self) -> bool:
+        """Go on until everything waits: each flow as far as it comes, then the next one. False when it goes on and on:
+        it is to be driven again then."""
+        while self._ready:
+            if self.entered >= AT_ONCE:
+                return False
+            work, frame, args = self._ready.popleft()
+            if self.ending is None and not frame.gone:
+                rest, self._ready = self._ready, deque()
+                work(frame, *args)
+                rest.extendleft(reversed(self._ready))
+                self._ready = rest
+        return True
+
+    def of(self, frame: Frame) -> Behaviour:
+        return self._behaviours[type(frame.here)]
+
+    def start(self, about: context.About, seed: str) -> None:
+        self.about, self.seed = about, seed
+        self.history.add("ExecutionStarted", self.now, input=about.input)
+        if self.machine.timeout_seconds is not None:
+            self.timers[WHOLE] = Timer(self.now + self.machine.timeout_seconds * 1000, WHOLE, self.root)
+        self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
+
+    def enter(self, frame: Frame, name: str, input: Any) -> None:
+        frame.state, frame.input, frame.entered = name, input, self.now
+        frame.visits += 1
+        frame.tries = 1
+        frame.attempts, frame.doing = {}, {}
+        self.entered += 1
+        frame.event = self.history.add(f"{type(frame.here).__name__}StateEntered", self.now, name=name, input=input)
+        self.begin(frame)
+
+    def begin(self, frame: Frame) -> None:
+        """The state that the frame is in begins, for the first time or again."""
+        self.attempt(frame, self.of(frame).begin, self, frame, frame.here)
+
+    def attempt(self, frame: Frame, work: Callable[..., None], *args: Any) -> None:
+        """Do it; what it says about the data that it was given is the state's failure."""
+        try:
+            work(*args)
+        except QueryError as error:
+            self.fail(frame, self.told(frame, error))
+
+    def told(self, frame: Frame, error: QueryError) -> Failure:
+        """What an expression could not do, as the state's failure."""
+        place = f"'{frame.state}' (entered at the event id #{frame.event})"
+        cause = f"An error occurred while executing the state {place}. {error.cause}"
+        if error.error == QUERY:
+            self.history.add("EvaluationFailed", self.now, error=error.error, cause=cause, state=frame.state)
+        return Failure(error.error, cause)
+
+    def scope(self, frame: Frame, value: Any = None, token: str = "", **states: Any) -> Scope:
+        """What the state's expressions see."""
+        whole = context.context(self.about, frame, token)
+        told = {"input": frame.input, "context": whole, **states}
+        chance = Chance(zlib.crc32(f"{self.seed}/{frame.op}".encode()))
+        return Scope(Seen(value, whole, frame.all_variables(), chance, self.now, told), self.compiled)
+
+    def leave(self, frame: Frame, output: Any, next: str | None) -> None:
+        """The state is done."""
+        self.history.add(f"{type(frame.here).__name__}StateExited", self.now, name=frame.state, output=output)
+        if next is not None:
+            self.soon(self.enter, frame, next, output)
+        else:
+            self.soon(self.ended, frame, output)
+
+    def ended(self, frame: Frame, output: Any) -> None:
+        """A flow is done."""
+        outer = frame.parent
+        if outer is None:
+            self.history.add("ExecutionSucceeded", self.now, output=output)
+            self.ending = {"type": "completed", "at": self.now, "value": output}
+            return
+        del outer.frames[frame.index]
+        inner = self.of(outer).inner
+        assert inner is not None
+        self.attempt(outer, inner, self, outer, outer.here, frame, output)
+
+    def redrive(self, at: int) -> None:
+        """It had failed: the state of the machine's own flow that failed begins again."""
+        self.now, self.entered, self.ending = max(self.now, at), 0, None
+        root = self.root
+        root.tries += 1
+        root.attempts, root.doing = {}, {}
+        self.history.add("ExecutionRedriven", self.now)
+        self.soon(self.begin, root)
+
+    # -- failures ------------------------------------------------------------------------------------
+
+    def fail(self, frame: Frame, failed: Failure) -> None:
+        """The state that the frame is in has failed: it is tried again, or caught, or its flow fails."""
+        self.quit(frame)
+        state = frame.here
+        for number, retrier in enumerate(getattr(state, "retry", ())):
+            if failure.fits(retrier.error_equals, failed):
+                if self._again(frame, retrier, number):
+                    return
+                break
+        for catcher in getattr(state, "catch", ()):
+            if failure.fits(catcher.error_equals, failed):
+                self._caught(frame, catcher, failed)
+                return
+        self.fall(frame, failed)
+
+    def fall(self, frame: Frame, failed: Failure) -> None:
+        """A flow has failed."""
+        outer = frame.parent
+        if outer is None:
+            self.history.add("ExecutionFailed", self.now, error=failed.error, cause=failed.cause)
+            self.ending = {"type": "failed", "at": self.now, "error": recorded(failed)}
+            return
+        del outer.frames[frame.index]
+        inner = self.of(outer).failed
+        assert inner is not None
+        self.attempt(outer, inner, self, outer, outer.here, frame, failed)
+
+    def _again(self, frame: Frame, retrier: Retrier, number: int) -> bool:
+        tried = frame.attempts.get(str(number), 0)
+        if tried >= retrier.max_attempts:
+            return False
+        seconds = retrier.interval_seconds * retrier.backoff_rate**tried
+        if retrier.max_delay_seconds is not None:
+            seconds = min(seconds, retrier.max_delay_seconds)
+        if retrier.jitter:
+            seconds *= random.Random(f"{self.seed}/{frame.op}").random()
+        frame.attempts[str(number)] = tried + 1
+        self.time(frame, "retry", self.now + round(min(seconds, 1e11) * 1000))
+        return True
+
+    def _caught(self, frame: Frame, catcher: Catcher, failed: Failure) -> None:
+        error = failed.as_json()
+        scope = self.scope(frame, error, errorOutput=error)
+        try:
+            if frame.here.language == "JSONata":
+                output = scope.template(catcher.output, "Catch/Output") if catcher.output is not None else error
+            elif catcher.result_path is None:
+                output = frame.input
+            else:
+                output = scope.placed(catcher.result_path, frame.input, error)
+            self.assign(frame, scope, catcher.assign)
+        except QueryError as broken:
+            self.fall(frame, self.told(frame, broken))
+            return
+        self.leave(frame, output, catcher.next)
+
+    def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
+        """Assign: every expression sees the variables as they were before. Raises QueryError."""
+        if given is not None:
+            outer = frame.parent.all_variables() if frame.parent is not None else {}
+            frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"))
+
+    def quit(self, frame: Frame) -> None:
+        """Whatever the state has under way is no longer wanted."""
+        for inner in [frame, *frame.below()]:
+            op = inner.op
+            if op in self.waiting:
+                self.give_up(op)
+            self.tokens.pop(op, None)
+            for kind in TIMES:
+                self.timers.pop(f"{op} {kind}", None)
+            inner.gone = inner is not frame
+        frame.frames.clear()
+
+    # -- what a state waits for ----------------------------------------------------------------------
+
+    def time(self, frame: Frame, kind: str, at: int) -> None:
+        self.timers[f"{frame.op} {kind}"] = Timer(at, kind, frame)
+
+    def call(self, frame: Frame, invoke: Invoke) -> None:
+        self.waiting[invoke.op] = frame
+        self.calls.order(invoke)
+
+    def spawn(self, frame: Frame, effect: Spawn) -> None:
+        self.waiting[effect.op] = frame
+        if not effect.detached:
+            self.children[effect.id] = effect.op
+            self.started[effect.op] = effect.id
+        self.unsent[effect.op] = self.fresh[effect.op] = effect
+
+    def confirmed(self, op: str) -> bool:
+        """What was ordered has arrived. False when it was not open."""
+        effect = self.unsent.pop(op, None)
+        self.fresh.pop(op, None)
+        if isinstance(effect, Spawn) and effect.detached:
+            self.came(op, {"id": effect.id})
+        return effect is not None
+
+    def take(self) -> list[Effect]:
+        """What is to be sent now; each is handed out once."""
+        found, self.fresh = list(self.fresh.values()), {}
+        return found
+
+    def settle(self, op: str) -> Frame | None:
+        """What was waited for has come, or is no longer waited for."""
+        self.calls.close(op)
+        self.children.pop(self.started.pop(op, ""), None)
+        return self.waiting.pop(op, None)
+
+    def give_up(self, op: str) -> None:
+        """It is no longer wanted: a call is abandoned, a child is told to end."""
+        id = self.started.get(op)
+        if id is not None:
+            fact: Fact = {"type": "cancel", "at": self.now, "reason": f"{self.id} no longer waits", "by": self.id}
+            post = Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact)
+            self.unsent[post.op] = self.fresh[post.op] = post
+        self.settle(op)
+        self.abandoned.append(op)
+
+    def _stop(self) -> None:
+        self._ready.clear()
+        if self.root.state:
+            self.quit(self.root)
+
+    def cancel(self, reason: str) -> None:
+        """The execution is to end."""
+        self._stop()
+        self.history.add("ExecutionAborted", self.now, cause=reason)
+        self.ending = {"type": "cancelled", "at": self.now, "reason": reason}
+
+    def happened(self, key: str) -> bool:
+        """A timer fires. False when it is none of ours."""
+        timer = self.timers.pop(key, None)
+        if timer is None:
+            return False
+        frame = timer.frame
+        if timer.kind == WHOLE:
+            self._stop()
+            self.history.add("ExecutionTimedOut", self.now, error=failure.TIMEOUT)
+            self.ending = {"type": "failed", "at": self.now, "error": recorded(Failure(failure.TIMEOUT))}
+            return True
+        if timer.kind == "retry":
+            frame.tries += 1
+            frame.doing = {}
+            self.soon(self.begin, frame)
+            return True
+        handler = self.of(frame).timer
+        assert handler is not None
+        self.soon(self.attempt, frame, handler, self, frame, frame.here, timer.kind)
+        return True
+
+    def came(self, op: str, result: Any) -> bool:
+        """A result has come for an operation: a value, or a Failure."""
+        frame = self.settle(op)
+        if frame is None:
+            return False
+        self.confirmed(op)
+        handler = self.of(frame).result
+        assert handler is not None
+        self.soon(self.attempt, frame, handler, self, frame, frame.here, result)
+        return True
+
+
+def recorded(failed: Failure) -> dict[str, Any]:
+    """A failure as the journal keeps it."""
+    return failures.encode(StateFailed(failed.error or "", failed.cause or ""))

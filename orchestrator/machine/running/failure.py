@@ -1,0 +1,60 @@
+"""Errors of states: their names, and which retrier or catcher they fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+ALL = "States.ALL"
+TASK_FAILED = "States.TaskFailed"
+TIMEOUT = "States.Timeout"
+HEARTBEAT = "States.HeartbeatTimeout"
+RUNTIME = "States.Runtime"
+NO_CHOICE = "States.NoChoiceMatched"
+BRANCH_FAILED = "States.BranchFailed"
+TOO_MANY = "States.ExceedToleratedFailureThreshold"
+READER_FAILED = "States.ItemReaderFailed"
+WRITER_FAILED = "States.ResultWriterFailed"
+DATA_LIMIT = "States.DataLimitExceeded"
+_UNCAUGHT = (RUNTIME, DATA_LIMIT)
+"""What ``States.ALL`` does not mean. ``States.Runtime`` is never caught or tried again at all."""
+
+
+class Failure(NamedTuple):
+    """``error`` is a name, ``cause`` a text for people; either may be missing where a Fail state says none."""
+
+    error: str | None = None
+    cause: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The error output that a catcher puts into the state's input."""
+        return {"Error": self.error or "", "Cause": self.cause or ""}
+
+
+def fits(names: Sequence[str], failure: Failure) -> bool:
+    """Whether a retrier or catcher of these names means the error."""
+    error = failure.error or ""
+    if error == RUNTIME:
+        return False
+    if error in names:
+        return True
+    if error == HEARTBEAT and TIMEOUT in names:
+        return True
+    if TASK_FAILED in names and error not in (TIMEOUT, HEARTBEAT, *_UNCAUGHT):
+        return True
+    return ALL in names and error not in _UNCAUGHT
+
+
+def of_exception(encoded: Mapping[str, Any]) -> Failure:
+    """What a function raised, as the journal holds it: the name of its class, and a cause as Lambda would give it. What
+    another machine failed with stays what it is."""
+    kind, message = str(encoded.get("kind", "Error")), str(encoded.get("message", ""))
+    name, given = kind.rpartition(".")[2], encoded.get("data")
+    if name == "StateFailed" and isinstance(given, dict):
+        data = cast("dict[str, Any]", given)
+        return Failure(str(data.get("error", "")), str(data.get("cause", "")))
+    if name == "TimedOut":
+        return Failure(TIMEOUT, message or None)
+    told = {"errorMessage": message, "errorType": name}
+    return Failure(name, json.dumps(told, ensure_ascii=False, separators=(",", ":")))

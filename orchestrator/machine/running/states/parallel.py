@@ -1,0 +1,36 @@
+"""Parallel: runs its branches beside each other, each with the same input; the result is the list of theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...definition.states.parallel import Parallel
+from ..execution import Behaviour, Execution
+from ..failure import Failure
+from ..frame import Frame
+from ..outputs import arguments, finish
+
+
+def begin(run: Execution, frame: Frame, state: Parallel) -> None:
+    given = arguments(run.scope(frame), state, state.arguments)
+    run.history.add("ParallelStateStarted", run.now, name=frame.state)
+    frame.doing = {"results": [None] * len(state.branches), "open": len(state.branches)}
+    for index in range(len(state.branches)):
+        inner = frame.begin(index)
+        run.soon(run.enter, inner, inner.flow.start_at, given)
+
+
+def done(run: Execution, frame: Frame, state: Parallel, inner: Frame, output: Any) -> None:
+    frame.doing["results"][inner.index] = output
+    frame.doing["open"] -= 1
+    if not frame.doing["open"]:
+        run.history.add("ParallelStateSucceeded", run.now, name=frame.state)
+        finish(run, frame, state, frame.doing["results"])
+
+
+def failed(run: Execution, frame: Frame, state: Parallel, inner: Frame, failure: Failure) -> None:
+    run.history.add("ParallelStateFailed", run.now, error=failure.error, cause=failure.cause)
+    run.fail(frame, failure)
+
+
+BEHAVIOUR = Behaviour(begin, inner=done, failed=failed)

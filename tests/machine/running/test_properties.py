@@ -1,0 +1,117 @@
+"""Whatever the definition, the data and the order in which things come: the decider never raises, everything ends or
+waits for something, a replay leads to the same, also from a checkpoint, and what is JSON stays JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from overwinter.orchestrator.machine import decider as deciding
+from overwinter.orchestrator.machine.decider import MachineDecider
+from overwinter.orchestrator.machine.definition.machine import build
+from overwinter.orchestrator.machine.resolving import Table
+from overwinter.orchestrator.machine.running.compiled import Compiled
+from overwinter.orchestrator.machine.running.resources import Resources
+from overwinter.orchestrator.protocol.decider import Decision, Fact, Invoke, Verdict
+
+from .definitions import ERRORS, definitions, values
+
+MOST = 400
+
+
+async def anything(given: Any) -> Any:
+    return given
+
+
+class Made(NamedTuple):
+    """A definition as it is served. It need not be valid as a whole: states may be out of reach."""
+
+    source: Any
+    compiled: Compiled
+    name: str = "m"
+    resources: Resources = Table([anything], {"any": anything})
+
+
+class Play:
+    """One execution, whose calls and times are answered as the drawn data say."""
+
+    def __init__(self, served: Made) -> None:
+        self.served = served
+        self.decider = MachineDecider(served, "x")
+        self.journal: list[str] = []
+        self.base = 1
+        self.now = 1000
+        self.open: dict[str, Invoke] = {}
+
+    def offer(self, fact: Fact) -> bool:
+        if self.decider.offer(fact) is not Verdict.TAKEN:
+            return False
+        self.journal.append(json.dumps(fact, allow_nan=False))
+        return True
+
+    def decide(self) -> Decision:
+        decision = self.decider.decide()
+        for op in decision.abandon:
+            self.open.pop(op, None)
+        self.journal += [json.dumps(entry, allow_nan=False) for entry in decision.entries]
+        if decision.base is not None:
+            self.base = decision.base
+        for effect in decision.perform:
+            assert isinstance(effect, Invoke)
+            assert effect.op not in self.open
+            self.open[effect.op] = effect
+        return decision
+
+    def replayed(self) -> tuple[list[str], Any]:
+        """What another process would find open, and what it decides."""
+        other = MachineDecider(self.served, "x")
+        entries = [json.loads(text) for text in self.journal[self.base - 1 :]]
+        other.replay("", self.base, entries, self.now)
+        decision = other.decide()
+        return sorted(effect.op for effect in decision.perform), (decision.status, decision.wake, decision.awaits)
+
+
+@pytest.mark.parametrize("fresh", [400, 4])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(definition=definitions(), input=values, data=st.data())
+def test_it_never_raises_and_a_replay_leads_to_the_same(fresh: int, definition: Any, input: Any, data: Any) -> None:
+    play = Play(Made(definition, Compiled(build(definition))))
+    given_input = {"list": [1, {"a": 2}, input], "a": input}
+    with mock.patch.object(deciding, "FRESH", fresh):
+        assert play.offer({"type": "start", "at": play.now, "input": given_input, "seed": "s"})
+        decision = play.decide()
+        for _ in range(MOST):
+            if decision.status in ("completed", "failed"):
+                break
+            assert decision.status == "waiting", decision.error
+            assert play.open or decision.wake is not None  # it waits for something
+            ops, decided = play.replayed()
+            assert ops == sorted(play.open)
+            assert decided == (decision.status, decision.wake, decision.awaits)
+            op = data.draw(st.sampled_from([*sorted(play.open), *(["time"] if decision.wake is not None else [])]))
+            if op == "time":
+                play.now = max(play.now, decision.wake or 0)
+                for due in play.decider.expire(play.now):
+                    play.offer(due)
+            else:
+                call = play.open.pop(op)
+                play.now += data.draw(st.integers(0, 2000))
+                fact: Fact = {"type": "step", "op": op, "name": call.name, "at": play.now, "ms": 0}
+                fails = data.draw(st.booleans())
+                fact |= (
+                    {"error": {"kind": data.draw(st.sampled_from(ERRORS)), "message": "no"}}
+                    if fails
+                    else {"value": data.draw(values)}
+                )
+                assert play.offer(fact)
+                assert not play.offer(fact)  # what comes twice changes nothing
+            decision = play.decide()
+        else:
+            raise AssertionError("it does not end")
+        assert not play.replayed()[0]
+        assert play.decider.decide().status == decision.status
