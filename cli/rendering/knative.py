@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from ...functions.bus.subscription import Subscription
 from ...orchestrator.schedule.spec import Spec
 from .cron_form import cron_of
 
-TOKEN = "access_token=DELIVERY_TOKEN"
+TOKEN = urlencode({"access_token": "DELIVERY_TOKEN"})
 COMMENT = 'Put the delivery token of the Service in place of DELIVERY_TOKEN: … | sed "s/DELIVERY_TOKEN/$TOKEN/"'
 ORDERED = {"kafka.eventing.knative.dev/delivery.order": "ordered"}
 """A Kafka Broker then brings the events of one key one after another; other Brokers know no order."""
