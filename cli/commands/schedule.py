@@ -71,7 +71,7 @@ def list_command(
     as_json: bool,
 ) -> None:
     """The schedules that there are, by name."""
-    check(render, service, as_json=as_json)
+    check(render, service, as_json=as_json, namespace=namespace)
     if file is not None:
         if render is None:
             raise click.UsageError("--file goes with --render: the schedules that there are lie in the store")

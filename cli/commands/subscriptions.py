@@ -46,7 +46,7 @@ def list_command(
     as_json: bool,
 ) -> None:
     """All that were announced in the store, or those of a file."""
-    check(render, service, as_json=as_json)
+    check(render, service, as_json=as_json, namespace=namespace, dead_letters=dead_letters)
     if render == "aws" and (namespace or dead_letters):
         raise click.UsageError("--namespace and --dead-letters are Knative's; leave them out with --render aws")
     aws = of_aws(broker) if render == "aws" else None

@@ -12,7 +12,8 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from math import prod
+from typing import Any, NamedTuple, cast
 
 from ...functions.bus.aws_place import Place, Resource
 from ...functions.bus.subscription import Subscription
@@ -23,8 +24,8 @@ from .aws_patterns import Pattern, alternatives, either, foreign, wanted
 
 LARGEST = 2048
 """Characters of a rule's pattern; of what is larger, everything is let through."""
-_KEYS, _VALUES = 5, 150
-"""Attributes and values of a filter policy of SNS."""
+_KEYS, _COMBINED = 5, 150
+"""Attributes of a filter policy of SNS, and how many values it has when those of all its lists are multiplied."""
 _EVERYTHING: Pattern = {"source": [{"prefix": ""}]}
 _RECEIVES = 10
 _KEPT = 14 * 24 * 3600
@@ -47,6 +48,11 @@ def queue(subscriptions: Iterable[Subscription], place: Place, function: str) ->
         raise InvalidInput("no queue is named: say OVERWINTER_QUEUE, or --broker 'sns://TOPIC?queue=NAME'")
     if place.target.kind == "events" and place.queue.fifo:
         raise InvalidInput("EventBridge knows no order of events; name a queue without .fifo")
+    if place.target.kind == "sns" and place.queue.fifo and not place.target.fifo:
+        raise InvalidInput(
+            f"a topic that keeps no order delivers to no queue that does: name a topic like {place.target.name}.fifo, "
+            "or a queue without .fifo"
+        )
     known = list(subscriptions)
     notes: list[str] = []
     made: Json = _queues(place.queue, function)
@@ -133,13 +139,24 @@ def _subscription(known: Sequence[Subscription], topic: Resource, notes: list[st
     """One, because a topic knows a queue once; its policy lets through what any of them wants."""
     found = alternatives([pattern for one in known for pattern in wanted(one, suffixes=False)])
     keys = {name for pattern in found for name in pattern}
-    values = sum(len(each) for pattern in found for each in pattern.values())
     made: Json = {"TopicArn": _arn(topic), "Protocol": "sqs", "Endpoint": _at("Events"), "RawMessageDelivery": True}
     made["RedrivePolicy"] = {"deadLetterTargetArn": _at("DeadLetters")}
-    if {} in found or not found or len(keys) > _KEYS or values > _VALUES:
+    if {} in found or not found or len(keys) > _KEYS or _combined(found) > _COMBINED:
         notes += _told_of(known, suffixes=False, what="every event of the topic")
         return made
     return made | {"FilterPolicyScope": "MessageBody", "FilterPolicy": either(found)}
+
+
+def _combined(patterns: Sequence[Pattern]) -> int:
+    """What SNS counts. How it counts alternatives is not said, so the larger of their sum and their product: a filter
+    that is left out costs messages, one that is refused the whole deployment."""
+    each = [prod(sum(map(_weight, values)) for values in pattern.values()) for pattern in patterns]
+    return max(sum(each), prod(each))
+
+
+def _weight(value: Any) -> int:
+    said: Any = cast("Json", value).get("anything-but") if isinstance(value, dict) else None
+    return len(cast("Sequence[Any]", said)) if isinstance(said, list) else 1
 
 
 def _rule(known: Sequence[Subscription], bus: Resource, notes: list[str]) -> Json:

@@ -4,6 +4,7 @@ on stderr.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PLATFORMS = ("knative", "aws")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 def render_options(command: Command) -> Command:
@@ -31,12 +33,27 @@ def render_options(command: Command) -> Command:
     return command
 
 
-def check(render: str | None, service: str, *, as_json: bool) -> None:
-    """Raises UsageError for what does not go together."""
+def check(render: str | None, service: str, *, as_json: bool, namespace: str = "", dead_letters: str = "") -> None:
+    """Raises UsageError for what does not go together, and for what the platform has no such name for."""
     if render is not None and as_json:
         raise click.UsageError("--render prints YAML; leave --json out")
-    if render == "knative" and not service:
-        raise click.UsageError("--render knative needs --service NAME, the Service that is posted to")
+    if render == "aws" and service:
+        from ...functions.invocation.lambdas import understood
+
+        if understood(service) is None:
+            raise click.UsageError(
+                f"{service[:80]!r} is no function of Lambda: --service takes NAME, NAME:ALIAS or its ARN"
+            )
+    if render == "knative":
+        if not service:
+            raise click.UsageError("--render knative needs --service NAME, the Service that is posted to")
+        named = {"--service": service, "--namespace": namespace, "--dead-letters": dead_letters}
+        for option, name in named.items():
+            if name and not _LABEL.fullmatch(name):
+                raise click.UsageError(
+                    f"{option}: nothing in Kubernetes is called {name[:80]!r}; names have up to 63 small letters, "
+                    "digits and -"
+                )
 
 
 def of_broker(service: str, namespace: str, broker: str, dead_letters: str) -> Target:

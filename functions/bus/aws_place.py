@@ -19,6 +19,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from ...state.errors import InvalidInput
+from ..invocation.aws import is_region
 
 KINDS = ("sqs", "sns", "events")
 QUEUE = "OVERWINTER_QUEUE"
@@ -64,6 +65,8 @@ def read(dsn: str) -> Place:
     wanted = said.pop("queue", "" if kind == "sqs" else os.environ.get(QUEUE, "").strip())
     if said:
         raise InvalidInput(f"the broker {kind}://… takes no {min(said)[:40]!r}; there are queue and region")
+    if region and not is_region(region):
+        raise InvalidInput(f"{region[:40]!r} is no region of AWS; write one like eu-central-1")
     target = _resource(kind, name, region)
     if kind == "sqs":
         if wanted:

@@ -107,5 +107,8 @@ def _overrides() -> Mapping[str, str]:
     made = cast("dict[str, str]", found)
     if not all(isinstance(value, str) for value in made.values()):  # pyright: ignore[reportUnnecessaryIsInstance]  # as it was written
         raise InvalidInput(wrong)
-    CloudEvent(type="overwinter.check", source="/overwinter", extensions=dict(made))  # raises for what can be none
+    try:
+        CloudEvent(type="overwinter.check", source="/overwinter", extensions=dict(made))
+    except InvalidInput as error:
+        raise InvalidInput(f"{OVERRIDES} can't be put on events: {error}") from None
     return made

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -19,11 +20,26 @@ from .connections import CONNECT
 from .posting import Silent, Unreached
 
 T = TypeVar("T")
+_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
+
+
+def is_region(text: str) -> bool:
+    """Whether a region of AWS can be called so. It becomes a part of hosts' names."""
+    return _REGION.fullmatch(text) is not None
 
 
 def default_region() -> str:
     """The one that the environment names; "" when only a profile does."""
     return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+"""What the services say of credentials that were good before."""
+
+
+def is_expired(code: str) -> bool:
+    """Whether AWS says by it that who asks needs newer credentials: nothing was done, and new ones may be there."""
+    return code.rpartition("#")[2].partition(":")[0] in _EXPIRED
 
 
 class Rejected(Exception):  # as those of ``posting``: whoever asks says what it is there
@@ -56,7 +72,11 @@ class Clients:
             try:
                 return work(self._client(service, region, silence))
             except aws.ClientError as error:
-                raise _rejected(error) from None
+                rejected = _rejected(error)
+                if not is_expired(rejected.code):
+                    raise rejected from None
+                self.forget()
+                raise Unreached(f"AWS wants newer credentials than those of this process ({rejected})") from None
             except (aws.NoRegionError, aws.InvalidRegionError) as error:
                 raise InvalidInput(f"{service} of AWS can't be asked: {error} Set AWS_REGION, or region=…") from None
             except (aws.ProfileNotFound, aws.ParamValidationError, aws.UnknownServiceError) as error:
@@ -86,6 +106,12 @@ class Clients:
                 raise Unreached(str(error)) from None
 
         return await self._run(found)
+
+    def forget(self) -> None:
+        """Look for credentials anew: those of a file are read once by a session, and may have been exchanged there."""
+        with self._making:
+            self._made.clear()
+            self._session = None
 
     def close(self) -> None:
         """Take nothing more. What goes on is done to its end."""

@@ -117,7 +117,12 @@ def _answer(told: Told) -> Told:
     fields: Mapping[str, Any] = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
     status, body = fields.get("statusCode"), fields.get("body") or ""
     headers: object = fields.get("headers") or {}
-    if not isinstance(status, int) or not isinstance(headers, dict) or not isinstance(body, str):
+    if (
+        type(status) is not int
+        or not 100 <= status <= 599
+        or not isinstance(headers, dict)
+        or not isinstance(body, str)
+    ):
         raise Unwanted("it answers no requests: its handler is none of overwinter (overwinter.functions.aws.entry)")
     named = {str(name).lower(): str(value) for name, value in cast("Mapping[object, object]", headers).items()}
     if named.get("content-encoding", "identity") != "identity":

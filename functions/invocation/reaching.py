@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
+from .aws import is_expired
 from .posting import SILENCE, Posts, Silent, Told, Unreached, Unwanted
 from .routes import Route
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .signing import Signatures
 
 _TOO_LARGE = "answer-too-large"
+_KIND = "x-amzn-errortype"
 
 
 class Ways:
@@ -53,6 +55,9 @@ class Ways:
                 if place.sign:
                     raise
                 raise Unreached(str(error)) from None
+            if place.sign and told.status == 403 and is_expired(told.headers.get(_KIND, "")):
+                self._signatures.forget()
+                raise Unreached(f"AWS wants newer credentials than those of this process ({told.headers[_KIND]})")
         return _fit(told)
 
     async def tell(self, place: Route, body: bytes, headers: Mapping[str, str]) -> Told:

@@ -40,7 +40,6 @@ HERE, BROKER = "here", "broker"
 ALL = "*"
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 """What Kubernetes takes as the name of a service."""
-_REGION = re.compile(r"[a-z]{2,}(-[a-z0-9]+)+")
 FIELDS = ("url", "token", "sign", "region")
 _LAMBDA = f"{lambdas.SCHEME}://"
 
@@ -173,7 +172,7 @@ def named(name: str, given: Any, source: str) -> Route:
 
 def _on_aws(place: Route, where: str) -> Route:
     """The route with its region. Raises InvalidInput for what is not for each other."""
-    if place.region and not _REGION.fullmatch(place.region):
+    if place.region and not aws.is_region(place.region):
         raise InvalidInput(f"{where}: {place.region[:40]!r} is no region of AWS; write one like eu-central-1")
     if place.function:
         if place.token or place.sign:

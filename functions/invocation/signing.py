@@ -32,6 +32,10 @@ class Signatures:
     def __init__(self) -> None:
         self._clients = Clients(_THREADS, "signing")
 
+    def forget(self) -> None:
+        """The credentials are expired: look for others."""
+        self._clients.forget()
+
     async def signed(
         self, method: str, url: str, body: bytes, headers: Mapping[str, str], region: str
     ) -> Mapping[str, str]:

@@ -180,11 +180,12 @@ def _released(tell: Any) -> Any:
         (429, "TooManyRequestsException", "Rate Exceeded."),
         (409, "ResourceConflictException", "It is pending."),
         (502, "EC2ThrottledException", "no"),
+        (403, "ExpiredTokenException", "The security token included in the request is expired"),
         (500, "ServiceException", "no"),
         {"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: Runtime exited"},
         {"errorMessage": "2026-11-22T08:30:00Z 1 Task timed out after 3.00 seconds"},
     ],
-    ids=["throttled", "changed", "its machines", "Lambda", "it has died", "its time was up"],
+    ids=["throttled", "changed", "its machines", "credentials", "Lambda", "it has died", "its time was up"],
 )
 @on_a_loop
 async def test_what_may_pass_is_tried_again(aws: Lambdas, monkeypatch: pytest.MonkeyPatch, fault: Any) -> None:
@@ -222,8 +223,30 @@ async def test_what_stays_is_said(
 
 
 @on_a_loop
-async def test_a_function_that_is_none_of_ours_is_said(monkeypatch: pytest.MonkeyPatch, aws: Lambdas) -> None:
-    monkeypatch.setattr(aws, "run", lambda name, event: {"hello": "world"})
+async def test_credentials_that_were_exchanged_in_their_file_are_found(
+    aws: Lambdas, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A session of AWS's library reads them once."""
+    aws.functions = {"shop": _signed_by_iam(aws.functions["shop"])}
+    file, known = tmp_path / "credentials", {name: value for name, value in credentials().items() if "EC2" not in name}
+    for name in known:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    file.write_text("[default]\n" + "".join(f"{name.lower()} = old\n" for name in known))
+    ways, place = Ways(), Route("lookup", aws.url, sign="aws", region="eu-central-1")
+    aws.faults.append((403, "ExpiredTokenException:http://internal.amazon.com/", "expired"))
+    with pytest.raises(Exception, match="wants newer credentials"):
+        await ways.ask(place, "/functions", b"", {}, method="GET")
+    file.write_text("[default]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in known.items()))
+    assert (await ways.ask(place, "/functions", b"", {}, method="GET")).status == 200
+
+
+@pytest.mark.parametrize("answer", [{"hello": "world"}, {"statusCode": True, "body": "{}"}, {"statusCode": -1}])
+@on_a_loop
+async def test_a_function_that_is_none_of_ours_is_said(
+    monkeypatch: pytest.MonkeyPatch, aws: Lambdas, answer: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(aws, "run", lambda name, event: answer)
     place = Route("lookup", "lambda://shop")
     with pytest.raises(Exception, match="its handler is none of overwinter"):
         await Ways().ask(place, "/calls/lookup", b"{}", {})

@@ -83,6 +83,7 @@ def test_a_dsn_says_where(dsn: str, target: str, queue: str | None) -> None:
         ("events://a b", "no bus of EventBridge"),
         ("sqs://shop?queue=other", "leave out queue="),
         ("sns://orders?raw=true", "takes no 'raw'"),
+        ("sqs://shop?region=eu-central-1.evil.example/", "no region of AWS"),
     ],
 )
 def test_what_is_wrong_with_a_dsn_is_said(dsn: str, why: str) -> None:

@@ -93,6 +93,7 @@ def test_addresses_that_can_not_be(dsn: str) -> None:
         ({"K_SINK": "http://h/a/b", "K_CE_OVERRIDES": '{"extensions": {"region": 5}}'}, "K_CE_OVERRIDES"),
         ({"K_SINK": "http://h/a/b", "K_CE_OVERRIDES": '{"extensions": ["x"]}'}, "K_CE_OVERRIDES"),
         ({"K_SINK": "http://h/a/b", "K_CE_OVERRIDES": '{"extensions": {"Not An Attribute": "x"}}'}, "Not An Attribute"),
+        ({"K_SINK": "http://h/a/b", "K_CE_OVERRIDES": '{"extensions": {"id": "x"}}'}, "K_CE_OVERRIDES can't be put on"),
         ({"K_SINK": "http://h/a/b", "OVERWINTER_BROKER_TOKEN": "the-token-itself"}, "env:NAME or file:PATH"),
         ({"K_SINK": "http://far.example/a/b", "OVERWINTER_BROKER_TOKEN": "env:T"}, "unencrypted"),
     ],

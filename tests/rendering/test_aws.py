@@ -224,8 +224,27 @@ def test_what_can_not_be_compared_is_brought_and_said() -> None:
     assert queue(many * 5, read(f"sns://{TOPIC}?queue=shop"), "").documents
 
 
+@pytest.mark.parametrize("of_each", [8, 13])
+def test_a_filter_of_more_combinations_than_sns_takes_is_left_out(of_each: int) -> None:
+    """It multiplies the values of a policy's lists, and takes 150."""
+    values = [[{"exact": {name: f"{name}{n}"}} for n in range(count)] for name, count in (("type", of_each), ("source", 4))]  # fmt: skip  # noqa: E501
+    known = [subscription("many", {"any": values[0]}, {"any": values[1]})]
+    known += [subscription(f"s{n}", {"exact": {"subject": str(n)}}) for n in range(4)]
+    found = queue(known, read(f"sns://{TOPIC}?queue=shop"), "")
+    policy = checked(found.documents[0])["Subscription"]["Properties"].get("FilterPolicy")
+    if of_each == 8:
+        assert policy is not None and not found.notes
+    else:
+        assert policy is None and "every event of the topic" in found.notes[0]
+
+
 @pytest.mark.parametrize(
-    ("dsn", "why"), [("sns://orders", "no queue is named"), ("events://main?queue=shop.fifo", "no order")]
+    ("dsn", "why"),
+    [
+        ("sns://orders", "no queue is named"),
+        ("events://main?queue=shop.fifo", "no order"),
+        ("sns://orders?queue=shop.fifo", "name a topic like orders.fifo"),
+    ],
 )
 def test_what_can_not_be_made_is_said(dsn: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OVERWINTER_QUEUE", raising=False)
@@ -334,3 +353,15 @@ async def test_what_is_rendered_brings_events(kind: str, moto: Moto, monkeypatch
         await asyncio.gather(*(runtime.publish("order.paid", {"id": f"o-{n}"}, id=f"e-{n}") for n in range(3)))
         await runtime.publish("other", {"id": "x"})
         await until(lambda: sorted(TAKEN) == ["o-0", "o-1", "o-2"])
+
+
+@pytest.mark.parametrize("service", ["*", "a b", "a${AWS::Region}", "arn:aws:s3:::shop", "shop\nother"])
+@pytest.mark.parametrize("command", ["subscriptions", "schedule"])
+def test_what_is_no_function_of_lambda_is_rendered_nowhere(tmp_path: Path, command: str, service: str) -> None:
+    """A role that is made for ``*`` could invoke them all."""
+    (tmp_path / "desk.py").write_text(DESK)
+    arguments = [command, "list", "--file", str(tmp_path / "desk.py"), "--render", "aws", "--service", service]
+    if command == "subscriptions":
+        arguments += ["--broker", "sqs://shop"]
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2 and "is no function of Lambda" in result.stderr and not result.stdout

@@ -123,6 +123,9 @@ class Lambdas:
 
     def request(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
         """What the function answers, or AWS in its place."""
+        if self.faults and isinstance(fault := self.faults.pop(0), tuple):
+            text = json.dumps({"Message": fault[2]})
+            return {"statusCode": fault[0], "headers": {"x-amzn-errortype": fault[1]}, "body": text}
         found = _SIGNED.fullmatch(headers.get("authorization", ""))
         if found is None or not self._is_right(method, target, headers, body, *found.groups()):
             return {"statusCode": 403, "headers": {}, "body": json.dumps({"Message": "Forbidden"})}
