@@ -36,14 +36,19 @@ class Partitions:
         self._script: Any = redis.register_script(_SCRIPT)
         self._looked = float("-inf")
 
-    async def come(self, store: str) -> None:
+    async def come(self, store: str) -> bool:
         """Say that this process is to read into that store, before it does: nobody takes the groups away from now on,
-        nor later while that store has the subscription."""
-        pipeline = self._redis.pipeline(transaction=True)
-        pipeline.zadd(self._readers, {self.name: int(time.time() * 1000)})
+        nor later while that store has the subscription. Whether processes of other stores read for it too."""
+        now = int(time.time() * 1000)
+        self.name = f"{store}:{self.name.rpartition(':')[2]}"
+        pipeline: Any = self._redis.pipeline(transaction=True)
+        pipeline.zadd(self._readers, {self.name: now})
         pipeline.pexpire(self._readers, int(RIGHT * 10_000))
         pipeline.sadd(self._place.stores(self._subscription), store)
-        await pipeline.execute()
+        pipeline.zrangebyscore(self._readers, now - int(RIGHT * 1000), "+inf")
+        names: list[bytes | str] = (await pipeline.execute())[3]
+        stores = [(name.decode() if isinstance(name, bytes) else name).rpartition(":")[0] for name in names]
+        return any(one not in ("", store) for one in stores)
 
     async def look(self) -> list[int]:
         """Prolong, take and give back what there is to; the partitions that are new here. Raises RedisError,

@@ -50,9 +50,15 @@ class Reading:
 
         since = "0" if self._subscription.lane else since
         try:
-            await self._partitions.come(self._store)
+            others = await self._partitions.come(self._store)
         except (RedisError, OSError) as error:
             raise BrokerUnavailable(f"Redis is out of reach: {error}") from None
+        if others and self._subscription.lane:
+            log.error(
+                "%s: processes of another store take the same calls. What is sent again may be begun there a second "
+                "time; serve the function from one store, or give one of them another prefix=",
+                self._subscription.name,
+            )
         for partition in range(self._place.partitions):
             try:
                 await self._redis.xgroup_create(

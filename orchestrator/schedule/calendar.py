@@ -12,6 +12,7 @@ change, in each hour that there really is.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -115,16 +116,22 @@ class Cron:
             after = start - _SECOND  # the moment of the change itself may be one
 
 
+_OF_THE_MACHINE = re.compile(r"(localtime|posixrules|Factory)$|(posix|right)/")
+"""Files beside the zones of IANA: they are not everywhere the same, and platforms know none of them."""
+
+
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of that name. Raises InvalidInput that says which one may be meant."""
     from zoneinfo import ZoneInfo, available_timezones
 
     try:
-        return ZoneInfo(name)
+        if not _OF_THE_MACHINE.match(name):
+            return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         pass
     asked = name.lower().replace(" ", "_")
-    near = sorted(zone for zone in available_timezones() if zone.lower() == asked or zone.lower().endswith(f"/{asked}"))
+    known = [zone for zone in available_timezones() if not _OF_THE_MACHINE.match(zone)]
+    near = sorted(zone for zone in known if zone.lower() == asked or zone.lower().endswith(f"/{asked}"))
     meant = f"; is it {near[0]}?" if near else ', like "Europe/Berlin"; write one of the IANA names'
     raise InvalidInput(f"there is no time zone {name[:80]!r}{meant}")
 

@@ -384,6 +384,20 @@ async def test_each_store_gets_its_own_answers(redis_server: RedisServer, monkey
 
 
 @on_a_loop
+async def test_who_takes_calls_beside_another_store_is_told(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What has begun is known in its store alone, so what is sent again may begin in the other one."""
+    said = "overwinter.call.pay: processes of another store take the same calls"
+    async with apart(monkeypatch, redis_server, [pays]) as (far, here):
+        monkeypatch.setenv("OVERWINTER_ROUTES", "*=here")
+        async with Runtime(FAR, far.store, broker=here._broker):
+            assert said not in caplog.text
+        async with Runtime(FAR, "memory://", broker=here._broker):
+            assert said in caplog.text
+
+
+@on_a_loop
 async def test_what_can_not_be_read_is_a_dead_letter_and_holds_nothing_up(
     redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,7 +135,16 @@ def test_what_is_no_expression(wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("zone", "says"),
-    [("Berlin", "is it Europe/Berlin"), ("europe/berlin", "is it Europe/Berlin"), ("Europe", "IANA"), ("../x", "IANA")],
+    [
+        ("Berlin", "is it Europe/Berlin"),
+        ("europe/berlin", "is it Europe/Berlin"),
+        ("Europe", "IANA"),
+        ("../x", "IANA"),
+        ("localtime", "IANA"),
+        ("Factory", "IANA"),
+        ("posix/Europe/Berlin", "IANA"),
+        ("right/Europe/Berlin", "IANA"),
+    ],
 )
 def test_what_is_no_zone(zone: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
