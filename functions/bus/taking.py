@@ -34,6 +34,9 @@ from .subscription import Subscription
 
 log = logging.getLogger("overwinter")
 
+_SHOWN = 1000
+"""Characters that are kept of an attribute when the event is too large to be kept."""
+
 
 class Office(Protocol):
     """Where it goes: an engine."""
@@ -58,6 +61,11 @@ def context_of(event: CloudEvent) -> dict[str, Any]:
     return {name: value for name, value in to_json(event).items() if name not in ("data", "data_base64")}
 
 
+def _cut(value: Any) -> Any:
+    """An attribute that may be as long as its publisher likes, so that something of the event can be kept anywhere."""
+    return value[:_SHOWN] if isinstance(value, str) else value
+
+
 class Taking:
     """Takes events for subscriptions, into one store."""
 
@@ -76,9 +84,11 @@ class Taking:
             try:
                 await self._letters.keep(lost)
             except InvalidInput as reason:  # as where the store takes nothing so big; nobody behind it is held up
-                log.error("the data of the event %s, for %s, can't be kept (%s)", event.id, subscription.name, reason)
+                id = _cut(event.id)
+                log.error("the data of the event %s, for %s, can't be kept (%s)", id, subscription.name, reason)
                 whole = InvalidInput(f"{error}; its data could not be kept with it: {reason}")
-                await self._letters.keep(lost._replace(event=context_of(event), error=encode(whole)))
+                context = {name: _cut(value) for name, value in context_of(event).items()}
+                await self._letters.keep(lost._replace(event=context, error=encode(whole)))
 
     async def deliver(self, subscription: Subscription, event: CloudEvent, attempt: int = 1) -> str:
         """Take it once, and give the id of the execution that it went to. Raises InvalidInput when it can't be taken,

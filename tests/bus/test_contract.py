@@ -141,9 +141,10 @@ async def test_a_poison_event_blocks_nobody(where: Where) -> None:
         assert (lost.subscription, lost.event["id"], lost.attempts) == ("ship", "e-1", 1)
 
 
+@pytest.mark.parametrize("part", ["data", "an attribute"])
 @on_a_loop
 async def test_an_event_that_is_too_big_to_be_kept_blocks_nobody(
-    where: Where, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    where: Where, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, part: str
 ) -> None:
     """As on DynamoDB without a bucket: neither what it begins nor its dead letter goes in."""
     original = DeadLetters.put
@@ -155,7 +156,8 @@ async def test_an_event_that_is_too_big_to_be_kept_blocks_nobody(
 
     monkeypatch.setattr(DeadLetters, "put", put)
     async with serving(where, [ship]) as runtime:
-        await runtime.publish(paid(1, data={"cents": "x" * 20_000}, extensions={"partitionkey": "k"}))
+        data, note = ("x" * 20_000, "x") if part == "data" else ("x", "x" * 20_000)
+        await runtime.publish(paid(1, data={"cents": data}, extensions={"partitionkey": "k", "note": note}))
         await runtime.publish(paid(2, extensions={"partitionkey": "k"}))
         await until(lambda: SHIPPED == ["o-2"])
         (lost,) = await runtime.bus.letters.all()
