@@ -30,6 +30,7 @@ from .address import adopt, listen
 from .descriptors import connections_within_reach
 from .ending import ending_in_time
 from .exits import FAILED, OK
+from .view.text import clean_lines
 
 if TYPE_CHECKING:
     from ..functions.http.late import Late
@@ -44,12 +45,26 @@ ACCEPTED = 0.01
 """Seconds in which a connection that was accepted becomes one that is known."""
 
 
+class Visible(logging.Formatter):
+    """What others have said, a broker or a function elsewhere, stands in lines of the log: it moves no cursor there."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean_lines(super().format(record))
+
+
+def log_to_stderr() -> None:
+    """Without secrets and control characters, unless whoever embeds this has set up a log."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Visible("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    redact_logs(logging.getLogger())
+
+
 def serve(place: Place) -> None:
     """Serve until a signal. Raises InvalidInput (the file), StoreError, Exit (the address)."""
     guard(place.host, place.token or None, place.delivery_token or None)
     server = listen(place.host, place.port) if place.fd is None else adopt(place.fd)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    redact_logs(logging.getLogger())
+    log_to_stderr()
     try:
         looping.run(_serve(place, server), _loop_factory())
     finally:
