@@ -55,7 +55,8 @@ class World:
     """One process at a time serves ``functions`` from a shared store; when it dies, the next one starts.
 
     ``faults`` makes the faults of each incarnation, given the process's number (from 0). ``ledger`` is the store, by
-    default one in memory. ``broker`` carries what is published, by default the store.
+    default one in memory. ``broker`` carries what is published, by default the store. Two worlds on one ledger are two
+    machines: give each another ``name``, which its processes are called by.
     """
 
     def __init__(
@@ -67,8 +68,10 @@ class World:
         engine: type[Engine] = Engine,
         ledger: Ledger | None = None,
         broker: Broker | None = None,
+        name: str = "process",
     ) -> None:
         self.ledger = ledger or Ledger()
+        self._name = name
         self._broker = broker
         self.processes: list[Process] = []
         self._loop = loop
@@ -84,7 +87,7 @@ class World:
         while True:
             process = Process(
                 self._loop,
-                f"process {len(self.processes) + 1}",
+                f"{self._name} {len(self.processes) + 1}",
                 self.ledger,
                 self._functions,
                 self._settings,
