@@ -138,8 +138,10 @@ class Leases:
 
     async def reclaim(self, id: str) -> None:
         """Give a lease back that this process holds and knows nothing of, because an answer of the store was
-        lost or could not be used; the execution is begun again from the store then."""
+        lost or could not be used; the execution is begun again from the store then. One whose answer is on its way is
+        known as soon as that comes, and whoever gets another answer then looks after it anew."""
         engine = self._engine
         head = await engine.delivery.patiently(partial(engine.store.head, id), id)
-        if head is not None and head.owner == engine.owner and id not in engine.active:
+        unknown = id not in engine.active and id not in engine.asking
+        if head is not None and head.owner == engine.owner and unknown:
             await self.hand_back(head)

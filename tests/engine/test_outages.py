@@ -91,6 +91,44 @@ def test_a_lost_answer_to_a_commit_costs_a_moment_and_nothing_else() -> None:
     at_bench(work)
 
 
+def test_a_lease_whose_answer_is_on_its_way_is_not_given_back() -> None:
+    """The store refused to tell whether it granted a lease, so that is looked after while the execution is asked for
+    again. What is found then is the new lease, of which nobody has heard yet: it is not an old one to give back."""
+
+    class Slow(Faults):
+        def __init__(self) -> None:
+            self.asked: list[str] = []
+
+        async def at(self, moment: Moment) -> None:
+            if moment.subject != "e" or moment.operation not in ("head", "accept"):
+                return
+            if moment.when == "before":
+                self.asked.append(moment.operation)
+            if self.asked == ["head", "accept"]:
+                raise StoreUnavailable("away")
+            if self.asked == ["head", "accept", "head"] and moment.when == "before":
+                await asyncio.sleep(0.5)  # the look after the lease comes to the store between the grant
+            if moment.operation == "accept" and moment.when == "after":
+                await asyncio.sleep(1)  # and its answer
+
+    async def work(bench: Bench) -> None:
+        made: list[str] = []
+
+        async def step(_: list[Any]) -> str:
+            made.append("step")
+            await asyncio.sleep(0.1)
+            return "done"
+
+        chain, slow = Chain("chain", [Call(step)]), Slow()
+        await bench.start(await bench.process(chain, onlooker=True), "chain", "e")
+        await bench.process(chain, faults=slow)
+        assert (await bench.ended("e"))["value"] == ["done"]
+        assert slow.asked[:5] == ["head", "accept", "head", "head", "accept"]
+        assert made == ["step"]
+
+    at_bench(work)
+
+
 def test_an_execution_survives_any_number_of_processes() -> None:
     async def work(bench: Bench) -> None:
         made: list[int] = []

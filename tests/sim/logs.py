@@ -1,9 +1,10 @@
-"""A broker in memory that keeps what it has confirmed, as one of consumer groups does: every subscription has what it has
-not taken yet, and the processes that serve it share that. It outlives all of them.
+"""A broker in memory that keeps what it has confirmed, as one of consumer groups does: every subscription has what it
+has not taken yet, and the processes that serve it share that. It outlives all of them.
 
-What it promises is what a real one does, and no more: nothing that it confirmed is lost, the events of one key are given
-one after another, and everything comes again that was not confirmed to it. In bad weather a publication fails before or
-after it was taken, comes twice, and events come late, in another order and again, also at the same time.
+What it promises is what a real one does, and no more: nothing that it confirmed is lost, the events of one key are
+given one after another, and everything comes again that was not confirmed to it. In bad weather a publication fails
+before or after it was taken, comes twice, and events come late, in another order and again, also at the same time, and
+from a reader that stood still when another has gone on in its place.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from overwinter.functions.bus.broker import Subscribers
@@ -35,13 +37,24 @@ class Entry(NamedTuple):
     again: bool = False
 
 
+class Hold:
+    """A lane that a process has in hand, for as long as it is awake."""
+
+    def __init__(self, process: Process, asleep: Callable[[Process], bool]) -> None:
+        self._process, self._asleep = process, asleep
+
+    @property
+    def counts(self) -> bool:
+        return self._process.alive and not self._asleep(self._process)
+
+
 class Group:
-    """What one subscription has not taken yet. ``held``: which process has which lane in hand."""
+    """What one subscription has not taken yet. ``held``: who has which lane in hand."""
 
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.pending: list[Entry] = []
-        self.held: dict[str, Process] = {}
+        self.held: dict[str, Hold] = {}
         self.came = asyncio.Event()
 
     def put(self, entry: Entry) -> None:
@@ -53,17 +66,19 @@ class Group:
         first: dict[str, Entry] = {}
         for entry in self.pending:
             first.setdefault(entry.lane, entry)
-        return [one for lane, one in first.items() if lane not in self.held or not self.held[lane].alive]
+        return [one for lane, one in first.items() if lane not in self.held or not self.held[lane].counts]
 
 
 class Log:
-    """``bad`` says how likely each fault is now."""
+    """``bad`` says how likely each fault is now, ``asleep`` which processes stand still."""
 
-    def __init__(self, draw: random.Random, bad: Callable[[], float]) -> None:
+    def __init__(
+        self, draw: random.Random, bad: Callable[[], float], asleep: Callable[[Process], bool] = lambda process: False
+    ) -> None:
         self.kept: list[CloudEvent] = []
         self.groups: dict[str, Group] = {}
         self.ends = 0
-        self._draw, self._bad = draw, bad
+        self._draw, self._bad, self._asleep = draw, bad, asleep
 
     def fails(self, part: float = 1.0) -> bool:
         return self._draw.random() < self._bad() * part
@@ -107,15 +122,14 @@ class Log:
             ready = group.ready()
             if not ready:
                 group.came.clear()
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(group.came.wait(), LOOK)
-                except TimeoutError:
-                    pass
                 continue
             entry = self._draw.choice(ready)
-            group.held[entry.lane] = process
+            group.held[entry.lane] = hold = Hold(process, self._asleep)
             taken = await self._given(group, entry, subscribers)
-            del group.held[entry.lane]
+            if group.held.get(entry.lane) is hold:
+                del group.held[entry.lane]
             if taken and entry in group.pending and not self.fails():
                 group.pending.remove(entry)
             if taken and not entry.again and self.fails():  # as from a reader that stood still
@@ -129,7 +143,7 @@ class Log:
         outcomes = await asyncio.gather(*takes, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, StoreError):
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.2)
                 return False
             if outcome is not None:
                 raise outcome

@@ -13,6 +13,7 @@ import contextvars
 import random
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import Any
 
 from overwinter import InDoubt, Settings
@@ -27,6 +28,7 @@ from overwinter.state.records import FINAL, Appended, Change, Head
 from overwinter.testing.clock import Deadlock, VirtualLoop, run_virtual
 from overwinter.testing.faults import CALM, Disturbed, Faults, Moment, Weather
 from overwinter.testing.ledger import Ledger
+from overwinter.testing.process import Died, Process
 from overwinter.testing.world import World
 
 from .logs import End, Log
@@ -34,10 +36,10 @@ from .wares import ATTEMPTS, PAID, Doings, Ware, plan
 
 CLEARING = 30.0
 """Seconds until the weather is fine."""
-PATIENCE = 200.0
+PATIENCE = 90.0
 LATE = 25.0
 """Seconds after which nothing comes again."""
-WEATHER = Weather(kill=0.01, delay=0.3, longest_delay=0.05)
+WEATHER = Weather(kill=0.006, delay=0.3, longest_delay=0.05, stall=0.001)
 REFUSED = 0.03
 SETTINGS = Settings(lease="2s", poll="1s", deaths=1000)  # whatever dies here, nobody is to blame
 AGENTS = ("desk", "once")
@@ -59,6 +61,7 @@ class Published:
         self.wares = {ware.n: ware for one in (*self.plans, *self.clients) for ware in one}
         self.due = {(taker, n) for n, ware in self.wares.items() for taker in ware.takers - ware.refused}
         self.letters: list[Any] = []
+        self._asleep: dict[Process, float] = {}  # until when
 
     def run(self) -> Published:
         try:
@@ -73,7 +76,7 @@ class Published:
 
     async def _main(self, loop: VirtualLoop) -> None:
         self.loop = loop
-        self.log = log = Log(self.draw, lambda: 0.0 if loop.time() > CLEARING else self.bad)
+        self.log = log = Log(self.draw, lambda: 0.0 if loop.time() > CLEARING else self.bad, self._sleeps)
         here, there = (End(log), End(log)) if self.kind == "broker" else (None, None)
         taken = Confirming(self._confirms)
         subscribers = self.doings.subscribers()
@@ -89,9 +92,10 @@ class Published:
             for world in self.worlds:
                 await world.call(_there)  # what was published before would be for nobody
             async with asyncio.timeout(CLEARING + PATIENCE):
+                leaving = [loop.create_task(self._leave(world)) for world in self.worlds]
                 sold = [self._sell(f"w{n}", wares) for n, wares in enumerate(self.plans)]
-                await asyncio.gather(*sold, *(self._publish(one) for one in self.clients))
-                while self._open():
+                await asyncio.gather(*sold, *(self._publish(one) for one in self.clients), *leaving)
+                while self._open():  # noqa: ASYNC110  # only the stores know
                     await asyncio.sleep(1.0)
             await asyncio.sleep(max(0.0, CLEARING - loop.time()) + LATE)
         except TimeoutError:
@@ -103,6 +107,19 @@ class Published:
             for world in self.worlds:
                 world.end()
 
+    async def _leave(self, world: World) -> None:
+        """Its processes end in good order at times, and others begin in their place."""
+        while self.loop.time() < CLEARING:
+            await asyncio.sleep(self.draw.uniform(3, 20))
+            process = world.process
+            try:
+                await process.stop()
+            except (Died, StoreError):
+                process.kill()
+
+    def _sleeps(self, process: Process) -> bool:
+        return self._asleep.get(process, 0.0) > self.loop.time()
+
     # -- who publishes -------------------------------------------------------------------------------
 
     async def _sell(self, name: str, wares: list[Ware]) -> None:
@@ -111,7 +128,7 @@ class Published:
             try:
                 run = await self.near.start("sell", [list(ware) for ware in wares], id=name)
                 break
-            except StoreError:
+            except (StoreError, RuntimeError):  # as of a runtime that is being closed
                 await asyncio.sleep(0.2)
         try:
             await run.result()
@@ -132,7 +149,7 @@ class Published:
             try:
                 await self.near.call(lambda runtime: runtime.publish(event))
                 break
-            except (BrokerUnavailable, StoreError):
+            except (BrokerUnavailable, StoreError, RuntimeError):
                 await asyncio.sleep(0.2)
         self._confirms(event)
 
@@ -159,7 +176,7 @@ class Published:
     def _open(self) -> set[str]:
         """What is not done yet."""
         at_work = {f"{head.id} {head.status}" for head in self._heads() if head.status not in (*FINAL, "idle")}
-        done = {*self.doings.last} | {did for did in self.due if did[0] in (*AGENTS, "charge")}
+        done = self.doings.done | {did for did in self.due if did[0] in (*AGENTS, "charge")}
         return at_work | {f"{taker} has not done {n}" for taker, n in self.due - done}
 
     def _check(self) -> None:
@@ -229,7 +246,7 @@ class Published:
         """What one publishes with a key is begun one after another."""
         for wares in (*self.plans, *self.clients):
             mine = [ware.n for ware in wares if ware.key == key and ware.n in first]
-            for one, next in zip(mine, mine[1:], strict=False):
+            for one, next in pairwise(mine):
                 if first[next] < last.get(one, first[one]):
                     self.wrong.append(f"{taker} began {next} before it was done with {one}")
 
@@ -238,7 +255,10 @@ class Published:
             await world.processes[number].die(noticed=self.draw.random() < 0.5)
 
         async def stall(pause: float) -> None:
-            await asyncio.sleep(pause)
+            process = world.processes[number]
+            self.doings.slept.add(process)
+            self._asleep[process] = self.loop.time() + pause
+            await process.hang(pause)
 
         faults = _Refusing(self.draw, kill, stall)
         faults.weather = WEATHER if self.loop.time() < CLEARING else CALM
@@ -269,12 +289,11 @@ class Confirming(Ledger):
 
 
 class _Refusing(Disturbed):
-    """Mail is refused at times as well."""
+    """Mail is refused at times as well, or taken and nobody is told."""
 
     async def at(self, moment: Moment) -> None:
         await super().at(moment)
-        mail = moment.operation == "accept" and moment.when == "before"
-        if mail and self.weather is not CALM and self._draw.random() < REFUSED:
+        if moment.operation == "accept" and self.weather is not CALM and self._draw.random() < REFUSED:
             raise StoreUnavailable(f"injected {moment}")
 
 

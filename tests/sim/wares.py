@@ -73,48 +73,67 @@ def plan(draw: random.Random, publisher: str, size: int = 5) -> list[Ware]:
 
 
 class Doings:
-    """``first`` and ``last``: when something was done, as a number that grows."""
+    """``first`` and ``last``: when something was done, as a number that grows; ``done``: what was done to its end.
+    ``slept``: processes that stood still. They may have lost what they have in hand to others, as if they had died."""
 
     def __init__(self, draw: random.Random) -> None:
         self.draw = draw
         self.wrong: list[str] = []
         self.first: dict[tuple[str, str], int] = {}
         self.last: dict[tuple[str, str], int] = {}
-        self.raised: Counter[tuple[str, str]] = Counter()
+        self.done: set[tuple[str, str]] = set()
+        self.slept: set[Process] = set()
+        self._allowed: Counter[tuple[str, str]] = Counter()  # attempts that failed or were cut
+        self._raised: Counter[tuple[str, str]] = Counter()
         self._by: dict[tuple[str, str], list[Process]] = {}
         self._at_work: dict[str, list[tuple[str, Process]]] = {}
         self._now = 0
 
+    def _counts(self, process: Process) -> bool:
+        return process.alive and process not in self.slept
+
     @asynccontextmanager
     async def doing(self, what: str, n: str, key: str | None = None, most: int = 1000) -> AsyncGenerator[None]:
         """``key``: what may not be done at the same time."""
-        process, did = here(), (what, n)
-        before = self._by.setdefault(did, [])
-        if len([one for one in before if one.alive]) > self.raised[did]:
-            self.wrong.append(f"{what} did {n} again, and nobody had died")
-        before.append(process)
+        process, did, mine = here(), (what, n), (key or "", here())
         at_work = self._at_work.setdefault(what, [])
-        at_work[:] = [(its, one) for its, one in at_work if one.alive]
-        if key and key in (its for its, _ in at_work):
-            self.wrong.append(f"{what} did {n} while another of the key {key} was being done")
-        if len(at_work) >= most:
-            self.wrong.append(f"{what} did {n} while {len(at_work)} others were being done")
-        at_work.append((key or "", process))
+        if self._counts(process):
+            self._look(did, key, most)
+        self._by.setdefault(did, []).append(process)
+        at_work.append(mine)
         self._now += 1
         self.first.setdefault(did, self._now)
         try:
             await asyncio.sleep(self.draw.choice((0.0, 0.05, 0.4)))
             yield
+        except BaseException:
+            self._allowed[did] += 1
+            raise
+        else:
+            self.done.add(did)
         finally:
-            if process.alive:
-                at_work.remove((key or "", process))
-                self._now += 1
+            if mine in at_work:
+                at_work.remove(mine)
+            self._now += 1
+            if self._counts(process) or did not in self.last:
                 self.last[did] = self._now
+
+    def _look(self, did: tuple[str, str], key: str | None, most: int) -> None:
+        """Whether it may be done now."""
+        what, n = did
+        if len([one for one in self._by.get(did, ()) if self._counts(one)]) > self._allowed[did]:
+            self.wrong.append(f"{what} did {n} again, and nobody had died")
+        at_work = self._at_work[what]
+        at_work[:] = [(its, one) for its, one in at_work if self._counts(one)]
+        if key and key in (its for its, _ in at_work):
+            self.wrong.append(f"{what} did {n} while another of the key {key} was being done")
+        if len(at_work) >= most:
+            self.wrong.append(f"{what} did {n} while {len(at_work)} others were being done")
 
     def fail(self, what: str, n: str, fate: str) -> None:
         did = (what, n)
-        if fate == "fails" or (fate == "mends" and not self.raised[did]):
-            self.raised[did] += 1
+        if fate == "fails" or (fate == "mends" and not self._raised[did]):
+            self._raised[did] += 1
             raise ValueError(f"{n} fails")
 
     def subscribers(self) -> list[object]:
