@@ -14,7 +14,7 @@ import httpx
 
 from overwinter import Context, Runtime, tool, workflow
 from overwinter.benchmarks.measure import Run, end, flat, main, percentile, program, read_line
-from overwinter.functions.invocation import routes
+from overwinter.functions.invocation.configuration import ROUTES
 
 STEPS = 50
 
@@ -37,7 +37,7 @@ async def asks(ctx: Context) -> list[float]:
 
 async def called(runtime: Runtime, place: str) -> list[float]:
     """Milliseconds of each call, with the tool at that place."""
-    os.environ[routes.ROUTES] = f"lookup={place}"
+    os.environ[ROUTES] = f"lookup={place}"
     result: list[float] = await (await runtime.start(asks)).result()
     return result
 

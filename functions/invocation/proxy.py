@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.usercode.resilience import Policy, Retry
 from ...state.errors import FunctionUnavailable
-from . import sending
 from .internal import Internal
+from .leading import leads
 
 if TYPE_CHECKING:
     from ...orchestrator.workflow.context import Context
@@ -32,7 +32,9 @@ class _Elsewhere:
     def __init__(self, name: str, mark: str, caller: str) -> None:
         self.name = name
         self.caller = caller  # the function that ordered it, which is to be told, and not this workflow
-        self.policy: Policy = sending.policy(hash(name))
+        from .sending import policy
+
+        self.policy: Policy = policy(hash(name))
         self.mark = self.used = mark
 
     @property
@@ -40,8 +42,10 @@ class _Elsewhere:
         return self.policy
 
     async def send(self, arguments: dict[str, Any]) -> Any:
+        from .sending import send
+
         self.used = current_call().mark
-        return await sending.send(self.name, arguments["input"])
+        return await send(self.name, arguments["input"])
 
 
 class Proxy(Internal):
@@ -51,7 +55,7 @@ class Proxy(Internal):
         super().__init__(NAME, _made)
 
     def leads(self, name: str) -> bool:
-        return sending.leads(name)
+        return leads(name)
 
     def input(self, name: str, value: Any) -> dict[str, Any]:
         return {"function": name, "input": value}
@@ -72,6 +76,8 @@ async def _call(ctx: Context, order: dict[str, Any]) -> Any:
     async def plain(input: Any) -> Any: ...
 
     async def cancel(reason: str) -> None:
+        from . import sending
+
         key = f"{ctx.execution}/{operation}"
         call = {"execution": ctx.execution, "operation": operation, "key": key, "mark": target.used, "attempt": 1}
         await sending.cancel(name, call, reason)

@@ -33,9 +33,10 @@ from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from . import aws, lambdas
+from .configuration import CONFIG, FILE, ROUTES
 from .secrets import is_reference, look_up
 
-ROUTES, CONFIG, FILE, TABLE = "OVERWINTER_ROUTES", "OVERWINTER_CONFIG", "overwinter.toml", "invocation"
+TABLE = "invocation"
 HERE, BROKER = "here", "broker"
 ALL = "*"
 _SERVICE = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")

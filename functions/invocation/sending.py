@@ -46,12 +46,6 @@ def policy(target: int) -> Policy:
     return Policy(RETRY, breaker=BREAKER, target=target)
 
 
-def leads(name: str) -> bool:
-    """Whether the function of that name lives elsewhere. Raises InvalidInput for a table that can't be read."""
-    found = route(name)
-    return found is not None and found.url != ""
-
-
 class _NoOutcome(Exception):  # never leaves this file: what it is there, depends on what is called
     """What was answered is final and no outcome of the call. ``taken``: whoever answered may have begun it. ``access``:
     it is about who may ask, or how one gets there, and may be put right."""

@@ -21,7 +21,7 @@ from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from ...state.quantities import Duration, milliseconds
 from ..framework.target import target
-from ..invocation import sending
+from ..invocation.leading import leads
 from .docstring import read
 from .methods import one_for, owner
 from .parameters import Parameters, Schema
@@ -184,11 +184,17 @@ class Tool:
     @property
     def elsewhere(self) -> Policy | None:
         """How it is reached where the routes say that it lives in another process; None: here."""
-        return sending.policy(self.policy.target) if sending.leads(self.name) else None
+        if not leads(self.name):
+            return None
+        from ..invocation.sending import policy
+
+        return policy(self.policy.target)
 
     async def send(self, arguments: dict[str, Any]) -> Any:
         """Have the current durable call made where it lives; see ``invocation.sending``."""
-        return await sending.send(self.name, arguments, irreversible=self.policy.at_most_once)
+        from ..invocation.sending import send
+
+        return await send(self.name, arguments, irreversible=self.policy.at_most_once)
 
     def invoke(self, arguments: dict[str, Any]) -> Any:
         """Call the function with plain JSON arguments; its result, or an awaitable of it."""

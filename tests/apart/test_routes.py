@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from overwinter import InvalidInput
-from overwinter.functions.invocation.routes import CONFIG, ROUTES, route, routes
+from overwinter.functions.invocation.configuration import CONFIG, ROUTES
+from overwinter.functions.invocation.routes import route, routes
 
 ARN = "arn:aws:lambda:eu-west-1:111122223333:function:shop"
 
