@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "check": "Say what is wrong with definitions.",
     "draw": "Draw a definition, as Mermaid.",
+    "run": "Run a definition to its end, in this process.",
 }
 
 
@@ -34,4 +35,4 @@ class AslCommands(click.Group):
 
 @click.group(cls=AslCommands)
 def asl_command() -> None:
-    """State machines in Amazon States Language, JSON or YAML: check and draw them."""
+    """State machines in Amazon States Language, JSON or YAML: check, draw and run them."""

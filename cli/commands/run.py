@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -34,7 +34,8 @@ INPUT = "INPUT"
 
 class Order(NamedTuple):
     """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on. ``input`` is the
-    text that was typed, until it is known what the function takes."""
+    text that was typed, until it is known what the function takes. ``again`` and ``options``: the command that it was
+    asked for by, when that was another one."""
 
     file: str
     function: str
@@ -45,6 +46,13 @@ class Order(NamedTuple):
     timeout: str | None
     as_json: bool
     files: tuple[Path, ...] = ()
+    again: tuple[str, ...] = ()
+    options: Mapping[str, str | None] = {}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command that goes on with it."""
+        return self.again or ("run", self.file, self.function)
 
 
 JSON = "--json: {id, function, status, created, totals, value or error: {kind, message}}"
@@ -90,17 +98,24 @@ def run_command(
 
 
 async def _run(order: Order, dsn: str) -> None:
-    from ...functions.http.schemas import input_schema
-    from ...functions.invocation.loading import functions_of, kind_of, load, sound
-    from ...functions.runtime import Runtime
-    from ...orchestrator.engine.settings import Settings
-    from ...state.quantities import seconds
-    from ..ending import stoppable
+    from ...functions.invocation.loading import functions_of, load, sound
 
     functions = sound(functions_of(load(Path(order.file))))
     if order.function not in functions:
         names = ", ".join(sorted(functions))
         raise UnknownFunction(f"{order.file} holds no function {order.function!r}; it holds {names}")
+    await run_one(order, functions, dsn)
+
+
+async def run_one(order: Order, functions: Mapping[str, Any], dsn: str) -> None:
+    """Run one of these functions as it was asked for."""
+    from ...functions.http.schemas import input_schema
+    from ...functions.invocation.loading import kind_of
+    from ...functions.runtime import Runtime
+    from ...orchestrator.engine.settings import Settings
+    from ...state.quantities import seconds
+    from ..ending import stoppable
+
     kind = kind_of(functions[order.function])
     if order.input is not None:
         order = order._replace(input=fitting(order.input, input_schema(functions[order.function]), INPUT))
@@ -199,7 +214,10 @@ def _late(order: Order, id: str) -> TimedOut:
 def _go_on(order: Order, id: str) -> str:
     from ..view.command import command
 
-    return command("run", order.file, order.function, id=id) if order.session is None else command("show", id)
+    if order.session is not None:
+        return command("show", id)
+    verb, *words = order.words
+    return command(verb, *words, **order.options, id=id)
 
 
 def _error(error: BaseException) -> dict[str, str]:

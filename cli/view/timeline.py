@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
 from ...orchestrator.protocol.media import said
+from .text import counted
 from .usage import Usage, usage
 
 Entry = dict[str, Any]
@@ -311,6 +312,12 @@ class Timeline:
         row.facts = {key: entry[key] for key in ("by", "reason") if entry.get(key)}
         return [*dropped, row]
 
+    def _machine(self, number: int, entry: Entry) -> list[Row]:
+        """The definition that a state machine goes by."""
+        definition: Entry = entry.get("definition") or {}
+        count = len(definition.get("States") or ())
+        return self._info(number, entry, value=f"goes by its definition of {counted(count, 'state', 'states')}")
+
     def _other(self, number: int, entry: Entry) -> list[Row]:
         rest = {key: value for key, value in entry.items() if key not in ("type", "at", "op", "name")}
         return self._info(number, entry, value=rest or None, name=str(entry.get("name", "")))
@@ -362,6 +369,7 @@ class Timeline:
         "timer": _timer,
         "ordered": _ordered,
         "checkpoint": _checkpoint,
+        "machine": _machine,
         "stuck": _stuck,
         "damaged": _damaged,
         "observed": _observed,

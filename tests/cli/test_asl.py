@@ -179,3 +179,47 @@ def test_what_is_wrong_is_not_drawn() -> None:
     done = asl("draw", "wrong.yaml")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "wrong.yaml can't be drawn" in done.stderr and "overwinter asl check wrong.yaml" in done.stderr
+
+
+SHOP = """\
+from overwinter import tool
+
+
+@tool
+async def support(about: str) -> str:
+    \"\"\"Answers.\"\"\"
+    return f"{about} is on its way"
+"""
+ASKS = """\
+StartAt: Ask
+States:
+  Ask:
+    Type: Task
+    Resource: support
+    Parameters: {about.$: $.order}
+    Next: Done
+  Done:
+    Type: Succeed
+"""
+
+
+def test_a_definition_is_run_with_the_functions_of_a_file(folder: Path) -> None:
+    (folder / "shop.py").write_text(SHOP, "utf-8")
+    (folder / "asks.yaml").write_text(ASKS, "utf-8")
+    done = asl("run", "asks.yaml", '{"order": "o-1"}', "--uses", "shop.py", "--id", "x")
+    assert (done.exit_code, done.stdout) == (0, "o-1 is on its way\n")
+    assert "goes by its definition of 2 states" in done.stderr
+    again = asl("run", "asks.yaml", "--uses", "shop.py", "--id", "x", "--json")
+    told = json.loads(again.stdout)
+    assert (told["function"], told["status"], told["value"]) == ("asks", "completed", "o-1 is on its way")
+
+
+def test_what_can_not_be_run_is_said(folder: Path) -> None:
+    (folder / "asks.yaml").write_text(ASKS, "utf-8")
+    assert "there is no state 'Doen'" in asl("run", "wrong.yaml").stderr
+    (folder / "broken.json").write_text("{", "utf-8")
+    for file, code in (("wrong.yaml", 2), ("broken.json", 2), ("nothing.json", 3)):
+        done = asl("run", file)
+        assert (done.exit_code, done.stdout) == (code, ""), done.stderr
+    (folder / "shop.py").write_text("x = 1\n", "utf-8")
+    assert "holds no function" in asl("run", "asks.yaml", "--uses", "shop.py").stderr
