@@ -187,13 +187,13 @@ def note(what: str) -> str:
 @workflow
 async def nap(ctx: Context) -> str:
     await ctx.step(note, "asleep")
-    await ctx.sleep("400ms")
+    await ctx.sleep("2s")
     return await ctx.step(note, "awake")
 
 @workflow
 async def expiring(ctx: Context) -> str:
     try:
-        await ctx.approve("go on", role="boss", timeout="400ms")
+        await ctx.approve("go on", role="boss", timeout="2s")
     except Denied as denied:
         return await ctx.step(note, denied.reason)
     return "approved"
