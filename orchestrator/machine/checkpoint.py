@@ -17,10 +17,9 @@ from .running.states import task
 
 
 def write(run: Execution, definition: Any) -> Fact:
-    """The entry. The execution has been driven until everything in it waits."""
-    return {
-        "type": "checkpoint",
-        "at": run.now,
+    """The entry. The execution has been driven until everything in it waits. All that may be large is one field, which
+    goes to a blob as a whole."""
+    state = {
         "definition": definition,
         "about": list(run.about),
         "seed": run.seed,
@@ -35,23 +34,25 @@ def write(run: Execution, definition: Any) -> Fact:
         "children": dict(run.children),
         "unsent": [_effect(effect) for effect in run.unsent.values()],
     }
+    return {"type": "checkpoint", "at": run.now, "state": state}
 
 
 def restore(run: Execution, entry: Fact) -> None:
     """Become what the entry says."""
-    run.now, run.seed, run.depth, run.caller = entry["at"], entry["seed"], entry["depth"], entry["caller"]
-    run.about, run.history.count = About(*entry["about"]), entry["events"]
-    run.root.restore(entry["frames"])
+    state = entry["state"]
+    run.now, run.seed, run.depth, run.caller = entry["at"], state["seed"], state["depth"], state["caller"]
+    run.about, run.history.count = About(*state["about"]), state["events"]
+    run.root.restore(state["frames"])
     frames: dict[str, Frame] = {frame.id: frame for frame in (run.root, *run.root.below())}
-    run.waiting = {op: frames[id] for op, id in entry["waiting"].items()}
-    run.tokens = {op: frames[id] for op, id in entry["tokens"].items()}
-    run.timers = {key: Timer(at, kind, frames[id]) for key, (at, kind, id) in entry["timers"].items()}
-    run.children = dict(entry["children"])
+    run.waiting = {op: frames[id] for op, id in state["waiting"].items()}
+    run.tokens = {op: frames[id] for op, id in state["tokens"].items()}
+    run.timers = {key: Timer(at, kind, frames[id]) for key, (at, kind, id) in state["timers"].items()}
+    run.children = dict(state["children"])
     run.started = {op: id for id, op in run.children.items()}
-    for told in entry["unsent"]:
+    for told in state["unsent"]:
         effect: Effect = Spawn(**told["spawn"]) if "spawn" in told else Post(**told["post"])
         run.unsent[effect.op] = run.fresh[effect.op] = effect
-    for op, told in entry["calls"].items():
+    for op, told in state["calls"].items():
         _call(run, op, told)
 
 

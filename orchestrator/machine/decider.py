@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from ...state.codec import dumps
 from ...state.records import PAYLOAD_LIMIT
 from ..protocol.decider import Decision, Fact, Verdict, when
 from .checkpoint import restore, write
@@ -60,6 +61,7 @@ class MachineDecider:
         self._over = ""
         self._stuck = ""
         self._since = 0  # entries since the last checkpoint
+        self._rare = 0  # entries that there are before the next one, when more than usual
         self.source: Any = served.source
 
     # -- facts in ------------------------------------------------------------------------------------
@@ -84,8 +86,8 @@ class MachineDecider:
                 self._going = not self._run.drive()
             elif not (self._begin(entry, written) if kind in ("start", "checkpoint") else self._apply(entry)):
                 self._stuck = self._stuck or (
-                    f"entry {self._number} ({kind}) does not follow from the definition; an older release can't have "
-                    "written it, so the store was changed"
+                    f"entry {self._number} ({kind}) does not follow from the definition and what is recorded before "
+                    "it: another release may have gone by it differently, or the store was changed"
                 )
             if self._stuck:
                 break
@@ -136,7 +138,7 @@ class MachineDecider:
         compiled = self._served.compiled
         self.source = self._served.source
         if written is not None:
-            self.source = written["definition"]
+            self.source = written["definition"] if "definition" in written else written["state"]["definition"]
             try:
                 compiled = Compiled(build(self.source))
             except Malformed as error:
@@ -186,10 +188,8 @@ class MachineDecider:
             self._over = run.ending["type"]
         self._number += len(decision.entries)
         self._since += taken + len(decision.entries)
-        if self._since >= FRESH and not (self._over or self._going):
-            decision.entries.append(write(run, self.source))
-            self._number += 1
-            decision.base, self._since = self._number, 1
+        if self._since >= max(FRESH, self._rare) and not (self._over or self._going):
+            self._begin_anew(run, decision)
         decision.perform.extend([*ready, *run.take()])
         if self._over:
             decision.status = self._over
@@ -201,6 +201,18 @@ class MachineDecider:
         decision.outside = bool(run.waiting)
         decision.awaits = _awaits(run)
         return decision
+
+    def _begin_anew(self, run: Execution, decision: Decision) -> None:
+        """A checkpoint: nothing before it is read any more. A large one is written the more rarely, and one that is
+        larger than a value may be, not at all: then a wake reads everything."""
+        entry = write(run, self.source)
+        size = len(dumps(entry["state"]))
+        if size > self.limit // 2:  # in characters; in bytes it may be more
+            self._rare = 2 * self._since
+            return
+        decision.entries.append(entry)
+        self._number += 1
+        decision.base, self._since, self._rare = self._number, 1, size // 1024
 
 
 def _awaits(run: Execution) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -210,3 +211,28 @@ def test_only_functions_are_called() -> None:
     for wrong in (5, "pay", None):
         with pytest.raises(InvalidInput, match="a state machine calls"):
             StateMachine("m", {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}, [wrong])
+
+
+async def same(given: Any) -> Any:
+    return given
+
+
+@pytest.mark.parametrize(("items", "size"), [(60, 1000), (60, 60_000), (40, 250_000)])
+def test_what_it_holds_may_be_large(items: int, size: int, tmp_path: Path) -> None:
+    """Larger than an entry, than half of a value, than a checkpoint may be."""
+    each = {"StartAt": "I", "States": {"I": {"Type": "Task", "Resource": "same", "End": True}}}
+    machine = StateMachine("m", single({"Type": "Map", "MaxConcurrency": 5, "ItemProcessor": each}), [same])
+
+    async def main() -> None:
+        async with Runtime([machine], f"sqlite:///{tmp_path}/large.db") as runtime:
+            handle = await runtime.start(machine, ["x" * size] * items, id="x")
+            assert await handle.result(timeout=60) == ["x" * size] * items
+
+    with mock.patch.object(deciding, "FRESH", 20):
+        asyncio.run(main())
+
+
+def test_a_definition_may_be_large() -> None:
+    definition = single({"Type": "Pass", "Result": "x" * 400_000})
+    report = crash_everywhere(StateMachine("m", definition), {}, kills=3)
+    assert report.outcome.value == "x" * 400_000
