@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ...state.codec import stored
 from ...state.errors import InvalidInput
+from ...state.ids import check_id
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
 from .definition.resource import Resource
@@ -27,7 +28,10 @@ class Table:
     functions of that name which are served anywhere. Implements ``Resources``."""
 
     def __init__(self, uses: Iterable[object], named: Mapping[str, str | object]) -> None:
-        self._uses: dict[str, Any] = {_name(one): one for one in map(served, uses)}
+        self._uses: dict[str, Any] = {}
+        for one in map(served, uses):
+            if self._uses.setdefault(_name(one), one) is not one:
+                raise InvalidInput(f"two of the functions are named {_name(one)!r}; give one of them another name")
         self._named = {name: one if isinstance(one, str) else served(one) for name, one in named.items()}
 
     @property
@@ -70,9 +74,16 @@ class Table:
             text = _required(given, "StateMachineArn")
             means = self._means(text, text.rpartition(":")[2])
             name, chosen = means if isinstance(means, str) else _name(means), given.get("Name")
-            id = chosen if isinstance(chosen, str) else ""
+            id = "" if chosen is None else _id(chosen)
             return Child(name, given.get("Input", {}), "workflow", id, detached=not resource.pattern)
         raise QueryError(RUNTIME, f"{resource.text} means nothing here; name a function for it in resources=")
+
+
+def _id(chosen: Any) -> str:
+    try:
+        return check_id(chosen)
+    except (InvalidInput, TypeError) as error:
+        raise QueryError("StepFunctions.InvalidName", f"Invalid Name: {str(error)[:300]}") from None
 
 
 def _required(given: Mapping[str, Any], field: str) -> str:

@@ -6,6 +6,7 @@ Nothing recurses from state to state: what is to be done next lies in a queue, s
 
 from __future__ import annotations
 
+import math
 import random
 import zlib
 from collections import deque
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ....state.errors import StateFailed
+from ....state.quantities import LATEST
 from ...errors import failures
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
@@ -122,7 +124,8 @@ class Execution:
         self.about, self.seed = about, seed
         self.history.add("ExecutionStarted", self.now, input=about.input)
         if self.machine.timeout_seconds is not None:
-            self.timers[WHOLE] = Timer(self.now + self.machine.timeout_seconds * 1000, WHOLE, self.root)
+            until = self.now + self.machine.timeout_seconds * 1000
+            self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
         self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
 
     def enter(self, frame: Frame, name: str, input: Any) -> None:
@@ -222,13 +225,16 @@ class Execution:
         tried = frame.attempts.get(str(number), 0)
         if tried >= retrier.max_attempts:
             return False
-        seconds = retrier.interval_seconds * retrier.backoff_rate**tried
+        try:
+            seconds = retrier.interval_seconds * retrier.backoff_rate**tried
+        except OverflowError:
+            seconds = math.inf
         if retrier.max_delay_seconds is not None:
             seconds = min(seconds, retrier.max_delay_seconds)
         if retrier.jitter:
             seconds *= random.Random(f"{self.seed}/{frame.op}").random()
         frame.attempts[str(number)] = tried + 1
-        self.time(frame, "retry", self.now + round(min(seconds, 1e11) * 1000))
+        self.time(frame, "retry", self.now + round(min(seconds, LATEST / 1000) * 1000))
         return True
 
     def _caught(self, frame: Frame, catcher: Catcher, failed: Failure) -> None:
@@ -268,7 +274,7 @@ class Execution:
     # -- what a state waits for ----------------------------------------------------------------------
 
     def time(self, frame: Frame, kind: str, at: int) -> None:
-        self.timers[f"{frame.op} {kind}"] = Timer(at, kind, frame)
+        self.timers[f"{frame.op} {kind}"] = Timer(min(at, LATEST), kind, frame)
 
     def call(self, frame: Frame, invoke: Invoke) -> None:
         self.waiting[invoke.op] = frame

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..definition.states.choice import Rule
@@ -68,7 +69,7 @@ class Scope:
         found = self.share(given, field)
         if found is None:
             return default
-        if found < 0 or int(found) != found:
+        if not math.isfinite(found) or found < 0 or int(found) != found:
             raise QueryError(RUNTIME, f"The value of the field '{field}' must be a whole number from 0 on, not {found}")
         return int(found)
 

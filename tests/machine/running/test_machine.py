@@ -25,7 +25,10 @@ from overwinter import (
     workflow,
 )
 from overwinter.orchestrator.machine import decider as deciding
+from overwinter.orchestrator.machine.decider import MachineDecider
+from overwinter.orchestrator.protocol.decider import Verdict
 from overwinter.state.memory import MemoryStore
+from overwinter.state.quantities import LATEST
 from overwinter.testing import crash_everywhere
 
 GIVEN: list[Any] = []
@@ -36,6 +39,14 @@ def on_a_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Non
     def run() -> None:
         GIVEN.clear()
         asyncio.run(test())
+
+    return run
+
+
+def on_a_loop_with(test: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable[[Any], None]:
+    @wraps(test)
+    def run(name: Any) -> None:
+        asyncio.run(test(name))
 
     return run
 
@@ -236,3 +247,52 @@ def test_a_definition_may_be_large() -> None:
     definition = single({"Type": "Pass", "Result": "x" * 400_000})
     report = crash_everywhere(StateMachine("m", definition), {}, kills=3)
     assert report.outcome.value == "x" * 400_000
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Wait", "SecondsPath": "$.n"},
+        {"Type": "Task", "Resource": "same", "TimeoutSecondsPath": "$.n"},
+        {
+            "Type": "Task",
+            "Resource": "once_wrong",
+            "Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 99_999_999, "BackoffRate": 1e200}],
+        },
+    ],
+    ids=["wait", "timeout", "backoff"],
+)
+@pytest.mark.parametrize("number", [10**18, 10**300, 1e300])
+def test_no_time_is_too_late(state: dict[str, Any], number: float) -> None:
+    decider = MachineDecider(StateMachine("m", single(state), [same, once_wrong]), "x")
+    assert decider.offer({"type": "start", "at": 1, "input": {"n": number}, "seed": "s"}) is Verdict.TAKEN
+    failed: dict[str, Any] = {"type": "step", "name": "t", "at": 2, "ms": 0, "error": {"kind": "E", "message": ""}}
+    for _ in range(3):
+        for effect in decider.decide().perform:
+            assert "Retry" not in state or decider.offer(failed | {"op": effect.op}) is Verdict.TAKEN
+        decision = decider.decide()
+        assert decision.status == "waiting" and decision.wake is not None and decision.wake <= LATEST
+        for fact in decider.expire(LATEST) if "Retry" in state else ():
+            assert decider.offer(fact) is Verdict.TAKEN
+
+
+@pytest.mark.parametrize("name", ["a\nb", "..", "", 5, "x" * 2000])
+@on_a_loop_with
+async def test_the_name_of_an_execution_is_an_id(name: Any) -> None:
+    given = {"StateMachineArn": "paying", "Input": {"order": "a"}, "Name": name}
+    starts = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": given}
+    outer = StateMachine("outer", single(starts), [paying])
+    async with Runtime([outer], "memory://") as runtime:
+        with pytest.raises(ExecutionFailed, match=r"StepFunctions\.InvalidName"):
+            await (await runtime.start(outer)).result()
+        assert [head.function for head in (await runtime.store.executions()).heads] == ["outer"]
+
+
+def test_two_functions_have_two_names() -> None:
+    @tool(name="pay")
+    async def other(order: str) -> str:
+        """Another one."""
+        return order
+
+    with pytest.raises(InvalidInput, match="two of the functions are named 'pay'"):
+        StateMachine("m", PAYS, [pay, other])
