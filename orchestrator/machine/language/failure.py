@@ -13,9 +13,7 @@ from typing import ParamSpec, TypeVar
 RUNTIME = "States.Runtime"
 """Cannot be caught or retried: the definition does not fit the data. AWS has it for paths that find nothing too,
 where its specification speaks of States.ParameterPathFailure."""
-INTRINSIC = "States.IntrinsicFailure"
 QUERY = "States.QueryEvaluationError"
-RESULT_PATH = "States.ResultPathMatchFailure"
 REFERENCE_PATH = "States.ReferencePathConflict"
 DATA_LIMIT = "States.DataLimitExceeded"
 

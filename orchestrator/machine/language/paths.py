@@ -16,7 +16,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from .failure import REFERENCE_PATH, RESULT_PATH, RUNTIME, QueryError, bounded
+from .failure import REFERENCE_PATH, RUNTIME, QueryError, bounded
 from .jayway import FUNCTIONS, compile_jsonpath
 from .kinds import is_array, is_object
 from .numbers import json_text
@@ -238,12 +238,12 @@ def read_reference(path: Path, scope: Scope) -> Any:
 def write(path: Path, data: Any, result: Any) -> Any:
     """The data with the result at the path (ResultPath): a new value that shares whatever lies beside the path.
 
-    Objects on the way are made when they are missing; an item of an array must be there. Raises QueryError
-    (States.ResultPathMatchFailure) where a step does not fit the data.
+    Objects on the way are made when they are missing; an item of an array must be there. Raises QueryError where a step
+    does not fit the data: States.ReferencePathConflict, for which the specification has States.ResultPathMatchFailure.
     """
     if not path.is_reference or path.context or path.variable is not None:
         raise QueryError(
-            RESULT_PATH, f"Unable to apply ReferencePath {path.text}: it has to name one place in the input."
+            REFERENCE_PATH, f"Unable to apply ReferencePath {path.text}: it has to name one place in the input."
         )
     return _written(path.steps, 0, data, result)
 
@@ -261,7 +261,7 @@ def _written(steps: tuple[Step, ...], number: int, value: Any, result: Any) -> A
     elif is_array(value) and 0 <= step < len(value):
         changed = _written(steps, number + 1, value[step], result)
         return [*value[:step], changed, *value[step + 1 :]]
-    raise QueryError(RESULT_PATH, f'Unable to apply step "{step}" to input {shown(value)}')
+    raise QueryError(REFERENCE_PATH, f'Unable to apply step "{step}" to input {shown(value)}')
 
 
 def shown(value: Any) -> str:

@@ -22,10 +22,12 @@ _UNCAUGHT = (RUNTIME, DATA_LIMIT)
 
 
 class Failure(NamedTuple):
-    """``error`` is a name, ``cause`` a text for people; either may be missing where a Fail state says none."""
+    """``error`` is a name, ``cause`` a text for people; either may be missing where a Fail state says none. ``also`` is
+    another name by which a retrier or a catcher may mean it: a heartbeat that is missed is reported as a timeout."""
 
     error: str | None = None
     cause: str | None = None
+    also: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The error output that a catcher puts into the state's input."""
@@ -37,11 +39,9 @@ def fits(names: Sequence[str], failure: Failure) -> bool:
     error = failure.error or ""
     if error == RUNTIME:
         return False
-    if error in names:
+    if error in names or (failure.also and failure.also in names):
         return True
-    if error == HEARTBEAT and TIMEOUT in names:
-        return True
-    if TASK_FAILED in names and error not in (TIMEOUT, HEARTBEAT, *_UNCAUGHT):
+    if TASK_FAILED in names and error not in (TIMEOUT, *_UNCAUGHT):
         return True
     return ALL in names and error not in _UNCAUGHT
 

@@ -38,6 +38,10 @@ class Scope:
         """What a path gives."""
         return self.seen.data if path.text == "$" else paths.read(self.compiled.path(path), self.seen)
 
+    def found(self, path: Path) -> Any:
+        """What a path gives, or MISSING."""
+        return self.compiled.path(path).find(self.seen)
+
     def items(self, path: Path) -> Any:
         """What ItemsPath gives."""
         return self.seen.data if path.text == "$" else paths.read_reference(self.compiled.path(path), self.seen)
@@ -70,7 +74,7 @@ class Scope:
         if found is None:
             return default
         if not math.isfinite(found) or found < 0 or int(found) != found:
-            raise QueryError(RUNTIME, f"The value of the field '{field}' must be a whole number from 0 on, not {found}")
+            raise QueryError(QUERY if isinstance(given, Expression) else RUNTIME, _unfit(given, field, found))
         return int(found)
 
     def share(self, given: Number | None, field: str) -> int | float | None:
@@ -108,3 +112,11 @@ class Scope:
             )
             raise QueryError(QUERY, cause)
         return found
+
+
+def _unfit(given: Number | None, field: str, found: int | float) -> str:
+    if math.isfinite(found) and int(found) == found:
+        return f"{field} cannot be negative."
+    if isinstance(given, Path):
+        return f"The {field}Path parameter does not reference an integer value: {given.text} == {json_text(found)}"
+    return f"The {field} field cannot be parsed as an integer: {json_text(found)}"

@@ -96,7 +96,7 @@ def test_what_is_written_is_read_and_nothing_else_changes(chain: list[str | int]
     try:
         after = write(path, value, result)
     except QueryError as error:
-        assert error.error == "States.ResultPathMatchFailure"
+        assert error.error == "States.ReferencePathConflict"
         return
     finally:
         assert value == before

@@ -7,7 +7,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from ..failure import INTRINSIC, RUNTIME, QueryError, bounded
+from ..failure import RUNTIME, QueryError, bounded
 from ..paths import MISSING, Path, shown
 from ..scope import Scope
 from . import arrays, math, texts
@@ -59,14 +59,22 @@ class Intrinsic:
 
     @bounded
     def evaluate(self, scope: Scope) -> Any:
-        """Raises QueryError: States.IntrinsicFailure for what a function can't take, States.Runtime for a path that
-        finds nothing."""
-        return _evaluate(self._call, scope)
+        """Raises QueryError (States.Runtime) for what a function can't take, and for a path that finds nothing;
+        the specification has States.IntrinsicFailure, which AWS does not use. The cause names the whole call, as it is
+        written."""
+        try:
+            return _evaluate(self._call, scope)
+        except Unfit as unfit:
+            said = f"There was an error while evaluating the intrinsic function: {self.text}. {unfit.said}"
+            raise QueryError(RUNTIME, said) from None
+        except QueryError as error:
+            cause = f"The function '{self.text}' had the following error: {error.cause}"
+            raise QueryError(error.error, cause) from None
 
 
 @lru_cache(4096)
 def compile_intrinsic(text: str) -> Intrinsic:
-    """Raises QueryError (States.IntrinsicFailure) for a text that is no call of a known function."""
+    """Raises QueryError (States.Runtime) for a text that is no call of a known function."""
     call = parse(text)
     _check(call)
     return Intrinsic(call)
@@ -75,12 +83,12 @@ def compile_intrinsic(text: str) -> Intrinsic:
 def _check(call: Call) -> None:
     function = FUNCTIONS.get(call.name)
     if function is None:
-        raise QueryError(INTRINSIC, f"'{call.text}': there is no intrinsic function {call.name}.")
+        raise QueryError(RUNTIME, f"'{call.text}': there is no intrinsic function {call.name}.")
     count = len(call.arguments)
     if count < function.least or (function.most is not None and count > function.most):
         least, most = function.least, function.most
         wanted = f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
-        raise QueryError(INTRINSIC, f"'{call.text}': {call.name} takes {wanted} arguments, but {count} are given.")
+        raise QueryError(RUNTIME, f"'{call.text}': {call.name} takes {wanted} arguments, but {count} are given.")
     for argument in call.arguments:
         if isinstance(argument, Call):
             _check(argument)
@@ -94,8 +102,9 @@ def _evaluate(call: Call, scope: Scope) -> Any:
     try:
         return function.run(scope.chance, *arguments) if function.by_chance else function.run(*arguments)
     except Unfit as unfit:
-        cause = f"The function '{call.text}' had the following error: {call.name} {unfit}."
-        raise QueryError(INTRINSIC, cause) from None
+        if not unfit.name:  # of the call that is given it, not of one that this stands in
+            unfit.name = call.name
+        raise
 
 
 def _value(argument: Any, scope: Scope) -> Any:
@@ -106,7 +115,7 @@ def _value(argument: Any, scope: Scope) -> Any:
     path: Path = argument
     value = path.find(scope)
     if value is MISSING:
-        seen = scope.context if path.context else scope.data
-        cause = f"The JsonPath argument for the field '{path.text}' could not be found in the input '{shown(seen)}'"
+        named = path.text[1:] if path.context else path.text  # AWS names the state's input even then
+        cause = f"The JsonPath argument for the field '{named}' could not be found in the input '{shown(scope.data)}'"
         raise QueryError(RUNTIME, cause)
     return value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from ..failure import INTRINSIC, QueryError
+from ..failure import RUNTIME, QueryError
 from ..paths import Path, compile_path
 
 NESTED = 10
@@ -43,7 +43,7 @@ Argument = Literal | Path | Call
 
 
 def parse(text: str) -> Call:
-    """Raises QueryError (States.IntrinsicFailure) that says where the text ceases to be a call."""
+    """Raises QueryError (States.Runtime) that says where the text ceases to be a call."""
     parser = _Parser(text)
     call = parser.call(1)
     parser.space()
@@ -62,7 +62,7 @@ class _Parser:
         cause = (
             f"'{self.text}' is not a valid intrinsic function call: expected {expected} at {self.at}, found {found}."
         )
-        return QueryError(INTRINSIC, cause)
+        return QueryError(RUNTIME, cause)
 
     def space(self) -> None:
         found = _SPACE.match(self.text, self.at)
@@ -76,7 +76,7 @@ class _Parser:
             raise self.wrong("the name of a function (States.…)")
         if depth > NESTED:
             cause = f"'{self.text}': at most {NESTED} intrinsic functions may stand within each other."
-            raise QueryError(INTRINSIC, cause)
+            raise QueryError(RUNTIME, cause)
         self.at = name.end()
         self.space()
         self._sign("(")

@@ -22,7 +22,8 @@ _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=]")
 
 
 def fill(template: Any, *values: Any) -> str:
-    """``{}`` in turn becomes each value; ``\\{``, ``\\}``, ``\\\\`` and ``\\'`` are the signs themselves."""
+    """``{}`` in turn becomes each value; ``\\{``, ``\\}``, ``\\\\`` and ``\\'`` are the signs themselves. A brace
+    without its other half makes the template invalid."""
     parts: list[str] = []
     pattern, at, used = text(template), 0, 0
     for found in _PLACES.finditer(pattern):
@@ -31,10 +32,13 @@ def fill(template: Any, *values: Any) -> str:
         if found[2]:
             parts.append(format_text(values[used]) if used < len(values) else "")
             used += 1
+        elif found[3]:
+            one, other = ("{", "}") if found[3] == "{" else ("}", "{")
+            raise Unfit(f": matching '{other}' not found for '{one}'.", "template")
         else:
-            parts.append(found[1] or found[3])
+            parts.append(found[1])
     if used != len(values):
-        raise Unfit(f"has {used} times {{}} in its text, but {len(values)} values for them")
+        raise Unfit(": number of arguments do not match the occurrences of {}.")
     return "".join(parts) + pattern[at:]
 
 
@@ -62,10 +66,12 @@ def finite(digits: str) -> float:
 
 
 def from_json(value: Any) -> Any:
+    """An empty text is null."""
+    whole = text(value)
     try:
-        return json.loads(text(value), parse_constant=_no_constant, parse_float=finite)
-    except (ValueError, RecursionError) as error:
-        raise Unfit(f"expected a JSON text ({error})") from None
+        return json.loads(whole, parse_constant=_no_constant, parse_float=finite) if whole.strip() else None
+    except (ValueError, RecursionError):
+        raise Unfit from None
 
 
 def encode(value: Any) -> str:
@@ -78,13 +84,13 @@ def decode(value: Any) -> str:
     try:
         return base64.b64decode(letters + "=" * (-len(letters) % 4)).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
-        raise Unfit("expected a Base64 text") from None
+        raise Unfit from None
 
 
 def digest(value: Any, algorithm: Any) -> str:
     name = ALGORITHMS.get(text(algorithm))
     if name is None:
-        raise Unfit(f"expected one of {', '.join(ALGORITHMS)}, but was given {json_text(algorithm)}")
+        raise Unfit
     whole = text(value if isinstance(value, str) else json_text(value), CHARACTERS)
     return hashlib.new(name, _bytes(whole), usedforsecurity=False).hexdigest()
 

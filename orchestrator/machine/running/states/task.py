@@ -78,9 +78,8 @@ def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
 
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
-    error = TIMEOUT if kind == "timeout" else HEARTBEAT
-    run.history.add(f"{_kind(state)}TimedOut", run.now, error=error)
-    run.fail(frame, Failure(error, None))
+    run.history.add(f"{_kind(state)}TimedOut", run.now, error=TIMEOUT)
+    run.fail(frame, Failure(TIMEOUT, None, "" if kind == "timeout" else HEARTBEAT))
 
 
 def beat(run: Execution, frame: Frame, at: int) -> None:
