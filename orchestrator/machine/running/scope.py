@@ -15,6 +15,14 @@ from ..language.scope import Scope as Seen
 from .compiled import Compiled
 
 
+LONGEST = 99_999_999
+"""Seconds that AWS lets a Task or a Wait take; more is not refused here."""
+_BELOW = {
+    "MaxConcurrency": "Expected non-negative integer for MaxConcurrency, got '{}' instead.",
+    "ToleratedFailureCount": "ToleratedFailureCount cannot be negative.",
+}
+
+
 class Scope:
     """``seen.data`` is what ``$`` means by JSONPath, ``seen.states`` is ``$states`` by JSONata."""
 
@@ -116,7 +124,7 @@ class Scope:
 
 def _unfit(given: Number | None, field: str, found: int | float) -> str:
     if math.isfinite(found) and int(found) == found:
-        return f"{field} cannot be negative."
+        return _BELOW.get(field, f"{field} must be between 0 and {LONGEST} but was: {{}}").format(json_text(found))
     if isinstance(given, Path):
         return f"The {field}Path parameter does not reference an integer value: {given.text} == {json_text(found)}"
     return f"The {field} field cannot be parsed as an integer: {json_text(found)}"
