@@ -14,7 +14,6 @@ from ..language.numbers import json_text
 from ..language.scope import Scope as Seen
 from .compiled import Compiled
 
-
 LONGEST = 99_999_999
 """Seconds that AWS lets a Task or a Wait take; more is not refused here."""
 _BELOW = {
