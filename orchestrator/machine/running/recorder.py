@@ -48,8 +48,9 @@ class _Chain:
 
 
 class Recorder(Counter):
-    """``everything`` in order: ``{"id", "previous", "type", "at", "flow", "run", …details}``. ``flow`` is the id of the
-    frame, ``run`` that of the frame whose numbers it has. Notes have no id."""
+    """``everything`` in order: ``{"id", "previous", "type", "at", "flow", "run", "outer", "index", …details}``. ``flow``
+    is the id of the frame, ``run`` that of the frame whose numbers it has, ``outer`` that of the one around it. Notes
+    have no id."""
 
     def __init__(self) -> None:
         self.everything: list[Event] = []
@@ -58,13 +59,11 @@ class Recorder(Counter):
     def add(self, type: str, at: int, frame: Frame, **details: Any) -> int:
         number = super().add(type, at, frame, **details)
         previous = self._pointed(self._chain(frame), type, number)
-        where = {"flow": frame.id, "run": frame.top.id}
-        self.everything.append({"id": number, "previous": previous, "type": type, "at": at, **where, **details})
+        self.everything.append({"id": number, "previous": previous, "type": type, "at": at, **_place(frame), **details})
         return number
 
     def note(self, what: str, at: int, frame: Frame, **details: Any) -> None:
-        where = {"flow": frame.id, "run": frame.top.id}
-        self.everything.append({"id": 0, "type": what, "at": at, **where, **details})
+        self.everything.append({"id": 0, "type": what, "at": at, **_place(frame), **details})
 
     @property
     def events(self) -> list[Event]:
@@ -104,3 +103,8 @@ class Recorder(Counter):
         if type.endswith("StateStarted"):
             chain.begun = number
         return previous
+
+
+def _place(frame: Frame) -> Event:
+    outer = frame.parent.id if frame.parent is not None else None
+    return {"flow": frame.id, "run": frame.top.id, "outer": outer, "index": frame.index}
