@@ -40,8 +40,8 @@ class Wait:
 class Visit:
     """A state that was entered. ``status``: ``completed``, ``caught``, ``failed``, ``aborted`` (something beside it, or
     the execution, ended first), ``running`` or ``waiting``. ``event`` is the number of the event that tells of its
-    entering. ``flows`` are the branches of a Parallel, or what a Map does with its items, of its last attempt;
-    ``length`` is the number of a Map's items."""
+    entering. ``result`` is what a Task's call gave. ``flows`` are the branches of a Parallel, or what a Map does with
+    its items, of its last attempt; ``length`` is the number of a Map's items."""
 
     name: str
     kind: str
@@ -51,6 +51,7 @@ class Visit:
     status: str = "running"
     left: int | None = None
     output: Any = None
+    result: Any = None
     error: str | None = None
     cause: str | None = None
     next: str | None = None
@@ -76,7 +77,7 @@ class Visit:
         }
         if self.status in ("completed", "caught"):
             told["output"] = self.output
-        for name in ("error", "cause", "next", "length"):
+        for name in ("result", "error", "cause", "next", "length"):
             if (value := getattr(self, name)) is not None:
                 told[name] = value
         if self.resource:

@@ -117,6 +117,7 @@ def _heard(visit: Visit, event: Event) -> None:
         if kind == "failed":
             visit.status, visit.left = "failed", at
     elif kind.endswith("Succeeded"):
+        visit.result = event.get("output")
         if visit.attempts:
             visit.attempts[-1].ended = at
         for flow in visit.flows.values():

@@ -48,9 +48,10 @@ class _Chain:
 
 
 class Recorder(Counter):
-    """``everything`` in order: ``{"id", "previous", "type", "at", "flow", "run", "outer", "index", …details}``. ``flow``
-    is the id of the frame, ``run`` that of the frame whose numbers it has, ``outer`` that of the one around it. Notes
-    have no id."""
+    """``everything`` in order: ``{"id", "previous", "type", "at", "flow", "run", "outer", "index", …details}``.
+
+    ``flow`` is the id of the frame, ``run`` that of the frame whose numbers it has, ``outer`` that of the one around
+    it. Notes have no id."""
 
     def __init__(self) -> None:
         self.everything: list[Event] = []
