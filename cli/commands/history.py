@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ def lines(events: list[dict[str, Any]], width: int) -> list[Text]:
         line.append(" ← " + left(str(event["previousEventId"] or ""), number), "dim")
         line.append(right(offset(_ms(event["timestamp"]) - began), 9) + " ", "dim")
         line.append(left(event["type"], kind) + " ", _style(event["type"]))
-        details = next((value for key, value in event.items() if key.endswith("EventDetails")), {})
+        told: Iterator[dict[str, Any]] = (event[key] for key in event if key.endswith("EventDetails"))
+        details = next(told, dict[str, Any]())
         said = " ".join(f"{key}: {value}" for key, value in details.items() if not isinstance(value, dict))
         line.append(cut(clean(said), max(width - line.cell_len, 0)), "dim")
         line.rstrip()
