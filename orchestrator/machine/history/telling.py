@@ -45,6 +45,7 @@ class _Teller:
                 self._flows[flow].status = "failed"
             elif kind == "ExecutionRedriven":
                 visit.status, visit.left, self.root.status = "running", None, "running"
+                visit.error = visit.cause = None
 
     def _entered(self, event: Event, kind: str) -> None:
         flow = self._flows.get(event["flow"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
@@ -24,11 +25,11 @@ def check_shape(shape: Any, value: Any, place: str = "") -> None:
 
 
 def check_order(events: list[dict[str, Any]], *, over: bool) -> None:
-    """Numbers from 1 on, each event after the one that it follows; a state is left, or failed, or cut, at most once; one
+    """Numbers from 1 on, each event after the one that it follows; no state is left more often than it was entered; one
     end, and nothing after it."""
     assert [event["id"] for event in events] == list(range(1, len(events) + 1))
     assert all(0 <= event["previousEventId"] < event["id"] for event in events)
-    assert all(one["timestamp"] <= other["timestamp"] for one, other in zip(events, events[1:], strict=False))
+    assert all(one["timestamp"] <= other["timestamp"] for one, other in pairwise(events))
     assert events[0]["type"] == "ExecutionStarted"
     assert [event["type"] in ENDS for event in events[:-1]] == [False] * (len(events) - 1)
     assert (events[-1]["type"] in ENDS) is over

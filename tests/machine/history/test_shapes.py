@@ -1,5 +1,5 @@
-"""Every history of the corpus and of definitions that are made up has AWS's shapes and a sound order, and tells the same
-while the execution goes on, after a checkpoint, and without its functions."""
+"""Every history of the corpus and of definitions that are made up has AWS's shapes and a sound order, and tells the
+same while the execution goes on, after a checkpoint, and without its functions."""
 
 from __future__ import annotations
 
