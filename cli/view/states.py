@@ -55,10 +55,9 @@ class _Shape(NamedTuple):
     longest: int
 
 
-def state_lines(
-    flow: Flow, width: int, origin: int, now: int, *, full: bool = False, bars: bool = True
-) -> Iterator[Text]:
-    """The lines, top to bottom. ``origin`` is the moment from which offsets count."""
+def state_lines(flow: Flow, width: int, now: int, *, full: bool = False, bars: bool = True) -> Iterator[Text]:
+    """The lines, top to bottom. Offsets count from when the first state was entered."""
+    origin = flow.visits[0].entered if flow.visits else now
     rows = list(_rows(flow, "", full))
     shape = _shaped([row for row in rows if isinstance(row, Shown)], width, bars)
     for row in rows:

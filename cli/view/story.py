@@ -57,7 +57,7 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
     yield from heading(story)
     if story.states is not None:
         yield Text()
-        yield from state_lines(story.states, width, story.head.created, story.now, full=full, bars=bars)
+        yield from state_lines(story.states, width, story.now, full=full, bars=bars)
         yield from ending(story, width)
         return
     turns = story.timeline.turns

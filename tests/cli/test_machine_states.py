@@ -170,7 +170,7 @@ def test_who_is_no_state_machine_has_no_history(shelf: Any, overwinter: Any) -> 
 
 
 def shown(*visits: Visit, width: int = 100, full: bool = False) -> list[str]:
-    return [line.plain for line in state_lines(Flow(0, "running", [*visits]), width, 0, 10_000, full=full)]
+    return [line.plain for line in state_lines(Flow(0, "running", [*visits]), width, 10_000, full=full)]
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_lines_fit_whatever_the_names(width: int) -> None:
     outer = Visit(
         "a\x1b[31m\n" * 20, "Parallel", 2, 0, None, "failed", 9, error="x" * 300, flows={0: Flow(0, "aborted", [inner])}
     )
-    for line in state_lines(Flow(0, "failed", [outer]), width, 0, 0):
+    for line in state_lines(Flow(0, "failed", [outer]), width, 0):
         assert "\x1b" not in line.plain and "\n" not in line.plain
         assert width < 60 or line.cell_len <= width
     assert event_lines([], width) == []
