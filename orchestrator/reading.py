@@ -177,6 +177,8 @@ class Reading:
 
         head = await self.show(id)
         entries: list[Fact] = []
+        if head.kind != "workflow":
+            return None
         async for entry in self.entries(id):
             entries.append(entry)
             if len(entries) == _DEFINED_BY and defined(entries) is None:

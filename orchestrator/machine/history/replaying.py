@@ -65,7 +65,7 @@ def replay(id: str, name: str, entries: Sequence[Fact]) -> Replayed:
     named = {text: text for text in written.get("named", ())}
     recorder = Recorder()
     decider = MachineDecider(_Recorded(name, compiled, source, Table((), named)), id, recorder)
-    whole = entries[0]["type"] == "start"
+    whole = any(entry["type"] == "start" for entry in entries)
     decider.replay("", 1, [entry for entry in entries if _is_told(entry, whole)], 0)
     run, last = decider.execution, entries[-1]
     if run is not None and last["type"] == "terminated":

@@ -16,7 +16,7 @@ from overwinter.orchestrator.machine.history.telling import states
 from overwinter.state.errors import UnknownExecution
 from overwinter.testing.world import World
 
-from .playing import replayed, to_its_end, told
+from .playing import journal, replayed, to_its_end, told
 
 GIVEN: list[Any] = []
 AGAIN = [{"ErrorEquals": ["CustomError"], "IntervalSeconds": 5, "MaxAttempts": 3, "BackoffRate": 1}]
@@ -130,6 +130,34 @@ def test_an_execution_within_is_submitted_before_it_ends() -> None:
         ends = ["TaskFailed", "ExecutionFailed"] if end["Type"] == "Fail" else ["TaskSucceeded", "TaskStateExited"]
         assert types[2:7] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", *ends]
         assert previous[:7] == [0, 0, 2, 3, 4, 5, 6]
+
+
+def test_an_execution_within_a_branch_that_is_cut_is_told_to_end() -> None:
+    inner = StateMachine("inner", only({"Type": "Wait", "Seconds": 3600}))
+    pause = {"Type": "Wait", "Seconds": 5, "Next": "Stop"}
+    fails = {"StartAt": "Pause", "States": {"Pause": pause, "Stop": {"Type": "Fail", "Error": "E"}}}
+    calls = {"StartAt": "Call", "States": {"Call": {"Type": "Task", "Resource": "inner", "End": True}}}
+    definition = {
+        "StartAt": "P",
+        "States": {
+            "P": {
+                "Type": "Parallel",
+                "Branches": [fails, calls],
+                "Catch": [{"ErrorEquals": ["E"], "Next": "Rest"}],
+                "End": True,
+            },
+            "Rest": {"Type": "Wait", "Seconds": 60, "End": True},
+        },
+    }
+    entries = journal(definition, {}, beside=[inner])
+    assert [entry["op"] for entry in entries if entry["type"] == "sent"][-1].endswith(".cancel")
+    found = flow(definition, {}, beside=[inner])
+    branches = found.visits[0].flows
+    assert [(one.status, one.visits[-1].status) for one in branches.values()] == [
+        ("failed", "failed"),
+        ("aborted", "aborted"),
+    ]
+    assert found.status == "completed"
 
 
 def test_one_that_is_not_waited_for_is_not_submitted() -> None:
