@@ -160,6 +160,49 @@ def test_an_execution_within_a_branch_that_is_cut_is_told_to_end() -> None:
     assert found.status == "completed"
 
 
+def test_an_execution_within_is_submitted_when_it_has_begun() -> None:
+    inner = StateMachine("inner", only({"Type": "Wait", "Seconds": 3600}))
+    given = {"StateMachineArn": "inner", "Input": {}}
+    starts = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": given}
+    found = replayed(only(starts), act=as_far_as_it_is_sent, beside=[inner])
+    last = aws_events(found)[-1]
+    assert last["type"] == "TaskSubmitted"
+    assert last["taskSubmittedEventDetails"]["resource"] == "startExecution.sync:2"
+    assert "ExecutionArn" in last["taskSubmittedEventDetails"]["output"]
+
+
+def test_items_that_never_began_are_not_cut() -> None:
+    fails = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "E"}}}
+    types, _ = told(only({"Type": "Map", "ItemProcessor": fails}), [1, 2, 3])
+    assert types[3:] == [
+        "MapIterationStarted",
+        "FailStateEntered",
+        "MapIterationFailed",
+        "MapStateFailed",
+        "ExecutionFailed",
+    ]
+
+
+def test_a_token_that_comes_back_at_once_was_given_out_before() -> None:
+    begun = asyncio.Event()
+
+    async def slowly(given: Any) -> None:
+        GIVEN.append(given["token"])
+        begun.set()
+        await asyncio.sleep(3600)
+
+    async def act(world: World, run: Any) -> None:
+        await begun.wait()
+        await world.complete(GIVEN[0], 1)
+        await to_its_end(world, run)
+
+    GIVEN.clear()
+    waits: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
+    waits |= {"Parameters": {"FunctionName": "slowly", "Payload": {"token.$": "$$.Task.Token"}}}
+    types, _ = told(only(waits), {}, act=act, uses=[slowly])
+    assert types[2:6] == ["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskSucceeded"]
+
+
 def test_one_that_is_not_waited_for_is_not_submitted() -> None:
     inner = StateMachine("inner", only({"Type": "Pass"}))
     given = {"StateMachineArn": "inner", "Input": {}}
