@@ -35,6 +35,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "ps": ("ps", "List executions."),
         "show": ("show", "What an execution did and waits for."),
+        "history": ("history", "Events of a state machine, as AWS tells them."),
         "watch": ("watch", "Follow an execution until it ends."),
         "approvals": ("decide", "What waits for a person."),
         "dead-letters": ("dead_letters", "Events that a subscription could not take."),

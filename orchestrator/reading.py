@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..state.codec import loads
 from ..state.errors import InvalidInput, StoreCorrupt, UnknownExecution
@@ -27,8 +27,13 @@ from .streaming.journal import Since
 from .streaming.position import Position, position
 from .streaming.told import StreamEvent
 
+if TYPE_CHECKING:
+    from .machine.history.replaying import Replayed
+
 _LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
+_DEFINED_BY = 50
+"""Entries by which a state machine has written its definition: it does so as soon as its first call has ended."""
 PAGE = 100  # entries read at once; one has 256 KB at the most
 FIRST, STEP = 16, 64  # … when their bytes are counted
 MANY = 1000  # heads read at once
@@ -164,6 +169,33 @@ class Reading:
             after += len(texts)
             if len(texts) < PAGE:
                 return
+
+    async def replayed(self, id: str) -> Replayed | None:
+        """What the journal of a state machine's execution tells; None when it is none's, or when its first Task goes
+        on. All of the journal is read. Raises UnknownExecution."""
+        from .machine.history.replaying import defined, replay
+
+        head = await self.show(id)
+        entries: list[Fact] = []
+        if head.kind != "workflow":
+            return None
+        async for entry in self.entries(id):
+            entries.append(entry)
+            if len(entries) == _DEFINED_BY and defined(entries) is None:
+                break
+        return replay(id, head.function, entries) if defined(entries) is not None else None
+
+    async def aws_history(self, id: str, *, data: bool = True) -> list[dict[str, Any]]:
+        """The events of a state machine's execution, in the shape of AWS's GetExecutionHistory; without ``data``,
+        inputs and outputs are left out. Raises UnknownExecution, and InvalidInput when it is no state machine's."""
+        from .machine.history.events import aws_events
+
+        found = await self.replayed(id)
+        if found is None:
+            raise InvalidInput(f"{id} is no state machine's execution, or its first Task has not ended yet")
+        if found.problem:
+            raise InvalidInput(f"the history of {id} can't be told: {found.problem}")
+        return aws_events(found, data=data)
 
     async def events(
         self, id: str, *, message: str = "", after: str = "", since: Since | None = None

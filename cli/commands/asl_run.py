@@ -1,14 +1,16 @@
 """``overwinter asl run``: a definition to its end in this process, on the store, as ``overwinter run`` does it with a
 function of a file. Killed and run again with the same ``--id``, it goes on where it stopped.
 
-``--json`` is that of ``overwinter run``.
+``--json``: ``{"id", "function", "status", "created", "totals", "output" | "error" and "cause"}``, with ``--history``
+also ``"history"``: the events as ``overwinter history --json`` has them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +19,12 @@ from ..definitions import STDIN, read_definition
 from ..environment import env_file_option, tell_environment
 from ..inputs import typed
 from ..options import duration_option, json_option, store_option, text_option
-from .run import INPUT, JSON, Order, run_one
+from .run import INPUT, Order, Told, run_one
+
+if TYPE_CHECKING:
+    from ...functions.runtime import Runtime
+
+JSON = "--json: {id, function, status, created, totals, output or error and cause, history}"
 
 
 @click.command(epilog=JSON)
@@ -32,6 +39,7 @@ from .run import INPUT, JSON, Order, run_one
 @env_file_option(looks=False)
 @text_option("--name", help="What the machine is called; without it, as FILE is.")
 @text_option("--id", help="Id of the execution; the same id goes on after a kill.")
+@click.option("--history", is_flag=True, help="Tell its events too, as AWS would.")
 @duration_option("--timeout", default=None, help="Stop waiting after this long (exit code 5).")
 @store_option
 @json_option
@@ -41,6 +49,7 @@ def run_command(
     uses: str | None,
     name: str | None,
     id: str | None,
+    history: bool,
     timeout: str | None,
     store: str,
     as_json: bool,
@@ -54,11 +63,36 @@ def run_command(
     if not as_json:
         tell_environment()
     order = Order(file, called, text, input is not None, id, None, timeout, as_json)
-    order = order._replace(again=("asl", "run", file), options={"uses": uses, "name": name})
+    told = Told("output", _failed)
+    if history:
+        told = told._replace(more=partial(_history, as_json=as_json))
+    order = order._replace(again=("asl", "run", file), options={"uses": uses, "name": name}, told=told)
     from ...orchestrator.protocol.failure_log import told_elsewhere
 
     with told_elsewhere():
         reach.run(run_one(order, _functions(file, called, uses), store))
+
+
+def _failed(error: BaseException) -> dict[str, Any]:
+    from ...state.errors import StateFailed
+
+    if isinstance(error, StateFailed):
+        return {"error": error.error, "cause": error.cause}
+    return {"error": type(error).__name__, "cause": str(error)}
+
+
+async def _history(runtime: Runtime, id: str, *, as_json: bool) -> dict[str, Any]:
+    """The events; those that are for people stand before the result."""
+    from ..view.terminal import console, put
+    from .history import lines
+
+    events = await runtime.aws_history(id)
+    if as_json:
+        return {"history": events}
+    out = console()
+    for line in lines(events, out.width):
+        put(out, line)
+    return {}
 
 
 def _functions(file: str, name: str, uses: str | None) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,10 +32,30 @@ if TYPE_CHECKING:
 INPUT = "INPUT"
 
 
+async def _nothing(runtime: Runtime, id: str) -> dict[str, Any]:
+    return {}
+
+
+def _error(error: BaseException) -> dict[str, Any]:
+    from ...orchestrator.errors.groups import lone, text
+
+    error = lone(error)
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    return {"error": {"kind": kind, "message": text(error)}}
+
+
+class Told(NamedTuple):
+    """The key of a result, the members that tell of an error, and what else there is to tell of an execution."""
+
+    value: str = "value"
+    error: Callable[[BaseException], dict[str, Any]] = _error
+    more: Callable[[Runtime, str], Coroutine[Any, Any, dict[str, Any]]] = _nothing
+
+
 class Order(NamedTuple):
     """What was asked for on the command line. ``given`` False: no INPUT, which matters when going on. ``input`` is the
     text that was typed, until it is known what the function takes. ``again`` and ``options``: the command that it was
-    asked for by, when that was another one."""
+    asked for by, when that was another one. ``told``: how ``--json`` tells of its end."""
 
     file: str
     function: str
@@ -48,6 +68,7 @@ class Order(NamedTuple):
     files: tuple[Path, ...] = ()
     again: tuple[str, ...] = ()
     options: Mapping[str, str | None] = {}
+    told: Told = Told()
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -154,9 +175,11 @@ async def _execution(runtime: Runtime, order: Order) -> None:
         value = await runtime.result(id, 60)
     except ExecutionError as error:
         if order.as_json:
-            _emit({**about, "error": _error(error.cause or error)})
+            _emit({**about, **order.told.error(error.cause or error), **await order.told.more(runtime, id)})
+        else:
+            await order.told.more(runtime, id)
         raise
-    _result(order, about, value)
+    _result(order, {**about, **await order.told.more(runtime, id)}, value)
 
 
 async def _message(runtime: Runtime, order: Order, session: str) -> None:
@@ -169,7 +192,7 @@ async def _message(runtime: Runtime, order: Order, session: str) -> None:
             raise _late(order, sent.execution) from None
         except OperationError as error:
             if order.as_json:
-                _emit({**about, "status": "failed", "error": _error(error)})
+                _emit({**about, "status": "failed", **_error(error)})
             raise
     _result(order, {**about, "status": "completed"}, value)
 
@@ -220,13 +243,6 @@ def _go_on(order: Order, id: str) -> str:
     return command(verb, *words, **order.options, id=id)
 
 
-def _error(error: BaseException) -> dict[str, str]:
-    from ...orchestrator.errors.groups import lone, text
-
-    error = lone(error)
-    return {"kind": f"{type(error).__module__}.{type(error).__qualname__}", "message": text(error)}
-
-
 def _tell(order: Order, sentence: str) -> None:
     from ..view.terminal import say
 
@@ -246,7 +262,7 @@ def _result(order: Order, about: dict[str, Any], value: Any) -> None:
 
     simple = plain(value)
     if order.as_json:
-        _emit({**about, "value": simple})
+        _emit({**about, order.told.value: simple})
         return
     if order.session is None:
         _tell(order, f"{about['id'] or order.function} {about['status']}")

@@ -1,8 +1,9 @@
 """``overwinter show ID``: a readable timeline of one execution.
 
 ``--json``: ``{"execution": head, "entries": [journal entry…], "first": n, "mail": n, "totals": {…},
-"waiting": [{op, kind, name, since, until, what, role, digest, child}…], "children": [head…]}``. Entries are
-as docs/journal.md says, the first one having number ``first``.
+"waiting": [{op, kind, name, since, until, what, role, digest, child}…], "children": [head…]}``, and ``"states"`` of a
+state machine's, as docs/state-machines.md says. Entries are as docs/journal.md says, the first one having number
+``first``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from .. import reach
 from ..options import id_argument, json_option, store_option
 
 if TYPE_CHECKING:
+    from ...orchestrator.machine.history.states import Flow
+    from ...orchestrator.reading import Reading
     from ..view.story import Story
     from ..view.timeline import Row
 
@@ -59,7 +62,8 @@ async def _story(dsn: str, id: str, *, full: bool) -> Story:
             timeline.add(number, await reading.entire(found.head.id, entry) if full else entry)
         from ..view.moments import now
 
-        return Story(found.head, timeline, found.children, found.mail, found.first - 1, found.head.awaits, now())
+        told = Story(found.head, timeline, found.children, found.mail, found.first - 1, found.head.awaits, now())
+        return told if told.earlier else told._replace(states=await _states(reading, id))
 
 
 async def _document(dsn: str, id: str) -> dict[str, Any]:
@@ -79,7 +83,16 @@ async def _document(dsn: str, id: str) -> dict[str, Any]:
             "totals": timeline.totals.json(),
             "waiting": [_waiting(row) for row in timeline.waiting.values()],
             "children": [reach.head_json(child) for child in found.children],
+            **({"states": flow.as_json()} if (flow := await _states(reading, id)) is not None else {}),
         }
+
+
+async def _states(reading: Reading, id: str) -> Flow | None:
+    """The states of a state machine's execution; None when it is none, or has written none yet."""
+    from ...orchestrator.machine.history.telling import states
+
+    replayed = await reading.replayed(id)
+    return None if replayed is None or replayed.problem else states(replayed)
 
 
 def _waiting(row: Row) -> dict[str, Any]:

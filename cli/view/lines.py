@@ -84,22 +84,22 @@ def line(row: Row | Gap, shape: Columns, origin: int, *, now: int) -> Text:
     mark, mark_style = MARKS[row.state]
     faint = row.state in (INFO, DROPPED)
     text = Text(no_wrap=True, overflow="ellipsis")
-    text.append(_right(offset(row.at - origin), 8), "dim")
+    text.append(right(offset(row.at - origin), 8), "dim")
     text.append(f" {mark} ", mark_style)
     if shape.op:
-        text.append(_left(row.op, shape.op) + " ", "dim")
-    text.append(_left(row.kind, shape.kind) + " ", STYLES.get(row.kind, "dim" if faint else ""))
+        text.append(left(row.op, shape.op) + " ", "dim")
+    text.append(left(row.kind, shape.kind) + " ", STYLES.get(row.kind, "dim" if faint else ""))
     if shape.name:
-        text.append(_left(_called(row), shape.name) + " ", "dim" if faint else "bold")
-    text.append(_right(_took(row, now), 6) + " ", "dim" if row.kind not in WORK else "")
+        text.append(left(_called(row), shape.name) + " ", "dim" if faint else "bold")
+    text.append(right(_took(row, now), 6) + " ", "dim" if row.kind not in WORK else "")
     if shape.bar:
         text.append(_bar(row, shape) + " ", STYLES.get(row.kind, "dim"))
     if shape.attempts:
-        text.append(_left(f"×{row.attempts}" if row.attempts > 1 else "", shape.attempts) + " ", "yellow")
+        text.append(left(f"×{row.attempts}" if row.attempts > 1 else "", shape.attempts) + " ", "yellow")
     if shape.tokens:
-        text.append(_right(tokens(row.usage.tokens) if row.usage else "", shape.tokens - 1) + " ", "dim")
+        text.append(right(tokens(row.usage.tokens) if row.usage else "", shape.tokens - 1) + " ", "dim")
     if shape.cost:
-        text.append(_right(_cost(row), shape.cost - 1) + " ", "dim")
+        text.append(right(_cost(row), shape.cost - 1) + " ", "dim")
     text.append_text(outcome(row, max(shape.width - text.cell_len, 0), now=now))
     text.rstrip()
     return text
@@ -130,7 +130,7 @@ def outcome(row: Row, room: int, *, now: int) -> Text:
         said, style = "not needed any more", "dim"
     else:
         said, style = _value(row), ""
-    return Text(_cut(said, room), style)
+    return Text(cut(said, room), style)
 
 
 def complaint(error: Entry) -> str:
@@ -142,7 +142,7 @@ def _complaint_and_place(error: Entry, room: int) -> str:
     """With the place, where there is room for both."""
     said, place = complaint(error), next(iter(places(error)), "")
     left = room - cell_len(place) - 4
-    return f"{_cut(said, left)}  ({place})" if place and left >= min(cell_len(said), 30) else said
+    return f"{cut(said, left)}  ({place})" if place and left >= min(cell_len(said), 30) else said
 
 
 def places(error: Entry) -> list[str]:
@@ -273,15 +273,17 @@ def _gap(gap: Gap, shape: Columns) -> Text:
     return Text(f"{lead}… {counted(gap.hidden, 'more ' + gap.kind, 'more ' + plural)}, {between} each", "dim")
 
 
-def _left(text: str, width: int) -> str:
-    return set_cell_size(text if cell_len(text) <= width else _cut(text, width), width)
+def left(text: str, width: int) -> str:
+    """Exactly ``width`` cells, from the left."""
+    return set_cell_size(text if cell_len(text) <= width else cut(text, width), width)
 
 
-def _right(text: str, width: int) -> str:
+def right(text: str, width: int) -> str:
+    """At least ``width`` cells, to the right."""
     return " " * max(width - cell_len(text), 0) + text
 
 
-def _cut(text: str, room: int) -> str:
+def cut(text: str, room: int) -> str:
     """At most ``room`` cells, with an ellipsis when something was cut."""
     if cell_len(text) <= room:
         return text

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from ...orchestrator.machine.history.states import Flow
 from ...orchestrator.protocol.stuck import REASONS, reason
 from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
@@ -18,6 +19,7 @@ from .condense import Gap, condense
 from .example import written
 from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
 from .moments import ago, clock
+from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
 from .timeline import WORK, Row, Timeline, Totals, Turn
 
@@ -47,11 +49,17 @@ class Story(NamedTuple):
     earlier: int = 0
     problem: str = ""  # of a stuck execution: what disagrees, and where
     now: int = 0
+    states: Flow | None = None  # of a state machine
 
 
 def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: bool = True) -> Iterator[Text]:
     """The lines, top to bottom; ``last`` turns of a session are shown unless ``full``."""
     yield from heading(story)
+    if story.states is not None:
+        yield Text()
+        yield from state_lines(story.states, width, story.now, full=full, bars=bars)
+        yield from ending(story, width)
+        return
     turns = story.timeline.turns
     hidden = 0 if full else max(len(turns) - last, 0)
     shown = [(turn, list(turn.rows) if full else condense(turn.rows)) for turn in turns[hidden:]]

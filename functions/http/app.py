@@ -26,7 +26,7 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, called, calling, controlling, modelling, openapi, scheduling, streaming
+from . import asking, called, calling, controlling, machines, modelling, openapi, scheduling, streaming
 from .closing import Closing, cut_off
 from .events import deliver, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
@@ -181,6 +181,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions", "GET", asking.executions)
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
+    yield route("/execution-history/{id:path}", "GET", machines.execution_history)
     yield route("/approvals/{id:path}", "GET", asking.approvals)
     yield route("/counts", "GET", asking.counts)
     yield route("/functions", "GET", asking.functions)

@@ -21,6 +21,7 @@ from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
 from . import scheduling
+from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
 
@@ -41,6 +42,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Execution,
     models.Executions,
     models.History,
+    models.Events,
     models.Approvals,
     models.Functions,
     models.Stats,
@@ -278,7 +280,7 @@ def _fixed_paths() -> Json:
     id, token = (parameter("id"),), (parameter("token"),)
     outcome: dict[int, Json | None] = {200: ref(models.Outcome), 202: ref(models.Outcome)}
     done: dict[int, Json | None] = {202: None}
-    message = parameter("id", "query") | {"required": True}
+    message, paged = parameter("id", "query") | {"required": True}, (*id, *_paging(1000))
     probe = (500, 503)
     swept: dict[int, Json | None] = {200: ref(models.Swept), 204: None}
     paths: Json = {
@@ -297,8 +299,9 @@ def _fixed_paths() -> Json:
         },
         "/executions": {"get": operation("List executions", {200: ref(models.Executions)}, parameters=_listing())},
         "/executions/{id}": {"get": operation("One execution", {200: ref(models.Execution)}, parameters=id)},
-        "/history/{id}": {
-            "get": operation("Its journal", {200: ref(models.History)}, parameters=(*id, *_paging(1000)))
+        "/history/{id}": {"get": operation("Its journal", {200: ref(models.History)}, parameters=paged)},
+        "/execution-history/{id}": {
+            "get": operation("Its events as AWS tells them", {200: ref(models.Events)}, parameters=paged)
         },
         "/approvals/{id}": {
             "get": operation(
@@ -332,30 +335,14 @@ def _fixed_paths() -> Json:
 
 
 def _delivery(summary: str, *parameters: Json) -> Json:
-    event: Json = {
-        "type": "object",
-        "required": ["specversion", "id", "source", "type"],
-        "properties": {
-            "specversion": {"const": "1.0"},
-            "id": {"type": "string", "minLength": 1},
-            "source": {"type": "string", "format": "uri-reference", "minLength": 1},
-            "type": {"type": "string", "minLength": 1},
-            "subject": {"type": "string", "minLength": 1},
-            "time": {"type": "string", "format": "date-time"},
-            "datacontenttype": {"type": "string", "pattern": "^[a-z]+/[a-z0-9.+-]+$"},
-            "dataschema": {"type": "string", "format": "uri"},
-            "data": {},
-            "data_base64": {"type": "string", "contentEncoding": "base64"},
-        },
-    }
     errors = (*_WRITE, 429)
     made = operation(
-        summary, {202: None, 204: None}, body=event, types=(STRUCTURED,), parameters=parameters, errors=errors
+        summary, {202: None, 204: None}, body=EVENT, types=(STRUCTURED,), parameters=parameters, errors=errors
     )
-    made["requestBody"]["content"][BATCHED] = {"schema": {"type": "array", "items": event}}
+    made["requestBody"]["content"][BATCHED] = {"schema": {"type": "array", "items": EVENT}}
     made["responses"]["200"] = {
         "description": "a reply event, when Prefer: reply asked for one",
-        "content": {STRUCTURED: {"schema": event}, "application/json": {"schema": {}}},
+        "content": {STRUCTURED: {"schema": EVENT}, "application/json": {"schema": {}}},
     }
     made["parameters"].append(_PREFER)
     return made

@@ -168,6 +168,14 @@ class History(BaseModel):
     next: int | None
 
 
+class Events(BaseModel):
+    """Events of a state machine's execution (docs/state-machines.md), in the shape of AWS's GetExecutionHistory.
+    ``next`` is the ``after`` to read on with; null at the end."""
+
+    events: list[dict[str, Any]]
+    next: int | None
+
+
 class Stats(BaseModel):
     """What one process has answered since it started, and in groups what it holds now and its limits."""
 

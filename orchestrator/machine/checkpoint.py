@@ -23,7 +23,7 @@ def write(run: Execution, definition: Any) -> Fact:
         "definition": definition,
         "about": list(run.about),
         "seed": run.seed,
-        "events": run.history.count,
+        "events": run.root.count,
         "depth": run.depth,
         "caller": dict(run.caller),
         "frames": run.root.as_json(),
@@ -41,8 +41,9 @@ def restore(run: Execution, entry: Fact) -> None:
     """Become what the entry says."""
     state = entry["state"]
     run.now, run.seed, run.depth, run.caller = entry["at"], state["seed"], state["depth"], state["caller"]
-    run.about, run.history.count = About(*state["about"]), state["events"]
+    run.about = About(*state["about"])
     run.root.restore(state["frames"])
+    run.root.count = state["events"]
     frames: dict[str, Frame] = {frame.id: frame for frame in (run.root, *run.root.below())}
     run.waiting = {op: frames[id] for op, id in state["waiting"].items()}
     run.tokens = {op: frames[id] for op, id in state["tokens"].items()}

@@ -64,6 +64,16 @@ class MachineDecider:
         self._rare = 0  # entries that there are before the next one, when more than usual
         self.source: Any = served.source
 
+    @property
+    def execution(self) -> Execution | None:
+        """Where it stands; None before its start."""
+        return self._run
+
+    @property
+    def problem(self) -> str:
+        """Why it can't go on; empty when it can."""
+        return self._stuck
+
     # -- facts in ------------------------------------------------------------------------------------
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
@@ -182,7 +192,10 @@ class MachineDecider:
         taken, self._first, self._taken = self._taken, False, 0
         if not (decision.immediate or self._written or self._over):
             self._written = True
-            decision.entries.append({"type": "machine", "at": run.now, "definition": self.source})
+            entry: Fact = {"type": "machine", "at": run.now, "definition": self.source}
+            if named := getattr(self._served.resources, "named", ()):
+                entry["named"] = list(named)  # what becomes of these resources, the definition alone doesn't tell
+            decision.entries.append(entry)
         if run.ending is not None and not self._over:
             decision.entries.append(run.ending)
             self._over = run.ending["type"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ..governance import tokens
 from ..protocol.decider import Fact
@@ -27,7 +28,11 @@ def attempt(run: Execution, fact: Fact) -> bool:
 def sent(run: Execution, fact: Fact) -> bool:
     if "until" in fact:
         return run.calls.fact(fact)
-    return run.confirmed(fact["op"])
+    if not run.confirmed(fact["op"]):
+        return False
+    if (id := run.started.get(fact["op"])) is not None:
+        _submitted(run, fact["op"], {"ExecutionArn": id})
+    return True
 
 
 def answered(run: Execution, fact: Fact) -> bool:
@@ -45,6 +50,8 @@ def child(run: Execution, fact: Fact) -> bool:
         return False
     run.unsent.pop(op, None)
     run.fresh.pop(op, None)
+    if "op" not in fact:
+        _submitted(run, op, {"ExecutionArn": fact["id"]})
     status = fact.get("status", "failed" if "error" in fact else "completed")
     if status == "completed":
         return run.came(op, fact.get("value"))
@@ -59,6 +66,7 @@ def callback(run: Execution, fact: Fact) -> bool:
     if frame is None or not _proven(run, fact):
         return False
     del run.tokens[fact["op"]]
+    _submitted(run, fact["op"], None)
     error = fact.get("error")
     if error is None:
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, fact.get("value"))
@@ -79,6 +87,14 @@ def beat(run: Execution, fact: Fact) -> bool:
 def cancel(run: Execution, fact: Fact) -> bool:
     run.cancel(str(fact.get("reason", "")) or "cancelled")
     return True
+
+
+def _submitted(run: Execution, op: str, found: Any) -> None:
+    """What a Task goes on to wait for has begun, if it is still waited for."""
+    frame = run.waiting.get(op)
+    if frame is not None:
+        state: Any = frame.here
+        task.submitted(run, frame, state, found)
 
 
 def _proven(run: Execution, fact: Fact) -> bool:

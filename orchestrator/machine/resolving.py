@@ -39,6 +39,11 @@ class Table:
         """Those of them that are functions of their own right."""
         return tuple(one for one in (*self._uses.values(), *self._named.values()) if hasattr(one, "kind"))
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Names and ARNs that mean something else than they say."""
+        return tuple(sorted(self._named))
+
     def knows(self, resource: Resource) -> bool:
         """Whether a Task of that resource can be carried out."""
         if resource.kind in ("function", "lambda") or resource.text in self._named:

@@ -211,7 +211,7 @@ def test_a_definition_is_run_with_the_functions_of_a_file(folder: Path) -> None:
     assert "goes by its definition of 2 states" in done.stderr
     again = asl("run", "asks.yaml", "--uses", "shop.py", "--id", "x", "--json")
     told = json.loads(again.stdout)
-    assert (told["function"], told["status"], told["value"]) == ("asks", "completed", "o-1 is on its way")
+    assert (told["function"], told["status"], told["output"]) == ("asks", "completed", "o-1 is on its way")
 
 
 def test_what_can_not_be_run_is_said(folder: Path) -> None:

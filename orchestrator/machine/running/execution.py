@@ -20,13 +20,16 @@ from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Effect, Fact, Invoke, Post, Spawn
 from ..definition.retrying import Catcher, Retrier
+from ..definition.states.map import Map
+from ..definition.states.parallel import Parallel
 from ..definition.states.state import State
+from ..definition.states.task import Task
 from ..definition.values import Template
 from ..language.chance import Chance
 from ..language.failure import QUERY, QueryError
 from ..language.scope import Scope as Seen
 from ..language.variables import assigned
-from . import context, failure
+from . import context, cut, failure
 from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
@@ -93,6 +96,7 @@ class Execution:
         self.depth = 0
         self.now = 0
         self.entered = 0  # states since something came from outside
+        self.assigned: Mapping[str, Any] = {}  # by the state that is being left
         self.ending: Fact | None = None
         self._behaviours = behaviours
         self._ready: deque[tuple[Callable[..., None], Frame, tuple[Any, ...]]] = deque()
@@ -122,7 +126,7 @@ class Execution:
 
     def start(self, about: context.About, seed: str) -> None:
         self.about, self.seed = about, seed
-        self.history.add("ExecutionStarted", self.now, input=about.input)
+        self.history.add("ExecutionStarted", self.now, self.root, input=about.input)
         if self.machine.timeout_seconds is not None:
             until = self.now + self.machine.timeout_seconds * 1000
             self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
@@ -134,7 +138,8 @@ class Execution:
         frame.tries = 1
         frame.attempts, frame.doing = {}, {}
         self.entered += 1
-        frame.event = self.history.add(f"{type(frame.here).__name__}StateEntered", self.now, name=name, input=input)
+        kind = type(frame.here).__name__
+        frame.event = self.history.add(f"{kind}StateEntered", self.now, frame, name=name, input=input)
         self.begin(frame)
 
     def begin(self, frame: Frame) -> None:
@@ -153,7 +158,7 @@ class Execution:
         place = f"'{frame.state}' (entered at the event id #{frame.event})"
         cause = f"An error occurred while executing the state {place}. {error.cause}"
         if error.error == QUERY:
-            self.history.add("EvaluationFailed", self.now, error=error.error, cause=cause, state=frame.state)
+            self.history.add("EvaluationFailed", self.now, frame, error=error.error, cause=cause, state=frame.state)
         return Failure(error.error, cause)
 
     def scope(self, frame: Frame, value: Any = None, token: str = "", **states: Any) -> Scope:
@@ -165,7 +170,9 @@ class Execution:
 
     def leave(self, frame: Frame, output: Any, next: str | None) -> None:
         """The state is done."""
-        self.history.add(f"{type(frame.here).__name__}StateExited", self.now, name=frame.state, output=output)
+        assigned, self.assigned, frame.event = self.assigned, {}, 0
+        kind = type(frame.here).__name__
+        self.history.add(f"{kind}StateExited", self.now, frame, name=frame.state, output=output, assigned=assigned)
         if next is not None:
             self.soon(self.enter, frame, next, output)
         else:
@@ -175,7 +182,7 @@ class Execution:
         """A flow is done."""
         outer = frame.parent
         if outer is None:
-            self.history.add("ExecutionSucceeded", self.now, output=output)
+            self.history.add("ExecutionSucceeded", self.now, frame, output=output)
             self.ending = {"type": "completed", "at": self.now, "value": output}
             return
         del outer.frames[frame.index]
@@ -189,31 +196,43 @@ class Execution:
         root = self.root
         root.tries += 1
         root.attempts, root.doing = {}, {}
-        self.history.add("ExecutionRedriven", self.now)
+        self.history.add("ExecutionRedriven", self.now, root)
         self.soon(self.begin, root)
 
     # -- failures ------------------------------------------------------------------------------------
 
     def fail(self, frame: Frame, failed: Failure) -> None:
         """The state that the frame is in has failed: it is tried again, or caught, or its flow fails."""
+        if frame.frames and failed.error != failure.RUNTIME:
+            cut.tell(self.history, frame, self.now)
         self.quit(frame)
         state = frame.here
         for number, retrier in enumerate(getattr(state, "retry", ())):
             if failure.fits(retrier.error_equals, failed):
-                if self._again(frame, retrier, number):
+                if self._again(frame, retrier, number, failed):
                     return
                 break
-        for catcher in getattr(state, "catch", ()):
+        self._lost(frame, failed)
+        for number, catcher in enumerate(getattr(state, "catch", ())):
             if failure.fits(catcher.error_equals, failed):
-                self._caught(frame, catcher, failed)
+                self._caught(frame, catcher, number, failed)
                 return
         self.fall(frame, failed)
+
+    def _lost(self, frame: Frame, failed: Failure) -> None:
+        """The history says of a Parallel or a Map that it has failed, but not of what ends the execution anyway."""
+        if isinstance(frame.here, (Parallel, Map)) and failed.error != failure.RUNTIME:
+            kind = type(frame.here).__name__
+            self.history.add(f"{kind}StateFailed", self.now, frame, error=failed.error, cause=failed.cause)
 
     def fall(self, frame: Frame, failed: Failure) -> None:
         """A flow has failed."""
         outer = frame.parent
+        self.history.note("failed", self.now, frame, error=failed.error, cause=failed.cause)
+        if isinstance(frame.here, Task) and frame.top is not frame and failed.error != failure.RUNTIME:
+            self.history.add("TaskStateAborted", self.now, frame)
         if outer is None:
-            self.history.add("ExecutionFailed", self.now, error=failed.error, cause=failed.cause)
+            self.history.add("ExecutionFailed", self.now, frame, error=failed.error, cause=failed.cause)
             self.ending = {"type": "failed", "at": self.now, "error": recorded(failed)}
             return
         del outer.frames[frame.index]
@@ -221,7 +240,7 @@ class Execution:
         assert inner is not None
         self.attempt(outer, inner, self, outer, outer.here, frame, failed)
 
-    def _again(self, frame: Frame, retrier: Retrier, number: int) -> bool:
+    def _again(self, frame: Frame, retrier: Retrier, number: int, failed: Failure) -> bool:
         tried = frame.attempts.get(str(number), 0)
         if tried >= retrier.max_attempts:
             return False
@@ -234,30 +253,38 @@ class Execution:
         if retrier.jitter:
             seconds *= random.Random(f"{self.seed}/{frame.op}").random()
         frame.attempts[str(number)] = tried + 1
-        self.time(frame, "retry", self.now + round(min(seconds, LATEST / 1000) * 1000))
+        at = self.now + round(min(seconds, LATEST / 1000) * 1000)
+        self.time(frame, "retry", at)
+        self.history.note("again", self.now, frame, error=failed.error, cause=failed.cause, until=at)
         return True
 
-    def _caught(self, frame: Frame, catcher: Catcher, failed: Failure) -> None:
+    def _caught(self, frame: Frame, catcher: Catcher, number: int, failed: Failure) -> None:
         error = failed.as_json()
         scope = self.scope(frame, error, errorOutput=error)
         try:
             if frame.here.language == "JSONata":
-                output = scope.template(catcher.output, "Catch/Output") if catcher.output is not None else error
+                place = f"Catch[{number}]/Output"
+                output = scope.template(catcher.output, place) if catcher.output is not None else error
             elif catcher.result_path is None:
                 output = frame.input
             else:
                 output = scope.placed(catcher.result_path, frame.input, error)
             self.assign(frame, scope, catcher.assign)
         except QueryError as broken:
-            self.fall(frame, self.told(frame, broken))
+            told = self.told(frame, broken)
+            self._lost(frame, told)
+            self.fall(frame, told)
             return
+        self.history.note("caught", self.now, frame, error=failed.error, cause=failed.cause, next=catcher.next)
         self.leave(frame, output, catcher.next)
 
     def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
             outer = frame.parent.all_variables() if frame.parent is not None else {}
-            frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"))
+            values = scope.template(given, "Assign")
+            frame.variables = assigned(frame.variables, outer, values)
+            self.assigned = values
 
     def quit(self, frame: Frame) -> None:
         """Whatever the state has under way is no longer wanted."""
@@ -324,7 +351,7 @@ class Execution:
     def cancel(self, reason: str) -> None:
         """The execution is to end."""
         self._stop()
-        self.history.add("ExecutionAborted", self.now, cause=reason)
+        self.history.add("ExecutionAborted", self.now, self.root, cause=reason)
         self.ending = {"type": "cancelled", "at": self.now, "reason": reason}
 
     def happened(self, key: str) -> bool:
@@ -335,7 +362,7 @@ class Execution:
         frame = timer.frame
         if timer.kind == WHOLE:
             self._stop()
-            self.history.add("ExecutionTimedOut", self.now, error=failure.TIMEOUT)
+            self.history.add("ExecutionTimedOut", self.now, self.root, error=failure.TIMEOUT)
             self.ending = {"type": "failed", "at": self.now, "error": recorded(Failure(failure.TIMEOUT))}
             return True
         if timer.kind == "retry":

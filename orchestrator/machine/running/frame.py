@@ -14,11 +14,13 @@ from ..definition.states.state import State
 class Frame:
     """``id`` names it within the execution ("" is the machine's own), ``visits`` counts the states that were entered,
     ``tries`` how often the one it is in has been begun. ``doing`` holds what the state has to remember of its own, as
-    plain JSON. ``variables`` are those of its own scope; those of the frames above can be read too."""
+    plain JSON. ``variables`` are those of its own scope; those of the frames above can be read too. ``top`` is the
+    frame whose history it is told in: the machine's own, or that of an item of a distributed Map; it has ``count``
+    events."""
 
     __slots__ = (
-        "attempts", "doing", "entered", "event", "flow", "frames", "gone", "id", "index", "input", "item", "parent",
-        "state", "tries", "variables", "visits",
+        "attempts", "count", "doing", "entered", "event", "flow", "frames", "gone", "id", "index", "input", "item",
+        "parent", "state", "top", "tries", "variables", "visits",
     )  # fmt: skip
 
     def __init__(self, id: str, flow: Flow, parent: Frame | None = None, index: int = 0) -> None:
@@ -31,7 +33,10 @@ class Frame:
         self.tries = 0
         self.gone = False  # whatever it was to do is no longer wanted
         self.entered = 0
-        self.event = 0  # the number of the event by which the history tells of that
+        self.event = 0  # the number of the event by which the history tells of that; 0 between two states
+        self.count = 0
+        apart = parent is None or getattr(parent.here, "distributed", False)
+        self.top: Frame = self if parent is None or apart else parent.top
         self.input: Any = None
         self.item: dict[str, Any] | None = None
         self.variables: dict[str, Any] = {}
@@ -81,7 +86,7 @@ class Frame:
             "event": self.event,
             "input": self.input,
         }
-        for name in ("item", "variables", "attempts", "doing"):
+        for name in ("item", "variables", "attempts", "doing", "count"):
             if found := getattr(self, name):
                 told[name] = found
         if self.frames:
@@ -93,7 +98,7 @@ class Frame:
         self.entered, self.event = told["entered"], told["event"]
         self.input, self.item = told["input"], told.get("item")
         self.variables, self.attempts = told.get("variables", {}), told.get("attempts", {})
-        self.doing = told.get("doing", {})
+        self.doing, self.count = told.get("doing", {}), told.get("count", 0)
         for number, inner in told.get("frames", {}).items():
             child = self.begin(int(number))
             child.restore(inner)

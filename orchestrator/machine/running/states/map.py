@@ -10,6 +10,7 @@ from ...definition.states.map import Map
 from ...definition.values import Path
 from ...language.failure import QueryError
 from ...language.kinds import is_array, is_object
+from .. import cut
 from ..execution import Behaviour, Execution
 from ..failure import RUNTIME, TOO_MANY, Failure
 from ..frame import Frame
@@ -26,7 +27,9 @@ def begin(run: Execution, frame: Frame, state: Map) -> None:
     if not is_array(items):
         raise QueryError(RUNTIME, f"A Map goes through a list, not {json.dumps(items)[:200]}")
     most = scope.number(state.max_concurrency, "MaxConcurrency", 0)
-    run.history.add("MapStateStarted", run.now, name=frame.state, length=len(items))
+    run.history.add("MapStateStarted", run.now, frame, length=len(items))
+    if state.distributed:
+        run.history.add("MapRunStarted", run.now, frame, number=frame.op)
     frame.doing = {
         "items": items,
         "value": scope.data,
@@ -50,7 +53,9 @@ def _more(run: Execution, frame: Frame, state: Map) -> None:
         doing["open"] += 1
         _item(run, frame, state, index)
     if not doing["open"] and doing["next"] == len(doing["items"]):
-        run.history.add("MapStateSucceeded", run.now, name=frame.state)
+        if state.distributed:
+            run.history.add("MapRunSucceeded", run.now, frame)
+        run.history.add("MapStateSucceeded", run.now, frame)
         finish(run, frame, state, doing["results"])
 
 
@@ -66,29 +71,46 @@ def _item(run: Execution, frame: Frame, state: Map, index: int) -> None:
 
 
 def _start(run: Execution, inner: Frame, given: Any) -> None:
-    run.history.add("MapIterationStarted", run.now, index=inner.index)
+    if inner.top is inner:
+        run.history.add("ExecutionStarted", run.now, inner, input=given)
+    else:
+        assert inner.parent is not None
+        run.history.add("MapIterationStarted", run.now, inner, name=inner.parent.state, index=inner.index)
     run.enter(inner, inner.flow.start_at, given)
 
 
 def done(run: Execution, frame: Frame, state: Map, inner: Frame, output: Any) -> None:
-    run.history.add("MapIterationSucceeded", run.now, name=frame.state, index=inner.index)
+    if inner.top is inner:
+        run.history.add("ExecutionSucceeded", run.now, inner, output=output)
+    else:
+        run.history.add("MapIterationSucceeded", run.now, inner, name=frame.state, index=inner.index)
+    run.history.join(frame, inner)
     frame.doing["results"][inner.index] = output
     frame.doing["open"] -= 1
     _more(run, frame, state)
 
 
 def failed(run: Execution, frame: Frame, state: Map, inner: Frame, failure: Failure) -> None:
-    run.history.add("MapIterationFailed", run.now, name=frame.state, index=inner.index)
     doing = frame.doing
     doing["open"] -= 1
     doing["failed"] += 1
-    if _tolerated(doing):
+    tolerated = _tolerated(doing)
+    run.history.join(frame, inner, failed=not tolerated)
+    if not tolerated and failure.error != RUNTIME:
+        cut.tell(run.history, frame, run.now)
+        run.quit(frame)
+    if inner.top is inner:
+        run.history.add("ExecutionFailed", run.now, inner, error=failure.error, cause=failure.cause)
+    elif failure.error != RUNTIME:
+        run.history.add("MapIterationFailed", run.now, inner, name=frame.state, index=inner.index)
+    if tolerated:
         doing["results"][inner.index] = failure.as_json()
         _more(run, frame, state)
         return
-    limits = doing["count"] is not None or doing["percentage"] is not None
+    limits = state.distributed or doing["count"] is not None or doing["percentage"] is not None
     told = Failure(TOO_MANY, "The specified tolerated failure threshold was exceeded") if limits else failure
-    run.history.add("MapStateFailed", run.now, error=told.error, cause=told.cause)
+    if state.distributed:
+        run.history.add("MapRunFailed", run.now, frame, error=told.error, cause=told.cause)
     run.fail(frame, told)
 
 

@@ -13,7 +13,7 @@ from ..outputs import arguments, finish
 
 def begin(run: Execution, frame: Frame, state: Parallel) -> None:
     given = arguments(run.scope(frame), state, state.arguments)
-    run.history.add("ParallelStateStarted", run.now, name=frame.state)
+    run.history.add("ParallelStateStarted", run.now, frame)
     frame.doing = {"results": [None] * len(state.branches), "open": len(state.branches)}
     for index in range(len(state.branches)):
         inner = frame.begin(index)
@@ -21,15 +21,16 @@ def begin(run: Execution, frame: Frame, state: Parallel) -> None:
 
 
 def done(run: Execution, frame: Frame, state: Parallel, inner: Frame, output: Any) -> None:
+    run.history.join(frame, inner)
     frame.doing["results"][inner.index] = output
     frame.doing["open"] -= 1
     if not frame.doing["open"]:
-        run.history.add("ParallelStateSucceeded", run.now, name=frame.state)
+        run.history.add("ParallelStateSucceeded", run.now, frame)
         finish(run, frame, state, frame.doing["results"])
 
 
 def failed(run: Execution, frame: Frame, state: Parallel, inner: Frame, failure: Failure) -> None:
-    run.history.add("ParallelStateFailed", run.now, error=failure.error, cause=failure.cause)
+    run.history.join(frame, inner, failed=True)
     run.fail(frame, failure)
 
 

@@ -8,8 +8,9 @@ from .....state.ids import child_id
 from ....governance import tokens
 from ....protocol.decider import Away, Invoke, Spawn
 from ...definition.states.task import Task
+from ...language.failure import QueryError
 from ..execution import Behaviour, Execution
-from ..failure import HEARTBEAT, TIMEOUT, Failure
+from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure
 from ..frame import Frame
 from ..outputs import arguments, finish
 from ..resources import Call
@@ -25,20 +26,40 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
     frame.doing = {"given": given} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
-    run.history.add(f"{_kind(state)}Scheduled", run.now, resource=state.resource.text)
-    work = run.resources.target(state.resource, given)
+    try:
+        work = run.resources.target(state.resource, given)
+    except QueryError as error:
+        if error.error == RUNTIME:
+            raise
+        _scheduled(run, frame, state, timeout)
+        completed(run, frame, state, Failure(error.error, error.cause))
+        return
+    _scheduled(run, frame, state, timeout)
     if isinstance(work, Call):
         run.call(frame, _invoke(run, frame, work))
     else:
         id = work.id or child_id(run.id, op)
         run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
-    run.history.add(f"{_kind(state)}Started", run.now)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
     if waits:
         run.tokens[op] = frame
     if heartbeat is not None:
         run.time(frame, "heartbeat", run.now + heartbeat * 1000)
+
+
+def _scheduled(run: Execution, frame: Frame, state: Task, timeout: int | None) -> None:
+    kind, text, doing = _kind(state), state.resource.text, frame.doing
+    limits = {"timeout": timeout, "heartbeat": doing.get("heartbeat")}
+    run.history.add(f"{kind}Scheduled", run.now, frame, resource=text, input=doing["given"], **limits)
+    run.history.add(f"{kind}Started", run.now, frame, resource=text)
+
+
+def submitted(run: Execution, frame: Frame, state: Task, found: Any) -> None:
+    """What the Task goes on to wait for was begun. It is told once, and of Tasks that go on to wait alone."""
+    if state.resource.pattern and "submitted" not in frame.doing:
+        frame.doing["submitted"] = True
+        run.history.add("TaskSubmitted", run.now, frame, resource=state.resource.text, output=found)
 
 
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
@@ -61,24 +82,28 @@ def _kind(state: Task) -> str:
 def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
     """What was called has an outcome. Who was given a task token says what came of it."""
     if state.resource.pattern == WAITS and not isinstance(found, Failure):
-        run.history.add("TaskSubmitted", run.now, output=found)
+        submitted(run, frame, state, found)
         return
     run.tokens.pop(frame.op, None)
+    if not isinstance(found, Failure):
+        submitted(run, frame, state, None)
     completed(run, frame, state, found)
 
 
 def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
     if isinstance(found, Failure):
-        run.history.add(f"{_kind(state)}Failed", run.now, error=found.error, cause=found.cause)
+        told = {"resource": state.resource.text, "error": found.error, "cause": found.cause}
+        run.history.add(f"{_kind(state)}Failed", run.now, frame, **told)
         run.fail(frame, found)
         return
     run.quit(frame)
-    run.history.add(f"{_kind(state)}Succeeded", run.now, output=found)
-    finish(run, frame, state, run.resources.shaped(state.resource, found))
+    found = run.resources.shaped(state.resource, found)
+    run.history.add(f"{_kind(state)}Succeeded", run.now, frame, resource=state.resource.text, output=found)
+    finish(run, frame, state, found)
 
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
-    run.history.add(f"{_kind(state)}TimedOut", run.now, error=TIMEOUT)
+    run.history.add(f"{_kind(state)}TimedOut", run.now, frame, resource=state.resource.text, error=TIMEOUT)
     run.fail(frame, Failure(TIMEOUT, None, "" if kind == "timeout" else HEARTBEAT))
 
 

@@ -1,0 +1,21 @@
+"""Endpoints of state machines."""
+
+from __future__ import annotations
+
+from ..messages.answer import Answer, json_answer
+from .paging import fitting
+from .service import Call, number
+
+MOST = 1000
+"""Events of a page."""
+
+
+async def execution_history(call: Call) -> Answer:
+    """GET /execution-history/{id}: the events of a state machine's execution as AWS tells them, by pages."""
+    query = call.query("after", "limit")
+    events = await call.runtime.aws_history(call.path("id"))
+    after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, MOST, 1)
+    page = events[after : after + limit]
+    page = page[: fitting(page)]
+    reached = after + len(page)
+    return json_answer({"events": page, "next": reached if page and reached < len(events) else None})
