@@ -20,7 +20,10 @@ from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Effect, Fact, Invoke, Post, Spawn
 from ..definition.retrying import Catcher, Retrier
+from ..definition.states.map import Map
+from ..definition.states.parallel import Parallel
 from ..definition.states.state import State
+from ..definition.states.task import Task
 from ..definition.values import Template
 from ..language.chance import Chance
 from ..language.failure import QUERY, QueryError
@@ -203,19 +206,29 @@ class Execution:
                 if self._again(frame, retrier, number):
                     return
                 break
-        for catcher in getattr(state, "catch", ()):
+        self._lost(frame, failed)
+        for number, catcher in enumerate(getattr(state, "catch", ())):
             if failure.fits(catcher.error_equals, failed):
-                self._caught(frame, catcher, failed)
+                self._caught(frame, catcher, f"Catch[{number}]", failed)
                 return
         self.fall(frame, failed)
 
+    def _lost(self, frame: Frame, failed: Failure) -> None:
+        """The history tells of a state with flows in it that is not tried again; of ``States.Runtime`` it does not."""
+        if isinstance(frame.here, (Map, Parallel)) and failed.error != failure.RUNTIME:
+            self.history.add(f"{type(frame.here).__name__}StateFailed", self.now, name=frame.state)
+
     def fall(self, frame: Frame, failed: Failure) -> None:
-        """A flow has failed."""
+        """A flow has failed. ``States.Runtime`` is the end of the execution wherever it happens, but that an item of a
+        distributed Map is an execution of its own."""
         outer = frame.parent
-        if outer is None:
+        if outer is None or (failed.error == failure.RUNTIME and not _apart(outer)):
+            self._stop()
             self.history.add("ExecutionFailed", self.now, error=failed.error, cause=failed.cause)
             self.ending = {"type": "failed", "at": self.now, "error": recorded(failed)}
             return
+        if isinstance(frame.here, Task) and failed.error != failure.RUNTIME:
+            self.history.add("TaskStateAborted", self.now, name=frame.state)
         del outer.frames[frame.index]
         inner = self.of(outer).failed
         assert inner is not None
@@ -237,27 +250,29 @@ class Execution:
         self.time(frame, "retry", self.now + round(min(seconds, LATEST / 1000) * 1000))
         return True
 
-    def _caught(self, frame: Frame, catcher: Catcher, failed: Failure) -> None:
+    def _caught(self, frame: Frame, catcher: Catcher, place: str, failed: Failure) -> None:
         error = failed.as_json()
         scope = self.scope(frame, error, errorOutput=error)
         try:
             if frame.here.language == "JSONata":
-                output = scope.template(catcher.output, "Catch/Output") if catcher.output is not None else error
+                output = scope.template(catcher.output, f"{place}/Output") if catcher.output is not None else error
             elif catcher.result_path is None:
                 output = frame.input
             else:
                 output = scope.placed(catcher.result_path, frame.input, error)
-            self.assign(frame, scope, catcher.assign)
+            self.assign(frame, scope, catcher.assign, f"{place}/Assign")
         except QueryError as broken:
-            self.fall(frame, self.told(frame, broken))
+            worse = self.told(frame, broken)
+            self._lost(frame, worse)
+            self.fall(frame, worse)
             return
         self.leave(frame, output, catcher.next)
 
-    def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
+    def assign(self, frame: Frame, scope: Scope, given: Template | None, field: str = "Assign") -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
             outer = frame.parent.all_variables() if frame.parent is not None else {}
-            frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"))
+            frame.variables = assigned(frame.variables, outer, scope.template(given, field))
 
     def quit(self, frame: Frame) -> None:
         """Whatever the state has under way is no longer wanted."""
@@ -358,6 +373,11 @@ class Execution:
         assert handler is not None
         self.soon(self.attempt, frame, handler, self, frame, frame.here, result)
         return True
+
+
+def _apart(frame: Frame) -> bool:
+    """Whether what happens in the frame happens to one item of a distributed Map."""
+    return any(isinstance(one.here, Map) and one.here.distributed for one in frame.above())
 
 
 def recorded(failed: Failure) -> dict[str, Any]:

@@ -60,8 +60,12 @@ class Intrinsic:
     @bounded
     def evaluate(self, scope: Scope) -> Any:
         """Raises QueryError: States.IntrinsicFailure for what a function can't take, States.Runtime for a path that
-        finds nothing."""
-        return _evaluate(self._call, scope)
+        finds nothing. Its cause names the whole call, as it is written."""
+        try:
+            return _evaluate(self._call, scope)
+        except QueryError as error:
+            cause = f"The function '{self.text}' had the following error: {error.cause}"
+            raise QueryError(error.error, cause) from None
 
 
 @lru_cache(4096)
@@ -94,8 +98,7 @@ def _evaluate(call: Call, scope: Scope) -> Any:
     try:
         return function.run(scope.chance, *arguments) if function.by_chance else function.run(*arguments)
     except Unfit as unfit:
-        cause = f"The function '{call.text}' had the following error: {call.name} {unfit}."
-        raise QueryError(INTRINSIC, cause) from None
+        raise QueryError(INTRINSIC, f"{call.name} {unfit}.") from None
 
 
 def _value(argument: Any, scope: Scope) -> Any:
@@ -106,7 +109,7 @@ def _value(argument: Any, scope: Scope) -> Any:
     path: Path = argument
     value = path.find(scope)
     if value is MISSING:
-        seen = scope.context if path.context else scope.data
-        cause = f"The JsonPath argument for the field '{path.text}' could not be found in the input '{shown(seen)}'"
+        named = path.text[1:] if path.context else path.text  # AWS names the state's input even then
+        cause = f"The JsonPath argument for the field '{named}' could not be found in the input '{shown(scope.data)}'"
         raise QueryError(RUNTIME, cause)
     return value

@@ -88,7 +88,6 @@ def failed(run: Execution, frame: Frame, state: Map, inner: Frame, failure: Fail
         return
     limits = doing["count"] is not None or doing["percentage"] is not None
     told = Failure(TOO_MANY, "The specified tolerated failure threshold was exceeded") if limits else failure
-    run.history.add("MapStateFailed", run.now, error=told.error, cause=told.cause)
     run.fail(frame, told)
 
 

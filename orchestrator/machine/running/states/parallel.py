@@ -29,7 +29,6 @@ def done(run: Execution, frame: Frame, state: Parallel, inner: Frame, output: An
 
 
 def failed(run: Execution, frame: Frame, state: Parallel, inner: Frame, failure: Failure) -> None:
-    run.history.add("ParallelStateFailed", run.now, error=failure.error, cause=failure.cause)
     run.fail(frame, failure)
 
 
