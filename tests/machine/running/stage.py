@@ -20,6 +20,7 @@ from overwinter.orchestrator.machine.running.recorder import Recorder
 from overwinter.orchestrator.protocol import failure_log
 from overwinter.state.codec import loads
 from overwinter.state.errors import ExecutionError
+from overwinter.state.records import FINAL
 from overwinter.testing.clock import VirtualLoop, run_virtual
 from overwinter.testing.faults import Faults, Moment
 from overwinter.testing.ledger import Ledger
@@ -87,6 +88,7 @@ def play(
                 await _called_back(world, given)
             with suppress(ExecutionError):
                 await run.result()
+            await world.until(lambda: _over(world) or None)  # what it has begun ends too, whoever waits for it
             return [loads(text) for text in await world.ledger.history("x")]
         finally:
             world.end()
@@ -94,6 +96,10 @@ def play(
     with failure_log.told_elsewhere():
         entries = run_virtual(main)
     return Played(entries, made[0].seen, len(died), books.audit())
+
+
+def _over(world: World) -> bool:
+    return all(head.status in FINAL and head.owner is None for head in world.ledger.heads_now())
 
 
 async def _called_back(world: World, given: dict[str, Any]) -> None:
