@@ -137,7 +137,7 @@ class Ledger(MemoryStore):
             if fact["type"] in ("event", "decided", "callback", "beat"):
                 self.book(id).came[head.arrivals] = max(_true_time(), mail.at), fact
         parent = create.parent if before is None and create is not None else None
-        if parent is not None and id not in self.book(parent).rules.ordered:
+        if parent is not None and not (self.book(parent).rules.machine or id in self.book(parent).rules.ordered):
             self._broken(id, f"was started before {parent} had recorded that it orders it")
 
     # -- append --------------------------------------------------------------------------------------

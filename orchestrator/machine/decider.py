@@ -188,7 +188,8 @@ class MachineDecider:
             return decision
         decision.abandon, run.abandoned = run.abandoned, []
         ready = run.calls.take() if run.ending is None and not self._over else []
-        decision.immediate = self._first and self._taken == 1 and bool(ready)
+        # what is sent to others has to follow from what is recorded; a call may begin before that
+        decision.immediate = self._first and self._taken == 1 and bool(ready) and not run.fresh
         taken, self._first, self._taken = self._taken, False, 0
         if not (decision.immediate or self._written or self._over):
             self._written = True

@@ -15,7 +15,7 @@ _BEGINS = frozenset({"start", "message", "checkpoint", "deliver"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
 _OTHER = frozenset(
-    {"answered", "beat", "begun", "dead", "retrying", "sent", "ordered", "observed", "routed", "skipped"}
+    {"answered", "beat", "begun", "dead", "machine", "retrying", "sent", "ordered", "observed", "routed", "skipped"}
 )
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL
@@ -24,7 +24,8 @@ _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES 
 class Rules:
     """What the entries of one journal may be, one after the other. ``wrong`` and ``remarks`` are sentences,
     ``children`` those that were ordered and have not been heard of again, ``ordered`` the operation that ordered each
-    id the last time, ``ending`` the type of the final entry unless that was opened again."""
+    id the last time, ``ending`` the type of the final entry unless that was opened again, ``machine`` whether it is a
+    state machine's: what it orders follows from its definition, and is not written down."""
 
     def __init__(self) -> None:
         self.wrong: list[str] = []
@@ -32,8 +33,10 @@ class Rules:
         self.children: list[str] = []
         self.ordered: dict[str, str] = {}
         self.ending = ""
+        self.machine = False
         self._begun = False
         self._results: dict[str, tuple[int, bool]] = {}  # operation -> entry, whether it is an error
+        self._called: set[str] = set()  # of these, what a call or a child has given
         self._once: set[tuple[str, str]] = set()
         self._denied: set[tuple[str, str]] = set()  # of ``_once``, what a retry asks for again
         self._unknown: set[str] = set()
@@ -75,6 +78,10 @@ class Rules:
         if kind in RESULTS:
             id = _text(fact.get("id"))
             op = _text(fact.get("op") or self.ordered.get(id, id))  # what tells of a child may carry its id only
+            if kind == "callback" and op in self._called:
+                op = f"{op} token"  # a state machine's: the function that was handed the token has given something too
+            if kind in ("step", "child"):
+                self._called.add(op)
             if op in self._results:
                 self.wrong.append(f"entry {number} ({kind}) is a second result of operation {op}")
             self._results[op] = number, "error" in fact or went_wrong(fact)
@@ -86,9 +93,14 @@ class Rules:
             self.children = [child for child in self.children if child != fact.get("id")]
         elif kind == "ordered" and fact.get("kind") == "child" and not fact.get("detached"):
             self.children.append(_text(fact.get("id")))
+        elif kind == "machine":
+            self.machine = True
         elif kind == "checkpoint":
+            state = fact.get("state")
+            self.machine = self.machine or (isinstance(state, dict) and "definition" in state)
             self._once = {(what, which) for what, which in self._once if what != "decided"}
             self._results.clear()
+            self._called.clear()
             self.children.clear()
         elif kind == "retry":
             self.ending = ""

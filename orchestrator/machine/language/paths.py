@@ -89,6 +89,15 @@ class Path:
                     return self._nothing()
         return value if self.rest is None or value is MISSING else self.rest(value)
 
+    def past_the_end(self, scope: Scope) -> bool:
+        """Whether nothing is found only because an array ends before the index that the path ends with."""
+        if self.rest is not None or not self.steps or not isinstance(last := self.steps[-1], int) or last < 0:
+            return False
+        value = self.root(scope)
+        for step in self.steps[:-1]:
+            value = inside(value, step)
+        return is_array(value) and last >= len(value)
+
     def root(self, scope: Scope) -> Any:
         """Where the path begins; MISSING for a variable without a value."""
         if self.variable is not None:

@@ -118,6 +118,8 @@ def _compute(part: _Computed, scope: Scope) -> Any:
     value = source.find(scope)
     if value is not MISSING and (value is not None or source.steps or source.context or source.variable):
         return value
+    if value is MISSING and source.past_the_end(scope):
+        return None  # so AWS has it, and only here
     of_data = not source.context and source.variable is None
     if of_data and scope.data is None:
         raise QueryError(RUNTIME, "Unable to apply Path transformation to null or empty input.")

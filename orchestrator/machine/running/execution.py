@@ -215,7 +215,7 @@ class Execution:
         self._lost(frame, failed)
         for number, catcher in enumerate(getattr(state, "catch", ())):
             if failure.fits(catcher.error_equals, failed):
-                self._caught(frame, catcher, number, failed)
+                self._caught(frame, catcher, f"Catch[{number}]", failed)
                 return
         self.fall(frame, failed)
 
@@ -226,12 +226,14 @@ class Execution:
             self.history.add(f"{kind}StateFailed", self.now, frame, error=failed.error, cause=failed.cause)
 
     def fall(self, frame: Frame, failed: Failure) -> None:
-        """A flow has failed."""
+        """A flow has failed. ``States.Runtime`` is the end of the execution wherever it happens, but that an item of a
+        distributed Map is an execution of its own."""
         outer = frame.parent
         self.history.note("failed", self.now, frame, error=failed.error, cause=failed.cause)
         if isinstance(frame.here, Task) and frame.top is not frame and failed.error != failure.RUNTIME:
             self.history.add("TaskStateAborted", self.now, frame)
-        if outer is None:
+        if outer is None or (failed.error == failure.RUNTIME and not _apart(outer)):
+            self._stop()
             self.history.add("ExecutionFailed", self.now, frame, error=failed.error, cause=failed.cause)
             self.ending = {"type": "failed", "at": self.now, "error": recorded(failed)}
             return
@@ -258,31 +260,30 @@ class Execution:
         self.history.note("again", self.now, frame, error=failed.error, cause=failed.cause, until=at)
         return True
 
-    def _caught(self, frame: Frame, catcher: Catcher, number: int, failed: Failure) -> None:
+    def _caught(self, frame: Frame, catcher: Catcher, place: str, failed: Failure) -> None:
         error = failed.as_json()
         scope = self.scope(frame, error, errorOutput=error)
         try:
             if frame.here.language == "JSONata":
-                place = f"Catch[{number}]/Output"
-                output = scope.template(catcher.output, place) if catcher.output is not None else error
+                output = scope.template(catcher.output, f"{place}/Output") if catcher.output is not None else error
             elif catcher.result_path is None:
                 output = frame.input
             else:
                 output = scope.placed(catcher.result_path, frame.input, error)
-            self.assign(frame, scope, catcher.assign)
+            self.assign(frame, scope, catcher.assign, f"{place}/Assign")
         except QueryError as broken:
-            told = self.told(frame, broken)
-            self._lost(frame, told)
-            self.fall(frame, told)
+            worse = self.told(frame, broken)
+            self._lost(frame, worse)
+            self.fall(frame, worse)
             return
         self.history.note("caught", self.now, frame, error=failed.error, cause=failed.cause, next=catcher.next)
         self.leave(frame, output, catcher.next)
 
-    def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
+    def assign(self, frame: Frame, scope: Scope, given: Template | None, field: str = "Assign") -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
             outer = frame.parent.all_variables() if frame.parent is not None else {}
-            values = scope.template(given, "Assign")
+            values = scope.template(given, field)
             frame.variables = assigned(frame.variables, outer, values)
             self.assigned = values
 
@@ -385,6 +386,11 @@ class Execution:
         assert handler is not None
         self.soon(self.attempt, frame, handler, self, frame, frame.here, result)
         return True
+
+
+def _apart(frame: Frame) -> bool:
+    """Whether what happens in the frame happens to one item of a distributed Map."""
+    return any(isinstance(one.here, Map) and one.here.distributed for one in frame.above())
 
 
 def recorded(failed: Failure) -> dict[str, Any]:

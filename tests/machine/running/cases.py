@@ -1,7 +1,9 @@
 """The corpus: definitions with what they are given and what comes of them, one JSON file for each subject.
 
-``{"id", "definition", "input"?, "status"?, "output" | "error", "cause"?, "history"?, "from"?}``: without a status it
-succeeds; ``from`` says which sentence of the specification or of AWS's documentation the expectation is taken from.
+``source`` says where the expectation is from: a part of the specification, a page of AWS's guide, or a place where what
+AWS answered was measured and published. ``output``, or ``error`` and, where AWS's words are known, ``cause``; where its
+events are known, ``history`` in order; ``seconds`` from the start to the end. ``resources`` and ``machines`` are what
+Tasks may call besides ``functions``, and ``callbacks`` what is said with the task token, ``after`` so many seconds.
 """
 
 from __future__ import annotations

@@ -8,6 +8,9 @@ from typing import Any
 
 from overwinter import current_call
 
+TOKENS: dict[str, str] = {}
+"""The task token that ``ask`` was given last."""
+
 
 class CustomError(Exception):
     """Of the shop's own."""
@@ -38,16 +41,34 @@ async def number(given: Any) -> Any:
 
 
 async def flaky(given: Any) -> Any:
-    """Fails as often as it is told, then answers. It knows by its operation how often it was tried, so it does the same
-    however often its process dies."""
-    tried = max(map(int, re.findall(r"~(\d+)", current_call().operation)), default=1)
+    """Fails as often as it is told, then answers."""
+    tried = _tried()
     if tried <= given["times"]:
         raise CustomError(f"time {tried}")
     return {"failed": tried - 1}
+
+
+async def tumble(given: Any) -> Any:
+    """Fails with each of the errors in turn, then answers with what it was given."""
+    errors = given["errors"]
+    tried = _tried()
+    if tried <= len(errors):
+        raise type(errors[tried - 1], (Exception,), {})(f"time {tried}")
+    return given
+
+
+def _tried() -> int:
+    """For which time its state is tried, by its operation: so it is the same however often its process dies."""
+    return max(map(int, re.findall(r"~(\d+)", current_call().operation)), default=1)
+
+
+async def ask(given: Any) -> Any:
+    """Hands the task token to somebody who will say what came of it."""
+    TOKENS["token"] = given["token"]
 
 
 async def slow(given: Any) -> Any:
     await asyncio.sleep(3600)
 
 
-ALL = [slow, echo, add, hello, boom, null, number, flaky]
+ALL = [slow, ask, tumble, echo, add, hello, boom, null, number, flaky]
