@@ -220,7 +220,8 @@ def _awaits(run: Execution) -> str:
     if run.calls.running():
         return ""
     if run.tokens:
-        return f"task token of {next(iter(run.tokens.values())).state}"
+        frame = next(iter(run.tokens.values()))
+        return f"activity {frame.doing['put'][0]}" if "put" in frame.doing else f"task token of {frame.state}"
     if run.children:
         return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
     if away := run.calls.away():

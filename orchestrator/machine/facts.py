@@ -17,7 +17,8 @@ Handler = Callable[[Execution, Fact], bool]
 
 def step(run: Execution, fact: Fact) -> bool:
     """A call has its outcome."""
-    return run.came(fact["op"], of_exception(fact["error"]) if "error" in fact else fact.get("value"))
+    found = of_exception(fact["error"]) if "error" in fact else fact.get("value")
+    return run.came(fact["op"], found) or run.confirmed(fact["op"])
 
 
 def attempt(run: Execution, fact: Fact) -> bool:
@@ -27,7 +28,7 @@ def attempt(run: Execution, fact: Fact) -> bool:
 def sent(run: Execution, fact: Fact) -> bool:
     if "until" in fact:
         return run.calls.fact(fact)
-    return run.confirmed(fact["op"])
+    return task.sent(run, fact)
 
 
 def answered(run: Execution, fact: Fact) -> bool:
@@ -63,7 +64,10 @@ def callback(run: Execution, fact: Fact) -> bool:
     if error is None:
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, fact.get("value"))
     else:
-        failed = Failure(str(error.get("kind") or "States.TaskFailed"), str(error.get("message") or "") or None)
+        kind = str(error.get("kind") or "States.TaskFailed")
+        failed = (
+            of_exception(error) if kind == "StateFailed" else Failure(kind, str(error.get("message") or "") or None)
+        )
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, failed)
     return True
 

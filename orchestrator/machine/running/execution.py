@@ -18,7 +18,7 @@ from ....state.quantities import LATEST
 from ...errors import failures
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
-from ...protocol.decider import Effect, Fact, Invoke, Post, Spawn
+from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
 from ..definition.retrying import Catcher, Retrier
 from ..definition.states.state import State
 from ..definition.values import Template
@@ -51,14 +51,15 @@ class Timer(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, and
-    when a flow within it has ended."""
+    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come,
+    when a flow within it has ended, and when it is given up or done."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
     timer: Callable[[Execution, Frame, Any, str], None] | None = None
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
+    quit: Callable[[Execution, Frame], None] | None = None
 
 
 class Execution:
@@ -263,6 +264,8 @@ class Execution:
         """Whatever the state has under way is no longer wanted."""
         for inner in [frame, *frame.below()]:
             op = inner.op
+            if inner.doing and (ends := self.of(inner).quit) is not None:
+                ends(self, inner)
             if op in self.waiting:
                 self.give_up(op)
             self.tokens.pop(op, None)
@@ -280,12 +283,22 @@ class Execution:
         self.waiting[invoke.op] = frame
         self.calls.order(invoke)
 
+    def order(self, frame: Frame, *effects: Publish | Access) -> None:
+        """What the frame's state waits for as a whole, under its own operation."""
+        self.waiting[frame.op] = frame
+        for effect in effects:
+            self.send(effect)
+
+    def send(self, effect: Spawn | Post | Publish | Access) -> None:
+        """Have it carried out, again and again until that is confirmed."""
+        self.unsent[effect.op] = self.fresh[effect.op] = effect
+
     def spawn(self, frame: Frame, effect: Spawn) -> None:
         self.waiting[effect.op] = frame
         if not effect.detached:
             self.children[effect.id] = effect.op
             self.started[effect.op] = effect.id
-        self.unsent[effect.op] = self.fresh[effect.op] = effect
+        self.send(effect)
 
     def confirmed(self, op: str) -> bool:
         """What was ordered has arrived. False when it was not open."""
@@ -311,8 +324,7 @@ class Execution:
         id = self.started.get(op)
         if id is not None:
             fact: Fact = {"type": "cancel", "at": self.now, "reason": f"{self.id} no longer waits", "by": self.id}
-            post = Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact)
-            self.unsent[post.op] = self.fresh[post.op] = post
+            self.send(Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact))
         self.settle(op)
         self.abandoned.append(op)
 

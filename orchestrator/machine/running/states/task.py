@@ -1,4 +1,4 @@
-"""Task: has a function called, and goes on with what it gives."""
+"""Task: has a function called, events published or a worker's task put down, and goes on with what comes of it."""
 
 from __future__ import annotations
 
@@ -6,49 +6,78 @@ from typing import Any
 
 from .....state.ids import child_id
 from ....governance import tokens
-from ....protocol.decider import Away, Invoke, Spawn
+from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
+from ..activity import key_of, taken_place, waiting_place
 from ..execution import Behaviour, Execution
 from ..failure import HEARTBEAT, TIMEOUT, Failure
 from ..frame import Frame
 from ..outputs import arguments, finish
-from ..resources import Call
+from ..resources import Activity, Asking, Call, Child, Work
 
 WAITS = "waitForTaskToken"
+_EVENT = ".e"
+"""Between the operation of a Task and the number of an event that it publishes."""
 
 
 def begin(run: Execution, frame: Frame, state: Task) -> None:
-    op, waits = frame.op, state.resource.pattern == WAITS
-    token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if waits else ""
+    op = frame.op
+    given_token = state.resource.pattern == WAITS or state.resource.kind == "activity"
+    token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if given_token else ""
     scope = run.scope(frame, frame.input, token)
     given = arguments(scope, state, state.arguments)
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
-    frame.doing = {"given": given} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
+    frame.doing = {"given": given, "begun": run.now} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
     run.history.add(f"{_kind(state)}Scheduled", run.now, resource=state.resource.text)
-    work = run.resources.target(state.resource, given)
-    if isinstance(work, Call):
-        run.call(frame, _invoke(run, frame, work))
-    else:
-        id = work.id or child_id(run.id, op)
-        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+    _order(run, frame, run.resources.target(state.resource, given, _asking(run, frame)), token)
     run.history.add(f"{_kind(state)}Started", run.now)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
-    if waits:
+    if _waits(frame, state):
         run.tokens[op] = frame
     if heartbeat is not None:
         run.time(frame, "heartbeat", run.now + heartbeat * 1000)
 
 
+def _waits(frame: Frame, state: Task) -> bool:
+    """Whether its outcome comes by a task token. (An activity may be a function here.)"""
+    return state.resource.pattern == WAITS or "put" in frame.doing
+
+
+def _asking(run: Execution, frame: Frame) -> Asking:
+    return Asking(run.id, run.about.machine, frame.op, frame.doing["begun"], run.seed)
+
+
+def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
+    op, given = frame.op, frame.doing["given"]
+    if isinstance(work, Call):
+        run.call(frame, _invoke(run, frame, work))
+    elif isinstance(work, Child):
+        id = work.id or child_id(run.id, op)
+        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+    elif isinstance(work, Activity):
+        told = {"token": token, "input": given}
+        put = Access(op, work.name, "put", waiting_place(work.name), key_of(run.id, op, run.now), told)
+        frame.doing["put"] = [put.name, put.key]
+        run.order(frame, put)
+    elif work.events:
+        frame.doing |= {"left": len(work.events), "refused": {}}
+        run.order(frame, *(Publish(f"{op}{_EVENT}{number}", event) for number, event in enumerate(work.events)))
+    else:
+        _publish(run, frame, frame.here, {})
+
+
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
     """The call that a Task has under way, as it was ordered; None when it is no call any more."""
-    work = run.resources.target(state.resource, frame.doing["given"])
+    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
     return _invoke(run, frame, work) if isinstance(work, Call) else None
 
 
 def _invoke(run: Execution, frame: Frame, work: Call) -> Invoke:
     away = Away(run.about.machine) if work.away else None
+    if work.detached:
+        frame.doing["detached"] = True
     call = Invoke(frame.op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
     return call._replace(caller=run.caller, extra={"state": frame.state})
 
@@ -58,10 +87,36 @@ def _kind(state: Task) -> str:
     return {"lambda": "LambdaFunction", "activity": "Activity"}.get(state.resource.kind, "Task")
 
 
+def sent(run: Execution, fact: Fact) -> bool:
+    """What was ordered has arrived, or was refused for good. False when it was not open."""
+    op, sign, number = fact["op"].partition(_EVENT)
+    if not run.confirmed(fact["op"]):
+        return False
+    frame = run.waiting.get(op)
+    if sign and frame is not None:
+        doing = frame.doing
+        doing["left"] -= 1
+        if "error" in fact:
+            doing["refused"][number] = str(fact["error"].get("message", ""))
+        if not doing["left"]:
+            _publish(run, frame, frame.here, {int(number): why for number, why in doing["refused"].items()})
+    return True
+
+
+def _publish(run: Execution, frame: Frame, state: Any, refused: dict[int, str]) -> None:
+    """All that was to be published has been told of."""
+    found = run.resources.published(state.resource, frame.doing["given"], _asking(run, frame), refused)
+    run.settle(frame.op)
+    run.soon(run.attempt, frame, result, run, frame, state, found)
+
+
 def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
     """What was called has an outcome. Who was given a task token says what came of it."""
-    if state.resource.pattern == WAITS and not isinstance(found, Failure):
-        run.history.add("TaskSubmitted", run.now, output=found)
+    if frame.doing.get("detached"):
+        found = None
+    if _waits(frame, state) and not isinstance(found, Failure):
+        if state.resource.pattern == WAITS:
+            run.history.add("TaskSubmitted", run.now, output=found)
         return
     run.tokens.pop(frame.op, None)
     completed(run, frame, state, found)
@@ -72,9 +127,19 @@ def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
         run.history.add(f"{_kind(state)}Failed", run.now, error=found.error, cause=found.cause)
         run.fail(frame, found)
         return
+    given = frame.doing["given"]
     run.quit(frame)
     run.history.add(f"{_kind(state)}Succeeded", run.now, output=found)
-    finish(run, frame, state, run.resources.shaped(state.resource, found))
+    finish(run, frame, state, run.resources.shaped(state.resource, given, found))
+
+
+def quit(run: Execution, frame: Frame) -> None:
+    """A worker's task is none any more, whether one has taken it or not."""
+    if "put" in frame.doing:
+        name, key = frame.doing.pop("put")
+        run.unsent.pop(frame.op, None)
+        run.send(Access(f"{frame.op}.drop", name, "remove", waiting_place(name), key))
+        run.send(Access(f"{frame.op}.forget", name, "remove", taken_place(name), key))
 
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
@@ -90,4 +155,4 @@ def beat(run: Execution, frame: Frame, at: int) -> None:
         run.time(frame, "heartbeat", at + seconds * 1000)
 
 
-BEHAVIOUR = Behaviour(begin, result=result, timer=over)
+BEHAVIOUR = Behaviour(begin, result=result, timer=over, quit=quit)
