@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import ExecutionFailed, InvalidInput, Runtime, StateFailed, StateMachine, subscribe, tool, workflow
+from overwinter import ExecutionFailed, InvalidInput, Runtime, StateFailed, StateMachine, subscribe, workflow
 from overwinter.functions.events.event import CloudEvent
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.testing import crash_everywhere
@@ -32,9 +32,8 @@ def on_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 
 
 @subscribe(type=["orders", "news", "order.placed", "paid"], gives="event")
-@tool
-async def note(event: dict[str, Any]) -> str:
-    """Keep it."""
+@workflow
+async def note(ctx: Any, event: dict[str, Any]) -> str:
     TAKEN.append(event)
     return "kept"
 
@@ -181,7 +180,10 @@ def test_a_crash_publishes_nothing_twice(fresh: int, monkeypatch: pytest.MonkeyP
     """Whatever operation of the store the process dies at, each message begins one execution of its subscriber."""
     monkeypatch.setattr(deciding, "FRESH", fresh)
     send = {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "ResultPath": "$.sent"}
-    each = {"StartAt": "S", "States": {"S": {**send, "Parameters": {"QueueUrl": QUEUE, "MessageBody.$": "$"}, "End": True}}}
+    each = {
+        "StartAt": "S",
+        "States": {"S": {**send, "Parameters": {"QueueUrl": QUEUE, "MessageBody.$": "$"}, "End": True}},
+    }
     states = {
         "M": {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": each, "Next": "W"},
         "W": {"Type": "Wait", "Seconds": 1, "End": True},
@@ -196,7 +198,9 @@ def test_a_crash_publishes_nothing_twice(fresh: int, monkeypatch: pytest.MonkeyP
 
     def all_ended(world: World) -> list[str] | None:
         found = [head for head in world.ledger.heads_now() if head.function == "taker"]
-        return [head.status for head in found] if len(found) >= 2 and all(h.status == "completed" for h in found) else None
+        return (
+            [head.status for head in found] if len(found) >= 2 and all(h.status == "completed" for h in found) else None
+        )
 
     report = crash_everywhere(scenario, functions=[machine, taker])
     assert report.outcome.value[1] == ["completed", "completed"]
