@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NamedTuple
 
-from ...state.codec import loads
+from ...state.codec import dumps, loads
 from ...state.errors import EtagMismatch
 from ...state.ids import check_name
 from ...state.records import FINAL
@@ -37,7 +37,7 @@ async def take(store: Store, name: str, wait: float = 0) -> ActivityTask | None:
     until, pause = loop.time() + wait, _FIRST
     while True:
         for key in sorted(await store.keys(waiting_place(name))):
-            found = await _taken(store, name, key)
+            found = await _whole(store, name, key)
             if found is not None:
                 return found
         left = until - loop.time()
@@ -45,6 +45,20 @@ async def take(store: Store, name: str, wait: float = 0) -> ActivityTask | None:
             return None
         await asyncio.sleep(min(pause, left))
         pause = min(_MOST, pause * 1.5)
+
+
+async def _whole(store: Store, name: str, key: str) -> ActivityTask | None:
+    """As ``_taken``, but that who goes away meanwhile leaves the task to others."""
+    taking = asyncio.ensure_future(_taken(store, name, key))
+    try:
+        return await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        found = await taking
+        if found is not None:
+            told = {"token": found.token, "input": found.input}
+            await store.put(waiting_place(name), key, dumps(told))
+            await store.remove(taken_place(name), key)
+        raise
 
 
 async def _taken(store: Store, name: str, key: str) -> ActivityTask | None:

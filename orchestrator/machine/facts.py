@@ -64,10 +64,8 @@ def callback(run: Execution, fact: Fact) -> bool:
     if error is None:
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, fact.get("value"))
     else:
-        kind = str(error.get("kind") or "States.TaskFailed")
-        failed = (
-            of_exception(error) if kind == "StateFailed" else Failure(kind, str(error.get("message") or "") or None)
-        )
+        kind, cause = str(error.get("kind") or "States.TaskFailed"), str(error.get("message") or "") or None
+        failed = of_exception(error) if kind.endswith("StateFailed") else Failure(kind, cause)
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, failed)
     return True
 

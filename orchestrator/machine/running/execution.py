@@ -283,12 +283,6 @@ class Execution:
         self.waiting[invoke.op] = frame
         self.calls.order(invoke)
 
-    def order(self, frame: Frame, *effects: Publish | Access) -> None:
-        """What the frame's state waits for as a whole, under its own operation."""
-        self.waiting[frame.op] = frame
-        for effect in effects:
-            self.send(effect)
-
     def send(self, effect: Spawn | Post | Publish | Access) -> None:
         """Have it carried out, again and again until that is confirmed."""
         self.unsent[effect.op] = self.fresh[effect.op] = effect
@@ -307,6 +301,11 @@ class Execution:
         if isinstance(effect, Spawn) and effect.detached:
             self.came(op, {"id": effect.id})
         return effect is not None
+
+    @property
+    def ends(self) -> Fact | None:
+        """The final entry, as soon as it may be written: when all that is not told to others alone has been done."""
+        return None if any(isinstance(one, (Publish, Access)) for one in self.unsent.values()) else self.ending
 
     def take(self) -> list[Effect]:
         """What is to be sent now; each is handed out once."""

@@ -58,12 +58,15 @@ def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
         run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
     elif isinstance(work, Activity):
         told = {"token": token, "input": given}
-        put = Access(op, work.name, "put", waiting_place(work.name), key_of(run.id, op, run.now), told)
+        put = Access(f"{op}.put", work.name, "put", waiting_place(work.name), key_of(run.id, op, run.now), told)
         frame.doing["put"] = [put.name, put.key]
-        run.order(frame, put)
+        run.waiting[put.op] = frame
+        run.send(put)
     elif work.events:
         frame.doing |= {"left": len(work.events), "refused": {}}
-        run.order(frame, *(Publish(f"{op}{_EVENT}{number}", event) for number, event in enumerate(work.events)))
+        run.waiting[op] = frame
+        for number, event in enumerate(work.events):
+            run.send(Publish(f"{op}{_EVENT}{number}", event))
     else:
         _publish(run, frame, frame.here, {})
 
@@ -137,7 +140,9 @@ def quit(run: Execution, frame: Frame) -> None:
     """A worker's task is none any more, whether one has taken it or not."""
     if "put" in frame.doing:
         name, key = frame.doing.pop("put")
-        run.unsent.pop(frame.op, None)
+        if run.waiting.pop(f"{frame.op}.put", None) is not None:
+            run.unsent.pop(f"{frame.op}.put", None)
+            run.abandoned.append(f"{frame.op}.put")
         run.send(Access(f"{frame.op}.drop", name, "remove", waiting_place(name), key))
         run.send(Access(f"{frame.op}.forget", name, "remove", taken_place(name), key))
 
