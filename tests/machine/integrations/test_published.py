@@ -204,3 +204,17 @@ def test_a_crash_publishes_nothing_twice(fresh: int, monkeypatch: pytest.MonkeyP
 
     report = crash_everywhere(scenario, functions=[machine, taker])
     assert report.outcome.value[1] == ["completed", "completed"]
+
+
+@on_a_loop
+async def test_who_gets_a_message_with_a_token_completes_the_task() -> None:
+    body = {"token.$": "$$.Task.Token", "n.$": "$.n"}
+    given = {"QueueUrl": QUEUE, "MessageBody": body}
+    machine = one("sqs:sendMessage.waitForTaskToken", given, HeartbeatSeconds=60)
+    async with Runtime([machine, note], "memory://") as runtime:
+        handle = await runtime.start(machine, {"n": 1}, id="x")
+        while not TAKEN:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert TAKEN[0]["data"]["n"] == 1
+        await runtime.callback(TAKEN[0]["data"]["token"], value={"done": True})
+        assert await handle.result(timeout=20) == {"done": True}
