@@ -175,7 +175,7 @@ async def taker(ctx: Any, order: Any) -> Any:
     return order
 
 
-@pytest.mark.parametrize("fresh", [400, 3])
+@pytest.mark.parametrize("fresh", [400, 3, 2])
 def test_a_crash_publishes_nothing_twice(fresh: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever operation of the store the process dies at, each message begins one execution of its subscriber."""
     monkeypatch.setattr(deciding, "FRESH", fresh)
