@@ -46,7 +46,7 @@ def _waits(frame: Frame, state: Task) -> bool:
 
 
 def _asking(run: Execution, frame: Frame) -> Asking:
-    return Asking(run.id, run.about.machine, frame.op, frame.doing["begun"], run.seed)
+    return Asking(run.id, run.about.machine, frame.op, frame.doing.get("begun", 0), run.seed)
 
 
 def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
@@ -141,7 +141,7 @@ def quit(run: Execution, frame: Frame) -> None:
     if "put" in frame.doing:
         name, key = frame.doing.pop("put")
         if run.waiting.pop(f"{frame.op}.put", None) is not None:
-            run.unsent.pop(f"{frame.op}.put", None)
+            run.confirmed(f"{frame.op}.put")
             run.abandoned.append(f"{frame.op}.put")
         run.send(Access(f"{frame.op}.drop", name, "remove", waiting_place(name), key))
         run.send(Access(f"{frame.op}.forget", name, "remove", taken_place(name), key))
