@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from .functions.running import arun, run
     from .functions.runtime import Runtime
     from .functions.schedule import schedule
+    from .functions.state_machine import StateMachine
     from .functions.tools.tool import tool
     from .functions.workflow import workflow
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
-    from .orchestrator.machine.function import StateMachine
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
     from .orchestrator.usercode.resilience import Breaker, Retry
@@ -67,8 +67,8 @@ _HOMES = {
         "functions.running": "arun run",
         "functions.runtime": "Runtime",
         "functions.schedule": "schedule",
+        "functions.state_machine": "StateMachine",
         "orchestrator.engine.settings": "Settings",
-        "orchestrator.machine.function": "StateMachine",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
         "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"

@@ -75,7 +75,7 @@ async def opened(dsn: str, *, create: bool = False) -> AsyncGenerator[Store]:
 @asynccontextmanager
 async def control(dsn: str) -> AsyncGenerator[Control]:
     """Everything that may be read from an open store and done to it, without running anything."""
-    from ..orchestrator.control import Control
+    from ..functions.control import Control
 
     async with opened(dsn) as store:
         yield Control(store)

@@ -33,6 +33,7 @@ from .schedule import bring, declared_by, tidy
 if TYPE_CHECKING:
     from ..orchestrator.engine.cutting import Cut
     from ..orchestrator.engine.engine import Engine
+    from ..orchestrator.machine.integrations import Integrations
     from ..orchestrator.protocol.decider import Fact
     from ..orchestrator.schedules import Schedules
     from ..orchestrator.workflow.function import Workflow
@@ -121,6 +122,12 @@ class Runtime(runtime.Runtime):
             if opened.done() and (opened.cancelled() or opened.exception() is not None):
                 self._opened = None  # whoever comes next tries again
         return bus
+
+    @property
+    def integrations(self) -> Integrations:
+        from .integrations.retold import Retold
+
+        return Retold()
 
     async def distribute(self, event: CloudEvent) -> int:
         """Let every subscription of this store that means the event take it, which a platform has handed over here; how

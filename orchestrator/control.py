@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..state.codec import mended
 from ..state.errors import AlreadyFinished, InvalidInput, OverwinterError, Unfit, UnknownExecution
 from ..state.ids import can_exist
+from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
 from .engine.delivery import mail_of
@@ -27,6 +28,7 @@ from .protocol.moved import refuse_moved
 from .reading import Reading
 
 if TYPE_CHECKING:
+    from .machine.activities import ActivityTask
     from .schedules import Schedules
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
@@ -123,6 +125,15 @@ class Control(Reading):
         id, op, secret = await self._proven(token)
         key = keys.event(source, event_id) if event_id else ""
         await self._send(id, mail_of({"type": "beat", "at": self.clock(), "op": op, "secret": secret}, key, lane=0))
+
+    async def activity_task(self, activity: str, wait: Duration = 0) -> ActivityTask | None:
+        """The oldest task that state machines have for workers of an activity; None when none comes in that time. It is
+        the caller's then: who completes its token says what came of it, and ``heartbeat`` that it is worked on. Raises
+        InvalidInput for what can be no name."""
+        from .machine.activities import take
+
+        await self.prepare()
+        return await take(self.store, activity, seconds(wait) if wait else 0)
 
     async def _proven(self, token: str) -> tokens.Token:
         read = tokens.parse(token)

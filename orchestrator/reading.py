@@ -29,6 +29,7 @@ from .streaming.told import StreamEvent
 
 if TYPE_CHECKING:
     from .machine.history.replaying import Replayed
+    from .machine.integrations import Integrations
 
 _LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
@@ -170,6 +171,13 @@ class Reading:
             if len(texts) < PAGE:
                 return
 
+    @property
+    def integrations(self) -> Integrations:
+        """What those of state machines put into their journals."""
+        from .machine.integrations import NONE
+
+        return NONE
+
     async def replayed(self, id: str) -> Replayed | None:
         """What the journal of a state machine's execution tells; None when it is none's, or when its first Task goes
         on. All of the journal is read. Raises UnknownExecution."""
@@ -183,7 +191,7 @@ class Reading:
             entries.append(entry)
             if len(entries) == _DEFINED_BY and defined(entries) is None:
                 break
-        return replay(id, head.function, entries) if defined(entries) is not None else None
+        return replay(id, head.function, entries, self.integrations) if defined(entries) is not None else None
 
     async def aws_history(self, id: str, *, data: bool = True) -> list[dict[str, Any]]:
         """The events of a state machine's execution, in the shape of AWS's GetExecutionHistory; without ``data``,

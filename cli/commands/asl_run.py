@@ -98,8 +98,8 @@ async def _history(runtime: Runtime, id: str, *, as_json: bool) -> dict[str, Any
 def _functions(file: str, name: str, uses: str | None) -> Mapping[str, Any]:
     """The machine, and what its Tasks call. Raises InvalidInput."""
     from ...functions.invocation.loading import functions_of, load, reachable, sound
+    from ...functions.state_machine import StateMachine
     from ...orchestrator.machine.definition.document import Unreadable
-    from ...orchestrator.machine.function import StateMachine
     from ...state.errors import InvalidInput
 
     held: Mapping[str, Any] = {} if uses is None else functions_of(load(Path(uses)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from ...state.codec import mended
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, StateFailed
 from ...state.records import Filter
 from ..events.intake import digest_of
 from ..messages.answer import Answer, accepted, json_answer
@@ -60,7 +60,9 @@ async def fail(call: Call) -> Answer:
     """POST /fail/{token}: complete a callback with an error."""
     token = call.path("token")
     call.query()
-    await refusing(404, call.runtime.callback(token, error=(await call.model(Failure)).message))
+    told = await call.model(Failure)
+    error = StateFailed(told.error, told.message) if told.error else told.message
+    await refusing(404, call.runtime.callback(token, error=error))
     return accepted()
 
 

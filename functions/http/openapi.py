@@ -20,7 +20,7 @@ from ..messages import models, schedules
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import scheduling
+from . import scheduling, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -183,6 +183,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     )
     schemas: Json = dict(shared["$defs"])
     paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
+    paths |= working.paths(operation, parameter, _PREFER)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)

@@ -65,6 +65,9 @@ class Failure(Asked):
     """The error that an outside system completes a callback with."""
 
     message: str = Field(min_length=1, max_length=8000)
+    error: str = Field(
+        default="", min_length=1, max_length=256, description="its name, which Retry and Catch of a state machine know"
+    )
 
 
 class Reason(Asked):

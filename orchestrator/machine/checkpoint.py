@@ -5,15 +5,18 @@ What a Task has under way is made again from what it was given; how far that is,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..protocol.decider import Effect, Fact, Post, Spawn
+from ..protocol.decider import Access, Effect, Fact, Post, Publish, Spawn
 from .language.failure import QueryError
 from .running.context import About
 from .running.execution import Execution, Timer
 from .running.failure import Failure
 from .running.frame import Frame
 from .running.states import task
+
+_KINDS: Mapping[str, Callable[..., Effect]] = {"spawn": Spawn, "post": Post, "publish": Publish, "access": Access}
 
 
 def write(run: Execution, definition: Any) -> Fact:
@@ -51,7 +54,8 @@ def restore(run: Execution, entry: Fact) -> None:
     run.children = dict(state["children"])
     run.started = {op: id for id, op in run.children.items()}
     for told in state["unsent"]:
-        effect: Effect = Spawn(**told["spawn"]) if "spawn" in told else Post(**told["post"])
+        ((kind, fields),) = told.items()
+        effect: Effect = _KINDS[kind](**fields)
         run.unsent[effect.op] = run.fresh[effect.op] = effect
     for op, told in state["calls"].items():
         _call(run, op, told)
@@ -76,5 +80,9 @@ def _call(run: Execution, op: str, told: Fact) -> None:
 def _effect(effect: Effect) -> dict[str, Any]:
     if isinstance(effect, Spawn):
         return {"spawn": effect._asdict() | {"caller": dict(effect.caller)}}
-    assert isinstance(effect, Post)
-    return {"post": effect._asdict()}
+    if isinstance(effect, Access):
+        told = effect._asdict()
+        del told["check"]
+        return {"access": told}
+    assert isinstance(effect, (Post, Publish))
+    return {"post" if isinstance(effect, Post) else "publish": effect._asdict()}

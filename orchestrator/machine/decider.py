@@ -128,7 +128,7 @@ class MachineDecider:
 
     def expire(self, now: int) -> list[Fact]:
         run = self._run
-        if run is None or self._over:
+        if run is None or self._over or run.ending is not None:
             return []
         run.calls.expire(now)
         told: list[Fact] = []
@@ -170,6 +170,8 @@ class MachineDecider:
         run, handler = self._run, HANDLERS.get(fact["type"])
         if run is None or handler is None or (self._over and fact["type"] != "sent"):
             return False
+        if run.ending is not None and fact["type"] not in ("sent", "step"):
+            return False  # it has come to its end, and only lets go of what it had ordered
         run.now = max(run.now, when(fact))
         run.entered = 0
         if not handler(run, fact):
@@ -197,22 +199,24 @@ class MachineDecider:
             if named := getattr(self._served.resources, "named", ()):
                 entry["named"] = list(named)  # what becomes of these resources, the definition alone doesn't tell
             decision.entries.append(entry)
-        if run.ending is not None and not self._over:
-            decision.entries.append(run.ending)
-            self._over = run.ending["type"]
+        if not self._over and (ends := run.ends) is not None:
+            decision.entries.append(ends)
+            self._over = ends["type"]
         self._number += len(decision.entries)
         self._since += taken + len(decision.entries)
-        if self._since >= max(FRESH, self._rare) and not (self._over or self._going):
+        if self._since >= max(FRESH, self._rare) and not (self._over or self._going or run.ending):
             self._begin_anew(run, decision)
         decision.perform.extend([*ready, *run.take()])
         if self._over:
             decision.status = self._over
             return decision
         decision.status = "waiting"
+        if run.ending is not None:
+            return decision
         retry = run.calls.wake()
         deadlines = [timer.at for timer in run.timers.values()] + ([retry] if retry is not None else [])
         decision.wake = run.now if self._going else min(deadlines, default=None)
-        decision.outside = bool(run.waiting)
+        decision.outside = bool(run.waiting or run.tokens)
         decision.awaits = _awaits(run)
         return decision
 
@@ -234,7 +238,8 @@ def _awaits(run: Execution) -> str:
     if run.calls.running():
         return ""
     if run.tokens:
-        return f"task token of {next(iter(run.tokens.values())).state}"
+        frame = next(iter(run.tokens.values()))
+        return f"activity {frame.doing['put'][0]}" if "put" in frame.doing else f"task token of {frame.state}"
     if run.children:
         return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
     if away := run.calls.away():

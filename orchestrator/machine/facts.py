@@ -18,7 +18,8 @@ Handler = Callable[[Execution, Fact], bool]
 
 def step(run: Execution, fact: Fact) -> bool:
     """A call has its outcome."""
-    return run.came(fact["op"], of_exception(fact["error"]) if "error" in fact else fact.get("value"))
+    found = of_exception(fact["error"]) if "error" in fact else fact.get("value")
+    return run.came(fact["op"], found) or run.confirmed(fact["op"])
 
 
 def attempt(run: Execution, fact: Fact) -> bool:
@@ -28,7 +29,7 @@ def attempt(run: Execution, fact: Fact) -> bool:
 def sent(run: Execution, fact: Fact) -> bool:
     if "until" in fact:
         return run.calls.fact(fact)
-    if not run.confirmed(fact["op"]):
+    if not task.sent(run, fact):
         return False
     if (id := run.started.get(fact["op"])) is not None:
         _submitted(run, fact["op"], {"ExecutionArn": id})
@@ -71,7 +72,8 @@ def callback(run: Execution, fact: Fact) -> bool:
     if error is None:
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, fact.get("value"))
     else:
-        failed = Failure(str(error.get("kind") or "States.TaskFailed"), str(error.get("message") or "") or None)
+        kind, cause = str(error.get("kind") or "States.TaskFailed"), str(error.get("message") or "") or None
+        failed = of_exception(error) if kind.endswith("StateFailed") else Failure(kind, cause)
         run.soon(run.attempt, frame, task.completed, run, frame, frame.here, failed)
     return True
 

@@ -12,6 +12,7 @@ from ...state.ids import check_name
 from .decider import MachineDecider
 from .definition.document import Unreadable
 from .definition.reading import read
+from .integrations import NONE, Integrations
 from .resolving import Table
 from .running.compiled import Compiled
 from .running.resources import Resources
@@ -47,10 +48,14 @@ class StateMachine:
             self.compiled = Compiled(compiled(definition if isinstance(definition, str) else self.source))
         except (Unreadable, InvalidDefinition) as error:
             raise InvalidInput(f"the definition of {name!r} can't be run: {error}") from None
-        self._table = Table(uses, resources or {})
+        self._table = Table(uses, resources or {}, self.integrations())
         if refused := list(unsupported(self.compiled.machine.flow, self._table)):
             raise InvalidInput(f"the definition of {name!r} can't be run: {'; '.join(refused[:5])}")
         self.__doc__ = self.description = self.compiled.machine.flow.comment or ""
+
+    def integrations(self) -> Integrations:
+        """What reaches out of the process, as it is configured now. Raises InvalidInput."""
+        return NONE
 
     @property
     def resources(self) -> Resources:

@@ -1,5 +1,5 @@
-"""Which function a Task's resource means: what the machine was given, else an execution of the function of that
-name."""
+"""What a Task's resource means: what the machine was given, what configuration says, else an execution of the function
+of that name, or an integration."""
 
 from __future__ import annotations
 
@@ -14,25 +14,32 @@ from ...state.ids import check_id
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
 from .definition.resource import Resource
+from .integrations import NONE, Integrations
 from .language.failure import RUNTIME, QueryError
-from .running.resources import Call, Child
+from .running.failure import Failure
+from .running.resources import Asking, Call, Child, Work
 
 _INVOKE = "lambda:invoke"
 _START = "states:startExecution"
-KNOWN = (_INVOKE, _START)
-"""The integrations that mean something here by themselves."""
+_CHILDREN = (_INVOKE, _START)
+"""The integrations that are executions here."""
+_EVENT = "Event"
+"""The InvocationType of who waits for no outcome."""
 
 
 class Table:
     """``uses``: tools, workflows, agents and machines, by their names; ``named``: other names and ARNs for them, or for
-    functions of that name which are served anywhere. Implements ``Resources``."""
+    functions of that name which are served anywhere, and before what configuration says. Implements ``Resources``."""
 
-    def __init__(self, uses: Iterable[object], named: Mapping[str, str | object]) -> None:
+    def __init__(
+        self, uses: Iterable[object], named: Mapping[str, str | object], integrations: Integrations = NONE
+    ) -> None:
         self._uses: dict[str, Any] = {}
         for one in map(served, uses):
             if self._uses.setdefault(_name(one), one) is not one:
                 raise InvalidInput(f"two of the functions are named {_name(one)!r}; give one of them another name")
         self._named = {name: one if isinstance(one, str) else served(one) for name, one in named.items()}
+        self._integrations = integrations
 
     @property
     def uses(self) -> tuple[object, ...]:
@@ -44,44 +51,60 @@ class Table:
         """Names and ARNs that mean something else than they say."""
         return tuple(sorted(self._named))
 
-    def knows(self, resource: Resource) -> bool:
-        """Whether a Task of that resource can be carried out."""
-        if resource.kind in ("function", "lambda") or resource.text in self._named:
-            return True
-        return resource.kind == "integration" and resource.name in KNOWN
+    def refusal(self, resource: Resource) -> str:
+        """Why a Task of that resource can't be carried out; "" when it can."""
+        if resource.kind != "integration" or resource.name in _CHILDREN or self._given(resource.text) is not None:
+            return ""
+        return self._integrations.refusal(resource)
 
-    def target(self, resource: Resource, arguments: Any) -> Call | Child:
-        if resource.kind == "integration" and resource.text not in self._named:
-            return self._integrated(resource, arguments)
-        return _work(self._means(resource.text, resource.name), arguments)
-
-    def shaped(self, resource: Resource, value: Any) -> Any:
-        if resource.kind != "integration" or resource.pattern == "waitForTaskToken" or resource.text in self._named:
+    def shaped(self, resource: Resource, arguments: Any, value: Any) -> Any:
+        if resource.pattern == "waitForTaskToken" or resource.name not in _CHILDREN or resource.kind != "integration":
+            return value
+        if self._given(resource.text) is not None:
             return value
         if resource.name == _INVOKE:
+            if _object_of(arguments).get("InvocationType") == _EVENT:
+                return {"Payload": "", "StatusCode": 202}
             return {"ExecutedVersion": "$LATEST", "Payload": value, "StatusCode": 200}
-        if resource.name == _START and resource.pattern:
-            return {"Output": value, "Status": "SUCCEEDED"}
-        return value
+        return {"Output": value, "Status": "SUCCEEDED"} if resource.pattern else value
+
+    def published(
+        self, resource: Resource, arguments: Any, asking: Asking, refused: Mapping[int, str]
+    ) -> Any | Failure:
+        return self._integrations.published(resource, _object_of(arguments), asking, refused)
+
+    def _given(self, text: str) -> Any:
+        """What was said that a text means; None: nothing."""
+        found = self._named.get(text)
+        return self._integrations.named(text) if found is None else found
 
     def _means(self, text: str, name: str) -> Any:
         """What is called for a resource: a function of ours, or the name of one."""
-        found = self._named.get(text, self._named.get(name, name))
+        found = self._given(text)
+        if found is None:
+            found = self._given(name)
+        if found is None:
+            found = name
         return self._uses.get(found, found) if isinstance(found, str) else found
 
-    def _integrated(self, resource: Resource, arguments: Any) -> Call | Child:
-        given = cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {}
-        if resource.name == _INVOKE:
-            text = _required(given, "FunctionName")
-            name = (text.rpartition(":function:")[2] or text).partition(":")[0]
-            return _work(self._means(text, name), given.get("Payload", {}))
-        if resource.name == _START:
-            text = _required(given, "StateMachineArn")
-            means = self._means(text, text.rpartition(":")[2])
-            name, chosen = means if isinstance(means, str) else _name(means), given.get("Name")
-            id = "" if chosen is None else _id(chosen)
-            return Child(name, given.get("Input", {}), "workflow", id, detached=not resource.pattern)
-        raise QueryError(RUNTIME, f"{resource.text} means nothing here; name a function for it in resources=")
+    def _invoked(self, given: Mapping[str, Any]) -> Work:
+        text, kind = _required(given, "FunctionName"), given.get("InvocationType", "RequestResponse")
+        if kind not in ("RequestResponse", _EVENT):
+            raise QueryError(RUNTIME, f"InvocationType is RequestResponse or {_EVENT} here, not {str(kind)[:80]!r}")
+        name = (text.rpartition(":function:")[2] or text).partition(":")[0]
+        work = _work(self._means(text, name), given.get("Payload", {}))
+        return work._replace(detached=True) if kind == _EVENT else work
+
+    def _started(self, resource: Resource, given: Mapping[str, Any]) -> Child:
+        text = _required(given, "StateMachineArn")
+        means = self._means(text, text.rpartition(":")[2])
+        name, chosen = means if isinstance(means, str) else _name(means), given.get("Name")
+        id = "" if chosen is None else _id(chosen)
+        return Child(name, given.get("Input", {}), "workflow", id, detached=not resource.pattern)
+
+
+def _object_of(arguments: Any) -> Mapping[str, Any]:
+    return cast("dict[str, Any]", arguments) if isinstance(arguments, dict) else {}
 
 
 def _id(chosen: Any) -> str:

@@ -14,9 +14,9 @@ from .resolving import Table
 def unsupported(flow: Flow, table: Table) -> Iterator[str]:
     """Sentences, one for each state of the flow and those within it."""
     for name, state in flow.states.items():
-        if isinstance(state, Task) and not table.knows(state.resource):
-            what = "activities are" if state.resource.kind == "activity" else f"{state.resource.name} is"
-            yield f"{name!r}: {what} not run here; say what {state.resource.text} means in resources="
+        if isinstance(state, Task):
+            if why := table.refusal(state.resource):
+                yield f"{name!r}: {why}; or say what {state.resource.text} means in resources="
         elif isinstance(state, Parallel):
             for branch in state.branches:
                 yield from unsupported(branch, table)

@@ -40,7 +40,7 @@ INNER = {
         "messages invocation",
         "models",
         "events",
-        "triggers bus",
+        "triggers bus integrations",
         "http",
         "aws framework",
         "tools",

@@ -98,6 +98,7 @@ ROWS: dict[str, Row] = {
     "POST /heartbeat/{token}": Row("-   -   -   404 -   503 -   -   401 403 405",
                                    f"/heartbeat/{TOKENLIKE}", None, {}, None,
                                    "/heartbeat/nothing"),
+    "POST /activities/{name}": Row("-   -   -   -   -   503 503 204 401 403 405", "/activities/weigh", None, {}),
     "POST /bulk/{action}": Row("400 415 422 404 413 503 503 503 401 403 405", "/bulk/pause", {"all": True}, JSON, [1],
                                "/bulk/nothing"),
     **{f"POST /{verb}/{{id}}": Row(_VERB, f"/{verb}/waiting", {}, JSON, [1], f"/{verb}/nobody")

@@ -49,6 +49,7 @@ ASKED = [
     ("POST", "/retry/t-1"),
     ("POST", "/bulk/cancel"),
     ("POST", "/bulk/signal"),
+    ("POST", "/activities/weigh"),
     ("POST", "/sweep"),
     ("GET", "/schedules"),
 ]

@@ -10,6 +10,7 @@ from ...protocol.decider import Fact, when
 from ..decider import MachineDecider
 from ..definition.fields import Malformed
 from ..definition.machine import build
+from ..integrations import NONE, Integrations
 from ..resolving import Table
 from ..running.compiled import Compiled
 from ..running.execution import Execution
@@ -51,9 +52,9 @@ def defined(entries: Sequence[Fact]) -> Fact | None:
     return None
 
 
-def replay(id: str, name: str, entries: Sequence[Fact]) -> Replayed:
-    """``entries``: the whole journal of execution ``id`` of the state machine ``name``, with nothing left in blobs.
-    Raises InvalidInput when it is no state machine's."""
+def replay(id: str, name: str, entries: Sequence[Fact], integrations: Integrations = NONE) -> Replayed:
+    """``entries``: the whole journal of execution ``id`` of the state machine ``name``, with nothing left in blobs;
+    ``integrations``: what those of its Tasks put there. Raises InvalidInput when it is no state machine's."""
     written = defined(entries)
     if written is None:
         raise InvalidInput(f"{id} is no state machine's execution, or its first Task has not ended yet")
@@ -64,7 +65,7 @@ def replay(id: str, name: str, entries: Sequence[Fact]) -> Replayed:
         return Replayed(id, (), None, f"the definition that it was begun with can't be read: {error}")
     named = {text: text for text in written.get("named", ())}
     recorder = Recorder()
-    decider = MachineDecider(_Recorded(name, compiled, source, Table((), named)), id, recorder)
+    decider = MachineDecider(_Recorded(name, compiled, source, Table((), named, integrations)), id, recorder)
     whole = any(entry["type"] == "start" for entry in entries)
     decider.replay("", 1, [entry for entry in entries if _is_told(entry, whole)], 0)
     run, last = decider.execution, entries[-1]

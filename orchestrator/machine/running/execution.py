@@ -18,7 +18,7 @@ from ....state.quantities import LATEST
 from ...errors import failures
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
-from ...protocol.decider import Effect, Fact, Invoke, Post, Spawn
+from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
 from ..definition.retrying import Catcher, Retrier
 from ..definition.states.map import Map
 from ..definition.states.parallel import Parallel
@@ -54,14 +54,15 @@ class Timer(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, and
-    when a flow within it has ended."""
+    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come,
+    when a flow within it has ended, and when it is given up or done."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
     timer: Callable[[Execution, Frame, Any, str], None] | None = None
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
+    quit: Callable[[Execution, Frame], None] | None = None
 
 
 class Execution:
@@ -291,6 +292,8 @@ class Execution:
         """Whatever the state has under way is no longer wanted."""
         for inner in [frame, *frame.below()]:
             op = inner.op
+            if inner.doing and (ends := self.of(inner).quit) is not None:
+                ends(self, inner)
             if op in self.waiting:
                 self.give_up(op)
             self.tokens.pop(op, None)
@@ -308,12 +311,16 @@ class Execution:
         self.waiting[invoke.op] = frame
         self.calls.order(invoke)
 
+    def send(self, effect: Spawn | Post | Publish | Access) -> None:
+        """Have it carried out, again and again until that is confirmed."""
+        self.unsent[effect.op] = self.fresh[effect.op] = effect
+
     def spawn(self, frame: Frame, effect: Spawn) -> None:
         self.waiting[effect.op] = frame
         if not effect.detached:
             self.children[effect.id] = effect.op
             self.started[effect.op] = effect.id
-        self.unsent[effect.op] = self.fresh[effect.op] = effect
+        self.send(effect)
 
     def confirmed(self, op: str) -> bool:
         """What was ordered has arrived. False when it was not open."""
@@ -322,6 +329,11 @@ class Execution:
         if isinstance(effect, Spawn) and effect.detached:
             self.came(op, {"id": effect.id})
         return effect is not None
+
+    @property
+    def ends(self) -> Fact | None:
+        """The final entry, as soon as it may be written: when all that is not told to others alone has been done."""
+        return None if any(isinstance(one, (Publish, Access)) for one in self.unsent.values()) else self.ending
 
     def take(self) -> list[Effect]:
         """What is to be sent now; each is handed out once."""
@@ -339,8 +351,7 @@ class Execution:
         id = self.started.get(op)
         if id is not None:
             fact: Fact = {"type": "cancel", "at": self.now, "reason": f"{self.id} no longer waits", "by": self.id}
-            post = Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact)
-            self.unsent[post.op] = self.fresh[post.op] = post
+            self.send(Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact))
         self.settle(op)
         self.abandoned.append(op)
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ....state.codec import Writer, stored
+from ...protocol.decider import Fact
 from ...usercode.resilience import Policy
 from ..definition.resource import Resource
+from .failure import Failure
+
+
+class Asking(NamedTuple):
+    """The operation that calls: of which execution and machine, when it was begun (epoch milliseconds), and the seed
+    that what it makes up is drawn from."""
+
+    execution: str
+    machine: str
+    op: str
+    at: int
+    seed: str
 
 
 class Call(NamedTuple):
-    """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable."""
+    """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable.
+    ``detached``: what comes of it is of no concern to the Task."""
 
     name: str
     invoke: Callable[[], Any]
@@ -19,6 +33,7 @@ class Call(NamedTuple):
     policy: Policy
     write: Writer = stored
     away: bool = False
+    detached: bool = False
 
 
 class Child(NamedTuple):
@@ -31,13 +46,35 @@ class Child(NamedTuple):
     detached: bool = False
 
 
+class Publication(NamedTuple):
+    """Events, in their JSON form, for whoever has subscribed to them. When all of them are durable where they go to,
+    ``Resources.published`` says what the Task has of it."""
+
+    events: tuple[Fact, ...]
+
+
+class Activity(NamedTuple):
+    """A task for whichever worker asks for one of that activity: its outcome comes by the task's token."""
+
+    name: str
+
+
+Work = Call | Child | Publication | Activity
+
+
 class Resources(Protocol):
     """What a machine's Tasks may call."""
 
-    def target(self, resource: Resource, arguments: Any) -> Call | Child:
-        """Raises QueryError for arguments that can't be given to it."""
+    def target(self, resource: Resource, arguments: Any, asking: Asking) -> Work:
+        """The same for the same arguments. Raises QueryError for arguments that can't be given to it."""
         ...
 
-    def shaped(self, resource: Resource, value: Any) -> Any:
+    def shaped(self, resource: Resource, arguments: Any, value: Any) -> Any:
         """What came of it, as the resource gives it: an integration says more than its function."""
+        ...
+
+    def published(
+        self, resource: Resource, arguments: Any, asking: Asking, refused: Mapping[int, str]
+    ) -> Any | Failure:
+        """What a Task has of its events, of which some were ``refused`` for good: their numbers, and why."""
         ...

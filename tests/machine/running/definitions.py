@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+ACTIVITY = "arn:aws:states:eu-west-1:123456789012:activity:a"
+MESSAGES = [f"arn:aws:states:::sqs:sendMessage{pattern}" for pattern in ("", ".waitForTaskToken")]
 ERRORS = ["CustomError", "Other", "States.Timeout"]
 _names = st.lists(
     st.sampled_from(["CustomError", "Other", "States.Timeout", "States.TaskFailed"]), min_size=1, max_size=2
@@ -36,7 +38,9 @@ def _state(draw: st.DrawFn, depth: int) -> dict[str, Any]:
     if kind == "Wait":
         state["Seconds"] = draw(st.integers(0, 5))
     if kind == "Task":
-        state |= {"Resource": "any", "ResultPath": draw(_places)}
+        state |= {"Resource": draw(st.sampled_from(["any", "any", ACTIVITY, *MESSAGES])), "ResultPath": draw(_places)}
+        if state["Resource"] in MESSAGES:
+            state["Parameters"] = {"QueueUrl": "q", "MessageBody.$": draw(_paths)}
         if draw(st.booleans()):
             state["TimeoutSeconds"] = draw(st.integers(1, 3))
     if kind == "Parallel":

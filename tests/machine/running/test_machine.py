@@ -208,8 +208,8 @@ def test_a_long_one_goes_on_from_its_checkpoints() -> None:
 @pytest.mark.parametrize(
     ("state", "said"),
     [
-        ({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage"}, "sqs:sendMessage is not run"),
-        ({"Type": "Task", "Resource": "arn:aws:states:eu-west-1:123456789012:activity:a"}, "activities are not run"),
+        ({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:getObject"}, r"allow = \['s3:getObject'\]"),
+        ({"Type": "Task", "Resource": "arn:aws:states:::glue:startJobRun"}, "glue:startJobRun does not run here"),
         ({"Type": "Task", "Resource": "pay", "TimeoutSecond": 1}, "TimeoutSecond"),
     ],
 )

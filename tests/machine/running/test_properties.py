@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from overwinter.functions.integrations.reaching import Reaching
+from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.decider import MachineDecider
 from overwinter.orchestrator.machine.definition.machine import build
 from overwinter.orchestrator.machine.resolving import Table
 from overwinter.orchestrator.machine.running.compiled import Compiled
 from overwinter.orchestrator.machine.running.resources import Resources
-from overwinter.orchestrator.protocol.decider import Decision, Fact, Invoke, Verdict
+from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Publish, Verdict
 
 from .definitions import ERRORS, definitions, values
 
@@ -34,11 +36,11 @@ class Made(NamedTuple):
     source: Any
     compiled: Compiled
     name: str = "m"
-    resources: Resources = Table([anything], {"any": anything})
+    resources: Resources = Table([anything], {"any": anything}, Reaching())
 
 
 class Play:
-    """One execution, whose calls and times are answered as the drawn data say."""
+    """One execution, whose calls, events, workers' tasks and times are answered as the drawn data say."""
 
     def __init__(self, served: Made) -> None:
         self.served = served
@@ -46,7 +48,7 @@ class Play:
         self.journal: list[str] = []
         self.base = 1
         self.now = 1000
-        self.open: dict[str, Invoke] = {}
+        self.open: dict[str, Effect] = {}
 
     def offer(self, fact: Fact) -> bool:
         if self.decider.offer(fact) is not Verdict.TAKEN:
@@ -62,10 +64,28 @@ class Play:
         if decision.base is not None:
             self.base = decision.base
         for effect in decision.perform:
-            assert isinstance(effect, Invoke)
+            assert isinstance(effect, (Invoke, Publish, Access))
             assert effect.op not in self.open
             self.open[effect.op] = effect
         return decision
+
+    def tokens(self) -> list[str]:
+        """Those that somebody outside can complete now."""
+        run = self.decider._run
+        return [] if run is None or run.ending is not None else sorted(f"token {op}" for op in run.tokens)
+
+    def outcome(self, op: str, value: Any, error: str | None) -> Fact:
+        """What comes of an operation that is open, or of a token."""
+        told: Fact = {"value": value} if error is None else {"error": {"kind": error, "message": "no"}}
+        if op.startswith("token "):
+            op = op.removeprefix("token ")
+            return {"type": "callback", "op": op, "at": self.now, "secret": tokens.secret_of("s", op), **told}
+        effect = self.open.pop(op)
+        if isinstance(effect, Publish):
+            told.pop("value", None)
+            return {"type": "sent", "op": op, "at": self.now, **told}
+        assert isinstance(effect, (Invoke, Access))
+        return {"type": "step", "op": op, "name": effect.name, "at": self.now, "ms": 0, **told}
 
     def replayed(self) -> tuple[list[str], Any]:
         """What another process would find open, and what it decides."""
@@ -89,25 +109,20 @@ def test_it_never_raises_and_a_replay_leads_to_the_same(fresh: int, definition: 
             if decision.status in ("completed", "failed"):
                 break
             assert decision.status == "waiting", decision.error
-            assert play.open or decision.wake is not None  # it waits for something
+            assert play.open or play.tokens() or decision.wake is not None  # it waits for something
             ops, decided = play.replayed()
             assert ops == sorted(play.open)
             assert decided == (decision.status, decision.wake, decision.awaits)
-            op = data.draw(st.sampled_from([*sorted(play.open), *(["time"] if decision.wake is not None else [])]))
+            times = ["time"] if decision.wake is not None else []
+            op = data.draw(st.sampled_from([*sorted(play.open), *play.tokens(), *times]))
             if op == "time":
                 play.now = max(play.now, decision.wake or 0)
                 for due in play.decider.expire(play.now):
                     play.offer(due)
             else:
-                call = play.open.pop(op)
                 play.now += data.draw(st.integers(0, 2000))
-                fact: Fact = {"type": "step", "op": op, "name": call.name, "at": play.now, "ms": 0}
-                fails = data.draw(st.booleans())
-                fact |= (
-                    {"error": {"kind": data.draw(st.sampled_from(ERRORS)), "message": "no"}}
-                    if fails
-                    else {"value": data.draw(values)}
-                )
+                error = data.draw(st.sampled_from(ERRORS)) if data.draw(st.booleans()) else None
+                fact = play.outcome(op, data.draw(values), error)
                 assert play.offer(fact)
                 assert not play.offer(fact)  # what comes twice changes nothing
             decision = play.decide()

@@ -1,4 +1,4 @@
-"""Task: has a function called, and goes on with what it gives."""
+"""Task: has a function called, events published or a worker's task put down, and goes on with what comes of it."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ from typing import Any
 
 from .....state.ids import child_id
 from ....governance import tokens
-from ....protocol.decider import Away, Invoke, Spawn
+from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
+from ..activity import key_of, taken_place, waiting_place
 from ..execution import Behaviour, Execution
 from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure
 from ..frame import Frame
 from ..outputs import arguments, finish
-from ..resources import Call
+from ..resources import Activity, Asking, Call, Child, Work
 
 WAITS = "waitForTaskToken"
+_EVENT = ".e"
+"""Between the operation of a Task and the number of an event that it publishes."""
 
 
 def begin(run: Execution, frame: Frame, state: Task) -> None:
-    op, waits = frame.op, state.resource.pattern == WAITS
-    token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if waits else ""
+    op = frame.op
+    given_token = state.resource.pattern == WAITS or state.resource.kind == "activity"
+    token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if given_token else ""
     scope = run.scope(frame, frame.input, token)
     given = arguments(scope, state, state.arguments)
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
-    frame.doing = {"given": given} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
+    frame.doing = {"given": given, "begun": run.now} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
     try:
-        work = run.resources.target(state.resource, given)
+        work = run.resources.target(state.resource, given, _asking(run, frame))
     except QueryError as error:
         if error.error == RUNTIME:
             raise
@@ -35,14 +39,10 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
         completed(run, frame, state, Failure(error.error, error.cause))
         return
     _scheduled(run, frame, state, timeout)
-    if isinstance(work, Call):
-        run.call(frame, _invoke(run, frame, work))
-    else:
-        id = work.id or child_id(run.id, op)
-        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+    _order(run, frame, work, token)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
-    if waits:
+    if _waits(frame, state):
         run.tokens[op] = frame
     if heartbeat is not None:
         run.time(frame, "heartbeat", run.now + heartbeat * 1000)
@@ -62,14 +62,47 @@ def submitted(run: Execution, frame: Frame, state: Task, found: Any) -> None:
         run.history.add("TaskSubmitted", run.now, frame, resource=state.resource.text, output=found)
 
 
+def _waits(frame: Frame, state: Task) -> bool:
+    """Whether its outcome comes by a task token. (An activity may be a function here.)"""
+    return state.resource.pattern == WAITS or "put" in frame.doing
+
+
+def _asking(run: Execution, frame: Frame) -> Asking:
+    return Asking(run.id, run.about.machine, frame.op, frame.doing.get("begun", 0), run.seed)
+
+
+def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
+    op, given = frame.op, frame.doing["given"]
+    if isinstance(work, Call):
+        run.call(frame, _invoke(run, frame, work))
+    elif isinstance(work, Child):
+        id = work.id or child_id(run.id, op)
+        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+    elif isinstance(work, Activity):
+        told = {"token": token, "input": given}
+        put = Access(f"{op}.put", work.name, "put", waiting_place(work.name), key_of(run.id, op, run.now), told)
+        frame.doing["put"] = [put.name, put.key]
+        run.waiting[put.op] = frame
+        run.send(put)
+    elif work.events:
+        frame.doing |= {"left": len(work.events), "refused": {}}
+        run.waiting[op] = frame
+        for number, event in enumerate(work.events):
+            run.send(Publish(f"{op}{_EVENT}{number}", event))
+    else:
+        _publish(run, frame, frame.here, {})
+
+
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
     """The call that a Task has under way, as it was ordered; None when it is no call any more."""
-    work = run.resources.target(state.resource, frame.doing["given"])
+    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
     return _invoke(run, frame, work) if isinstance(work, Call) else None
 
 
 def _invoke(run: Execution, frame: Frame, work: Call) -> Invoke:
     away = Away(run.about.machine) if work.away else None
+    if work.detached:
+        frame.doing["detached"] = True
     call = Invoke(frame.op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
     return call._replace(caller=run.caller, extra={"state": frame.state})
 
@@ -79,10 +112,36 @@ def _kind(state: Task) -> str:
     return {"lambda": "LambdaFunction", "activity": "Activity"}.get(state.resource.kind, "Task")
 
 
+def sent(run: Execution, fact: Fact) -> bool:
+    """What was ordered has arrived, or was refused for good. False when it was not open."""
+    op, sign, number = fact["op"].partition(_EVENT)
+    if not run.confirmed(fact["op"]):
+        return False
+    frame = run.waiting.get(op)
+    if sign and frame is not None:
+        doing = frame.doing
+        doing["left"] -= 1
+        if "error" in fact:
+            doing["refused"][number] = str(fact["error"].get("message", ""))
+        if not doing["left"]:
+            _publish(run, frame, frame.here, {int(number): why for number, why in doing["refused"].items()})
+    return True
+
+
+def _publish(run: Execution, frame: Frame, state: Any, refused: dict[int, str]) -> None:
+    """All that was to be published has been told of."""
+    found = run.resources.published(state.resource, frame.doing["given"], _asking(run, frame), refused)
+    run.settle(frame.op)
+    run.soon(run.attempt, frame, result, run, frame, state, found)
+
+
 def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
     """What was called has an outcome. Who was given a task token says what came of it."""
-    if state.resource.pattern == WAITS and not isinstance(found, Failure):
-        submitted(run, frame, state, found)
+    if frame.doing.get("detached"):
+        found = None
+    if _waits(frame, state) and not isinstance(found, Failure):
+        if state.resource.pattern == WAITS:
+            submitted(run, frame, state, found)
         return
     run.tokens.pop(frame.op, None)
     if not isinstance(found, Failure):
@@ -96,10 +155,22 @@ def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
         run.history.add(f"{_kind(state)}Failed", run.now, frame, **told)
         run.fail(frame, found)
         return
+    given = frame.doing["given"]
     run.quit(frame)
-    found = run.resources.shaped(state.resource, found)
+    found = run.resources.shaped(state.resource, given, found)
     run.history.add(f"{_kind(state)}Succeeded", run.now, frame, resource=state.resource.text, output=found)
     finish(run, frame, state, found)
+
+
+def quit(run: Execution, frame: Frame) -> None:
+    """A worker's task is none any more, whether one has taken it or not."""
+    if "put" in frame.doing:
+        name, key = frame.doing.pop("put")
+        if run.waiting.pop(f"{frame.op}.put", None) is not None:
+            run.confirmed(f"{frame.op}.put")
+            run.abandoned.append(f"{frame.op}.put")
+        run.send(Access(f"{frame.op}.drop", name, "remove", waiting_place(name), key))
+        run.send(Access(f"{frame.op}.forget", name, "remove", taken_place(name), key))
 
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
@@ -114,4 +185,4 @@ def beat(run: Execution, frame: Frame, at: int) -> None:
         run.time(frame, "heartbeat", at + seconds * 1000)
 
 
-BEHAVIOUR = Behaviour(begin, result=result, timer=over)
+BEHAVIOUR = Behaviour(begin, result=result, timer=over, quit=quit)
