@@ -17,7 +17,7 @@ from .definition.resource import Resource
 from .integrations import NONE, Integrations
 from .language.failure import RUNTIME, QueryError
 from .running.failure import Failure
-from .running.resources import Asking, Call, Child, Work
+from .running.resources import Activity, Asking, Call, Child, Work
 
 _INVOKE = "lambda:invoke"
 _START = "states:startExecution"
@@ -56,6 +56,18 @@ class Table:
         if resource.kind != "integration" or resource.name in _CHILDREN or self._given(resource.text) is not None:
             return ""
         return self._integrations.refusal(resource)
+
+    def target(self, resource: Resource, arguments: Any, asking: Asking) -> Work:
+        if resource.kind not in ("integration", "activity") or self._given(resource.text) is not None:
+            return _work(self._means(resource.text, resource.name), arguments)
+        if resource.kind == "activity":
+            return Activity(resource.name)
+        given = _object_of(arguments)
+        if resource.name == _INVOKE:
+            return self._invoked(given)
+        if resource.name == _START:
+            return self._started(resource, given)
+        return self._integrations.target(resource, given, asking)
 
     def shaped(self, resource: Resource, arguments: Any, value: Any) -> Any:
         if resource.pattern == "waitForTaskToken" or resource.name not in _CHILDREN or resource.kind != "integration":

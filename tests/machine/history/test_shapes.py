@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from overwinter.functions.integrations.retold import Retold
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.definition.machine import build
 from overwinter.orchestrator.machine.history.events import aws_events
@@ -69,16 +70,16 @@ def test_whatever_happens_its_history_is_sound(definition: Any, input: Any, data
             before = _sound(play, before, over=over)
             if over:
                 break
-            op = data.draw(st.sampled_from([*sorted(play.open), *(["time"] if decision.wake is not None else [])]))
+            times = ["time"] if decision.wake is not None else []
+            op = data.draw(st.sampled_from([*sorted(play.open), *play.tokens(), *times]))
             if op == "time":
                 play.now = max(play.now, decision.wake or 0)
                 for due in play.decider.expire(play.now):
                     play.offer(due)
             else:
                 play.now += data.draw(st.integers(0, 2000))
-                fact = {"type": "step", "op": op, "name": play.open.pop(op).name, "at": play.now, "ms": 0}
-                failed = {"error": {"kind": data.draw(st.sampled_from(ERRORS)), "message": "no"}}
-                play.offer(fact | (failed if data.draw(st.booleans()) else {"value": data.draw(values)}))
+                error = data.draw(st.sampled_from(ERRORS)) if data.draw(st.booleans()) else None
+                play.offer(play.outcome(op, data.draw(values), error))
             decision = play.decide()
 
 
@@ -87,7 +88,7 @@ def _sound(play: Play, before: list[dict[str, Any]], *, over: bool) -> list[dict
     entries = [json.loads(text) for text in play.journal]
     if not any(entry["type"] == "machine" for entry in entries):
         return before
-    found = replay("x", "m", entries)
+    found = replay("x", "m", entries, Retold())
     assert not found.problem
     events = aws_events(found)
     assert events[: len(before)] == before
