@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
+    from .orchestrator.machine import building as asl
     from .orchestrator.machine.function import StateMachine
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
@@ -81,17 +82,21 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call",
+    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "asl", "audio", "call",
     "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
+_ROOMS = {"asl": "orchestrator.machine.building"}
+"""Modules that are public as a whole."""
+
 
 def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
+    home = _ROOMS.get(name) or _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f".{home}", __name__), name)
+    module = import_module(f".{home}", __name__)
+    value: object = module if name in _ROOMS else getattr(module, name)
     globals()[name] = value
     return value

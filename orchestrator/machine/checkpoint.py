@@ -34,6 +34,8 @@ def write(run: Execution, definition: Any) -> Fact:
         "children": dict(run.children),
         "unsent": [_effect(effect) for effect in run.unsent.values()],
     }
+    if run.limits.name:
+        state["limits"] = run.limits.name
     return {"type": "checkpoint", "at": run.now, "state": state}
 
 

@@ -21,9 +21,11 @@ from .facts import HANDLERS
 from .running.compiled import Compiled
 from .running.context import About
 from .running.execution import Execution
+from .running.limits import LIMITS, Limits
 from .running.recorder import Counter
 from .running.resources import Resources
 from .running.states.kinds import BEHAVIOURS
+from .version import state_of
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 FRESH = 400
@@ -42,6 +44,8 @@ class Served(Protocol):
     def source(self) -> Any: ...
     @property
     def resources(self) -> Resources: ...
+    @property
+    def limits(self) -> Limits: ...
 
 
 class MachineDecider:
@@ -135,16 +139,21 @@ class MachineDecider:
 
     def _begin(self, fact: Fact, written: Fact | None) -> bool:
         """From the start, or from a checkpoint."""
-        compiled = self._served.compiled
+        compiled, limits = self._served.compiled, self._served.limits
         self.source = self._served.source
         if written is not None:
-            self.source = written["definition"] if "definition" in written else written["state"]["definition"]
+            held = written if "definition" in written else written["state"]
+            self.source, limited = held["definition"], held.get("limits", "")
             try:
                 compiled = Compiled(build(self.source))
             except Malformed as error:
                 self._stuck = f"the definition that it was begun with can't be read: {error}"
                 return False
-        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
+            if limited not in LIMITS:
+                self._stuck = f"it was begun with limits that are not known here: {str(limited)[:80]!r}"
+                return False
+            limits = LIMITS[limited]
+        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder, limits)
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:
@@ -176,13 +185,15 @@ class MachineDecider:
             decision.status = self._over or ("stuck" if self._stuck else "pending")
             decision.error = decision.awaits = self._stuck
             return decision
+        decision.state = state_of(run.machine.digest)
         decision.abandon, run.abandoned = run.abandoned, []
         ready = run.calls.take() if run.ending is None and not self._over else []
         decision.immediate = self._first and self._taken == 1 and bool(ready)
         taken, self._first, self._taken = self._taken, False, 0
         if not (decision.immediate or self._written or self._over):
             self._written = True
-            decision.entries.append({"type": "machine", "at": run.now, "definition": self.source})
+            entry: Fact = {"type": "machine", "at": run.now, "definition": self.source}
+            decision.entries.append(entry | ({"limits": run.limits.name} if run.limits.name else {}))
         if run.ending is not None and not self._over:
             decision.entries.append(run.ending)
             self._over = run.ending["type"]

@@ -30,6 +30,7 @@ from . import context, failure
 from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
+from .limits import LIMITS, HistoryFull, Limits
 from .recorder import Counter
 from .resources import Resources
 from .scope import Scope
@@ -71,12 +72,15 @@ class Execution:
         id: str,
         behaviours: dict[type[State], Behaviour],
         recorder: Counter | None = None,
+        limits: Limits = LIMITS[""],
     ) -> None:
         self.compiled = compiled
+        self.limits = limits
         self.machine = compiled.machine
         self.resources = resources
         self.id = id
         self.history = recorder or Counter()
+        self.history.most = limits.events
         self.root = Frame("", self.machine.flow)
         self.calls = OpenCalls()
         self.waiting: dict[str, Frame] = {}  # by the operation that a frame's state waits for
@@ -112,7 +116,12 @@ class Execution:
             work, frame, args = self._ready.popleft()
             if self.ending is None and not frame.gone:
                 rest, self._ready = self._ready, deque()
-                work(frame, *args)
+                try:
+                    work(frame, *args)
+                except HistoryFull:
+                    rest.clear()
+                    self._stop()
+                    self.fall(self.root, self.limits.full)
                 rest.extendleft(reversed(self._ready))
                 self._ready = rest
         return True
@@ -123,8 +132,9 @@ class Execution:
     def start(self, about: context.About, seed: str) -> None:
         self.about, self.seed = about, seed
         self.history.add("ExecutionStarted", self.now, input=about.input)
-        if self.machine.timeout_seconds is not None:
-            until = self.now + self.machine.timeout_seconds * 1000
+        lasts = [found for found in (self.machine.timeout_seconds, self.limits.seconds) if found is not None]
+        if lasts:
+            until = self.now + min(lasts) * 1000
             self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
         self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
 
@@ -163,8 +173,11 @@ class Execution:
         chance = Chance(zlib.crc32(f"{self.seed}/{frame.op}".encode()))
         return Scope(Seen(value, whole, frame.all_variables(), chance, self.now, told), self.compiled)
 
-    def leave(self, frame: Frame, output: Any, next: str | None) -> None:
-        """The state is done."""
+    def leave(self, frame: Frame, output: Any, next: str | None, *, caught: bool = False) -> None:
+        """The state is done. What it hands on may be too large: who was caught with that is not caught again."""
+        if (large := self.limits.too_large(frame.state, output)) is not None:
+            (self.fall if caught else self.fail)(frame, large)
+            return
         self.history.add(f"{type(frame.here).__name__}StateExited", self.now, name=frame.state, output=output)
         if next is not None:
             self.soon(self.enter, frame, next, output)
@@ -251,13 +264,13 @@ class Execution:
         except QueryError as broken:
             self.fall(frame, self.told(frame, broken))
             return
-        self.leave(frame, output, catcher.next)
+        self.leave(frame, output, catcher.next, caught=True)
 
     def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
             outer = frame.parent.all_variables() if frame.parent is not None else {}
-            frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"))
+            frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"), self.limits.variables)
 
     def quit(self, frame: Frame) -> None:
         """Whatever the state has under way is no longer wanted."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .limits import HistoryFull
+
 Event = dict[str, Any]
 
 
@@ -13,9 +15,13 @@ class Counter:
 
     def __init__(self) -> None:
         self.count = 0
+        self.most: int | None = None
 
     def add(self, type: str, at: int, **details: Any) -> int:
-        """The number of the event."""
+        """The number of the event. With ``most``, the last one is kept for what is said of the execution as a whole;
+        raises HistoryFull for any other."""
+        if self.most is not None and self.count >= self.most - 1 and not type.startswith("Execution"):
+            raise HistoryFull
         self.count += 1
         return self.count
 

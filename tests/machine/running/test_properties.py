@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.decider import MachineDecider
 from overwinter.orchestrator.machine.definition.machine import build
+from overwinter.orchestrator.machine.language.variables import Quotas
 from overwinter.orchestrator.machine.resolving import Table
 from overwinter.orchestrator.machine.running.compiled import Compiled
+from overwinter.orchestrator.machine.running.limits import LIMITS, Limits
 from overwinter.orchestrator.machine.running.resources import Resources
 from overwinter.orchestrator.protocol.decider import Decision, Fact, Invoke, Verdict
 
@@ -35,6 +37,10 @@ class Made(NamedTuple):
     compiled: Compiled
     name: str = "m"
     resources: Resources = Table([anything], {"any": anything})
+    limits: Limits = LIMITS[""]
+
+
+NARROW = Limits("aws", 25, 150, 60, Quotas(60, 90, 200))
 
 
 class Play:
@@ -76,13 +82,15 @@ class Play:
         return sorted(effect.op for effect in decision.perform), (decision.status, decision.wake, decision.awaits)
 
 
-@pytest.mark.parametrize("fresh", [400, 4])
+@pytest.mark.parametrize(("fresh", "limits"), [(400, LIMITS[""]), (4, LIMITS[""]), (400, NARROW), (4, NARROW)])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(definition=definitions(), input=values, data=st.data())
-def test_it_never_raises_and_a_replay_leads_to_the_same(fresh: int, definition: Any, input: Any, data: Any) -> None:
-    play = Play(Made(definition, Compiled(build(definition))))
+def test_it_never_raises_and_a_replay_leads_to_the_same(
+    fresh: int, limits: Limits, definition: Any, input: Any, data: Any
+) -> None:
+    play = Play(Made(definition, Compiled(build(definition)), limits=limits))
     given_input = {"list": [1, {"a": 2}, input], "a": input}
-    with mock.patch.object(deciding, "FRESH", fresh):
+    with mock.patch.object(deciding, "FRESH", fresh), mock.patch.dict(LIMITS, {"aws": NARROW}):
         assert play.offer({"type": "start", "at": play.now, "input": given_input, "seed": "s"})
         decision = play.decide()
         for _ in range(MOST):

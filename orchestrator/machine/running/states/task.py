@@ -8,6 +8,7 @@ from .....state.ids import child_id
 from ....governance import tokens
 from ....protocol.decider import Away, Invoke, Spawn
 from ...definition.states.task import Task
+from ...language.failure import QueryError
 from ..execution import Behaviour, Execution
 from ..failure import HEARTBEAT, TIMEOUT, Failure
 from ..frame import Frame
@@ -22,6 +23,8 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
     token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if waits else ""
     scope = run.scope(frame, frame.input, token)
     given = arguments(scope, state, state.arguments)
+    if (large := run.limits.too_large(frame.state, given)) is not None:
+        raise QueryError(large.error or "", large.cause or "")
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
     frame.doing = {"given": given} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
@@ -68,6 +71,10 @@ def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
 
 
 def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
+    if not isinstance(found, Failure):
+        resource = state.resource
+        who = resource.name.partition(":")[0] if resource.kind == "integration" else resource.text
+        found = run.limits.too_large(who, found) or found
     if isinstance(found, Failure):
         run.history.add(f"{_kind(state)}Failed", run.now, error=found.error, cause=found.cause)
         run.fail(frame, found)
