@@ -69,6 +69,7 @@ _HOMES = {
         "functions.runtime": "Runtime",
         "functions.schedule": "schedule",
         "orchestrator.engine.settings": "Settings",
+        "orchestrator.machine.building": "asl",
         "orchestrator.machine.function": "StateMachine",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
@@ -86,17 +87,14 @@ __all__ = [
     "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
-_ROOMS = {"asl": "orchestrator.machine.building"}
-"""Modules that are public as a whole."""
-
 
 def __getattr__(name: str) -> object:
-    home = _ROOMS.get(name) or _HOMES.get(name)
+    home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
     module = import_module(f".{home}", __name__)
-    value: object = module if name in _ROOMS else getattr(module, name)
+    value: object = module if name == "asl" else getattr(module, name)  # a room that is public as a whole
     globals()[name] = value
     return value

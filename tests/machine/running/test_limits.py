@@ -43,10 +43,10 @@ def single(state: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"StartAt": "A", "States": {"A": {**state, **({} if "Next" in state else {"End": True})}, **more}}
 
 
-def failure(machine: StateMachine, input: Any) -> tuple[str, str]:
+def failure(machine: StateMachine, input: Any) -> tuple[str, Any]:
     """How an execution fails; ``("", output)`` when it does not."""
 
-    async def main() -> tuple[str, str]:
+    async def main() -> tuple[str, Any]:
         async with Runtime([machine], "memory://") as runtime:
             try:
                 return "", await (await runtime.start(machine, input)).result(timeout=30)
@@ -93,7 +93,7 @@ def test_a_result_may_have_so_many_bytes(function: Any, fits: int, broken: int) 
 
 
 def test_an_integration_is_named_by_its_service() -> None:
-    task = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
+    task: dict[str, Any] = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
     task |= {"Parameters": {"FunctionName": "letters", "Payload.$": "$"}}
     machine = StateMachine("m", single(task), [letters], limits="aws")
     assert failure(machine, {"n": 300_000}) == ("States.DataLimitExceeded", LARGE.format("lambda"))
