@@ -54,6 +54,7 @@ def restore(run: Execution, entry: Fact) -> None:
     for told in state["unsent"]:
         effect: Effect = Spawn(**told["spawn"]) if "spawn" in told else Post(**told["post"])
         run.unsent[effect.op] = run.fresh[effect.op] = effect
+        run.ordered.add(effect.op)
     for op, told in state["calls"].items():
         _call(run, op, told)
 

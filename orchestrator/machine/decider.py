@@ -82,6 +82,10 @@ class MachineDecider:
             kind = entry["type"]
             if kind in _OUTSIDE or kind == "machine":
                 continue
+            if kind == "ordered":
+                if self._run is not None:
+                    self._run.ordered.add(entry["op"])
+                continue
             if kind in _FINAL:
                 self._over = kind
             elif kind == "retry" and self._run is not None:
@@ -188,12 +192,13 @@ class MachineDecider:
         decision.state = state_of(run.machine.digest)
         decision.abandon, run.abandoned = run.abandoned, []
         ready = run.calls.take() if run.ending is None and not self._over else []
-        decision.immediate = self._first and self._taken == 1 and bool(ready)
+        decision.immediate = self._first and self._taken == 1 and bool(ready) and not run.fresh
         taken, self._first, self._taken = self._taken, False, 0
         if not (decision.immediate or self._written or self._over):
             self._written = True
             entry: Fact = {"type": "machine", "at": run.now, "definition": self.source}
             decision.entries.append(entry | ({"limits": run.limits.name} if run.limits.name else {}))
+        decision.entries += run.orders()
         if run.ending is not None and not self._over:
             decision.entries.append(run.ending)
             self._over = run.ending["type"]

@@ -90,6 +90,7 @@ class Execution:
         self.tokens: dict[str, Frame] = {}  # whose task token somebody has, by the token's operation
         self.unsent: dict[str, Effect] = {}  # ordered, and not confirmed
         self.fresh: dict[str, Effect] = {}  # of these, what was not handed out
+        self.ordered: set[str] = set()  # of these, the children that the journal tells of
         self.abandoned: list[str] = []
         self.about = context.About(id, id, "", "", None, 0)
         self.seed = ""
@@ -304,9 +305,26 @@ class Execution:
         """What was ordered has arrived. False when it was not open."""
         effect = self.unsent.pop(op, None)
         self.fresh.pop(op, None)
+        self.ordered.discard(op)
         if isinstance(effect, Spawn) and effect.detached:
             self.came(op, {"id": effect.id})
         return effect is not None
+
+    def orders(self) -> list[Fact]:
+        """What goes to other executions is recorded before it is sent."""
+        made: list[Fact] = []
+        for effect in self.fresh.values():
+            if isinstance(effect, Spawn) and effect.op not in self.ordered:
+                self.ordered.add(effect.op)
+                told: Fact = {
+                    "type": "ordered",
+                    "op": effect.op,
+                    "at": self.now,
+                    "kind": "child",
+                    "name": effect.function,
+                }
+                made.append(told | {"id": effect.id, "detached": effect.detached})
+        return made
 
     def take(self) -> list[Effect]:
         """What is to be sent now; each is handed out once."""
