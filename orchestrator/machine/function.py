@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
-from ...state.codec import complaints, stored, taker
+from ...state.codec import complaints, decoder, stored, taker, writer
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from .built import Definition
@@ -81,10 +81,16 @@ class StateMachine:
         """``sha256:…`` of the definition; an execution says in ``ps`` and ``show`` which one it goes by."""
         return self.compiled.machine.digest
 
+    @cached_property
+    def _take(self) -> Callable[[Any], Any]:
+        """From what is given to plain JSON of the input's type, with the defaults that it has."""
+        take, typed = taker(self.input), decoder(self.input)
+        return take if typed is None else lambda value: writer(self.input)(typed(take(value)))
+
     def check(self, value: Any) -> Any:
         """The input as plain JSON; an empty object stands for none, as on AWS. Raises InvalidInput."""
         try:
-            found = taker(self.input)({} if value is None else value)
+            found = self._take({} if value is None else value)
         except InvalidInput as error:
             cause = error.__cause__
             wrong = complaints(cause, "input") if isinstance(cause, ValueError) else error

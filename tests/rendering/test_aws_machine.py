@@ -63,7 +63,7 @@ def on_aws(template: Template, handler: Handler, input: Any) -> Any:
     def invoke(given: Any) -> Any:
         try:
             return handler(json.loads(json.dumps(given)), Context(30))
-        except Exception as error:  # all that Lambda tells of it
+        except (LookupError, OverflowError, StateFailed) as error:  # all that Lambda tells of it
             raise type(type(error).__name__, (Exception,), {})(str(error)) from None
 
     return outcome(StateMachine("m", definition, resources={DESK: invoke}), input)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .....state.ids import child_id
 from ....governance import tokens
+from ....protocol.callers import handed_on
 from ....protocol.decider import Away, Invoke, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
@@ -34,7 +35,9 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
         run.call(frame, _invoke(run, frame, work))
     else:
         id = work.id or child_id(run.id, op)
-        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+        run.spawn(
+            frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, handed_on(run.caller))
+        )
     run.history.add(f"{_kind(state)}Started", run.now)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
