@@ -23,6 +23,7 @@ from .running.context import About
 from .running.execution import Execution
 from .running.limits import LIMITS, Limits
 from .running.recorder import Counter
+from .running.redriving import redrive
 from .running.resources import Resources
 from .running.states.kinds import BEHAVIOURS
 from .version import state_of
@@ -90,7 +91,7 @@ class MachineDecider:
                 self._over = kind
             elif kind == "retry" and self._run is not None:
                 self._over = ""
-                self._run.redrive(when(entry))
+                redrive(self._run, when(entry))
                 self._going = not self._run.drive()
             elif not (self._begin(entry, written) if kind in ("start", "checkpoint") else self._apply(entry)):
                 self._stuck = self._stuck or (

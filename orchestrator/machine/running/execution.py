@@ -52,14 +52,15 @@ class Timer(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, and
-    when a flow within it has ended."""
+    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, when
+    a flow within it has ended, and when those that it has left go on."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
     timer: Callable[[Execution, Frame, Any, str], None] | None = None
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
+    resume: Callable[[Execution, Frame, Any], None] | None = None
 
 
 class Execution:
@@ -133,17 +134,21 @@ class Execution:
     def start(self, about: context.About, seed: str) -> None:
         self.about, self.seed = about, seed
         self.history.add("ExecutionStarted", self.now, input=about.input)
+        self.limit_time()
+        self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
+
+    def limit_time(self) -> None:
+        """The whole may last so long from now on."""
         lasts = [found for found in (self.machine.timeout_seconds, self.limits.seconds) if found is not None]
         if lasts:
             until = self.now + min(lasts) * 1000
             self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
-        self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
 
     def enter(self, frame: Frame, name: str, input: Any) -> None:
         frame.state, frame.input, frame.entered = name, input, self.now
         frame.visits += 1
         frame.tries = 1
-        frame.attempts, frame.doing = {}, {}
+        frame.attempts, frame.doing, frame.left = {}, {}, {}
         self.entered += 1
         frame.event = self.history.add(f"{type(frame.here).__name__}StateEntered", self.now, name=name, input=input)
         self.begin(frame)
@@ -197,19 +202,11 @@ class Execution:
         assert inner is not None
         self.attempt(outer, inner, self, outer, outer.here, frame, output)
 
-    def redrive(self, at: int) -> None:
-        """It had failed: the state of the machine's own flow that failed begins again."""
-        self.now, self.entered, self.ending = max(self.now, at), 0, None
-        root = self.root
-        root.tries += 1
-        root.attempts, root.doing = {}, {}
-        self.history.add("ExecutionRedriven", self.now)
-        self.soon(self.begin, root)
-
     # -- failures ------------------------------------------------------------------------------------
 
     def fail(self, frame: Frame, failed: Failure) -> None:
         """The state that the frame is in has failed: it is tried again, or caught, or its flow fails."""
+        frame.keep()
         self.quit(frame)
         state = frame.here
         for number, retrier in enumerate(getattr(state, "retry", ())):
@@ -247,7 +244,7 @@ class Execution:
             seconds = min(seconds, retrier.max_delay_seconds)
         if retrier.jitter:
             seconds *= random.Random(f"{self.seed}/{frame.op}").random()
-        frame.attempts[str(number)] = tried + 1
+        frame.attempts[str(number)], frame.left = tried + 1, {}
         self.time(frame, "retry", self.now + round(min(seconds, LATEST / 1000) * 1000))
         return True
 
@@ -347,9 +344,14 @@ class Execution:
         self.settle(op)
         self.abandoned.append(op)
 
-    def _stop(self) -> None:
+    def clear(self) -> None:
+        """Nothing is to be done next."""
         self._ready.clear()
+
+    def _stop(self) -> None:
+        self.clear()
         if self.root.state:
+            self.root.keep()
             self.quit(self.root)
 
     def cancel(self, reason: str) -> None:

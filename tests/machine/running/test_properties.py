@@ -73,6 +73,16 @@ class Play:
             self.open[effect.op] = effect
         return decision
 
+    def retried(self) -> Decision:
+        """It has failed, and somebody asks for it to go on: another process does."""
+        self.now += 1
+        self.journal.append(json.dumps({"type": "retry", "at": self.now}))
+        self.open.clear()
+        self.decider = MachineDecider(self.served, "x")
+        entries = [json.loads(text) for text in self.journal[self.base - 1 :]]
+        self.decider.replay("", self.base, entries, self.now)
+        return self.decide()
+
     def replayed(self) -> tuple[list[str], Any]:
         """What another process would find open, and what it decides."""
         other = MachineDecider(self.served, "x")
@@ -93,7 +103,11 @@ def test_it_never_raises_and_a_replay_leads_to_the_same(
     with mock.patch.object(deciding, "FRESH", fresh), mock.patch.dict(LIMITS, {"aws": NARROW}):
         assert play.offer({"type": "start", "at": play.now, "input": given_input, "seed": "s"})
         decision = play.decide()
+        retries = data.draw(st.integers(0, 2))
         for _ in range(MOST):
+            if decision.status == "failed" and retries:
+                retries -= 1
+                decision = play.retried()
             if decision.status in ("completed", "failed"):
                 break
             assert decision.status == "waiting", decision.error
