@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
+    from .orchestrator.machine import building as asl
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
     from .orchestrator.usercode.resilience import Breaker, Retry
@@ -69,6 +70,7 @@ _HOMES = {
         "functions.schedule": "schedule",
         "functions.state_machine": "StateMachine",
         "orchestrator.engine.settings": "Settings",
+        "orchestrator.machine.building": "asl",
         "orchestrator.workflow.completion": "Completion",
         "orchestrator.workflow.context": "Context",
         "state.errors": "CallbackFailed CompletionFailed Denied ExecutionFailed Final HeartbeatLost InDoubt"
@@ -81,7 +83,7 @@ __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
     "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "audio", "call",
+    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "asl", "audio", "call",
     "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
@@ -92,6 +94,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    value: object = getattr(import_module(f".{home}", __name__), name)
+    module = import_module(f".{home}", __name__)
+    value: object = module if name == "asl" else getattr(module, name)  # a room that is public as a whole
     globals()[name] = value
     return value

@@ -96,6 +96,7 @@ async def tell_moved(store: Store) -> str:
 
 def head_json(head: Head) -> dict[str, Any]:
     """An execution for programs, in the same shape as over HTTP. Times are milliseconds since the epoch."""
+    from ..orchestrator.machine.version import definition_of
     from ..orchestrator.workflow.takes import taken
 
     return {
@@ -114,6 +115,7 @@ def head_json(head: Head) -> dict[str, Any]:
         "parent": head.parent,
         "owner": head.owner,
         "deaths": head.deaths,
+        "definition": definition_of(head.state),
     }
 
 

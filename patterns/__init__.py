@@ -3,6 +3,7 @@
 from .augmented_llm import augmented_llm
 from .durable_agent import durable_agent
 from .evaluator_optimizer import evaluator_optimizer
+from .machines.shape import as_state_machine
 from .orchestrator_workers import orchestrator_workers
 from .parallelization import sections, vote
 from .prompt_chaining import Link, prompt_chain
@@ -10,6 +11,7 @@ from .routing import routing
 
 __all__ = [
     "Link",
+    "as_state_machine",
     "augmented_llm",
     "durable_agent",
     "evaluator_optimizer",

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from .. import Agent, Context, Limits, workflow
 from ..functions.model import Model
+from .machines.augmented_llm import machine
+from .machines.shape import shaped
 
 REMEMBERED = 10  # exchanges
 
@@ -57,7 +59,7 @@ def augmented_llm(
             await memory.put(question.memory, kept)
         return answer
 
-    return ask
+    return shaped(ask, lambda: machine(mind, retrieve))
 
 
 def _prompt(question: str, passages: list[str], past: list[Exchange]) -> str:

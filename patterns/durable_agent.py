@@ -14,9 +14,11 @@ from typing import Any
 from pydantic import BaseModel
 
 from .. import Agent, Context, OverwinterError, workflow
+from .machines.shape import shapeless
 
 TURNS_PER_CHECKPOINT = 50
 REMEMBERED = 20
+WHY = "it is woken by events, and a state machine waits for none; nor does it begin its history anew for weeks"
 
 
 class Observation(BaseModel):
@@ -74,7 +76,7 @@ def durable_agent(
         await ctx.step(act, action)
         return action
 
-    return live
+    return shapeless(live, WHY)
 
 
 async def _wake(ctx: Context, every: str) -> Any:

@@ -13,6 +13,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from .. import Agent, Context, workflow
+from .machines.evaluator_optimizer import machine
+from .machines.shape import shaped
 
 
 class Draft(BaseModel):
@@ -59,4 +61,4 @@ def evaluator_optimizer(
             asked = f"{task}\n\nYour draft:\n{draft}\n\nImprove it: {verdict.feedback}"
         return Refined(text=best, accepted=False, rounds=rounds)
 
-    return refine
+    return shaped(refine, lambda: machine(writer, judge, rounds))

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from .. import Agent, Completion, Context, workflow
+from .machines.orchestrator_workers import machine
+from .machines.shape import shaped
 
 T = TypeVar("T")
 
@@ -63,4 +65,4 @@ def orchestrator_workers(
         ]
         return await ctx.call(synthesizer, Work(goal=goal, parts=parts))
 
-    return orchestrate
+    return shaped(orchestrate, lambda: machine(planner, worker, synthesizer, most, concurrency, tolerate))

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from .. import Agent, Completion, Context, Final, workflow
+from .machines import parallelization
+from .machines.shape import shaped
 
 T = TypeVar("T")
 
@@ -44,7 +46,7 @@ def sections(
         failed = {part: str(o.error) for part, o in zip(names, outcomes, strict=True) if o.status == "failed"}
         return Sections(results=results, failed=failed)
 
-    return work
+    return shaped(work, lambda: parallelization.sections(parts, tolerate))
 
 
 def vote(
@@ -63,4 +65,4 @@ def vote(
             raise NoMajority(f"the best answer has {votes} of {times} votes, {least} are needed")
         return next(answer for answer in answers if repr(answer) == winner)
 
-    return count
+    return shaped(count, lambda: parallelization.vote(agent, times, least))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from .. import Agent, Context, Final, workflow
+from .machines.prompt_chaining import machine
+from .machines.shape import shaped
 
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ def prompt_chain(name: str, *links: Link[Any]) -> Callable[[Context, str], Corou
             result = await _pass(ctx, link, result)
         return result
 
-    return chain
+    return shaped(chain, lambda: machine([(link.agent, link.gate, link.tries) for link in links]))
 
 
 async def _pass(ctx: Context, link: Link[T], task: Any) -> T:

@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from .. import Agent, Context, workflow
+from .machines.routing import machine
+from .machines.shape import shaped
 
 
 class Choice(BaseModel):
@@ -48,4 +50,4 @@ def routing(
         ctx.status(f"goes to {way}")
         return Routed(route=way, result=await ctx.call(routes.get(way, otherwise), task))
 
-    return route
+    return shaped(route, lambda: machine(classifier, routes, otherwise, confidence))

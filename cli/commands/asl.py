@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "check": "Say what is wrong with definitions.",
     "draw": "Draw a definition, as Mermaid.",
+    "export": "Print the definition of a state machine or pattern in Python.",
+    "render": "Print what deploys a state machine to AWS Step Functions.",
     "run": "Run a definition to its end, in this process.",
 }
 
@@ -35,4 +37,4 @@ class AslCommands(click.Group):
 
 @click.group(cls=AslCommands)
 def asl_command() -> None:
-    """State machines in Amazon States Language, JSON or YAML: check, draw and run them."""
+    """State machines in Amazon States Language, JSON or YAML: check, draw, run and deploy them."""

@@ -1,7 +1,8 @@
 """``overwinter ps``: executions, newest first. Without ``--all`` or a filter, those that have not ended.
 
 ``--json``: ``{"executions": [head…], "cursor": text | null, "counts": {status: number}}``; a head is ``{id,
-function, kind, status, version, length, created, updated, wake, awaits, takes, note, parent, owner, deaths}``.
+function, kind, status, version, length, created, updated, wake, awaits, takes, note, parent, owner, deaths,
+definition}``; the last one is the digest of a state machine's definition.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from ...orchestrator.machine.history.states import Flow
+from ...orchestrator.machine.version import definition_of
 from ...orchestrator.protocol.stuck import REASONS, reason
 from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
@@ -114,6 +115,8 @@ def heading(story: Story) -> Iterator[Text]:
     elif head.updated != head.created:
         parts.append(f"last change {ago(head.updated, now)}")
     parts.append(counted(head.length, "entry", "entries"))
+    if definition := definition_of(head.state):
+        parts.append(f"definition {definition[:19]}")  # of its digest the first 12 digits
     if head.parent:
         parts.append(f"called by {clean(head.parent)}")
     yield Text(" · ".join(parts), "dim")

@@ -4,6 +4,7 @@
 {"specversion": "1.0", …}                                     a CloudEvent
 {"detail-type": …, "source": …, "detail": …}                  an EventBridge event; its detail may be a CloudEvent
 {"overwinter": "event", "function": NAME, "event": …}         either of them, for one function
+{"overwinter": "call", "function": NAME, "input": …}          a Task of Step Functions, which waits for what comes of it
 {"Type": "Notification", "Message": "…"}                      any of these, in the envelope of SNS
 """
 
@@ -16,13 +17,20 @@ from ..events.envelopes import event_of, opened
 from ..events.event import CloudEvent
 
 SHAPES = (
-    'an HTTP request (payload format 2.0), an SQS batch, an EventBridge event, a CloudEvent, {"overwinter": "sweep"} '
-    'or {"overwinter": "event", "function": NAME, "event": {…}}'
+    'an HTTP request (payload format 2.0), an SQS batch, an EventBridge event, a CloudEvent, {"overwinter": "sweep"}, '
+    '{"overwinter": "event", "function": NAME, "event": {…}} or {"overwinter": "call", "function": NAME, "input": …}'
 )
 
 
 class Sweep(NamedTuple):
     """Take up what is due."""
+
+
+class Call(NamedTuple):
+    """Call a function and tell whoever invokes what comes of it."""
+
+    function: str
+    input: Any
 
 
 class Delivery(NamedTuple):
@@ -32,7 +40,7 @@ class Delivery(NamedTuple):
     function: str = ""
 
 
-def read(document: Any) -> Sweep | Delivery:
+def read(document: Any) -> Sweep | Call | Delivery:
     """The meaning of a document. Raises InvalidEvent that names the shapes that are understood."""
     document = opened(document)
     if type(document) is not dict:
@@ -41,10 +49,12 @@ def read(document: Any) -> Sweep | Delivery:
     asked = members.get("overwinter")
     if asked == "sweep":
         return Sweep()
-    if asked == "event":
+    if asked in ("event", "call"):
         function = members.get("function")
         if not isinstance(function, str) or not function:
-            raise InvalidEvent('{"overwinter": "event"} needs a "function", the name of one that is served here')
+            raise InvalidEvent(f'{{"overwinter": "{asked}"}} needs a "function", the name of one that is served here')
+        if asked == "call":
+            return Call(function, members.get("input"))
         return Delivery(_event(members.get("event")), function)
     return Delivery(_event(members))
 

@@ -23,8 +23,9 @@ from urllib.parse import unquote
 from ...orchestrator.engine.cutting import Cut
 from ...orchestrator.engine.settings import Settings
 from ...orchestrator.usercode.threads import Threads
+from ...state.codec import stored
 from ...state.daemons import let_go
-from ...state.errors import StoreUnavailable
+from ...state.errors import ExecutionFailed, InvalidEvent, StateFailed, StoreUnavailable, UnknownFunction
 from ...state.opening import open_store
 from ...state.store import Store
 from ..events.intake import Fate, Taken, take, take_for
@@ -36,7 +37,7 @@ from ..messages.problem import Raised, answered, settle
 from ..runtime import Runtime
 from .access import Access, access
 from .batch import is_batch, take_batch
-from .events import Delivery, Sweep, read
+from .events import Call, Delivery, Sweep, read
 from .gateway import Request, ask, is_request, read_request, write_answer
 
 log = logging.getLogger("overwinter.aws")
@@ -153,6 +154,10 @@ class Handler:
             meant = read(document)
             if isinstance(meant, Sweep):
                 return await self._sweep(hours)
+            if isinstance(meant, Call):
+                if is_batch(members):
+                    raise InvalidEvent("nobody waits for what a message in a queue calls; send an event")
+                return await _in_time(self._called(meant), hours)
             return await _in_time(self._delivered(meant), hours)
 
         return await (take_batch(members["Records"], take_document) if is_batch(members) else take_document(event))
@@ -170,6 +175,24 @@ class Handler:
         if subscribed and taken.fate is Fate.UNWANTED:
             taken = Taken(Fate.ACCEPTED)
         return _told(taken) | ({"subscriptions": subscribed} if subscribed else {})
+
+    async def _called(self, call: Call) -> Any:
+        """What comes of a function. What it raises is raised here, so that Lambda names it by its class, as the Retry
+        and Catch of a state machine do."""
+        runtime = await self._opened()
+        function = runtime.functions.get(call.function)
+        if function is None:
+            raise UnknownFunction(f"no function {call.function[:80]!r} is served here")
+        if getattr(function, "kind", "") == "tool":
+            return stored(await runtime.invoke(function, call.input))
+        try:
+            handle = await runtime.start(function, call.input)
+            return await runtime.result(handle.id, typed=False)
+        except ExecutionFailed as failed:
+            cause = failed.__cause__ or failed
+            if isinstance(cause, StateFailed) and cause.error:  # a machine within: its error has a name of its own
+                raise type(cause.error, (StateFailed,), {})(cause.error, cause.cause) from None
+            raise cause from None
 
     async def _sweep(self, hours: Hours) -> dict[str, Any]:
         """Take up what is due until nothing is; what was taken has come to rest then, if the time was enough."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...orchestrator.machine.version import definition_of
 from ...orchestrator.workflow.takes import taken
 from ...state.records import Filter, Head
 
@@ -149,10 +150,11 @@ class Execution(BaseModel):
     note: str
     owner: str | None
     deaths: int
+    definition: str = Field(description="of a state machine: the digest of the definition that it goes by")
 
     @staticmethod
     def of(head: Head) -> dict[str, Any]:
-        known = {"takes": taken(head.state, head.awaits)}
+        known = {"takes": taken(head.state, head.awaits), "definition": definition_of(head.state)}
         return {name: known[name] if name in known else getattr(head, name) for name in Execution.model_fields}
 
 

@@ -1,8 +1,9 @@
 """State machines: the third decider, pure like the others. A definition that runs on AWS Step Functions means the same
 here.
 
-The rooms: ``definition`` reads texts and makes the immutable model that an interpreter goes by; ``validation`` says
-everything that is wrong with a definition before anything of it runs; ``language`` evaluates what stands in the fields
-of a state (paths, templates, intrinsic functions, JSONata, choice rules); ``running`` is what a definition does while
-it runs. Texts and values come in, values and effects go out: nothing here has I/O, a clock or randomness of its own.
+The rooms: ``definition`` reads texts and makes the immutable model that an interpreter goes by; ``building`` makes
+definitions in Python; ``validation`` says everything that is wrong with a definition before anything of it runs;
+``language`` evaluates what stands in the fields of a state (paths, templates, intrinsic functions, JSONata, choice
+rules); ``running`` is what a definition does while it runs. Texts and values come in, values and effects go out:
+nothing here has I/O, a clock or randomness of its own.
 """

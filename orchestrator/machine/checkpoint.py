@@ -37,6 +37,8 @@ def write(run: Execution, definition: Any) -> Fact:
         "children": dict(run.children),
         "unsent": [_effect(effect) for effect in run.unsent.values()],
     }
+    if run.limits.name:
+        state["limits"] = run.limits.name
     return {"type": "checkpoint", "at": run.now, "state": state}
 
 
@@ -57,6 +59,7 @@ def restore(run: Execution, entry: Fact) -> None:
         ((kind, fields),) = told.items()
         effect: Effect = _KINDS[kind](**fields)
         run.unsent[effect.op] = run.fresh[effect.op] = effect
+        run.ordered.add(effect.op)
     for op, told in state["calls"].items():
         _call(run, op, told)
 

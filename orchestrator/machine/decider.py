@@ -21,9 +21,12 @@ from .facts import HANDLERS
 from .running.compiled import Compiled
 from .running.context import About
 from .running.execution import Execution
+from .running.limits import LIMITS, Limits
 from .running.recorder import Counter
+from .running.redriving import redrive
 from .running.resources import Resources
 from .running.states.kinds import BEHAVIOURS
+from .version import state_of
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 FRESH = 400
@@ -42,6 +45,8 @@ class Served(Protocol):
     def source(self) -> Any: ...
     @property
     def resources(self) -> Resources: ...
+    @property
+    def limits(self) -> Limits: ...
 
 
 class MachineDecider:
@@ -88,11 +93,15 @@ class MachineDecider:
             kind = entry["type"]
             if kind in _OUTSIDE or kind == "machine":
                 continue
+            if kind == "ordered":
+                if self._run is not None:
+                    self._run.ordered.add(entry["op"])
+                continue
             if kind in _FINAL:
                 self._over = kind
             elif kind == "retry" and self._run is not None:
                 self._over = ""
-                self._run.redrive(when(entry))
+                redrive(self._run, when(entry))
                 self._going = not self._run.drive()
             elif not (self._begin(entry, written) if kind in ("start", "checkpoint") else self._apply(entry)):
                 self._stuck = self._stuck or (
@@ -145,16 +154,21 @@ class MachineDecider:
 
     def _begin(self, fact: Fact, written: Fact | None) -> bool:
         """From the start, or from a checkpoint."""
-        compiled = self._served.compiled
+        compiled, limits = self._served.compiled, self._served.limits
         self.source = self._served.source
         if written is not None:
-            self.source = written["definition"] if "definition" in written else written["state"]["definition"]
+            held = written if "definition" in written else written["state"]
+            self.source, limited = held["definition"], held.get("limits", "")
             try:
                 compiled = Compiled(build(self.source))
             except Malformed as error:
                 self._stuck = f"the definition that it was begun with can't be read: {error}"
                 return False
-        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
+            if limited not in LIMITS:
+                self._stuck = f"it was begun with limits that are not known here: {str(limited)[:80]!r}"
+                return False
+            limits = LIMITS[limited]
+        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder, limits)
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:
@@ -188,6 +202,7 @@ class MachineDecider:
             decision.status = self._over or ("stuck" if self._stuck else "pending")
             decision.error = decision.awaits = self._stuck
             return decision
+        decision.state = state_of(run.machine.digest)
         decision.abandon, run.abandoned = run.abandoned, []
         ready = run.calls.take() if run.ending is None and not self._over else []
         # what is sent to others has to follow from what is recorded; a call may begin before that
@@ -198,7 +213,8 @@ class MachineDecider:
             entry: Fact = {"type": "machine", "at": run.now, "definition": self.source}
             if named := getattr(self._served.resources, "named", ()):
                 entry["named"] = list(named)  # what becomes of these resources, the definition alone doesn't tell
-            decision.entries.append(entry)
+            decision.entries.append(entry | ({"limits": run.limits.name} if run.limits.name else {}))
+        decision.entries += run.orders()
         if not self._over and (ends := run.ends) is not None:
             decision.entries.append(ends)
             self._over = ends["type"]

@@ -16,7 +16,7 @@ from overwinter.functions.http.calling import CONVERSATION
 from overwinter.orchestrator.engine.delivery import start_mail
 from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.protocol.media import Taken
-from overwinter.state.errors import InvalidEvent, InvalidInput
+from overwinter.state.errors import InvalidEvent, InvalidInput, UnknownFunction
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
 from overwinter.state.records import Accepted, Answer, Head, NewExecution, NewMail
@@ -277,3 +277,40 @@ def test_a_lease_that_is_about_to_be_granted_is_waited_for(night: Make) -> None:
     assert night(store=store)(SWEEP, Context())["active"] == 0
     found = asyncio.run(store.head("b-1"))
     assert found is not None and (found.status, found.owner) == ("completed", None)
+
+
+# -- calls of Step Functions ---------------------------------------------------------------------------------
+
+
+def test_a_call_gives_what_comes_of_a_function(tmp_path: Path) -> None:
+    file = tmp_path / "shop.py"
+    file.write_text(
+        "from overwinter import tool, workflow\n\n\n"
+        "@tool\nasync def weigh(parcel: str) -> int:\n"
+        "    if not parcel:\n        raise LookupError('no parcel')\n"
+        "    return len(parcel)\n\n\n"
+        "@workflow\nasync def pack(ctx, grams: int) -> str:\n"
+        "    if grams > 9:\n        raise OverflowError('too heavy')\n"
+        "    return 'packed'\n"
+    )
+    handler = handler_for(str(file), auth="iam", store="memory://")
+
+    def called(function: str, input: Any) -> Any:
+        return handler({"overwinter": "call", "function": function, "input": input}, Context(30))
+
+    assert called("weigh", {"parcel": "book"}) == 4
+    assert called("pack", 4) == "packed"
+    with pytest.raises(LookupError, match="no parcel"):  # Lambda names an error by its class
+        called("weigh", {"parcel": ""})
+    with pytest.raises(Exception, match="too heavy") as failed:
+        called("pack", 10)
+    assert type(failed.value).__name__ == "OverflowError"
+    with pytest.raises(InvalidInput):
+        called("pack", "heavy")
+    with pytest.raises(UnknownFunction, match="'post' is served"):
+        called("post", 1)
+    with pytest.raises(InvalidEvent, match='"call"} needs a "function"'):
+        handler({"overwinter": "call"}, Context(30))
+    told = handler(sqs(json.dumps({"overwinter": "call", "function": "pack", "input": 1})), Context(30))
+    assert len(told["batchItemFailures"]) == 1  # nobody waits for its outcome
+    handler.close()

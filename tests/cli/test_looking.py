@@ -173,6 +173,7 @@ def test_ps_json_pages_through_everything(shelf: Any, overwinter: Command) -> No
             "parent",
             "owner",
             "deaths",
+            "definition",
         ]
     )
 

@@ -14,6 +14,7 @@ from ..integrations import NONE, Integrations
 from ..resolving import Table
 from ..running.compiled import Compiled
 from ..running.execution import Execution
+from ..running.limits import LIMITS, Limits
 from ..running.recorder import Event, Recorder
 from ..running.resources import Resources
 
@@ -38,6 +39,7 @@ class _Recorded(NamedTuple):
     compiled: Compiled
     source: Any
     resources: Resources
+    limits: Limits = LIMITS[""]  # those that it was begun with stand in the journal
 
 
 def defined(entries: Sequence[Fact]) -> Fact | None:

@@ -18,6 +18,7 @@ class About(NamedTuple):
     role: str
     input: Any
     started: int
+    redrives: int = 0
 
     def as_json(self) -> dict[str, Any]:
         return self._asdict()
@@ -37,7 +38,7 @@ def context(about: About, frame: Frame, token: str = "") -> Mapping[str, Any]:
             "Name": about.name,
             "RoleArn": about.role,
             "StartTime": moment(about.started),
-            "RedriveCount": 0,
+            "RedriveCount": about.redrives,
         },
         "StateMachine": {"Id": about.machine, "Name": about.machine},
         "State": {

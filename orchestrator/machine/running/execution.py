@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 from ....state.errors import StateFailed
 from ....state.quantities import LATEST
 from ...errors import failures
-from ...protocol import keys
-from ...protocol.calls import OpenCalls
-from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
+from ...protocol.decider import Spawn
 from ..definition.retrying import Catcher, Retrier
 from ..definition.states.map import Map
 from ..definition.states.parallel import Parallel
@@ -33,6 +31,8 @@ from . import context, cut, failure
 from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
+from .limits import LIMITS, HistoryFull, Limits
+from .outgoing import Outgoing
 from .recorder import Counter
 from .resources import Resources
 from .scope import Scope
@@ -54,8 +54,8 @@ class Timer(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come,
-    when a flow within it has ended, and when it is given up or done."""
+    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, when
+    a flow within it has ended, when it is given up or done, and when those that it has left go on."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
@@ -63,9 +63,10 @@ class Behaviour(NamedTuple):
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
     quit: Callable[[Execution, Frame], None] | None = None
+    resume: Callable[[Execution, Frame, Any], None] | None = None
 
 
-class Execution:
+class Execution(Outgoing):
     """``about`` and ``seed`` are set by the start. ``ending`` is the final entry, once there is one."""
 
     def __init__(
@@ -75,30 +76,24 @@ class Execution:
         id: str,
         behaviours: dict[type[State], Behaviour],
         recorder: Counter | None = None,
+        limits: Limits = LIMITS[""],
     ) -> None:
         self.compiled = compiled
+        self.limits = limits
         self.machine = compiled.machine
         self.resources = resources
-        self.id = id
+        super().__init__(id)
         self.history = recorder or Counter()
+        self.history.most = limits.events
         self.root = Frame("", self.machine.flow)
-        self.calls = OpenCalls()
-        self.waiting: dict[str, Frame] = {}  # by the operation that a frame's state waits for
         self.timers: dict[str, Timer] = {}
-        self.children: dict[str, str] = {}  # execution id -> op
-        self.started: dict[str, str] = {}  # and the other way round
         self.tokens: dict[str, Frame] = {}  # whose task token somebody has, by the token's operation
-        self.unsent: dict[str, Effect] = {}  # ordered, and not confirmed
-        self.fresh: dict[str, Effect] = {}  # of these, what was not handed out
-        self.abandoned: list[str] = []
         self.about = context.About(id, id, "", "", None, 0)
         self.seed = ""
         self.caller: Mapping[str, Any] = {}
         self.depth = 0
-        self.now = 0
         self.entered = 0  # states since something came from outside
         self.assigned: Mapping[str, Any] = {}  # by the state that is being left
-        self.ending: Fact | None = None
         self._behaviours = behaviours
         self._ready: deque[tuple[Callable[..., None], Frame, tuple[Any, ...]]] = deque()
 
@@ -117,7 +112,12 @@ class Execution:
             work, frame, args = self._ready.popleft()
             if self.ending is None and not frame.gone:
                 rest, self._ready = self._ready, deque()
-                work(frame, *args)
+                try:
+                    work(frame, *args)
+                except HistoryFull:
+                    rest.clear()
+                    self._stop()
+                    self.fall(self.root, self.limits.full)
                 rest.extendleft(reversed(self._ready))
                 self._ready = rest
         return True
@@ -128,16 +128,21 @@ class Execution:
     def start(self, about: context.About, seed: str) -> None:
         self.about, self.seed = about, seed
         self.history.add("ExecutionStarted", self.now, self.root, input=about.input)
-        if self.machine.timeout_seconds is not None:
-            until = self.now + self.machine.timeout_seconds * 1000
-            self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
+        self.limit_time()
         self.soon(self.enter, self.root, self.root.flow.start_at, about.input)
+
+    def limit_time(self) -> None:
+        """The whole may last so long from now on."""
+        lasts = [found for found in (self.machine.timeout_seconds, self.limits.seconds) if found is not None]
+        if lasts:
+            until = self.now + min(lasts) * 1000
+            self.timers[WHOLE] = Timer(min(until, LATEST), WHOLE, self.root)
 
     def enter(self, frame: Frame, name: str, input: Any) -> None:
         frame.state, frame.input, frame.entered = name, input, self.now
         frame.visits += 1
         frame.tries = 1
-        frame.attempts, frame.doing = {}, {}
+        frame.attempts, frame.doing, frame.left = {}, {}, {}
         self.entered += 1
         kind = type(frame.here).__name__
         frame.event = self.history.add(f"{kind}StateEntered", self.now, frame, name=name, input=input)
@@ -169,9 +174,13 @@ class Execution:
         chance = Chance(zlib.crc32(f"{self.seed}/{frame.op}".encode()))
         return Scope(Seen(value, whole, frame.all_variables(), chance, self.now, told), self.compiled)
 
-    def leave(self, frame: Frame, output: Any, next: str | None) -> None:
-        """The state is done."""
-        assigned, self.assigned, frame.event = self.assigned, {}, 0
+    def leave(self, frame: Frame, output: Any, next: str | None, *, caught: bool = False) -> None:
+        """The state is done. What it hands on may be too large: who was caught with that is not caught again."""
+        assigned, self.assigned = self.assigned, {}
+        if (large := self.limits.too_large(frame.state, output)) is not None:
+            (self.fall if caught else self.fail)(frame, large)
+            return
+        frame.event = 0
         kind = type(frame.here).__name__
         self.history.add(f"{kind}StateExited", self.now, frame, name=frame.state, output=output, assigned=assigned)
         if next is not None:
@@ -191,21 +200,13 @@ class Execution:
         assert inner is not None
         self.attempt(outer, inner, self, outer, outer.here, frame, output)
 
-    def redrive(self, at: int) -> None:
-        """It had failed: the state of the machine's own flow that failed begins again."""
-        self.now, self.entered, self.ending = max(self.now, at), 0, None
-        root = self.root
-        root.tries += 1
-        root.attempts, root.doing = {}, {}
-        self.history.add("ExecutionRedriven", self.now, root)
-        self.soon(self.begin, root)
-
     # -- failures ------------------------------------------------------------------------------------
 
     def fail(self, frame: Frame, failed: Failure) -> None:
         """The state that the frame is in has failed: it is tried again, or caught, or its flow fails."""
         if frame.frames and failed.error != failure.RUNTIME:
             cut.tell(self.history, frame, self.now)
+        frame.keep()
         self.quit(frame)
         state = frame.here
         for number, retrier in enumerate(getattr(state, "retry", ())):
@@ -255,7 +256,7 @@ class Execution:
             seconds = min(seconds, retrier.max_delay_seconds)
         if retrier.jitter:
             seconds *= random.Random(f"{self.seed}/{frame.op}").random()
-        frame.attempts[str(number)] = tried + 1
+        frame.attempts[str(number)], frame.left = tried + 1, {}
         at = self.now + round(min(seconds, LATEST / 1000) * 1000)
         self.time(frame, "retry", at)
         self.history.note("again", self.now, frame, error=failed.error, cause=failed.cause, until=at)
@@ -278,14 +279,14 @@ class Execution:
             self.fall(frame, worse)
             return
         self.history.note("caught", self.now, frame, error=failed.error, cause=failed.cause, next=catcher.next)
-        self.leave(frame, output, catcher.next)
+        self.leave(frame, output, catcher.next, caught=True)
 
     def assign(self, frame: Frame, scope: Scope, given: Template | None, field: str = "Assign") -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
             outer = frame.parent.all_variables() if frame.parent is not None else {}
             values = scope.template(given, field)
-            frame.variables = assigned(frame.variables, outer, values)
+            frame.variables = assigned(frame.variables, outer, values, self.limits.variables)
             self.assigned = values
 
     def quit(self, frame: Frame) -> None:
@@ -307,57 +308,21 @@ class Execution:
     def time(self, frame: Frame, kind: str, at: int) -> None:
         self.timers[f"{frame.op} {kind}"] = Timer(min(at, LATEST), kind, frame)
 
-    def call(self, frame: Frame, invoke: Invoke) -> None:
-        self.waiting[invoke.op] = frame
-        self.calls.order(invoke)
-
-    def send(self, effect: Spawn | Post | Publish | Access) -> None:
-        """Have it carried out, again and again until that is confirmed."""
-        self.unsent[effect.op] = self.fresh[effect.op] = effect
-
-    def spawn(self, frame: Frame, effect: Spawn) -> None:
-        self.waiting[effect.op] = frame
-        if not effect.detached:
-            self.children[effect.id] = effect.op
-            self.started[effect.op] = effect.id
-        self.send(effect)
-
     def confirmed(self, op: str) -> bool:
         """What was ordered has arrived. False when it was not open."""
-        effect = self.unsent.pop(op, None)
-        self.fresh.pop(op, None)
+        effect = self.arrived(op)
         if isinstance(effect, Spawn) and effect.detached:
             self.came(op, {"id": effect.id})
         return effect is not None
 
-    @property
-    def ends(self) -> Fact | None:
-        """The final entry, as soon as it may be written: when all that is not told to others alone has been done."""
-        return None if any(isinstance(one, (Publish, Access)) for one in self.unsent.values()) else self.ending
-
-    def take(self) -> list[Effect]:
-        """What is to be sent now; each is handed out once."""
-        found, self.fresh = list(self.fresh.values()), {}
-        return found
-
-    def settle(self, op: str) -> Frame | None:
-        """What was waited for has come, or is no longer waited for."""
-        self.calls.close(op)
-        self.children.pop(self.started.pop(op, ""), None)
-        return self.waiting.pop(op, None)
-
-    def give_up(self, op: str) -> None:
-        """It is no longer wanted: a call is abandoned, a child is told to end."""
-        id = self.started.get(op)
-        if id is not None:
-            fact: Fact = {"type": "cancel", "at": self.now, "reason": f"{self.id} no longer waits", "by": self.id}
-            self.send(Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact))
-        self.settle(op)
-        self.abandoned.append(op)
+    def clear(self) -> None:
+        """Nothing is to be done next."""
+        self._ready.clear()
 
     def _stop(self) -> None:
-        self._ready.clear()
+        self.clear()
         if self.root.state:
+            self.root.keep()
             self.quit(self.root)
 
     def cancel(self, reason: str) -> None:

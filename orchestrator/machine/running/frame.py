@@ -20,7 +20,7 @@ class Frame:
 
     __slots__ = (
         "attempts", "count", "doing", "entered", "event", "flow", "frames", "gone", "id", "index", "input", "item",
-        "parent", "state", "top", "tries", "variables", "visits",
+        "left", "parent", "state", "top", "tries", "variables", "visits",
     )  # fmt: skip
 
     def __init__(self, id: str, flow: Flow, parent: Frame | None = None, index: int = 0) -> None:
@@ -43,6 +43,7 @@ class Frame:
         self.attempts: dict[str, int] = {}  # of each retrier of the state
         self.doing: dict[str, Any] = {}
         self.frames: dict[int, Frame] = {}
+        self.left: dict[int, Frame] = {}  # those within it that have not succeeded, when it may be redriven
 
     @property
     def here(self) -> State:
@@ -89,6 +90,8 @@ class Frame:
         for name in ("item", "variables", "attempts", "doing", "count"):
             if found := getattr(self, name):
                 told[name] = found
+        if self.left:
+            told["left"] = {str(index): frame.as_json() for index, frame in self.left.items()}
         if self.frames:
             told["frames"] = {str(index): frame.as_json() for index, frame in self.frames.items()}
         return told
@@ -103,10 +106,22 @@ class Frame:
             child = self.begin(int(number))
             child.restore(inner)
 
+        for number, inner in told.get("left", {}).items():
+            self.left[int(number)] = child = self._within(int(number))
+            child.restore(inner)
+
+    def keep(self) -> None:
+        """What goes on within it is about to be cut off: a redrive takes it up."""
+        self.left.update(self.frames)
+        for inner in self.frames.values():
+            inner.keep()
+
     def begin(self, index: int) -> Frame:
         """A flow within the state that this one is in."""
+        child = self.frames[index] = self._within(index)
+        return child
+
+    def _within(self, index: int) -> Frame:
         state = self.here
         flow = state.branches[index] if isinstance(state, Parallel) else cast("Map", state).processor
-        child = Frame(f"{self.op}.{index}", flow, self, index)
-        self.frames[index] = child
-        return child
+        return Frame(f"{self.op}.{index}", flow, self, index)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .frame import Frame
+from .limits import HistoryFull
 
 Event = dict[str, Any]
 
@@ -23,9 +24,15 @@ _POINT_NOWHERE = ("ExecutionStarted", "ExecutionTimedOut", "ExecutionAborted")
 class Counter:
     """Counts the events of a history; each is known by its number, from 1 on."""
 
+    def __init__(self) -> None:
+        self.most: int | None = None
+
     def add(self, type: str, at: int, frame: Frame, **details: Any) -> int:
-        """The number of the event. ``frame`` is the flow that it is of."""
+        """The number of the event. ``frame`` is the flow that it is of. With ``most``, the last one is kept for what is
+        said of the execution as a whole; raises HistoryFull for any other."""
         top = frame.top
+        if self.most is not None and top.count >= self.most - 1 and not type.startswith("Execution"):
+            raise HistoryFull
         top.count += 1
         return top.count
 

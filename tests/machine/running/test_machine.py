@@ -129,6 +129,17 @@ async def test_a_machine_in_a_machine_fails_as_it_did() -> None:
     assert isinstance(cause, StateFailed) and (cause.error, cause.cause) == ("E", "why")
 
 
+def test_a_child_is_recorded_before_it_is_begun() -> None:
+    """Also beside a call that is made at once: `crash_everywhere` fails where a parent does not tell of a child."""
+    inner = StateMachine("inner", single({"Type": "Pass", "Result": 1}))
+    branches = [{"StartAt": f, "States": {f: {"Type": "Task", "Resource": f, "End": True}}} for f in ("same", "inner")]
+    outer = StateMachine("outer", single({"Type": "Parallel", "Branches": branches}), [inner, same])
+    report = crash_everywhere(outer, {"n": 1})
+    assert report.outcome.value == [{"n": 1}, 1]
+    with mock.patch.object(deciding, "FRESH", 2):
+        assert crash_everywhere(outer, {"n": 1}).outcome.value == [{"n": 1}, 1]
+
+
 @on_a_loop
 async def test_a_failed_one_is_tried_again_where_it_failed() -> None:
     machine = StateMachine("m", single({"Type": "Task", "Resource": "once_wrong"}), [once_wrong])

@@ -16,8 +16,10 @@ from overwinter.orchestrator.governance import tokens
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.decider import MachineDecider
 from overwinter.orchestrator.machine.definition.machine import build
+from overwinter.orchestrator.machine.language.variables import Quotas
 from overwinter.orchestrator.machine.resolving import Table
 from overwinter.orchestrator.machine.running.compiled import Compiled
+from overwinter.orchestrator.machine.running.limits import LIMITS, Limits
 from overwinter.orchestrator.machine.running.resources import Resources
 from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Publish, Verdict
 
@@ -37,6 +39,10 @@ class Made(NamedTuple):
     compiled: Compiled
     name: str = "m"
     resources: Resources = Table([anything], {"any": anything}, Reaching())
+    limits: Limits = LIMITS[""]
+
+
+NARROW = Limits("aws", 25, 150, 60, Quotas(60, 90, 200))
 
 
 class Play:
@@ -87,6 +93,16 @@ class Play:
         assert isinstance(effect, (Invoke, Access))
         return {"type": "step", "op": op, "name": effect.name, "at": self.now, "ms": 0, **told}
 
+    def retried(self) -> Decision:
+        """It has failed, and somebody asks for it to go on: another process does."""
+        self.now += 1
+        self.journal.append(json.dumps({"type": "retry", "at": self.now}))
+        self.open.clear()
+        self.decider = MachineDecider(self.served, "x")
+        entries = [json.loads(text) for text in self.journal[self.base - 1 :]]
+        self.decider.replay("", self.base, entries, self.now)
+        return self.decide()
+
     def replayed(self) -> tuple[list[str], Any]:
         """What another process would find open, and what it decides."""
         other = MachineDecider(self.served, "x")
@@ -96,16 +112,22 @@ class Play:
         return sorted(effect.op for effect in decision.perform), (decision.status, decision.wake, decision.awaits)
 
 
-@pytest.mark.parametrize("fresh", [400, 4])
+@pytest.mark.parametrize(("fresh", "limits"), [(400, LIMITS[""]), (4, LIMITS[""]), (400, NARROW), (4, NARROW)])
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(definition=definitions(), input=values, data=st.data())
-def test_it_never_raises_and_a_replay_leads_to_the_same(fresh: int, definition: Any, input: Any, data: Any) -> None:
-    play = Play(Made(definition, Compiled(build(definition))))
+def test_it_never_raises_and_a_replay_leads_to_the_same(
+    fresh: int, limits: Limits, definition: Any, input: Any, data: Any
+) -> None:
+    play = Play(Made(definition, Compiled(build(definition)), limits=limits))
     given_input = {"list": [1, {"a": 2}, input], "a": input}
-    with mock.patch.object(deciding, "FRESH", fresh):
+    with mock.patch.object(deciding, "FRESH", fresh), mock.patch.dict(LIMITS, {"aws": NARROW}):
         assert play.offer({"type": "start", "at": play.now, "input": given_input, "seed": "s"})
         decision = play.decide()
+        retries = data.draw(st.integers(0, 2))
         for _ in range(MOST):
+            if decision.status == "failed" and retries:
+                retries -= 1
+                decision = play.retried()
             if decision.status in ("completed", "failed"):
                 break
             assert decision.status == "waiting", decision.error

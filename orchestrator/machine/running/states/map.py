@@ -15,6 +15,7 @@ from ..execution import Behaviour, Execution
 from ..failure import RUNTIME, TOO_MANY, Failure
 from ..frame import Frame
 from ..outputs import finish
+from ..redriving import take_up
 
 
 def begin(run: Execution, frame: Frame, state: Map) -> None:
@@ -47,6 +48,9 @@ def begin(run: Execution, frame: Frame, state: Map) -> None:
 def _more(run: Execution, frame: Frame, state: Map) -> None:
     """Begin as many as may go on at once; when nothing is left, the state is done."""
     doing = frame.doing
+    while doing.get("again") and doing["open"] < doing["most"]:
+        doing["open"] += 1
+        take_up(run, frame, doing["again"].pop(0))
     while doing["next"] < len(doing["items"]) and doing["open"] < doing["most"]:
         index = doing["next"]
         doing["next"] += 1
@@ -66,7 +70,14 @@ def _item(run: Execution, frame: Frame, state: Map, index: int) -> None:
     given = value
     if state.selector is not None:
         inner.state, inner.entered, inner.input = frame.state, frame.entered, frame.input
-        given = run.scope(inner, frame.doing["value"]).template(state.selector, "ItemSelector")
+        try:
+            given = run.scope(inner, frame.doing["value"]).template(state.selector, "ItemSelector")
+        except QueryError:  # the item has not begun
+            del frame.frames[index]
+            frame.doing["next"] -= 1
+            raise
+        inner.state = ""
+    inner.input = given
     run.soon(partial(_start, run), inner, given)
 
 
@@ -94,10 +105,12 @@ def failed(run: Execution, frame: Frame, state: Map, inner: Frame, failure: Fail
     doing = frame.doing
     doing["open"] -= 1
     doing["failed"] += 1
+    frame.left[inner.index] = inner
     tolerated = _tolerated(doing)
     run.history.join(frame, inner, failed=not tolerated)
     if not tolerated and failure.error != RUNTIME:
         cut.tell(run.history, frame, run.now)
+        frame.keep()
         run.quit(frame)
     if inner.top is inner:
         run.history.add("ExecutionFailed", run.now, inner, error=failure.error, cause=failure.cause)
@@ -114,6 +127,12 @@ def failed(run: Execution, frame: Frame, state: Map, inner: Frame, failure: Fail
     run.fail(frame, told)
 
 
+def resume(run: Execution, frame: Frame, state: Map) -> None:
+    """Items that have succeeded stay as they are; what failed begins again, also what was tolerated."""
+    frame.doing |= {"open": 0, "failed": 0, "again": sorted(frame.left)}
+    _more(run, frame, state)
+
+
 def _tolerated(doing: dict[str, Any]) -> bool:
     count, percentage = doing["count"], doing["percentage"]
     if count is None and percentage is None:
@@ -122,4 +141,4 @@ def _tolerated(doing: dict[str, Any]) -> bool:
     return (count is None or doing["failed"] <= count) and (percentage is None or share <= percentage)
 
 
-BEHAVIOUR = Behaviour(begin, inner=done, failed=failed)
+BEHAVIOUR = Behaviour(begin, inner=done, failed=failed, resume=resume)

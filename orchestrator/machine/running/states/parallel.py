@@ -9,6 +9,7 @@ from ..execution import Behaviour, Execution
 from ..failure import Failure
 from ..frame import Frame
 from ..outputs import arguments, finish
+from ..redriving import take_up
 
 
 def begin(run: Execution, frame: Frame, state: Parallel) -> None:
@@ -17,6 +18,7 @@ def begin(run: Execution, frame: Frame, state: Parallel) -> None:
     frame.doing = {"results": [None] * len(state.branches), "open": len(state.branches)}
     for index in range(len(state.branches)):
         inner = frame.begin(index)
+        inner.input = given  # where it begins, should its turn not come
         run.soon(run.enter, inner, inner.flow.start_at, given)
 
 
@@ -31,7 +33,17 @@ def done(run: Execution, frame: Frame, state: Parallel, inner: Frame, output: An
 
 def failed(run: Execution, frame: Frame, state: Parallel, inner: Frame, failure: Failure) -> None:
     run.history.join(frame, inner, failed=True)
+    frame.left[inner.index] = inner
     run.fail(frame, failure)
 
 
-BEHAVIOUR = Behaviour(begin, inner=done, failed=failed)
+def resume(run: Execution, frame: Frame, state: Parallel) -> None:
+    """Branches that have succeeded stay as they are."""
+    if not frame.left:  # it was its result that could not be handed on
+        finish(run, frame, state, frame.doing["results"])
+    frame.doing["open"] = len(frame.left)
+    for index in sorted(frame.left):
+        take_up(run, frame, index)
+
+
+BEHAVIOUR = Behaviour(begin, inner=done, failed=failed, resume=resume)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .....state.ids import child_id
 from ....governance import tokens
+from ....protocol.callers import handed_on
 from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
@@ -27,6 +28,8 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
     token = tokens.make(run.id, op, tokens.secret_of(run.seed, op)) if given_token else ""
     scope = run.scope(frame, frame.input, token)
     given = arguments(scope, state, state.arguments)
+    if (large := run.limits.too_large(frame.state, given)) is not None:
+        raise QueryError(large.error or "", large.cause or "")
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
     frame.doing = {"given": given, "begun": run.now} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
@@ -77,7 +80,8 @@ def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
         run.call(frame, _invoke(run, frame, work))
     elif isinstance(work, Child):
         id = work.id or child_id(run.id, op)
-        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
+        given_on = handed_on(run.caller)
+        run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, given_on))
     elif isinstance(work, Activity):
         told = {"token": token, "input": given}
         put = Access(f"{op}.put", work.name, "put", waiting_place(work.name), key_of(run.id, op, run.now), told)
@@ -150,6 +154,10 @@ def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
 
 
 def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
+    if not isinstance(found, Failure):
+        resource = state.resource
+        who = resource.name.partition(":")[0] if resource.kind == "integration" else resource.text
+        found = run.limits.too_large(who, found) or found
     if isinstance(found, Failure):
         told = {"resource": state.resource.text, "error": found.error, "cause": found.cause}
         run.history.add(f"{_kind(state)}Failed", run.now, frame, **told)

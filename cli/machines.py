@@ -1,0 +1,44 @@
+"""State machines that are named on the command line: a file of JSON or YAML, or one of Python and a name in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..state.errors import InvalidInput
+from .definitions import STDIN, read_definition
+
+
+def definition_of(file: str, name: str | None) -> tuple[str, Any]:
+    """A name for it and its definition as a plain value, which has been checked. Raises InvalidInput."""
+    if not file.endswith(".py"):
+        from ..orchestrator.machine.definition.document import Unreadable
+        from ..orchestrator.machine.validation.compiling import compiled
+
+        try:
+            document = read_definition(file)
+        except Unreadable as error:
+            raise InvalidInput(f"{file} can't be read: {error}") from None
+        compiled(document)
+        return name or ("machine" if file == STDIN else Path(file).stem), document.value
+    from ..functions.invocation.loading import functions_of, load
+
+    functions = functions_of(load(Path(file)))
+    machines = [key for key, one in functions.items() if _machine(one)]
+    if name is None:
+        if len(machines) != 1:
+            listed = ", ".join(machines) or "none"
+            raise InvalidInput(f"say which one: {file} holds these state machines: {listed}")
+        name = machines[0]
+    if name not in functions:
+        raise InvalidInput(f"{file} holds no {name!r}; there are {', '.join(functions)}")
+    found = functions[name]
+    if not _machine(found):
+        from ..patterns import as_state_machine
+
+        found = as_state_machine(found)
+    return name, found.source
+
+
+def _machine(one: object) -> bool:
+    return hasattr(one, "compiled") and hasattr(one, "source")
