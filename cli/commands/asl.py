@@ -8,8 +8,9 @@ import click
 
 COMMANDS = {
     "check": "Say what is wrong with definitions.",
-    "draw": "Draw a definition, as Mermaid.",
+    "draw": "Draw a definition, or an execution on it.",
     "run": "Run a definition to its end, in this process.",
+    "test": "Test the states of a definition, with mocks.",
 }
 
 
@@ -35,4 +36,4 @@ class AslCommands(click.Group):
 
 @click.group(cls=AslCommands)
 def asl_command() -> None:
-    """State machines in Amazon States Language, JSON or YAML: check, draw and run them."""
+    """State machines in Amazon States Language, JSON or YAML: check, draw, test and run them."""
