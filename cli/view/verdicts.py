@@ -34,8 +34,8 @@ def show_verdicts(file: str, verdicts: Sequence[Verdict]) -> None:
         for said in _told(verdict, clean(file)):
             put(out, said)
     failed = sum(not one.passed for one in verdicts)
-    verdict = f"{failed} failed" if failed else "all as expected"
-    out.print(Text.assemble(f"{counted(len(verdicts), 'case')}: ", (verdict, "bold red" if failed else "green")))
+    summed = f"{failed} failed" if failed else "all as expected"
+    out.print(Text.assemble(f"{counted(len(verdicts), 'case')}: ", (summed, "bold red" if failed else "green")))
 
 
 def _row(one: Verdict) -> list[Cell]:

@@ -45,7 +45,10 @@ class Served(Protocol):
 
 
 class MachineDecider:
-    """Implements ``Decider`` for one execution. ``recorder`` hears what happens, also in a replay."""
+    """Implements ``Decider`` for one execution. ``recorder`` hears what happens, also in a replay; who wants to see
+    more of it has an ``execution`` of their own."""
+
+    execution: type[Execution] = Execution
 
     def __init__(self, served: Served, id: str, recorder: Counter | None = None) -> None:
         self.limit = PAYLOAD_LIMIT
@@ -144,7 +147,7 @@ class MachineDecider:
             except Malformed as error:
                 self._stuck = f"the definition that it was begun with can't be read: {error}"
                 return False
-        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
+        run = self._run = self.execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:
