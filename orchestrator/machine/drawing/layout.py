@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from .cells import GAP, ROW, Cell, Node, Size, Spot
+from .cells import GAP, NARROW, ROW, Cell, Node, Size, Spot
 from .ordering import order
 from .placement import place
 
@@ -53,11 +53,11 @@ def laid_out(nodes: Mapping[Node, Size], edges: Sequence[Edge]) -> Layout:
     """``nodes`` in the order in which they should stand where nothing else decides; the first of them is on top."""
     turned = _turned(nodes, edges)
     ranks = _ranks(nodes, edges, turned)
-    cells = {node: Cell(size, 2 * ranks[node], node) for node, size in nodes.items()}
+    loops: dict[Node, list[Edge]] = {}
     for edge in edges:
         if edge.source == edge.target:
-            cell, width = cells[edge.source], nodes[edge.source].width + 2 * _beside(edge)
-            cell.size = Size(max(cell.size.width, width), cell.size.height)
+            loops.setdefault(edge.source, []).append(edge)
+    cells = {node: Cell(_with(size, loops.get(node, ())), 2 * ranks[node], node) for node, size in nodes.items()}
     trunks: dict[Hashable, Cell] = {}
     chains = [_chain(cells, trunks, edge, back) for edge, back in zip(edges, turned, strict=True)]
     rows: list[list[Cell]] = [[] for _ in range(2 * max(ranks.values(), default=0) + 1)]
@@ -72,18 +72,21 @@ def laid_out(nodes: Mapping[Node, Size], edges: Sequence[Edge]) -> Layout:
     for cell in every.values():
         cell.x -= left
     routes = [
-        _to_itself(cells[edge.source], nodes[edge.source], edge, tops)
-        if edge.source == edge.target
-        else _route(chain, back, tops)
+        _route(chain, back, tops, nodes) if len(chain) > 1 else _to_itself(chain[0], edge, nodes, loops, tops)
         for chain, edge, back in zip(chains, edges, turned, strict=True)
     ]
     spots = {node: Spot(cell.x, sum(tops[cell.row]) / 2) for node, cell in cells.items()}
     return Layout(Size(right - left, height), spots, routes)
 
 
-def _beside(edge: Edge) -> float:
-    """What a line to itself needs beside its box."""
-    return edge.label.width + 2 * GAP
+def _with(size: Size, loops: Sequence[Edge]) -> Size:
+    """A box with room beside it for lines to itself."""
+    beside = max((edge.label.width + 2 * GAP for edge in loops), default=0.0)
+    return Size(size.width + 2 * beside, max(size.height, sum(map(_tall, loops))))
+
+
+def _tall(loop: Edge) -> float:
+    return max(loop.label.height, NARROW) + 4
 
 
 def _turned(nodes: Mapping[Node, Size], edges: Sequence[Edge]) -> list[bool]:
@@ -154,7 +157,11 @@ def _chain(cells: Mapping[Node, Cell], trunks: dict[Hashable, Cell], edge: Edge,
         if row == labelled:
             chain.append(Cell(edge.label, row))
         else:
-            chain.append(trunks.setdefault((edge.target, edge.group, turned, row), Cell(Size(0, 0), row, shared=True)))
+            key = (edge.target, edge.group, turned, row)
+            cell = trunks.get(key)
+            if cell is None:
+                cell = trunks[key] = Cell(Size(0, 0), row, shared=True)
+            chain.append(cell)
     chain.append(lower)
     for one, other in pairwise(chain):
         if all(joined is not other for joined, _ in one.below):
@@ -180,24 +187,30 @@ def _heights(rows: list[list[Cell]]) -> tuple[Rows, float]:
     return found, y
 
 
-def _to_itself(cell: Cell, size: Size, edge: Edge, rows: Rows) -> Route:
-    x, y = cell.x + size.width / 2, sum(rows[cell.row]) / 2
-    label = Spot(x + GAP + 4 + edge.label.width / 2, y) if edge.label.width else None
-    return Route([Spot(x, y - 8), Spot(x, y + 8)], label, to_itself=True)
+def _to_itself(
+    cell: Cell, edge: Edge, nodes: Mapping[Node, Size], loops: Mapping[Node, Sequence[Edge]], rows: Rows
+) -> Route:
+    size, every, y = nodes[edge.source], loops[edge.source], sum(rows[cell.row]) / 2
+    above = sum(map(_tall, every[: next(at for at, one in enumerate(every) if one is edge)]))
+    here = y - sum(map(_tall, every)) / 2 + above + _tall(edge) / 2
+    x, most = cell.x + size.width / 2, max(size.height / 2 - 10, 0.0)
+    touch = min(max(here, y - most), y + most)
+    label = Spot(x + GAP + 4 + edge.label.width / 2, here) if edge.label.width else None
+    return Route([Spot(x, touch - 6), Spot(x, touch + 6)], label, to_itself=True)
 
 
-def _route(chain: list[Cell], turned: bool, rows: Rows) -> Route:
+def _route(chain: list[Cell], turned: bool, rows: Rows, nodes: Mapping[Node, Size]) -> Route:
     route = Route()
     for cell in chain:
         x, (top, bottom) = cell.x, rows[cell.row]
         middle = (top + bottom) / 2
-        if turned and cell.node is not None:  # beside the lines that lead down
-            other = chain[1] if cell is chain[0] else chain[-2]
-            x += (1 if other.x >= x else -1) * min(cell.size.width / 4, GAP)
-        if cell is chain[0]:
-            route.points.append(Spot(x, middle + cell.size.height / 2))
-        elif cell is chain[-1]:
-            route.points.append(Spot(x, middle - cell.size.height / 2))
+        if cell.node is not None:
+            size = nodes[cell.node]
+            if turned:  # beside the lines that lead down
+                other = chain[1] if cell is chain[0] else chain[-2]
+                x += (1 if other.x >= x else -1) * min(size.width / 4, GAP)
+            side = 1 if cell is chain[0] else -1
+            route.points.append(Spot(x, middle + side * size.height / 2))
         else:
             route.points += [Spot(x, top), Spot(x, bottom)]
             if cell.size.width:

@@ -15,6 +15,8 @@ from .sketch import END, START, Line, Sketch
 from .style import style
 
 MARGIN = 16.0
+Stretch = tuple[str, Spot, Spot]
+"""A part of a line that is drawn: its look and its ends."""
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
 _TOLD = 400
 """States that are told of in the text."""
@@ -83,8 +85,9 @@ def _way(line: Line, names: dict[str, str]) -> str:
 
 def _flow(found: Placed) -> Iterator[str]:
     lines = list(zip(found.sketch.lines, found.layout.routes, found.labels, strict=True))
+    drawn: set[Stretch] = set()
     for line, route, _ in sorted(lines, key=lambda one: bool(one[0].times)):  # what was taken is on top
-        yield from _line(line, route)
+        yield from _line(line, route, drawn)
     for line, route, rows in lines:
         if rows and route.label is not None:
             yield from _label(line, route.label, rows)
@@ -110,30 +113,43 @@ def _end(end: str, spot: Spot) -> Iterator[str]:
         yield f'<circle class="ow-dot" cx="{x}" cy="{y}" r="{_n(radius - 4)}"/>'
 
 
-def _line(line: Line, route: Route) -> Iterator[str]:
+def _line(line: Line, route: Route, drawn: set[Stretch]) -> Iterator[str]:
     catch = " ow-catch" if line.kind == "catch" else ""
     taken = ("ow-taken-catch" if catch else "ow-taken") if line.times else ""
     look = f"ow-line{catch}" + (f" {taken}" if taken else "" if line.times is None else " ow-idle")
     head = f"ow-head {taken}-head" if taken else "ow-head" + ("" if line.times is None else " ow-idle")
-    path, tip, before = _to_itself(route) if route.to_itself else _along(route)
+    path, tip, before = _to_itself(route) if route.to_itself else _along(route, look, drawn)
     yield f'<path class="{look}" d="{path}"/>'
-    yield f'<path class="{head}" d="{_arrow(tip, before)}"/>'
+    if tip is not None:
+        yield f'<path class="{head}" d="{_arrow(tip, before)}"/>'
 
 
-def _along(route: Route) -> tuple[str, Spot, Spot]:
-    """The path of a line, its tip, and where that comes from."""
-    points = route.points
-    tip, last = points[-1], points[-2]
+def _along(route: Route, look: str, drawn: set[Stretch]) -> tuple[str, Spot | None, Spot]:
+    """The path of a line, its tip, and where that comes from. It ends where it meets another that looks the same and
+    leads to the same tip, so that dashes stay dashes."""
+    tip, last = route.points[-1], route.points[-2]
     down = 1 if tip.y >= last.y else -1
-    points = [*points[:-1], Spot(tip.x, tip.y - 5 * down)]  # a broad line would show beside the tip of its arrow
+    points = [*route.points[:-1], Spot(tip.x, tip.y - 5 * down)]  # a broad line would show beside its arrow's tip
     parts = [f"M{_n(points[0].x)} {_n(points[0].y)}"]
+    straight: Spot | None = None  # where a part that goes straight down or up has come to
+    met = False
     for number, (one, other) in enumerate(pairwise(points)):
+        stretch = (look, one, other)
+        met = stretch in drawn
+        if met:
+            break
+        drawn.add(stretch)
         if number % 2 or one.x == other.x:
-            parts.append(f"L{_n(other.x)} {_n(other.y)}")
-        else:
-            middle = _n((one.y + other.y) / 2)
-            parts.append(f"C{_n(one.x)} {middle} {_n(other.x)} {middle} {_n(other.x)} {_n(other.y)}")
-    return "".join(parts), tip, Spot(tip.x, tip.y - down)
+            straight = other
+            continue
+        if straight is not None:
+            parts.append(f"V{_n(straight.y)}")
+            straight = None
+        middle = _n((one.y + other.y) / 2)
+        parts.append(f"C{_n(one.x)} {middle} {_n(other.x)} {middle} {_n(other.x)} {_n(other.y)}")
+    if straight is not None:
+        parts.append(f"V{_n(straight.y)}")
+    return "".join(parts), None if met else tip, Spot(tip.x, tip.y - down)
 
 
 def _to_itself(route: Route) -> tuple[str, Spot, Spot]:
@@ -153,11 +169,12 @@ def _arrow(tip: Spot, before: Spot) -> str:
 def _label(line: Line, spot: Spot, rows: Sequence[str]) -> Iterator[str]:
     size = label_size(rows)
     top = spot.y - size.height / 2
-    yield f"<g{_faint(line.times == 0)}><title>{_text(line.label, LONGEST)}</title>"
+    yield f"<g><title>{_text(line.label, LONGEST)}</title>"
     yield _rectangle("ow-ground", spot.x - size.width / 2, top, size)
     for number, row in enumerate(rows):
         y = top + 11 + number * SMALL_ROW
-        yield f'<text class="ow-label" x="{_n(spot.x)}" y="{_n(y)}">{row.translate(_ESCAPES)}</text>'
+        look = "ow-label ow-idle" if line.times == 0 else "ow-label"
+        yield f'<text class="{look}" x="{_n(spot.x)}" y="{_n(y)}">{row.translate(_ESCAPES)}</text>'
     yield "</g>"
 
 

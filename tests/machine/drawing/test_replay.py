@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from overwinter import InvalidInput, Settings
+from overwinter import Context, InvalidInput, Settings, tool, workflow
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.decider import MachineDecider
 from overwinter.orchestrator.machine.drawing.course import Course, Taken
@@ -213,3 +213,92 @@ def test_what_is_no_state_machine() -> None:
         followed("f", "x", [{"type": "start", "seed": "s", "at": 1}, {"type": "completed", "at": 2}], "completed", 3)
     with pytest.raises(InvalidInput, match="can't be read"):
         followed("f", "x", [{"type": "machine", "at": 2, "definition": {"StartAt": "A"}}], "waiting", 3)
+
+
+@tool(effect="irreversible")
+async def pay() -> str:
+    """Once."""
+    return "paid"
+
+
+@workflow
+async def greets(ctx: Context, given: Any) -> str:
+    await ctx.sleep("1s")
+    return "hello"
+
+
+async def keep(given: Any) -> None:
+    KEPT.append(given)
+
+
+KEPT: list[str] = []
+ONCE: list[int] = []
+
+
+async def fails_once(given: Any) -> int:
+    ONCE.append(1)
+    if len(ONCE) == 1:
+        raise ValueError("not yet")
+    return 1
+
+
+def chain(*states: dict[str, Any]) -> dict[str, Any]:
+    """States A, B, C … one after another."""
+    names = [chr(65 + number) for number in range(len(states))]
+    follow = [{"Next": name} for name in names[1:]] + [{"End": True}]
+    return {"StartAt": "A", "States": {n: {**s, **f} for n, s, f in zip(names, states, follow, strict=True)}}
+
+
+def task(resource: str, **fields: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": resource, **fields}
+
+
+ASK = {"FunctionName": "keep", "Payload.$": "$$.Task.Token"}
+STARTED = {"StateMachineArn": "inner", "Input": {}}
+FAR = chain(
+    task("pay", Parameters={}),
+    task("greets"),
+    task("inner"),
+    task("arn:aws:states:::states:startExecution.sync:2", Parameters=STARTED),
+    task("arn:aws:states:::states:startExecution", Parameters=STARTED),
+    task("arn:aws:states:::lambda:invoke", Parameters={"FunctionName": "keep", "Payload": "no token"}),
+    task("arn:aws:states:::lambda:invoke.waitForTaskToken", Parameters=ASK),
+    task("fails_once"),
+)
+
+
+def test_calls_children_tokens_and_what_goes_on_after_a_failure() -> None:
+    inner = StateMachine("inner", chain({"Type": "Wait", "Seconds": 1}))
+    served = StateMachine("m", FAR, [pay, greets, inner, keep, fails_once])
+
+    async def played(loop: VirtualLoop) -> list[Entries]:
+        found: list[Entries] = []
+        world = World(loop, [served, greets, inner, pay], Settings())
+        try:
+            run = await world.start(served, {}, id="x")
+            await world.sleep(60)
+            found.append([loads(text) for text in await world.ledger.history("x")])
+            await world.call(lambda runtime: runtime.callback(KEPT[-1], value=1))
+            with suppress(ExecutionError):
+                await run.result()
+            found.append([loads(text) for text in await world.ledger.history("x")])
+            await world.call(lambda runtime: runtime.retry("x"))
+            await world.sleep(60)
+            found.append([loads(text) for text in await world.ledger.history("x")])
+        finally:
+            world.end()
+        return found
+
+    KEPT.clear()
+    ONCE.clear()
+    waiting, failed, done = (drawn(served, entries) for entries in run_virtual(played))
+    assert waiting.problem == failed.problem == done.problem == ""
+    assert {name: stay.status for name, stay in waiting.stays.items()} == {
+        **dict.fromkeys("ABCDEF", "succeeded"),
+        "G": "running",
+    }
+    assert waiting.stays["D"].lasted >= 1000
+    assert [failed.stays[name].status for name in "GH"] == ["succeeded", "failed"]
+    last = done.stays["H"]
+    assert (last.status, last.entered, last.retries, last.failed) == ("succeeded", 1, 1, 0)
+    assert done.taken[Taken("H", "end")] == 1
