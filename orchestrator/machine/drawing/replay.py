@@ -14,6 +14,7 @@ from ...protocol.decider import Fact, when
 from ..decider import MachineDecider
 from ..definition.fields import Malformed
 from ..definition.machine import Machine, build
+from ..definition.plain import members_of
 from ..definition.resource import Resource
 from ..definition.retrying import Catcher, Retrier
 from ..definition.states.choice import Choice, Rule
@@ -38,6 +39,8 @@ def followed(name: str, id: str, entries: Sequence[Fact], status: str, now: int)
     written = next((entry for entry in entries if entry["type"] in ("machine", "checkpoint")), None)
     if written is None:
         raise InvalidInput("no definition stands in its journal: it is no state machine, or has only just begun")
+    if not members_of(written.get("state", written)).get("definition"):
+        raise InvalidInput("the definition in its journal is gone: the blob that it lay in is not in the store")
     served = _Unserved(name, written["definition"] if "definition" in written else written["state"]["definition"])
     following = _Following(served, id)
     # What a checkpoint holds follows from what stands before it, and says nothing of how it came to that.

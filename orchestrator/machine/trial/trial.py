@@ -200,7 +200,8 @@ class StateTrial(Trial):
     def _tolerated(self, outcome: Result) -> Outcome:
         """What becomes of a Map of which so many iterations have failed."""
         count, percentage = (self.noted.get(f"ToleratedFailure{what}") for what in ("Count", "Percentage"))
-        items = max(len(self.root.doing["items"]), 1)
+        given: Any = self.noted.get("ItemsPath", self.noted.get("Items", ()))
+        items = max(len(given), 1)
         if self.iterations_failed > items:
             raise InvalidInput(f"mapIterationFailureCount is {self.iterations_failed}, and the Map has {items} items")
         share = 100 * self.iterations_failed / items

@@ -45,10 +45,10 @@ def check(nodes: dict[Any, Size], edges: list[Edge], found: Layout) -> None:
             left, top, right, bottom = boxes[node]
             assert left <= spot.x <= right + 0.01
             assert route.to_itself or min(abs(spot.y - top), abs(spot.y - bottom)) < 0.01
-        for number, (one, other) in enumerate(pairwise(route.points)):
-            straight = (min(one.x, other.x), min(one.y, other.y), max(one.x, other.x), max(one.y, other.y))
+        for number, (here, there) in enumerate(pairwise(route.points)):
+            straight = (min(here.x, there.x), min(here.y, there.y), max(here.x, there.x), max(here.y, there.y))
             if number % 2 and not route.to_itself:  # passes a row
-                assert one.x == other.x
+                assert here.x == there.x
                 assert not any(overlap(straight, box) for box in boxes.values())
 
 

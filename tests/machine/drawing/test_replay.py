@@ -211,6 +211,10 @@ def test_it_is_drawn_as_far_as_it_can_be_followed() -> None:
 def test_what_is_no_state_machine() -> None:
     with pytest.raises(InvalidInput, match="no definition stands in its journal"):
         followed("f", "x", [{"type": "start", "seed": "s", "at": 1}, {"type": "completed", "at": 2}], "completed", 3)
+    lost = {"$blob": "sha256:0", "size": 9}
+    for entry in ({"type": "checkpoint", "at": 2, "state": lost}, {"type": "machine", "at": 2, "definition": lost}):
+        with pytest.raises(InvalidInput, match=r"is gone|can't be read"):
+            followed("m", "x", [entry], "waiting", 3)
     with pytest.raises(InvalidInput, match="can't be read"):
         followed("f", "x", [{"type": "machine", "at": 2, "definition": {"StartAt": "A"}}], "waiting", 3)
 
