@@ -55,7 +55,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },
     "Set up": {
-        "asl": ("asl", "Check and draw definitions of state machines."),
+        "asl": ("asl", "Check, draw, test and run state machines."),
         "route": ("route", "Where functions live that are not here."),
         "stubs": ("stubs", "Write a typed module of what a server serves."),
         "grant": ("grant", "Print a token that delivers events to one function."),

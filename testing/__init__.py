@@ -5,9 +5,11 @@
     def test_ticket_survives():
         crash_everywhere(ticket, {"question": "…"})
 
-``simulate`` runs it once, without a crash; a scenario of the ``World`` sends what comes from outside.
+``simulate`` runs it once, without a crash; a scenario of the ``World`` sends what comes from outside. ``test_state``
+and ``test_machine`` try out definitions of state machines, with mocks for what they call.
 """
 
+from ..orchestrator.machine.trial.trying import Tested, test_machine, test_state
 from .clock import Deadlock, VirtualLoop, run_virtual
 from .crash import CrashFailure, Outcome, Report, crash_everywhere, simulate
 from .faults import Disturbed, Faults, KillAt, Moment, StoreOfOneProcess, Weather
@@ -32,10 +34,13 @@ __all__ = [
     "Report",
     "Run",
     "StoreOfOneProcess",
+    "Tested",
     "VirtualLoop",
     "Weather",
     "World",
     "crash_everywhere",
     "run_virtual",
     "simulate",
+    "test_machine",
+    "test_state",
 ]

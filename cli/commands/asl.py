@@ -8,10 +8,11 @@ import click
 
 COMMANDS = {
     "check": "Say what is wrong with definitions.",
-    "draw": "Draw a definition, as Mermaid.",
+    "draw": "Draw a definition, or an execution on it.",
     "export": "Print the definition of a state machine or pattern in Python.",
     "render": "Print what deploys a state machine to AWS Step Functions.",
     "run": "Run a definition to its end, in this process.",
+    "test": "Test the states of a definition, with mocks.",
 }
 
 
@@ -37,4 +38,4 @@ class AslCommands(click.Group):
 
 @click.group(cls=AslCommands)
 def asl_command() -> None:
-    """State machines in Amazon States Language, JSON or YAML: check, draw, run and deploy them."""
+    """State machines in Amazon States Language, JSON or YAML: check, draw, test, run and deploy them."""

@@ -50,7 +50,10 @@ class Served(Protocol):
 
 
 class MachineDecider:
-    """Implements ``Decider`` for one execution. ``recorder`` hears what happens, also in a replay."""
+    """Implements ``Decider`` for one execution. ``recorder`` hears what happens, also in a replay; who wants to see
+    more of it has ``made_of`` of their own."""
+
+    made_of: type[Execution] = Execution
 
     def __init__(self, served: Served, id: str, recorder: Counter | None = None) -> None:
         self.limit = PAYLOAD_LIMIT
@@ -168,7 +171,8 @@ class MachineDecider:
                 self._stuck = f"it was begun with limits that are not known here: {str(limited)[:80]!r}"
                 return False
             limits = LIMITS[limited]
-        run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder, limits)
+        resources = self._served.resources
+        run = self._run = self.made_of(compiled, resources, self._id, BEHAVIOURS, self._recorder, limits)
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter.orchestrator.machine.definition.machine import build
-from overwinter.orchestrator.machine.definition.mermaid import mermaid
+from overwinter.orchestrator.machine.drawing.mermaid import mermaid
+from overwinter.orchestrator.machine.drawing.sketch import sketch
 from overwinter.tests.machine.definitions import ORDER, QUERY, RIGHT
 
 STATE = re.compile(r' *state "([^"\n]*)" as (s\d+)')
@@ -20,7 +21,7 @@ OPEN, SHUT, BESIDE = re.compile(r" *state (s\d+) \{"), re.compile(r" *\}"), re.c
 
 def drawn(value: Any) -> tuple[dict[str, str], list[tuple[str, str, str]]]:
     """States by id, and arrows with labels; every line must be one of Mermaid's."""
-    first, *lines = mermaid(build(value)).splitlines()
+    first, *lines = mermaid(sketch(build(value))).splitlines()
     assert first == "stateDiagram-v2"
     names: dict[str, str] = {}
     arrows: list[tuple[str, str, str]] = []
@@ -74,7 +75,7 @@ def test_ways_say_when_they_are_taken() -> None:
 
 
 def test_branches_stand_beside_each_other() -> None:
-    text = mermaid(build(ORDER))
+    text = mermaid(sketch(build(ORDER)))
     inside = text[text.index("state s6 {") : text.index("}", text.index("state s6 {"))]
     assert inside.count("--\n") == 1 and inside.count("[*] -->") == 2
 
