@@ -13,7 +13,6 @@ from .running.context import About
 from .running.execution import Execution, Timer
 from .running.failure import Failure
 from .running.frame import Frame
-from .running.states import task
 
 
 def write(run: Execution, definition: Any) -> Fact:
@@ -58,9 +57,10 @@ def restore(run: Execution, entry: Fact) -> None:
 
 def _call(run: Execution, op: str, told: Fact) -> None:
     frame = run.waiting[op]
-    state: Any = frame.here
+    again = run.of(frame).again
+    assert again is not None
     try:
-        call = task.call_again(run, frame, state)
+        call = again(run, frame, frame.here)
     except QueryError as error:
         run.settle(op)
         run.soon(run.fail, frame, Failure(error.error, error.cause))

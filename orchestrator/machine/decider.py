@@ -145,6 +145,7 @@ class MachineDecider:
                 self._stuck = f"the definition that it was begun with can't be read: {error}"
                 return False
         run = self._run = Execution(compiled, self._served.resources, self._id, BEHAVIOURS, self._recorder)
+        run.limit = self.limit
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:

@@ -9,6 +9,7 @@ from typing import Any
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
+from .datasets.buckets import Buckets, Place
 from .decider import MachineDecider
 from .definition.document import Unreadable
 from .definition.reading import read
@@ -25,6 +26,8 @@ class StateMachine:
     ``definition`` is JSON or YAML text, or the plain value of one. ``uses``: what its Tasks call by name: tools,
     workflows, agents, other machines, and plain functions that take a Task's input. ``resources``: what other names and
     ARNs mean, ``{"arn:aws:lambda:…:function:pay": pay}``; a text is the name of a function that is served anywhere.
+    ``buckets``: what its Maps mean by the name of a bucket, ``{"data": "./folder", "results": "s3://bucket/folder"}``;
+    any other is a bucket of S3.
 
     Raises InvalidInput for a definition that can't be run, with everything that is wrong with it.
     """
@@ -40,6 +43,7 @@ class StateMachine:
         uses: Iterable[object] = (),
         *,
         resources: Mapping[str, str | object] | None = None,
+        buckets: Mapping[str, Place] | None = None,
     ) -> None:
         self.name = check_name(name, "state machine", for_models=False)
         try:
@@ -47,7 +51,7 @@ class StateMachine:
             self.compiled = Compiled(compiled(definition if isinstance(definition, str) else self.source))
         except (Unreadable, InvalidDefinition) as error:
             raise InvalidInput(f"the definition of {name!r} can't be run: {error}") from None
-        self._table = Table(uses, resources or {})
+        self._table = Table(uses, resources or {}, Buckets(buckets))
         if refused := list(unsupported(self.compiled.machine.flow, self._table)):
             raise InvalidInput(f"the definition of {name!r} can't be run: {'; '.join(refused[:5])}")
         self.__doc__ = self.description = self.compiled.machine.flow.comment or ""

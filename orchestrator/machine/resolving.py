@@ -13,9 +13,12 @@ from ...state.errors import InvalidInput
 from ...state.ids import check_id
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
+from .datasets.buckets import Buckets
+from .datasets.export import write_results
+from .datasets.page import read_page
 from .definition.resource import Resource
 from .language.failure import RUNTIME, QueryError
-from .running.resources import Call, Child
+from .running.resources import Call, Child, Export, Reading
 
 _INVOKE = "lambda:invoke"
 _START = "states:startExecution"
@@ -25,9 +28,14 @@ KNOWN = (_INVOKE, _START)
 
 class Table:
     """``uses``: tools, workflows, agents and machines, by their names; ``named``: other names and ARNs for them, or for
-    functions of that name which are served anywhere. Implements ``Resources``."""
+    functions of that name which are served anywhere; ``buckets``: what Maps read and write.
 
-    def __init__(self, uses: Iterable[object], named: Mapping[str, str | object]) -> None:
+    Implements ``Resources``."""
+
+    def __init__(
+        self, uses: Iterable[object], named: Mapping[str, str | object], buckets: Buckets | None = None
+    ) -> None:
+        self._buckets = buckets or Buckets()
         self._uses: dict[str, Any] = {}
         for one in map(served, uses):
             if self._uses.setdefault(_name(one), one) is not one:
@@ -58,6 +66,12 @@ class Table:
         if resource.name == _START and resource.pattern:
             return {"Output": value, "Status": "SUCCEEDED"}
         return value
+
+    def reads(self, reading: Reading) -> Call:
+        return Call(reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE))
+
+    def writes(self, export: Export) -> Call:
+        return Call("s3:putObject", partial(write_results, self._buckets, export), True, Policy(ONCE))
 
     def _means(self, text: str, name: str) -> Any:
         """What is called for a resource: a function of ours, or the name of one."""

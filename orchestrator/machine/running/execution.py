@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ....state.errors import StateFailed
 from ....state.quantities import LATEST
+from ....state.records import PAYLOAD_LIMIT
 from ...errors import failures
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
@@ -30,7 +31,7 @@ from . import context, failure
 from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
-from .recorder import Counter
+from .recorder import Counter, Own
 from .resources import Resources
 from .scope import Scope
 
@@ -52,13 +53,15 @@ class Timer(NamedTuple):
 
 class Behaviour(NamedTuple):
     """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, and
-    when a flow within it has ended."""
+    when a flow within it has ended. ``again``: the call that it has under way, as it was ordered, for what goes on from
+    a checkpoint; None when it is no call any more."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
     timer: Callable[[Execution, Frame, Any, str], None] | None = None
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
+    again: Callable[[Execution, Frame, Any], Invoke | None] | None = None
 
 
 class Execution:
@@ -76,7 +79,8 @@ class Execution:
         self.machine = compiled.machine
         self.resources = resources
         self.id = id
-        self.history = recorder or Counter()
+        self.history = self._history = recorder or Counter()  # of what is being done now, and of the machine
+        self.limit = PAYLOAD_LIMIT  # bytes that one value may have in the store
         self.root = Frame("", self.machine.flow)
         self.calls = OpenCalls()
         self.waiting: dict[str, Frame] = {}  # by the operation that a frame's state waits for
@@ -112,10 +116,16 @@ class Execution:
             work, frame, args = self._ready.popleft()
             if self.ending is None and not frame.gone:
                 rest, self._ready = self._ready, deque()
+                self._tell_of(frame)
                 work(frame, *args)
                 rest.extendleft(reversed(self._ready))
                 self._ready = rest
+                self.history = self._history
         return True
+
+    def _tell_of(self, frame: Frame) -> None:
+        """What happens now belongs into the history that the frame is told of in."""
+        self.history = self._history if frame.within is None else Own(frame.within)
 
     def of(self, frame: Frame) -> Behaviour:
         return self._behaviours[type(frame.here)]
@@ -181,6 +191,7 @@ class Execution:
         del outer.frames[frame.index]
         inner = self.of(outer).inner
         assert inner is not None
+        self._tell_of(outer)
         self.attempt(outer, inner, self, outer, outer.here, frame, output)
 
     def redrive(self, at: int) -> None:
@@ -219,6 +230,7 @@ class Execution:
         del outer.frames[frame.index]
         inner = self.of(outer).failed
         assert inner is not None
+        self._tell_of(outer)
         self.attempt(outer, inner, self, outer, outer.here, frame, failed)
 
     def _again(self, frame: Frame, retrier: Retrier, number: int) -> bool:
@@ -256,15 +268,16 @@ class Execution:
     def assign(self, frame: Frame, scope: Scope, given: Template | None) -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
-            outer = frame.parent.all_variables() if frame.parent is not None else {}
+            outer = frame.around.all_variables() if frame.around is not None else {}
             frame.variables = assigned(frame.variables, outer, scope.template(given, "Assign"))
 
     def quit(self, frame: Frame) -> None:
         """Whatever the state has under way is no longer wanted."""
         for inner in [frame, *frame.below()]:
             op = inner.op
-            if op in self.waiting:
-                self.give_up(op)
+            for called in (op, inner.doing.get("call", "")):
+                if called in self.waiting:
+                    self.give_up(called)
             self.tokens.pop(op, None)
             for kind in TIMES:
                 self.timers.pop(f"{op} {kind}", None)

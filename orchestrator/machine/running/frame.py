@@ -14,11 +14,13 @@ from ..definition.states.state import State
 class Frame:
     """``id`` names it within the execution ("" is the machine's own), ``visits`` counts the states that were entered,
     ``tries`` how often the one it is in has been begun. ``doing`` holds what the state has to remember of its own, as
-    plain JSON. ``variables`` are those of its own scope; those of the frames above can be read too."""
+    plain JSON. ``variables`` are those of its own scope; those of the frames above can be read too. ``within`` is what
+    a distributed Map does with one of its items, when it is that or within that: an execution of its own on AWS, which
+    sees nothing of what is around it, and has a history of its own, whose ``events`` are counted."""
 
     __slots__ = (
-        "attempts", "doing", "entered", "event", "flow", "frames", "gone", "id", "index", "input", "item", "parent",
-        "state", "tries", "variables", "visits",
+        "attempts", "doing", "entered", "event", "events", "flow", "frames", "gone", "id", "index", "input", "item",
+        "parent", "state", "tries", "variables", "visits", "within",
     )  # fmt: skip
 
     def __init__(self, id: str, flow: Flow, parent: Frame | None = None, index: int = 0) -> None:
@@ -32,6 +34,8 @@ class Frame:
         self.gone = False  # whatever it was to do is no longer wanted
         self.entered = 0
         self.event = 0  # the number of the event by which the history tells of that
+        self.events = 0
+        self.within: Frame | None = parent.within if parent is not None else None
         self.input: Any = None
         self.item: dict[str, Any] | None = None
         self.variables: dict[str, Any] = {}
@@ -50,14 +54,19 @@ class Frame:
         return whole if self.tries < 2 else f"{whole}~{self.tries}"
 
     def above(self) -> Iterator[Frame]:
-        """This one, and those that it runs within, inside first."""
+        """This one, and those around it that it sees, inside first."""
         frame: Frame | None = self
         while frame is not None:
             yield frame
-            frame = frame.parent
+            frame = frame.around
+
+    @property
+    def around(self) -> Frame | None:
+        """What it runs within, as far as it sees that."""
+        return None if self.within is self else self.parent
 
     def all_variables(self) -> dict[str, Any]:
-        if self.parent is None:
+        if self.around is None:
             return self.variables
         found: dict[str, Any] = {}
         for frame in reversed(list(self.above())):
@@ -81,7 +90,7 @@ class Frame:
             "event": self.event,
             "input": self.input,
         }
-        for name in ("item", "variables", "attempts", "doing"):
+        for name in ("item", "variables", "attempts", "doing", "events"):
             if found := getattr(self, name):
                 told[name] = found
         if self.frames:
@@ -93,7 +102,7 @@ class Frame:
         self.entered, self.event = told["entered"], told["event"]
         self.input, self.item = told["input"], told.get("item")
         self.variables, self.attempts = told.get("variables", {}), told.get("attempts", {})
-        self.doing = told.get("doing", {})
+        self.doing, self.events = told.get("doing", {}), told.get("events", 0)
         for number, inner in told.get("frames", {}).items():
             child = self.begin(int(number))
             child.restore(inner)
@@ -103,5 +112,7 @@ class Frame:
         state = self.here
         flow = state.branches[index] if isinstance(state, Parallel) else cast("Map", state).processor
         child = Frame(f"{self.op}.{index}", flow, self, index)
+        if isinstance(state, Map) and state.distributed:
+            child.within = child
         self.frames[index] = child
         return child

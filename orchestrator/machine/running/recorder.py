@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .frame import Frame
+
 Event = dict[str, Any]
 
 
@@ -31,3 +33,15 @@ class Recorder(Counter):
         number = super().add(type, at, **details)
         self.events.append({"id": number, "type": type, "at": at, **details})
         return number
+
+
+class Own(Counter):
+    """Counts what happens within an item of a distributed Map, whose history is its own."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__()
+        self._frame = frame
+
+    def add(self, type: str, at: int, **details: Any) -> int:
+        self._frame.events += 1
+        return self._frame.events

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ....state.codec import Writer, stored
 from ...usercode.resilience import Policy
 from ..definition.resource import Resource
+from ..definition.states.map_data import ReaderConfig
 
 
 class Call(NamedTuple):
@@ -31,8 +32,32 @@ class Child(NamedTuple):
     detached: bool = False
 
 
+class Reading(NamedTuple):
+    """A page of a data set that a Map goes through. ``action``: ``s3:getObject`` or ``s3:listObjectsV2``; ``cursor``:
+    where the last page ended; ``most``: items that are still wanted, None for all; ``room``: bytes of a page."""
+
+    action: str
+    arguments: Mapping[str, Any]
+    config: ReaderConfig
+    cursor: Mapping[str, Any] | None
+    most: int | None
+    room: int
+
+
+class Export(NamedTuple):
+    """Results that a Map writes, by their status. ``run`` names the Map Run, ``folder`` is what all keys begin with;
+    ``lines``: a result on each line."""
+
+    bucket: str
+    folder: str
+    owner: str
+    run: str
+    results: Mapping[str, list[Any]]
+    lines: bool
+
+
 class Resources(Protocol):
-    """What a machine's Tasks may call."""
+    """What a machine's Tasks may call, and where its Maps read and write."""
 
     def target(self, resource: Resource, arguments: Any) -> Call | Child:
         """Raises QueryError for arguments that can't be given to it."""
@@ -40,4 +65,12 @@ class Resources(Protocol):
 
     def shaped(self, resource: Resource, value: Any) -> Any:
         """What came of it, as the resource gives it: an integration says more than its function."""
+        ...
+
+    def reads(self, reading: Reading) -> Call:
+        """Gives ``{"parts": [{"source", "items", "keys"?}], "next": cursor or null}``."""
+        ...
+
+    def writes(self, export: Export) -> Call:
+        """Gives ``{"Bucket", "Key"}`` of the manifest."""
         ...

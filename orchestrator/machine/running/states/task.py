@@ -28,7 +28,7 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
     run.history.add(f"{_kind(state)}Scheduled", run.now, resource=state.resource.text)
     work = run.resources.target(state.resource, given)
     if isinstance(work, Call):
-        run.call(frame, _invoke(run, frame, work))
+        run.call(frame, invoke(run, frame, frame.op, work))
     else:
         id = work.id or child_id(run.id, op)
         run.spawn(frame, Spawn(op, id, work.name, work.input, work.detached, run.depth, work.kind, run.caller))
@@ -44,12 +44,13 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
     """The call that a Task has under way, as it was ordered; None when it is no call any more."""
     work = run.resources.target(state.resource, frame.doing["given"])
-    return _invoke(run, frame, work) if isinstance(work, Call) else None
+    return invoke(run, frame, frame.op, work) if isinstance(work, Call) else None
 
 
-def _invoke(run: Execution, frame: Frame, work: Call) -> Invoke:
+def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
+    """The call, as it is ordered."""
     away = Away(run.about.machine) if work.away else None
-    call = Invoke(frame.op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
+    call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
     return call._replace(caller=run.caller, extra={"state": frame.state})
 
 
@@ -90,4 +91,4 @@ def beat(run: Execution, frame: Frame, at: int) -> None:
         run.time(frame, "heartbeat", at + seconds * 1000)
 
 
-BEHAVIOUR = Behaviour(begin, result=result, timer=over)
+BEHAVIOUR = Behaviour(begin, result=result, timer=over, again=call_again)
