@@ -25,9 +25,9 @@ def unsupported(flow: Flow, table: Table) -> Iterator[str]:
                 yield from unsupported(branch, table)
         elif isinstance(state, Map):
             yield from (f"{name!r}: {problem}" for problem in _unread(state.reader))
-            if state.writer is not None and state.writer.resource is not None:
-                if state.writer.resource.kind != "integration":
-                    yield f"{name!r}: ResultWriter writes to buckets, by arn:aws:states:::s3:putObject"
+            written = state.writer.resource if state.writer is not None else None
+            if written is not None and written.kind != "integration":
+                yield f"{name!r}: ResultWriter writes to buckets, by arn:aws:states:::s3:putObject"
             yield from unsupported(state.processor, table)
 
 

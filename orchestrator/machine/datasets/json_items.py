@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
+from ..definition.plain import is_list, is_object
 from .bucket import Refused
 from .content import Content, text_of
 
@@ -26,10 +27,11 @@ class Whole:
         key = self._content.key
         value = _loads(text_of(self._content.whole(), key, "the file").removeprefix("\ufeff"), key)
         found = _led(value, self._pointer, key) if self._pointer else value
-        if isinstance(found, dict):
-            items: list[tuple[str | None, Any]] = list(cast("dict[str | None, Any]", found).items())
-        elif isinstance(found, list):
-            items = [(None, item) for item in cast("list[Any]", found)]
+        items: list[tuple[str | None, Any]] = []
+        if is_object(found):
+            items.extend(found.items())
+        elif is_list(found):
+            items.extend((None, item) for item in found)
         else:
             raise Refused(NOT_ITERABLE)
         for item in items[self._index :]:
@@ -78,10 +80,10 @@ def _led(value: Any, pointer: str, key: str) -> Any:
         raise Refused(f"ItemsPointer {pointer!r:.200} is no JSON pointer; it begins with /")
     for step in pointer[1:].split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, dict) and name in value:
-            value = cast("dict[str, Any]", value)[name]
-        elif isinstance(value, list) and re.fullmatch(r"0|[1-9]\d{0,9}", name) and int(name) < len(cast("Any", value)):
-            value = cast("list[Any]", value)[int(name)]
+        if is_object(value) and name in value:
+            value = value[name]
+        elif is_list(value) and re.fullmatch(r"0|[1-9]\d{0,9}", name) and int(name) < len(value):
+            value = value[int(name)]
         else:
             raise Refused(f"ItemsPointer {pointer!r:.200} leads nowhere in {key}: there is no {name!r:.80}")
     return value

@@ -64,7 +64,7 @@ def following(run: Execution, frame: Frame, state: Map) -> tuple[Any, int]:
     size = _size(whole)
     if batch["bound"] and size > batch["bytes"]:
         cause = (
-            f"The item {index} makes a batch of {size:,} bytes, more than MaxInputBytesPerBatch ({batch['bytes']:,})"
+            f"The item {index} alone makes a batch of {size:,} bytes, and MaxInputBytesPerBatch is {batch['bytes']:,}"
         )
         raise QueryError(READER_FAILED, f"{cause}; make the item smaller with ItemSelector, or the limit larger.")
     end = len(doing["items"]) if batch["items"] is None else min(index + batch["items"], len(doing["items"]))

@@ -1,8 +1,8 @@
 """What a distributed Map gives: the outputs of its items, or what AWS says of their executions.
 
 An item that has failed is always told of as an execution. ``doing["results"]`` has what is given of each item or batch
-in their order, ``doing["bad"]`` the numbers of those that failed, ``doing["units"]`` what is under way: since when, of how
-many items, with which input.
+in their order, ``doing["bad"]`` the numbers of those that failed, ``doing["units"]`` what is under way: since when, of
+how many items, with which input.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _prepared(run: Execution, frame: Frame, state: Map, scope: Scope) -> dict[st
     if state.batcher is not None:
         doing["batch"] = batches(scope, state)
     if (reader := state.reader) is not None:
-        given = {} if reader.arguments is None else scope.template(reader.arguments, f"ItemReader/{field}")
+        given: Any = {} if reader.arguments is None else scope.template(reader.arguments, f"ItemReader/{field}")
         doing["reading"] = {"page": 1, "cursor": None, "most": max_items(scope, reader.config.max_items)}
         doing["reading"]["given"] = _object(given, f"ItemReader/{field}")
     if (writer := state.writer) is not None and writer.arguments is not None:
@@ -255,15 +255,16 @@ def _stop(run: Execution, frame: Frame, state: Map) -> None:
         doing["results"][number] = map_results.failed(run, frame, number, None)
         doing["bad"].append(number)
     number = len(doing["results"])
-    doing["pending"] = []
+    pending: list[Any] = []
     while doing["next"] < len(doing["items"]):
         try:
             given, _ = map_items.following(run, frame, state)
         except QueryError:  # what ItemSelector can't select is told of as it is
             given = doing["items"][doing["next"]]
             doing["next"] += 1
-        doing["pending"].append(map_results.pending(run, frame, number, given))
+        pending.append(map_results.pending(run, frame, number, given))
         number += 1
+    doing["pending"] = pending
 
 
 def _write(run: Execution, frame: Frame, state: Map) -> None:
