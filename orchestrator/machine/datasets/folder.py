@@ -92,9 +92,13 @@ class Folder:
     def _files(self, prefix: str) -> Iterator[tuple[str, Path]]:
         """Keys and their files. A link that leads out of the folder is no file of it."""
         folder, _, _ = prefix.rpartition("/")
-        if (folder and any(part in ("", ".", "..") for part in folder.split("/"))) or "\0" in prefix:
+        try:
+            start = self._inside(folder) if folder else self._root
+        except Refused:
             return
-        for at, folders, names in os.walk(self._root / folder):
+        if "\0" in prefix:
+            return
+        for at, folders, names in os.walk(start):
             folders.sort()
             place = Path(at)
             for name in names:
