@@ -395,7 +395,7 @@ def test_results_are_written_with_a_manifest(tmp_path: Path) -> None:
 def test_results_are_written_in_the_form_that_is_asked_for(
     config: tuple[str, str], name: str, content: str, tmp_path: Path
 ) -> None:
-    fields = {"Items": '{% [[1, "é"], 2] %}', "ResultWriter": {**WRITER, **preview(*config)}}
+    fields: dict[str, Any] = {"Items": '{% [[1, "é"], 2] %}', "ResultWriter": {**WRITER, **preview(*config)}}
     crash_everywhere(machine(jsonata(**fields), tmp_path), {}, kills=5)
     assert written(tmp_path)[name] == content
 
