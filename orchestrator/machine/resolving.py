@@ -15,7 +15,7 @@ from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
 from .datasets.buckets import Buckets
 from .datasets.export import write_results
-from .datasets.page import read_page
+from .datasets.page import page_text, read_page
 from .definition.resource import Resource
 from .language.failure import RUNTIME, QueryError
 from .running.resources import Call, Child, Export, Reading
@@ -68,7 +68,7 @@ class Table:
         return value
 
     def reads(self, reading: Reading) -> Call:
-        return Call(reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE))
+        return Call(reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE), page_text)
 
     def writes(self, export: Export) -> Call:
         return Call("s3:putObject", partial(write_results, self._buckets, export), True, Policy(ONCE))

@@ -48,6 +48,8 @@ def _unread(reader: ItemReader | None) -> Iterator[str]:
         yield "ItemReader needs InputType: CSV, JSON, JSONL or MANIFEST"
     if config.manifest_type == "ATHENA_DATA" and config.input_type not in ("CSV", "JSONL"):
         yield "ManifestType ATHENA_DATA needs InputType CSV or JSONL"
+    if config.manifest_type == "S3_INVENTORY" and config.input_type:
+        yield "ManifestType S3_INVENTORY has no InputType: it is CSV"
     if config.input_type == "CSV" and not config.csv_header_location:
         yield "CSV needs CSVHeaderLocation: FIRST_ROW or GIVEN"
     if len(set(config.csv_headers)) < len(config.csv_headers):

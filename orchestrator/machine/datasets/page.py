@@ -6,11 +6,12 @@ address that AWS gives it. A data set that changes between two pages is refused:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from ....state.errors import StateFailed
+from ....state.codec import stored
+from ....state.errors import InvalidInput, StateFailed
+from ....state.text import dumps
 from ..definition.states.map_data import ReaderConfig
 from ..running.failure import READER_FAILED
 from ..running.resources import Reading
@@ -39,6 +40,24 @@ def read_page(buckets: Buckets, reading: Reading) -> dict[str, Any]:
         return page.of_files(buckets, given, reading.config)
     except Refused as error:
         raise StateFailed(READER_FAILED, str(error)) from None
+
+
+def page_text(page: Any, limit: int | None = None, /) -> Any:
+    """The page as it is recorded. Raises StateFailed that names the item which can't be."""
+    try:
+        return stored(page, limit)
+    except InvalidInput as error:
+        for part in page["parts"]:
+            for item in part["items"]:
+                try:
+                    stored(item, limit)
+                except InvalidInput as found:
+                    raise StateFailed(READER_FAILED, f"{_named(part['source'], item)} can't be kept: {found}") from None
+        raise StateFailed(READER_FAILED, f"a page of {len(page['parts'])} files can't be kept: {error}") from None
+
+
+def _named(source: str, item: Any) -> str:
+    return f"an item of {source} ({ascii(item)[:80]})"
 
 
 class _Page:
@@ -96,7 +115,10 @@ class _Page:
         if key is not None:
             part.setdefault("keys", []).append(key)
         self._count += 1
-        self._room -= len(json.dumps(item)) + len(key or "")
+        try:
+            self._room -= len(dumps(item)) + len(key or "")
+        except InvalidInput as error:
+            raise Refused(f"{_named(source, item)} can't be kept: {error}") from None
 
     def _ended(self, cursor: dict[str, Any] | None) -> dict[str, Any]:
         return {"parts": self._parts, "next": cursor}

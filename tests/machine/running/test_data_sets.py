@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 import pytest
 
@@ -16,6 +18,7 @@ from overwinter.orchestrator.machine.decider import MachineDecider
 from overwinter.orchestrator.machine.running.recorder import Recorder
 from overwinter.orchestrator.machine.running.states import map as mapping
 from overwinter.state.memory import MemoryStore
+from overwinter.state.opening import open_store
 from overwinter.testing import crash_everywhere
 from overwinter.tests.machine.running.functions import CustomError
 
@@ -27,7 +30,7 @@ FILES = {
     "lines.jsonl": '{"n": 1}\n{"n": 2}\n',
     "logs/1": "[1, 2]",
     "logs/2": "[3]",
-    "wide.jsonl": "".join(json.dumps({"id": number, "text": "é" * 40}) + "\n" for number in range(6)),
+    "wide.jsonl": "".join(json.dumps({"id": number, "text": "x" * 1000}) + "\n" for number in range(600)),
 }
 PASS = {"Type": "Pass", "End": True}
 CSV = {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"}
@@ -96,6 +99,14 @@ CASES: dict[str, tuple[dict[str, Any], Any, Any]] = {
         each(ItemReader=reader("numbers.json", {**JSON, "MaxItems": 2}), ItemSelector=ITEM),
         {},
         [{"index": index, "value": index + 1, "source": "S3://data/numbers.json"} for index in range(2)],
+    ),
+    "where an item comes from, in JSONata": (
+        jsonata(
+            ItemReader=reader("prices.json", JSON),
+            ItemSelector="{% $join($states.context.Map.Item.[Source, Key, $string(Index)]) %}",
+        ),
+        {},
+        ["S3://data/prices.jsontea0", "S3://data/prices.jsoncake1"],
     ),
     "an object": (
         each(
@@ -346,6 +357,31 @@ def test_it_fails_as_it_should(id: str, tmp_path: Path) -> None:
     crash_everywhere(served, given)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[1, "\\ud800"]', "surrogates not allowed"),
+        ("[1, 1e400]", "inf is no number in JSON"),
+        ("[1, " + "[" * 130 + "]" * 130 + "]", "nested more than 128 levels"),
+        ('[1, "' + "x" * (17 << 20) + '"]', "the limit is 16,777,216"),
+    ],
+    ids=["surrogate", "infinity", "depth", "size"],
+)
+def test_an_item_that_can_not_be_kept_is_named(text: str, said: str, tmp_path: Path) -> None:
+    served = machine(each(ItemReader=reader("odd.json", JSON)), tmp_path)
+    (tmp_path / "odd.json").write_text(text)
+
+    async def main() -> None:
+        async with Runtime([served], "memory://") as runtime:
+            with pytest.raises(ExecutionFailed) as failed:
+                await (await runtime.start(served)).result()
+        cause = failed.value.__cause__
+        assert isinstance(cause, StateFailed) and cause.error == "States.ItemReaderFailed"
+        assert cause.cause.startswith("an item of S3://data/odd.json (") and said in cause.cause
+
+    asyncio.run(main())
+
+
 # -- writing ---------------------------------------------------------------------------------------
 
 
@@ -478,6 +514,54 @@ def test_many_pages_and_many_checkpoints(fresh: int, tmp_path: Path) -> None:
     assert len(json.loads(written(tmp_path)["FAILED_0.json"])) == 3
 
 
+def _sqlite(folder: Path, _: pytest.FixtureRequest) -> str:
+    return f"sqlite:///{folder / uuid4().hex}.db"
+
+
+def _redis(_: Path, request: pytest.FixtureRequest) -> str:
+    server: Any = request.getfixturevalue("redis_server")
+    return str(server.dsn(prefix=uuid4().hex[:8]))
+
+
+def _dynamodb(_: Path, request: pytest.FixtureRequest) -> str:
+    return dynamodb(request, bucket=f"b-{uuid4().hex[:12]}")
+
+
+def dynamodb(request: pytest.FixtureRequest, **options: str) -> str:
+    pytest.importorskip("moto", reason="moto[dynamodb,s3,server] is not installed")
+    dsn: str = request.getfixturevalue("moto").dsn(**options)
+    asyncio.run(open_store(dsn).create())
+    return dsn
+
+
+def wide(folder: Path) -> StateMachine:
+    first = {"Type": "Pass", "Parameters": {"id.$": "$.Items[0].id"}, "End": True}
+    fields = {"ItemBatcher": {"MaxItemsPerBatch": 200}, "ResultWriter": {**WRITER, **preview("COMPACT")}}
+    return machine(each(first, ItemReader=reader("wide.jsonl", {"InputType": "JSONL"}), **fields), folder)
+
+
+@pytest.mark.parametrize("place", [_sqlite, _redis, _dynamodb], ids=["sqlite", "redis", "dynamodb"])
+def test_on_every_store(
+    place: Callable[[Path, pytest.FixtureRequest], str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    crash_everywhere(wide(tmp_path), {}, kills=3, store=lambda: place(tmp_path, request))
+    assert written(tmp_path)["SUCCEEDED_0.json"] == '[{"id":0},{"id":200},{"id":400}]'
+
+
+def test_a_store_that_takes_less_has_smaller_pages(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    dsn = dynamodb(request)  # without a bucket it takes no more than one of its items has
+    served = wide(tmp_path)
+
+    async def main() -> None:
+        async with Runtime([served], dsn) as runtime:
+            await (await runtime.start(served, id="x")).result(timeout=60)
+            pages = [entry async for entry in runtime.entries("x") if entry.get("name") == "s3:getObject"]
+            assert len(pages) > 2
+
+    asyncio.run(main())
+    assert written(tmp_path)["SUCCEEDED_0.json"] == '[{"id":0},{"id":200},{"id":400}]'
+
+
 def test_what_was_read_is_not_read_again(tmp_path: Path) -> None:
     wait = {"Type": "Wait", "Seconds": 1, "End": True}
     served = machine(each(wait, ItemReader=reader("numbers.json", JSON)), tmp_path)
@@ -578,6 +662,7 @@ def test_items_see_nothing_of_what_is_around_them(tmp_path: Path) -> None:
         ({"ItemReader": reader("a", {"Transformation": "LOAD_AND_FLATTEN"}, "listObjectsV2")}, "go together"),
         ({"ItemReader": reader("a", {"InputType": "MANIFEST"}, "listObjectsV2")}, "a manifest is read by s3:getObject"),
         ({"ItemReader": reader("a", {**JSON, "ManifestType": "ATHENA_DATA"})}, "needs InputType CSV or JSONL"),
+        ({"ItemReader": reader("a", {**JSON, "ManifestType": "S3_INVENTORY"})}, "has no InputType"),
         ({"ItemReader": reader("a", {"InputType": "JSONL", "ItemsPointer": "/a"})}, "ItemsPointer goes with"),
         (
             {"ItemReader": reader("a", {"InputType": "CSV", "CSVHeaderLocation": "GIVEN", "CSVHeaders": ["a", "a"]})},
