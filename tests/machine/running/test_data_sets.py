@@ -514,6 +514,12 @@ def test_many_pages_and_many_checkpoints(fresh: int, tmp_path: Path) -> None:
     assert len(json.loads(written(tmp_path)["FAILED_0.json"])) == 3
 
 
+def test_no_page_brings_more_than_is_wanted(tmp_path: Path) -> None:
+    served = machine(each(ItemReader=reader("numbers.json", {**JSON, "MaxItems": 3})), tmp_path)
+    with mock.patch.object(mapping, "PAGE", 1):
+        assert crash_everywhere(served, {}, kills=3).outcome.value == [1, 2, 3]
+
+
 def _sqlite(folder: Path, _: pytest.FixtureRequest) -> str:
     return f"sqlite:///{folder / uuid4().hex}.db"
 
