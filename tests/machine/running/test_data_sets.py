@@ -649,8 +649,9 @@ def test_the_history_has_the_run_and_nothing_of_its_items(
 
 def test_items_see_nothing_of_what_is_around_them(tmp_path: Path) -> None:
     gives = {"Type": "Pass", "Parameters": {"m.$": "$$.Map.Item.Index"}, "End": True}
-    served = machine(each(gives), tmp_path)
-    report = crash_everywhere(served, [1], kills=2)
+    inner = each(gives)  # an item of it has no item around it
+    outer = {"StartAt": "O", "States": {"O": {"Type": "Map", "ItemProcessor": inner, "End": True}}}
+    report = crash_everywhere(machine(outer, tmp_path), [[1]], kills=2)
     assert EXCEEDED in report.outcome.error
 
 
