@@ -71,7 +71,7 @@ def test_what_nobody_wants_is_not_read(tmp_path: Path) -> None:
     failed = {"type": "step", "op": calls["same"], "name": "same", "at": 2, "ms": 0}
     assert decider.offer({**failed, "error": {"kind": "E", "message": "no"}}) is Verdict.TAKEN
     assert list(decider.decide().abandon) == [calls["s3:getObject"]]
-    page = {"parts": [], "next": None}
+    page: dict[str, Any] = {"parts": [], "next": None}
     late = {"type": "step", "op": calls["s3:getObject"], "name": "s3:getObject", "at": 3, "ms": 0, "value": page}
     assert decider.offer(late) is Verdict.IGNORED
 
