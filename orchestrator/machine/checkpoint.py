@@ -14,7 +14,6 @@ from .running.context import About
 from .running.execution import Execution, Timer
 from .running.failure import Failure
 from .running.frame import Frame
-from .running.states import task
 
 _KINDS: Mapping[str, Callable[..., Effect]] = {"spawn": Spawn, "post": Post, "publish": Publish, "access": Access}
 
@@ -66,9 +65,10 @@ def restore(run: Execution, entry: Fact) -> None:
 
 def _call(run: Execution, op: str, told: Fact) -> None:
     frame = run.waiting[op]
-    state: Any = frame.here
+    again = run.of(frame).again
+    assert again is not None
     try:
-        call = task.call_again(run, frame, state)
+        call = again(run, frame, frame.here)
     except QueryError as error:
         run.settle(op)
         run.soon(run.fail, frame, Failure(error.error, error.cause))

@@ -173,6 +173,7 @@ class MachineDecider:
             limits = LIMITS[limited]
         resources = self._served.resources
         run = self._run = self.made_of(compiled, resources, self._id, BEHAVIOURS, self._recorder, limits)
+        run.limit = self.limit
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:

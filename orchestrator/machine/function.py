@@ -10,6 +10,7 @@ from ...state.codec import complaints, decoder, stored, taker, writer
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from .built import Definition
+from .datasets.buckets import Buckets, Place
 from .decider import MachineDecider
 from .definition.document import Unreadable
 from .definition.reading import read
@@ -28,7 +29,8 @@ class StateMachine:
     ``definition`` is JSON or YAML text, the plain value of one, or what ``asl.machine`` makes. ``uses``: what its Tasks
     call by name: tools, workflows, agents, other machines, and plain functions that take a Task's input. ``resources``:
     what other names and ARNs mean, ``{"arn:aws:lambda:…:function:pay": pay}``; a text is the name of a function that is
-    served anywhere.
+    served anywhere. ``buckets``: what its Maps mean by the name of a bucket, ``{"data": "./folder", "results":
+    "s3://bucket/folder"}``; any other is a bucket of S3.
 
     ``input`` and ``output`` are types: an execution begins only with an input of its type, and a model that has the
     machine as a tool sees them; the output is what callers are told. ``limits="aws"`` enforces what AWS Step Functions
@@ -46,6 +48,7 @@ class StateMachine:
         uses: Iterable[object] = (),
         *,
         resources: Mapping[str, str | object] | None = None,
+        buckets: Mapping[str, Place] | None = None,
         input: Any = Any,
         output: Any = Any,
         limits: Name = "",
@@ -63,7 +66,7 @@ class StateMachine:
             self.compiled = Compiled(compiled(definition if isinstance(definition, str) else self.source))
         except (Unreadable, InvalidDefinition) as error:
             raise InvalidInput(f"the definition of {name!r} can't be run: {error}") from None
-        self._table = Table(uses, resources or {}, self.integrations())
+        self._table = Table(uses, resources or {}, self.integrations(), Buckets(buckets))
         if refused := list(unsupported(self.compiled.machine.flow, self._table)):
             raise InvalidInput(f"the definition of {name!r} can't be run: {'; '.join(refused[:5])}")
         self.__doc__ = self.description = self.compiled.machine.flow.comment or ""

@@ -13,11 +13,14 @@ from ...state.errors import InvalidInput
 from ...state.ids import check_id
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
+from .datasets.buckets import Buckets
+from .datasets.export import write_results
+from .datasets.page import page_text, read_page
 from .definition.resource import Resource
 from .integrations import NONE, Integrations
 from .language.failure import RUNTIME, QueryError
 from .running.failure import Failure
-from .running.resources import Activity, Asking, Call, Child, Work
+from .running.resources import Activity, Asking, Call, Child, Export, Reading, Work
 
 _INVOKE = "lambda:invoke"
 _START = "states:startExecution"
@@ -29,11 +32,17 @@ _EVENT = "Event"
 
 class Table:
     """``uses``: tools, workflows, agents and machines, by their names; ``named``: other names and ARNs for them, or for
-    functions of that name which are served anywhere, and before what configuration says. Implements ``Resources``."""
+    functions of that name which are served anywhere, and before what configuration says; ``buckets``: what Maps read
+    and write. Implements ``Resources``."""
 
     def __init__(
-        self, uses: Iterable[object], named: Mapping[str, str | object], integrations: Integrations = NONE
+        self,
+        uses: Iterable[object],
+        named: Mapping[str, str | object],
+        integrations: Integrations = NONE,
+        buckets: Buckets | None = None,
     ) -> None:
+        self._buckets = buckets or Buckets()
         self._uses: dict[str, Any] = {}
         for one in map(served, uses):
             if self._uses.setdefault(_name(one), one) is not one:
@@ -89,6 +98,12 @@ class Table:
         """What was said that a text means; None: nothing."""
         found = self._named.get(text)
         return self._integrations.named(text) if found is None else found
+
+    def reads(self, reading: Reading) -> Call:
+        return Call(reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE), page_text)
+
+    def writes(self, export: Export) -> Call:
+        return Call("s3:putObject", partial(write_results, self._buckets, export), True, Policy(ONCE))
 
     def _means(self, text: str, name: str) -> Any:
         """What is called for a resource: a function of ours, or the name of one."""

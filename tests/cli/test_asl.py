@@ -214,6 +214,35 @@ def test_a_definition_is_run_with_the_functions_of_a_file(folder: Path) -> None:
     assert (told["function"], told["status"], told["output"]) == ("asks", "completed", "o-1 is on its way")
 
 
+READS = """\
+StartAt: Each
+States:
+  Each:
+    Type: Map
+    ItemReader:
+      Resource: arn:aws:states:::s3:getObject
+      ReaderConfig: {InputType: JSONL}
+      Parameters: {Bucket: data, Key: a.jsonl}
+    ItemProcessor:
+      ProcessorConfig: {Mode: DISTRIBUTED, ExecutionType: STANDARD}
+      StartAt: Same
+      States:
+        Same: {Type: Pass, End: true}
+    End: true
+"""
+
+
+def test_the_environment_says_what_a_bucket_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "reads.yaml").write_text(READS, "utf-8")
+    (folder / "here").mkdir()
+    (folder / "here" / "a.jsonl").write_text("1\n2\n", "utf-8")
+    monkeypatch.setenv("OVERWINTER_BUCKETS", "data=./here")
+    done = asl("run", "reads.yaml")
+    assert (done.exit_code, json.loads(done.stdout)) == (0, [1, 2])
+    monkeypatch.setenv("OVERWINTER_BUCKETS", "here")
+    assert "OVERWINTER_BUCKETS names buckets as NAME=FOLDER" in asl("run", "reads.yaml").stderr
+
+
 def test_what_can_not_be_run_is_said(folder: Path) -> None:
     (folder / "asks.yaml").write_text(ASKS, "utf-8")
     assert "there is no state 'Doen'" in asl("run", "wrong.yaml").stderr

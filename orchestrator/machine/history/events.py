@@ -138,7 +138,7 @@ _TOLD: Sequence[tuple[str | tuple[str, ...], str, Callable[[Event, str], Details
     ("StateExited", "stateExitedEventDetails", _exited),
     ("MapStateStarted", "", lambda event, _: {"length": event["length"]}),
     (("MapIterationStarted", "MapIterationSucceeded", "MapIterationFailed", "MapIterationAborted"), "", _iteration),
-    ("MapRunStarted", "", lambda event, id: {"mapRunArn": f"{id}/{event['number']}"}),
+    ("MapRunStarted", "", lambda event, id: {"mapRunArn": event["arn"]}),
     ("ExecutionStarted", "", _input),
     ("ExecutionRedriven", "", _redriven),
     ("EvaluationFailed", "", _evaluation),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from . import map_run
 from .frame import Frame
 
 
@@ -32,15 +33,7 @@ def moment(at: int) -> str:
 def context(about: About, frame: Frame, token: str = "") -> Mapping[str, Any]:
     """The object as the state that the frame is in sees it."""
     found: dict[str, Any] = {
-        "Execution": {
-            "Id": about.id,
-            "Input": about.input,
-            "Name": about.name,
-            "RoleArn": about.role,
-            "StartTime": moment(about.started),
-            "RedriveCount": about.redrives,
-        },
-        "StateMachine": {"Id": about.machine, "Name": about.machine},
+        **(_whole(about) if frame.within is None else _item(about, frame.within)),
         "State": {
             "Name": frame.state,
             "EnteredTime": moment(frame.entered),
@@ -53,3 +46,28 @@ def context(about: About, frame: Frame, token: str = "") -> Mapping[str, Any]:
     if token:
         found["Task"] = {"Token": token}
     return found
+
+
+def _whole(about: About) -> dict[str, Any]:
+    return {
+        "Execution": {
+            "Id": about.id,
+            "Input": about.input,
+            "Name": about.name,
+            "RoleArn": about.role,
+            "StartTime": moment(about.started),
+            "RedriveCount": about.redrives,
+        },
+        "StateMachine": {"Id": about.machine, "Name": about.machine},
+    }
+
+
+def _item(about: About, frame: Frame) -> dict[str, Any]:
+    """What is an execution of its own on AWS: an item of a distributed Map."""
+    outer = frame.parent
+    assert outer is not None
+    child = map_run.child(about.machine, outer, frame.index)
+    began, _, given = outer.doing["units"][str(frame.index)]
+    told = {"Input": given, "Name": child.name, "RoleArn": about.role, "StartTime": moment(began), "RedriveCount": 0}
+    name = child.machine.rpartition(":")[2]
+    return {"Execution": {"Id": child.arn, **told}, "StateMachine": {"Id": child.machine, "Name": name}}

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 from ....state.errors import StateFailed
 from ....state.quantities import LATEST
+from ....state.records import PAYLOAD_LIMIT
 from ...errors import failures
-from ...protocol.decider import Spawn
+from ...protocol.decider import Invoke, Spawn
 from ..definition.retrying import Catcher, Retrier
 from ..definition.states.map import Map
 from ..definition.states.parallel import Parallel
@@ -55,7 +56,8 @@ class Timer(NamedTuple):
 
 class Behaviour(NamedTuple):
     """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, when
-    a flow within it has ended, when it is given up or done, and when those that it has left go on."""
+    a flow within it has ended, when it is given up or done, and when those that it has left go on. ``again``: the call
+    that it has under way, as it was ordered, for what goes on from a checkpoint; None when it is no call any more."""
 
     begin: Callable[[Execution, Frame, Any], None]
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
@@ -64,6 +66,7 @@ class Behaviour(NamedTuple):
     failed: Callable[[Execution, Frame, Any, Frame, Failure], None] | None = None
     quit: Callable[[Execution, Frame], None] | None = None
     resume: Callable[[Execution, Frame, Any], None] | None = None
+    again: Callable[[Execution, Frame, Any], Invoke | None] | None = None
 
 
 class Execution(Outgoing):
@@ -85,6 +88,7 @@ class Execution(Outgoing):
         super().__init__(id)
         self.history = recorder or Counter()
         self.history.most = limits.events
+        self.limit = PAYLOAD_LIMIT  # bytes that one value may have in the store
         self.root = Frame("", self.machine.flow)
         self.timers: dict[str, Timer] = {}
         self.tokens: dict[str, Frame] = {}  # whose task token somebody has, by the token's operation
@@ -284,7 +288,7 @@ class Execution(Outgoing):
     def assign(self, frame: Frame, scope: Scope, given: Template | None, field: str = "Assign") -> None:
         """Assign: every expression sees the variables as they were before. Raises QueryError."""
         if given is not None:
-            outer = frame.parent.all_variables() if frame.parent is not None else {}
+            outer = frame.around.all_variables() if frame.around is not None else {}
             values = scope.template(given, field)
             frame.variables = assigned(frame.variables, outer, values, self.limits.variables)
             self.assigned = values
@@ -295,8 +299,9 @@ class Execution(Outgoing):
             op = inner.op
             if inner.doing and (ends := self.of(inner).quit) is not None:
                 ends(self, inner)
-            if op in self.waiting:
-                self.give_up(op)
+            for called in (op, inner.doing.get("call", "")):
+                if called in self.waiting:
+                    self.give_up(called)
             self.tokens.pop(op, None)
             for kind in TIMES:
                 self.timers.pop(f"{op} {kind}", None)

@@ -15,8 +15,8 @@ class Frame:
     """``id`` names it within the execution ("" is the machine's own), ``visits`` counts the states that were entered,
     ``tries`` how often the one it is in has been begun. ``doing`` holds what the state has to remember of its own, as
     plain JSON. ``variables`` are those of its own scope; those of the frames above can be read too. ``top`` is the
-    frame whose history it is told in: the machine's own, or that of an item of a distributed Map; it has ``count``
-    events."""
+    frame whose history it is told in: the machine's own, or that of an item of a distributed Map, which is an execution
+    of its own on AWS and sees nothing of what is around it; it has ``count`` events."""
 
     __slots__ = (
         "attempts", "count", "doing", "entered", "event", "flow", "frames", "gone", "id", "index", "input", "item",
@@ -56,14 +56,24 @@ class Frame:
         return whole if self.tries < 2 else f"{whole}~{self.tries}"
 
     def above(self) -> Iterator[Frame]:
-        """This one, and those that it runs within, inside first."""
+        """This one, and those around it that it sees, inside first."""
         frame: Frame | None = self
         while frame is not None:
             yield frame
-            frame = frame.parent
+            frame = frame.around
+
+    @property
+    def within(self) -> Frame | None:
+        """The item of a distributed Map that it is or runs within."""
+        return self.top if self.top.parent is not None else None
+
+    @property
+    def around(self) -> Frame | None:
+        """What it runs within, as far as it sees that."""
+        return None if self.top is self else self.parent
 
     def all_variables(self) -> dict[str, Any]:
-        if self.parent is None:
+        if self.around is None:
             return self.variables
         found: dict[str, Any] = {}
         for frame in reversed(list(self.above())):

@@ -30,7 +30,7 @@ def resume(run: Execution, frame: Frame) -> None:
         run.soon(run.enter, frame, frame.flow.start_at, frame.input)
         return
     frame.attempts = {}
-    again = run.of(frame).resume if "results" in frame.doing else None
+    again = run.of(frame).resume if "results" in frame.doing and "run" not in frame.doing else None
     if again is not None:
         run.soon(run.attempt, frame, again, run, frame, frame.here)
         return

@@ -9,6 +9,7 @@ from ....state.codec import Writer, stored
 from ...protocol.decider import Fact
 from ...usercode.resilience import Policy
 from ..definition.resource import Resource
+from ..definition.states.map_data import ReaderConfig
 from .failure import Failure
 
 
@@ -62,8 +63,32 @@ class Activity(NamedTuple):
 Work = Call | Child | Publication | Activity
 
 
+class Reading(NamedTuple):
+    """A page of a data set that a Map goes through. ``action``: ``s3:getObject`` or ``s3:listObjectsV2``; ``cursor``:
+    where the last page ended; ``most``: items that are still wanted, None for all; ``room``: bytes of a page."""
+
+    action: str
+    arguments: Mapping[str, Any]
+    config: ReaderConfig
+    cursor: Mapping[str, Any] | None
+    most: int | None
+    room: int
+
+
+class Export(NamedTuple):
+    """Results that a Map writes, by their status. ``run`` names the Map Run, ``folder`` is what all keys begin with;
+    ``lines``: a result on each line."""
+
+    bucket: str
+    folder: str
+    owner: str
+    run: str
+    results: Mapping[str, list[Any]]
+    lines: bool
+
+
 class Resources(Protocol):
-    """What a machine's Tasks may call."""
+    """What a machine's Tasks may call, and where its Maps read and write."""
 
     def target(self, resource: Resource, arguments: Any, asking: Asking) -> Work:
         """The same for the same arguments. Raises QueryError for arguments that can't be given to it."""
@@ -77,4 +102,12 @@ class Resources(Protocol):
         self, resource: Resource, arguments: Any, asking: Asking, refused: Mapping[int, str]
     ) -> Any | Failure:
         """What a Task has of its events, of which some were ``refused`` for good: their numbers, and why."""
+        ...
+
+    def reads(self, reading: Reading) -> Call:
+        """Gives ``{"parts": [{"source", "items", "keys"?}], "next": cursor or null}``."""
+        ...
+
+    def writes(self, export: Export) -> Call:
+        """Gives ``{"Bucket", "Key"}`` of the manifest."""
         ...

@@ -18,7 +18,7 @@ from ..running.execution import AT_ONCE, Execution
 from ..running.failure import TOO_MANY, Failure
 from ..running.frame import Frame
 from ..running.outputs import finish
-from ..running.resources import Asking, Call, Work
+from ..running.resources import Asking, Call, Export, Reading, Work
 from ..running.scope import Scope
 from ..running.states import task
 from ..running.states.kinds import BEHAVIOURS
@@ -44,6 +44,12 @@ class Mocked:
         self, resource: Resource, arguments: Any, asking: Asking, refused: Mapping[int, str]
     ) -> Any | Failure:
         raise NotImplementedError(resource.text)  # nothing is published: it is a call like any other
+
+    def reads(self, reading: Reading) -> Call:
+        raise NotImplementedError(reading.action)  # refused before it is tried out
+
+    def writes(self, export: Export) -> Call:
+        raise NotImplementedError(export.run)
 
 
 class Trial(Execution):

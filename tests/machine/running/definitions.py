@@ -50,11 +50,24 @@ def _state(draw: st.DrawFn, depth: int) -> dict[str, Any]:
         state |= {"MaxConcurrency": draw(st.integers(0, 2))}
         if draw(st.booleans()):
             state["ToleratedFailureCount"] = draw(st.integers(0, 2))
+        if draw(st.booleans()):
+            state |= _distributed(draw, state["ItemProcessor"])
     if kind in ("Task", "Parallel", "Map") and draw(st.booleans()):
         state["Retry"] = [{"ErrorEquals": draw(_matched), "MaxAttempts": draw(st.integers(0, 2)), "IntervalSeconds": 1}]
     if kind in ("Pass", "Task", "Parallel", "Map", "Wait") and draw(st.booleans()):
         state["Assign"] = {"v.$": "$", "w": 1}
     return state
+
+
+def _distributed(draw: st.DrawFn, processor: dict[str, Any]) -> dict[str, Any]:
+    processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+    config = {"Transformation": draw(st.sampled_from(["NONE", "COMPACT", "FLATTEN"])), "OutputType": "JSON"}
+    fields: dict[str, Any] = {
+        "ItemBatcher": {"MaxItemsPerBatch": draw(st.integers(1, 2)), "BatchInput": {"x.$": draw(_paths)}},
+        "ItemSelector": {"i.$": "$$.Map.Item.Index", "v.$": draw(_paths)},
+        "ResultWriter": {"WriterConfig": config},
+    }
+    return {field: fields[field] for field in draw(st.sets(st.sampled_from(sorted(fields))))}
 
 
 @st.composite

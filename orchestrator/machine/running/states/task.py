@@ -77,7 +77,7 @@ def _asking(run: Execution, frame: Frame) -> Asking:
 def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
     op, given = frame.op, frame.doing["given"]
     if isinstance(work, Call):
-        run.call(frame, _invoke(run, frame, work))
+        run.call(frame, invoke(run, frame, op, work))
     elif isinstance(work, Child):
         id = work.id or child_id(run.id, op)
         given_on = handed_on(run.caller)
@@ -100,14 +100,15 @@ def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
     """The call that a Task has under way, as it was ordered; None when it is no call any more."""
     work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
-    return _invoke(run, frame, work) if isinstance(work, Call) else None
+    return invoke(run, frame, frame.op, work) if isinstance(work, Call) else None
 
 
-def _invoke(run: Execution, frame: Frame, work: Call) -> Invoke:
+def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
+    """The call, as it is ordered."""
     away = Away(run.about.machine) if work.away else None
     if work.detached:
         frame.doing["detached"] = True
-    call = Invoke(frame.op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
+    call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
     return call._replace(caller=run.caller, extra={"state": frame.state})
 
 
@@ -193,4 +194,4 @@ def beat(run: Execution, frame: Frame, at: int) -> None:
         run.time(frame, "heartbeat", at + seconds * 1000)
 
 
-BEHAVIOUR = Behaviour(begin, result=result, timer=over, quit=quit)
+BEHAVIOUR = Behaviour(begin, result=result, timer=over, quit=quit, again=call_again)
