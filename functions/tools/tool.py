@@ -165,6 +165,11 @@ class Tool:
         made = partial(Tool, call, name=self.name, description=self.description, **self._options)
         return one_for(method, made)
 
+    def but(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Tool:
+        """Another tool, which is this one but for these options."""
+        own = {"name": self.name, "description": self.description, **self._options}
+        return Tool(function or self.function, **own | options)
+
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""
         self._parameters.read(arguments)

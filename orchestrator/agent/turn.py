@@ -5,6 +5,7 @@ A turn is data that entries change; what follows from it is decided elsewhere (`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
 from .conversation import Message, Past, size_of
+
+Narrowing = Callable[[str, Any], Collection[str] | None]
+"""Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
 
 _NONE: frozenset[str] = frozenset()
 _TOLD = ("sends", "heard", "answer", "word")
@@ -119,6 +123,7 @@ class Turn:
         "phase",
         "reading",
         "refused",
+        "relisted",
         "repairs",
         "rerouted",
         "route",
@@ -130,8 +135,11 @@ class Turn:
         "streamed",
         "surplus",
         "timed_out",
+        "tools",
+        "unlisted",
         "usage",
         "verdict",
+        "within",
     )
 
     def __init__(
@@ -175,6 +183,10 @@ class Turn:
         self.repairs = 0  # how often the model was asked again, because its answer could not be taken
         self.faulted = ""  # op of the last answer that could not
         self.error: Failure | None = None
+        self.tools: dict[str, Any] | None = None  # what servers of tools have listed for it
+        self.relisted = 0  # how often they were asked anew
+        self.unlisted: Failure | None = None  # why they have not
+        self.within: frozenset[str] | None = None  # the tools that it may call; None: all
         self.timed_out = False
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
         self.stopped_at: int | None = None
@@ -190,6 +202,20 @@ class Turn:
     def checking(self) -> str:
         """Op of the call of the validators, for the last answer."""
         return f"{self.said}.check"
+
+    def listing(self) -> str:
+        """Op of the call that asks servers for their tools."""
+        op = f"t{self.number}.tools"
+        return f"{op}.r{self.relisted}" if self.relisted else op
+
+    def lists(self, op: str) -> bool:
+        """Whether that call is due."""
+        return self.tools is None and self.unlisted is None and op == self.listing()
+
+    def narrow(self, names: Collection[str] | None) -> None:
+        """From now on only these of the tools that may be called; None: no change."""
+        if names is not None:
+            self.within = frozenset(names) if self.within is None else self.within & frozenset(names)
 
     def judging(self) -> bool:
         """Whether the last answer may be a final one, of which the validators have not said what they think."""
@@ -311,7 +337,7 @@ class Turn:
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
         self.allowed = self.usage
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
-        self.error = None
+        self.error = self.unlisted = None
         self.declined = 0
         self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] == "begun"}
         for call in self.calls.values():
