@@ -271,9 +271,9 @@ class Agent(Generic[Out_co]):
 
     @cached_property
     def _asking(self) -> Listing:
-        from .listing import Asking as Listed
+        from .listing import Servers
 
-        return Listed(self._toolbox)
+        return Servers(self._toolbox)
 
     def offering(self, listed: dict[str, Any] | None) -> Agent[Out_co]:
         if listed is None or not self._toolbox.servers:

@@ -15,7 +15,7 @@ from .toolbox import Toolbox
 ASKED = Policy(Retry(), timeout="60s")
 
 
-class Asking:
+class Servers:
     """Of one agent. What it gives is what the ``listed`` entry says."""
 
     policy = ASKED

@@ -11,7 +11,7 @@ from ..models.port import ToolSchema
 from ..tools.making import made
 from ..tools.tool import Tool
 from ..toolsets.combined import is_source
-from ..toolsets.source import Server, Source
+from ..toolsets.source import UNASKED, Server, Source
 from .child import ChildTool
 
 _REMEMBERED = 8
@@ -44,7 +44,7 @@ class Toolbox:
         for server in (one for part in self._parts if is_source(part) for one in cast("Source", part).servers):
             if self.servers.setdefault(server.name, server) is not server:
                 raise InvalidInput(f"agent {agent!r} has two servers named {server.name!r}; give one another name=")
-        self.known = Hand(self._found({}))
+        self.known = Hand(self._found(UNASKED))
         self._listed: dict[str, Hand] = {}
 
     def listed(self, value: Mapping[str, Any]) -> Hand:

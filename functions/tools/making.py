@@ -16,13 +16,12 @@ def made(thing: object, whose: str) -> Tool | None:
     """None for what is no function. Raises InvalidInput, in which ``whose`` it is ("agent 'desk'"), for a method of no
     object."""
     it: Any = served(thing)
-    if not isinstance(it, Tool):
-        if not callable(it) or isinstance(it, type):
-            return None
-        it = _wrapped(it)
-    if it.unbound:
-        raise InvalidInput(f"{whose}: {it.unbound}")
-    return it
+    if not isinstance(it, Tool) and (not callable(it) or isinstance(it, type)):
+        return None
+    tool = it if isinstance(it, Tool) else _wrapped(it)
+    if tool.unbound:
+        raise InvalidInput(f"{whose}: {tool.unbound}")
+    return tool
 
 
 def _wrapped(function: Callable[..., Any]) -> Tool:

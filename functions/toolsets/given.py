@@ -10,7 +10,7 @@ from typing import Any, cast
 from ...state.errors import InvalidInput
 from ..tools.tool import Tool
 from .changed import Changed
-from .source import Source
+from .source import UNASKED, Source
 
 
 class Given(Changed):
@@ -20,7 +20,7 @@ class Given(Changed):
     def __init__(self, inner: Source, values: Mapping[str, Any]) -> None:
         super().__init__(inner)
         self._values = dict(values)
-        taken = {name for tool in inner.tools({}) for name in _parameters(tool.function)}
+        taken = {name for tool in inner.tools(UNASKED) for name in _parameters(tool.function)}
         for name in self._values.keys() - taken if not inner.servers else ():
             raise InvalidInput(f"given: no tool has a parameter {name!r}")
 

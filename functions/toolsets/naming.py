@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from ...state.errors import InvalidInput
-from .source import Source
+from .source import UNASKED, Source
 
 
 def known(source: Source, names: Iterable[str], what: str) -> None:
     """Raises InvalidInput for the first name that no tool has. What servers list is not known here."""
     if source.servers:
         return
-    there = [tool.name for tool in source.tools({})]
+    there = [tool.name for tool in source.tools(UNASKED)]
     for name in names:
         if name not in there:
             near = get_close_matches(name, there, 1)

@@ -8,13 +8,16 @@ else.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from ..tools.tool import Tool
 
 Listed = Mapping[str, Any]
 """What servers have listed, as plain JSON by their names: ``{"version", "tools": [{"name", "description", "schema",
 "digest", …}]}``, or ``{"error"}`` for one that an agent can do without."""
+UNASKED: Final[Listed] = MappingProxyType({})
+"""Nobody was asked."""
 
 
 class Server(Protocol):

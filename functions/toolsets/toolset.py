@@ -17,7 +17,7 @@ from .given import Given
 from .methods import methods
 from .prefixed import Prefixed
 from .renamed import Renamed
-from .source import Listed, Server, Source
+from .source import UNASKED, Listed, Server, Source
 
 
 class Toolset:
@@ -39,7 +39,7 @@ class Toolset:
         """Who must be asked before the tools are known."""
         return self._source.servers
 
-    def tools(self, listed: Listed = {}) -> Sequence[Tool]:
+    def tools(self, listed: Listed = UNASKED) -> Sequence[Tool]:
         """Its tools, of those that servers list the ones that were recorded."""
         return self._source.tools(listed)
 
