@@ -13,7 +13,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...orchestrator.usercode.resilience import Breaker, Retry
-from ...security.redaction import holds_a_secret
+from ...security.redaction import holds_a_secret, names_a_secret
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from ...state.quantities import Duration, positive
@@ -75,7 +75,7 @@ class MCP(Toolset):
             positive(bound, "timeout")
         for what, given in (("headers", headers or {}), ("env", env or {})):
             for key, value in given.items():
-                if holds_a_secret(key) and not is_reference(value):
+                if (names_a_secret(key) or holds_a_secret(key)) and not is_reference(value):
                     raise InvalidInput(
                         f"MCP server {name!r}: say in {what} where {key} lies, by env:NAME or file:PATH, not the "
                         "secret itself"
