@@ -2,6 +2,8 @@
 
 from .toolsets.mcp import MCP
 from .toolsets.mcp_asking import Elicitation, Sampling
+from .toolsets.openapi import OpenAPI
+from .toolsets.skills import Skills
 from .toolsets.toolset import Toolset
 
-__all__ = ["MCP", "Elicitation", "Sampling", "Toolset"]
+__all__ = ["MCP", "Elicitation", "OpenAPI", "Sampling", "Skills", "Toolset"]

@@ -68,7 +68,8 @@ class MCP(Toolset):
         idle: Duration = "5m",
     ) -> None:
         self.name = check_name(name, "MCP server", for_models=True)
-        for one in (effect, *(effects or {}).values()):
+        declared: tuple[Effect, ...] = (effect, *(effects or {}).values())
+        for one in declared:
             if one not in EFFECTS:
                 raise InvalidInput(f"MCP server {name!r}: effect {one!r} is unknown; it is one of {', '.join(EFFECTS)}")
         for bound in (timeout, *(timeouts or {}).values()):
@@ -84,7 +85,8 @@ class MCP(Toolset):
             raise InvalidInput(f"MCP server {name!r}: say where its token lies, like token='env:CRM_TOKEN'")
         self._place = Place(name, where, token, dict(headers or {}), dict(env or {}), cwd)
         self._answers = Answers(name, sampling, elicitation)
-        self._effect, self._effects, self._trusts = effect, dict(effects or {}), trust_hints
+        self._effect: Effect = effect
+        self._effects, self._trusts = dict[str, Effect](effects or {}), trust_hints
         self._timeout, self._timeouts = timeout, dict(timeouts or {})
         self._retry, self._breaker = retry, breaker
         self._required, self._idle = required, positive(idle, "idle")
@@ -124,7 +126,7 @@ class MCP(Toolset):
 
     def _tool(self, said: Mapping[str, Any]) -> Tool:
         name = str(said["tool"])
-        effect = self._effects.get(name) or (self._hinted(said) if self._trusts else self._effect)
+        effect: Effect = self._effects.get(name) or (self._hinted(said) if self._trusts else self._effect)
         once = effect == "irreversible"
         return Tool(
             Remote(self.connection, self.name, name, str(said["digest"]), once=once),
@@ -138,7 +140,7 @@ class MCP(Toolset):
         )
 
     def _hinted(self, said: Mapping[str, Any]) -> Effect:
-        hints = said.get("hints") or {}
+        hints: Mapping[str, Any] = said.get("hints") or {}
         if hints.get("readOnlyHint") is True:
             return "pure"
         return "idempotent" if hints.get("idempotentHint") is True else self._effect

@@ -4,8 +4,8 @@ was given for that answers; without one the server is told that this is not supp
 from __future__ import annotations
 
 import importlib
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 
 class Sampling(NamedTuple):
@@ -60,7 +60,8 @@ class Answers:
         if self._elicit is None:
             return types.ErrorData(code=types.INVALID_REQUEST, message="nobody answers for a person here")
         schema: Any = getattr(asked, "requested_schema", {})
-        plain = schema if isinstance(schema, dict) else schema.model_dump(mode="json", by_alias=True, exclude_none=True)
+        dumped = getattr(schema, "model_dump", None)
+        plain: Any = schema if dumped is None else dumped(mode="json", by_alias=True, exclude_none=True)
         url = str(getattr(asked, "url", ""))
         answer = await self._elicit(Elicitation(self._server, asked.message, plain, url))
         if answer is None:
@@ -69,5 +70,6 @@ class Answers:
 
 
 def _words(message: Any) -> str:
-    blocks: Any = message.content if isinstance(message.content, list) else [message.content]
+    content: Any = message.content
+    blocks = cast("Sequence[Any]", content if isinstance(content, list) else [content])
     return "\n".join(str(block.text) for block in blocks if getattr(block, "type", "") == "text")

@@ -77,7 +77,9 @@ def _told(tool: Any) -> dict[str, Any]:
         "description": tool.description or getattr(tool, "title", None) or tool.name.replace("_", " "),
         "schema": loads(dumps(tool.input_schema)),
     }
-    hints = tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
+    hints: dict[str, Any] = (
+        tool.annotations.model_dump(mode="json", by_alias=True, exclude_none=True) if tool.annotations else {}
+    )
     if hints:
         said["hints"] = hints
     said["digest"] = hashlib.sha256(dumps(said).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -40,7 +40,7 @@ class Place:
         return shown(self._where) if isinstance(self._where, str) else repr(self._where)
 
     @asynccontextmanager
-    async def reached(self) -> AsyncIterator[Any]:
+    async def reached(self) -> AsyncGenerator[Any]:
         """What the SDK's Client takes as its server. Raises InvalidInput."""
         where = self._where
         if isinstance(where, str):

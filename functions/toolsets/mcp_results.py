@@ -19,8 +19,8 @@ def value_of(result: Any) -> Any:
         raise ToolFailed("\n".join(texts) or "the tool failed and did not say why")
     structured = result.structured_content
     if structured is not None:
-        known = cast("Mapping[str, Any]", structured) if isinstance(structured, dict) else {}
-        return known["result"] if known.keys() == _ONE else structured
+        known = cast("Mapping[str, Any]", structured)
+        return known["result"] if isinstance(structured, dict) and set(known) == _ONE else known
     return "\n".join(texts)
 
 

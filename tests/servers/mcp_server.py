@@ -1,5 +1,5 @@
-"""An MCP server as a program of its own, made with the SDK: a few tools, one of which kills it, and one that changes the
-others. What it has done is in the file that MCP_LEDGER names, a line for each call."""
+"""An MCP server as a program of its own, made with the SDK: a few tools, one of which kills it, and one that changes
+the others. What it has done is in the file that MCP_LEDGER names, a line for each call."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def forecast(city: str, days: int = 1) -> str:
 @app.tool()
 def book(city: str, ctx: Context[Any, Any]) -> dict[str, str]:
     """Book a trip."""
-    key = (ctx.request_context.meta or {}).get("io.overwinter/idempotency-key", "")
+    key = dict[str, Any](ctx.request_context.meta or {}).get("io.overwinter/idempotency-key", "")
     note(f"book {city} {key}")
     return {"city": city, "key": str(key)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def asked(*script: Any, tools: list[Any]) -> tuple[Any, list[dict[str, Any]]]:
         async with Runtime([agent], "memory://") as runtime:
             handle = await runtime.start(agent, "?", id="r-1")
             try:
-                return await handle.result(), await runtime.history("r-1")
+                return await handle.result(), list(await runtime.history("r-1"))
             finally:
                 for tool in tools:
                     if isinstance(tool, MCP):
@@ -95,7 +95,7 @@ def test_what_may_be_repeated_is_when_the_server_dies(tmp_path: Path) -> None:
 def test_a_tool_that_has_changed_is_not_called_and_the_next_message_has_the_new_one(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     weather = program(ledger, effect="idempotent")
-    script = [call("change"), call("forecast", city="Oslo"), "one", call("forecast", town="Oslo"), "two"]
+    script: list[Any] = [call("change"), call("forecast", city="Oslo"), "one", call("forecast", town="Oslo"), "two"]
     agent = Agent("desk", Scripted(script), tools=[weather])
 
     async def main() -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ def test_a_tool_that_has_changed_is_not_called_and_the_next_message_has_the_new_
                 script.append("three")
                 await sent.reply()
             await weather.close()
-            return await runtime.history("desk/s")
+            return list(await runtime.history("desk/s"))
 
     entries = asyncio.run(main())
     refused = of("tool", entries)[1]["error"]["message"]
@@ -165,7 +165,7 @@ def test_names_that_clash_are_refused_with_what_to_do(tmp_path: Path) -> None:
     def forecast(city: str) -> str:
         return city
 
-    with pytest.raises(ExecutionFailed, match="two tools named 'forecast'.*prefix"):
+    with pytest.raises(ExecutionFailed, match=r"two tools named 'forecast'.*prefix"):
         asked("done", tools=[program(tmp_path / "l"), forecast])
     with pytest.raises(InvalidInput, match="two servers named 'weather'"):
         Agent("desk", "scripted:echo", tools=[program(tmp_path / "l"), program(tmp_path / "l")])
@@ -199,12 +199,12 @@ def remote() -> tuple[MCPServer[Any], list[str]]:
 
 
 @asynccontextmanager
-async def serving(app: MCPServer[Any]) -> AsyncIterator[str]:
+async def serving(app: MCPServer[Any]) -> AsyncGenerator[str]:
     port = free_port()
     config = uvicorn.Config(app.streamable_http_app(), host="127.0.0.1", port=port, log_level="error", lifespan="on")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  # it tells nobody
         await asyncio.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{port}/mcp"
@@ -222,7 +222,7 @@ def over_http(script: list[Any], make: Callable[[str], MCP], app: MCPServer[Any]
                 handle = await runtime.start(agent, "?", id="r-1")
                 assert await handle.result() == "done"
                 await weather.close()
-                return await runtime.history("r-1")
+                return list(await runtime.history("r-1"))
 
     return asyncio.run(main())
 

@@ -37,10 +37,10 @@ def test_a_tool_of_a_server_survives_every_crash(effect: Any) -> None:
     @app.tool()
     async def forecast(city: str, ctx: Context[Any, Any]) -> str:
         """Tell the weather."""
-        keys[str((ctx.request_context.meta or {})["io.overwinter/idempotency-key"])] += 1
+        keys[str(dict[str, Any](ctx.request_context.meta or {})["io.overwinter/idempotency-key"])] += 1
         return f"rain in {city}"
 
-    script = {"Oslo\\?": call("forecast", city="Oslo"), "rain|unknown": "Take a coat."}
+    script: dict[str, Any] = {"Oslo\\?": call("forecast", city="Oslo"), "rain|unknown": "Take a coat."}
     agent = Agent("desk", Scripted(script), tools=[MCP("weather", app, effect=effect)])
     most = 0
 
