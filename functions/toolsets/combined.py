@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 
 from ...state.errors import InvalidInput
+from ..framework.target import served
 from ..tools.making import made
 from ..tools.tool import Tool
 from .source import Listed, Server, Source
@@ -31,8 +32,8 @@ class Combined:
 def _part(thing: object) -> Tool | Source:
     if is_source(thing):
         return thing  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  # as was looked at
-    tool = made(thing, "a toolset")
-    if tool is None or getattr(thing, "kind", "tool") != "tool":
+    tool = None if hasattr(served(thing), "decider") else made(thing, "a toolset")
+    if tool is None:
         raise InvalidInput(
             f"{thing!r:.200} can't be in a toolset; give functions, tools and toolsets, and agents and workflows "
             "directly in Agent(tools=[…])"

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from ...state.errors import ToolFailed
 
-_ONE = frozenset({"result"})
+_ONE = ["result"]
 """How servers wrap a result that is no object."""
 
 
@@ -20,7 +20,7 @@ def value_of(result: Any) -> Any:
     structured = result.structured_content
     if structured is not None:
         known = cast("Mapping[str, Any]", structured)
-        return known["result"] if isinstance(structured, dict) and set(known) == _ONE else known
+        return known["result"] if isinstance(structured, dict) and list(known) == _ONE else known
     return "\n".join(texts)
 
 

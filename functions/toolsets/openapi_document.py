@@ -101,7 +101,7 @@ def operations(document: Json) -> Iterator[Operation]:
 
 
 def _operation(schemas: Schemas, path: str, method: str, item: Json, said: Json) -> Operation:
-    name = _ODD.sub("_", str(said.get("operationId") or f"{method}_{path}")).strip("_")[:_LONGEST] or method
+    name = _ODD.sub("_", str(said.get("operationId") or f"{method}{path}")).strip("_")[:_LONGEST] or method
     words = [str(said.get("summary") or ""), str(said.get("description") or "")]
     words += ["It is deprecated."] if said.get("deprecated") else []
     description = "\n\n".join(dict.fromkeys(filter(None, words))) or f"{method.upper()} {path}"

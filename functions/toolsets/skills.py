@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ...state.errors import InvalidInput, ToolFailed
 from ..tools.tool import Tool
@@ -88,7 +88,7 @@ class _Read:
 
     def narrows(self, value: Any) -> Sequence[str] | None:
         """Which tools may still be called after that result; None: all as before."""
-        return value.get("allowed_tools") if isinstance(value, dict) else None
+        return cast("dict[str, Any]", value).get("allowed_tools") if isinstance(value, dict) else None
 
 
 class _File:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ from overwinter.functions.toolset import MCP, Elicitation, Sampling
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 
 pytest.importorskip("mcp")
-import uvicorn
 from mcp.server.mcpserver import Context, MCPServer
 from pydantic import BaseModel
 
 from overwinter.tests.servers import mcp_server
-from overwinter.tests.servers.ports import free_port
+from overwinter.tests.servers.apps import serving
 
 PROGRAM = [sys.executable, str(Path(mcp_server.__file__))]
 
@@ -198,25 +196,10 @@ def remote() -> tuple[MCPServer[Any], list[str]]:
     return app, said
 
 
-@asynccontextmanager
-async def serving(app: MCPServer[Any]) -> AsyncGenerator[str]:
-    port = free_port()
-    config = uvicorn.Config(app.streamable_http_app(), host="127.0.0.1", port=port, log_level="error", lifespan="on")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # it tells nobody
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{port}/mcp"
-    finally:
-        server.should_exit = True
-        await task
-
-
 def over_http(script: list[Any], make: Callable[[str], MCP], app: MCPServer[Any]) -> list[dict[str, Any]]:
     async def main() -> list[dict[str, Any]]:
-        async with serving(app) as url:
-            weather = make(url)
+        async with serving(app.streamable_http_app()) as url:
+            weather = make(f"{url}/mcp")
             agent = Agent("desk", Scripted(script), tools=[weather])
             async with Runtime([agent], "memory://") as runtime:
                 handle = await runtime.start(agent, "?", id="r-1")
