@@ -1,7 +1,7 @@
 """The tools that servers have listed, as the journal pins them for a turn.
 
 What a server offers may change at any time; what an agent offers its model may not change between two transitions. So
-the servers are asked once for a turn, as a step of its own (``tn.tools``), before the model is, and the entry
+the servers are asked once for a turn, as a step of its own (``tn.list``), before the model is, and the entry
 ``listed`` says what they have: everything with a digest, or ``{"same": digest}`` while it is what an earlier entry
 says. That one must be among those that a replay reads: when its turn leaves the window, everything is said once more.
 """

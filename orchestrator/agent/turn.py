@@ -205,7 +205,7 @@ class Turn:
 
     def listing(self) -> str:
         """Op of the call that asks servers for their tools."""
-        op = f"t{self.number}.tools"
+        op = f"t{self.number}.list"
         return f"{op}.r{self.relisted}" if self.relisted else op
 
     def lists(self, op: str) -> bool:

@@ -68,7 +68,7 @@ def test_the_servers_are_asked_before_the_model_and_once() -> None:
     shelf = Shelf("shelf", "a", "b")
     driver = Driver(agent(shelf))
     driver.start()
-    assert list(driver.open) == ["t1.tools"] and driver.effect("t1.tools").name == "shelf"
+    assert list(driver.open) == ["t1.list"] and driver.effect("t1.list").name == "shelf"
     answer_listing(driver)
     assert list(driver.open) == ["t1.m1"] and offered(driver.loop) == ["a", "b"]
     driver.model([called("a")])
@@ -122,7 +122,7 @@ def test_a_past_that_is_shortened_takes_the_listing_along_and_it_is_asked_for_an
     assert "same" in driver.entries("listed")[-1]["value"]
     driver.model(ContextTooLong("too long", model="m"))
     assert driver.entries("routed")[-1]["kept"] < 4
-    assert list(driver.open) == ["t5.tools.r1"]
+    assert list(driver.open) == ["t5.list.r1"]
     driver.restart()
     answer_listing(driver)
     assert "same" not in driver.entries("listed")[-1]["value"] and offered(driver.loop) == ["a"]
@@ -141,7 +141,7 @@ def test_a_server_that_can_not_be_asked_ends_the_turn_and_not_the_session() -> N
     call = listing(driver)
     driver.turn([driver.fact(call, FunctionUnavailable("it is down"))])
     reply = driver.entries("reply")[0]
-    assert reply["error"]["message"] == "it is down" and reply["error"]["op"] == "t1.tools"
+    assert reply["error"]["message"] == "it is down" and reply["error"]["op"] == "t1.list"
     driver.say("2")
     answer_listing(driver)
     assert offered(driver.loop) == ["a"]
@@ -184,7 +184,7 @@ def test_code_that_has_lost_its_servers_goes_on_without_their_tools() -> None:
 def test_two_servers_whose_tools_clash_are_found_before_the_model_is_asked() -> None:
     driver = Driver(Agent("desk", "scripted:echo", tools=[Shelf("one", "a"), Shelf("two", "a")]))
     driver.say("1")
-    assert driver.effect("t1.tools").name == "one, two"
+    assert driver.effect("t1.list").name == "one, two"
     with pytest.raises(InvalidInput, match="two tools named 'a'"):
         run(listing(driver))
 

@@ -55,7 +55,7 @@ def test_a_program_is_listed_once_and_called_with_key_and_effect(tmp_path: Path)
     answer, entries = asked(*script, tools=[program(ledger, effects={"forecast": "pure"})])
     assert answer == "done"
     (listed,) = of("listed", entries)
-    assert listed["op"] == "t1.tools" and listed["name"] == "weather"
+    assert listed["op"] == "t1.list" and listed["name"] == "weather"
     names = [tool["name"] for tool in listed["value"]["servers"]["weather"]["tools"]]
     assert names == ["forecast", "book", "weather_die", "change", "secret", "broken"]
     assert [entry["op"] for entry in of("begun", entries)] == ["t1.m2.0", "t1.m3.0"]  # not that of what is pure
