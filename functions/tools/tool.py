@@ -167,8 +167,8 @@ class Tool:
 
     def but(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Tool:
         """Another tool, which is this one but for these options."""
-        own = {"name": self.name, "description": self.description, **self._options}
-        return Tool(function or self.function, **own | options)
+        own: dict[str, Any] = {"name": self.name, "description": self.description, **self._options}
+        return Tool(function or self.function, **(own | options))
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""

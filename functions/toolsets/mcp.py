@@ -128,13 +128,14 @@ class MCP(Toolset):
         name = str(said["tool"])
         effect: Effect = self._effects.get(name) or (self._hinted(said) if self._trusts else self._effect)
         once = effect == "irreversible"
+        within = self._timeouts.get(name, self._timeout)
         return Tool(
-            Remote(self.connection, self.name, name, str(said["digest"]), once=once),
+            Remote(self.connection, self.name, name, str(said["digest"]), once=once, within=within),
             name=str(said["name"]),
             description=str(said["description"]),
             effect=effect,
             retry=None if once else self._retry,
-            timeout=self._timeouts.get(name, self._timeout),
+            timeout=None if once else within,  # then it says itself that nobody knows
             breaker=self._breaker,
             schema=said["schema"],
         )

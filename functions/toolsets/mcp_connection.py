@@ -58,6 +58,12 @@ class Connection:
             task.cancel()
             await asyncio.wait([task])
 
+    async def _broke(self, client: Any) -> None:
+        """That client's connection is gone; another one may have been opened since, and stays."""
+        held = self._client
+        if held is not None and held.done() and held.result() is client:
+            await self.close()
+
     async def _asked(self, client: Any, what: Callable[[Any], Awaitable[T]]) -> T:
         errors: Any = importlib.import_module("mcp.shared.exceptions")
         codes: Any = importlib.import_module("mcp_types")
@@ -65,7 +71,7 @@ class Connection:
             return await what(client)
         except errors.MCPError as error:
             if error.code == codes.CONNECTION_CLOSED:
-                await self.close()
+                await self._broke(client)
                 raise Lost(f"the connection to MCP server {self._name!r} broke") from None
             raise
 
@@ -75,6 +81,7 @@ class Connection:
             client = self._client = asyncio.get_running_loop().create_future()
             # Nothing of the call that happens to come first may stay with it.
             task = self._task = asyncio.create_task(self._hold(client), context=contextvars.Context())
+            task.add_done_callback(_noted)
         await asyncio.wait([task, client], return_when=asyncio.FIRST_COMPLETED)
         if client.done():
             return client.result()
@@ -107,3 +114,9 @@ class Connection:
                 except TimeoutError:
                     if not self._busy:
                         return
+
+
+def _noted(task: asyncio.Task[None]) -> None:
+    """Who waits for a connection is told why there is none; who was cut off knows that it broke."""
+    if not task.cancelled():
+        task.exception()

@@ -8,6 +8,8 @@ from typing import Any
 
 from ...orchestrator.engine.performing import current_call
 from ...state.errors import FunctionUnavailable, InDoubt, ToolFailed
+from ...state.quantities import Duration
+from .doubt import in_doubt_after
 from .mcp_connection import Connection, Lost
 from .mcp_listing import listed_now
 from .mcp_results import value_of
@@ -20,13 +22,21 @@ class Remote:
     """``digest`` is that of the tool as it was recorded: another one of its name is not called in its place."""
 
     def __init__(
-        self, connection: Callable[[], Connection], server: str, tool: str, digest: str, *, once: bool
+        self,
+        connection: Callable[[], Connection],
+        server: str,
+        tool: str,
+        digest: str,
+        *,
+        once: bool,
+        within: Duration,
     ) -> None:
         self._connection = connection
         self._server = server
         self._tool = tool
         self._digest = digest
         self._once = once
+        self._within = within
 
     async def __call__(self, /, **arguments: Any) -> Any:
         connection = self._connection()
@@ -37,7 +47,8 @@ class Remote:
         except LookupError:
             meta = None
         try:
-            result = await connection.ask(lambda client: client.call_tool(self._tool, arguments, meta=meta))
+            async with in_doubt_after(self._within if self._once else None, self._tool):
+                result = await connection.ask(lambda client: client.call_tool(self._tool, arguments, meta=meta))
         except Lost as lost:
             if self._once:
                 raise InDoubt(f"{lost} during {self._tool!r}; it may have taken effect") from None

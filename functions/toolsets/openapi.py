@@ -16,7 +16,7 @@ from ...orchestrator.usercode.resilience import Breaker, Retry
 from ...security.address import shown
 from ...security.redaction import holds_a_secret
 from ...state.errors import InvalidInput
-from ...state.quantities import Duration
+from ...state.quantities import Duration, positive
 from ..invocation.connections import Connections
 from ..invocation.secrets import is_reference
 from ..tools.tool import EFFECTS, Effect, Tool
@@ -75,8 +75,7 @@ class OpenAPI(Toolset):
                 raise InvalidInput(f"{self._title}: say where the header {key} lies, by env:NAME or file:PATH")
         credentials = Credentials(self._title, whole, token, dict(auth or {}), dict(headers or {}))
         connections = Connections(encrypted=base.startswith("https:"))
-        self._options: dict[str, Any] = {"timeout": timeout, "breaker": breaker}
-        self._retry = retry
+        self._timeout, self._retry, self._breaker = positive(timeout, "timeout"), retry, breaker
         chosen = dict[str, Effect](effects or {})
         for given in chosen.values():
             if given not in EFFECTS:
@@ -88,7 +87,9 @@ class OpenAPI(Toolset):
                 continue
             effect: Effect = chosen.get(operation.name) or _BY_METHOD.get(operation.method, "irreversible")
             chosen.pop(operation.name, effect)
-            self._tools.append(self._made(operation, effect, Caller(operation, base, credentials, connections, effect)))
+            self._tools.append(
+                self._made(operation, effect, Caller(operation, base, credentials, connections, effect, self._timeout))
+            )
         if chosen:
             there = ", ".join(tool.name for tool in self._tools)
             raise InvalidInput(f"{self._title}: there is no operation {next(iter(chosen))!r}; there are: {there}")
@@ -102,9 +103,17 @@ class OpenAPI(Toolset):
         return self._tools
 
     def _made(self, operation: Operation, effect: Effect, caller: Caller) -> Tool:
-        retry = None if effect == "irreversible" else self._retry
-        described: dict[str, Any] = {"description": operation.description, "schema": operation.schema}
-        return Tool(caller, name=operation.name, effect=effect, retry=retry, **described, **self._options)
+        once = effect == "irreversible"
+        return Tool(
+            caller,
+            name=operation.name,
+            description=operation.description,
+            schema=operation.schema,
+            effect=effect,
+            retry=None if once else self._retry,
+            timeout=None if once else self._timeout,  # then it says itself that nobody knows
+            breaker=self._breaker,
+        )
 
 
 def _base(document: Mapping[str, Any], url: str, title: str) -> str:

@@ -11,7 +11,9 @@ from urllib.parse import quote, urlencode
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.usercode.resilience import wait_of
 from ...state.errors import FunctionUnavailable, InDoubt, InvalidInput, ToolFailed
+from ...state.quantities import Duration
 from ..invocation.connections import Connections, library
+from .doubt import in_doubt_after
 from .openapi_document import Operation, Parameter
 from .openapi_security import Credentials
 
@@ -27,13 +29,20 @@ class Caller:
     """Called with the arguments that fit the operation's schema; what it gives is the answer's JSON or text."""
 
     def __init__(
-        self, operation: Operation, base: str, credentials: Credentials, connections: Connections, effect: str
+        self,
+        operation: Operation,
+        base: str,
+        credentials: Credentials,
+        connections: Connections,
+        effect: str,
+        within: Duration,
     ) -> None:
         self._operation = operation
         self._base = base
         self._credentials = credentials
         self._connections = connections
         self._once = effect == "irreversible"
+        self._within = within
 
     async def __call__(self, /, **arguments: Any) -> Any:
         operation = self._operation
@@ -42,7 +51,10 @@ class Caller:
         httpx = await library()
         what = f"{operation.method.upper()} {operation.path}"
         try:
-            async with client.stream(operation.method.upper(), follow_redirects=False, **request) as response:
+            async with (
+                in_doubt_after(self._within if self._once else None, what),
+                client.stream(operation.method.upper(), follow_redirects=False, timeout=None, **request) as response,
+            ):
                 body = await _body(response, what)
         except httpx.ConnectError as error:
             raise FunctionUnavailable(f"{what}: the service can't be reached ({error})") from None

@@ -1,10 +1,11 @@
-"""An MCP server as a program of its own, made with the SDK: a few tools, one of which kills it, and one that changes
-the others. What it has done is in the file that MCP_LEDGER names, a line for each call."""
+"""An MCP server as a program of its own, made with the SDK, at a port if one is given. One of its tools kills it, one
+changes the others. What it has done is in the file that MCP_LEDGER names, a line for each call."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,4 +72,7 @@ def broken() -> str:
 
 
 if __name__ == "__main__":
-    app.run()
+    if len(sys.argv) > 1:
+        app.run("streamable-http", port=int(sys.argv[1]))
+    else:
+        app.run()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from pydantic import BaseModel
 
 from overwinter.tests.servers import mcp_server
 from overwinter.tests.servers.apps import serving
+from overwinter.tests.servers.ports import free_port
 
 PROGRAM = [sys.executable, str(Path(mcp_server.__file__))]
 
@@ -219,6 +223,39 @@ def test_a_server_at_an_address_gets_its_token(monkeypatch: pytest.MonkeyPatch) 
     assert said == ["Bearer token-of-the-weather"]
 
 
+@contextmanager
+def started(port: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([*PROGRAM, str(port)])
+    try:
+        while process.poll() is None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_at_an_address_that_dies_is_there_again_when_it_is(tmp_path: Path) -> None:
+    port = free_port()
+    weather = MCP("weather", f"http://127.0.0.1:{port}/mcp", effects={"forecast": "pure"})
+    with ExitStack() as stack:
+        first = stack.enter_context(started(port))
+
+        def again() -> str:
+            """Start it again."""
+            first.wait()
+            stack.enter_context(started(port))
+            return "started"
+
+        script = call("weather_die", city="X"), call("again"), call("forecast", city="Rio"), "done"
+        answer, entries = asked(*script, tools=[weather, again])
+    assert answer == "done"
+    died, _, forecast = of("tool", entries)
+    assert died["error"]["kind"].endswith(".InDoubt")
+    assert forecast["value"] == "Rio: rain for 1 days"
+
+
 def in_memory(app: MCPServer[Any], **options: Any) -> Any:
     _, entries = asked(call(options.pop("tool")), "done", tools=[MCP("weather", app, effect="pure", **options)])
     return of("tool", entries)[0]
@@ -287,8 +324,6 @@ def test_a_server_that_asks_a_model_is_answered() -> None:
 
 
 def test_nothing_of_the_sdk_is_imported_by_who_declares_a_server() -> None:
-    import subprocess
-
     code = (
         "import sys\nfrom overwinter import Agent\nfrom overwinter.functions.toolset import MCP\n"
         "Agent('desk', 'scripted:echo', tools=[MCP('w', ['python', 's.py'])])\n"

@@ -123,7 +123,11 @@ def test_two_skills_narrow_further(tmp_path: Path) -> None:
     skill(tmp_path, "a", "allowed-tools: [draw]")
     skill(tmp_path, "b", "allowed-tools: [send]")
     made, tools = ledger()
-    script = [[call("read_skill", skill="a"), call("read_skill", skill="b")], [call("draw"), call("send")], "done"]
+    script: list[Any] = [
+        [call("read_skill", skill="a"), call("read_skill", skill="b")],
+        [call("draw"), call("send")],
+        "done",
+    ]
     assert run(Agent("desk", Scripted(script), tools=[*tools, Skills(tmp_path)]), "?", store="memory://") == "done"
     assert made == []
 
@@ -132,7 +136,7 @@ def test_a_replay_knows_what_is_allowed(tmp_path: Path) -> None:
     """The process dies between reading and calling; whoever goes on refuses the same."""
     skill(tmp_path, "pdf", "allowed-tools: [draw]")
     made, tools = ledger()
-    script = {"\\?": call("read_skill", skill="pdf"), "Do it so": call("send"), "not allow": "done"}
+    script: dict[str, Any] = {"\\?": call("read_skill", skill="pdf"), "Do it so": call("send"), "not allow": "done"}
     agent = Agent("desk", Scripted(script), tools=[*tools, Skills(tmp_path)])
     assert crash_everywhere(agent, "?").outcome.value == "done"
     assert made == []

@@ -76,7 +76,7 @@ def test_the_methods_of_an_object() -> None:
     crm = Crm({"c-1": "Ann"})
     assert names(Toolset.of(crm)) == ["find", "rename"]
     assert names(Toolset.of(Marked())) == ["shown"]
-    script = [call("rename", id="c-1", name="Bob"), call("find", id="c-1"), "done"]
+    script: list[Any] = [call("rename", id="c-1", name="Bob"), call("find", id="c-1"), "done"]
     assert run(Agent("desk", Scripted(script), tools=[Toolset.of(crm)]), "?", store="memory://") == "done"
     assert crm.names == {"c-1": "Bob"} and crm.asked == 1
 
