@@ -13,8 +13,9 @@ from ...state.quantities import Duration, seconds
 @asynccontextmanager
 async def in_doubt_after(within: Duration | None, name: str) -> AsyncGenerator[None]:
     """None: no bound. Raises InDoubt."""
+    limit = asyncio.timeout(None if within is None else seconds(within))
     try:
-        async with asyncio.timeout(None if within is None else seconds(within)) as limit:
+        async with limit:
             yield
     except TimeoutError:
         if not limit.expired():

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -224,7 +224,7 @@ def test_a_server_at_an_address_gets_its_token(monkeypatch: pytest.MonkeyPatch) 
 
 
 @contextmanager
-def started(port: int) -> Iterator[subprocess.Popen[bytes]]:
+def started(port: int) -> Generator[subprocess.Popen[bytes]]:
     process = subprocess.Popen([*PROGRAM, str(port)])
     try:
         while process.poll() is None:
