@@ -163,6 +163,14 @@ def test_a_server_that_is_not_there_fails_the_turn_or_is_left_out(monkeypatch: p
     assert "can't be reached" in of("listed", entries)[0]["value"]["servers"]["gone"]["error"]
 
 
+def test_the_word_of_a_server_counts_only_where_it_is_trusted(tmp_path: Path) -> None:
+    """``forecast`` says of itself that it reads only."""
+    script = call("forecast", city="Oslo"), call("book", city="Rome"), "done"
+    for trusts, begun in ((False, ["t1.m1.0", "t1.m2.0"]), (True, ["t1.m2.0"])):
+        _, entries = asked(*script, tools=[program(tmp_path / "l", trust_hints=trusts)])
+        assert [entry["op"] for entry in of("begun", entries)] == begun
+
+
 def test_names_that_clash_are_refused_with_what_to_do(tmp_path: Path) -> None:
     def forecast(city: str) -> str:
         return city
