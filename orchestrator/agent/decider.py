@@ -283,6 +283,8 @@ class AgentLoop:
             return call.told(observations.unknown_tool(call.name, offered.tool_names()))
         if turn.within is not None and call.name not in turn.within:
             return call.told(observations.outside(call.name, turn.within))
+        if tool.most is not None and call.nth > tool.most:
+            return call.told(observations.spent(call.name, tool.most))
         if call.arguments is None:
             return call.told(observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:

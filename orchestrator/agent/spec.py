@@ -40,6 +40,11 @@ class ToolSpec(Protocol):
         """Milliseconds after which an approval that nobody decided counts as denied."""
         ...
 
+    @property
+    def most(self) -> int | None:
+        """How many calls of it a model may ask for in a turn; None: as many as it wants."""
+        ...
+
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""
         ...

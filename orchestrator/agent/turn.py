@@ -58,6 +58,7 @@ class Call:
         "digest",
         "id",
         "name",
+        "nth",
         "op",
         "problem",
         "raw",
@@ -72,6 +73,7 @@ class Call:
         self.raw = raw
         self.arguments = arguments
         self.problem = problem
+        self.nth = 1  # of its name in the turn, as the model asked for them
         self.stage = Stage.ASKED
         self.approved = False
         self.child = ""  # id of the child execution
@@ -103,6 +105,7 @@ class Turn:
     __slots__ = (
         "allowed",
         "asked",
+        "asked_of",
         "billed",
         "calls",
         "chosen",
@@ -164,6 +167,7 @@ class Turn:
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
+        self.asked_of: dict[str, int] = {}  # calls that it asked for, by tool
         self.said = ""  # op of the last answer
         self.model = ""  # who is asked; "" for whom the agent names first
         self.route = ""  # of which route of the agent's
@@ -260,9 +264,10 @@ class Turn:
         self.calls = {}
         for index, asked in enumerate(reading.calls):
             call_op = f"{op}.{index}"
-            self.calls[call_op] = Call(
-                call_op, asked.call.id, asked.call.name, asked.call.arguments, asked.arguments, asked.problem
-            )
+            name = asked.call.name
+            call = Call(call_op, asked.call.id, name, asked.call.arguments, asked.arguments, asked.problem)
+            call.nth = self.asked_of[name] = self.asked_of.get(name, 0) + 1
+            self.calls[call_op] = call
         self.phase = Phase.ACT if self.calls else Phase.THINK if reading.paused else Phase.JUDGE
 
     def routed(self, model: str, route: str, op: str, *, shorter: bool) -> None:

@@ -56,17 +56,8 @@ def test_no_path_leaves_the_folder(tmp_path: Path) -> None:
     (place / "deep").mkdir()
     (place / "deep" / "a.txt").write_text("a")
     skills = Skills(tmp_path / "skills")
-    outside = [
-        "../../secret.txt",
-        "../secret.txt",
-        "deep/../../secret.txt",
-        str(secret),
-        "\\etc",
-        "C:/x",
-        "a\0b",
-        "",
-        "deep\\..\\..\\x",
-    ]
+    inner = ["../../secret.txt", "deep/../../../secret.txt", "deep\\..\\..\\x", "", "a\0b"]
+    outside = [*inner, "../secret.txt", str(secret), "\\etc", "C:/x"]
     for path in (*outside, "link.txt", "inner/secret.txt", "pipe", "deep", ".", "nothing.txt"):
         with pytest.raises(ToolFailed):
             file_of(skills, path)
