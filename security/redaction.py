@@ -142,7 +142,7 @@ def _of_environment() -> set[str]:
     for name, value in os.environ.items():
         if len(value) < SHORTEST:
             continue
-        if _names_a_secret(name):
+        if names_a_secret(name):
             found.add(value)
         elif "://" in value and "@" in value:
             found.update(secret for secret in passwords(value) if len(secret) >= SHORTEST)
@@ -150,7 +150,8 @@ def _of_environment() -> set[str]:
 
 
 @lru_cache(maxsize=4096)
-def _names_a_secret(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
+    """Whether an environment variable of that name holds one."""
     upper = name.upper()
     return upper not in _NOT_SECRET and re.search(_NAMED, upper) is not None
 

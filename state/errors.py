@@ -282,6 +282,10 @@ class Final(OverwinterError):
     """Raised by user code: do not try this call again."""
 
 
+class ToolFailed(Final):
+    """A tool that another server has answered with an error. The model reads it; the call is not made again."""
+
+
 class ModelRetry(Final):
     """Raised by a tool or an output validator: the model is told why, and is to try again. The call itself is never
     repeated, whatever its ``Retry`` says."""

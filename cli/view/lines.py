@@ -23,6 +23,7 @@ STYLES = {
     "step": "cyan",
     "tool": "yellow",
     "check": "yellow",
+    "listed": "yellow",
     "model": "magenta",
     "child": "blue",
     "approval": "bold yellow",

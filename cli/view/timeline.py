@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
 from ...orchestrator.protocol.media import said
+from .listings import listed
 from .text import counted
 from .usage import Usage, usage
 
 Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
-WORK = frozenset({"step", "model", "tool", "check"})
+WORK = frozenset({"step", "model", "tool", "check", "listed"})
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 
@@ -203,6 +204,8 @@ class Timeline:
         row.ms = _at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
+        if row.kind == "listed":
+            row.value = listed(row.value)
         if row.kind == "model":
             row.usage = usage(row.value) or usage(billed(entry))
         return [row]
@@ -360,10 +363,7 @@ class Timeline:
         "child": _child,
         "sent": _sent,
         "answered": _nothing,
-        "step": _work,
-        "model": _work,
-        "tool": _work,
-        "check": _work,
+        **dict.fromkeys(WORK, _work),
         "begun": _begun,
         "retrying": _retrying,
         "timer": _timer,

@@ -8,9 +8,10 @@ each message of a session.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import Any, Generic, cast, get_args
 
 from pydantic_core import ValidationError
@@ -19,7 +20,7 @@ from typing_extensions import TypeForm, TypeVar
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
-from ...orchestrator.agent.spec import OutputChecks
+from ...orchestrator.agent.spec import Listing, OutputChecks
 from ...orchestrator.errors.failures import Failure
 from ...orchestrator.protocol.media import is_parts, meant
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
@@ -31,12 +32,10 @@ from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration
-from ..framework.target import served
 from ..models.hosts import Hosts
 from ..models.port import Model, Request, ToolSchema
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
-from ..tools.methods import one_for
 from ..tools.parameters import complaint
 from ..tools.tool import Tool
 from .asking import Asking
@@ -45,6 +44,7 @@ from .child import ChildTool
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
+from .toolbox import Toolbox
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
 
@@ -60,7 +60,8 @@ class Agent(Generic[Out_co]):
     - ``instructions``: the system prompt, or a pure function that makes it from what this turn is about (the
       input of a run, the content of a message), which it gets as the type ``input``; or a ``Template`` in a file, whose
       variables are the fields of it; or several of these in a list.
-    - ``tools``: ``@tool`` functions, plain functions, workflows and other agents; the last two run as children.
+    - ``tools``: ``@tool`` functions, plain functions, toolsets, workflows and other agents; the last two run as
+      children.
     - ``output``: the type of the final answer, whatever it is: a model, a dataclass, a union, a list …; str: any text.
       ``output_mode``: how it is asked for: by the provider's own mode ("native"), a tool for each member of a union
       ("tool"), in words ("prompt"), or in words and by the provider's mode where it is known to have one ("auto").
@@ -114,7 +115,8 @@ class Agent(Generic[Out_co]):
         self.settings = dict(settings or {})
         self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
-        self._tools = _by_name(self.name, tools)
+        self._toolbox = Toolbox(self.name, tools)
+        self._hand = self._toolbox.known
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -123,7 +125,6 @@ class Agent(Generic[Out_co]):
         self._output = Output(str if output is None else output, self.name, mode)
         self.output = cast("type[Out_co]", self._output.annotation)
         self._checks = checks(self.name, self._output.annotation, self.input, self._validators)
-        self._schemas: tuple[ToolSchema, ...] | None = None
         if mode == "tool" and (taken := [name for name in self._output.names if name in self._tools]):
             raise InvalidInput(f"agent {self.name!r}: {taken[0]!r} is the tool that gives its answer; rename yours")
 
@@ -142,6 +143,10 @@ class Agent(Generic[Out_co]):
         given = get_args(made)
         if given and not self._output.typed and not isinstance(given[0], TypeVar):
             self._answers(given[0], self._output.mode)
+
+    @property
+    def _tools(self) -> dict[str, Tool | ChildTool]:
+        return self._hand.tools
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r}, tools={list(self._tools)})"
@@ -260,6 +265,30 @@ class Agent(Generic[Out_co]):
     def find(self, tool: str) -> Tool | ChildTool | None:
         return self._tools.get(tool)
 
+    @property
+    def listing(self) -> Listing | None:
+        return self._asking if self._toolbox.servers else None
+
+    @cached_property
+    def _asking(self) -> Listing:
+        from .listing import Servers
+
+        return Servers(self._toolbox)
+
+    def offering(self, listed: dict[str, Any] | None) -> Agent[Out_co]:
+        if listed is None or not self._toolbox.servers:
+            return self
+        other = copy(self)
+        other._hand = self._toolbox.listed(listed)
+        return other
+
+    def narrows(self, tool: str, value: Any) -> Collection[str] | None:
+        rule = _rule(self._tools.get(tool))
+        names = None if rule is None else rule(value)
+        if names is None:
+            return None
+        return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
+
     def tool_names(self) -> Sequence[str]:
         return list(self._tools)
 
@@ -285,44 +314,10 @@ class Agent(Generic[Out_co]):
         return f"{told}\n\n{self._output.words}".strip() if self.typed else told
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
-        if self._schemas is None:
-            own = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
-            self._schemas = own + self._output.offered
-        return self._schemas
+        return self._hand.schemas + self._output.offered
 
 
-def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]:
-    found: dict[str, Tool | ChildTool] = {}
-    for thing in tools:
-        tool = _as_tool(agent, thing)
-        if tool.name in found:
-            raise InvalidInput(f"agent {agent!r} has two tools named {tool.name!r}; give one of them another name")
-        found[tool.name] = tool
-    return found
-
-
-def _as_tool(agent: str, thing: object) -> Tool | ChildTool:
-    it: Any = served(thing)
-    if isinstance(it, Tool):
-        return _callable(agent, it)
-    if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
-        return ChildTool(it)
-    if callable(it) and not isinstance(it, type):
-        return _callable(agent, _wrapped(it))
-    raise InvalidInput(f"agent {agent!r}: {thing!r} is no tool; give a function, a @tool, a workflow or another agent")
-
-
-def _callable(agent: str, tool: Tool) -> Tool:
-    if tool.unbound:
-        raise InvalidInput(f"agent {agent!r}: {tool.unbound}")
-    return tool
-
-
-def _wrapped(function: Callable[..., Any]) -> Tool:
-    """A plain function as a tool; the same one for all agents that name it, where it can be noted."""
-    if isinstance(function, MethodType):
-        return one_for(function, lambda: Tool(function))
-    tool = Tool(function)
-    if isinstance(function, FunctionType):
-        function.__overwinter__ = tool  # type: ignore[attr-defined]  # where served() looks
-    return tool
+def _rule(tool: Tool | ChildTool | None) -> Callable[[Any], Collection[str] | None] | None:
+    """What a skill's tool says of its results: which other tools may still be called (``toolsets.skills``)."""
+    found: Callable[[Any], Collection[str] | None] | None = getattr(getattr(tool, "function", None), "narrows", None)
+    return found if isinstance(tool, Tool) else None

@@ -20,6 +20,7 @@ class ChildTool:
     parameters; any other input goes into one parameter named ``input``."""
 
     approval_within = 0
+    most = None
     threaded = False
     policy = DEFAULT
 

@@ -19,7 +19,7 @@ from ...orchestrator.workflow.targets import annotation, losses, mender
 from ...state.codec import Writer
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
-from ...state.quantities import Duration, milliseconds
+from ...state.quantities import Duration, count, milliseconds
 from ..framework.target import target
 from ..invocation.leading import leads
 from .docstring import read
@@ -81,6 +81,7 @@ class Tool:
         timeout: Duration | None = None,
         breaker: Breaker | None = None,
         schema: Mapping[str, Any] | None = None,
+        most: int | None = None,
     ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r:.80} is no function; write @classmethod above @tool, not below it")
@@ -99,6 +100,7 @@ class Tool:
             _check_role(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
         self.approval_within = milliseconds(approval_within)
+        self.most = None if most is None else count(most, 1, f"most= of tool {self.name!r}")
         self.threaded = not _asynchronous(function)
         once = effect == "irreversible"
         self.policy = Policy(
@@ -106,7 +108,7 @@ class Tool:
         )
         self._options: dict[str, Any] = {
             "effect": effect, "approval": approval, "approval_within": approval_within, "retry": retry,
-            "timeout": timeout, "breaker": breaker, "schema": schema,
+            "timeout": timeout, "breaker": breaker, "schema": schema, "most": most,
         }  # fmt: skip
         self._parameters: Parameters | SchemaParameters = (
             Parameters(function, self.name, documented.parameters, method=bool(self.owner))
@@ -165,6 +167,11 @@ class Tool:
         made = partial(Tool, call, name=self.name, description=self.description, **self._options)
         return one_for(method, made)
 
+    def but(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Tool:
+        """Another tool, which is this one but for these options."""
+        own: dict[str, Any] = {"name": self.name, "description": self.description, **self._options}
+        return Tool(function or self.function, **(own | options))
+
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""
         self._parameters.read(arguments)
@@ -219,6 +226,7 @@ def tool(
     timeout: Duration | None = None,
     breaker: Breaker | None = None,
     schema: Mapping[str, Any] | None = None,
+    most: int | None = None,
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
@@ -232,6 +240,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
       role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
     - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+    - ``most``: how many calls a model may ask for in one turn. What is beyond that is not made, and it is told so.
     - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
       at run time, or calls another service. The function is called with the arguments by name as they came, when they
       fit the schema. A method of an object is a tool as it is: ``tools=[shop.lookup]``.

@@ -157,6 +157,10 @@ class Thread:
     def oldest(self) -> Past | None:
         return self._past[0] if self._past else None
 
+    def first(self) -> int:
+        """The entry with which it begins; 0 while there is nothing before the current turn."""
+        return self._past[0].first if self._past else 0
+
     def answered(self, id: str) -> bool:
         """Whether a turn in the window answered this message."""
         return bool(id) and any(past.id == id for past in self._past)

@@ -28,11 +28,12 @@ from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
+from .identity import digest, identity
 from .judging import Failed, Judge, Judged, Taken
 from .routing import Choice, question
-from .run import Mode, Run, digest, identity
+from .run import Mode, Run
 from .seeing import READ
-from .spec import AgentSpec, ToolSpec
+from .spec import AgentSpec, Listing, ToolSpec
 from .turn import Call, Phase, Stage, Turn
 
 _BEGINNINGS = ("start", "message")
@@ -47,7 +48,7 @@ class AgentLoop:
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._spec = spec
         self._judge = Judge(spec)
-        self._run = Run(id, spec.window)
+        self._run = Run(id, spec.window, narrows=spec.narrows)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
         self._taken: list[str] = []  # types of the facts taken since the last decision
@@ -55,7 +56,7 @@ class AgentLoop:
     # -- facts in ------------------------------------------------------------------------------------
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
-        run = self._run = Run(self._run.id, self._spec.window, state, first)
+        run = self._run = Run(self._run.id, self._spec.window, state, first, self._spec.narrows)
         run.clock = now
         self._told = first
         for entry in entries:
@@ -121,8 +122,7 @@ class AgentLoop:
         decision.entries, self._pending = self._pending, []
         run.sequence += len(decision.entries)
         decision.abandon, run.abandoned = run.abandoned, []
-        decision.perform = [*[run.outbox[op] for op in run.unsent], *run.calls.take()]
-        run.unsent.clear()
+        decision.perform = [*run.outbox.take(), *run.calls.take()]
         taken, self._taken = self._taken, []
         decision.immediate = len(taken) == 1 and taken[0] in _BEGINNINGS and not decision.entries
         decision.status = self._status()
@@ -146,12 +146,15 @@ class AgentLoop:
         turn = run.turn
         if turn is None or run.final:
             return
-        if turn.phase is Phase.THINK and turn.thinking() not in run.calls:
+        if turn.phase is Phase.THINK and (listing := self._due(turn)) is not None:
+            if turn.listing() not in run.calls:
+                self._order(self._listed(turn, listing))
+        elif turn.phase is Phase.THINK and turn.thinking() not in run.calls:
             self._order(self._thought(turn))
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
         for call in turn.calls.values():
-            if call.stage is Stage.READY and (tool := self._spec.find(call.name)) is not None:
+            if call.stage is Stage.READY and (tool := self._offered(turn).find(call.name)) is not None:
                 call.stage = Stage.OPEN
                 self._order(self._invocation(turn, call, tool))
 
@@ -168,6 +171,18 @@ class AgentLoop:
             call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
         )
 
+    def _offered(self, turn: Turn) -> AgentSpec:
+        """The agent with the tools that are pinned for the turn."""
+        return self._spec.offering(turn.tools)
+
+    def _due(self, turn: Turn) -> Listing | None:
+        """Who is to be asked for tools, before the model can be."""
+        return self._spec.listing if turn.tools is None else None
+
+    def _listed(self, turn: Turn, listing: Listing) -> Invoke:
+        work = listing.call(self._run.pins.known(self._run.thread.first()))
+        return Invoke(turn.listing(), listing.name, "listed", work, False, listing.policy)
+
     def _order(self, invoke: Invoke) -> None:
         """Order a call; what was recorded of its attempts before still stands."""
         run = self._run
@@ -179,7 +194,7 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         name = spec.model_named(turn.model)
-        call = spec.think(self._run.thread.messages(turn.messages), turn.content, name)
+        call = self._offered(turn).think(self._run.thread.messages(turn.messages), turn.content, name)
         policy = spec.model_policy(name, turn.route)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
         return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
@@ -197,6 +212,8 @@ class AgentLoop:
             return None
         if turn.timed_out:
             return self._failed(overtime(self._spec.limits))
+        if turn.unlisted is not None:
+            return self._failed(turn.unlisted)
         if turn.error is not None:
             return self._instead(turn, turn.error) or self._failed(turn.error)
         if turn.phase is Phase.JUDGE and turn.reading is not None:
@@ -208,7 +225,8 @@ class AgentLoop:
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
             if used_up is not None:
                 return self._failed(used_up)
-            if turn.phase is Phase.THINK and self._spec.routes and turn.chosen != turn.thinking():
+            routes = turn.phase is Phase.THINK and self._spec.routes and self._due(turn) is None
+            if routes and turn.chosen != turn.thinking():
                 return self._chosen(turn)
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
@@ -224,7 +242,8 @@ class AgentLoop:
         """Which model is to answer now, by the agent's own rule."""
         spec, used = self._spec, turn.usage.minus(turn.allowed)
         messages = self._run.thread.messages(turn.messages)
-        asked = question(turn.content, turn.asked + 1, messages, tuple(spec.tool_names()), used, self._allowance())
+        tools = tuple(self._offered(turn).tool_names())
+        asked = question(turn.content, turn.asked + 1, messages, tools, used, self._allowance())
         try:
             return spec.choose(asked).entry(turn.thinking())
         except InvalidInput as error:
@@ -258,9 +277,14 @@ class AgentLoop:
 
     def _asked(self, turn: Turn, call: Call) -> Fact | None:
         """What a tool call needs before it can be made; None when it is ready."""
-        tool = self._spec.find(call.name)
+        offered = self._offered(turn)
+        tool = offered.find(call.name)
         if tool is None:
-            return call.told(observations.unknown_tool(call.name, self._spec.tool_names()))
+            return call.told(observations.unknown_tool(call.name, offered.tool_names()))
+        if turn.within is not None and call.name not in turn.within:
+            return call.told(observations.outside(call.name, turn.within))
+        if tool.most is not None and call.nth > tool.most:
+            return call.told(observations.spent(call.name, tool.most))
         if call.arguments is None:
             return call.told(observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:
@@ -349,7 +373,12 @@ class AgentLoop:
                 parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
         until = self._run.calls.wake()
         if until is not None:
-            what = "model" if turn.phase is Phase.THINK else "check" if turn.found is not None else "tool"
+            listed, thinks, checks = (
+                turn.listing() in self._run.calls,
+                turn.phase is Phase.THINK,
+                turn.found is not None,
+            )
+            what = "list of tools" if listed else "model" if thinks else "check" if checks else "tool"
             away = self._run.calls.away()
             parts += [f"answer of {name}" for name in away] or [f"retry {what} until {_moment(until)}"]
         return ", ".join(parts[:4])

@@ -4,7 +4,7 @@ what to do now. These texts become part of the conversation through ``observed``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...state.codec import dumps
@@ -76,6 +76,14 @@ def denied(fact: Fact) -> str:
 
 
 EXPIRED = f"Error: {Denied.__name__}: nobody approved the call in time. It was not carried out."
+
+
+def spent(name: str, most: int) -> str:
+    return f"Error: {name!r} may be called {most} times for one message, and was. Go on with what you have."
+
+
+def outside(name: str, within: Collection[str]) -> str:
+    return f"Error: the skill in use does not allow {name!r}. It allows {', '.join(sorted(within)) or 'none'}."
 
 
 def unknown_tool(name: str, names: Sequence[str]) -> str:

@@ -6,8 +6,6 @@ state. What follows from the state is the decider's business.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any
@@ -17,17 +15,20 @@ from ..governance.usage import NOTHING, recorded, unrepaired_in
 from ..protocol import keys
 from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import Effect, Fact, Post, Spawn, when
+from ..protocol.decider import Fact, Post, Spawn, when
 from ..protocol.media import parts_of
 from . import observations
 from .billing import Billed
 from .conversation import Thread, Window
+from .identity import identity
+from .outbox import Outbox
+from .pinning import Pins
 from .seeing import Seeing
-from .turn import Call, Phase, Stage, Turn
+from .turn import Call, Narrowing, Phase, Stage, Turn
 
 _FACTS = frozenset((
     "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",
-    "retry", "answered"))  # fmt: skip
+    "retry", "answered", "listed"))  # fmt: skip
 """What comes from outside. The loop's own entries don't move its clock."""
 
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
@@ -45,20 +46,23 @@ class Mode(Enum):
 class Run:
     """State of one execution. ``sequence`` is the number of the last entry known to be in the journal."""
 
-    def __init__(self, id: str, window: Window, state: str = "", first: int = 1) -> None:
+    def __init__(
+        self, id: str, window: Window, state: str = "", first: int = 1, narrows: Narrowing = lambda tool, value: None
+    ) -> None:
         saved: dict[str, Any] = loads(state) if state else {}
         before = saved.get("before")
         self.id = id
+        self._narrows = narrows
         self.mode = Mode.SESSION if saved.get("mode") == "session" else Mode.NEW
         self.thread = Thread(window, before["turn"] if before else 0, recorded(before) if before else NOTHING)
         self.turns = self.thread.dropped
         self.turn: Turn | None = None
         self.calls = OpenCalls()
-        self.outbox: dict[str, Effect] = {}  # what goes to other executions and is not confirmed
-        self.unsent: dict[str, None] = {}  # of these, what was not handed out
+        self.outbox = Outbox()
         self.abandoned: list[str] = []
         self.final = ""  # the final status
         self._seeing = Seeing()
+        self.pins = Pins()  # the tools that servers have listed
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
@@ -112,6 +116,8 @@ class Run:
                 return self._tool(entry)
             case "check":
                 return self._check(entry)
+            case "listed":
+                return self._listed(entry)
             case "child":
                 return self._child(entry)
             case "decided":
@@ -199,7 +205,16 @@ class Run:
         self.calls.close(call.op)
         if observations.is_in_doubt(entry):
             turn.doubtful.add(identity(call))
+        turn.narrow(self._narrows(call.name, entry.get("value")))
         turn.settle(call, observations.outcome(entry), self.at)
+        return True
+
+    def _listed(self, entry: Fact) -> bool:
+        turn = self.turn
+        if turn is None or not self.pins.take(entry, turn, self.thread.first()):
+            return False
+        self.calls.close(entry["op"])
+        turn.marks.pop(entry["op"], None)
         return True
 
     def _check(self, entry: Fact) -> bool:
@@ -219,7 +234,7 @@ class Run:
         call = turn.calls.get(op)
         thinks = turn.phase is Phase.THINK and op == turn.thinking()
         checks = turn.judging() and op == turn.checking()
-        if not thinks and not checks and (call is None or call.stage is Stage.DONE):
+        if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
             return False
         turn.marked(op, entry)
         if thinks:
@@ -274,7 +289,7 @@ class Run:
     def _sent(self, entry: Fact) -> bool:
         if "until" in entry:
             return self._mark(entry)
-        return self._confirm(entry.get("op", ""))
+        return self.outbox.confirm(entry.get("op", ""))
 
     def _cancel(self, entry: Fact) -> bool:
         if self.cancelling is not None:
@@ -305,7 +320,7 @@ class Run:
             call.stage, call.child = Stage.CHILD, entry["id"]
             id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
             caller |= {"budget": entry["budget"]} if "budget" in entry else {}
-            self._post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
+            self.outbox.post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
         return True
 
     def _observed(self, entry: Fact) -> bool:
@@ -329,6 +344,7 @@ class Run:
         kept = entry.get("kept")
         if kept is not None:
             self.thread.shorten(kept)
+            self.pins.shortened(self.turn, self.thread.first())
         if entry.get("unseen"):
             self.thread.unsee()
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
@@ -364,7 +380,7 @@ class Run:
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        for op in (turn.thinking(), turn.checking(), *turn.calls):
+        for op in (turn.listing(), turn.thinking(), turn.checking(), *turn.calls):
             if self.calls.close(op):
                 self.abandoned.append(op)
         for call in turn.unfinished():
@@ -372,29 +388,11 @@ class Run:
                 self._withdraw(call.op)
                 fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
                 op = f"{call.op}.cancel"
-                self._post(Post(op, call.child, keys.cancel_of(self.id, op), fact))
+                self.outbox.post(Post(op, call.child, keys.cancel_of(self.id, op), fact))
                 turn.settle(call, observations.UNFINISHED, self.at)
-
-    def _post(self, effect: Spawn | Post) -> None:
-        self.outbox[effect.op] = effect
-        self.unsent[effect.op] = None
 
     def _withdraw(self, op: str) -> None:
         """A start that is not confirmed need not be any more."""
-        if op not in self.unsent and op in self.outbox:
+        if self.outbox.handed_out(op):
             self.abandoned.append(op)
-        self._confirm(op)
-
-    def _confirm(self, op: str) -> bool:
-        self.unsent.pop(op, None)
-        return self.outbox.pop(op, None) is not None
-
-
-def identity(call: Call) -> str:
-    """What makes two calls the same: the tool and the exact arguments, as canonical JSON."""
-    return json.dumps([call.name, call.arguments], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest(call: Call, mark: str) -> str:
-    """``sha256:…`` over the tool, the exact arguments and the turn; what an approval is bound to."""
-    return "sha256:" + hashlib.sha256(f"{identity(call)}\n{mark}".encode()).hexdigest()
+        self.outbox.confirm(op)

@@ -5,7 +5,7 @@ Everything here but ``think``'s and ``invoke``'s results is pure: asked twice, i
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, Protocol
 
 from ...state.codec import Writer
@@ -38,6 +38,11 @@ class ToolSpec(Protocol):
     @property
     def approval_within(self) -> int:
         """Milliseconds after which an approval that nobody decided counts as denied."""
+        ...
+
+    @property
+    def most(self) -> int | None:
+        """How many calls of it a model may ask for in a turn; None: as many as it wants."""
         ...
 
     def check(self, arguments: dict[str, Any]) -> None:
@@ -92,6 +97,21 @@ class OutputChecks(Protocol):
         ...
 
 
+class Listing(Protocol):
+    """The servers of tools of an agent, asked together as one step."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    def call(self, known: dict[str, Any] | None) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """A function that asks them for their tools. It gives a listing as plain JSON, or ``{"same": digest}`` when
+        that is the one that is known."""
+        ...
+
+
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
@@ -136,7 +156,20 @@ class AgentSpec(Protocol):
         """Its validators; None when it has none."""
         ...
 
+    @property
+    def listing(self) -> Listing | None:
+        """Its servers of tools; None when all of its tools are known without asking."""
+        ...
+
+    def offering(self, listed: dict[str, Any] | None) -> AgentSpec:
+        """The agent with the tools of a listing."""
+        ...
+
     def find(self, tool: str) -> ToolSpec | None: ...
+
+    def narrows(self, tool: str, value: Any) -> Collection[str] | None:
+        """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
+        ...
 
     def concludes(self, tool: str) -> bool:
         """Whether a call of that tool is the final answer."""

@@ -5,6 +5,7 @@ A turn is data that entries change; what follows from it is decided elsewhere (`
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
 from .conversation import Message, Past, size_of
+
+Narrowing = Callable[[str, Any], Collection[str] | None]
+"""Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
 
 _NONE: frozenset[str] = frozenset()
 _TOLD = ("sends", "heard", "answer", "word")
@@ -54,6 +58,7 @@ class Call:
         "digest",
         "id",
         "name",
+        "nth",
         "op",
         "problem",
         "raw",
@@ -68,6 +73,7 @@ class Call:
         self.raw = raw
         self.arguments = arguments
         self.problem = problem
+        self.nth = 1  # of its name in the turn, as the model asked for them
         self.stage = Stage.ASKED
         self.approved = False
         self.child = ""  # id of the child execution
@@ -99,6 +105,7 @@ class Turn:
     __slots__ = (
         "allowed",
         "asked",
+        "asked_of",
         "billed",
         "calls",
         "chosen",
@@ -119,6 +126,7 @@ class Turn:
         "phase",
         "reading",
         "refused",
+        "relisted",
         "repairs",
         "rerouted",
         "route",
@@ -130,8 +138,11 @@ class Turn:
         "streamed",
         "surplus",
         "timed_out",
+        "tools",
+        "unlisted",
         "usage",
         "verdict",
+        "within",
     )
 
     def __init__(
@@ -156,6 +167,7 @@ class Turn:
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
+        self.asked_of: dict[str, int] = {}  # calls that it asked for, by tool
         self.said = ""  # op of the last answer
         self.model = ""  # who is asked; "" for whom the agent names first
         self.route = ""  # of which route of the agent's
@@ -175,6 +187,10 @@ class Turn:
         self.repairs = 0  # how often the model was asked again, because its answer could not be taken
         self.faulted = ""  # op of the last answer that could not
         self.error: Failure | None = None
+        self.tools: dict[str, Any] | None = None  # what servers of tools have listed for it
+        self.relisted = 0  # how often they were asked anew
+        self.unlisted: Failure | None = None  # why they have not
+        self.within: frozenset[str] | None = None  # the tools that it may call; None: all
         self.timed_out = False
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
         self.stopped_at: int | None = None
@@ -190,6 +206,20 @@ class Turn:
     def checking(self) -> str:
         """Op of the call of the validators, for the last answer."""
         return f"{self.said}.check"
+
+    def listing(self) -> str:
+        """Op of the call that asks servers for their tools."""
+        op = f"t{self.number}.list"
+        return f"{op}.r{self.relisted}" if self.relisted else op
+
+    def lists(self, op: str) -> bool:
+        """Whether that call is due."""
+        return self.tools is None and self.unlisted is None and op == self.listing()
+
+    def narrow(self, names: Collection[str] | None) -> None:
+        """From now on only these of the tools that may be called; None: no change."""
+        if names is not None:
+            self.within = frozenset(names) if self.within is None else self.within & frozenset(names)
 
     def judging(self) -> bool:
         """Whether the last answer may be a final one, of which the validators have not said what they think."""
@@ -234,9 +264,10 @@ class Turn:
         self.calls = {}
         for index, asked in enumerate(reading.calls):
             call_op = f"{op}.{index}"
-            self.calls[call_op] = Call(
-                call_op, asked.call.id, asked.call.name, asked.call.arguments, asked.arguments, asked.problem
-            )
+            name = asked.call.name
+            call = Call(call_op, asked.call.id, name, asked.call.arguments, asked.arguments, asked.problem)
+            call.nth = self.asked_of[name] = self.asked_of.get(name, 0) + 1
+            self.calls[call_op] = call
         self.phase = Phase.ACT if self.calls else Phase.THINK if reading.paused else Phase.JUDGE
 
     def routed(self, model: str, route: str, op: str, *, shorter: bool) -> None:
@@ -311,7 +342,7 @@ class Turn:
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
         self.allowed = self.usage
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
-        self.error = None
+        self.error = self.unlisted = None
         self.declined = 0
         self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] == "begun"}
         for call in self.calls.values():

@@ -79,7 +79,7 @@ class Invoke(NamedTuple):
 
     op: str  # the operation's id, stable over replays and retries
     name: str
-    report: str  # type of the fact: "step", "model", "tool" or "check"
+    report: str  # type of the fact: "step", "model", "tool", "check" or "listed"
     call: Callable[[], Any]  # returns the value, or an awaitable of it
     threaded: bool  # a plain def: run it in a thread
     policy: Policy

@@ -44,6 +44,7 @@ INNER = {
         "http",
         "aws framework",
         "tools",
+        "toolsets",
         "agents stubs",
     ),
     "cli": ("templates", "view", "rendering", "commands"),

@@ -1,0 +1,86 @@
+"""The tools of one agent: those that are known, and those that its servers have listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from ...state.errors import InvalidInput
+from ..framework.target import served
+from ..models.port import ToolSchema
+from ..tools.making import made
+from ..tools.tool import Tool
+from ..toolsets.combined import is_source
+from ..toolsets.source import UNASKED, Server, Source
+from .child import ChildTool
+
+_REMEMBERED = 8
+"""Listings whose tools are kept; sessions under way may go by different ones."""
+
+
+class Hand:
+    """Tools by their names, and what a model is told of them."""
+
+    def __init__(self, tools: dict[str, Tool | ChildTool]) -> None:
+        self.tools = tools
+        self._schemas: tuple[ToolSchema, ...] | None = None
+
+    @property
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        if self._schemas is None:
+            self._schemas = tuple(
+                ToolSchema(tool.name, tool.description, tool.parameters) for tool in self.tools.values()
+            )
+        return self._schemas
+
+
+class Toolbox:
+    """Raises InvalidInput for what is no tool, and for two of one name. ``known`` are the tools that need no asking."""
+
+    def __init__(self, agent: str, things: Iterable[object]) -> None:
+        self._agent = agent
+        self._parts = [_part(agent, thing) for thing in things]
+        self.servers: dict[str, Server] = {}
+        for server in (one for part in self._parts if is_source(part) for one in cast("Source", part).servers):
+            if self.servers.setdefault(server.name, server) is not server:
+                raise InvalidInput(f"agent {agent!r} has two servers named {server.name!r}; give one another name=")
+        self.known = Hand(self._found(UNASKED))
+        self._listed: dict[str, Hand] = {}
+
+    def listed(self, value: Mapping[str, Any]) -> Hand:
+        """All tools, with those of a listing. Raises InvalidInput for two of one name."""
+        digest = str(value.get("digest", ""))
+        found = self._listed.get(digest)
+        if found is None:
+            found = Hand(self._found(value.get("servers", {})))
+            while len(self._listed) >= _REMEMBERED:
+                del self._listed[next(iter(self._listed))]
+            self._listed[digest] = found
+        return found
+
+    def _found(self, listed: Mapping[str, Any]) -> dict[str, Tool | ChildTool]:
+        found: dict[str, Tool | ChildTool] = {}
+        for part in self._parts:
+            several = cast("Source", part).tools(listed) if is_source(part) else [cast("Tool | ChildTool", part)]
+            for tool in several:
+                if tool.name in found:
+                    raise InvalidInput(
+                        f"agent {self._agent!r} has two tools named {tool.name!r}; give one of them another name, or "
+                        'all of one toolset a prefix: toolset.prefixed("crm")'
+                    )
+                found[tool.name] = tool
+        return found
+
+
+def _part(agent: str, thing: object) -> Tool | ChildTool | Source:
+    if is_source(thing):
+        return cast("Source", thing)
+    it: Any = served(thing)
+    if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
+        return ChildTool(it)
+    tool = made(thing, f"agent {agent!r}")
+    if tool is None:
+        raise InvalidInput(
+            f"agent {agent!r}: {thing!r} is no tool; give a function, a @tool, a toolset, a workflow or another agent"
+        )
+    return tool

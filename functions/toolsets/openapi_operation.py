@@ -1,0 +1,178 @@
+"""One operation of a service as something to call."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from ...orchestrator.engine.performing import current_call
+from ...orchestrator.usercode.resilience import wait_of
+from ...state.errors import FunctionUnavailable, InDoubt, InvalidInput, ToolFailed
+from ...state.quantities import Duration
+from ..invocation.connections import Connections, library
+from .doubt import in_doubt_after
+from .openapi_document import Operation, Parameter
+from .openapi_security import Credentials
+
+LARGEST = 8 * 1024 * 1024
+"""Bytes of an answer that is read."""
+_SAID = 4000
+"""Characters of an error's body that the model reads."""
+_NOT_NOW = frozenset({408, 425, 429, 503})
+"""Statuses that say that nothing was done, and that it may be later."""
+
+
+class Caller:
+    """Called with the arguments that fit the operation's schema; what it gives is the answer's JSON or text."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        base: str,
+        credentials: Credentials,
+        connections: Connections,
+        effect: str,
+        within: Duration,
+    ) -> None:
+        self._operation = operation
+        self._base = base
+        self._credentials = credentials
+        self._connections = connections
+        self._once = effect == "irreversible"
+        self._within = within
+
+    async def __call__(self, /, **arguments: Any) -> Any:
+        operation = self._operation
+        request = self._request(arguments)
+        client = await self._connections.client()
+        httpx = await library()
+        what = f"{operation.method.upper()} {operation.path}"
+        try:
+            async with (
+                in_doubt_after(self._within if self._once else None, what),
+                client.stream(operation.method.upper(), follow_redirects=False, timeout=None, **request) as response,
+            ):
+                body = await _body(response, what)
+        except httpx.ConnectError as error:
+            raise FunctionUnavailable(f"{what}: the service can't be reached ({error})") from None
+        except httpx.TransportError as error:
+            said = f"{what}: no answer ({type(error).__name__}: {error})"
+            raise InDoubt(said) if self._once else FunctionUnavailable(said) from None
+        return self._outcome(response, body, what)
+
+    def _outcome(self, response: Any, body: bytes, what: str) -> Any:
+        status = int(response.status_code)
+        if 200 <= status < 300:
+            return _value(response, body, what)
+        said = body[: 4 * _SAID].decode("utf-8", "replace")[:_SAID]
+        told = f"{what} was answered with {status}" + (f": {said}" if said.strip() else "")
+        if status in _NOT_NOW:
+            raise FunctionUnavailable(told, retry_after=wait_of(response.headers))
+        if status >= 500:
+            raise InDoubt(told) if self._once else FunctionUnavailable(told)
+        raise ToolFailed(told)
+
+    def _request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """What httpx is asked for. Raises InvalidInput for arguments that would lead to another address."""
+        operation = self._operation
+        signed = self._credentials.of(operation.security)
+        path, headers = operation.path, {"Accept": "application/json, text/*;q=0.9"}
+        pairs: list[tuple[str, str]] = []
+        cookies: dict[str, str] = {}
+        for parameter in operation.parameters:
+            value = arguments.get(parameter.argument)
+            if value is None:
+                continue
+            if parameter.place == "path":
+                path = path.replace(f"{{{parameter.name}}}", _segment(parameter, value))
+            elif parameter.place == "query":
+                pairs += _query(parameter, value)
+            elif parameter.place == "header":
+                headers[parameter.name] = _line(parameter, value)
+            else:
+                cookies[parameter.name] = _line(parameter, value)
+        with suppress(LookupError):  # called by hand
+            headers["Idempotency-Key"] = current_call().idempotency_key
+        pairs += signed.query.items()
+        headers |= signed.headers
+        cookies |= signed.cookies
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={quote(value, safe='')}" for name, value in cookies.items())
+        url = self._base + path + (f"?{urlencode(pairs)}" if pairs else "")
+        return {"url": url, "headers": headers, **self._content(arguments.get("body"), headers)}
+
+    def _content(self, body: Any, headers: dict[str, str]) -> dict[str, Any]:
+        media = self._operation.body
+        if not media or body is None:
+            return {}
+        headers["Content-Type"] = media
+        if media == "text/plain":
+            return {"content": _text(body).encode()}
+        if media == "application/x-www-form-urlencoded":
+            fields = cast("Mapping[str, Any]", body if isinstance(body, Mapping) else {"value": body})
+            parts = [(name, one) for name, value in fields.items() for one in _several(value)]
+            return {"content": urlencode([(name, _text(one)) for name, one in parts]).encode()}
+        return {"content": json.dumps(body, ensure_ascii=False).encode()}
+
+
+def _segment(parameter: Parameter, value: Any) -> str:
+    text = ",".join(map(_text, _several(value)))
+    if text in ("", ".", ".."):
+        raise InvalidInput(f"{parameter.argument}: {text!r} would lead to another address")
+    return quote(text, safe="")
+
+
+def _query(parameter: Parameter, value: Any) -> list[tuple[str, str]]:
+    name = parameter.name
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        if parameter.style == "deepObject":
+            return [(f"{name}[{key}]", _text(one)) for key, one in fields.items()]
+        if parameter.explode:
+            return [(key, _text(one)) for key, one in fields.items()]
+        return [(name, ",".join(_text(part) for pair in fields.items() for part in pair))]
+    if isinstance(value, list) and not parameter.explode:
+        between = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(parameter.style, ",")
+        return [(name, between.join(map(_text, _several(value))))]
+    return [(name, _text(one)) for one in _several(value)]
+
+
+def _line(parameter: Parameter, value: Any) -> str:
+    text = ",".join(map(_text, _several(value)))
+    if not text.isprintable() or not text.isascii():
+        raise InvalidInput(f"{parameter.argument}: a header takes one line of ASCII")
+    return text
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]  # JSON
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+async def _body(response: Any, what: str) -> bytes:
+    found = bytearray()
+    async for chunk in response.aiter_bytes():
+        found += chunk
+        if len(found) > LARGEST:
+            raise ToolFailed(f"{what}: the answer has more than {LARGEST // 1024 // 1024} MB; ask for less of it")
+    return bytes(found)
+
+
+def _value(response: Any, body: bytes, what: str) -> Any:
+    media = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
+    if not body:
+        return None
+    if media.endswith(("/json", "+json")):
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise ToolFailed(f"{what}: the answer is no JSON ({error})") from None
+    if media.startswith("text/") or not media:
+        return body.decode(response.charset_encoding or "utf-8", "replace")
+    return f"[{media}, {len(body):,} bytes, not shown]"

@@ -1,0 +1,34 @@
+"""What an agent's execution has ordered of other executions, starts and words, until that is confirmed."""
+
+from __future__ import annotations
+
+from ..protocol.decider import Post, Spawn
+
+
+class Outbox:
+    """By op. What is in it was ordered by an entry; who replays that entry orders it again."""
+
+    __slots__ = ("_kept", "_unsent")
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Spawn | Post] = {}  # not confirmed
+        self._unsent: dict[str, None] = {}  # of these, what was not handed out
+
+    def post(self, effect: Spawn | Post) -> None:
+        self._kept[effect.op] = effect
+        self._unsent[effect.op] = None
+
+    def take(self) -> list[Spawn | Post]:
+        """What is to be sent now, once."""
+        taken = [self._kept[op] for op in self._unsent]
+        self._unsent.clear()
+        return taken
+
+    def handed_out(self, op: str) -> bool:
+        """Whether it is on its way, and not confirmed."""
+        return op in self._kept and op not in self._unsent
+
+    def confirm(self, op: str) -> bool:
+        """Nothing has to be sent any more. False when that was known."""
+        self._unsent.pop(op, None)
+        return self._kept.pop(op, None) is not None

@@ -1,0 +1,171 @@
+"""Skills: offered by name, read when needed; their files are readable, what lies outside is not, and what they say of
+tools only narrows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from overwinter import Agent, Scripted, call, run
+from overwinter.functions.toolset import Skills
+from overwinter.state.errors import InvalidInput, ToolFailed
+from overwinter.testing import crash_everywhere
+
+
+def skill(folder: Path, name: str, *more: str, text: str = "Do it so.") -> Path:
+    place = folder / name
+    place.mkdir(parents=True)
+    front = "\n".join([f"name: {name}", f"description: How to do {name}.", *more])
+    (place / "SKILL.md").write_text(f"---\n{front}\n---\n{text}\n")
+    return place
+
+
+def file_of(skills: Skills, path: str) -> str:
+    (_, read) = skills.tools()
+    return str(read.invoke({"skill": "pdf", "path": path}))
+
+
+def test_a_model_is_offered_names_and_reads_the_text_on_demand(tmp_path: Path) -> None:
+    place = skill(tmp_path, "pdf", text="Use forms.md.")
+    (place / "forms.md").write_text("Forms.")
+    (place / ".hidden").write_text("no")
+    skill(tmp_path, "mail")
+    told: list[str] = []
+
+    def listening(messages: Any, tools: Any) -> Any:
+        told.append(messages[-1].content)
+        assert "- mail: How to do mail.\n- pdf: How to do pdf." in tools[0].description
+        assert "Use forms.md" not in tools[0].description
+        script = [call("read_skill", skill="pdf"), call("read_skill_file", skill="pdf", path="forms.md"), "done"]
+        return script[len(told) - 1]
+
+    assert run(Agent("desk", Scripted(listening), tools=[Skills(tmp_path)]), "?", store="memory://") == "done"
+    assert told[1:] == ['{"skill":"pdf","text":"Use forms.md.","files":["forms.md"]}', "Forms."]
+
+
+def test_no_path_leaves_the_folder(tmp_path: Path) -> None:
+    place = skill(tmp_path / "skills", "pdf")
+    secret = tmp_path / "secret.txt"
+    secret.write_text("secret")
+    (place / "link.txt").symlink_to(secret)
+    (place / "inner").symlink_to(tmp_path)
+    os.mkfifo(place / "pipe")
+    (place / "deep").mkdir()
+    (place / "deep" / "a.txt").write_text("a")
+    skills = Skills(tmp_path / "skills")
+    inner = ["../../secret.txt", "deep/../../../secret.txt", "deep\\..\\..\\x", "", "a\0b"]
+    outside = [*inner, "../secret.txt", str(secret), "\\etc", "C:/x"]
+    for path in (*outside, "link.txt", "inner/secret.txt", "pipe", "deep", ".", "nothing.txt"):
+        with pytest.raises(ToolFailed):
+            file_of(skills, path)
+    assert file_of(skills, "./deep/a.txt") == "a"
+
+
+def test_large_and_odd_files(tmp_path: Path) -> None:
+    place = skill(tmp_path, "pdf")
+    (place / "large.txt").write_text("ä" * 200_000)
+    (place / "picture.png").write_bytes(b"\x89PNG\xff")
+    skills = Skills(place)
+    assert file_of(skills, "large.txt").endswith("ä… [it has more than 262,144 bytes; this is its beginning]")
+    with pytest.raises(ToolFailed, match="is no text"):
+        file_of(skills, "picture.png")
+
+
+def ledger() -> tuple[list[str], list[Any]]:
+    made: list[str] = []
+
+    def draw() -> str:
+        """Draw."""
+        made.append("draw")
+        return "drawn"
+
+    def send() -> str:
+        """Send."""
+        made.append("send")
+        return "sent"
+
+    return made, [draw, send]
+
+
+@pytest.mark.parametrize("words", ["allowed-tools: [draw, invented]", "allowed-tools: draw, invented Bash(git:*)"])
+def test_what_a_skill_allows_only_narrows_and_only_for_the_turn(tmp_path: Path, words: str) -> None:
+    skill(tmp_path, "pdf", words)
+    made, tools = ledger()
+    told: list[str] = []
+    script = [
+        call("send"),
+        call("read_skill", skill="pdf"),
+        call("send"),
+        call("draw"),
+        call("invented"),
+        call("read_skill", skill="pdf"),
+        "done",
+    ]
+
+    def listening(messages: Any, tools: Any) -> Any:
+        told.append(messages[-1].content)
+        return script[len(told) - 1]
+
+    agent = Agent(
+        "desk",
+        Scripted(listening),
+        tools=[*tools, Skills(tmp_path).prefixed("our").renamed(our_read_skill="read_skill")],
+    )
+    assert run(agent, "?", store="memory://") == "done"
+    assert made == ["send", "draw"]
+    assert "does not allow 'send'" in told[3] and "draw" in told[3]
+    assert "no tool named 'invented'" in told[5]
+
+
+def test_two_skills_narrow_further(tmp_path: Path) -> None:
+    skill(tmp_path, "a", "allowed-tools: [draw]")
+    skill(tmp_path, "b", "allowed-tools: [send]")
+    made, tools = ledger()
+    script: list[Any] = [
+        [call("read_skill", skill="a"), call("read_skill", skill="b")],
+        [call("draw"), call("send")],
+        "done",
+    ]
+    assert run(Agent("desk", Scripted(script), tools=[*tools, Skills(tmp_path)]), "?", store="memory://") == "done"
+    assert made == []
+
+
+def test_a_replay_knows_what_is_allowed(tmp_path: Path) -> None:
+    """The process dies between reading and calling; whoever goes on refuses the same."""
+    skill(tmp_path, "pdf", "allowed-tools: [draw]")
+    made, tools = ledger()
+    script: dict[str, Any] = {"\\?": call("read_skill", skill="pdf"), "Do it so": call("send"), "not allow": "done"}
+    agent = Agent("desk", Scripted(script), tools=[*tools, Skills(tmp_path)])
+    assert crash_everywhere(agent, "?").outcome.value == "done"
+    assert made == []
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("no front matter", "has no front matter"),
+        ("---\nname: [\n---\n", "is no YAML"),
+        ("---\n- a\n---\n", "write name: and description:"),
+        ("---\nname: Not So\ndescription: x\n---\n", "is not of a-z"),
+        ("---\nname: a\n---\n", "description is a text"),
+        ("---\nname: a\ndescription: b\nallowed-tools: 5\n---\n", "allowed-tools are names"),
+    ],
+)
+def test_a_skill_that_is_none_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "SKILL.md").write_text(text)
+    with pytest.raises(InvalidInput, match=complaint):
+        Skills(tmp_path)
+
+
+def test_folders_without_skills_and_skills_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="there is no skill in"):
+        Skills(tmp_path)
+    skill(tmp_path, "pdf")
+    with pytest.raises(InvalidInput, match="there is no skill 'mail'; there are: pdf"):
+        Skills(tmp_path, only=["mail"])
+    with pytest.raises(InvalidInput, match="two skills are named 'pdf'"):
+        Skills(tmp_path, tmp_path / "pdf")
