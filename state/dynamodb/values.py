@@ -9,7 +9,7 @@ import secrets
 
 from ..errors import EtagMismatch
 from ..records import Value
-from .edit import Edit, Item, S, text
+from .edit import Edit, Item, S, T, text
 from .failures import Unmet
 from .layout import ITEM_BYTES, LIST, SHARDS, encoded, scope, shard, sorted_scope, value_key
 from .parts import Parts
@@ -36,7 +36,7 @@ class Values:
         item |= {"etag": S(new), "l": S(f"k#{shard(of)}"), "c": S(sorted_scope(of)), "id": S(of)}
         content = encoded(value)
         if len(content) <= ITEM_BYTES:
-            item["value"] = S(value)
+            item["value"] = T(value, self._wire.place.above)
         else:
             self._parcels.require("a value", len(content))
             name_ = self._parcels.name(of, "values", new)

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..compression import unpack
 from ..errors import InvalidInput
 from ..records import STATUSES, Filter, Head, Mail, Page, Value
 from ..whole import decoded
@@ -246,7 +247,7 @@ def _value(reply: Any) -> Value | None:
     if reply is None:
         return None
     etag, _, value = reply.partition(b":")
-    return Value(value.decode(), etag.decode())
+    return Value(unpack(value), etag.decode())
 
 
 def _bytes(reply: Any) -> bytes | None:

@@ -88,9 +88,9 @@ class RedisStore(Store):
         self._parts = _Parts(
             exchange,
             partitions,
-            Commands(exchange, partitions, self._window, channels),
+            Commands(exchange, partitions, self._window, channels, address.above),
             queries,
-            Moving(exchange, partitions, queries),
+            Moving(exchange, partitions, queries, address.above),
             Watching(exchange.servers.dial, channels),
             Verifying(exchange, partitions, address.prefix),
             Survey(exchange, partitions, queries, address.prefix),

@@ -59,16 +59,17 @@ class _Lease(NamedTuple):
 
 
 class SealedStore(Store):
-    """``inner`` with its payloads sealed. Opened and closed with it."""
+    """``inner`` with its payloads sealed. Opened and closed with it. ``compress``: bytes from which on texts are
+    compressed before they are sealed, 0 for never; their lengths then say something of what they are."""
 
-    def __init__(self, inner: Store, keys: Keys) -> None:
+    def __init__(self, inner: Store, keys: Keys, compress: int = 0) -> None:
         self.inner = inner
         self._keys = keys
         self.dsn = inner.dsn
         self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
-        self._box = lru_cache(_BOXES)(partial(Box, keys))
+        self._box = lru_cache(_BOXES)(partial(Box, keys, above=compress))
         self._leased: dict[str, _Lease] = {}
         self._lives: dict[str, int] = {}  # of executions that were seen lately
         self._withheld: set[str] = set()  # leased executions with mail that can't be opened

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..compression import opened
 from ..errors import InvalidInput, StoreCorrupt
 from ..heads import impossible, shown
 from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
@@ -112,7 +113,7 @@ class Queries:
             return 0, []
         no, waiting, _ = rows[0]
         mails = self._rows(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, max(limit, 0)))
-        return waiting, [mail[3] for mail in mails]
+        return waiting, [opened(mail[3]) for mail in mails]
 
     def mail(self, id: str, lane: int, after: int, limit: int) -> list[Mail]:
         rows = self._rows(SQL["number"], (id,))
@@ -120,7 +121,7 @@ class Queries:
             return []
         first, last = rows[0][0] << SHIFT | max(after, 0) + 1, rows[0][0] << SHIFT | _LAST
         found = self._rows(SQL["ordinary" if lane else "control"], (first, last, max(limit, 0)))
-        return [Mail._make(row) for row in found]
+        return [texts.mail_of(row) for row in found]
 
     def counts(self) -> dict[str, int]:
         return dict(self._rows(SQL["counts"]))
@@ -140,7 +141,7 @@ class Queries:
             return Dump(
                 head=unleased(head),
                 entries=entries,
-                mail=sorted(Mail._make(row) for row in self._rows(SQL["mailbox"], (first, last, -1))),
+                mail=sorted(map(texts.mail_of, self._rows(SQL["mailbox"], (first, last, -1)))),
                 seen=[(mark, bucket * BUCKET) for mark, bucket in self._rows(SQL["all_seen"], (no,))],
                 blobs=dict(self._rows(SQL["all_blobs"], (no,))),
             )
@@ -159,7 +160,7 @@ class Queries:
 
     def get(self, scope: str, key: str) -> Value | None:
         rows = self._rows(SQL["get"], (scope, key))
-        return Value._make(rows[0]) if rows else None
+        return Value(opened(rows[0][0]), rows[0][1]) if rows else None
 
     def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
         return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
