@@ -227,6 +227,11 @@ class RedisStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._open.queries.keys(scope, prefix, limit)
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        return await self._open.queries.values(scope, prefix, after, limit)
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         return await self._open.queries.blob(id, digest)
 

@@ -354,6 +354,15 @@ class SealedStore(Store):
         found = await self.inner.keys(scope, prefix, limit + 1)
         return [key for key in found if key != marker.KEY][:limit]
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        found = await self.inner.values(scope, prefix, after, limit)
+        if scope == marker.SCOPE:
+            return [(key, value) for key, value in found if key != marker.KEY]
+        open = self._box("values", scope).open
+        return [(key, value._replace(value=open(place_of_value(key), value.value))) for key, value in found]
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         content = await self.inner.blob(id, digest)
         return None if content is None else self._contents(id).open_blob(digest, content)

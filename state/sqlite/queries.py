@@ -165,6 +165,11 @@ class Queries:
     def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
         return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
 
+    def values(self, scope: str, prefix: str, after: str, limit: int) -> list[tuple[str, Value]]:
+        first = max(prefix, after)
+        rows = self._rows(SQL["values"], (scope, first, _after(prefix), after, max(limit, 0)))
+        return [(key, Value(opened(value), etag)) for key, value, etag in rows]
+
     def blob(self, id: str, digest: str) -> bytes | None:
         rows = self._rows(SQL["blob"], (id, digest))
         content: bytes | None = rows[0][0] if rows else None
