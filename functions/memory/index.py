@@ -113,9 +113,7 @@ class Index:
             self._words.add(entry.id, entry.text)
 
     def _take_vectors(self, vectors: Vectors, page: Sequence[tuple[str, Vector]]) -> None:
-        for id, vector in page:
-            if vector.model == self._model and id in self._entries:
-                vectors.add(id, vector.numbers)
+        vectors.fill([(id, one.numbers) for id, one in page if one.model == self._model and id in self._entries])
 
     async def _renew(self, stored: Stored, id: str) -> None:
         now = await stored.entry(id)

@@ -103,7 +103,8 @@ class Memory:
             dimensions=self._dimensions,
             settings=self._settings,
         )
-        other._indexes, other._person, other._store = self._indexes, Person(user, tenant), store or self._store
+        other._indexes, other._store = self._indexes, store or self._store
+        other._person = Person(user, tenant) if user or tenant else self._person
         return other
 
     def tools(self) -> tuple[Callable[..., Any], ...]:

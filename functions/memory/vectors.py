@@ -22,6 +22,10 @@ class Vectors(Protocol):
         """In the place of an older one. One of another length, or without a direction, is left out."""
         ...
 
+    def fill(self, some: Sequence[tuple[str, array[float]]]) -> None:
+        """Add several that are not here yet."""
+        ...
+
     def drop(self, id: str) -> None: ...
 
     def search(self, numbers: Sequence[float], most: int) -> list[tuple[str, float]]:
@@ -64,6 +68,33 @@ class Matrix:
                 self._rows = numpy.concatenate([self._rows, numpy.zeros_like(self._rows)])
         self._rows[place] = vector / length
 
+    def fill(self, some: Sequence[tuple[str, array[float]]]) -> None:
+        numpy = self._numpy
+        width = len(some[0][1]) if self._rows is None and some else 0 if self._rows is None else self._rows.shape[1]
+        some = [(id, numbers) for id, numbers in some if len(numbers) == width and id not in self._places]
+        if not some or not width:
+            return
+        rows = numpy.frombuffer(b"".join(numbers.tobytes() for _, numbers in some), dtype=numpy.float32)
+        rows = rows.reshape(len(some), width)
+        with numpy.errstate(all="ignore"):
+            lengths = numpy.linalg.norm(rows, axis=1)
+            kept = numpy.isfinite(lengths) & (lengths > 0)
+            rows = rows[kept] / lengths[kept, None]
+        first = len(self._ids)
+        for (id, _), good in zip(some, kept.tolist(), strict=True):
+            if good:
+                self._places[id] = len(self._ids)
+                self._ids.append(id)
+        room = 16 if self._rows is None else len(self._rows)
+        while room < len(self._ids):
+            room *= 2
+        if self._rows is None or room > len(self._rows):
+            grown = numpy.zeros((room, width), dtype=numpy.float32)
+            if self._rows is not None:
+                grown[:first] = self._rows[:first]
+            self._rows = grown
+        self._rows[first : len(self._ids)] = rows
+
     def drop(self, id: str) -> None:
         place = self._places.pop(id, None)
         if place is None:
@@ -102,6 +133,10 @@ class Plain:
             self.drop(id)
             return
         self._vectors[id] = array("f", [number / length for number in numbers])
+
+    def fill(self, some: Sequence[tuple[str, array[float]]]) -> None:
+        for id, numbers in some:
+            self.add(id, numbers)
 
     def drop(self, id: str) -> None:
         self._vectors.pop(id, None)

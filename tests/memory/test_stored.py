@@ -158,7 +158,7 @@ def test_scopes_are_listed_counted_and_erased_apart() -> None:
 
 def test_a_sealed_store_seals_text_and_vector_alike(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text(base64.b64encode(b"k" * 32).decode())
+    key.write_text(base64.b64encode(bytes(range(100, 132))).decode())
     keys = read_keys(f"file:{key}")
     assert keys is not None
     path = tmp_path / "sealed.db"

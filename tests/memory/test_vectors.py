@@ -35,8 +35,10 @@ def test_the_nearest_are_found(
     made: Callable[[], Vectors], given: list[list[float]], asked: list[float], most: int, gone: set[int]
 ) -> None:
     index = made()
-    for number, vector in enumerate(given):
-        index.add(str(number), array("f", vector))
+    some = [(str(number), array("f", vector)) for number, vector in enumerate(given)]
+    for id, numbers in some[::2]:
+        index.add(id, numbers)
+    index.fill(some[1::2])
     for number in gone:
         index.drop(str(number))
     left = {str(n): vector for n, vector in enumerate(given) if n not in gone and any(vector)}
@@ -52,9 +54,13 @@ def test_the_nearest_are_found(
 
 @pytest.mark.parametrize("made", KINDS)
 def test_what_has_no_direction_or_another_length_is_left_out(made: Callable[[], Vectors]) -> None:
-    index = made()
-    for id, numbers in {"a": [1, 0], "b": [0, 0], "c": [1, 2, 3], "d": [math.inf, 1], "e": [math.nan, 1]}.items():
+    index, filled = made(), made()
+    odd = {"a": [1, 0], "b": [0, 0], "c": [1, 2, 3], "d": [math.inf, 1], "e": [math.nan, 1]}
+    for id, numbers in odd.items():
         index.add(id, array("f", numbers))
+    filled.fill([(id, array("f", numbers)) for id, numbers in odd.items()])
+    filled.fill([])
+    assert filled.search([2, 0], 9) == index.search([2, 0], 9)
     assert [id for id, _ in index.search([2, 0], 9)] == ["a"]
     assert index.search([1, 2, 3], 9) == [] and index.search([math.nan, 1], 9) == []
     index.add("a", array("f", [0, 1]))
