@@ -55,7 +55,7 @@ class Commands:
         self._registered: set[str] = set()
 
     def connect(self) -> None:
-        self.connection = schema.open_writer(self.path, self.patience)
+        self.connection = schema.open_writer(self.path, self.patience, compressed=bool(self._above))
         self.execute = self.connection.execute
         self.place.remember()
 
