@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from ...orchestrator.engine.performing import CallInfo, current_call
 from ...orchestrator.protocol.clock import present
+from ...orchestrator.reading import Reading
 from ...state.errors import InvalidInput
 from ...state.records import Head
 from ...state.store import Store
@@ -186,7 +187,7 @@ class Memory:
         except LookupError:
             call = None
         if call is not None and call.shelf is not None:
-            return call.shelf.store, call, await call.shelf.store.head(call.execution)
+            return call.shelf.store, call, await Reading(call.shelf.store).find(call.execution)
         if self._store is None:
             raise InvalidInput(
                 f"memory {self.name!r} is asked outside of a durable call, and nobody says which store it is in; write "
@@ -237,7 +238,7 @@ async def _session(store: Store, head: Head | None) -> str:
         key = head.id.removeprefix(f"{head.function}/")
         if head.kind == "agent" and key != head.id:
             return key
-        head = None if not head.parent else await store.head(head.parent)
+        head = None if not head.parent else await Reading(store).find(head.parent)
     return ""
 
 

@@ -19,7 +19,7 @@ from overwinter.state.store import Store
 
 TEA = call("remember", text="likes green tea")
 ASKED = call("recall", question="green tea")
-SCRIPT = {"what do": ASKED, "i like": TEA, '"score"': "green tea", ".*": "noted"}
+SCRIPT: dict[str, Any] = {"what do": ASKED, "i like": TEA, '"score"': "green tea", ".*": "noted"}
 
 
 def agent(memory: Memory, name: str = "support") -> Agent:

@@ -55,7 +55,7 @@ def test_the_nearest_are_found(
 @pytest.mark.parametrize("made", KINDS)
 def test_what_has_no_direction_or_another_length_is_left_out(made: Callable[[], Vectors]) -> None:
     index, filled = made(), made()
-    odd = {"a": [1, 0], "b": [0, 0], "c": [1, 2, 3], "d": [math.inf, 1], "e": [math.nan, 1]}
+    odd: dict[str, list[float]] = {"a": [1, 0], "b": [0, 0], "c": [1, 2, 3], "d": [math.inf, 1], "e": [math.nan, 1]}
     for id, numbers in odd.items():
         index.add(id, array("f", numbers))
     filled.fill([(id, array("f", numbers)) for id, numbers in odd.items()])
