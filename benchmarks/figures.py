@@ -92,6 +92,7 @@ BARS = {
     "asl.jsonata.us": Bar(),
     "asl.jsonata.filter.us": Bar(ratio=1),
     "memory.recall.50k.load_s": Bar(),
+    "memory.recall.50k.cpu_ms": Bar(),
     "memory.recall.50k.p95_ms": Bar(most=50),
     "bus.sqlite.floor.commits_per_s": Bar(),
     "bus.sqlite.events_per_s": Bar(times=1.25),  # 5,000 where the floor is 4,000

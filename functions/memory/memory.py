@@ -136,7 +136,8 @@ class Memory:
             found = await stored.entry(id)
             if found is not None and found.text != text:
                 continue  # another one of this call
-            if self._embedding is not None and vector is None and await stored.vector(id) is None:
+            bare = found is None or await stored.vector(id) is None  # whoever wrote it may have died before that
+            if self._embedding is not None and vector is None and bare:
                 vector = Vector(self._model(), array("f", await self._embed(text)))
             if (await stored.write(Entry(id, text, at, by), vector)).text == text:
                 return id

@@ -16,7 +16,7 @@ from typing import Protocol
 _WORD = re.compile(r"\w+")
 _MOST = 64
 """Words of a question that are looked for."""
-_WEIGHED = 5_000
+_WEIGHED = 3_000
 """Texts that one search weighs, at about 1 µs each. Where a question leads to more, its rarest words are taken."""
 
 

@@ -18,12 +18,16 @@ from overwinter.functions.memory.index import Index
 from overwinter.functions.memory.looking import Wanted, erase, held, memories
 from overwinter.functions.memory.scope import Scope, scope_at
 from overwinter.functions.memory.stored import Changes, Entry, Stored, Vector
+from overwinter.state.dynamodb.store import DynamoStore
 from overwinter.state.errors import InvalidInput, StoreCorrupt
 from overwinter.state.memory import MemoryStore
+from overwinter.state.redis.store import RedisStore
 from overwinter.state.sealing.keys import read_keys
 from overwinter.state.sealing.store import SealedStore
 from overwinter.state.sqlite.store import SqliteStore
 from overwinter.state.store import Store
+from overwinter.tests.servers.moto import Moto
+from overwinter.tests.servers.redis import RedisServer
 
 ANA = Scope("support", "ana")
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z", "C"]), max_size=20)
@@ -126,6 +130,57 @@ def test_writers_at_the_same_time_lose_nothing(tmp_path: Path) -> None:
 
     run(test)
     run(test, SqliteStore(f"sqlite:///{tmp_path}/m.db"))
+
+
+async def same_everywhere(store: Store) -> None:
+    """As an application uses it, with what only real stores have: pages, etags of their own, an erased scope."""
+    stored, index, number = Stored(store, ANA), Index("m"), module.PAGE + 3
+    await asyncio.gather(
+        *(store.put(ANA.place, f"m/{n:04d}", f'{{"text": "old {n}", "at": {n}}}') for n in range(number))
+    )
+    assert await found(index, stored, f"{number - 1}") == [f"{number - 1:04d}"] and len(index) == number
+    await asyncio.gather(*(stored.write(Entry(str(n), f"tea {n}", n), vector(1, n)) for n in range(3)))
+    assert sorted(await found(index, stored, "tea")) == ["0", "1", "2"]
+    assert await found(index, stored, "none", [0, 1]) == ["2", "1", "0"]
+    assert (await held(store, Wanted(user="ana")))[0].memories == number + 3
+    assert await stored.erase() == number + 3
+    assert await found(index, stored, "old tea") == [] and await held(store, Wanted()) == []
+
+
+def test_on_redis_and_dynamodb_too(redis: RedisServer, moto: Moto) -> None:
+    run(same_everywhere, RedisStore(redis.dsn(prefix="memories")))
+    dynamodb = DynamoStore(moto.dsn(), patience="60s")
+    asyncio.run(dynamodb.create())
+    run(same_everywhere, dynamodb)
+
+
+WRITE, REMOVE, ERASE, LOOK = "write", "remove", "erase", "look"
+CHANGES = st.lists(st.tuples(st.sampled_from([WRITE, WRITE, REMOVE, ERASE, LOOK]), st.integers(0, 5)), max_size=30)
+
+
+@given(CHANGES)
+def test_an_index_is_what_the_store_holds_whatever_happened(changes: list[tuple[str, int]]) -> None:
+    async def test(store: Store) -> None:
+        stored, other, index = Stored(store, ANA), Stored(store, ANA), Index("m")
+        held: dict[str, str] = {}
+        for number, (what, key) in enumerate(changes):
+            one = (stored, other)[number % 2]
+            if what == WRITE:
+                held.setdefault(str(key), f"tea {number}")
+                await one.write(Entry(str(key), f"tea {number}", number), vector(1, key))
+            elif what == REMOVE:
+                held.pop(str(key), None)
+                await one.remove([str(key)])
+            elif what == ERASE:
+                held.clear()
+                await one.erase()
+            else:
+                assert len(await index.search(stored, "tea", [1.0, 0.0], 50)) == len(held)
+        told = await index.search(stored, "tea", None, 50)
+        assert {one.entry.id: one.entry.text for one in told} == held
+        assert sorted(id for id in await found(index, stored, "nothing", [1, 1])) == sorted(held)
+
+    run(test)
 
 
 def test_a_memory_stays_as_it_was_first_written() -> None:
