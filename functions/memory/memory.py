@@ -206,6 +206,8 @@ class Memory:
         if call is not None and callable(self._whose):
             told = self._whose(call)
             person = Person(told) if isinstance(told, str) else told
+            if not isinstance(person, Person):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+                raise InvalidInput(f"memory {self.name!r}: whose= gave {told!r:.80}, and no Person or name of a user")
         else:
             person = Person(await _session(store, head))
         if not (person.user or person.tenant):

@@ -125,6 +125,22 @@ def test_whose_it_is_may_be_told_by_the_call_or_be_all_ones() -> None:
     run([order], test)
 
 
+@pytest.mark.parametrize("told", [None, 5, ("ana", ""), "", Person()])
+def test_a_function_that_tells_no_person_is_told_so(told: Any) -> None:
+    memory = Memory("notes", whose=lambda _: told)
+
+    @workflow
+    async def order(ctx: Context) -> str:
+        return await ctx.step(memory.remember, "likes tea")
+
+    async def test(runtime: Runtime) -> None:
+        with pytest.raises(ExecutionFailed, match="whose"):
+            await (await runtime.start(order)).result("30s")
+        assert await held(runtime.store, Wanted()) == []
+
+    run([order], test)
+
+
 def test_forgetting_forgets_what_says_the_same() -> None:
     async def test(runtime: Runtime) -> None:
         memory = Memory("notes", embedding="scripted:echo").of("ana", store=runtime.store)
