@@ -28,6 +28,7 @@ ABOVE = 1024
 _LEVEL = 6
 _WORTH = 0.9
 _LEAST = 64
+_AT_ONCE = 1024 * 1024
 
 
 def asked(option: str | None, default: int) -> int:
@@ -72,6 +73,22 @@ def unpack_bytes(body: bytes) -> bytes:
         return zlib.decompress(memoryview(body)[len(MARK) :])
     except zlib.error as error:
         raise StoreCorrupt(f"a compressed text is damaged ({error}); restore the store from a backup") from None
+
+
+def pack_blob(content: bytes, above: int) -> bytes:
+    """A blob, which may be anything, to be stored where its bytes alone are. A big one stays as it is: it would hold up
+    everybody else while it is compressed."""
+    if content.startswith(MARK):  # else it would be taken for a compressed one
+        return MARK + zlib.compress(content, 1)
+    return pack_bytes(content, above) if len(content) <= _AT_ONCE else content
+
+
+def unpack_blob(body: bytes) -> bytes:
+    """The blob. One that only looks compressed is from before blobs were, and is given as it is."""
+    try:
+        return unpack_bytes(body)
+    except StoreCorrupt:
+        return body
 
 
 def opened(stored: object) -> str:

@@ -8,7 +8,7 @@ import secrets
 from typing import Any
 from zlib import crc32
 
-from ..compression import pack, unpack
+from ..compression import pack, pack_blob, unpack
 from ..errors import Conflict, EtagMismatch, StoreCorrupt
 from ..heads import NUMBERS, shown
 from ..records import Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail, fingerprint
@@ -99,7 +99,7 @@ class Commands:
             served,
         )
         for digest, content in mail.blobs.items():
-            arguments += (digest.encode(), content)
+            arguments += (digest.encode(), pack_blob(content, self._above))
 
     def _packed(self, served: frozenset[str]) -> bytes:
         """Names in one text, each between two line feeds; mostly those of the last time."""
@@ -134,7 +134,7 @@ class Commands:
         arguments += [pack(entry, above) for entry in change.entries]
         arguments += [b"%d" % seq for seq in change.consumed]
         for digest, content in change.blobs.items():
-            arguments += (digest.encode(), content)
+            arguments += (digest.encode(), pack_blob(content, above))
         partition = self._partitions(name)
         keys = partition.appending + partition.packed(name, b"head", b"journal", b"mail", b"blobs")
         packed = _APPEND.packed(keys, 8, arguments)

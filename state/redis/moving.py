@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..compression import pack
+from ..compression import pack, pack_blob
 from ..errors import Conflict, StoreUnavailable
 from ..records import Dump, Head, unleased
 from ..whole import check_whole
@@ -126,7 +126,7 @@ def _contents(dump: Dump, above: int) -> Iterator[Iterable[tuple[bytes, ...]]]:
         for mail in dump.mail
     )
     yield ((b"%d" % (at // MINUTE << BITS), bytes.fromhex(mark)) for mark, at in dump.seen)
-    yield ((digest.encode(), content) for digest, content in dump.blobs.items())
+    yield ((digest.encode(), pack_blob(content, above)) for digest, content in dump.blobs.items())
 
 
 def _portions(items: Iterable[tuple[bytes, ...]]) -> Iterator[list[tuple[bytes, ...]]]:

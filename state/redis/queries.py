@@ -8,7 +8,7 @@ import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..compression import unpack
+from ..compression import unpack, unpack_blob
 from ..errors import InvalidInput
 from ..records import STATUSES, Filter, Head, Mail, Page, Value
 from ..whole import decoded
@@ -272,8 +272,7 @@ def _values(reply: Any) -> list[Value | None]:
 
 
 def _bytes(reply: Any) -> bytes | None:
-    content: bytes | None = reply
-    return content
+    return None if reply is None else unpack_blob(reply)
 
 
 def _list(reply: Any) -> Sequence[Any]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..compression import pack_blob
 from ..errors import Conflict, EtagMismatch, StoreLost
 from ..records import (
     FINAL,
@@ -222,7 +223,7 @@ class Commands:
 
     def keep(self, no: int, blobs: Mapping[str, bytes]) -> None:
         for digest, content in blobs.items():
-            self.execute(SQL["keep"], (no, digest, content))
+            self.execute(SQL["keep"], (no, digest, pack_blob(content, self._above)))
 
     # -- append --------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..compression import opened
+from ..compression import opened, unpack_blob
 from ..errors import InvalidInput, StoreCorrupt
 from ..heads import impossible, shown
 from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
@@ -143,7 +143,7 @@ class Queries:
                 entries=entries,
                 mail=sorted(map(texts.mail_of, self._rows(SQL["mailbox"], (first, last, -1)))),
                 seen=[(mark, bucket * BUCKET) for mark, bucket in self._rows(SQL["all_seen"], (no,))],
-                blobs=dict(self._rows(SQL["all_blobs"], (no,))),
+                blobs={digest: unpack_blob(content) for digest, content in self._rows(SQL["all_blobs"], (no,))},
             )
         finally:
             self._rows("ROLLBACK")
@@ -172,8 +172,7 @@ class Queries:
 
     def blob(self, id: str, digest: str) -> bytes | None:
         rows = self._rows(SQL["blob"], (id, digest))
-        content: bytes | None = rows[0][0] if rows else None
-        return content
+        return unpack_blob(rows[0][0]) if rows else None
 
 
 class _NoText(str):

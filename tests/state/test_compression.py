@@ -7,6 +7,7 @@ import asyncio
 import base64
 import json
 import sqlite3
+import zlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overwinter.state.compression import ABOVE, MARK, asked, opened, pack, said, unpack
+from overwinter.state.compression import ABOVE, MARK, asked, opened, pack, pack_blob, said, unpack, unpack_blob
 from overwinter.state.contract import StoreContract
 from overwinter.state.contract.case import change, found, known, lease, mail
 from overwinter.state.dynamodb.store import DynamoStore
@@ -33,6 +34,15 @@ PROSE = json.dumps({"type": "message", "content": "The lamp of order o-17 was br
 OTHER = PROSE.replace("lamp", "cup ä 日本")
 
 
+BLOBS = {
+    "sha256:text": OTHER.encode() * 9,
+    "sha256:mark": MARK + b"no compressed text",
+    "sha256:looks": MARK + zlib.compress(b"that one would be taken for it"),
+    "sha256:noise": bytes(range(256)) * 2,
+    "sha256:none": b"",
+}
+
+
 # -- the form ----------------------------------------------------------------------------------------
 
 
@@ -42,6 +52,18 @@ def test_a_text_comes_back_as_it_was(text: str, above: int, times: int) -> None:
     assert unpack(packed) == text * times == opened(packed)
     assert packed.startswith(MARK) or packed == (text * times).encode()
     assert len(packed) <= len((text * times).encode())
+
+
+@given(st.binary(max_size=300), st.booleans(), st.integers(0, 200))
+def test_a_blob_comes_back_as_it_was(content: bytes, marked: bool, above: int) -> None:
+    content = MARK + content if marked else content
+    assert unpack_blob(pack_blob(content, above)) == content
+    assert unpack_blob(content) == content or content.startswith(MARK)
+
+
+def test_a_big_blob_holds_up_nobody() -> None:
+    big = b"x" * (1024 * 1024 + 1)
+    assert pack_blob(big, ABOVE) is big and len(pack_blob(big[1:], ABOVE)) < 2000
 
 
 @given(st.text())
@@ -109,7 +131,7 @@ def keys(tmp_path: Path) -> Any:
 async def fill(store: Store, id: str) -> None:
     """Something in every place where a text may lie."""
     head = known(await lease(store, id, body=PROSE))
-    await store.append(change(head, [OTHER, '{"type":"small"}', PROSE], state=PROSE, note="short"))
+    await store.append(change(head, [OTHER, '{"type":"small"}', PROSE], state=PROSE, note="short", blobs=BLOBS))
     await store.accept(id, mail("second", OTHER), now=head.created + 1)
     await store.put(id, "value", OTHER)
 
@@ -125,6 +147,7 @@ async def check(store: Store, id: str) -> None:
     assert await store.values(id) == [("value", value)]
     dump = await store.dump(id)
     assert dump is not None and [one.body for one in dump.mail] == [PROSE, OTHER] and dump.entries[0] == OTHER
+    assert dump.blobs == BLOBS == {digest: await store.blob(id, digest) for digest in BLOBS}
     assert not await store.verify()
 
 
