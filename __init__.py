@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .functions.agents.instructions import Template
     from .functions.agents.limits import History, Limits
     from .functions.bus.subscription import subscribe
+    from .functions.memory.memory import Memory
     from .functions.models.routing import Route
     from .functions.models.scripted import Scripted, call
     from .functions.running import arun, run
@@ -56,6 +57,7 @@ _HOMES = {
         "functions.agents.instructions": "Template",
         "functions.agents.limits": "History Limits",
         "functions.bus.subscription": "subscribe",
+        "functions.memory.memory": "Memory",
         "functions.models.routing": "Route",
         "functions.models.scripted": "Scripted call",
         "functions.tools.tool": "tool",
@@ -82,9 +84,9 @@ _HOMES = {
 __all__ = [
     "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
     "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
-    "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted", "Settings",
-    "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "asl", "audio", "call",
-    "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
+    "Memory", "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted",
+    "Settings", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "asl",
+    "audio", "call", "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
 ]  # fmt: skip
 
 

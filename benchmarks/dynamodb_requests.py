@@ -9,11 +9,13 @@ Heartbeats and looks at the due index go by time, not by transition, and are lef
 from __future__ import annotations
 
 import asyncio
+import random
 
 from overwinter import Runtime
 from overwinter.benchmarks.measure import Run, main
 from overwinter.benchmarks.metering import Meter, Request
 from overwinter.benchmarks.subjects import sequence, talker
+from overwinter.benchmarks.w4_sessions import text
 from overwinter.state.opening import open_store
 from overwinter.tests.servers.moto import Moto, signed
 
@@ -39,6 +41,13 @@ async def workflow(meter: Meter, dsn: str, id: str) -> tuple[list[Request], int]
         found = await asked(meter, id, first)
         assert await handle.result() == STEPS
         return found, await version(runtime, id)
+
+
+async def written(meter: Meter, dsn: str, session: str) -> float:
+    """Write units of one message of 5 KB of prose and its answer of as many, a transition of 10 KB."""
+    await message(meter, dsn, session, "hello")
+    found, transitions = await message(meter, dsn, session, text(random.Random(6)))
+    return sum(request.units for request in found[-transitions:]) / transitions
 
 
 async def message(meter: Meter, dsn: str, session: str, text: str) -> tuple[list[Request], int]:
@@ -68,6 +77,11 @@ async def count(run: Run, meter: Meter, dsn: str) -> None:
     await message(meter, dsn, "counted", "hello")
     found, transitions = await message(meter, dsn, "counted", "hello again")
     run.report("dynamodb.requests_per_wake", len(found) - transitions, "")
+    run.progress("a transition of 10 KB, compressed and not")
+    plain = f"{dsn}-plain" if "?" not in dsn else dsn.replace("?", "-plain?", 1) + "&compress=off"
+    await open_store(plain).create()
+    packed = await written(meter, dsn, "ten-kilobytes")
+    run.report("dynamodb.write_units_of_10kb", packed, "", await written(meter, plain, "ten-kilobytes-plain"))
 
 
 def measure(run: Run) -> None:

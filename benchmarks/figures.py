@@ -66,6 +66,7 @@ BARS = {
     "w4.sqlite.http.p50_ms": Bar(most=6),
     "w4.sqlite.http.p99_ms": Bar(most=15),
     "w4.sqlite.kb_per_idle": Bar(most=24),
+    "w4.sqlite.compressed.kb_per_idle": Bar(most=12),
     "w5.run.ms": Bar(ratio=1.4),
     "w5.function.ms": Bar(ratio=1.6),
     "w5.rss_mb": Bar(most=70),
@@ -90,6 +91,9 @@ BARS = {
     "asl.jsonata.chain.us": Bar(),
     "asl.jsonata.us": Bar(),
     "asl.jsonata.filter.us": Bar(ratio=1),
+    "memory.recall.50k.load_s": Bar(),
+    "memory.recall.50k.cpu_ms": Bar(),
+    "memory.recall.50k.p95_ms": Bar(most=50),
     "bus.sqlite.floor.commits_per_s": Bar(),
     "bus.sqlite.events_per_s": Bar(times=1.25),  # 5,000 where the floor is 4,000
     "bus.redis.events_per_s": Bar(times=0.5),
@@ -123,7 +127,7 @@ BARS = {
     "w4.redis.inprocess.p99_ms": Bar(most=8),
     "w4.redis.http.p50_ms": Bar(),
     "w4.redis.http.p99_ms": Bar(),
-    "w4.redis.kb_per_idle": Bar(),
+    "w4.redis.kb_per_idle": Bar(most=12),
     "w6.redis.recover_s": Bar(most=2.5),
     "w6.redis.lost": Bar(most=0),
     "w6.redis.repeated": Bar(most=100),
@@ -137,6 +141,7 @@ BARS = {
     "dynamodb.requests_per_transition": Bar(most=1),
     "dynamodb.requests_per_wake": Bar(most=2),
     "dynamodb.write_units_per_transition": Bar(),
+    "dynamodb.write_units_of_10kb": Bar(ratio=0.6),
 }
 """Every id there is, in the order of the table."""
 FLAT = 1.2

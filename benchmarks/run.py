@@ -44,6 +44,7 @@ WORKLOADS = {
     "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
     "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),
+    "memory": Workload("memory_recall.py", "Long-term memory", ("sqlite",)),
     "webhooks": Workload("webhooks.py", "Webhooks", ("sqlite",)),
     "asl": Workload("asl_queries.py", "Queries of state machines", ("sqlite",)),
     "machines": Workload("asl_machines.py", "State machines", ("sqlite",)),

@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "dead-letters": ("dead_letters", "Events that a subscription could not take."),
         "events": ("events", "What a broker carries, and still has."),
         "subscriptions": ("subscriptions", "Which functions get which events."),
+        "memory": ("memory", "What agents remember, and erasing it."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },
     "Steer": {

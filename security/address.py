@@ -24,7 +24,8 @@ _HOST = re.compile(r"(?:\[[0-9a-f:.]*\]|[\w.~-]*)(?::\d{0,5})?", re.IGNORECASE |
 _NAME = re.compile(r"[\w./\\ ~-]{0,200}", re.ASCII)  # no address at all: a file's name, or a slip
 _SHOWN_OPTIONS = frozenset({
     "partitions", "prefix", "db", "client_name", "sentinel_username", "ssl_ca_certs", "ssl_ca_path", "ssl_cert_reqs",
-    "ssl_certfile", "ssl_check_hostname", "ssl_ciphers", "ssl_keyfile", "region", "endpoint", "bucket", "retention",
+    "compress", "ssl_certfile", "ssl_check_hostname", "ssl_ciphers", "ssl_keyfile", "region", "endpoint", "bucket",
+    "retention",
 })  # fmt: skip
 _SECRET = re.compile(r"(?i)([?&;][^=&;]*(?:key|token|secret|pass|pwd|auth)[^=&;]*=)([^&;#\s]*)")
 

@@ -350,6 +350,12 @@ class MemoryStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return sorted(key for held, key in self._values if held == scope and key.startswith(prefix))[:limit]
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        names = [key for key in await self.keys(scope, prefix, len(self._values)) if key > after]
+        return [(key, self._values[scope, key]) for key in names[: max(limit, 0)]]
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         execution = self._executions.get(id)
         return None if execution is None else execution.blobs.get(digest)

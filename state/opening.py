@@ -6,6 +6,7 @@ import os
 
 from ..security.address import shown
 from ..security.redaction import remember_address
+from .compression import said
 from .errors import InvalidInput
 from .store import Store
 
@@ -52,7 +53,7 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
         return store
     from .sealing.store import SealedStore
 
-    return SealedStore(store, keys)
+    return SealedStore(store, keys, said(dsn))
 
 
 def _store(scheme: str, dsn: str) -> Store | None:

@@ -38,6 +38,8 @@ from .records import (
     Value,
 )
 
+EVERY_KEY = 2**31 - 1
+"""A limit that no scope reaches."""
 PROBE = "overwinter.doctor"
 """Scope of what is written to see whether it can be."""
 
@@ -252,6 +254,16 @@ class Store(ABC):
 
     @abstractmethod
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]: ...
+
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        """The entries whose keys begin with ``prefix`` and sort after ``after``, in order of their keys, for whoever
+        reads a whole scope page by page. One that changes meanwhile is as it was or as it is; one that goes is there or
+        is not."""
+        names = [key for key in await self.keys(scope, prefix, EVERY_KEY) if key > after][: max(limit, 0)]
+        found = [(key, await self.get(scope, key)) for key in names]  # right and slow, for a store without better
+        return [(key, value) for key, value in found if value is not None]
 
     @abstractmethod
     async def blob(self, id: str, digest: str) -> bytes | None:

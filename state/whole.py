@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from .compression import unpack
 from .errors import StoreCorrupt
 
 GAP = ""
@@ -33,8 +34,8 @@ def readable(body: object) -> str:
     """A stored body as text, or GAP."""
     if isinstance(body, bytes):
         try:
-            return body.decode()
-        except UnicodeDecodeError:
+            return unpack(body)
+        except (UnicodeDecodeError, StoreCorrupt):
             return GAP
     return body if isinstance(body, str) else GAP
 

@@ -218,5 +218,10 @@ class StoreOfOneProcess(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._ask("keys", scope, lambda: self._shared.keys(scope, prefix, limit))
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        return await self._ask("values", scope, lambda: self._shared.values(scope, prefix, after, limit))
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         return await self._ask("blob", id, lambda: self._shared.blob(id, digest))

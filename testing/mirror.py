@@ -205,6 +205,15 @@ class Mirror(Ledger):
         self._compare(scope, "keys", list(model), _list(self._do(lambda: self._of(scope).keys(scope, prefix, limit))))
         return model
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        model = await super().values(scope, prefix, after, limit)
+        real = self._do(lambda: self._of(scope).values(scope, prefix, after, limit))
+        told = real if isinstance(real, StoreError) else [(key, value.value) for key, value in real]
+        self._compare(scope, "values", [(key, value.value) for key, value in model], told)
+        return model
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         model = await super().blob(id, digest)
         self._compare(id, f"blob {digest}", model, self._do(lambda: self._of(id).blob(id, digest)))

@@ -15,7 +15,7 @@ class Shelf:
     """Of one engine. ``limit`` is how many bytes the store keeps of one value."""
 
     def __init__(self, store: Store, room: int = ROOM) -> None:
-        self._store = store
+        self.store = store
         self.limit = store.payload_limit
         self._room = room
         self._kept: OrderedDict[tuple[str, str], bytes] = OrderedDict()
@@ -27,7 +27,7 @@ class Shelf:
         if (found := self._kept.get(key)) is not None:
             self._kept.move_to_end(key)
             return found
-        found = await self._store.blob(execution, digest)
+        found = await self.store.blob(execution, digest)
         if found is not None and len(found) <= self._room and key not in self._kept:
             self._kept[key] = found
             self.size += len(found)

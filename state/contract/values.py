@@ -63,6 +63,27 @@ class Values(Case):
         assert await store.remove("s", "k") is True
 
     @scenario
+    async def test_a_scope_is_read_page_by_page(self, store: Store) -> None:
+        names = ["b", "a", "a%b", "B", "ä", "日本", "a\U0010ffff", "a/1", "a/10", "a/2", "m/x"]
+        etags = {name: await store.put("s", name, f'"{name}"' * 300) for name in names}
+        await store.put("t", "a/3", "1")
+
+        async def read(prefix: str, limit: int) -> list[tuple[str, tuple[str, str]]]:
+            found: list[tuple[str, tuple[str, str]]] = []
+            while page := await store.values("s", prefix, found[-1][0] if found else "", limit):
+                assert len(page) <= limit
+                found += page
+            return found
+
+        for prefix in ("", "a", "a/1", "ä", "z", "a\U0010ffff"):
+            expected = [(name, (f'"{name}"' * 300, etags[name])) for name in sorted(names) if name.startswith(prefix)]
+            for limit in (1, 3, 1000):
+                assert await read(prefix, limit) == expected
+        assert await store.values("s", "m", "a") == await store.values("s", "m")
+        assert not await store.values("s", "a", "b") and not await store.values("nobody")
+        assert not await store.values("s", limit=0)
+
+    @scenario
     async def test_scopes_keep_apart(self, store: Store) -> None:
         await store.put("s", "k", "1")
         await store.put("t", "k", "2")

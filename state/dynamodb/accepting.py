@@ -17,7 +17,7 @@ from ..errors import StoreUnavailable
 from ..records import FINAL, STATUSES, Accepted, Answer, Mail, NewExecution, NewMail
 from . import layout
 from .call import Call
-from .edit import Edit, N, S, number
+from .edit import Edit, N, S, T, number
 from .failures import Unmet
 from .leases import Leases
 from .parts import Parts
@@ -33,8 +33,7 @@ class Accepting:
     def __init__(self, parts: Parts, leases: Leases, window: int) -> None:
         self._table, self._mailbox, self._journal = parts.table, parts.mailbox, parts.journal
         self._parcels, self._held = parts.parcels, parts.held
-        self._leases = leases
-        self._window = window
+        self._leases, self._window, self._above = leases, window, parts.place.above
 
     async def accept(
         self,
@@ -128,7 +127,7 @@ class Accepting:
         size = weight(mail.body)
         edit.need_absent_or(f"s:{call.mark}", "<=", N(call.forgotten))
         edit.need_absent_or("load", "<=", N(layout.HEAD_MAIL_BYTES - size))
-        edit.set(f"m:{call.token}", {"L": [N(mail.lane), N(mail.at), S(mail.body)]})
+        edit.set(f"m:{call.token}", {"L": [N(mail.lane), N(mail.at), T(mail.body, self._above)]})
         edit.set(f"s:{call.mark}", N(call.stamp))
         edit.count(f"q:{call.token}", of="arrivals")
         edit.count("arrivals")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from ..errors import Conflict, PayloadTooLarge, StoreError, StoreUnavailable
 from ..records import FINAL, MAIL_BATCH, Appended, Change
 from . import layout
-from .edit import Edit, Item, N, S, text
+from .edit import Edit, Item, N, S, T, text
 from .failures import Unmet
 from .parts import Parts
 from .picture import Picture, mark_due, seen_item, stale, weight
@@ -25,7 +25,7 @@ class Appending:
     def __init__(self, parts: Parts, window: int) -> None:
         self._table, self._mailbox, self._journal = parts.table, parts.mailbox, parts.journal
         self._parcels, self._held = parts.parcels, parts.held
-        self._retention = parts.place.retention
+        self._retention, self._above = parts.place.retention, parts.place.above
         self._window = window
 
     async def append(self, change: Change) -> Appended:
@@ -122,7 +122,7 @@ class Appending:
         edit.set("token", S(token))
         edit.put("wake", N(change.wake) if change.wake is not None else None)
         for name, words in (("awaits", change.awaits), ("note", change.note), ("state", change.state)):
-            edit.put(name, S(words) if words else None)
+            edit.put(name, T(words, self._above) if words else None)
         edit.remove("grant")
         if change.entries:
             edit.remove("deaths")

@@ -1,13 +1,15 @@
 """One conditional change of one item, said once and used three ways: as an UpdateItem, as part of a transaction, and
 applied to the item as it was read, so that nobody has to read it again to know what it is now.
 
-Attributes are in DynamoDB's own form, ``{"S": "text"}``; ``S``, ``N`` and ``B`` make them.
+Attributes are in DynamoDB's own form, ``{"S": "text"}``; ``S``, ``N``, ``B`` and ``T`` make them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from ..compression import MARK, pack, unpack
 
 Attribute = dict[str, Any]
 Item = dict[str, Attribute]
@@ -17,6 +19,12 @@ ZERO: Attribute = {"N": "0"}
 
 def S(text: str) -> Attribute:
     return {"S": text}
+
+
+def T(text: str, above: int) -> Attribute:
+    """A text, compressed when it has ``above`` bytes or more (0: never)."""
+    content = pack(text, above) if above and len(text) * 4 >= above else b""
+    return {"B": content} if content.startswith(MARK) else {"S": text}
 
 
 def N(number: int) -> Attribute:
@@ -32,7 +40,12 @@ def number(item: Mapping[str, Attribute], name: str, default: int = 0) -> int:
 
 
 def text(item: Mapping[str, Attribute], name: str) -> str:
-    return str(item[name]["S"]) if name in item else ""
+    return text_of(item[name]) if name in item else ""
+
+
+def text_of(attribute: Attribute) -> str:
+    """Of one that ``T`` has made, or ``S``. Raises StoreCorrupt when it is compressed and damaged."""
+    return unpack(attribute["B"]) if "B" in attribute else str(attribute["S"])
 
 
 class Edit:

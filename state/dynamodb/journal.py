@@ -1,4 +1,5 @@
-"""The journal's items: each holds what one append added, as a list of texts, and is named by its last entry.
+"""The journal's items: each holds what one append added, as a list of texts or compressed as one, and is named by its
+last entry.
 
 An append that is too big for a transaction puts its entries into one object in the bucket.
 """
@@ -8,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from ..compression import MARK, pack
 from ..errors import StoreCorrupt
 from ..whole import GAP
-from .edit import Item, N, S, number
+from .edit import B, Item, N, S, number, text
 from .layout import SEGMENT_BYTES, encoded, execution, journal_sort, key, new_token
 from .parcels import Parcels
 from .table import Table
@@ -22,6 +24,7 @@ _SEGMENT_ENTRIES = 2_000
 class Journal:
     def __init__(self, table: Table, parcels: Parcels) -> None:
         self._table = table
+        self._above = table.wire.place.above
         self._parcels = parcels
 
     def segments(self, entries: Sequence[str]) -> list[list[str]]:
@@ -55,9 +58,17 @@ class Journal:
         for group in self.segments(entries):
             length += len(group)
             item = key(execution(id), journal_sort(life, length))
-            item["entries"] = {"L": [S(entry) for entry in group]}
+            item |= self._attributes(group)
             items.append(item)
         return items
+
+    def _attributes(self, entries: Sequence[str]) -> Item:
+        """The entries as they are or, when they are smaller so, compressed together: they have much in common."""
+        if self._above and sum(map(len, entries)) * 4 >= self._above:
+            packed = pack(json.dumps(entries, ensure_ascii=False), self._above)
+            if packed.startswith(MARK):
+                return {"packed": B(packed), "n": N(len(entries))}
+        return {"entries": {"L": [S(entry) for entry in entries]}}
 
     async def _object(self, id: str, life: str, last: int, entries: Sequence[str]) -> Item:
         # A name of its own: two owners may try the same numbers, and only one of them wins.
@@ -90,6 +101,9 @@ class Journal:
             return [GAP] * number(item, "n", 1)
 
     async def entries(self, item: Item) -> list[str]:
+        if "packed" in item:
+            together: list[str] = json.loads(text(item, "packed"))
+            return together
         if "ref" not in item:
             return [entry["S"] for entry in item["entries"]["L"]]
         name = item["ref"]["S"]

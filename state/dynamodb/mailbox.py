@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from ..errors import StoreCorrupt
 from ..records import MAIL_BATCH, Mail, NewMail
-from .edit import Item, N, S, number, text
+from .edit import Item, N, S, T, number, text
 from .layout import ITEM_BYTES, encoded, execution, key, mail_seq, mail_sort, mail_span
 from .parcels import Parcels
 from .picture import Picture, batch
@@ -20,6 +20,7 @@ from .table import Table
 class Mailbox:
     def __init__(self, table: Table, parcels: Parcels) -> None:
         self._table = table
+        self._above = table.wire.place.above
         self._parcels = parcels
 
     def check(self, mail: NewMail | Mail) -> None:
@@ -37,7 +38,7 @@ class Mailbox:
             await self._parcels.keep(name, content)
             item["ref"] = S(name)
         else:
-            item["body"] = S(mail.body)
+            item["body"] = T(mail.body, self._above)
         return item
 
     async def mail(self, item: Item) -> Mail:

@@ -14,7 +14,7 @@ from ..records import FINAL, Dump, unleased
 from ..whole import GAP, check_whole
 from . import layout
 from .clock import wall
-from .edit import Edit, Item, N, S, number, text
+from .edit import Edit, Item, N, S, T, number, text
 from .failures import Unmet
 from .leases import Leases
 from .parts import Parts
@@ -31,7 +31,7 @@ class Moving:
     def __init__(self, parts: Parts, leases: Leases, values: Values, window: int) -> None:
         self._table, self._mailbox, self._journal = parts.table, parts.mailbox, parts.journal
         self._parcels, self._held = parts.parcels, parts.held
-        self._leases, self._values, self._window = leases, values, window
+        self._leases, self._values, self._window, self._above = leases, values, window, parts.place.above
 
     async def _look(self, id: str) -> Picture | None:
         item = await self._table.get(layout.head_key(id))
@@ -126,7 +126,7 @@ class Moving:
         for name in ("version", "length", "base", "arrivals", "updated"):
             edit.set(name, N(getattr(head, name)))
         for name, words in (("awaits", head.awaits), ("note", head.note), ("state", head.state)):
-            edit.put(name, S(words) if words else None)
+            edit.put(name, T(words, self._above) if words else None)
         edit.set("status", S(head.status))
         edit.put("wake", N(head.wake) if head.wake is not None else None)
         edit.put("deaths", N(head.deaths) if head.deaths else None)
@@ -143,7 +143,7 @@ class Moving:
         for mail in dump.mail:
             if mail.seq in inside:
                 token = layout.new_token()
-                edit.set(f"m:{token}", {"L": [N(mail.lane), N(mail.at), S(mail.body)]})
+                edit.set(f"m:{token}", {"L": [N(mail.lane), N(mail.at), T(mail.body, self._above)]})
                 edit.set(f"q:{token}", N(mail.seq))
         for mark, at in dump.seen:
             if (mark, at) not in older:

@@ -6,9 +6,11 @@ Without a bucket everything has to fit into items, and what does not is refused 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 
+from ..compression import pack_bytes, unpack_bytes
 from ..errors import PayloadTooLarge, StoreError
 from .edit import B, Item, S
 from .layout import ITEM_BYTES, blob_sort, encoded, execution, key
@@ -98,7 +100,7 @@ class Parcels:
         for digest, content in blobs.items():
             item = key(execution(id), blob_sort(life, digest))
             if digest in inline:
-                item["content"] = B(content)
+                item |= await self._content(content)
             else:
                 name = self.name(id, life, digest.replace(":", "-"))
                 await self.keep(name, content)
@@ -111,5 +113,10 @@ class Parcels:
             return None
         if "ref" in item:
             return await self.fetch(item["ref"]["S"])
-        content: bytes = item["content"]["B"]
-        return content
+        content: bytes = item["packed"]["B"] if "packed" in item else item["content"]["B"]
+        return unpack_bytes(content) if "packed" in item else content
+
+    async def _content(self, content: bytes) -> Item:
+        """As it is or, when it is smaller so, compressed; in a thread, as it may take a few milliseconds."""
+        packed = await asyncio.to_thread(pack_bytes, content, self._place.above)
+        return {"content": B(content)} if packed is content else {"packed": B(packed)}

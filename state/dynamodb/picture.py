@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from ..records import MAIL_BATCH, Head, Mail
-from .edit import Attribute, Edit, Item, N, S, number, text
+from .edit import Attribute, Edit, Item, N, S, number, text, text_of
 from .layout import HEAD_MAIL_WEIGHT, STALE_AT_ONCE, encoded, execution, key, leased, listed, seen_sort, shard, stamped
 
 
@@ -70,7 +70,7 @@ class Picture:
             if name.startswith("m:"):
                 seq = number(self.item, f"q:{name[2:]}")
                 lane, at, body = value["L"]
-                found[seq] = name[2:], Mail(seq, int(lane["N"]), int(at["N"]), body["S"])
+                found[seq] = name[2:], Mail(seq, int(lane["N"]), int(at["N"]), text_of(body))
         return found
 
     @cached_property

@@ -7,11 +7,12 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from ...security.address import shown
+from ..compression import ABOVE, OPTION, asked
 from ..errors import InvalidInput
 from ..quantities import milliseconds
 
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
-_OPTIONS = ("region", "endpoint", "bucket", "retention")
+_OPTIONS = ("region", "endpoint", "bucket", "retention", OPTION)
 _FORM = "dynamodb://table?region=eu-central-1&bucket=name&retention=30d"
 
 
@@ -24,14 +25,15 @@ class Place(NamedTuple):
     bucket: str = ""
     folder: str = ""  # inside the bucket; ends with a slash unless empty
     retention: int | None = None  # ms that a finished execution is kept; None: until somebody deletes it
+    above: int = ABOVE  # bytes from which on texts are compressed; 0: none are
 
     def __str__(self) -> str:
         return f"DynamoDB table {self.table}" + (f" in {self.region}" if self.region else "")
 
 
 def parse(dsn: str) -> Place:
-    """The place of ``dynamodb://table?region=…&endpoint=…&bucket=name/folder&retention=30d``; all options may lack.
-    Raises InvalidInput that shows the form."""
+    """The place of ``dynamodb://table?region=…&endpoint=…&bucket=name/folder&retention=30d&compress=1KB``; all
+    options may lack. Raises InvalidInput that shows the form."""
     try:
         parts = urlsplit(dsn)
     except ValueError:
@@ -58,4 +60,5 @@ def parse(dsn: str) -> Place:
         bucket=bucket,
         folder=f"{folder}/" if folder else "",
         retention=retention,
+        above=asked(options.get(OPTION), ABOVE),
     )

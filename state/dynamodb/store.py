@@ -252,6 +252,11 @@ class DynamoStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._begin(self._values.keys(scope, prefix, limit))
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        return await self._begin(self._values.values(scope, prefix, after, limit))
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         return await self._begin(self._blob(id, digest))
 

@@ -9,10 +9,12 @@ import secrets
 
 from ..errors import EtagMismatch
 from ..records import Value
-from .edit import Edit, Item, S, text
+from .edit import Edit, Item, S, T, text
 from .failures import Unmet
 from .layout import ITEM_BYTES, LIST, SHARDS, encoded, scope, shard, sorted_scope, value_key
 from .parts import Parts
+
+_LAST = "\U0010ffff"
 
 
 class Values:
@@ -21,8 +23,9 @@ class Values:
 
     async def get(self, of: str, name: str) -> Value | None:
         item = await self._table.get(value_key(of, name))
-        if item is None:
-            return None
+        return None if item is None else await self._value(of, name, item)
+
+    async def _value(self, of: str, name: str, item: Item) -> Value | None:
         if "ref" not in item:
             return Value(text(item, "value"), text(item, "etag"))
         content = await self._parcels.fetch(text(item, "ref"))
@@ -36,7 +39,7 @@ class Values:
         item |= {"etag": S(new), "l": S(f"k#{shard(of)}"), "c": S(sorted_scope(of)), "id": S(of)}
         content = encoded(value)
         if len(content) <= ITEM_BYTES:
-            item["value"] = S(value)
+            item["value"] = T(value, self._wire.place.above)
         else:
             self._parcels.require("a value", len(content))
             name_ = self._parcels.name(of, "values", new)
@@ -90,6 +93,22 @@ class Values:
             if len(found) >= limit:
                 break
         return found[: max(limit, 0)]
+
+    async def values(self, of: str, prefix: str, after: str, limit: int) -> list[tuple[str, Value]]:
+        found: list[tuple[str, Value]] = []
+        between = f"k#{max(prefix, after)}", f"k#{prefix}{_LAST * 4}"
+        if limit <= 0 or between[0] > between[1]:
+            return found
+        async for page in self._table.pages(scope(of), between=between, limit=limit + 1):
+            for item in page:
+                name = text(item, "sk")[2:]
+                if not name.startswith(prefix) or (after and name <= after):
+                    continue
+                value = await self._value(of, name, item)
+                found += [] if value is None else [(name, value)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def scopes(self, after: str, limit: int) -> list[str]:
         if limit <= 0:

@@ -1,6 +1,6 @@
 """What a DSN says: which servers, how to connect to them, and how the store lies in them.
 
-redis://user:password@host:6379/0?partitions=16&prefix=ow
+redis://user:password@host:6379/0?partitions=16&prefix=ow&compress=1KB
 rediss://host:6380/0?ssl_ca_certs=ca.pem&ssl_certfile=client.pem&ssl_keyfile=client.key
 redis+cluster://h1:7000,h2:7001       rediss+cluster://…
 redis+sentinel://h1:26379,h2:26379/service/0       rediss+sentinel://…
@@ -16,6 +16,7 @@ from redis.asyncio.connection import Connection, SSLConnection, parse_url
 
 from ...security.address import shown
 from ...security.redaction import redacted
+from ..compression import ABOVE, OPTION, asked
 from ..errors import InvalidInput
 
 PARTITIONS = 16
@@ -34,7 +35,7 @@ _SERVER_OPTIONS = (  # those of Redis' own client that make sense here, by its n
     "ssl_keyfile",
     "ssl_password",
 )
-_OPTIONS = ("partitions", "prefix", "sentinel_username", "sentinel_password", *_SERVER_OPTIONS)
+_OPTIONS = ("partitions", "prefix", OPTION, "sentinel_username", "sentinel_password", *_SERVER_OPTIONS)
 _ADVICE = (
     "write redis://host:6379/0, rediss://…, redis+cluster://h1,h2 or redis+sentinel://h1,h2/service/0. In a password "
     "the characters : / ? # @ and % are written %3A %2F %3F %23 %40 %25"
@@ -54,6 +55,7 @@ class Address(NamedTuple):
     sentinel: dict[str, Any]  # user and password for the sentinels themselves
     prefix: str
     partitions: int | None  # None: not said
+    above: int  # bytes from which on texts are compressed; 0: none are
 
 
 def parse(dsn: str) -> Address:
@@ -89,6 +91,7 @@ def parse(dsn: str) -> Address:
         sentinel={key: said[f"sentinel_{key}"] for key in ("username", "password") if f"sentinel_{key}" in said},
         prefix=_prefix(name, said.get("prefix", "ow")),
         partitions=_partitions(name, said.get("partitions")),
+        above=asked(said.get(OPTION), ABOVE),
     )
 
 

@@ -8,7 +8,8 @@ import secrets
 from typing import Any
 from zlib import crc32
 
-from ..errors import Conflict, EtagMismatch
+from ..compression import pack, pack_blob, unpack
+from ..errors import Conflict, EtagMismatch, StoreCorrupt
 from ..heads import NUMBERS, shown
 from ..records import Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail, fingerprint
 from ..whole import decoded
@@ -28,13 +29,14 @@ HEAD = tuple(name.encode() for name in Head._fields[1:])
 
 
 class Commands:
-    """``window`` is the deduplication window in ms."""
+    """``window`` is the deduplication window in ms, ``above`` the size from which on texts are compressed (0: none)."""
 
-    def __init__(self, exchange: Exchange, partitions: Partitions, window: int, channels: str) -> None:
+    def __init__(self, exchange: Exchange, partitions: Partitions, window: int, channels: str, above: int) -> None:
         self._exchange = exchange
         self._partitions = partitions
         self._window = window
         self._channels = channels.encode()
+        self._above = above
         self._numbers = itertools.count()
         self._nonce = secrets.token_hex(6).encode()
         self._served: tuple[frozenset[str], bytes] = frozenset(), b"\n"  # the last ones, and how they are handed over
@@ -90,14 +92,14 @@ class Commands:
         arguments += (
             b"%d" % mail.lane,
             b"%d" % mail.at,
-            mail.body.encode(),
+            pack(mail.body, self._above),
             mark,
             b"%d" % score,
             b"%d" % (oldest << BITS),
             served,
         )
         for digest, content in mail.blobs.items():
-            arguments += (digest.encode(), content)
+            arguments += (digest.encode(), pack_blob(content, self._above))
 
     def _packed(self, served: frozenset[str]) -> bytes:
         """Names in one text, each between two line feeds; mostly those of the last time."""
@@ -121,17 +123,18 @@ class Commands:
             b"%d" % change.base,
             change.awaits.encode(),
             change.note.encode(),
-            change.state.encode(),
+            pack(change.state, self._above),
             b"%d" % change.arrivals,
             self._channels + name if change.tell else b"",
             b"%d" % len(change.entries),
             b"%d" % len(change.consumed),
             b"1" if change.paging else b"",
         ]
-        arguments += [entry.encode() for entry in change.entries]
+        above = self._above
+        arguments += [pack(entry, above) for entry in change.entries]
         arguments += [b"%d" % seq for seq in change.consumed]
         for digest, content in change.blobs.items():
-            arguments += (digest.encode(), content)
+            arguments += (digest.encode(), pack_blob(content, above))
         partition = self._partitions(name)
         keys = partition.appending + partition.packed(name, b"head", b"journal", b"mail", b"blobs")
         packed = _APPEND.packed(keys, 8, arguments)
@@ -185,7 +188,7 @@ class Commands:
         new = secrets.token_hex(8)
         fence = [b"", b""] if etag is None else [b"1", etag.encode()]
         partition, keys = self._scope(scope)
-        arguments = [scope.encode(), key.encode(), value.encode(), new.encode(), *fence]
+        arguments = [scope.encode(), key.encode(), pack(value, self._above), new.encode(), *fence]
         if not await self._exchange.call(partition, _PUT, keys, arguments, int):
             raise EtagMismatch(f"{scope}/{key} was changed by somebody else; read it again")
         return new
@@ -209,7 +212,7 @@ def head_of(id: str, fields: Any) -> Head:
     """The head whose stored fields these are; one that can't be as far as it can be read."""
     try:
         return _head_of(id, fields)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, StoreCorrupt):
         return shown([id, *(_told(value, name) for name, value in zip(Head._fields[1:], fields, strict=True))])
 
 
@@ -239,7 +242,7 @@ def _head_of(id: str, fields: Any) -> Head:
         int(updated),
         awaits.decode(),
         note.decode(),
-        state.decode(),
+        unpack(state),
         0 if deaths is None else int(deaths),
     )
 
@@ -247,7 +250,7 @@ def _head_of(id: str, fields: Any) -> Head:
 def mail_of(member: bytes) -> Mail:
     """The mail that stands so in the mailbox."""
     seq, lane, at, body = member.split(b":", 3)
-    return Mail(int(seq), int(lane), int(at), body.decode())
+    return Mail(int(seq), int(lane), int(at), unpack(body))
 
 
 def _accepted(id: str, reply: Any) -> Accepted:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..compression import pack, pack_blob
 from ..errors import Conflict, StoreUnavailable
 from ..records import Dump, Head, unleased
 from ..whole import check_whole
@@ -26,7 +27,8 @@ _MARK = 16  # bytes of a fingerprint; longer ones stand for mail without a key
 class Moving:
     """``dump`` and ``restore``."""
 
-    def __init__(self, exchange: Exchange, partitions: Partitions, queries: Queries) -> None:
+    def __init__(self, exchange: Exchange, partitions: Partitions, queries: Queries, above: int) -> None:
+        self._above = above
         self._exchange = exchange
         self._partitions = partitions
         self._queries = queries
@@ -87,7 +89,9 @@ class Moving:
         staged = [at.of(b"staged", token + b":" + kind) for kind in _KINDS]
         counts = [
             await self._stage(at, key, kind, part)
-            for key, kind, part in zip(staged, (b"list", b"zset", b"zset", b"hash"), _contents(dump), strict=True)
+            for key, kind, part in zip(
+                staged, (b"list", b"zset", b"zset", b"hash"), _contents(dump, self._above), strict=True
+            )
         ]
         fields = head._asdict()
         others = {key: fields[key] for key in _OTHERS}
@@ -97,7 +101,7 @@ class Moving:
         arguments += [head.status.encode(), b"%d" % head.created, (head.parent or "").encode()]
         arguments.append(b"" if head.wake is None else b"%d" % head.wake)
         for key, value in others.items():
-            arguments += (key.encode(), str(value).encode())
+            arguments += (key.encode(), pack(str(value), self._above if key == "state" else 0))
         return await self._exchange.call(at, _RESTORE, keys, arguments, int)
 
     async def _stage(self, at: Partition, key: bytes, kind: bytes, items: Iterable[tuple[bytes, ...]]) -> int:
@@ -112,14 +116,17 @@ class Moving:
 _OTHERS = ("function", "kind", "version", "length", "base", "arrivals", "updated", "awaits", "note", "state", "deaths")
 
 
-def _contents(dump: Dump) -> Iterator[Iterable[tuple[bytes, ...]]]:
-    yield ((entry.encode(),) for entry in dump.entries)
+def _contents(dump: Dump, above: int) -> Iterator[Iterable[tuple[bytes, ...]]]:
+    yield ((pack(entry, above),) for entry in dump.entries)
     yield (
-        (b"%d" % ((mail.lane << 40) + mail.seq), b"%d:%d:%d:%b" % (mail.seq, mail.lane, mail.at, mail.body.encode()))
+        (
+            b"%d" % ((mail.lane << 40) + mail.seq),
+            b"%d:%d:%d:%b" % (mail.seq, mail.lane, mail.at, pack(mail.body, above)),
+        )
         for mail in dump.mail
     )
     yield ((b"%d" % (at // MINUTE << BITS), bytes.fromhex(mark)) for mark, at in dump.seen)
-    yield ((digest.encode(), content) for digest, content in dump.blobs.items())
+    yield ((digest.encode(), pack_blob(content, above)) for digest, content in dump.blobs.items())
 
 
 def _portions(items: Iterable[tuple[bytes, ...]]) -> Iterator[list[tuple[bytes, ...]]]:

@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..compression import unpack, unpack_blob
 from ..errors import InvalidInput
 from ..records import STATUSES, Filter, Head, Mail, Page, Value
 from ..whole import decoded
@@ -19,6 +20,7 @@ from .scripts import script
 _DUE, _OWNERS, _LIST = script("due"), script("owners"), script("list")
 LANE = 2**40
 """What the score of a mail counts for its lane; the rest is its number."""
+_VALUES = 500  # that one call reads
 _STEPS = 500  # heads that one call looks at: it holds up everybody else for about a millisecond
 
 
@@ -162,6 +164,22 @@ class Queries:
         command = b"ZRANGEBYLEX", at.of(b"keys", name), *span, b"LIMIT", b"0", b"%d" % max(limit, 0)
         return await self._exchange.ask(at, _texts, *command)
 
+    async def values(self, scope: str, prefix: str, after: str, limit: int) -> list[tuple[str, Value]]:
+        name, start, last = scope.encode(), prefix.encode(), after.encode()
+        at, found = self._partitions(name), list[tuple[str, Value]]()
+        first = b"(" + last if last >= start and last else b"[" + start
+        while len(found) < limit:
+            few = min(limit - len(found), _VALUES)
+            span = first, b"(" + start + b"\xff", b"LIMIT", b"0", b"%d" % few
+            keys = await self._exchange.ask(at, _list, b"ZRANGEBYLEX", at.of(b"keys", name), *span)
+            if keys:
+                stored = await self._exchange.ask(at, _values, b"HMGET", at.of(b"values", name), *keys)
+                found += [(key.decode(), value) for key, value in zip(keys, stored, strict=True) if value is not None]
+            if len(keys) < few:
+                break
+            first = b"(" + keys[-1]
+        return found
+
     async def scopes(self, after: str, limit: int) -> list[str]:
         span = b"(" + after.encode(), b"+", b"LIMIT", b"0", b"%d" % max(limit, 0)
         answers = await together(
@@ -246,12 +264,15 @@ def _value(reply: Any) -> Value | None:
     if reply is None:
         return None
     etag, _, value = reply.partition(b":")
-    return Value(value.decode(), etag.decode())
+    return Value(unpack(value), etag.decode())
+
+
+def _values(reply: Any) -> list[Value | None]:
+    return [_value(each) for each in reply]
 
 
 def _bytes(reply: Any) -> bytes | None:
-    content: bytes | None = reply
-    return content
+    return None if reply is None else unpack_blob(reply)
 
 
 def _list(reply: Any) -> Sequence[Any]:

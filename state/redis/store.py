@@ -88,9 +88,9 @@ class RedisStore(Store):
         self._parts = _Parts(
             exchange,
             partitions,
-            Commands(exchange, partitions, self._window, channels),
+            Commands(exchange, partitions, self._window, channels, address.above),
             queries,
-            Moving(exchange, partitions, queries),
+            Moving(exchange, partitions, queries, address.above),
             Watching(exchange.servers.dial, channels),
             Verifying(exchange, partitions, address.prefix),
             Survey(exchange, partitions, queries, address.prefix),
@@ -226,6 +226,11 @@ class RedisStore(Store):
 
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._open.queries.keys(scope, prefix, limit)
+
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        return await self._open.queries.values(scope, prefix, after, limit)
 
     async def blob(self, id: str, digest: str) -> bytes | None:
         return await self._open.queries.blob(id, digest)

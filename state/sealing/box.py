@@ -15,6 +15,7 @@ import os
 import re
 from typing import NoReturn
 
+from ..compression import pack, unpack
 from ..errors import InvalidInput, SchemaMismatch, StoreCorrupt, StoreSealed
 from .keys import ID_LENGTH, Keys
 
@@ -37,16 +38,18 @@ _BYTES_AT = len(_BYTES) + ID_LENGTH // 2
 
 
 class Box:
-    """What belongs to ``name``, a ``kind`` of thing ("execution", "values", "store"), sealed and opened.
+    """What belongs to ``name``, a ``kind`` of thing ("execution", "values", "store"), sealed and opened. Texts
+    of ``above`` bytes or more are compressed before (0: none are).
 
     ``seal`` and ``open`` take the place of the text within it. Opening raises StoreSealed (a key that is not
     here), StoreCorrupt (changed, or moved from another place, or not sealed though it must be) and SchemaMismatch
     (sealed by a newer release).
     """
 
-    __slots__ = ("_bound", "_ciphers", "_head", "_info", "_keys", "_name", "_seal", "_strict")
+    __slots__ = ("_above", "_bound", "_ciphers", "_head", "_info", "_keys", "_name", "_seal", "_strict")
 
-    def __init__(self, keys: Keys, kind: str, name: str) -> None:
+    def __init__(self, keys: Keys, kind: str, name: str, above: int = 0) -> None:
+        self._above = above
         self._keys = keys
         self._name = name
         self._info = f"overwinter sealed 1\n{kind}\n{name}".encode()
@@ -59,7 +62,7 @@ class Box:
     def seal(self, place: str, text: str, life: int | None = None) -> str:
         """With a ``life`` in format 2."""
         nonce = os.urandom(_NONCE)
-        sealed = nonce + self._seal(nonce, text.encode(), _associated(place, life))
+        sealed = nonce + self._seal(nonce, pack(text, self._above), _associated(place, life))
         head = self._head if life is None else self._bound
         return head + binascii.b2a_base64(sealed, newline=False).decode()
 
@@ -72,7 +75,7 @@ class Box:
         try:
             sealed = binascii.a2b_base64(text[_TEXT_AT:], strict_mode=True)
             associated = _associated(place, life if bound else None)
-            return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], associated).decode()
+            return unpack(cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], associated))
         except (InvalidTag, ValueError):
             self.spoiled(place)
 

@@ -59,16 +59,17 @@ class _Lease(NamedTuple):
 
 
 class SealedStore(Store):
-    """``inner`` with its payloads sealed. Opened and closed with it."""
+    """``inner`` with its payloads sealed. Opened and closed with it. ``compress``: bytes from which on texts are
+    compressed before they are sealed, 0 for never; their lengths then say something of what they are."""
 
-    def __init__(self, inner: Store, keys: Keys) -> None:
+    def __init__(self, inner: Store, keys: Keys, compress: int = 0) -> None:
         self.inner = inner
         self._keys = keys
         self.dsn = inner.dsn
         self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
-        self._box = lru_cache(_BOXES)(partial(Box, keys))
+        self._box = lru_cache(_BOXES)(partial(Box, keys, above=compress))
         self._leased: dict[str, _Lease] = {}
         self._lives: dict[str, int] = {}  # of executions that were seen lately
         self._withheld: set[str] = set()  # leased executions with mail that can't be opened
@@ -352,6 +353,15 @@ class SealedStore(Store):
             return await self.inner.keys(scope, prefix, limit)
         found = await self.inner.keys(scope, prefix, limit + 1)
         return [key for key in found if key != marker.KEY][:limit]
+
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        found = await self.inner.values(scope, prefix, after, limit)
+        if scope == marker.SCOPE:
+            return [(key, value) for key, value in found if key != marker.KEY]
+        open = self._box("values", scope).open
+        return [(key, value._replace(value=open(place_of_value(key), value.value))) for key, value in found]
 
     async def blob(self, id: str, digest: str) -> bytes | None:
         content = await self.inner.blob(id, digest)

@@ -32,6 +32,7 @@ class Commands(Protocol):
 
     def mailbox(self, no: int) -> Sequence[Mail]: ...
     def keep(self, no: int, blobs: Mapping[str, bytes]) -> None: ...
+    def kept(self, text: str) -> str | bytes: ...
 
 
 def append(commands: Commands, changes: Sequence[Change]) -> list[Outcome]:
@@ -40,7 +41,7 @@ def append(commands: Commands, changes: Sequence[Change]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     advances: list[tuple[Any, ...]] = []
     moves: list[tuple[Any, ...]] = []
-    entries: list[tuple[int, str]] = []
+    entries: list[tuple[int, str | bytes]] = []
     more: list[tuple[int, Change, Fence]] = []  # by place: those that touch more than the head and the journal
     for change in changes:
         fence = fences.get(change.id)
@@ -48,7 +49,7 @@ def append(commands: Commands, changes: Sequence[Change]) -> list[Outcome]:
             outcomes.append(_repeated(commands, change, fence))
             continue
         arrived, news = fence[7], _news(change, fence)
-        _plan(change, fence, news, advances, moves, entries)
+        _plan(change, fence, news, advances, moves, entries, commands.kept)
         if news or change.consumed or change.blobs:
             more.append((len(outcomes), change, fence))
         outcomes.append(Appended(arrived, None, change.release and not news))
@@ -86,7 +87,8 @@ def _plan(
     news: bool,
     advances: list[tuple[Any, ...]],
     moves: list[tuple[Any, ...]],
-    entries: list[tuple[int, str]],
+    entries: list[tuple[int, str | bytes]],
+    kept: Callable[[str], str | bytes],
 ) -> None:
     """What is to be written of it, for the statements of those names."""
     no, version, _, status, wake, _, length, _, waiting, deaths = fence[:10]
@@ -109,7 +111,7 @@ def _plan(
     seq = (no << SHIFT) + length
     for body in change.entries:
         seq += 1
-        entries.append((seq, body))
+        entries.append((seq, kept(body)))
 
 
 def _rest(commands: Commands, change: Change, fence: Fence, outcome: Outcome) -> Outcome:

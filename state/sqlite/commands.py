@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..compression import pack_blob
 from ..errors import Conflict, EtagMismatch, StoreLost
 from ..records import (
     FINAL,
@@ -41,10 +42,12 @@ _WRITE = SQL["write"]
 
 
 class Commands:
-    """The writer's connection and all that is done with it. ``window`` is the deduplication window in ms."""
+    """The writer's connection and all that is done with it. ``window`` is the deduplication window in ms, ``above`` the
+    size from which on texts are compressed (0: none are)."""
 
-    def __init__(self, path: Path, leases: Leases, window: int, patience: float) -> None:
+    def __init__(self, path: Path, leases: Leases, window: int, patience: float, above: int = 0) -> None:
         self.path = path
+        self._above = above
         self.place = Place(path)
         self.patience = patience
         self._leases = leases
@@ -53,7 +56,7 @@ class Commands:
         self._registered: set[str] = set()
 
     def connect(self) -> None:
-        self.connection = schema.open_writer(self.path, self.patience)
+        self.connection = schema.open_writer(self.path, self.patience, compressed=bool(self._above))
         self.execute = self.connection.execute
         self.place.remember()
 
@@ -198,7 +201,7 @@ class Commands:
             self.execute(SQL["forget"], ((now - self._window) // BUCKET, _FORGET_MOST))
 
     def _deliver(self, no: int, seq: int, mail: NewMail) -> None:
-        self.execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, mail.body))
+        self.execute(SQL["deliver"], (no << SHIFT | seq, mail.lane, mail.at, self.kept(mail.body)))
         if mail.blobs:
             self.keep(no, mail.blobs)
 
@@ -212,11 +215,15 @@ class Commands:
 
     def mailbox(self, no: int) -> list[Mail]:
         rows = self.execute(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, MAIL_BATCH))
-        return [Mail._make(row) for row in rows.fetchall()]
+        return [texts.mail_of(row) for row in rows.fetchall()]
+
+    def kept(self, text: str) -> str | bytes:
+        """A text as it is to be stored."""
+        return texts.kept(text, self._above) if self._above else text
 
     def keep(self, no: int, blobs: Mapping[str, bytes]) -> None:
         for digest, content in blobs.items():
-            self.execute(SQL["keep"], (no, digest, content))
+            self.execute(SQL["keep"], (no, digest, pack_blob(content, self._above)))
 
     # -- append --------------------------------------------------------------------------------------
 
@@ -289,9 +296,9 @@ class Commands:
         no = self.execute(SQL["restore"], (*head, len(dump.mail))).lastrowid
         assert no is not None
         for seq, body in enumerate(dump.entries, 1):
-            self.execute(_WRITE, (no << SHIFT | seq, body))
+            self.execute(_WRITE, (no << SHIFT | seq, self.kept(body)))
         for mail in dump.mail:
-            self.execute(SQL["deliver"], (no << SHIFT | mail.seq, mail.lane, mail.at, mail.body))
+            self.execute(SQL["deliver"], (no << SHIFT | mail.seq, mail.lane, mail.at, self.kept(mail.body)))
         for mark, at in dump.seen:
             self.execute(SQL["see"], (at // BUCKET, no, bytes.fromhex(mark)))
         self.keep(no, dump.blobs)
@@ -301,7 +308,7 @@ class Commands:
 
     def put(self, scope: str, key: str, value: str, etag: str | None) -> str:
         self._check_etag(scope, key, etag)
-        stored: str = self.execute(SQL["put"], (scope, key, value)).fetchone()[0]
+        stored: str = self.execute(SQL["put"], (scope, key, self.kept(value))).fetchone()[0]
         return stored
 
     def remove(self, scope: str, key: str, etag: str | None) -> bool:

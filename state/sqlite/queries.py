@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..compression import opened, unpack_blob
 from ..errors import InvalidInput, StoreCorrupt
 from ..heads import impossible, shown
 from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
@@ -112,7 +113,7 @@ class Queries:
             return 0, []
         no, waiting, _ = rows[0]
         mails = self._rows(SQL["mailbox"], (no << SHIFT, no << SHIFT | _LAST, max(limit, 0)))
-        return waiting, [mail[3] for mail in mails]
+        return waiting, [opened(mail[3]) for mail in mails]
 
     def mail(self, id: str, lane: int, after: int, limit: int) -> list[Mail]:
         rows = self._rows(SQL["number"], (id,))
@@ -120,7 +121,7 @@ class Queries:
             return []
         first, last = rows[0][0] << SHIFT | max(after, 0) + 1, rows[0][0] << SHIFT | _LAST
         found = self._rows(SQL["ordinary" if lane else "control"], (first, last, max(limit, 0)))
-        return [Mail._make(row) for row in found]
+        return [texts.mail_of(row) for row in found]
 
     def counts(self) -> dict[str, int]:
         return dict(self._rows(SQL["counts"]))
@@ -140,9 +141,9 @@ class Queries:
             return Dump(
                 head=unleased(head),
                 entries=entries,
-                mail=sorted(Mail._make(row) for row in self._rows(SQL["mailbox"], (first, last, -1))),
+                mail=sorted(map(texts.mail_of, self._rows(SQL["mailbox"], (first, last, -1)))),
                 seen=[(mark, bucket * BUCKET) for mark, bucket in self._rows(SQL["all_seen"], (no,))],
-                blobs=dict(self._rows(SQL["all_blobs"], (no,))),
+                blobs={digest: unpack_blob(content) for digest, content in self._rows(SQL["all_blobs"], (no,))},
             )
         finally:
             self._rows("ROLLBACK")
@@ -159,15 +160,19 @@ class Queries:
 
     def get(self, scope: str, key: str) -> Value | None:
         rows = self._rows(SQL["get"], (scope, key))
-        return Value._make(rows[0]) if rows else None
+        return Value(opened(rows[0][0]), rows[0][1]) if rows else None
 
     def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
         return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
 
+    def values(self, scope: str, prefix: str, after: str, limit: int) -> list[tuple[str, Value]]:
+        first = max(prefix, after)
+        rows = self._rows(SQL["values"], (scope, first, _after(prefix), after, max(limit, 0)))
+        return [(key, Value(opened(value), etag)) for key, value, etag in rows]
+
     def blob(self, id: str, digest: str) -> bytes | None:
         rows = self._rows(SQL["blob"], (id, digest))
-        content: bytes | None = rows[0][0] if rows else None
-        return content
+        return unpack_blob(rows[0][0]) if rows else None
 
 
 class _NoText(str):

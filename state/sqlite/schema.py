@@ -26,8 +26,8 @@ _PAUSE = 0.001
 Result = TypeVar("Result")
 
 
-def open_writer(path: Path, patience: float) -> sqlite3.Connection:
-    """A connection that may write, to a file that has the current schema."""
+def open_writer(path: Path, patience: float, *, compressed: bool = False) -> sqlite3.Connection:
+    """A connection that may write, to a file that has the current schema. ``compressed``: texts will be."""
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise StoreError(
             f"SQLite {sqlite3.sqlite_version} is too old: Python must be linked with 3.35 or newer; upgrade Python"
@@ -36,6 +36,8 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
         _create_private(path)
         connection = _connect(path)
         try:
+            if compressed:  # of compressed texts one fits into an ordinary page, and half of it stays empty
+                connection.execute("PRAGMA page_size=8192")  # of a new file; another one keeps its own
             prepare(connection, path, patience)
         except BaseException:
             connection.close()

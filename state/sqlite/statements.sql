@@ -206,6 +206,10 @@ DELETE FROM value WHERE scope = ? AND key = ?
 -- name: keys
 SELECT key FROM value WHERE scope = ?1 AND key >= ?2 AND (?3 = '' OR key < ?3) ORDER BY key LIMIT ?4
 
+-- name: values
+SELECT key, value, etag FROM value
+WHERE scope = ?1 AND key >= ?2 AND (?3 = '' OR key < ?3) AND (?4 = '' OR key > ?4) ORDER BY key LIMIT ?5
+
 -- name: scopes
 SELECT DISTINCT scope FROM value WHERE scope > ? ORDER BY scope LIMIT ?
 

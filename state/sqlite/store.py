@@ -11,8 +11,10 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, TypeVarTuple
+from urllib.parse import parse_qsl
 
 from ...security.address import shown
+from ..compression import OPTION, said
 from ..errors import InvalidInput, StoreError, StoreUnavailable
 from ..quantities import Duration, seconds
 from ..records import (
@@ -47,7 +49,7 @@ _PROBE = 2.0
 
 
 class SqliteStore(Store):
-    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``.
+    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``; ``?compress=1KB`` behind it compresses what is stored.
 
     ``window`` is the deduplication window in ms (an event is taken for a new one at the latest a day after
     it). ``patience`` is how long to wait for another process that has the file locked.
@@ -63,7 +65,7 @@ class SqliteStore(Store):
         self.dsn = dsn
         self.path = _path(dsn)
         self._leases = Leases(self.path)
-        self._commands = Commands(self.path, self._leases, window, seconds(patience))
+        self._commands = Commands(self.path, self._leases, window, seconds(patience), said(dsn))
         self._queries = Queries(self.path, self._commands.place, self._leases, seconds(patience))
         self._writer: Writer | None = None
         self._reader: Reader | None = None
@@ -204,6 +206,11 @@ class SqliteStore(Store):
     async def keys(self, scope: str, prefix: str = "", limit: int = 1000) -> Sequence[str]:
         return await self._ask(self._queries.keys, scope, prefix, limit)
 
+    async def values(
+        self, scope: str, prefix: str = "", after: str = "", limit: int = 1000
+    ) -> Sequence[tuple[str, Value]]:
+        return await self._ask(self._queries.values, scope, prefix, after, limit)
+
     async def blob(self, id: str, digest: str) -> bytes | None:
         return await self._ask(self._queries.blob, id, digest)
 
@@ -211,4 +218,7 @@ class SqliteStore(Store):
 def _path(dsn: str) -> Path:
     if not dsn.startswith(_SCHEME) or dsn == _SCHEME:
         raise InvalidInput(f"{shown(dsn)!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db")
-    return Path(dsn.removeprefix(_SCHEME)).absolute()
+    name, found, query = dsn.removeprefix(_SCHEME).partition("?")
+    if found and set(dict(parse_qsl(query, keep_blank_values=True))) != {OPTION}:
+        raise InvalidInput(f"{shown(dsn)!r}: there is an option that is none; there is {OPTION}, as in ?{OPTION}=1KB")
+    return Path(name).absolute()

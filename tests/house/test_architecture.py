@@ -39,6 +39,7 @@ INNER = {
     "functions": (
         "messages invocation",
         "models",
+        "memory",
         "events",
         "triggers bus integrations",
         "http",

@@ -478,7 +478,7 @@ def test_a_dsn_is_taken_apart() -> None:
         "some/folder/",
     )
     assert place.retention == 30 * 86_400_000
-    assert parse("dynamodb://table") == ("table", "", "", "", "", None)
+    assert parse("dynamodb://table") == ("table", "", "", "", "", None, 1024)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -319,11 +320,11 @@ def test_what_is_too_big_is_refused_before_it_is_sent(proxy: Proxy) -> None:
         async with opened(proxy) as store:
             head = await held(store)
             store._open.exchange.limit = 1_000_000
-            requests = proxy.requests
+            requests, noise = proxy.requests, random.Random(1).randbytes(1_000_000)
             with pytest.raises(PayloadTooLarge):
-                await store.append(change(head, ["e"], blobs={"sha256:aa": b"x" * 1_000_000}))
+                await store.append(change(head, ["e"], blobs={"sha256:aa": noise}))  # which can't be compressed
             assert proxy.requests == requests
-            await store.append(change(head, ["e"], blobs={"sha256:aa": b"x" * 900_000}))
+            await store.append(change(head, ["e"], blobs={"sha256:aa": noise[:900_000]}))
 
     asyncio.run(scenario())
 
