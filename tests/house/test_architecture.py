@@ -312,7 +312,7 @@ def test_modules_have_names_that_say_something() -> None:
 
 def test_the_root_holds_one_module() -> None:
     assert [path.name for path in ROOT.glob("*.py")] == ["__init__.py"]
-    assert (ROOT / "__init__.py").read_text("utf-8").count("\n") <= 100
+    assert (ROOT / "__init__.py").read_text("utf-8").count("\n") <= 120
 
 
 BROAD = {"Exception", "BaseException"}
