@@ -21,9 +21,9 @@ from overwinter.state.errors import ExecutionError
 from overwinter.testing.clock import VirtualLoop, run_virtual
 from overwinter.testing.world import World
 from overwinter.tests.machine.running import functions
-from overwinter.tests.machine.running.cases import cases
+from overwinter.tests.machine.running.cases import alone
 
-ALL = dict(cases())
+ALL = dict(alone())
 Entries = list[dict[str, Any]]
 
 

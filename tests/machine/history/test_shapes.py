@@ -19,7 +19,7 @@ from overwinter.orchestrator.machine.history.replaying import replay
 from overwinter.orchestrator.machine.history.states import Flow
 from overwinter.orchestrator.machine.history.telling import states
 from overwinter.orchestrator.machine.running.compiled import Compiled
-from overwinter.tests.machine.running.cases import cases
+from overwinter.tests.machine.running.cases import alone
 from overwinter.tests.machine.running.definitions import ERRORS, definitions, values
 from overwinter.tests.machine.running.test_properties import Made, Play
 
@@ -27,7 +27,7 @@ from .playing import journal
 from .shapes import check_order, check_shape
 from .test_order import CASES
 
-CORPUS = {name: (case["definition"], case.get("input", {}), case.get("resources")) for name, case in cases()}
+CORPUS = {name: (case["definition"], case.get("input", {}), case.get("resources")) for name, case in alone()}
 WHOLE: dict[str, Any] = {**CORPUS, **{f"order/{name}": (*case[:2], None) for name, case in CASES.items()}}
 
 

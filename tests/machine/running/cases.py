@@ -20,3 +20,10 @@ def cases() -> Iterator[tuple[str, dict[str, Any]]]:
     for file in sorted(CASES.glob("*.json")):
         for case in json.loads(file.read_text("utf-8")):
             yield f"{file.stem}/{case['id']}", case
+
+
+def alone() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Those that need nobody beside the machine and its functions."""
+    for name, case in cases():
+        if not {"callbacks", "machines"} & case.keys():
+            yield name, case
