@@ -9,8 +9,10 @@ from typing import Any
 
 from ..governance import tokens
 from ..protocol.decider import Fact
+from .language.numbers import json_text
 from .running.execution import Execution
-from .running.failure import Failure, of_exception
+from .running.failure import TASK_FAILED, Failure, of_exception
+from .running.frame import Frame
 from .running.states import task
 
 Handler = Callable[[Execution, Fact], bool]
@@ -56,9 +58,36 @@ def child(run: Execution, fact: Fact) -> bool:
     status = fact.get("status", "failed" if "error" in fact else "completed")
     if status == "completed":
         return run.came(op, fact.get("value"))
+    own = of_exception(fact["error"]) if fact.get("error") else Failure(None, str(fact.get("reason") or "") or None)
+    frame = run.waiting.get(op)
+    if "op" not in fact and frame is not None and _started(frame):
+        return run.came(op, Failure(TASK_FAILED, json_text(_described(run, frame, fact["id"], status, own))))
     if status == "failed":
-        return run.came(op, of_exception(fact.get("error") or {}))
-    return run.came(op, Failure("States.TaskFailed", f"{fact['id']} was {status}: {fact.get('reason', '')}"))
+        return run.came(op, own)
+    return run.came(op, Failure(TASK_FAILED, f"{fact['id']} was {status}: {fact.get('reason', '')}"))
+
+
+def _started(frame: Frame) -> bool:
+    """Whether the execution is one that states:startExecution waits for: its Task fails as States.TaskFailed, however
+    the execution itself has failed."""
+    state: Any = frame.here
+    return state.resource.kind == "integration"
+
+
+def _described(run: Execution, frame: Frame, id: str, status: str, own: Failure) -> dict[str, Any]:
+    """What AWS tells of the execution: its DescribeExecution, names in order."""
+    given: Any = frame.doing.get("given")
+    asked: dict[str, Any] = given if isinstance(given, dict) else {}
+    told: dict[str, Any] = {
+        "Cause": own.cause,
+        "Error": own.error,
+        "ExecutionArn": id,
+        "Input": json_text(asked.get("Input", {})),
+    }
+    told |= {"InputDetails": {"Included": True}, "Name": id, "RedriveCount": 0, "RedriveStatus": "REDRIVABLE"}
+    told |= {"StartDate": frame.doing.get("begun", run.now), "StateMachineArn": asked.get("StateMachineArn")}
+    told |= {"Status": "FAILED" if status == "failed" else "ABORTED", "StopDate": run.now}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def callback(run: Execution, fact: Fact) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from pathlib import Path
@@ -127,6 +128,35 @@ async def test_a_machine_in_a_machine_fails_as_it_did() -> None:
             await (await runtime.start(outer)).result()
     cause = failed.value.__cause__
     assert isinstance(cause, StateFailed) and (cause.error, cause.cause) == ("E", "why")
+
+
+@on_a_loop
+async def test_an_execution_that_is_waited_for_fails_its_task_as_aws_describes_it() -> None:
+    inner = StateMachine("inner", {"StartAt": "A", "States": {"A": {"Type": "Fail", "Error": "E", "Cause": "why"}}})
+    waits = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::states:startExecution.sync:2",
+        "Parameters": {"StateMachineArn": "inner", "Name": "x-1", "Input": {"k": 1}},
+    }
+    async with Runtime([StateMachine("outer", single(waits)), inner], "memory://") as runtime:
+        with pytest.raises(ExecutionFailed) as failed:
+            await (await runtime.start("outer")).result()
+    cause = failed.value.__cause__
+    assert isinstance(cause, StateFailed) and cause.error == "States.TaskFailed"
+    told = json.loads(cause.cause)
+    assert list(told) == sorted(told) and told.pop("StopDate") >= told.pop("StartDate") > 10**12
+    assert told == {
+        "Cause": "why",
+        "Error": "E",
+        "ExecutionArn": "x-1",
+        "Input": '{"k":1}',
+        "InputDetails": {"Included": True},
+        "Name": "x-1",
+        "RedriveCount": 0,
+        "RedriveStatus": "REDRIVABLE",
+        "StateMachineArn": "inner",
+        "Status": "FAILED",
+    }
 
 
 def test_a_child_is_recorded_before_it_is_begun() -> None:

@@ -14,9 +14,10 @@ from typing import Any
 
 from ....protocol.decider import Invoke
 from ...definition.states.map import Map
-from ...definition.values import Path
-from ...language.failure import QueryError
-from ...language.kinds import is_array, is_object
+from ...definition.values import Path, expression, is_expression
+from ...language.failure import QUERY, QueryError
+from ...language.kinds import is_array, is_object, kind_of
+from ...language.numbers import json_text
 from .. import cut, map_items, map_results, map_run
 from ..execution import Behaviour, Execution
 from ..failure import READER_FAILED, RUNTIME, TOO_MANY, WRITER_FAILED, Failure
@@ -96,8 +97,20 @@ def _given(scope: Scope, state: Map) -> tuple[list[Any], list[str] | None]:
     if is_object(items) and (state.language == "JSONata" or state.distributed):
         return list(items.values()), list(items)
     if not is_array(items):
-        raise QueryError(RUNTIME, f"A Map goes through a list, not {json.dumps(items)[:200]}")
+        raise _no_list(state, items)
     return list(items), None
+
+
+def _no_list(state: Map, items: Any) -> QueryError:
+    """In AWS's words."""
+    if isinstance(state.items, Path):
+        return QueryError(RUNTIME, f'Reference path "{state.items.text}" must point to array.')
+    source = state.items.source
+    if not isinstance(source, str) or not is_expression(source):
+        return QueryError(RUNTIME, f"A Map goes through a list, not {json_text(items)[:200]}")
+    said = f"The JSONata expression '{expression(source).text}' specified for the field 'Items' returned an unexpected"
+    kind = kind_of(items)
+    return QueryError(QUERY, f"{said} result type. Expected 'array', but was '{kind}' for value: {json_text(items)}")
 
 
 # -- reading ---------------------------------------------------------------------------------------
