@@ -188,7 +188,8 @@ def _inside(visit: Visit) -> str:
     if visit.kind == "Map" and visit.length is not None:
         failed = sum(flow.status == "failed" for flow in visit.flows.values())
         done = sum(flow.status != "running" for flow in visit.flows.values())
-        items = counted(visit.length, "item")
+        # How many a reader brings is known only when it has read: at the beginning it is told as none.
+        items = counted(max(visit.length, len(visit.flows)), "item")
         words = items if visit.over else f"{done:,} of {items}"
         return f"{words}, {failed:,} failed" if failed else words
     if visit.kind == "Parallel" and visit.flows:
