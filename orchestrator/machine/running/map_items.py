@@ -43,6 +43,7 @@ def selected(run: Execution, frame: Frame, state: Map, index: int) -> Any:
     doing = frame.doing
     if state.selector is not None:
         seen = Frame(f"{frame.op}.{index}", state.processor, frame, index)
+        seen.top = frame.top  # the item is not an execution of its own yet
         seen.state, seen.entered, seen.input = frame.state, frame.entered, frame.input
         seen.event, seen.attempts, seen.item = frame.event, frame.attempts, described(doing, index)
         return run.scope(seen, doing["value"]).template(state.selector, "ItemSelector")
