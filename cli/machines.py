@@ -27,8 +27,10 @@ def definition_of(file: str, name: str | None) -> tuple[str, Any]:
     machines = [key for key, one in functions.items() if _machine(one)]
     if name is None:
         if len(machines) != 1:
-            listed = ", ".join(machines) or "none"
-            raise InvalidInput(f"say which one: {file} holds these state machines: {listed}")
+            listed = f"these state machines: {', '.join(machines) or 'none'}"
+            if not machines and (told := ", ".join(key for key, one in functions.items() if _tellable(one))):
+                listed = f"no state machine, but patterns that can be told as one: {told}"
+            raise InvalidInput(f"say which one: {file} holds {listed}")
         name = machines[0]
     if name not in functions:
         raise InvalidInput(f"{file} holds no {name!r}; there are {', '.join(functions)}")
@@ -38,6 +40,16 @@ def definition_of(file: str, name: str | None) -> tuple[str, Any]:
 
         found = as_state_machine(found)
     return name, found.source
+
+
+def _tellable(one: Any) -> bool:
+    from ..patterns import as_state_machine
+
+    try:
+        as_state_machine(one)
+    except InvalidInput:
+        return False
+    return True
 
 
 def _machine(one: object) -> bool:

@@ -135,7 +135,8 @@ def origin_of(url: str) -> str:
     """``https://host:443`` of a URL. Raises ValueError for one that can't be taken apart."""
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+    host = (parts.hostname or "").lower()
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _call(text: str, source: str) -> str:

@@ -45,10 +45,16 @@ def _is_here(host: str, literal: ipaddress.IPv4Address | ipaddress.IPv6Address |
     return host == "localhost" if literal is None else literal.is_loopback
 
 
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""IPv6 addresses that a network's NAT64 makes IPv4 of, which is the last four bytes."""
+
+
 def _is_public(text: str) -> bool:
     found = ipaddress.ip_address(text)
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour
+        if found in _TRANSLATED:
+            inner = ipaddress.IPv4Address(found.packed[-4:])
         if inner is not None:
             return inner.is_global
     return found.is_global and not found.is_multicast

@@ -27,11 +27,20 @@ one = StateMachine("parcels", asl.machine(asl.Task("Weigh", weigh)))
 OTHER = '\nother = StateMachine("other", asl.machine(asl.Pass("P")))\n'
 
 
+PATTERN = """
+from overwinter import Agent
+from overwinter.patterns import sections
+
+review = sections("review", {"style": Agent("style", model="scripted:echo")})
+"""
+
+
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shop.py").write_text(SHOP)
     (tmp_path / "shops.py").write_text(SHOP + OTHER)
+    (tmp_path / "review.py").write_text(PATTERN)
     return tmp_path
 
 
@@ -72,6 +81,7 @@ def test_what_deploys_it_is_printed_with_what_it_can_not_say() -> None:
     ("words", "said"),
     [
         (("export", "shops.py"), "say which one: shops.py holds these state machines: parcels, other"),
+        (("export", "review.py"), "holds no state machine, but patterns that can be told as one: review"),
         (("export", "shop.py", "post"), "shop.py holds no 'post'; there are weigh, parcels"),
         (("export", "shop.py", "weigh"), "weigh is code"),
         (("render", "shop.py"), "what weigh is on AWS"),

@@ -36,12 +36,15 @@ def place(rows: list[list[Cell]]) -> None:
 
 def _straighten(rows: list[list[Cell]]) -> None:
     """Put what is joined most strongly above each other, one run after another, where their rows have room."""
-    for cell in (cell for row in rows for cell in row):
-        if (over := _main(cell.above)) is not None and _main(over.below) is cell:
+    every = [cell for row in rows for cell in row]
+    above = {id(cell): _main(cell.above) for cell in every}  # once for each: thousands may be joined with one
+    beneath = {id(cell): _main(cell.below) for cell in every}
+    for cell in every:
+        if (over := above[id(cell)]) is not None and beneath[id(over)] is cell:
             continue  # it is in the run of that
         low, high = _room(cell, rows)
-        run, wanted, below = [cell], [cell.x], _main(cell.below)
-        while below is not None and _main(below.above) is run[-1]:
+        run, wanted, below = [cell], [cell.x], beneath[id(cell)]
+        while below is not None and above[id(below)] is run[-1]:
             least, most = _room(below, rows)
             if max(low, least) > min(high, most):
                 _move(run, wanted, low, high)
@@ -49,7 +52,7 @@ def _straighten(rows: list[list[Cell]]) -> None:
             low, high = max(low, least), min(high, most)
             run.append(below)
             wanted.append(below.x)
-            below = _main(below.below)
+            below = beneath[id(below)]
         _move(run, wanted, low, high)
 
 

@@ -107,6 +107,8 @@ def _heard(visit: Visit, event: Event) -> None:
         visit.resource = event.get("resource", "")
         visit.length = event.get("length")
         visit.flows = {}
+    elif kind == "read":  # AWS's history counts none of what a reader finds
+        visit.length = event["length"]
     elif kind in ("again", "caught", "failed"):
         if (kind == "again" or visit.attempts) and (not visit.attempts or visit.attempts[-1].again is not None):
             visit.attempts.append(Attempt(at))  # it went wrong before anything was called

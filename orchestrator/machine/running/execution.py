@@ -371,7 +371,7 @@ class Execution(Outgoing):
 
 def _apart(frame: Frame) -> bool:
     """Whether what happens in the frame happens to one item of a distributed Map."""
-    return any(isinstance(one.here, Map) and one.here.distributed for one in frame.above())
+    return frame.within is not None or (isinstance(frame.here, Map) and frame.here.distributed)
 
 
 def recorded(failed: Failure) -> dict[str, Any]:

@@ -63,6 +63,9 @@ def read_cases(document: Document) -> list[Case]:
     """Raises InvalidInput for what is no list of cases; it names the case and its line."""
     value: Any = document.value
     at: Pointer = ()
+    if document.duplicates:
+        twice = document.duplicates[0]
+        raise InvalidInput(f"line {twice.mark.line}: the key {twice.pointer[-1]!r} stands twice; leave one of them out")
     if is_object(value) and set(value) == {"cases"}:
         value, at = value["cases"], ("cases",)
     if not is_list(value):

@@ -119,12 +119,15 @@ def read_mock(given: object, place: str) -> Mock:
 
 
 def _of_item(name: str, mock: PerItem, frame: Frame) -> tuple[Sequence, int]:
-    index = next((one.item["Index"] for one in frame.above() if one.item is not None), None)
-    if index is None:
+    inner: Frame | None = frame
+    while inner is not None and not (inner.parent is not None and isinstance(inner.parent.here, Map)):
+        inner = inner.parent
+    if inner is None:
         raise InvalidInput(f"the mock of {name!r} is for items, and the state is not within a Map")
+    index = inner.index
     if index >= len(mock.mocks):
         raise InvalidInput(f"the mock of {name!r} is for {len(mock.mocks)} items, and there is an item {index}")
-    return mock.mocks[int(index)], int(index)
+    return mock.mocks[index], index
 
 
 def _sequence(given: object, place: str) -> Sequence:

@@ -46,10 +46,10 @@ class Mocked:
         raise NotImplementedError(resource.text)  # nothing is published: it is a call like any other
 
     def reads(self, reading: Reading) -> Call:
-        raise NotImplementedError(reading.action)  # refused before it is tried out
+        return Call(reading.action, dict, False, Policy())
 
     def writes(self, export: Export) -> Call:
-        raise NotImplementedError(export.run)
+        return Call("s3:putObject", dict, False, Policy())
 
 
 class Trial(Execution):
@@ -98,6 +98,9 @@ class Trial(Execution):
     def _answer(self, call: Invoke) -> None:
         frame = self.waiting.get(call.op)
         if frame is None:  # an answer before it ended what it was for
+            return
+        if isinstance(frame.here, Map):  # its reader or its writer: nothing is read, its mock is what comes of it all
+            self._end_whole(frame, self.outcome(frame))
             return
         outcome = self.outcome(frame)
         found = outcome if isinstance(outcome, Failure) else outcome.value

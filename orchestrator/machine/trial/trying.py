@@ -238,8 +238,15 @@ def _check(state: State, mock: object, given: Configuration) -> None:
             raise InvalidInput("errorCausedByState is for a Map or Parallel whose mock is an error")
         if not any(find(flow, given.error_caused_by_state) for flow in inside(state)):
             raise InvalidInput(f"errorCausedByState: there is no state {given.error_caused_by_state!r} within it")
-    if isinstance(state, Map) and any(part is not None for part in (state.reader, state.batcher, state.writer)):
-        raise InvalidInput(f"{state.name!r}: a Map with ItemReader, ItemBatcher or ResultWriter can't be tested yet")
+    if not isinstance(state, Map):
+        return
+    if mock is None and any(part is not None for part in (state.reader, state.batcher, state.writer)):
+        raise InvalidInput(
+            f"{state.name!r} has an ItemReader, an ItemBatcher or a ResultWriter; give it a mock that says what comes "
+            "of it, or test the whole machine"
+        )
+    if state.reader is not None and given.map_iteration_failure_count:
+        raise InvalidInput(f"mapIterationFailureCount: nobody knows how many items the reader of {state.name!r} finds")
 
 
 def _object(given: object, field: str) -> dict[str, Any]:

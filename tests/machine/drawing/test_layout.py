@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter.orchestrator.machine.definition.machine import build
-from overwinter.orchestrator.machine.drawing.cells import Size, Spot
+from overwinter.orchestrator.machine.drawing import placement
+from overwinter.orchestrator.machine.drawing.cells import Cell, Size, Spot
 from overwinter.orchestrator.machine.drawing.layout import Edge, Layout, laid_out
 from overwinter.orchestrator.machine.drawing.placing import Placed, label_size, placed, width, wrapped
 from overwinter.orchestrator.machine.drawing.sketch import sketch
@@ -66,6 +68,21 @@ def test_nothing_lies_on_anything_else(given: list[Size], data: st.DataObject) -
     found = laid_out(nodes, edges)
     check(nodes, edges, found)
     assert found == laid_out(nodes, edges)
+
+
+def test_many_lines_between_two_boxes_are_looked_at_a_few_times_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = 0
+    strongest = placement._main  # pyright: ignore[reportPrivateUsage]
+
+    def counted(joined: Sequence[tuple[Cell, float]]) -> Cell | None:
+        nonlocal seen
+        seen += len(joined)
+        return strongest(joined)
+
+    monkeypatch.setattr(placement, "_main", counted)
+    many = 200
+    laid_out({0: Size(90, 40), 1: Size(90, 40)}, [Edge(0, 1, Size(40, 16)) for _ in range(many)])
+    assert 0 < seen <= 4 * many * placement.SWEEPS
 
 
 def check_whole(found: Placed) -> None:

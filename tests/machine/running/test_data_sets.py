@@ -15,6 +15,8 @@ import pytest
 from overwinter import ExecutionFailed, InvalidInput, Runtime, StateFailed, StateMachine
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.machine.decider import MachineDecider
+from overwinter.orchestrator.machine.history.replaying import replay
+from overwinter.orchestrator.machine.history.telling import states
 from overwinter.orchestrator.machine.running.recorder import Recorder
 from overwinter.orchestrator.machine.running.states import map as mapping
 from overwinter.state.memory import MemoryStore
@@ -647,12 +649,40 @@ def test_the_history_has_the_run_and_nothing_of_its_items(
     assert [event["type"] for event in recorder.events] == [*began, *history]
 
 
+def test_what_a_reader_found_is_counted_for_people(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("[1, 2, 3]")
+    served = machine(each(ItemReader=reader("a", JSON)), tmp_path)
+
+    async def main() -> list[dict[str, Any]]:
+        async with Runtime([served], MemoryStore()) as runtime:
+            await (await runtime.start(served, {}, id="x")).result()
+            return [entry async for entry in runtime.entries("x")]
+
+    assert states(replay("x", served.name, asyncio.run(main()))).visits[0].length == 3
+
+
 def test_items_see_nothing_of_what_is_around_them(tmp_path: Path) -> None:
     gives = {"Type": "Pass", "Parameters": {"m.$": "$$.Map.Item.Index"}, "End": True}
     inner = each(gives)  # an item of it has no item around it
     outer = {"StartAt": "O", "States": {"O": {"Type": "Map", "ItemProcessor": inner, "End": True}}}
     report = crash_everywhere(machine(outer, tmp_path), [[1]], kills=2)
     assert EXCEEDED in report.outcome.error
+
+
+def test_what_ends_an_item_ends_that_item_alone_however_deep_it_happens(tmp_path: Path) -> None:
+    absent = {"Type": "Pass", "InputPath": "$.absent", "End": True}
+    flow = {"StartAt": "A", "States": {"A": absent}}
+    beside = {"StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "N"}]
+    for deep in (
+        {"Type": "Parallel", "Branches": [flow, beside], "End": True, "Catch": catch},
+        {"Type": "Map", "ItemsPath": "$.l", "ItemProcessor": flow, "End": True, "Catch": catch},
+    ):
+        tolerant = each(ToleratedFailurePercentage=100)
+        states = {"D": deep, "N": {"Type": "Succeed"}}
+        tolerant["States"]["M"]["ItemProcessor"] |= {"StartAt": "D", "States": states}
+        report = crash_everywhere(machine(tolerant, tmp_path), [{"l": [1]}, {"l": [2]}], kills=1)
+        assert [one["Error"] for one in report.outcome.value] == ["States.Runtime"] * 2
 
 
 # -- what is refused -------------------------------------------------------------------------------

@@ -97,6 +97,11 @@ def test_what_is_no_case(said: str, cases: Any) -> None:
         read_cases(Document(cases))
 
 
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="line 2: the key 'mock' stands twice"):
+        read_cases(read('[{"name": "a", "state": "A", "mock": {"result": 1},\n"mock": {"error": "E"}, "expect": {}}]'))
+
+
 def test_a_mistake_names_its_line() -> None:
     with pytest.raises(InvalidInput, match=r"case 'b' \(line 2\)"):
         read_cases(read("- {name: a, expect: {status: FAILED}}\n- {name: b}\n"))

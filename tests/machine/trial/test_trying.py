@@ -227,6 +227,52 @@ def test_time_passes_at_once() -> None:
     assert test_machine({**waits, "TimeoutSeconds": 3600}).error == "States.Timeout"
 
 
+STORED: dict[str, Any] = {
+    "StartAt": "Each",
+    "States": {
+        "Each": {
+            "Type": "Map",
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": {"Bucket": "b", "Key.$": "$.key"},
+            },
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "One",
+                "States": {"One": {"Type": "Task", "Resource": "one", "End": True}},
+            },
+            "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "b"}},
+            "ResultSelector": {"run.$": "$.MapRunArn"},
+            "Retry": [{"ErrorEquals": ["States.ItemReaderFailed"], "MaxAttempts": 1}],
+            "End": True,
+        }
+    },
+}
+
+
+def test_of_a_map_that_reads_and_writes_a_mock_says_it_all() -> None:
+    written = {"result": {"MapRunArn": "arn"}}
+    once = [{"error": "States.ItemReaderFailed"}, written]
+    for tested in (
+        test_machine(STORED, {"key": "k"}, mocks={"Each": once}),
+        test_state(STORED, "Each", {"key": "k"}, mock=once),
+        test_state(STORED, "Each", {"key": "k"}, mock=written),
+    ):
+        assert (tested.status, tested.output) == ("SUCCEEDED", {"run": "arn"})
+    assert test_machine(STORED, {}, mocks={"Each": written}).error == "States.Runtime"  # there is no $.key
+    assert test_machine(STORED, {"key": "k"}, mocks={"Each": {"error": "No"}}).error == "No"
+
+
+def test_items_of_a_distributed_map_have_mocks_of_their_own() -> None:
+    whole = {name: value for name, value in STORED["States"]["Each"].items() if name.startswith(("Type", "ItemP", "E"))}
+    definition = {"StartAt": "Each", "States": {"Each": whole}}
+    mocks = {"One": {"items": [{"result": "a"}, [{"result": "b"}]]}}
+    assert test_machine(definition, [1, 2], mocks=mocks).output == ["a", "b"]
+    batches = {"StartAt": "Each", "States": {"Each": {**whole, "ItemBatcher": {"MaxItemsPerBatch": 2}}}}
+    assert test_machine(batches, [1, 2, 3], mocks=mocks).output == ["a", "b"]
+
+
 GOES_ROUND = {
     "StartAt": "A",
     "States": {
@@ -259,6 +305,12 @@ GOES_ROUND = {
         ),
         ("for 1 items", lambda: test_machine(EACH, THREE, mocks={"One": {"items": [{"result": 1}]}})),
         ("not within a Map", lambda: test_state(CARD, "Pay", ORDER, mock={"items": [{"result": 1}]})),
+        ("needs a mock", lambda: test_machine(STORED, {"key": "k"}, mocks={"One": {"result": 1}})),
+        ("give it a mock", lambda: test_state(STORED, "Each", {"key": "k"})),
+        (
+            "nobody knows how many",
+            lambda: test_state(STORED, "Each", {"key": "k"}, mock={"result": 1}, map_iteration_failure_count=1),
+        ),
         ("has no Retry", lambda: test_state(EACH, "Each", THREE, mock={"error": "E"}, retrier_retry_count=1)),
         (
             "the Map has 3 items",

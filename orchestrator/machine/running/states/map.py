@@ -137,6 +137,7 @@ def _came(run: Execution, frame: Frame, state: Map, found: Any) -> None:
         _read(run, frame, state)
         return
     del doing["reading"]
+    run.history.note("read", run.now, frame, length=len(doing["items"]))
     _more(run, frame, state)
 
 
