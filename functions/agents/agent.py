@@ -16,10 +16,10 @@ from typing import Any, Generic, cast, get_args
 from pydantic_core import ValidationError
 from typing_extensions import TypeForm, TypeVar
 
-from ...orchestrator.agent.conversation import Message
+from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.routing import Choice, Question
-from ...orchestrator.agent.spec import OutputChecks
+from ...orchestrator.agent.spec import Compactor, OutputChecks
 from ...orchestrator.errors.failures import Failure
 from ...orchestrator.protocol.media import is_parts, meant
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
@@ -42,6 +42,7 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
+from .compacting import compactors
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -69,7 +70,8 @@ class Agent(Generic[Out_co]):
       ``@agent.output_validator`` adds one.
     - ``input``: the type of a run's input and of messages. One that takes text takes it with images, sounds and files
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
-    - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
+    - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
+      bound tokens too and say what is done when it is more (``compaction``).
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -108,13 +110,16 @@ class Agent(Generic[Out_co]):
         self._hosts = Hosts(f"agent {name}", media_hosts)
         self.instructions = instructions
         self.limits = limits
-        self.window = window(history)
+        self._history = history
+        self.compactors = compactors(self.name, history.compaction if isinstance(history, History) else ())
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self._hasty = hasty(self._policy)
         self.settings = dict(settings or {})
         self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
+        self.window = window(history, self.model.name)
         self._tools = _by_name(self.name, tools)
+        self._readers = _readers(self.name, self.compactors, self._tools)
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -154,6 +159,7 @@ class Agent(Generic[Out_co]):
     @model.setter
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
+        self.window = window(self._history, self.model.name)  # its tokenizer may be another
 
     @property
     def instructions(self) -> Instructions:
@@ -258,10 +264,10 @@ class Agent(Generic[Out_co]):
         return self._output.conclude(tool, arguments)
 
     def find(self, tool: str) -> Tool | ChildTool | None:
-        return self._tools.get(tool)
+        return self._tools.get(tool) or self._readers.get(tool)
 
     def tool_names(self) -> Sequence[str]:
-        return list(self._tools)
+        return [*self._tools, *self._readers]
 
     def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
@@ -286,7 +292,8 @@ class Agent(Generic[Out_co]):
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         if self._schemas is None:
-            own = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in self._tools.values())
+            offered = (*self._tools.values(), *self._readers.values())
+            own = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered)
             self._schemas = own + self._output.offered
         return self._schemas
 
@@ -299,6 +306,17 @@ def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]
             raise InvalidInput(f"agent {agent!r} has two tools named {tool.name!r}; give one of them another name")
         found[tool.name] = tool
     return found
+
+
+def _readers(agent: str, ways: Sequence[Compactor], tools: Mapping[str, object]) -> dict[str, Tool]:
+    """The tool that reads what was shortened, where anything may be."""
+    if not any(way.keep for way in ways):
+        return {}
+    if READER in tools:
+        raise InvalidInput(f"agent {agent!r}: {READER!r} is the tool that reads what Shorten() took out; rename yours")
+    from .reading import READ
+
+    return {READER: READ}
 
 
 def _as_tool(agent: str, thing: object) -> Tool | ChildTool:

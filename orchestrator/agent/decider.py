@@ -28,9 +28,11 @@ from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
+from .compaction import Compaction
+from .identity import digest, identity
 from .judging import Failed, Judge, Judged, Taken
 from .routing import Choice, question
-from .run import Mode, Run, digest, identity
+from .run import Mode, Run
 from .seeing import READ
 from .spec import AgentSpec, ToolSpec
 from .turn import Call, Phase, Stage, Turn
@@ -47,6 +49,7 @@ class AgentLoop:
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._spec = spec
         self._judge = Judge(spec)
+        self._compaction = Compaction(spec)
         self._run = Run(id, spec.window)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -61,6 +64,7 @@ class AgentLoop:
         for entry in entries:
             run.apply(entry)
             run.sequence += 1
+            run.numbered(entry, run.sequence)
         run.replayed()
         self._advance()
 
@@ -119,7 +123,9 @@ class AgentLoop:
         run = self._run
         decision = Decision()
         decision.entries, self._pending = self._pending, []
-        run.sequence += len(decision.entries)
+        for entry in decision.entries:
+            run.sequence += 1
+            run.numbered(entry, run.sequence)
         decision.abandon, run.abandoned = run.abandoned, []
         decision.perform = [*[run.outbox[op] for op in run.unsent], *run.calls.take()]
         run.unsent.clear()
@@ -146,8 +152,9 @@ class AgentLoop:
         turn = run.turn
         if turn is None or run.final:
             return
-        if turn.phase is Phase.THINK and turn.thinking() not in run.calls:
-            self._order(self._thought(turn))
+        if turn.phase is Phase.THINK and not self._thinks(turn):
+            due = self._compaction.due(run.thread, turn)
+            self._order(due if isinstance(due, Invoke) else self._thought(turn))
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
         for call in turn.calls.values():
@@ -208,8 +215,12 @@ class AgentLoop:
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
             if used_up is not None:
                 return self._failed(used_up)
-            if turn.phase is Phase.THINK and self._spec.routes and turn.chosen != turn.thinking():
-                return self._chosen(turn)
+            if turn.phase is Phase.THINK and not self._thinks(turn):
+                due = self._compaction.due(run.thread, turn)
+                if due is not None:
+                    return None if isinstance(due, Invoke) else due
+                if self._spec.routes and turn.chosen != turn.thinking():
+                    return self._chosen(turn)
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
@@ -219,6 +230,11 @@ class AgentLoop:
                     return entry
                 call.stage = Stage.READY
         return None
+
+    def _thinks(self, turn: Turn) -> bool:
+        """Whether the model, or who is to summarize for it, is being asked."""
+        calls = self._run.calls
+        return turn.thinking() in calls or turn.summarizing() in calls
 
     def _chosen(self, turn: Turn) -> Fact:
         """Which model is to answer now, by the agent's own rule."""

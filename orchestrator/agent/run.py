@@ -6,28 +6,27 @@ state. What follows from the state is the decider's business.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
-from ..governance.usage import NOTHING, recorded, unrepaired_in
+from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol import keys
 from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.media import parts_of
-from . import observations
+from . import compaction, observations
 from .billing import Billed
 from .conversation import Thread, Window
+from .identity import identity
 from .seeing import Seeing
 from .turn import Call, Phase, Stage, Turn
 
 _FACTS = frozenset((
     "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",
-    "retry", "answered"))  # fmt: skip
+    "retry", "answered", "summary"))  # fmt: skip
 """What comes from outside. The loop's own entries don't move its clock."""
 
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
@@ -76,7 +75,8 @@ class Run:
         if kind in _FACTS and at > self.at:
             self.at = at
             self.clock = max(self.clock, at)
-        return self._change(kind, entry)
+        change = self.CHANGES.get(kind)
+        return change is not None and change(self, entry)
 
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
@@ -87,59 +87,26 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        state["before"] = self.thread.outside()
+        state["before"] = self.thread.outside(turn.id if turn is not None else "")
         return dumps(state)
 
     def base(self) -> int | None:
         """The first entry that a replay needs; None while all are."""
-        oldest = self.thread.oldest()
-        return None if oldest is None else oldest.first
+        thread, turn = self.thread, self.turn
+        oldest = thread.oldest() or (turn if thread.dropped else None)
+        if oldest is None:
+            return None
+        return min(oldest.first, thread.noted) if thread.summary else oldest.first
+
+    def numbered(self, entry: Fact, number: int) -> None:
+        """An entry that was applied has that number in the journal."""
+        if entry["type"] == "compacted" and "turns" in entry:
+            self.thread.noted = number
 
     def replayed(self) -> None:
         """The journal has been read; what comes now is live."""
         self._skip = None
         self.abandoned.clear()
-
-    def _change(self, kind: str, entry: Fact) -> bool:
-        match kind:
-            case "start":
-                return self._start(entry)
-            case "message":
-                return self._message(entry)
-            case "model":
-                return self._model(entry)
-            case "tool":
-                return self._tool(entry)
-            case "check":
-                return self._check(entry)
-            case "child":
-                return self._child(entry)
-            case "decided":
-                return self._decided(entry)
-            case "timer":
-                return self._timer(entry)
-            case "sent":
-                return self._sent(entry)
-            case "cancel":
-                return self._cancel(entry)
-            case "retry":
-                return self._retry(entry)
-            case "ordered":
-                return self._ordered(entry)
-            case "observed":
-                return self._observed(entry)
-            case "reply":
-                return self._reply(entry)
-            case "routed":
-                return self._routed(entry)
-            case "begun" | "retrying":
-                return self._mark(entry)
-            case "answered":
-                return self._answered(entry)
-            case "completed" | "failed" | "cancelled" | "terminated":
-                return self._end(entry)
-            case _:
-                return False
 
     # -- beginnings ----------------------------------------------------------------------------------
 
@@ -191,6 +158,20 @@ class Run:
             turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
 
+    def _summary(self, entry: Fact) -> bool:
+        turn = self.turn
+        op = entry.get("op", "")
+        if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
+            return False
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+        turn.attempted(entry)
+        turn.billed = Billed()
+        if isinstance(value := entry.get("value"), dict):
+            turn.usage = turn.usage.plus(reported(value))  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        compaction.noted(entry, self.thread, turn)
+        return True
+
     def _tool(self, entry: Fact) -> bool:
         found = self._on(entry, *_INVOKED)
         if found is None:
@@ -199,7 +180,7 @@ class Run:
         self.calls.close(call.op)
         if observations.is_in_doubt(entry):
             turn.doubtful.add(identity(call))
-        turn.settle(call, observations.outcome(entry), self.at)
+        turn.settle(call, observations.outcome(entry), self.at, self.sequence + 1)
         return True
 
     def _check(self, entry: Fact) -> bool:
@@ -217,7 +198,7 @@ class Run:
         if turn is None:
             return False
         call = turn.calls.get(op)
-        thinks = turn.phase is Phase.THINK and op == turn.thinking()
+        thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
         checks = turn.judging() and op == turn.checking()
         if not thinks and not checks and (call is None or call.stage is Stage.DONE):
             return False
@@ -235,7 +216,7 @@ class Run:
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
                 self._withdraw(call.op)
-                turn.settle(call, observations.outcome(entry), self.at)
+                turn.settle(call, observations.outcome(entry), self.at, self.sequence + 1)
                 return True
         return False
 
@@ -334,12 +315,16 @@ class Run:
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
+    def _compacted(self, entry: Fact) -> bool:
+        compaction.apply(entry, self.thread, self.turn)
+        return True
+
     def _reply(self, entry: Fact) -> bool:
         turn = self.turn
         if turn is None:
             return False
         self._drop(turn)
-        self.thread.close(turn.past(str(entry.get("call", ""))))
+        self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
         self.turn = None
         if self._seeing.fails(entry.get("error"), broken=turn.phase is Phase.BROKEN):
             self.thread.unsee()
@@ -364,7 +349,7 @@ class Run:
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        for op in (turn.thinking(), turn.checking(), *turn.calls):
+        for op in (turn.thinking(), turn.summarizing(), turn.checking(), *turn.calls):
             if self.calls.close(op):
                 self.abandoned.append(op)
         for call in turn.unfinished():
@@ -389,12 +374,26 @@ class Run:
         self.unsent.pop(op, None)
         return self.outbox.pop(op, None) is not None
 
-
-def identity(call: Call) -> str:
-    """What makes two calls the same: the tool and the exact arguments, as canonical JSON."""
-    return json.dumps([call.name, call.arguments], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest(call: Call, mark: str) -> str:
-    """``sha256:…`` over the tool, the exact arguments and the turn; what an approval is bound to."""
-    return "sha256:" + hashlib.sha256(f"{identity(call)}\n{mark}".encode()).hexdigest()
+    CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
+        "start": _start,
+        "message": _message,
+        "model": _model,
+        "summary": _summary,
+        "tool": _tool,
+        "check": _check,
+        "child": _child,
+        "decided": _decided,
+        "timer": _timer,
+        "sent": _sent,
+        "cancel": _cancel,
+        "retry": _retry,
+        "ordered": _ordered,
+        "observed": _observed,
+        "reply": _reply,
+        "routed": _routed,
+        "compacted": _compacted,
+        "begun": _mark,
+        "retrying": _mark,
+        "answered": _answered,
+        **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
+    }

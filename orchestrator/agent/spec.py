@@ -6,7 +6,7 @@ Everything here but ``think``'s and ``invoke``'s results is pure: asked twice, i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer
 from ..errors.failures import Failure
@@ -92,6 +92,49 @@ class OutputChecks(Protocol):
         ...
 
 
+class Leaving(NamedTuple):
+    """What is about to leave the window of a conversation, for whoever says what is to stand in its place.
+    ``earlier`` is the summary that stands before it, and goes too."""
+
+    messages: tuple[Message, ...]
+    earlier: str
+
+
+class Compactor(Protocol):
+    """One way to make a conversation fit into its window again (``compaction``)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def keep(self) -> int:
+        """Characters that are left of a long result of a tool. 0: whole groups of messages leave."""
+        ...
+
+    @property
+    def part(self) -> float:
+        """So many leave that the rest fits into this part of the window."""
+        ...
+
+    @property
+    def asks(self) -> str:
+        """Who is asked for a summary."""
+        ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """A plain function: it runs in a thread."""
+        ...
+
+    def call(self, leaving: Leaving) -> Callable[[], Any] | None:
+        """A function that gives a summary of what leaves, or an awaitable of it: a text or a model's answer. None:
+        nothing stands in its place."""
+        ...
+
+
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
@@ -125,6 +168,11 @@ class AgentSpec(Protocol):
 
     @property
     def window(self) -> Window: ...
+
+    @property
+    def compactors(self) -> Sequence[Compactor]:
+        """What is tried, in this order, when the conversation does not fit into the window."""
+        ...
 
     @property
     def typed(self) -> bool:

@@ -16,7 +16,7 @@ from ..protocol.media import Part, text_of
 from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
-from .conversation import Message, Past, size_of
+from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
 
 _NONE: frozenset[str] = frozenset()
 _TOLD = ("sends", "heard", "answer", "word")
@@ -52,6 +52,7 @@ class Call:
         "child",
         "content",
         "digest",
+        "entry",
         "id",
         "name",
         "op",
@@ -74,14 +75,15 @@ class Call:
         self.until: int | None = None  # when an open approval expires
         self.digest = ""  # what an approval was asked for
         self.content = ""
+        self.entry = 0  # which has the result
 
     def told(self, text: str) -> Fact:
         """The entry that ends it with what the model is told in place of a result."""
         return {"type": "observed", "op": self.op, "call": self.id, "name": self.name, "text": text}
 
-    def end(self, content: str) -> None:
+    def end(self, content: str, entry: int = 0) -> None:
         self.stage = Stage.DONE
-        self.content = content
+        self.content, self.entry = content, entry
 
 
 class Found(NamedTuple):
@@ -108,6 +110,7 @@ class Turn:
         "error",
         "faulted",
         "first",
+        "folded",
         "found",
         "id",
         "mark",
@@ -125,13 +128,18 @@ class Turn:
         "said",
         "shortened",
         "since",
+        "spoilt",
+        "steps",
         "stopped",
         "stopped_at",
         "streamed",
+        "summary",
         "surplus",
         "timed_out",
+        "tried",
         "usage",
         "verdict",
+        "weighed",
     )
 
     def __init__(
@@ -154,6 +162,12 @@ class Turn:
         self.content = text_of(parts) if parts else content  # what takes a text gets one
         self.since = since
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
+        self.steps: list[tuple[int, int]] = []  # number of each answer, and where its messages begin
+        self.summary = ""  # of what of this turn has left the window
+        self.weighed = 0, Weight()  # so many messages, and how much they are
+        self.tried: list[str] = []  # what was summarized for the next answer, and how
+        self.folded: Fact | None = None  # a summary that nobody has looked at
+        self.spoilt: set[str] = set()  # what failed to be summarized
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
         self.said = ""  # op of the last answer
@@ -191,6 +205,10 @@ class Turn:
         """Op of the call of the validators, for the last answer."""
         return f"{self.said}.check"
 
+    def summarizing(self) -> str:
+        """Op of the call for a summary that is due before the model is asked."""
+        return f"{self.thinking()}.c{len(self.tried) + 1}"
+
     def judging(self) -> bool:
         """Whether the last answer may be a final one, of which the validators have not said what they think."""
         return self.phase in (Phase.JUDGE, Phase.ACT) and self.verdict is None
@@ -219,6 +237,9 @@ class Turn:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
         self.asked += 1
         self.said, self.rerouted, self.shortened = op, 0, False
+        self.tried, self.folded = [], None
+        if self.reading is None or not self.reading.paused:  # what goes on after a pause is one with what was before it
+            self.steps.append((self.asked, len(self.messages)))
         self.found = self.verdict = None
         self.model = model  # asked on in this turn: what it gave beside its words is for it alone
         reading = self.reading = read(value, op, model)
@@ -287,9 +308,9 @@ class Turn:
         self.marks[op] = mark | told
         return True
 
-    def settle(self, call: Call, content: str, at: int) -> None:
-        """A call has its outcome. When it was the last one, the model is next."""
-        call.end(content)
+    def settle(self, call: Call, content: str, at: int, entry: int = 0) -> None:
+        """A call has its outcome, in the ``entry`` of that number. When it was the last one, the model is next."""
+        call.end(content, entry)
         self.marks.pop(call.op, None)
         self.tick(at)
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
@@ -324,7 +345,7 @@ class Turn:
         if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
             self.phase = Phase.THINK
 
-    def past(self, taken: str = "") -> Past:
+    def past(self, window: Window, taken: str = "") -> Past:
         """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
         one."""
         for call in self.unfinished() if taken in self.calls else ():
@@ -334,11 +355,37 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        return Past(self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage)
+        return Past(self.first, self.id, tuple(self.messages), self.weigh(window), self.usage)
+
+    def weigh(self, window: Window) -> Weight:
+        """How much its messages are. Each is weighed once."""
+        count, weight = self.weighed
+        if count < len(self.messages):
+            weight = weight.plus(heaviness(window, self.messages[count:]))
+            self.weighed = len(self.messages), weight
+        return weight
+
+    def leave(self, step: int, summary: str) -> None:
+        """The messages of all answers up to that one are outside, and the summary stands in their place. What the turn
+        is about stays."""
+        stay = [place for place in self.steps if place[0] > step]
+        begin = stay[0][1] if stay else len(self.messages)
+        shown = [summarized(summary)] if summary else []
+        rest = self.messages[begin:]
+        self.messages[1:] = [*shown, *rest]
+        shift = 1 + len(shown) - begin
+        self.steps = [(number, place + shift) for number, place in stay]
+        self.summary, self.weighed = summary, (0, Weight())
+
+    def cut(self, entries: frozenset[int], keep: int) -> None:
+        """Only so many characters of the results that stand in these entries."""
+        self.messages = [cut(message, entries, keep) for message in self.messages]
+        self.weighed = 0, Weight()
 
     def _reflect(self) -> None:
         """The outcomes of all calls, in the order asked for, then what else there is to say."""
-        self.messages += [Message("tool", call.content, tool_call_id=call.id) for call in self.calls.values()]
+        calls = self.calls.values()
+        self.messages += [Message("tool", call.content, tool_call_id=call.id, entry=call.entry) for call in calls]
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}
