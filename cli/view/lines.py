@@ -24,6 +24,7 @@ STYLES = {
     "tool": "yellow",
     "check": "yellow",
     "model": "magenta",
+    "summary": "magenta",
     "child": "blue",
     "approval": "bold yellow",
     "callback": "bold yellow",
@@ -248,7 +249,7 @@ def _arguments(value: Any) -> str:
 
 
 def _value(row: Row) -> str:
-    if row.kind == "model":
+    if row.kind == "model" or (row.kind == "summary" and isinstance(row.value, dict)):
         return _answer(row.value)
     if row.kind == "timer":
         return "the time was up"

@@ -14,11 +14,12 @@ from ...orchestrator.agent.billing import billed
 from ...orchestrator.protocol.media import said
 from .text import counted
 from .usage import Usage, usage
+from .window import gone
 
 Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
-WORK = frozenset({"step", "model", "tool", "check"})
+WORK = frozenset({"step", "model", "tool", "check", "summary"})
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 
@@ -203,7 +204,7 @@ class Timeline:
         row.ms = _at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
-        if row.kind == "model":
+        if row.kind in ("model", "summary"):
             row.usage = usage(row.value) or usage(billed(entry))
         return [row]
 
@@ -284,8 +285,9 @@ class Timeline:
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
-        """Which model is asked, and why."""
-        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+        """Which model is asked and why, or what of the conversation it does not read any more."""
+        why = gone(entry) if entry["type"] == "compacted" else entry.get("why")
+        return self._info(number, entry, value=why, name=str(entry.get("name", "")))
 
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
@@ -360,10 +362,7 @@ class Timeline:
         "child": _child,
         "sent": _sent,
         "answered": _nothing,
-        "step": _work,
-        "model": _work,
-        "tool": _work,
-        "check": _work,
+        **dict.fromkeys(WORK, _work),
         "begun": _begun,
         "retrying": _retrying,
         "timer": _timer,
@@ -374,6 +373,7 @@ class Timeline:
         "damaged": _damaged,
         "observed": _observed,
         "routed": _routed,
+        "compacted": _routed,
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
