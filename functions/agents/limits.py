@@ -20,7 +20,9 @@ class Limits:
 
     ``iterations`` counts model calls, ``tokens`` those the provider reports (all parts), ``cost`` is in
     US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count. ``repairs`` is how
-    often the model is asked again because its answer did not fit, was empty or cut off, or a validator sent it back.
+    often the model is asked again because its answer did not fit, was empty or cut off, called a tool that there is
+    not, or a validator sent it back. ``repeats`` is how often the same tool may have the same outcome for the same
+    arguments.
     """
 
     iterations: int | None
@@ -28,6 +30,7 @@ class Limits:
     cost: Decimal | None
     time: int | None  # milliseconds
     repairs: int | None
+    repeats: int | None
 
     def __init__(
         self,
@@ -36,9 +39,16 @@ class Limits:
         cost: str | int | float | Decimal | None = None,
         time: Duration | None = None,
         repairs: int | None = 3,
+        repeats: int | None = 3,
     ) -> None:
         try:
-            for name, value, least in (("iterations", iterations, 1), ("tokens", tokens, 1), ("repairs", repairs, 0)):
+            bounds = (
+                ("iterations", iterations, 1),
+                ("tokens", tokens, 1),
+                ("repairs", repairs, 0),
+                ("repeats", repeats, 2),
+            )
+            for name, value, least in bounds:
                 if value is not None:
                     count(value, least, f"{name} (None: no limit)")
             object.__setattr__(self, "cost", None if cost is None else money(cost))
@@ -48,6 +58,7 @@ class Limits:
         object.__setattr__(self, "iterations", iterations)
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "repairs", repairs)
+        object.__setattr__(self, "repeats", repeats)
 
 
 class History(NamedTuple):

@@ -23,11 +23,12 @@ from ..errors import failures
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, said_in
 from ..governance.budget import left, within
-from ..governance.usage import Allowance, exceeded, failure, overtime
+from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
+from .call import Call, Stage
 from .compaction import Compaction
 from .identity import digest, identity
 from .judging import Failed, Judge, Judged, Taken
@@ -35,7 +36,7 @@ from .routing import Choice, question
 from .run import Mode, Run
 from .seeing import READ
 from .spec import AgentSpec, ToolSpec
-from .turn import Call, Phase, Stage, Turn
+from .turn import Phase, Turn
 
 _BEGINNINGS = ("start", "message")
 """What a model call may follow before it is committed."""
@@ -213,6 +214,8 @@ class AgentLoop:
         if turn.phase is Phase.THINK or not _acting(turn):
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
+            if used_up is None and turn.phase is Phase.THINK:
+                used_up = repeated(turn.repeats.name, turn.repeats.most, allowance)
             if used_up is not None:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and not self._thinks(turn):
@@ -227,7 +230,7 @@ class AgentLoop:
             if call.stage is Stage.ASKED or call.stage is Stage.READY:
                 entry = self._asked(turn, call)
                 if entry is not None:
-                    return entry
+                    return self._judged(entry)
                 call.stage = Stage.READY
         return None
 
@@ -272,11 +275,11 @@ class AgentLoop:
             return self._succeeded(judged.value) | judged.beside
         return self._failed(judged.error) if isinstance(judged, Failed) else judged
 
-    def _asked(self, turn: Turn, call: Call) -> Fact | None:
+    def _asked(self, turn: Turn, call: Call) -> Judged:
         """What a tool call needs before it can be made; None when it is ready."""
         tool = self._spec.find(call.name)
         if tool is None:
-            return call.told(observations.unknown_tool(call.name, self._spec.tool_names()))
+            return self._judge.invented(turn, call)
         if call.arguments is None:
             return call.told(observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from .turn import Call
+from .call import Call
 
 
 def identity(call: Call) -> str:

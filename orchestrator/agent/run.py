@@ -19,10 +19,11 @@ from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.media import parts_of
 from . import compaction, observations
 from .billing import Billed
+from .call import Call, Stage
 from .conversation import Thread, Window
 from .identity import identity
 from .seeing import Seeing
-from .turn import Call, Phase, Stage, Turn
+from .turn import Phase, Turn
 
 _FACTS = frozenset((
     "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",

@@ -16,7 +16,9 @@ from ..protocol.media import Part, text_of
 from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
+from .call import Call, Stage
 from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
+from .repeating import Repeats
 
 _NONE: frozenset[str] = frozenset()
 _TOLD = ("sends", "heard", "answer", "word")
@@ -30,60 +32,6 @@ class Phase(Enum):
     JUDGE = "judge"  # it has answered without calling tools
     ACT = "act"  # tools are at work
     BROKEN = "broken"  # the model can't be asked: its call failed for good
-
-
-class Stage(Enum):
-    """How far a tool call is."""
-
-    ASKED = "asked"
-    APPROVAL = "approval"  # waits for a person
-    READY = "ready"  # to be invoked
-    OPEN = "open"  # invoked
-    CHILD = "child"  # a child execution works on it
-    DONE = "done"
-
-
-class Call:
-    """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
-
-    __slots__ = (
-        "approved",
-        "arguments",
-        "child",
-        "content",
-        "digest",
-        "entry",
-        "id",
-        "name",
-        "op",
-        "problem",
-        "raw",
-        "stage",
-        "until",
-    )
-
-    def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
-        self.op = op
-        self.id = id
-        self.name = name
-        self.raw = raw
-        self.arguments = arguments
-        self.problem = problem
-        self.stage = Stage.ASKED
-        self.approved = False
-        self.child = ""  # id of the child execution
-        self.until: int | None = None  # when an open approval expires
-        self.digest = ""  # what an approval was asked for
-        self.content = ""
-        self.entry = 0  # which has the result
-
-    def told(self, text: str) -> Fact:
-        """The entry that ends it with what the model is told in place of a result."""
-        return {"type": "observed", "op": self.op, "call": self.id, "name": self.name, "text": text}
-
-    def end(self, content: str, entry: int = 0) -> None:
-        self.stage = Stage.DONE
-        self.content, self.entry = content, entry
 
 
 class Found(NamedTuple):
@@ -123,6 +71,7 @@ class Turn:
         "reading",
         "refused",
         "repairs",
+        "repeats",
         "rerouted",
         "route",
         "said",
@@ -188,6 +137,7 @@ class Turn:
         self.verdict: Fact | None = None  # what the validators say of it
         self.repairs = 0  # how often the model was asked again, because its answer could not be taken
         self.faulted = ""  # op of the last answer that could not
+        self.repeats = Repeats()  # calls whose outcome was the same again
         self.error: Failure | None = None
         self.timed_out = False
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
@@ -311,6 +261,7 @@ class Turn:
     def settle(self, call: Call, content: str, at: int, entry: int = 0) -> None:
         """A call has its outcome, in the ``entry`` of that number. When it was the last one, the model is next."""
         call.end(content, entry)
+        self.repeats.note(call, self.said)
         self.marks.pop(call.op, None)
         self.tick(at)
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
@@ -330,7 +281,7 @@ class Turn:
         and the model is told what was wrong with an answer that was one too many."""
         again = self.verdict is not None or bool(self.faulted)
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
-        self.allowed = self.usage
+        self.allowed, self.repeats = self.usage, Repeats()
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = None
         self.declined = 0

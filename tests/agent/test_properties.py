@@ -315,7 +315,7 @@ turns = st.lists(
 def test_long_conversations_stay_paired_whatever_makes_them_shorter(
     history: History, script: list[list[tuple[int, int]]], data: st.DataObject
 ) -> None:
-    agent = Agent("desk", Scripted(["no"]), tools=[lookup], history=history, limits=Limits(None))
+    agent = Agent("desk", Scripted(["no"]), tools=[lookup], history=history, limits=Limits(None, repeats=None))
     world = World(agent)
     driver = world.driver
     windows: list[int] = []

@@ -1,0 +1,62 @@
+"""One tool call that a model asked for, and how far it is. Data that entries change."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from ..protocol.decider import Fact
+
+
+class Stage(Enum):
+    """How far a tool call is."""
+
+    ASKED = "asked"
+    APPROVAL = "approval"  # waits for a person
+    READY = "ready"  # to be invoked
+    OPEN = "open"  # invoked
+    CHILD = "child"  # a child execution works on it
+    DONE = "done"
+
+
+class Call:
+    """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
+
+    __slots__ = (
+        "approved",
+        "arguments",
+        "child",
+        "content",
+        "digest",
+        "entry",
+        "id",
+        "name",
+        "op",
+        "problem",
+        "raw",
+        "stage",
+        "until",
+    )
+
+    def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
+        self.op = op
+        self.id = id
+        self.name = name
+        self.raw = raw
+        self.arguments = arguments
+        self.problem = problem
+        self.stage = Stage.ASKED
+        self.approved = False
+        self.child = ""  # id of the child execution
+        self.until: int | None = None  # when an open approval expires
+        self.digest = ""  # what an approval was asked for
+        self.content = ""
+        self.entry = 0  # which has the result
+
+    def told(self, text: str) -> Fact:
+        """The entry that ends it with what the model is told in place of a result."""
+        return {"type": "observed", "op": self.op, "call": self.id, "name": self.name, "text": text}
+
+    def end(self, content: str, entry: int = 0) -> None:
+        self.stage = Stage.DONE
+        self.content, self.entry = content, entry
