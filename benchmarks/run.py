@@ -43,6 +43,7 @@ WORKLOADS = {
     "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
     "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
     "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
+    "length": Workload("agents_length.py", "Long conversations", BOTH),
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),
     "webhooks": Workload("webhooks.py", "Webhooks", ("sqlite",)),
     "asl": Workload("asl_queries.py", "Queries of state machines", ("sqlite",)),

@@ -23,6 +23,7 @@ STYLES = {
     "step": "cyan",
     "tool": "yellow",
     "check": "yellow",
+    "hook": "yellow",
     "model": "magenta",
     "summary": "magenta",
     "child": "blue",
@@ -249,7 +250,7 @@ def _arguments(value: Any) -> str:
 
 
 def _value(row: Row) -> str:
-    if row.kind == "model" or (row.kind == "summary" and isinstance(row.value, dict)):
+    if row.kind == "model" or (row.kind == "summary" and row.value is not None and not isinstance(row.value, str)):
         return _answer(row.value)
     if row.kind == "timer":
         return "the time was up"

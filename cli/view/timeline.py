@@ -19,7 +19,7 @@ from .window import gone
 Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
-WORK = frozenset({"step", "model", "tool", "check", "summary"})
+WORK = frozenset({"step", "model", "tool", "check", "summary", "hook"})
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 

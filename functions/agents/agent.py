@@ -43,6 +43,8 @@ from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
 from .compacting import compactors
+from .hooks import Hook
+from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -72,6 +74,7 @@ class Agent(Generic[Out_co]):
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
     - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
       bound tokens too and say what is done when it is more (``compaction``).
+    - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -102,6 +105,7 @@ class Agent(Generic[Out_co]):
         output_mode: OutputMode = "auto",
         output_validator: Validator | Sequence[Validator] | None = None,
         media_hosts: Sequence[str] | str = (),
+        hooks: Hook | Sequence[Hook] = (),
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -119,7 +123,9 @@ class Agent(Generic[Out_co]):
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
         self.window = window(history, self.model.name)
         self._tools = _by_name(self.name, tools)
-        self._readers = _readers(self.name, self.compactors, self._tools)
+        self.hooks = hooks_of(self.name, hooks, self._tools)
+        looked_at = any(hook.looks_after for hook in self.hooks)
+        self._readers = _readers(self.name, self.compactors, self._tools, children=not looked_at)
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -308,15 +314,15 @@ def _by_name(agent: str, tools: Iterable[object]) -> dict[str, Tool | ChildTool]
     return found
 
 
-def _readers(agent: str, ways: Sequence[Compactor], tools: Mapping[str, object]) -> dict[str, Tool]:
+def _readers(agent: str, ways: Sequence[Compactor], tools: Mapping[str, object], *, children: bool) -> dict[str, Tool]:
     """The tool that reads what was shortened, where anything may be."""
     if not any(way.keep for way in ways):
         return {}
     if READER in tools:
         raise InvalidInput(f"agent {agent!r}: {READER!r} is the tool that reads what Shorten() took out; rename yours")
-    from .reading import READ
+    from .reading import reader
 
-    return {READER: READ}
+    return {READER: reader(children=children)}
 
 
 def _as_tool(agent: str, thing: object) -> Tool | ChildTool:

@@ -12,23 +12,26 @@ PAGE = 8 * 1024
 """Characters that are read at once."""
 
 
-async def read_result(entry: int, start: int = 0) -> str:
-    """Read the whole of a tool result of this conversation that was shortened, a page at a time.
+def reader(*, children: bool) -> Tool:
+    """The tool. ``children``: what agents and workflows gave may be read too. What a hook looks at never is: it may
+    have withheld it."""
 
-    Args:
-        entry: its number, as the shortened result says it
-        start: how many characters to skip
-    """
-    call = current_call()
-    fact = None if call.shelf is None else await call.shelf.entry(call.execution, entry)
-    if fact is None or fact["type"] not in ("tool", "child"):
-        raise ModelRetry(f"entry {entry} is no result of a tool; give the number that a shortened result names.")
-    text = observations.whole(fact)
-    start = max(0, start)
-    page = text[start : start + PAGE]
-    rest = len(text) - start - len(page)
-    more = f"\n[{rest:,} more characters: {READER}(entry={entry}, start={start + len(page)})]" if rest > 0 else ""
-    return page + more if page else f"[there are {len(text):,} characters]"
+    async def read_result(entry: int, start: int = 0) -> str:
+        """Read the whole of a tool result of this conversation that was shortened, a page at a time.
 
+        Args:
+            entry: its number, as the shortened result says it
+            start: how many characters to skip
+        """
+        call = current_call()
+        fact = None if call.shelf is None else await call.shelf.entry(call.execution, entry)
+        if fact is None or fact["type"] not in ("tool", "child" if children else "tool") or "after" in fact:
+            raise ModelRetry(f"entry {entry} is no result of a tool; give the number that a shortened result names.")
+        text = observations.whole(fact)
+        start = max(0, start)
+        page = text[start : start + PAGE]
+        rest = len(text) - start - len(page)
+        more = f"\n[{rest:,} more characters: {READER}(entry={entry}, start={start + len(page)})]" if rest > 0 else ""
+        return page + more if page else f"[there are {len(text):,} characters]"
 
-READ = Tool(read_result, name=READER, effect="pure")
+    return Tool(read_result, name=READER, effect="pure")

@@ -16,6 +16,7 @@ class Stage(Enum):
     READY = "ready"  # to be invoked
     OPEN = "open"  # invoked
     CHILD = "child"  # a child execution works on it
+    LOOKED = "looked"  # it has an outcome, which hooks look at
     DONE = "done"
 
 
@@ -23,12 +24,16 @@ class Call:
     """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
 
     __slots__ = (
+        "after",
         "approved",
         "arguments",
+        "asks",
+        "changed",
         "child",
         "content",
         "digest",
         "entry",
+        "heard",
         "id",
         "name",
         "op",
@@ -36,6 +41,8 @@ class Call:
         "raw",
         "stage",
         "until",
+        "verdict",
+        "viewed",
     )
 
     def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
@@ -52,6 +59,16 @@ class Call:
         self.digest = ""  # what an approval was asked for
         self.content = ""
         self.entry = 0  # which has the result
+        self.heard = 0  # hooks that have looked at the call
+        self.viewed = 0  # those that have looked at its outcome
+        self.after = 0  # how many are to do that
+        self.changed = False  # by a hook
+        self.asks = ""  # the role that a hook wants to approve it
+        self.verdict: Fact | None = None  # of the hook that lets it go no further
+
+    def hook(self) -> str:
+        """Op of the hook that is due."""
+        return f"{self.op}.a{self.viewed + 1}" if self.stage is Stage.LOOKED else f"{self.op}.b{self.heard + 1}"
 
     def told(self, text: str) -> Fact:
         """The entry that ends it with what the model is told in place of a result."""

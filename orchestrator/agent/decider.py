@@ -30,10 +30,12 @@ from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, V
 from . import observations
 from .call import Call, Stage
 from .compaction import Compaction
+from .hooking import Hooking
 from .identity import digest, identity
 from .judging import Failed, Judge, Judged, Taken
+from .mode import Mode
 from .routing import Choice, question
-from .run import Mode, Run
+from .run import Run
 from .seeing import READ
 from .spec import AgentSpec, ToolSpec
 from .turn import Phase, Turn
@@ -51,6 +53,7 @@ class AgentLoop:
         self._spec = spec
         self._judge = Judge(spec)
         self._compaction = Compaction(spec)
+        self._hooking = Hooking(spec)
         self._run = Run(id, spec.window)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -158,6 +161,9 @@ class AgentLoop:
             self._order(due if isinstance(due, Invoke) else self._thought(turn))
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
+        for hook in self._hooking.due(turn) if self._spec.hooks else ():
+            if hook.op not in run.calls:
+                self._order(hook)
         for call in turn.calls.values():
             if call.stage is Stage.READY and (tool := self._spec.find(call.name)) is not None:
                 call.stage = Stage.OPEN
@@ -170,7 +176,7 @@ class AgentLoop:
             until, budget = turn.deadline(self._spec.limits.time), self._left(turn)
             away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
-        work, more = partial(invoke, arguments), {"call": call.id}
+        work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
         caller = self._run.caller
         return Invoke(
             call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
@@ -231,7 +237,10 @@ class AgentLoop:
                 entry = self._asked(turn, call)
                 if entry is not None:
                     return self._judged(entry)
-                call.stage = Stage.READY
+                if not self._hooking.waits(turn, call):
+                    call.stage = Stage.READY
+            elif call.stage is Stage.LOOKED and (shown := self._hooking.shown(call)) is not None:
+                return self._judged(shown)
         return None
 
     def _thinks(self, turn: Turn) -> bool:
@@ -287,9 +296,13 @@ class AgentLoop:
                 return call.told(observations.REPEATED)
             try:
                 tool.check(call.arguments)
-                role = tool.role(call.arguments)
+                if self._hooking.waits(turn, call):
+                    return None
+                if (stopped := self._hooking.stopped(call)) is not None:
+                    return stopped
+                role = call.asks or tool.role(call.arguments)
             except InvalidInput as error:
-                return call.told(observations.unfit(str(error), ""))
+                return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
             if role is not None:
                 return self._approval(turn, call, tool, role)
         return self._child(turn, call, tool, call.arguments) if tool.child else None
@@ -316,6 +329,7 @@ class AgentLoop:
             "id": child_id(self._run.id, call.op),
             "detached": False,
             "input": tool.input(arguments),
+            **self._hooking.looks(call),
         } | ({"budget": budget} if (budget := self._left(turn)) else {})
 
     def _allowance(self) -> Allowance:

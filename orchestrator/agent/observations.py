@@ -94,6 +94,13 @@ def unfit(problem: str, raw: str) -> str:
     return f"Error: {problem}. Correct the arguments and call the tool again.{sent}"
 
 
+def bent(problem: Exception) -> str:
+    """A hook has made arguments that do not fit: the model could not correct that."""
+    return (
+        f"Error: a hook changed the arguments, and they do not fit any more: {storable(str(problem))} It was not made."
+    )
+
+
 def surplus(count: int) -> str:
     return (
         f"Only the first {MOST_CALLS} of your {MOST_CALLS + count} tool calls were made. "

@@ -7,7 +7,6 @@ state. What follows from the state is the decider's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
@@ -17,29 +16,17 @@ from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.media import parts_of
-from . import compaction, observations
+from . import compaction, hooking, observations
 from .billing import Billed
 from .call import Call, Stage
 from .conversation import Thread, Window
 from .identity import identity
+from .mode import FACTS, Mode
 from .seeing import Seeing
 from .turn import Phase, Turn
 
-_FACTS = frozenset((
-    "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",
-    "retry", "answered", "summary"))  # fmt: skip
-"""What comes from outside. The loop's own entries don't move its clock."""
-
 _INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
 """Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
-
-
-class Mode(Enum):
-    """What kind of execution this is; its first fact tells."""
-
-    NEW = "new"
-    ONCE = "once"  # one run, from start to completed or failed
-    SESSION = "session"  # lives on, a turn for each message
 
 
 class Run:
@@ -73,7 +60,7 @@ class Run:
         kind, at = entry["type"], when(entry)
         if self.final and kind not in ("retry", "sent"):
             return False
-        if kind in _FACTS and at > self.at:
+        if kind in FACTS and at > self.at:
             self.at = at
             self.clock = max(self.clock, at)
         change = self.CHANGES.get(kind)
@@ -181,7 +168,18 @@ class Run:
         self.calls.close(call.op)
         if observations.is_in_doubt(entry):
             turn.doubtful.add(identity(call))
-        turn.settle(call, observations.outcome(entry), self.at, self.sequence + 1)
+        call.after = int(entry.get("after", 0))
+        turn.came(call, entry, self.at, self.sequence + 1)
+        return True
+
+    def _hook(self, entry: Fact) -> bool:
+        turn, op = self.turn, str(entry.get("op", ""))
+        call = None if turn is None else turn.hooked(op)
+        if turn is None or call is None:
+            return False
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+        hooking.said(entry, turn, call, self.at)
         return True
 
     def _check(self, entry: Fact) -> bool:
@@ -198,7 +196,7 @@ class Run:
         op = entry.get("op", "")
         if turn is None:
             return False
-        call = turn.calls.get(op)
+        call = turn.calls.get(op) or turn.hooked(op)
         thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
         checks = turn.judging() and op == turn.checking()
         if not thinks and not checks and (call is None or call.stage is Stage.DONE):
@@ -217,7 +215,7 @@ class Run:
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
                 self._withdraw(call.op)
-                turn.settle(call, observations.outcome(entry), self.at, self.sequence + 1)
+                turn.came(call, entry, self.at, self.sequence + 1)
                 return True
         return False
 
@@ -284,7 +282,7 @@ class Run:
             call.arguments, call.digest = entry["data"], str(entry.get("digest", ""))
             turn.tick(self.at)
         else:
-            call.stage, call.child = Stage.CHILD, entry["id"]
+            call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
             id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
             caller |= {"budget": entry["budget"]} if "budget" in entry else {}
             self._post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
@@ -298,7 +296,7 @@ class Run:
         if "call" not in entry:
             self.turn.observed(entry["text"])
             return True
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *_INVOKED, Stage.LOOKED)
         if found is None:
             return False
         turn, call = found
@@ -350,7 +348,8 @@ class Run:
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        for op in (turn.thinking(), turn.summarizing(), turn.checking(), *turn.calls):
+        hooks = [call.hook() for call in turn.calls.values()]
+        for op in (turn.thinking(), turn.summarizing(), turn.checking(), *turn.calls, *hooks):
             if self.calls.close(op):
                 self.abandoned.append(op)
         for call in turn.unfinished():
@@ -381,6 +380,7 @@ class Run:
         "model": _model,
         "summary": _summary,
         "tool": _tool,
+        "hook": _hook,
         "check": _check,
         "child": _child,
         "decided": _decided,

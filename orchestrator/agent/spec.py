@@ -135,6 +135,52 @@ class Compactor(Protocol):
         ...
 
 
+class ToolUse(NamedTuple):
+    """A tool call as hooks see it: the tool's name, the arguments as plain JSON, the model's id of the call."""
+
+    tool: str
+    arguments: dict[str, Any]
+    id: str
+
+
+class HookSpec(Protocol):
+    """Functions that look at tool calls and their outcomes (``hooking``)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def failing(self) -> str:
+        """What it means when it fails: "pass", "refuse" or "end"."""
+        ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """Plain functions: they run in a thread."""
+        ...
+
+    @property
+    def looks_before(self) -> bool: ...
+
+    @property
+    def looks_after(self) -> bool: ...
+
+    def minds(self, tool: str) -> bool:
+        """Whether it looks at calls of that tool."""
+        ...
+
+    def before(self, use: ToolUse) -> Callable[[], Any]:
+        """A function that says what it has to say of a call, as plain JSON, or an awaitable of it."""
+        ...
+
+    def after(self, use: ToolUse, outcome: str) -> Callable[[], Any]:
+        """The same for what the model would read as the outcome."""
+        ...
+
+
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
@@ -173,6 +219,9 @@ class AgentSpec(Protocol):
     def compactors(self) -> Sequence[Compactor]:
         """What is tried, in this order, when the conversation does not fit into the window."""
         ...
+
+    @property
+    def hooks(self) -> Sequence[HookSpec]: ...
 
     @property
     def typed(self) -> bool:

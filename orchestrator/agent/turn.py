@@ -267,6 +267,21 @@ class Turn:
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
             self._reflect()
 
+    def came(self, call: Call, entry: Fact, at: int, number: int) -> None:
+        """The entry of that number has the outcome of a call: it is settled, or hooks look at it first. Of what they
+        look at nobody reads the whole again."""
+        if call.after:
+            call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
+            self.marks.pop(call.op, None)
+        else:
+            self.settle(call, observations.outcome(entry), at, number)
+
+    def hooked(self, op: str) -> Call | None:
+        """The call whose hook has that op, and is due."""
+        call = self.calls.get(op.rpartition(".")[0])
+        looked_at = call is not None and call.stage in (Stage.ASKED, Stage.LOOKED)
+        return call if call is not None and looked_at and call.hook() == op else None
+
     def tick(self, at: int) -> None:
         """Stop the turn's clock while a person has to decide, and let it go on after."""
         waiting = bool(self.approvals())
@@ -289,6 +304,8 @@ class Turn:
         for call in self.calls.values():
             if call.stage is Stage.OPEN:
                 call.stage = Stage.READY
+            if call.verdict is not None and "end" in call.verdict:
+                call.verdict = None
         if self.phase is Phase.BROKEN and self.rerouted:
             self.rerouted += 1
             self.model = self.route = ""

@@ -7,7 +7,7 @@ from ...state.errors import InvalidInput
 from ...state.records import FINAL, Head
 from .decider import Fact
 
-RESULTS = frozenset({"step", "model", "tool", "check", "summary", "child", "timer", "callback"})
+RESULTS = frozenset({"step", "model", "tool", "check", "summary", "hook", "child", "timer", "callback"})
 """Entries that are the one result of the operation they name."""
 ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
 """Entries that appear once for each value of a field."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from overwinter import Agent, Limits, tool
 from overwinter.functions.agents.compacting import Way
 from overwinter.functions.agents.limits import History
+from overwinter.functions.hooks import Hook, ToolUse
 from overwinter.functions.models.scripted import Scripted
 from overwinter.functions.window import Drop, Leaving, Shorten, Summarize
 from overwinter.orchestrator.agent.answer import read
@@ -68,6 +69,13 @@ verdicts = st.one_of(
     json_values,
     st.builds(OSError, st.just("no answer")),
 )
+hooked = st.one_of(
+    st.none(),
+    st.fixed_dictionaries({"change": st.just({"order_id": "8"}) | json_values}),
+    st.sampled_from([{"skip": 1}, {"guide": "no"}, {"ask": "boss"}, {"refuse": "no"}]),
+    json_values,
+    st.builds(OSError, st.just("down")),
+)
 answers = st.one_of(
     st.text(max_size=10),
     st.just('{"score": 1}'),
@@ -99,6 +107,8 @@ steps = st.one_of(
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
     st.tuples(st.just("check"), st.integers(0, 3), verdicts),
+    st.tuples(st.just("hook"), st.integers(0, 3), hooked),
+    st.tuples(st.just("hook"), st.integers(0, 3), st.none()),
     st.tuples(st.just("decided"), st.integers(0, 3), st.booleans()),
     st.tuples(st.just("child"), st.integers(0, 3), outcomes),
     st.tuples(st.just("sent"), st.integers(0, 3), st.none()),
@@ -118,7 +128,7 @@ steps = st.one_of(
 
 def specs() -> st.SearchStrategy[Agent[Any]]:
     return st.builds(
-        lambda typed, mode, validator, limits, history: Agent(
+        lambda typed, mode, validator, limits, history, hooks: Agent(
             "desk",
             Scripted(["no"]),
             tools=[lookup, refund, helper],
@@ -127,13 +137,22 @@ def specs() -> st.SearchStrategy[Agent[Any]]:
             history=history,
             output_mode=mode,
             output_validator=validator,
+            hooks=hooks,
         ),
         st.booleans(),
         st.sampled_from(["auto", "tool"]),
         st.sampled_from([None, lambda answer: answer]),
         st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None, repairs=None)]),
         st.sampled_from([History(), History(4), History(size=60)]) | st.builds(compacting, ways, bounds),
+        st.lists(st.sampled_from(HOOKS), max_size=2),
     )
+
+
+def quiet(use: ToolUse, outcome: str = "") -> None:
+    return None
+
+
+HOOKS = [Hook(quiet, failing="pass"), Hook(quiet, quiet, failing="end"), Hook(after_tool=quiet), Hook(quiet)]
 
 
 def briefly(leaving: Leaving) -> str:
@@ -168,13 +187,13 @@ class World:
         driver.now += 1
         if kind == "say":
             driver.say(f"m{which}", value)
-        elif kind in ("model", "tool", "check"):
+        elif kind in ("model", "tool", "check", "hook"):
             calls = self.invokes(kind) or (self.invokes("summary") if kind == "model" else [])
             if calls:
                 call = calls[which % len(calls)]
                 driver.turn([driver.fact(call, answered(value) if kind == "model" else value)])
         elif kind in ("retrying", "begun"):
-            calls = self.invokes(("model", "check", "summary")[which % 3] if kind == "retrying" else "tool")
+            calls = self.invokes(("model", "check", "summary", "hook")[which % 4] if kind == "retrying" else "tool")
             if calls:
                 call = calls[which % len(calls)]
                 error = {"kind": "x.Busy", "message": ""}
@@ -211,7 +230,7 @@ class World:
             facts = [
                 e
                 for e in driver.entries()
-                if e["type"] in ("model", "tool", "check", "sent", "child", "decided", "timer")
+                if e["type"] in ("model", "tool", "check", "hook", "sent", "child", "decided", "timer")
             ]
             if facts:
                 fact = facts[which % len(facts)]
@@ -231,6 +250,8 @@ class World:
                 driver.model('{"score": 1}')
             elif summaries := self.invokes("summary"):
                 driver.turn([driver.fact(summaries[0], {"text": "x"})])
+            elif hooks := self.invokes("hook"):
+                driver.turn([driver.fact(hooks[0], None)])
             elif checks := self.invokes("check"):
                 driver.turn([driver.fact(checks[0], None)])
             elif self.invokes("tool"):
