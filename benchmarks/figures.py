@@ -82,6 +82,7 @@ BARS = {
     "agents.sqlite.turn10.compacted.ms": Bar(),
     "agents.sqlite.turn5000_over_turn10.compacted.time": Bar(most=1.2),
     "agents.sqlite.turn5000_over_turn10.compacted.bytes": Bar(most=1.2),
+    "tools.select.1000.ms": Bar(most=5),
     "remote.call.p50_ms": Bar(ratio=3),
     "remote.call.p99_ms": Bar(),
     "remote.call.inprocess.p50_ms": Bar(),

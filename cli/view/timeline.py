@@ -373,7 +373,7 @@ class Timeline:
         "damaged": _damaged,
         "observed": _observed,
         "routed": _routed,
-        "compacted": _routed,
+        **dict.fromkeys(("compacted", "offered"), _routed),
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),

@@ -38,6 +38,7 @@ from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.methods import one_for
 from ..tools.parameters import complaint
+from ..tools.selection import Selected, Selection
 from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
@@ -75,6 +76,7 @@ class Agent(Generic[Out_co]):
     - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
       bound tokens too and say what is done when it is more (``compaction``).
     - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
+    - ``selection``: with many tools, which of them the model is offered.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -106,6 +108,7 @@ class Agent(Generic[Out_co]):
         output_validator: Validator | Sequence[Validator] | None = None,
         media_hosts: Sequence[str] | str = (),
         hooks: Hook | Sequence[Hook] = (),
+        selection: Selection | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -126,6 +129,8 @@ class Agent(Generic[Out_co]):
         self.hooks = hooks_of(self.name, hooks, self._tools)
         looked_at = any(hook.looks_after for hook in self.hooks)
         self._readers = _readers(self.name, self.compactors, self._tools, children=not looked_at)
+        self._selected = None if selection is None else Selected(self.name, selection, self._tools)
+        self._readers |= {} if self._selected is None else self._selected.finder()
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -275,9 +280,18 @@ class Agent(Generic[Out_co]):
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._readers]
 
-    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+    @property
+    def selects(self) -> bool:
+        return self._selected is not None and self._selected.needed
+
+    def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        return ((), "") if self._selected is None else self._selected.select(content, called)
+
+    def think(
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None = None
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
-        request = partial(self.request, messages, content, name)
+        request = partial(self.request, messages, content, name, offered)
         return Asking(self._routing.models[name], request, self.prices, self._hosts)
 
     def parse(self, text: str) -> Any:
@@ -285,12 +299,19 @@ class Agent(Generic[Out_co]):
         code of that type raises."""
         return self._output.parse(text)
 
-    def request(self, messages: Sequence[Message], content: Any = None, name: str = "") -> Request:
-        """What the model of that name is asked, given the conversation and what its last turn is about."""
+    def request(
+        self, messages: Sequence[Message], content: Any = None, name: str = "", offered: Sequence[str] | None = None
+    ) -> Request:
+        """What the model of that name is asked, given the conversation, what its last turn is about, and which of its
+        tools it is offered (None: all)."""
         system = self._system(content)
         asked = (Message("system", system), *messages) if system else tuple(messages)
         output = self._output
-        return Request(name or self.model.name, asked, self._tool_schemas(), output.native, self.settings)
+        schemas = self._tool_schemas()
+        if offered is not None:
+            kept = {*offered, *self._readers, *output.names}
+            schemas = tuple(schema for schema in schemas if schema.name in kept)
+        return Request(name or self.model.name, asked, schemas, output.native, self.settings)
 
     def _system(self, content: Any) -> str:
         told = self._told(content)

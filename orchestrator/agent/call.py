@@ -20,6 +20,10 @@ class Stage(Enum):
     DONE = "done"
 
 
+INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
+"""Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
+
+
 class Call:
     """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
 

@@ -90,6 +90,8 @@ def apply(entry: Fact, thread: Thread, turn: Turn | None) -> None:
     if turn is None:
         return
     turn.folded = None
+    if "said" in entry and turn.tried:  # a process that reads no more of what was summarized can't judge that
+        turn.spoilt.discard(turn.tried[-1])
     if (steps := entry.get("steps")) is not None:
         turn.leave(steps, summary)
     if shortened := entry.get("shortened"):
@@ -152,7 +154,7 @@ def _summed(thread: Thread, turn: Turn, fact: Fact) -> Fact:
     """The entry that a summary becomes."""
     why = thread.window.over(thread.weight.plus(turn.weigh(thread.window)))
     entry: Fact = {"type": "compacted", "op": turn.thinking(), "name": fact.get("name", ""), "why": why}
-    return {**entry, **_covers(fact), "summary": _text(fact.get("value"))}
+    return {**entry, **_covers(fact), "said": fact["op"], "summary": _text(fact.get("value"))}
 
 
 def _covers(fact: Fact) -> Fact:

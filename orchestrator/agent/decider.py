@@ -11,7 +11,6 @@ An agent's code may change between any two transitions: the journal says what ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -28,6 +27,7 @@ from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
+from .awaiting import awaited
 from .call import Call, Stage
 from .compaction import Compaction
 from .hooking import Hooking
@@ -37,6 +37,7 @@ from .mode import Mode
 from .routing import Choice, question
 from .run import Run
 from .seeing import READ
+from .selecting import Selecting
 from .spec import AgentSpec, ToolSpec
 from .turn import Phase, Turn
 
@@ -54,6 +55,7 @@ class AgentLoop:
         self._judge = Judge(spec)
         self._compaction = Compaction(spec)
         self._hooking = Hooking(spec)
+        self._selecting = Selecting(spec)
         self._run = Run(id, spec.window)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -139,7 +141,7 @@ class AgentLoop:
         if run.turn is not None:
             decision.wake = self._wake(run.turn)
             decision.outside = run.turn.outside()
-            decision.awaits = self._awaits(run.turn)
+            decision.awaits = "" if run.final else awaited(run.turn, run.calls)
         decision.state = run.state()
         base = run.base()
         if base is not None and base != self._told:
@@ -193,7 +195,7 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         name = spec.model_named(turn.model)
-        call = spec.think(self._run.thread.messages(turn.messages), turn.content, name)
+        call = spec.think(self._run.thread.messages(turn.messages), turn.content, name, turn.offered)
         policy = spec.model_policy(name, turn.route)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
         return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
@@ -228,6 +230,11 @@ class AgentLoop:
                 due = self._compaction.due(run.thread, turn)
                 if due is not None:
                     return None if isinstance(due, Invoke) else due
+                try:
+                    if (offer := self._selecting.due(run.thread, turn)) is not None:
+                        return offer
+                except InvalidInput as error:
+                    return self._failed(failures.encode(error))
                 if self._spec.routes and turn.chosen != turn.thinking():
                     return self._chosen(turn)
         if turn.surplus:
@@ -371,27 +378,7 @@ class AgentLoop:
         times += [call.until for call in turn.approvals()]
         return min([time for time in times if time is not None], default=None)
 
-    def _awaits(self, turn: Turn) -> str:
-        if self._run.final:
-            return ""
-        parts: list[str] = []
-        if turn.outside():
-            parts = [f"approval {call.name}" for call in turn.approvals()]
-            children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
-            if children:
-                parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
-        until = self._run.calls.wake()
-        if until is not None:
-            what = "model" if turn.phase is Phase.THINK else "check" if turn.found is not None else "tool"
-            away = self._run.calls.away()
-            parts += [f"answer of {name}" for name in away] or [f"retry {what} until {_moment(until)}"]
-        return ", ".join(parts[:4])
-
 
 def _acting(turn: Turn) -> bool:
     """Whether the last answer's calls are already being worked on."""
     return any(call.stage is not Stage.ASKED for call in turn.calls.values())
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -91,7 +91,7 @@ class Judge:
 
     def invented(self, turn: Turn, call: Call) -> Judged:
         """A call of a tool that there is not: a repair, one for all such calls of an answer."""
-        text = observations.unknown_tool(call.name, self._spec.tool_names())
+        text = observations.unknown_tool(call.name, turn.offered or self._spec.tool_names())
         return call.told(text) if turn.faulted == turn.said else self._wrong(turn, text, call)
 
     def check(self, turn: Turn) -> Invoke | None:

@@ -18,15 +18,12 @@ from ..protocol.decider import Effect, Fact, Post, Spawn, when
 from ..protocol.media import parts_of
 from . import compaction, hooking, observations
 from .billing import Billed
-from .call import Call, Stage
+from .call import INVOKED, Call, Stage
 from .conversation import Thread, Window
 from .identity import identity
 from .mode import FACTS, Mode
 from .seeing import Seeing
 from .turn import Phase, Turn
-
-_INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
-"""Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
 
 
 class Run:
@@ -110,9 +107,7 @@ class Run:
         id = str(entry.get("id", ""))
         if self.mode is Mode.ONCE or self.turn is not None:
             return False
-        if self._skip is not None and self._skip != id:
-            return False
-        if self.thread.answered(id):
+        if (self._skip is not None and self._skip != id) or self.thread.answered(id):
             return False
         self._skip = None
         self.mode = Mode.SESSION
@@ -161,7 +156,7 @@ class Run:
         return True
 
     def _tool(self, entry: Fact) -> bool:
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *INVOKED)
         if found is None:
             return False
         turn, call = found
@@ -273,7 +268,7 @@ class Run:
     # -- own entries ---------------------------------------------------------------------------------
 
     def _ordered(self, entry: Fact) -> bool:
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *INVOKED)
         if found is None:
             return False
         turn, call = found
@@ -296,7 +291,7 @@ class Run:
         if "call" not in entry:
             self.turn.observed(entry["text"])
             return True
-        found = self._on(entry, *_INVOKED, Stage.LOOKED)
+        found = self._on(entry, *INVOKED, Stage.LOOKED)
         if found is None:
             return False
         turn, call = found
@@ -317,6 +312,11 @@ class Run:
     def _compacted(self, entry: Fact) -> bool:
         compaction.apply(entry, self.thread, self.turn)
         return True
+
+    def _offered(self, entry: Fact) -> bool:
+        if self.turn is not None:
+            self.turn.offered = tuple(entry["tools"])
+        return self.turn is not None
 
     def _reply(self, entry: Fact) -> bool:
         turn = self.turn
@@ -393,8 +393,8 @@ class Run:
         "reply": _reply,
         "routed": _routed,
         "compacted": _compacted,
-        "begun": _mark,
-        "retrying": _mark,
+        "offered": _offered,
+        **dict.fromkeys(("begun", "retrying"), _mark),
         "answered": _answered,
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
     }

@@ -245,9 +245,22 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
-    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Any]:
+    @property
+    def selects(self) -> bool:
+        """Whether it has so many tools that some are selected."""
+        ...
+
+    def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        """Which tools are offered in a turn about that, and why. ``called`` are those called before it, the latest
+        first. Raises InvalidInput."""
+        ...
+
+    def think(
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None
+    ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
-        ``content`` is the input or message that the current turn is about, as plain JSON."""
+        ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
+        that it is shown, None: all."""
         ...
 
     def parse(self, text: str) -> Any:

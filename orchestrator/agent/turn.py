@@ -34,6 +34,10 @@ class Phase(Enum):
     BROKEN = "broken"  # the model can't be asked: its call failed for good
 
 
+FINDER = "find_tools"
+"""Name of the tool that finds others; it gives their names."""
+
+
 class Found(NamedTuple):
     """A final answer that fits the output type, as plain JSON, and what its entry says of where it was given."""
 
@@ -54,6 +58,7 @@ class Turn:
         "chosen",
         "content",
         "declined",
+        "discovered",
         "doubtful",
         "error",
         "faulted",
@@ -67,6 +72,7 @@ class Turn:
         "model",
         "notes",
         "number",
+        "offered",
         "phase",
         "reading",
         "refused",
@@ -111,6 +117,8 @@ class Turn:
         self.content = text_of(parts) if parts else content  # what takes a text gets one
         self.since = since
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
+        self.offered: tuple[str, ...] | None = None  # tools, where they are selected
+        self.discovered: list[str] = []  # tools that the model has found
         self.steps: list[tuple[int, int]] = []  # number of each answer, and where its messages begin
         self.summary = ""  # of what of this turn has left the window
         self.weighed = 0, Weight()  # so many messages, and how much they are
@@ -270,6 +278,8 @@ class Turn:
     def came(self, call: Call, entry: Fact, at: int, number: int) -> None:
         """The entry of that number has the outcome of a call: it is settled, or hooks look at it first. Of what they
         look at nobody reads the whole again."""
+        if call.name == FINDER and isinstance(found := entry.get("value"), list):
+            self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
         if call.after:
             call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
             self.marks.pop(call.op, None)

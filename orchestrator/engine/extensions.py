@@ -26,7 +26,19 @@ T = TypeVar("T")
 Committed = Callable[[Change, "asyncio.Future[Any]"], None]
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset(
-    {"answered", "beat", "begun", "compacted", "observed", "retrying", "routed", "sent", "skipped", "checkpoint"}
+    {
+        "answered",
+        "beat",
+        "begun",
+        "compacted",
+        "observed",
+        "offered",
+        "retrying",
+        "routed",
+        "sent",
+        "skipped",
+        "checkpoint",
+    }
 )
 """Entries about an operation that do not end it."""
 _KINDS = {"timer": "sleep", "decided": "approval"}

@@ -15,7 +15,20 @@ _BEGINS = frozenset({"start", "message", "checkpoint", "deliver"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
 _OTHER = frozenset(
-    {"answered", "beat", "begun", "dead", "retrying", "sent", "ordered", "observed", "routed", "compacted", "skipped"}
+    {
+        "answered",
+        "beat",
+        "begun",
+        "dead",
+        "retrying",
+        "sent",
+        "ordered",
+        "observed",
+        "routed",
+        "compacted",
+        "offered",
+        "skipped",
+    }
 )
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL

@@ -361,6 +361,23 @@ def test_a_model_that_is_too_small_keeps_the_summary() -> None:
     assert driver.prompt()[0].content.endswith("In short.")
 
 
+def test_turns_are_summarized_a_second_time_in_one_turn_also_after_a_restart() -> None:
+    """What the first summary was of is before the window then, and nobody can say any more how long that was."""
+    driver = desk(Summarize(NEVER), messages=6)
+    talk(driver, 1, 3)
+    driver.say("m4", "question 4")
+    driver.turn([driver.fact(under_way(driver), {"text": "In short."})])
+    step(driver, "t4.m1", "found")
+    driver.restart()
+    assert under_way(driver).op == "t4.m2"
+    step(driver, "t4.m2", "found")
+    assert under_way(driver).op == "t4.m3.c1"
+    driver.restart()
+    assert under_way(driver).op == "t4.m3.c1"
+    driver.turn([driver.fact(under_way(driver), {"text": "Shorter."})])
+    assert [entry["turns"] for entry in compacted(driver)] == [2, 3]
+
+
 def test_a_turn_that_ends_takes_the_call_for_a_summary_with_it() -> None:
     driver = desk(Summarize(NEVER), messages=6)
     talk(driver, 1, 3)

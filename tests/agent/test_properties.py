@@ -331,7 +331,7 @@ turns = st.lists(
 """Of a conversation: for each turn the answers with so many calls, whose results are so long."""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.builds(compacting, ways, bounds), turns, st.data())
 def test_long_conversations_stay_paired_whatever_makes_them_shorter(
     history: History, script: list[list[tuple[int, int]]], data: st.DataObject
