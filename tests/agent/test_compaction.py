@@ -357,8 +357,10 @@ def test_a_model_that_is_too_small_keeps_the_summary() -> None:
     assert read(driver)[0].endswith("In short.") and read(driver)[1] == "question 4"
     driver.model("answer 5")
     driver.say("m6", "question 6")
+    driver.model(TooLong("too long"))
+    assert read(driver)[1] == "question 5" and driver.entries("routed")[1]["kept"] == 1
     driver.restart()
-    assert driver.prompt()[0].content.endswith("In short.")
+    assert driver.prompt()[0].content.endswith("In short."), "its entry is before the first turn of the window"
 
 
 def test_turns_are_summarized_a_second_time_in_one_turn_also_after_a_restart() -> None:
