@@ -43,6 +43,8 @@ WORKLOADS = {
     "w5": Workload("w5_coldstart.py", "W5 cold start", ("sqlite",)),
     "models": Workload("models_coldstart.py", "Models' cold start", ("sqlite",)),
     "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
+    "length": Workload("agents_length.py", "Long conversations", BOTH),
+    "tools": Workload("tools_selection.py", "Selection of tools", ("sqlite",)),
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),
     "memory": Workload("memory_recall.py", "Long-term memory", ("sqlite",)),
     "webhooks": Workload("webhooks.py", "Webhooks", ("sqlite",)),

@@ -30,7 +30,7 @@ Entry = dict[str, Any]
 BEGUN, WELL, ASKING, ODD, WRONG = "▸", "✓", "?", "!", "✗"
 STYLES = {BEGUN: "dim", WELL: "green", ASKING: "yellow", ODD: "yellow", WRONG: "red"}
 ENDS = {"completed": "completed", "cancelled": "was cancelled", "terminated": "was terminated", "failed": "failed"}
-CALLS = frozenset({"step", "tool", "model", "check", "listed", "retrying"})
+CALLS = frozenset({"step", "tool", "model", "check", "listed", "summary", "hook", "retrying"})
 REMEMBERED = 10_000
 """Starts and messages whose times are kept for the line of their end."""
 

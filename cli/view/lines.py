@@ -24,7 +24,9 @@ STYLES = {
     "tool": "yellow",
     "check": "yellow",
     "listed": "yellow",
+    "hook": "yellow",
     "model": "magenta",
+    "summary": "magenta",
     "child": "blue",
     "approval": "bold yellow",
     "callback": "bold yellow",
@@ -249,7 +251,7 @@ def _arguments(value: Any) -> str:
 
 
 def _value(row: Row) -> str:
-    if row.kind == "model":
+    if row.kind == "model" or (row.kind == "summary" and row.value is not None and not isinstance(row.value, str)):
         return _answer(row.value)
     if row.kind == "timer":
         return "the time was up"

@@ -15,11 +15,12 @@ from ...orchestrator.protocol.media import said
 from .listings import listed
 from .text import counted
 from .usage import Usage, usage
+from .window import gone
 
 Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
-WORK = frozenset({"step", "model", "tool", "check", "listed"})
+WORK = frozenset({"step", "model", "tool", "check", "listed", "summary", "hook"})
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 
@@ -206,7 +207,7 @@ class Timeline:
         _close(row, entry)
         if row.kind == "listed":
             row.value = listed(row.value)
-        if row.kind == "model":
+        if row.kind in ("model", "summary"):
             row.usage = usage(row.value) or usage(billed(entry))
         return [row]
 
@@ -287,8 +288,9 @@ class Timeline:
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
-        """Which model is asked, and why."""
-        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+        """Which model is asked and why, or what of the conversation it does not read any more."""
+        why = gone(entry) if entry["type"] == "compacted" else entry.get("why")
+        return self._info(number, entry, value=why, name=str(entry.get("name", "")))
 
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
@@ -374,6 +376,7 @@ class Timeline:
         "damaged": _damaged,
         "observed": _observed,
         "routed": _routed,
+        **dict.fromkeys(("compacted", "offered"), _routed),
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),

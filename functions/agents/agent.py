@@ -37,10 +37,14 @@ from ..models.port import Model, Request, ToolSchema
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
+from ..tools.selection import Selection
 from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
+from .compacting import beside, compactors
+from .hooks import Hook, known_to
+from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
@@ -70,7 +74,10 @@ class Agent(Generic[Out_co]):
       ``@agent.output_validator`` adds one.
     - ``input``: the type of a run's input and of messages. One that takes text takes it with images, sounds and files
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
-    - ``history``: how much of a session's past the model reads: "64KB", a number of messages, or a History.
+    - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
+      bound tokens too and say what is done when it is more (``compaction``).
+    - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
+    - ``selection``: with many tools, which of them the model is offered.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -101,6 +108,8 @@ class Agent(Generic[Out_co]):
         output_mode: OutputMode = "auto",
         output_validator: Validator | Sequence[Validator] | None = None,
         media_hosts: Sequence[str] | str = (),
+        hooks: Hook | Sequence[Hook] = (),
+        selection: Selection | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -109,14 +118,20 @@ class Agent(Generic[Out_co]):
         self._hosts = Hosts(f"agent {name}", media_hosts)
         self.instructions = instructions
         self.limits = limits
-        self.window = window(history)
+        self._history = history
+        self.compactors = compactors(self.name, history.compaction if isinstance(history, History) else ())
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self._hasty = hasty(self._policy)
         self.settings = dict(settings or {})
         self.prices = price_list(name, prices)
         remember(*(value for key, value in self.settings.items() if isinstance(value, str) and holds_a_secret(key)))
-        self._toolbox = Toolbox(self.name, tools)
+        self.window = window(history, self.model.name)
+        self.hooks = hooks_of(self.name, hooks)
+        looked_at = any(hook.looks_after for hook in self.hooks)
+        self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
         self._hand = self._toolbox.known
+        if not self._toolbox.servers:  # what these have is not known yet
+            known_to(self.name, self.hooks, self._tools)
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -159,6 +174,7 @@ class Agent(Generic[Out_co]):
     @model.setter
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
+        self.window = window(self._history, self.model.name)  # its tokenizer may be another
 
     @property
     def instructions(self) -> Instructions:
@@ -263,7 +279,7 @@ class Agent(Generic[Out_co]):
         return self._output.conclude(tool, arguments)
 
     def find(self, tool: str) -> Tool | ChildTool | None:
-        return self._tools.get(tool)
+        return self._tools.get(tool) or self._hand.beside.get(tool)
 
     @property
     def listing(self) -> Listing | None:
@@ -290,11 +306,20 @@ class Agent(Generic[Out_co]):
         return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
 
     def tool_names(self) -> Sequence[str]:
-        return list(self._tools)
+        return [*self._tools, *self._hand.beside]
 
-    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+    @property
+    def selects(self) -> bool:
+        return self._hand.selected is not None and self._hand.selected.needed
+
+    def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        return ((), "") if self._hand.selected is None else self._hand.selected.select(content, called)
+
+    def think(
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None = None
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
-        request = partial(self.request, messages, content, name)
+        request = partial(self.request, messages, content, name, offered)
         return Asking(self._routing.models[name], request, self.prices, self._hosts)
 
     def parse(self, text: str) -> Any:
@@ -302,12 +327,19 @@ class Agent(Generic[Out_co]):
         code of that type raises."""
         return self._output.parse(text)
 
-    def request(self, messages: Sequence[Message], content: Any = None, name: str = "") -> Request:
-        """What the model of that name is asked, given the conversation and what its last turn is about."""
+    def request(
+        self, messages: Sequence[Message], content: Any = None, name: str = "", offered: Sequence[str] | None = None
+    ) -> Request:
+        """What the model of that name is asked, given the conversation, what its last turn is about, and which of its
+        tools it is offered (None: all)."""
         system = self._system(content)
         asked = (Message("system", system), *messages) if system else tuple(messages)
         output = self._output
-        return Request(name or self.model.name, asked, self._tool_schemas(), output.native, self.settings)
+        schemas = self._tool_schemas()
+        if offered is not None:
+            kept = {*offered, *self._hand.beside, *output.names}
+            schemas = tuple(schema for schema in schemas if schema.name in kept)
+        return Request(name or self.model.name, asked, schemas, output.native, self.settings)
 
     def _system(self, content: Any) -> str:
         told = self._told(content)

@@ -6,7 +6,7 @@ this process goes into whatever is recorded next, an error or an answer.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,12 +40,13 @@ class Asking:
         self._first = self._first or _attempt()
         try:
             request: Request = self._request()
-            if any(message.parts for message in request.messages):
+            seen = any([message.parts for message in request.messages])
+            if seen:
                 request = request._replace(messages=await brought(request.messages, self._hosts))
             try:
                 answer = await self._answer(request)
             finally:
-                collecting.weigh(sum(map(_weight, request.messages)))
+                collecting.weigh(_weight(request.messages, seen=seen))
         except ModelError as error:
             self._failed(error)
             raise
@@ -92,9 +93,12 @@ class Asking:
         return self._prices.get(model or self._model.name) or self._prices.get("")
 
 
-def _weight(message: Message) -> int:
-    """About how many bytes of a request it is."""
-    return len(message.content) + sum(len(part.data) * 4 // 3 for part in message.parts)
+def _weight(messages: Sequence[Message], *, seen: bool) -> int:
+    """About how many bytes of a request they are. Asked for each call, so it costs little for a long conversation."""
+    text = sum([len(message.content) for message in messages])
+    if not seen:
+        return text
+    return text + sum(len(part.data) * 4 // 3 for message in messages for part in message.parts)
 
 
 def _speech() -> Speech | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, cast
 
 from ...state.errors import InvalidInput
 from ..framework.target import served
 from ..models.port import ToolSchema
 from ..tools.making import made
+from ..tools.selection import Selected, Selection
 from ..tools.tool import Tool
 from ..toolsets.combined import is_source
 from ..toolsets.source import UNASKED, Server, Source
@@ -19,32 +21,45 @@ _REMEMBERED = 8
 
 
 class Hand:
-    """Tools by their names, and what a model is told of them."""
+    """Tools by their names; those of ours ``beside`` them; of many, those that are ``selected``; and what a model is
+    told of all."""
 
-    def __init__(self, tools: dict[str, Tool | ChildTool]) -> None:
+    def __init__(
+        self, tools: dict[str, Tool | ChildTool], beside: Mapping[str, Tool], selected: Selected | None
+    ) -> None:
         self.tools = tools
+        self.selected = selected
+        self.beside = {**beside, **(selected.finder() if selected is not None else {})}
         self._schemas: tuple[ToolSchema, ...] | None = None
 
     @property
     def schemas(self) -> tuple[ToolSchema, ...]:
         if self._schemas is None:
-            self._schemas = tuple(
-                ToolSchema(tool.name, tool.description, tool.parameters) for tool in self.tools.values()
-            )
+            offered = (*self.tools.values(), *self.beside.values())
+            self._schemas = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered)
         return self._schemas
 
 
 class Toolbox:
-    """Raises InvalidInput for what is no tool, and for two of one name. ``known`` are the tools that need no asking."""
+    """Raises InvalidInput for what is no tool, and for two of one name. ``known`` are the tools that need no asking,
+    ``beside`` those that every agent of its kind has."""
 
-    def __init__(self, agent: str, things: Iterable[object]) -> None:
+    def __init__(
+        self,
+        agent: str,
+        things: Iterable[object],
+        beside: Mapping[str, Tool] = MappingProxyType({}),
+        selection: Selection | None = None,
+    ) -> None:
         self._agent = agent
+        self._beside = beside
+        self._selection = selection
         self._parts = [_part(agent, thing) for thing in things]
         self.servers: dict[str, Server] = {}
         for server in (one for part in self._parts if is_source(part) for one in cast("Source", part).servers):
             if self.servers.setdefault(server.name, server) is not server:
                 raise InvalidInput(f"agent {agent!r} has two servers named {server.name!r}; give one another name=")
-        self.known = Hand(self._found(UNASKED))
+        self.known = self._hand(UNASKED)
         self._listed: dict[str, Hand] = {}
 
     def listed(self, value: Mapping[str, Any]) -> Hand:
@@ -52,11 +67,20 @@ class Toolbox:
         digest = str(value.get("digest", ""))
         found = self._listed.get(digest)
         if found is None:
-            found = Hand(self._found(value.get("servers", {})))
+            found = self._hand(value.get("servers", {}))
             while len(self._listed) >= _REMEMBERED:
                 del self._listed[next(iter(self._listed))]
             self._listed[digest] = found
         return found
+
+    def _hand(self, listed: Mapping[str, Any]) -> Hand:
+        tools = self._found(listed)
+        if taken := [name for name in self._beside if name in tools]:
+            raise InvalidInput(f"agent {self._agent!r}: {taken[0]!r} is a tool of every such agent; rename yours")
+        chosen = self._selection
+        whole = not self.servers  # else what these have may be absent
+        selected = None if chosen is None else Selected(self._agent, chosen, tools, whole=whole)
+        return Hand(tools, self._beside, selected)
 
     def _found(self, listed: Mapping[str, Any]) -> dict[str, Tool | ChildTool]:
         found: dict[str, Tool | ChildTool] = {}

@@ -82,6 +82,7 @@ class Tool:
         breaker: Breaker | None = None,
         schema: Mapping[str, Any] | None = None,
         most: int | None = None,
+        tags: Collection[str] = (),
     ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r:.80} is no function; write @classmethod above @tool, not below it")
@@ -96,6 +97,9 @@ class Tool:
         self.name = check_name(name, "tool", for_models=True)
         self.description = description or documented.text or self.name.replace("_", " ")
         self.effect: Effect = effect
+        if isinstance(tags, str):
+            raise InvalidInput(f"tags= of tool {self.name!r} takes texts in a list: [{tags!r}]")
+        self.tags = frozenset(tags)
         if approval is not None and not callable(approval):
             _check_role(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
@@ -108,7 +112,7 @@ class Tool:
         )
         self._options: dict[str, Any] = {
             "effect": effect, "approval": approval, "approval_within": approval_within, "retry": retry,
-            "timeout": timeout, "breaker": breaker, "schema": schema, "most": most,
+            "timeout": timeout, "breaker": breaker, "schema": schema, "most": most, "tags": self.tags,
         }  # fmt: skip
         self._parameters: Parameters | SchemaParameters = (
             Parameters(function, self.name, documented.parameters, method=bool(self.owner))
@@ -227,6 +231,7 @@ def tool(
     breaker: Breaker | None = None,
     schema: Mapping[str, Any] | None = None,
     most: int | None = None,
+    tags: Collection[str] = (),
 ) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
 
 
@@ -244,6 +249,8 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
       at run time, or calls another service. The function is called with the arguments by name as they came, when they
       fit the schema. A method of an object is a tool as it is: ``tools=[shop.lookup]``.
+
+    - ``tags``: words by which agents with many tools select some (``Selection``).
 
     Raises InvalidInput for a name or effect that can't be.
     """

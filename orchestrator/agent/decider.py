@@ -11,7 +11,6 @@ An agent's code may change between any two transitions: the journal says what ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -23,18 +22,24 @@ from ..errors import failures
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, said_in
 from ..governance.budget import left, within
-from ..governance.usage import Allowance, exceeded, failure, overtime
+from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
 from . import observations
-from .identity import digest, identity
+from .awaiting import awaited
+from .call import Call, Stage
+from .compaction import Compaction
+from .hooking import Hooking
+from .identity import approval, identity
 from .judging import Failed, Judge, Judged, Taken
+from .mode import Mode
 from .routing import Choice, question
-from .run import Mode, Run
+from .run import Run
 from .seeing import READ
+from .selecting import Selecting
 from .spec import AgentSpec, Listing, ToolSpec
-from .turn import Call, Phase, Stage, Turn
+from .turn import Phase, Turn
 
 _BEGINNINGS = ("start", "message")
 """What a model call may follow before it is committed."""
@@ -48,6 +53,8 @@ class AgentLoop:
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._spec = spec
         self._judge = Judge(spec)
+        self._compaction = Compaction(spec)
+        self._hooking = Hooking(spec)
         self._run = Run(id, spec.window, narrows=spec.narrows)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -62,6 +69,7 @@ class AgentLoop:
         for entry in entries:
             run.apply(entry)
             run.sequence += 1
+            run.numbered(entry, run.sequence)
         run.replayed()
         self._advance()
 
@@ -120,7 +128,9 @@ class AgentLoop:
         run = self._run
         decision = Decision()
         decision.entries, self._pending = self._pending, []
-        run.sequence += len(decision.entries)
+        for entry in decision.entries:
+            run.sequence += 1
+            run.numbered(entry, run.sequence)
         decision.abandon, run.abandoned = run.abandoned, []
         decision.perform = [*run.outbox.take(), *run.calls.take()]
         taken, self._taken = self._taken, []
@@ -129,7 +139,7 @@ class AgentLoop:
         if run.turn is not None:
             decision.wake = self._wake(run.turn)
             decision.outside = run.turn.outside()
-            decision.awaits = self._awaits(run.turn)
+            decision.awaits = "" if run.final else awaited(run.turn, run.calls)
         decision.state = run.state()
         base = run.base()
         if base is not None and base != self._told:
@@ -149,10 +159,14 @@ class AgentLoop:
         if turn.phase is Phase.THINK and (listing := self._due(turn)) is not None:
             if turn.listing() not in run.calls:
                 self._order(self._listed(turn, listing))
-        elif turn.phase is Phase.THINK and turn.thinking() not in run.calls:
-            self._order(self._thought(turn))
+        elif turn.phase is Phase.THINK and not self._thinks(turn):
+            due = self._compaction.due(run.thread, turn)
+            self._order(due if isinstance(due, Invoke) else self._thought(turn))
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
+        for hook in self._hooking.due(turn) if self._spec.hooks else ():
+            if hook.op not in run.calls:
+                self._order(hook)
         for call in turn.calls.values():
             if call.stage is Stage.READY and (tool := self._offered(turn).find(call.name)) is not None:
                 call.stage = Stage.OPEN
@@ -165,7 +179,7 @@ class AgentLoop:
             until, budget = turn.deadline(self._spec.limits.time), self._left(turn)
             away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
-        work, more = partial(invoke, arguments), {"call": call.id}
+        work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
         caller = self._run.caller
         return Invoke(
             call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
@@ -180,7 +194,7 @@ class AgentLoop:
         return self._spec.listing if turn.tools is None else None
 
     def _listed(self, turn: Turn, listing: Listing) -> Invoke:
-        work = listing.call(self._run.pins.known(self._run.thread.first()))
+        work = listing.call(self._run.pins.known(self._run.reach()))
         return Invoke(turn.listing(), listing.name, "listed", work, False, listing.policy)
 
     def _order(self, invoke: Invoke) -> None:
@@ -194,7 +208,8 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         name = spec.model_named(turn.model)
-        call = self._offered(turn).think(self._run.thread.messages(turn.messages), turn.content, name)
+        messages = self._run.thread.messages(turn.messages)
+        call = self._offered(turn).think(messages, turn.content, name, turn.offered)
         policy = spec.model_policy(name, turn.route)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
         return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
@@ -223,20 +238,38 @@ class AgentLoop:
         if turn.phase is Phase.THINK or not _acting(turn):
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
+            if used_up is None and turn.phase is Phase.THINK:
+                used_up = repeated(turn.repeats.name, turn.repeats.most, allowance)
             if used_up is not None:
                 return self._failed(used_up)
-            routes = turn.phase is Phase.THINK and self._spec.routes and self._due(turn) is None
-            if routes and turn.chosen != turn.thinking():
-                return self._chosen(turn)
+            if turn.phase is Phase.THINK and self._due(turn) is None and not self._thinks(turn):
+                due = self._compaction.due(run.thread, turn)
+                if due is not None:
+                    return None if isinstance(due, Invoke) else due
+                try:
+                    if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
+                        return offer
+                except InvalidInput as error:
+                    return self._failed(failures.encode(error))
+                if self._spec.routes and turn.chosen != turn.thinking():
+                    return self._chosen(turn)
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
             if call.stage is Stage.ASKED or call.stage is Stage.READY:
                 entry = self._asked(turn, call)
                 if entry is not None:
-                    return entry
-                call.stage = Stage.READY
+                    return self._judged(entry)
+                if not self._hooking.waits(turn, call):
+                    call.stage = Stage.READY
+            elif call.stage is Stage.LOOKED and (shown := self._hooking.shown(call)) is not None:
+                return self._judged(shown)
         return None
+
+    def _thinks(self, turn: Turn) -> bool:
+        """Whether the model, or who is to summarize for it, is being asked."""
+        calls = self._run.calls
+        return turn.thinking() in calls or turn.summarizing() in calls
 
     def _chosen(self, turn: Turn) -> Fact:
         """Which model is to answer now, by the agent's own rule."""
@@ -275,12 +308,12 @@ class AgentLoop:
             return self._succeeded(judged.value) | judged.beside
         return self._failed(judged.error) if isinstance(judged, Failed) else judged
 
-    def _asked(self, turn: Turn, call: Call) -> Fact | None:
+    def _asked(self, turn: Turn, call: Call) -> Judged:
         """What a tool call needs before it can be made; None when it is ready."""
         offered = self._offered(turn)
         tool = offered.find(call.name)
         if tool is None:
-            return call.told(observations.unknown_tool(call.name, offered.tool_names()))
+            return self._judge.invented(turn, call, offered.tool_names())
         if turn.within is not None and call.name not in turn.within:
             return call.told(observations.outside(call.name, turn.within))
         if tool.most is not None and call.nth > tool.most:
@@ -292,25 +325,16 @@ class AgentLoop:
                 return call.told(observations.REPEATED)
             try:
                 tool.check(call.arguments)
-                role = tool.role(call.arguments)
+                if self._hooking.waits(turn, call):
+                    return None
+                if (stopped := self._hooking.stopped(call)) is not None:
+                    return stopped
+                role = call.asks or tool.role(call.arguments)
             except InvalidInput as error:
-                return call.told(observations.unfit(str(error), ""))
+                return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
             if role is not None:
-                return self._approval(turn, call, tool, role)
+                return approval(call, tool, role, turn.mark, max(self._run.at, self._run.clock))
         return self._child(turn, call, tool, call.arguments) if tool.child else None
-
-    def _approval(self, turn: Turn, call: Call, tool: ToolSpec, role: str) -> Fact:
-        return {
-            "type": "ordered",
-            "op": call.op,
-            "kind": "approval",
-            "name": tool.name,
-            "what": tool.name,
-            "data": call.arguments,
-            "digest": digest(call, turn.mark),
-            "role": role,
-            "until": max(self._run.at, self._run.clock) + tool.approval_within,
-        }
 
     def _child(self, turn: Turn, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
         return {
@@ -321,6 +345,7 @@ class AgentLoop:
             "id": child_id(self._run.id, call.op),
             "detached": False,
             "input": tool.input(arguments),
+            **self._hooking.looks(call),
         } | ({"budget": budget} if (budget := self._left(turn)) else {})
 
     def _allowance(self) -> Allowance:
@@ -362,32 +387,7 @@ class AgentLoop:
         times += [call.until for call in turn.approvals()]
         return min([time for time in times if time is not None], default=None)
 
-    def _awaits(self, turn: Turn) -> str:
-        if self._run.final:
-            return ""
-        parts: list[str] = []
-        if turn.outside():
-            parts = [f"approval {call.name}" for call in turn.approvals()]
-            children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
-            if children:
-                parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
-        until = self._run.calls.wake()
-        if until is not None:
-            listed, thinks, checks = (
-                turn.listing() in self._run.calls,
-                turn.phase is Phase.THINK,
-                turn.found is not None,
-            )
-            what = "list of tools" if listed else "model" if thinks else "check" if checks else "tool"
-            away = self._run.calls.away()
-            parts += [f"answer of {name}" for name in away] or [f"retry {what} until {_moment(until)}"]
-        return ", ".join(parts[:4])
-
 
 def _acting(turn: Turn) -> bool:
     """Whether the last answer's calls are already being worked on."""
     return any(call.stage is not Stage.ASKED for call in turn.calls.values())
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

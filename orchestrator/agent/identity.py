@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 
-from .turn import Call
+from ..protocol.decider import Fact
+from .call import Call
+from .spec import ToolSpec
 
 
 def identity(call: Call) -> str:
@@ -16,3 +18,18 @@ def identity(call: Call) -> str:
 def digest(call: Call, mark: str) -> str:
     """``sha256:…`` over the tool, the exact arguments and the turn; what an approval is bound to."""
     return "sha256:" + hashlib.sha256(f"{identity(call)}\n{mark}".encode()).hexdigest()
+
+
+def approval(call: Call, tool: ToolSpec, role: str, mark: str, at: int) -> Fact:
+    """The entry by which somebody of that role is asked to approve the call."""
+    return {
+        "type": "ordered",
+        "op": call.op,
+        "kind": "approval",
+        "name": tool.name,
+        "what": tool.name,
+        "data": call.arguments,
+        "digest": digest(call, mark),
+        "role": role,
+        "until": at + tool.approval_within,
+    }

@@ -10,6 +10,7 @@ for why not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from ...state.errors import InvalidInput, Refused
@@ -18,8 +19,9 @@ from ..governance.usage import failure, unrepaired
 from ..protocol.decider import Fact, Invoke
 from . import observations
 from .answer import Reading
+from .call import Call, Stage
 from .spec import AgentSpec
-from .turn import Call, Found, Stage, Turn
+from .turn import Found, Turn
 
 
 class Taken(NamedTuple):
@@ -87,6 +89,11 @@ class Judge:
         if turn.found is None:
             return self._wrong(turn, observations.unfit(problem, first.raw if first.arguments is None else ""), first)
         return self._checked(turn, turn.found)
+
+    def invented(self, turn: Turn, call: Call, names: Sequence[str]) -> Judged:
+        """A call of a tool that there is not: a repair, one for all such calls of an answer."""
+        text = observations.unknown_tool(call.name, turn.offered or names)
+        return call.told(text) if turn.faulted == turn.said else self._wrong(turn, text, call)
 
     def check(self, turn: Turn) -> Invoke | None:
         """The call of the validators that is due."""

@@ -54,14 +54,19 @@ def text_of(value: Any) -> str:
 
 def outcome(fact: Fact) -> str:
     """The result of a tool, or its error as something the model can react to."""
+    return text_of(whole(fact))
+
+
+def whole(fact: Fact) -> str:
+    """All of it, however long."""
     error: Failure | None = fact.get("error")
     if error is None:
-        return text_of(fact.get("value"))
+        return told(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
     if error.get("kind") == f"{ModelRetry.__module__}.{ModelRetry.__qualname__}":
-        return text_of(f"Error: {text_in(error)} Correct that and call the tool again.")
-    return text_of(f"Error: {kind_in(error) or 'failed'}: {text_in(error)}")
+        return f"Error: {text_in(error)} Correct that and call the tool again."
+    return f"Error: {kind_in(error) or 'failed'}: {text_in(error)}"
 
 
 def is_in_doubt(fact: Fact) -> bool:
@@ -95,6 +100,13 @@ def unfit(problem: str, raw: str) -> str:
     problem = storable(problem)
     sent = f" You sent: {raw[:500]}" if raw else ""
     return f"Error: {problem}. Correct the arguments and call the tool again.{sent}"
+
+
+def bent(problem: Exception) -> str:
+    """A hook has made arguments that do not fit: the model could not correct that."""
+    return (
+        f"Error: a hook changed the arguments, and they do not fit any more: {storable(str(problem))} It was not made."
+    )
 
 
 def surplus(count: int) -> str:

@@ -6,41 +6,26 @@ state. What follows from the state is the decider's business.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from enum import Enum
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
-from ..governance.usage import NOTHING, recorded, unrepaired_in
+from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol import keys
 from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact, Post, Spawn, when
 from ..protocol.media import parts_of
-from . import observations
+from . import compaction, hooking, observations
 from .billing import Billed
+from .call import INVOKED, Call, Stage
 from .conversation import Thread, Window
 from .identity import identity
+from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
 from .seeing import Seeing
-from .turn import Call, Narrowing, Phase, Stage, Turn
-
-_FACTS = frozenset((
-    "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "timer", "sent", "cancel", "check",
-    "retry", "answered", "listed"))  # fmt: skip
-"""What comes from outside. The loop's own entries don't move its clock."""
-
-_INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
-"""Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
-
-
-class Mode(Enum):
-    """What kind of execution this is; its first fact tells."""
-
-    NEW = "new"
-    ONCE = "once"  # one run, from start to completed or failed
-    SESSION = "session"  # lives on, a turn for each message
+from .turn import Narrowing, Phase, Turn
 
 
 class Run:
@@ -77,10 +62,11 @@ class Run:
         kind, at = entry["type"], when(entry)
         if self.final and kind not in ("retry", "sent"):
             return False
-        if kind in _FACTS and at > self.at:
+        if kind in FACTS and at > self.at:
             self.at = at
             self.clock = max(self.clock, at)
-        return self._change(kind, entry)
+        change = self.CHANGES.get(kind)
+        return change is not None and change(self, entry)
 
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
@@ -91,61 +77,30 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        state["before"] = self.thread.outside()
+        state["before"] = self.thread.outside(turn.id if turn is not None else "")
         return dumps(state)
 
     def base(self) -> int | None:
         """The first entry that a replay needs; None while all are."""
-        oldest = self.thread.oldest()
-        return None if oldest is None else oldest.first
+        first, thread = self.reach(), self.thread
+        if not first:
+            return None
+        return min(first, thread.noted) if thread.summary else first
+
+    def reach(self) -> int:
+        """The entry of the first turn that a replay comes by; 0: it begins with the first of all."""
+        oldest = self.thread.oldest() or (self.turn if self.thread.dropped else None)
+        return 0 if oldest is None else oldest.first
+
+    def numbered(self, entry: Fact, number: int) -> None:
+        """An entry that was applied has that number in the journal."""
+        if entry["type"] == "compacted" and "turns" in entry:
+            self.thread.noted = number
 
     def replayed(self) -> None:
         """The journal has been read; what comes now is live."""
         self._skip = None
         self.abandoned.clear()
-
-    def _change(self, kind: str, entry: Fact) -> bool:
-        match kind:
-            case "start":
-                return self._start(entry)
-            case "message":
-                return self._message(entry)
-            case "model":
-                return self._model(entry)
-            case "tool":
-                return self._tool(entry)
-            case "check":
-                return self._check(entry)
-            case "listed":
-                return self._listed(entry)
-            case "child":
-                return self._child(entry)
-            case "decided":
-                return self._decided(entry)
-            case "timer":
-                return self._timer(entry)
-            case "sent":
-                return self._sent(entry)
-            case "cancel":
-                return self._cancel(entry)
-            case "retry":
-                return self._retry(entry)
-            case "ordered":
-                return self._ordered(entry)
-            case "observed":
-                return self._observed(entry)
-            case "reply":
-                return self._reply(entry)
-            case "routed":
-                return self._routed(entry)
-            case "begun" | "retrying":
-                return self._mark(entry)
-            case "answered":
-                return self._answered(entry)
-            case "completed" | "failed" | "cancelled" | "terminated":
-                return self._end(entry)
-            case _:
-                return False
 
     # -- beginnings ----------------------------------------------------------------------------------
 
@@ -161,9 +116,7 @@ class Run:
         id = str(entry.get("id", ""))
         if self.mode is Mode.ONCE or self.turn is not None:
             return False
-        if self._skip is not None and self._skip != id:
-            return False
-        if self.thread.answered(id):
+        if (self._skip is not None and self._skip != id) or self.thread.answered(id):
             return False
         self._skip = None
         self.mode = Mode.SESSION
@@ -197,8 +150,22 @@ class Run:
             turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
 
+    def _summary(self, entry: Fact) -> bool:
+        turn = self.turn
+        op = entry.get("op", "")
+        if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
+            return False
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+        turn.attempted(entry)
+        turn.billed = Billed()
+        if isinstance(value := entry.get("value"), dict):
+            turn.usage = turn.usage.plus(reported(value))  # pyright: ignore[reportUnknownArgumentType]  # JSON
+        compaction.noted(entry, self.thread, turn)
+        return True
+
     def _tool(self, entry: Fact) -> bool:
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *INVOKED)
         if found is None:
             return False
         turn, call = found
@@ -206,12 +173,23 @@ class Run:
         if observations.is_in_doubt(entry):
             turn.doubtful.add(identity(call))
         turn.narrow(self._narrows(call.name, entry.get("value")))
-        turn.settle(call, observations.outcome(entry), self.at)
+        call.after = int(entry.get("after", 0))
+        turn.came(call, entry, self.at, self.sequence + 1)
+        return True
+
+    def _hook(self, entry: Fact) -> bool:
+        turn, op = self.turn, str(entry.get("op", ""))
+        call = None if turn is None else turn.hooked(op)
+        if turn is None or call is None:
+            return False
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+        hooking.said(entry, turn, call, self.at)
         return True
 
     def _listed(self, entry: Fact) -> bool:
         turn = self.turn
-        if turn is None or not self.pins.take(entry, turn, self.thread.first()):
+        if turn is None or not self.pins.take(entry, turn, self.reach()):
             return False
         self.calls.close(entry["op"])
         turn.marks.pop(entry["op"], None)
@@ -231,8 +209,8 @@ class Run:
         op = entry.get("op", "")
         if turn is None:
             return False
-        call = turn.calls.get(op)
-        thinks = turn.phase is Phase.THINK and op == turn.thinking()
+        call = turn.calls.get(op) or turn.hooked(op)
+        thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
         checks = turn.judging() and op == turn.checking()
         if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
             return False
@@ -250,7 +228,7 @@ class Run:
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
                 self._withdraw(call.op)
-                turn.settle(call, observations.outcome(entry), self.at)
+                turn.came(call, entry, self.at, self.sequence + 1)
                 return True
         return False
 
@@ -308,7 +286,7 @@ class Run:
     # -- own entries ---------------------------------------------------------------------------------
 
     def _ordered(self, entry: Fact) -> bool:
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *INVOKED)
         if found is None:
             return False
         turn, call = found
@@ -317,7 +295,7 @@ class Run:
             call.arguments, call.digest = entry["data"], str(entry.get("digest", ""))
             turn.tick(self.at)
         else:
-            call.stage, call.child = Stage.CHILD, entry["id"]
+            call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
             id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
             caller |= {"budget": entry["budget"]} if "budget" in entry else {}
             self.outbox.post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
@@ -331,7 +309,7 @@ class Run:
         if "call" not in entry:
             self.turn.observed(entry["text"])
             return True
-        found = self._on(entry, *_INVOKED)
+        found = self._on(entry, *INVOKED, Stage.LOOKED)
         if found is None:
             return False
         turn, call = found
@@ -344,18 +322,29 @@ class Run:
         kept = entry.get("kept")
         if kept is not None:
             self.thread.shorten(kept)
-            self.pins.shortened(self.turn, self.thread.first())
+            self.pins.shortened(self.turn, self.reach())
         if entry.get("unseen"):
             self.thread.unsee()
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
+
+    def _compacted(self, entry: Fact) -> bool:
+        compaction.apply(entry, self.thread, self.turn)
+        if "turns" in entry:
+            self.pins.shortened(self.turn, self.reach())
+        return True
+
+    def _offered(self, entry: Fact) -> bool:
+        if self.turn is not None:
+            self.turn.offered = tuple(entry["tools"])
+        return self.turn is not None
 
     def _reply(self, entry: Fact) -> bool:
         turn = self.turn
         if turn is None:
             return False
         self._drop(turn)
-        self.thread.close(turn.past(str(entry.get("call", ""))))
+        self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
         self.turn = None
         if self._seeing.fails(entry.get("error"), broken=turn.phase is Phase.BROKEN):
             self.thread.unsee()
@@ -380,7 +369,9 @@ class Run:
 
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        for op in (turn.listing(), turn.thinking(), turn.checking(), *turn.calls):
+        hooks = [call.hook() for call in turn.calls.values()]
+        ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
+        for op in (*ours, *turn.calls, *hooks):
             if self.calls.close(op):
                 self.abandoned.append(op)
         for call in turn.unfinished():
@@ -396,3 +387,11 @@ class Run:
         if self.outbox.handed_out(op):
             self.abandoned.append(op)
         self.outbox.confirm(op)
+
+    CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
+        "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
+        "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
+        "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
+        "routed": _routed, "compacted": _compacted, "offered": _offered, "begun": _mark, "retrying": _mark,
+        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+    }  # fmt: skip

@@ -6,7 +6,7 @@ Everything here but ``think``'s and ``invoke``'s results is pure: asked twice, i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer
 from ..errors.failures import Failure
@@ -112,6 +112,95 @@ class Listing(Protocol):
         ...
 
 
+class Leaving(NamedTuple):
+    """What is about to leave the window of a conversation, for whoever says what is to stand in its place.
+    ``earlier`` is the summary that stands before it, and goes too."""
+
+    messages: tuple[Message, ...]
+    earlier: str
+
+
+class Compactor(Protocol):
+    """One way to make a conversation fit into its window again (``compaction``)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def keep(self) -> int:
+        """Characters that are left of a long result of a tool. 0: whole groups of messages leave."""
+        ...
+
+    @property
+    def part(self) -> float:
+        """So many leave that the rest fits into this part of the window."""
+        ...
+
+    @property
+    def asks(self) -> str:
+        """Who is asked for a summary."""
+        ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """A plain function: it runs in a thread."""
+        ...
+
+    def call(self, leaving: Leaving) -> Callable[[], Any] | None:
+        """A function that gives a summary of what leaves, or an awaitable of it: a text or a model's answer. None:
+        nothing stands in its place."""
+        ...
+
+
+class ToolUse(NamedTuple):
+    """A tool call as hooks see it: the tool's name, the arguments as plain JSON, the model's id of the call."""
+
+    tool: str
+    arguments: dict[str, Any]
+    id: str
+
+
+class HookSpec(Protocol):
+    """Functions that look at tool calls and their outcomes (``hooking``)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def failing(self) -> str:
+        """What it means when it fails: "pass", "refuse" or "end"."""
+        ...
+
+    @property
+    def policy(self) -> Policy: ...
+
+    @property
+    def threaded(self) -> bool:
+        """Plain functions: they run in a thread."""
+        ...
+
+    @property
+    def looks_before(self) -> bool: ...
+
+    @property
+    def looks_after(self) -> bool: ...
+
+    def minds(self, tool: str) -> bool:
+        """Whether it looks at calls of that tool."""
+        ...
+
+    def before(self, use: ToolUse) -> Callable[[], Any]:
+        """A function that says what it has to say of a call, as plain JSON, or an awaitable of it."""
+        ...
+
+    def after(self, use: ToolUse, outcome: str) -> Callable[[], Any]:
+        """The same for what the model would read as the outcome."""
+        ...
+
+
 class AgentSpec(Protocol):
     """An agent as the loop sees it."""
 
@@ -145,6 +234,14 @@ class AgentSpec(Protocol):
 
     @property
     def window(self) -> Window: ...
+
+    @property
+    def compactors(self) -> Sequence[Compactor]:
+        """What is tried, in this order, when the conversation does not fit into the window."""
+        ...
+
+    @property
+    def hooks(self) -> Sequence[HookSpec]: ...
 
     @property
     def typed(self) -> bool:
@@ -181,9 +278,22 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
-    def think(self, messages: Sequence[Message], content: Any, name: str) -> Callable[[], Any]:
+    @property
+    def selects(self) -> bool:
+        """Whether it has so many tools that some are selected."""
+        ...
+
+    def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
+        """Which tools are offered in a turn about that, and why. ``called`` are those called before it, the latest
+        first. Raises InvalidInput."""
+        ...
+
+    def think(
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None
+    ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
-        ``content`` is the input or message that the current turn is about, as plain JSON."""
+        ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
+        that it is shown, None: all."""
         ...
 
     def parse(self, text: str) -> Any:

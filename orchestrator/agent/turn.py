@@ -17,7 +17,9 @@ from ..protocol.media import Part, text_of
 from . import observations
 from .answer import Reading, read, shown
 from .billing import Billed
-from .conversation import Message, Past, size_of
+from .call import Call, Stage
+from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
+from .repeating import Repeats
 
 Narrowing = Callable[[str, Any], Collection[str] | None]
 """Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
@@ -36,58 +38,8 @@ class Phase(Enum):
     BROKEN = "broken"  # the model can't be asked: its call failed for good
 
 
-class Stage(Enum):
-    """How far a tool call is."""
-
-    ASKED = "asked"
-    APPROVAL = "approval"  # waits for a person
-    READY = "ready"  # to be invoked
-    OPEN = "open"  # invoked
-    CHILD = "child"  # a child execution works on it
-    DONE = "done"
-
-
-class Call:
-    """One tool call. ``content`` is what the model reads as its outcome, once it is DONE."""
-
-    __slots__ = (
-        "approved",
-        "arguments",
-        "child",
-        "content",
-        "digest",
-        "id",
-        "name",
-        "nth",
-        "op",
-        "problem",
-        "raw",
-        "stage",
-        "until",
-    )
-
-    def __init__(self, op: str, id: str, name: str, raw: str, arguments: dict[str, Any] | None, problem: str) -> None:
-        self.op = op
-        self.id = id
-        self.name = name
-        self.raw = raw
-        self.arguments = arguments
-        self.problem = problem
-        self.nth = 1  # of its name in the turn, as the model asked for them
-        self.stage = Stage.ASKED
-        self.approved = False
-        self.child = ""  # id of the child execution
-        self.until: int | None = None  # when an open approval expires
-        self.digest = ""  # what an approval was asked for
-        self.content = ""
-
-    def told(self, text: str) -> Fact:
-        """The entry that ends it with what the model is told in place of a result."""
-        return {"type": "observed", "op": self.op, "call": self.id, "name": self.name, "text": text}
-
-    def end(self, content: str) -> None:
-        self.stage = Stage.DONE
-        self.content = content
+FINDER = "find_tools"
+"""Name of the tool that finds others; it gives their names."""
 
 
 class Found(NamedTuple):
@@ -111,10 +63,12 @@ class Turn:
         "chosen",
         "content",
         "declined",
+        "discovered",
         "doubtful",
         "error",
         "faulted",
         "first",
+        "folded",
         "found",
         "id",
         "mark",
@@ -123,25 +77,32 @@ class Turn:
         "model",
         "notes",
         "number",
+        "offered",
         "phase",
         "reading",
         "refused",
         "relisted",
         "repairs",
+        "repeats",
         "rerouted",
         "route",
         "said",
         "shortened",
         "since",
+        "spoilt",
+        "steps",
         "stopped",
         "stopped_at",
         "streamed",
+        "summary",
         "surplus",
         "timed_out",
         "tools",
+        "tried",
         "unlisted",
         "usage",
         "verdict",
+        "weighed",
         "within",
     )
 
@@ -165,6 +126,14 @@ class Turn:
         self.content = text_of(parts) if parts else content  # what takes a text gets one
         self.since = since
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
+        self.offered: tuple[str, ...] | None = None  # tools, where they are selected
+        self.discovered: list[str] = []  # tools that the model has found
+        self.steps: list[tuple[int, int]] = []  # number of each answer, and where its messages begin
+        self.summary = ""  # of what of this turn has left the window
+        self.weighed = 0, Weight()  # so many messages, and how much they are
+        self.tried: list[str] = []  # what was summarized for the next answer, and how
+        self.folded: Fact | None = None  # a summary that nobody has looked at
+        self.spoilt: set[str] = set()  # what failed to be summarized
         self.phase = Phase.THINK
         self.asked = 0  # answers of the model so far
         self.asked_of: dict[str, int] = {}  # calls that it asked for, by tool
@@ -186,6 +155,7 @@ class Turn:
         self.verdict: Fact | None = None  # what the validators say of it
         self.repairs = 0  # how often the model was asked again, because its answer could not be taken
         self.faulted = ""  # op of the last answer that could not
+        self.repeats = Repeats()  # calls whose outcome was the same again
         self.error: Failure | None = None
         self.tools: dict[str, Any] | None = None  # what servers of tools have listed for it
         self.relisted = 0  # how often they were asked anew
@@ -221,6 +191,10 @@ class Turn:
         if names is not None:
             self.within = frozenset(names) if self.within is None else self.within & frozenset(names)
 
+    def summarizing(self) -> str:
+        """Op of the call for a summary that is due before the model is asked."""
+        return f"{self.thinking()}.c{len(self.tried) + 1}"
+
     def judging(self) -> bool:
         """Whether the last answer may be a final one, of which the validators have not said what they think."""
         return self.phase in (Phase.JUDGE, Phase.ACT) and self.verdict is None
@@ -249,6 +223,9 @@ class Turn:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
         self.asked += 1
         self.said, self.rerouted, self.shortened = op, 0, False
+        self.tried, self.folded = [], None
+        if self.reading is None or not self.reading.paused:  # what goes on after a pause is one with what was before it
+            self.steps.append((self.asked, len(self.messages)))
         self.found = self.verdict = None
         self.model = model  # asked on in this turn: what it gave beside its words is for it alone
         reading = self.reading = read(value, op, model)
@@ -318,13 +295,31 @@ class Turn:
         self.marks[op] = mark | told
         return True
 
-    def settle(self, call: Call, content: str, at: int) -> None:
-        """A call has its outcome. When it was the last one, the model is next."""
-        call.end(content)
+    def settle(self, call: Call, content: str, at: int, entry: int = 0) -> None:
+        """A call has its outcome, in the ``entry`` of that number. When it was the last one, the model is next."""
+        call.end(content, entry)
+        self.repeats.note(call, self.said)
         self.marks.pop(call.op, None)
         self.tick(at)
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
             self._reflect()
+
+    def came(self, call: Call, entry: Fact, at: int, number: int) -> None:
+        """The entry of that number has the outcome of a call: it is settled, or hooks look at it first. Of what they
+        look at nobody reads the whole again."""
+        if call.name == FINDER and isinstance(found := entry.get("value"), list):
+            self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
+        if call.after:
+            call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
+            self.marks.pop(call.op, None)
+        else:
+            self.settle(call, observations.outcome(entry), at, number)
+
+    def hooked(self, op: str) -> Call | None:
+        """The call whose hook has that op, and is due."""
+        call = self.calls.get(op.rpartition(".")[0])
+        looked_at = call is not None and call.stage in (Stage.ASKED, Stage.LOOKED)
+        return call if call is not None and looked_at and call.hook() == op else None
 
     def tick(self, at: int) -> None:
         """Stop the turn's clock while a person has to decide, and let it go on after."""
@@ -340,7 +335,7 @@ class Turn:
         and the model is told what was wrong with an answer that was one too many."""
         again = self.verdict is not None or bool(self.faulted)
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
-        self.allowed = self.usage
+        self.allowed, self.repeats = self.usage, Repeats()
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = self.unlisted = None
         self.declined = 0
@@ -348,6 +343,8 @@ class Turn:
         for call in self.calls.values():
             if call.stage is Stage.OPEN:
                 call.stage = Stage.READY
+            if call.verdict is not None and "end" in call.verdict:
+                call.verdict = None
         if self.phase is Phase.BROKEN and self.rerouted:
             self.rerouted += 1
             self.model = self.route = ""
@@ -355,7 +352,7 @@ class Turn:
         if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
             self.phase = Phase.THINK
 
-    def past(self, taken: str = "") -> Past:
+    def past(self, window: Window, taken: str = "") -> Past:
         """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
         one."""
         for call in self.unfinished() if taken in self.calls else ():
@@ -365,11 +362,37 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        return Past(self.first, self.id, tuple(self.messages), sum(map(size_of, self.messages)), self.usage)
+        return Past(self.first, self.id, tuple(self.messages), self.weigh(window), self.usage)
+
+    def weigh(self, window: Window) -> Weight:
+        """How much its messages are. Each is weighed once."""
+        count, weight = self.weighed
+        if count < len(self.messages):
+            weight = weight.plus(heaviness(window, self.messages[count:]))
+            self.weighed = len(self.messages), weight
+        return weight
+
+    def leave(self, step: int, summary: str) -> None:
+        """The messages of all answers up to that one are outside, and the summary stands in their place. What the turn
+        is about stays."""
+        stay = [place for place in self.steps if place[0] > step]
+        begin = stay[0][1] if stay else len(self.messages)
+        shown = [summarized(summary)] if summary else []
+        rest = self.messages[begin:]
+        self.messages[1:] = [*shown, *rest]
+        shift = 1 + len(shown) - begin
+        self.steps = [(number, place + shift) for number, place in stay]
+        self.summary, self.weighed = summary, (0, Weight())
+
+    def cut(self, entries: frozenset[int], keep: int) -> None:
+        """Only so many characters of the results that stand in these entries."""
+        self.messages = [cut(message, entries, keep) for message in self.messages]
+        self.weighed = 0, Weight()
 
     def _reflect(self) -> None:
         """The outcomes of all calls, in the order asked for, then what else there is to say."""
-        self.messages += [Message("tool", call.content, tool_call_id=call.id) for call in self.calls.values()]
+        calls = self.calls.values()
+        self.messages += [Message("tool", call.content, tool_call_id=call.id, entry=call.entry) for call in calls]
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}

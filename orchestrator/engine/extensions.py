@@ -25,7 +25,21 @@ log = logging.getLogger("overwinter")
 T = TypeVar("T")
 Committed = Callable[[Change, "asyncio.Future[Any]"], None]
 Subject = Literal["execution", "turn", "operation", "attempt"]
-_BESIDE = frozenset({"answered", "beat", "begun", "observed", "retrying", "sent", "skipped", "checkpoint"})
+_BESIDE = frozenset(
+    {
+        "answered",
+        "beat",
+        "begun",
+        "compacted",
+        "observed",
+        "offered",
+        "retrying",
+        "routed",
+        "sent",
+        "skipped",
+        "checkpoint",
+    }
+)
 """Entries about an operation that do not end it."""
 _KINDS = {"timer": "sleep", "decided": "approval"}
 """The kind of operation that an entry ends, where it is called otherwise."""

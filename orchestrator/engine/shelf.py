@@ -1,11 +1,13 @@
-"""Bytes that messages refer to, for the calls that need them: read from the store when they are first asked for, and at
-hand for a while, since a model is asked several times about the same."""
+"""What calls need of their execution's rows. Bytes that messages refer to are read from the store when they are first
+asked for, and at hand for a while, since a model is asked several times about the same; entries are read each time."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
 from ...state.store import Store
+from ..protocol import entries
+from ..protocol.decider import Fact
 
 ROOM = 32 * 1024 * 1024
 """Bytes that are kept in this process."""
@@ -35,3 +37,10 @@ class Shelf:
                 _, gone = self._kept.popitem(last=False)
                 self.size -= len(gone)
         return found
+
+    async def entry(self, execution: str, number: int) -> Fact | None:
+        """The journal entry of that number, whole; None when there is none. Raises StoreError, StoreCorrupt."""
+        texts = await self.store.history(execution, number - 1, 1) if number > 0 else ()
+        facts = entries.decode_all(texts, number)
+        await entries.resolve(self.store, execution, facts)
+        return facts[0] if facts else None

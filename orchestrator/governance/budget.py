@@ -21,6 +21,7 @@ class Bounded(NamedTuple):
     tokens: int | None
     cost: Decimal | None
     repairs: int | None
+    repeats: int | None
     time: int | None
     lent: tuple[str, ...]
 
@@ -40,6 +41,7 @@ def within(allowed: Allowance, budget: Mapping[str, Any]) -> Allowance:
         tokens if "tokens" in lent else allowed.tokens,
         cost if "cost" in lent else allowed.cost,
         allowed.repairs,
+        allowed.repeats,
         allowed.time,
         lent,
     )

@@ -105,6 +105,11 @@ class Allowance(Protocol):
         ...
 
     @property
+    def repeats(self) -> int | None:
+        """How often the same tool may have the same outcome for the same arguments."""
+        ...
+
+    @property
     def time(self) -> int | None:
         """Milliseconds of work; waiting for people's approvals does not count."""
         ...
@@ -135,6 +140,19 @@ def overtime(allowed: Allowance) -> Failure:
     """The recorded LimitExceeded of a turn that took too long."""
     limit = allowed.time or 0
     return _limit("time", limit, limit, span(limit))
+
+
+def repeated(tool: str, times: int, allowed: Allowance) -> Failure | None:
+    """The recorded LimitExceeded of a turn that goes in circles; None while it does not."""
+    if allowed.repeats is None or times < allowed.repeats:
+        return None
+    message = (
+        f"the limit on repeats is reached: the tool {tool!r} was called {times} times with the same arguments, and the "
+        "same came of it each time. (Give the agent Limits(repeats=…) for more; a tool that waits for something had "
+        "better wait within, or be a workflow.)"
+    )
+    data = {"limit": "repeats", "used": times, "allowed": allowed.repeats}
+    return failure(LimitExceeded, message, data)
 
 
 def unrepaired(allowed: int, problem: str) -> Failure:

@@ -71,7 +71,7 @@ def _started(frame: Frame) -> bool:
     """Whether the execution is one that states:startExecution waits for: its Task fails as States.TaskFailed, however
     the execution itself has failed."""
     state: Any = frame.here
-    return state.resource.kind == "integration"
+    return bool(state.resource.kind == "integration")
 
 
 def _described(run: Execution, frame: Frame, id: str, status: str, own: Failure) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 I/O, reads no clock and draws no random number. The engine commits the decision, then performs its effects.
 
 A *fact* is a JSON object with a ``type``. Facts come from the mailbox (start, message, event, decided,
-callback, beat, child, answered, cancel), from effects (step, model, tool, check, begun, retrying, sent) and from time
-(timer). A fact that a decider takes is journaled as it is: from then on it is an *entry*. A decider adds entries of
-its own (ordered, reply, checkpoint, completed, failed, cancelled). docs/journal.md lists them all.
+callback, beat, child, answered, cancel), from effects (step, model, tool, check, summary, hook, begun, retrying, sent)
+and from time (timer). A fact that a decider takes is journaled as it is: from then on it is an *entry*. A decider adds
+entries of its own (ordered, reply, checkpoint, completed, failed, cancelled). docs/journal.md lists them all.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Invoke(NamedTuple):
 
     op: str  # the operation's id, stable over replays and retries
     name: str
-    report: str  # type of the fact: "step", "model", "tool", "check" or "listed"
+    report: str  # type of the fact: "step", "model", "tool", "check", "listed", "summary" or "hook"
     call: Callable[[], Any]  # returns the value, or an awaitable of it
     threaded: bool  # a plain def: run it in a thread
     policy: Policy

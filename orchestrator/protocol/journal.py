@@ -7,7 +7,7 @@ from ...state.errors import InvalidInput
 from ...state.records import FINAL, Head
 from .decider import Fact
 
-RESULTS = frozenset({"step", "model", "tool", "check", "listed", "child", "timer", "callback"})
+RESULTS = frozenset({"step", "model", "tool", "check", "listed", "summary", "hook", "child", "timer", "callback"})
 """Entries that are the one result of the operation they name."""
 ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
 """Entries that appear once for each value of a field."""
@@ -15,7 +15,21 @@ _BEGINS = frozenset({"start", "message", "checkpoint", "deliver"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
 """What may stand in a journal before there is anything to go on with."""
 _OTHER = frozenset(
-    {"answered", "beat", "begun", "dead", "machine", "retrying", "sent", "ordered", "observed", "routed", "skipped"}
+    {
+        "answered",
+        "beat",
+        "begun",
+        "dead",
+        "machine",
+        "retrying",
+        "sent",
+        "ordered",
+        "observed",
+        "routed",
+        "compacted",
+        "offered",
+        "skipped",
+    }
 )
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})
 _KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL

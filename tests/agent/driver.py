@@ -152,6 +152,14 @@ class Driver:
         (call,) = [effect for effect in self.open.values() if isinstance(effect, Invoke) and effect.report == "model"]
         return self.turn([self.fact(call, run(call))])
 
+    def ask_tool(self, op: str) -> Any:
+        """Really call the tool, and answer with what it gives."""
+        call = self.open[op]
+        assert isinstance(call, Invoke)
+        value = run(call)
+        self.tool(op, value)
+        return value
+
     def prompt(self) -> list[Any]:
         """What the open model call would ask."""
         return _prompt(self.loop)

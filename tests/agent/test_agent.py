@@ -112,8 +112,8 @@ def test_final_answers_of_many_types(output: Any, text: str, value: Any) -> None
 
 
 def test_the_window_is_written_as_people_write_it() -> None:
-    assert Agent("a", "scripted:echo").window == (200, 64 * 1024)
-    assert Agent("a", "scripted:echo", history="8KB").window == (200, 8192)
-    assert Agent("a", "scripted:echo", history=20).window == (20, 64 * 1024)
-    assert Agent("a", "scripted:echo", history=History(10, "1KB")).window == (10, 1024)
+    assert Agent("a", "scripted:echo").window[:2] == (200, 64 * 1024)
+    assert Agent("a", "scripted:echo", history="8KB").window[:2] == (200, 8192)
+    assert Agent("a", "scripted:echo", history=20).window[:2] == (20, 64 * 1024)
+    assert Agent("a", "scripted:echo", history=History(10, "1KB")).window[:2] == (10, 1024)
     assert "model='scripted/echo'" in repr(Agent("a", "scripted:echo"))

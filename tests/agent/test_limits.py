@@ -141,7 +141,7 @@ def test_retry_after_the_time_ran_out_starts_the_clock_again() -> None:
 
 
 def test_no_limits_means_none() -> None:
-    run = driver(iterations=None)
+    run = driver(iterations=None, repeats=None)
     run.start()
     for _ in range(30):
         look(run)

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from overwinter import Agent, Limits, tool
+from overwinter.functions.agents.compacting import Way
 from overwinter.functions.agents.limits import History
+from overwinter.functions.hooks import Hook, ToolUse
 from overwinter.functions.models.scripted import Scripted
+from overwinter.functions.window import Drop, Leaving, Shorten, Summarize
 from overwinter.orchestrator.agent.answer import read
 from overwinter.orchestrator.protocol.decider import Invoke, Spawn
 from overwinter.state.errors import InDoubt
@@ -65,6 +69,13 @@ verdicts = st.one_of(
     json_values,
     st.builds(OSError, st.just("no answer")),
 )
+hooked = st.one_of(
+    st.none(),
+    st.fixed_dictionaries({"change": st.just({"order_id": "8"}) | json_values}),
+    st.sampled_from([{"skip": 1}, {"guide": "no"}, {"ask": "boss"}, {"refuse": "no"}]),
+    json_values,
+    st.builds(OSError, st.just("down")),
+)
 answers = st.one_of(
     st.text(max_size=10),
     st.just('{"score": 1}'),
@@ -96,6 +107,8 @@ steps = st.one_of(
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
     st.tuples(st.just("tool"), st.integers(0, 3), outcomes),
     st.tuples(st.just("check"), st.integers(0, 3), verdicts),
+    st.tuples(st.just("hook"), st.integers(0, 3), hooked),
+    st.tuples(st.just("hook"), st.integers(0, 3), st.none()),
     st.tuples(st.just("decided"), st.integers(0, 3), st.booleans()),
     st.tuples(st.just("child"), st.integers(0, 3), outcomes),
     st.tuples(st.just("sent"), st.integers(0, 3), st.none()),
@@ -115,7 +128,7 @@ steps = st.one_of(
 
 def specs() -> st.SearchStrategy[Agent[Any]]:
     return st.builds(
-        lambda typed, mode, validator, limits, history: Agent(
+        lambda typed, mode, validator, limits, history, hooks: Agent(
             "desk",
             Scripted(["no"]),
             tools=[lookup, refund, helper],
@@ -124,13 +137,40 @@ def specs() -> st.SearchStrategy[Agent[Any]]:
             history=history,
             output_mode=mode,
             output_validator=validator,
+            hooks=hooks,
         ),
         st.booleans(),
         st.sampled_from(["auto", "tool"]),
         st.sampled_from([None, lambda answer: answer]),
         st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None, repairs=None)]),
-        st.sampled_from([History(), History(4), History(size=60)]),
+        st.sampled_from([History(), History(4), History(size=60)]) | st.builds(compacting, ways, bounds),
+        st.lists(st.sampled_from(HOOKS), max_size=2),
     )
+
+
+def quiet(use: ToolUse, outcome: str = "") -> None:
+    return None
+
+
+HOOKS = [Hook(quiet, failing="pass"), Hook(quiet, quiet, failing="end"), Hook(after_tool=quiet), Hook(quiet)]
+
+
+def briefly(leaving: Leaving) -> str:
+    return "They talked."
+
+
+ways = st.lists(
+    st.sampled_from([Shorten(10), Drop(), Drop(0), Summarize(Scripted(["never asked"], "cheap"), 0.3), briefly]),
+    min_size=1,
+    max_size=3,
+)
+bounds = st.sampled_from(
+    [{"messages": 1}, {"messages": 5}, {"size": 300}, {"tokens": 40}, {"messages": 9, "size": 500}]
+)
+
+
+def compacting(ways: list[Way], bounds: dict[str, int]) -> History:
+    return History(**bounds, compaction=ways)  # type: ignore[arg-type]  # names of bounds
 
 
 class World:
@@ -147,13 +187,13 @@ class World:
         driver.now += 1
         if kind == "say":
             driver.say(f"m{which}", value)
-        elif kind in ("model", "tool", "check"):
-            calls = self.invokes(kind)
+        elif kind in ("model", "tool", "check", "hook"):
+            calls = self.invokes(kind) or (self.invokes("summary") if kind == "model" else [])
             if calls:
                 call = calls[which % len(calls)]
                 driver.turn([driver.fact(call, answered(value) if kind == "model" else value)])
         elif kind in ("retrying", "begun"):
-            calls = self.invokes(("model", "check")[which % 2] if kind == "retrying" else "tool")
+            calls = self.invokes(("model", "check", "summary", "hook")[which % 4] if kind == "retrying" else "tool")
             if calls:
                 call = calls[which % len(calls)]
                 error = {"kind": "x.Busy", "message": ""}
@@ -190,7 +230,7 @@ class World:
             facts = [
                 e
                 for e in driver.entries()
-                if e["type"] in ("model", "tool", "check", "sent", "child", "decided", "timer")
+                if e["type"] in ("model", "tool", "check", "hook", "sent", "child", "decided", "timer")
             ]
             if facts:
                 fact = facts[which % len(facts)]
@@ -208,6 +248,10 @@ class World:
                 return
             if self.invokes("model"):
                 driver.model('{"score": 1}')
+            elif summaries := self.invokes("summary"):
+                driver.turn([driver.fact(summaries[0], {"text": "x"})])
+            elif hooks := self.invokes("hook"):
+                driver.turn([driver.fact(hooks[0], None)])
             elif checks := self.invokes("check"):
                 driver.turn([driver.fact(checks[0], None)])
             elif self.invokes("tool"):
@@ -265,16 +309,97 @@ def test_every_call_in_every_prompt_has_one_result(spec: Agent, script: list[Any
     world = World(spec)
     for step in script:
         world.do(*step)
-        if not world.invokes("model"):
-            continue
-        due: list[str] = []
-        for message in world.driver.prompt():
-            if message.role == "tool":
-                assert due.pop(0) == message.tool_call_id
-            else:
-                assert due == []
-                due = [call.id for call in message.tool_calls]
-        assert due == []
+        if world.invokes("model"):
+            paired(world.driver)
+
+
+def paired(driver: Driver) -> None:
+    """In what the model reads, each call has its result right after it, and each result its call."""
+    due: list[str] = []
+    for message in driver.prompt():
+        if message.role == "tool":
+            assert due.pop(0) == message.tool_call_id
+        else:
+            assert due == []
+            due = [call.id for call in message.tool_calls]
+    assert due == []
+
+
+turns = st.lists(
+    st.lists(st.tuples(st.integers(1, 3), st.sampled_from([5, 40, 400])), max_size=3), min_size=4, max_size=20
+)
+"""Of a conversation: for each turn the answers with so many calls, whose results are so long."""
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.builds(compacting, ways, bounds), turns, st.data())
+def test_long_conversations_stay_paired_whatever_makes_them_shorter(
+    history: History, script: list[list[tuple[int, int]]], data: st.DataObject
+) -> None:
+    agent = Agent("desk", Scripted(["no"]), tools=[lookup], history=history, limits=Limits(None, repeats=None))
+    world = World(agent)
+    driver = world.driver
+    windows: list[int] = []
+
+    def summarized() -> None:
+        while summaries := world.invokes("summary"):
+            said = data.draw(st.sampled_from([{"text": "Brief."}, {"text": ""}, ConnectionError("no net"), "Brief."]))
+            driver.turn([driver.fact(summaries[0], said)])
+
+    for number, answers_ in enumerate(script):
+        driver.say(f"m{number}", f"question {number}")
+        for calls, length in answers_:
+            summarized()
+            paired(driver)
+            driver.model([called("lookup", f"{number}.{index}", order_id=str(index)) for index in range(calls)])
+            for effect in world.invokes("tool"):
+                driver.tool(effect.op, "x" * length)
+        summarized()
+        paired(driver)
+        assert driver.prompt()[0].role == "user" and f"question {number}" in [m.content for m in driver.prompt()]
+        driver.model(f"answer {number}")
+        windows.append(len(driver.loop._run.thread.messages([])))
+        if data.draw(st.integers(0, 4)) == 0:
+            driver.restart()
+    asked = [entry["id"] for entry in driver.entries("message")]
+    assert (
+        [entry["to"] for entry in driver.entries("reply")] == asked == [f"m{number}" for number in range(len(script))]
+    )
+    kept = driver.loop._run.thread
+    assert kept.dropped + len(list(kept.past())) == len(script)
+    for entry in driver.entries("compacted"):
+        assert entry.get("turns") or entry.get("steps") or entry.get("shortened")
+
+
+@pytest.mark.parametrize(
+    "way", [Shorten(10), Drop(), Summarize(Scripted(["never asked"], "cheap")), briefly], ids=lambda way: way.__class__
+)
+def test_five_thousand_turns_stay_paired_and_wake_as_fast(way: Way) -> None:
+    agent = Agent("desk", Scripted(["no"]), tools=[lookup], history=History(messages=30, compaction=[way, Drop(0.3)]))
+    world = World(agent)
+    driver = world.driver
+    driver.compare = False
+    longest = 0
+
+    def model(answer: Any) -> None:
+        while summaries := world.invokes("summary"):
+            driver.turn([driver.fact(summaries[0], {"text": "They talked."})])
+        driver.model(answer)
+
+    for number in range(5_000):
+        driver.mailbox.append({"type": "message", "at": driver.now, "id": f"m{number}", "content": "and?"})
+        driver.turn([])
+        if number % 5 == 0:
+            model([called("lookup", "same", order_id="7")])
+            driver.tool(world.invokes("tool")[0].op, "x" * 300)
+        if number % 1_000 == 999:
+            driver.restart()
+            driver.check()
+            paired(driver)
+        model("so")
+        longest = max(longest, len(driver.journal) - driver.base)
+    assert longest < 150 and len(driver.entries("reply")) == 5_000
+    assert driver.loop._run.thread.dropped > 4_900
 
 
 @given(json_values)

@@ -33,6 +33,7 @@ MESSAGE = st.builds(
     OPAQUE,
     TEXT,
     st.lists(PART, max_size=2).map(tuple),
+    st.just(0),  # where a result stands in a journal is no business of a model's, and stays at home
 )
 TOOL = st.builds(ToolSchema, TEXT, TEXT, st.dictionaries(TEXT, TEXT, max_size=2))
 OUTPUT = st.none() | st.builds(OutputSchema, TEXT, st.dictionaries(TEXT, TEXT, max_size=2), st.booleans())
