@@ -28,21 +28,9 @@ class Row:
     """One thing. ``at`` is when it began, ``ms`` how long it took (None: open, or a mere moment)."""
 
     __slots__ = (
-        "at",
-        "attempts",
-        "branch",
-        "error",
-        "facts",
-        "kind",
-        "ms",
-        "name",
-        "number",
-        "op",
-        "state",
-        "until",
-        "usage",
-        "value",
-    )
+        "at", "attempts", "branch", "error", "facts", "kind", "ms", "name", "number",
+        "op", "state", "until", "usage", "value",
+    )  # fmt: skip
 
     def __init__(self, number: int, kind: str, at: int, *, op: str = "", name: str = "", state: str = INFO) -> None:
         self.number = number  # of the journal entry that told of it last

@@ -143,8 +143,7 @@ class Turn:
         self.chosen = ""  # op of the call that a choice was made for
         self.rerouted = 0  # calls for the next answer that failed, and led to another choice
         self.shortened = False  # the past was, for the next answer
-        self.usage = NOTHING
-        self.allowed = NOTHING
+        self.usage = self.allowed = NOTHING
         self.billed = Billed()  # for failed attempts of the model call that is open
         self.reading: Reading | None = None  # the last answer
         self.calls: dict[str, Call] = {}  # of the last answer, by op

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from ..governance import tokens
 from ..protocol.decider import Fact
@@ -77,7 +77,7 @@ def _started(frame: Frame) -> bool:
 def _described(run: Execution, frame: Frame, id: str, status: str, own: Failure) -> dict[str, Any]:
     """What AWS tells of the execution: its DescribeExecution, names in order."""
     given: Any = frame.doing.get("given")
-    asked: dict[str, Any] = given if isinstance(given, dict) else {}
+    asked = cast("dict[str, Any]", given if isinstance(given, dict) else {})
     told: dict[str, Any] = {
         "Cause": own.cause,
         "Error": own.error,
