@@ -121,6 +121,8 @@ ROWS: dict[str, Row] = {
     "GET /executions": _looking("/executions", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /executions/{id}": _looking("/executions/waiting", "/executions/nobody"),
     "GET /history/{id}": _looking("/history/waiting", "/history/nobody"),
+    "GET /execution-history/{id}": _looking("/execution-history/waiting", "/execution-history/nobody",
+                                              "-   -   -   404 -   503 503 422 401 403 405"),  # it is no machine's
     "GET /approvals/{id}": _looking("/approvals/waiting", "/approvals/nobody"),
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /functions": _looking("/functions", expected="-   -   -   -   -   503 200 200 401 403 405"),

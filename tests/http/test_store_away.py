@@ -37,6 +37,7 @@ ASKED = [
     ("GET", "/executions"),
     ("GET", "/executions/t-1"),
     ("GET", "/history/t-1"),
+    ("GET", "/execution-history/t-1"),
     ("GET", "/approvals/t-1"),
     ("GET", "/counts"),
     ("GET", "/readyz"),

@@ -36,7 +36,7 @@ class _Teller:
         elif "cut" in event:
             self._aborted(event["cut"], event["at"])
         elif kind in ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"):
-            self._ended(flow, _OVER.get(kind, "aborted"), event["at"])
+            self._ended(event["run"], _OVER.get(kind, "aborted"), event["at"])
         elif kind in ("MapIterationSucceeded", "MapIterationFailed"):
             self._ended(flow, "completed" if kind.endswith("Succeeded") else "failed", event["at"])
         elif (visit := self._open.get(flow)) is not None:
@@ -119,16 +119,22 @@ def _heard(visit: Visit, event: Event) -> None:
             visit.error, visit.cause, visit.next = event["error"], event["cause"], event.get("next")
         if kind == "failed":
             visit.status, visit.left = "failed", at
+        _flows_ended(visit)
     elif kind.endswith("Succeeded"):
         visit.result = event.get("output")
         if visit.attempts:
             visit.attempts[-1].ended = at
-        for flow in visit.flows.values():
-            if flow.status == "running":
-                flow.status = "completed"
+        _flows_ended(visit)
     elif kind.endswith("StateExited"):
         visit.left, visit.output = at, event["output"]
         visit.status = "caught" if visit.next is not None else "completed"
+
+
+def _flows_ended(visit: Visit) -> None:
+    """Those that were cut short or have failed are known as such; the others have come to their ends."""
+    for flow in visit.flows.values():
+        if flow.status == "running":
+            flow.status = "completed"
 
 
 def _waits(run: Execution, frame: Frame, visit: Visit) -> Wait:

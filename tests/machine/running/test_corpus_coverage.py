@@ -91,19 +91,19 @@ CONTEXT = words(
     "Map.Item.Value"
 )
 RESERVED = words("input result errorOutput context")
-INTRINSIC = "States.IntrinsicFailure"
+INTRINSIC = "States.Runtime"
 GIVEN = words(
-    "States.Timeout States.HeartbeatTimeout States.Runtime States.IntrinsicFailure States.QueryEvaluationError "
-    "States.ResultPathMatchFailure States.ExceedToleratedFailureThreshold"
+    "States.Timeout States.Runtime States.QueryEvaluationError States.ReferencePathConflict "
+    "States.ExceedToleratedFailureThreshold"
 )
 """Errors that something here fails with."""
 NAMED = words(
     "States.ALL States.TaskFailed States.Permissions States.DataLimitExceeded States.BranchFailed "
     "States.NoChoiceMatched States.ParameterPathFailure States.ItemReaderFailed States.ResultWriterFailed "
-    "States.Http.Socket"
+    "States.Http.Socket States.HeartbeatTimeout States.IntrinsicFailure States.ResultPathMatchFailure"
 )
 """Errors that only stand in Retry and Catch: wildcards, what AWS only documents (it says States.Runtime for the choice
-that is not met and the path that finds nothing), and what has no occasion here (permissions, limits, data sets)."""
+that is not met, the path that finds nothing and the intrinsic function, States.Timeout for the missed heartbeat), and what has no occasion here (permissions, limits, data sets)."""
 
 
 def states_of(flow: Any, language: str) -> Iterator[tuple[dict[str, Any], str]]:
