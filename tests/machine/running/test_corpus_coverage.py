@@ -103,7 +103,8 @@ NAMED = words(
     "States.Http.Socket States.HeartbeatTimeout States.IntrinsicFailure States.ResultPathMatchFailure"
 )
 """Errors that only stand in Retry and Catch: wildcards, what AWS only documents (it says States.Runtime for the choice
-that is not met, the path that finds nothing and the intrinsic function, States.Timeout for the missed heartbeat), and what has no occasion here (permissions, limits, data sets)."""
+that is not met, the path that finds nothing and the intrinsic function that fails, States.Timeout for the missed
+heartbeat), and what has no occasion here (permissions, limits, data sets)."""
 
 
 def states_of(flow: Any, language: str) -> Iterator[tuple[dict[str, Any], str]]:
