@@ -82,7 +82,7 @@ class MCP(Toolset):
                         "secret itself"
                     )
         if token and not is_reference(token):
-            raise InvalidInput(f"MCP server {name!r}: say where its token lies, like token='env:CRM_TOKEN'")
+            raise InvalidInput(f"MCP server {name!r}: say where its token lies, like env:CRM_TOKEN")
         self._place = Place(name, where, token, dict(headers or {}), dict(env or {}), cwd)
         self._answers = Answers(name, sampling, elicitation)
         self._effect: Effect = effect
