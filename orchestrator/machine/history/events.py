@@ -140,6 +140,7 @@ _TOLD: Sequence[tuple[str | tuple[str, ...], str, Callable[[Event, str], Details
     (("MapIterationStarted", "MapIterationSucceeded", "MapIterationFailed", "MapIterationAborted"), "", _iteration),
     ("MapRunStarted", "", lambda event, id: {"mapRunArn": event["arn"]}),
     ("ExecutionStarted", "", _input),
+    ("MapRunRedriven", "", lambda event, id: {"mapRunArn": event["arn"], **_redriven(event, id)}),
     ("ExecutionRedriven", "", _redriven),
     ("EvaluationFailed", "", _evaluation),
     ("LambdaFunctionScheduled", "", _lambda),

@@ -22,6 +22,9 @@ _OF_CALLS = frozenset({"begun", "retrying", "answered"})
 """How a call got on. No state hears of it."""
 
 
+_VERDICTS = frozenset({"completed", "failed", "cancelled", "terminated", "retry"})
+
+
 class Replayed(NamedTuple):
     """``events``: what a Recorder has of it, notes too. ``run``: where it stands; None when it has not begun.
     ``problem``: why there is no more to tell than that."""
@@ -73,7 +76,16 @@ def replay(id: str, name: str, entries: Sequence[Fact], integrations: Integratio
     run, last = decider.execution, entries[-1]
     if run is not None and last["type"] == "terminated":
         recorder.add("ExecutionAborted", when(last), run.root, cause=str(last.get("reason") or "") or None)
-    return Replayed(id, recorder.everything, run, decider.problem)
+    events = recorder.everything
+    if run is not None and run.ending is not None and not _is_over(entries):
+        events = events[:-1]  # it waits until what it has begun elsewhere is told, or taken away
+    return Replayed(id, events, run, decider.problem)
+
+
+def _is_over(entries: Sequence[Fact]) -> bool:
+    """Whether its end is written, and nobody has asked for it to go on since."""
+    last = next((entry["type"] for entry in reversed(entries) if entry["type"] in _VERDICTS), "retry")
+    return bool(last != "retry")
 
 
 def _is_told(entry: Fact, whole: bool) -> bool:

@@ -41,11 +41,10 @@ class _Teller:
             self._ended(flow, "completed" if kind.endswith("Succeeded") else "failed", event["at"])
         elif (visit := self._open.get(flow)) is not None:
             _heard(visit, event)
-            if kind == "failed":
+            if kind == "failed" and flow:  # the whole has failed when that is written
                 self._flows[flow].status = "failed"
             elif kind == "ExecutionRedriven":
-                visit.status, visit.left, self.root.status = "running", None, "running"
-                visit.error = visit.cause = None
+                self._goes_on(self._flows[flow], visit)
 
     def _entered(self, event: Event, kind: str) -> None:
         flow = self._flows.get(event["flow"])
@@ -58,12 +57,20 @@ class _Teller:
         flow.visits.append(visit)
         self._open[event["flow"]] = visit
 
+    def _goes_on(self, flow: Flow, visit: Visit) -> None:
+        """What has failed or was cut short begins again where it was: the state, or what it has not done yet."""
+        flow.status, visit.status, visit.left = "running", "running", None
+        visit.error = visit.cause = visit.next = None
+        for inner in visit.flows.values():
+            if inner.status in ("failed", "aborted") and inner.visits:
+                self._goes_on(inner, inner.visits[-1])
+
     def _aborted(self, flow: str, at: int) -> None:
         found, visit = self._flows.get(flow), self._open.get(flow)
         if found is not None:
             found.status = "aborted"
         if visit is not None and not visit.over:
-            self._end(visit, "aborted", at)
+            _ended(visit, "aborted", at)
 
     def _ended(self, flow: str, status: str, at: int) -> None:
         """A flow is over, and so is all within it."""
@@ -73,23 +80,17 @@ class _Teller:
         found.status = status
         for visit in found.walk():
             if not visit.over:
-                self._end(visit, "aborted", at)
-
-    def _end(self, visit: Visit, status: str, at: int) -> None:
-        visit.status, visit.left = status, at
-        if visit.attempts and visit.attempts[-1].ended is None:
-            visit.attempts[-1].ended = at
-        for flow in visit.flows.values():
-            if flow.status == "running":
-                flow.status = status
-            for inner in flow.walk():
-                if not inner.over:
-                    self._end(inner, status, at)
+                _ended(visit, "aborted", at)
 
     # -- where it stands -----------------------------------------------------------------------------
 
     def wait(self, run: Execution) -> None:
         """What each flow that goes on waits for now."""
+        if run.ending is not None:
+            for last in self.root.walk():
+                if not last.over and not any(flow.status == "running" for flow in last.flows.values()):
+                    last.status, last.waits = "waiting", Wait("end")
+            return
         for frame in (run.root, *run.root.below()):
             visit = self._open.get(frame.id)
             if visit is None or visit.over or frame.frames:
@@ -119,22 +120,39 @@ def _heard(visit: Visit, event: Event) -> None:
             visit.error, visit.cause, visit.next = event["error"], event["cause"], event.get("next")
         if kind == "failed":
             visit.status, visit.left = "failed", at
-        _flows_ended(visit)
+        _flows_ended(visit, at)
     elif kind.endswith("Succeeded"):
         visit.result = event.get("output")
         if visit.attempts:
             visit.attempts[-1].ended = at
-        _flows_ended(visit)
+        _flows_ended(visit, at)
     elif kind.endswith("StateExited"):
         visit.left, visit.output = at, event["output"]
         visit.status = "caught" if visit.next is not None else "completed"
 
 
-def _flows_ended(visit: Visit) -> None:
-    """Those that were cut short or have failed are known as such; the others have come to their ends."""
+def _flows_ended(visit: Visit, at: int) -> None:
+    """Those that have failed are known as such; of the others those in the middle of a state were cut short, as items of
+    a distributed Map that is given up, of which its own history does not tell. The rest have come to their ends."""
     for flow in visit.flows.values():
         if flow.status == "running":
-            flow.status = "completed"
+            flow.status = "aborted" if flow.visits and not flow.visits[-1].over else "completed"
+        for inner in flow.walk():
+            if not inner.over:
+                _ended(inner, "aborted", at)
+
+
+def _ended(visit: Visit, status: str, at: int) -> None:
+    """A state is over, and so is all within it."""
+    visit.status, visit.left = status, at
+    if visit.attempts and visit.attempts[-1].ended is None:
+        visit.attempts[-1].ended = at
+    for flow in visit.flows.values():
+        if flow.status == "running":
+            flow.status = status
+        for inner in flow.walk():
+            if not inner.over:
+                _ended(inner, status, at)
 
 
 def _waits(run: Execution, frame: Frame, visit: Visit) -> Wait:

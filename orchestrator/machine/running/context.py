@@ -67,7 +67,8 @@ def _item(about: About, frame: Frame) -> dict[str, Any]:
     outer = frame.parent
     assert outer is not None
     child = map_run.child(about.machine, outer, frame.index)
-    began, _, given = outer.doing["units"][str(frame.index)]
-    told = {"Input": given, "Name": child.name, "RoleArn": about.role, "StartTime": moment(began), "RedriveCount": 0}
+    began, _, given, redrives = outer.doing["units"][str(frame.index)]
+    told = {"Input": given, "Name": child.name, "RoleArn": about.role, "StartTime": moment(began)}
+    told["RedriveCount"] = redrives
     name = child.machine.rpartition(":")[2]
     return {"Execution": {"Id": child.arn, **told}, "StateMachine": {"Id": child.machine, "Name": name}}

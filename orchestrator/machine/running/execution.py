@@ -55,11 +55,13 @@ class Timer(NamedTuple):
 
 
 class Behaviour(NamedTuple):
-    """What one kind of state does: when it is begun, with the result of what it waited for, when time has come, when
-    a flow within it has ended, when it is given up or done, and when those that it has left go on. ``again``: the call
-    that it has under way, as it was ordered, for what goes on from a checkpoint; None when it is no call any more."""
+    """What one kind of state does: when it is begun, when it is a flow's turn within it, with the result of what it
+    waited for, when time has come, when a flow within it has ended, when it is given up or done, and when those that it
+    has left go on. ``again``: the call that it has under way, as it was ordered, for what goes on from a checkpoint;
+    None when it is no call any more."""
 
     begin: Callable[[Execution, Frame, Any], None]
+    start: Callable[[Execution, Frame], None] | None = None
     result: Callable[[Execution, Frame, Any, Any], None] | None = None
     timer: Callable[[Execution, Frame, Any, str], None] | None = None
     inner: Callable[[Execution, Frame, Any, Frame, Any], None] | None = None

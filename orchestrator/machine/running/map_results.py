@@ -2,7 +2,7 @@
 
 An item that has failed is always told of as an execution. ``doing["results"]`` has what is given of each item or batch
 in their order, ``doing["bad"]`` the numbers of those that failed, ``doing["units"]`` what is under way: since when, of
-how many items, with which input.
+how many items, with which input, how often redriven. ``doing["lost"]`` has the same of what has failed.
 """
 
 from __future__ import annotations
@@ -28,20 +28,21 @@ def transformation(state: Map) -> str:
 
 def succeeded(run: Execution, frame: Frame, state: Map, number: int, output: Any) -> Any:
     """What is given of an item that is done."""
-    began, _, given = frame.doing["units"].pop(str(number))
+    began, _, given, redrives = frame.doing["units"].pop(str(number))
     if transformation(state) != "NONE":
         return output
     told = {"Output": json_text(output), "OutputDetails": {"Included": True}}
-    return _execution(run, frame, number, given, "SUCCEEDED", told, [began, run.now])
+    return _execution(run, frame, number, given, "SUCCEEDED", told, [began, run.now], redrives)
 
 
 def failed(run: Execution, frame: Frame, number: int, failure: Failure | None) -> dict[str, Any]:
     """What is given of an item that has failed, or was stopped since others have."""
-    began, _, given = frame.doing["units"].pop(str(number))
+    unit = frame.doing["lost"][str(number)] = frame.doing["units"].pop(str(number))
+    began, _, given, redrives = unit
     if failure is None:
-        return _execution(run, frame, number, given, "ABORTED", {}, [began, run.now])
+        return _execution(run, frame, number, given, "ABORTED", {}, [began, run.now], redrives)
     told = {name: text for name, text in (("Error", failure.error), ("Cause", failure.cause)) if text is not None}
-    return _execution(run, frame, number, given, "FAILED", told, [began, run.now])
+    return _execution(run, frame, number, given, "FAILED", told, [began, run.now], redrives)
 
 
 def pending(run: Execution, frame: Frame, number: int, given: Any) -> dict[str, Any]:
@@ -88,7 +89,14 @@ def _flat(values: list[Any]) -> list[Any]:
 
 
 def _execution(
-    run: Execution, frame: Frame, number: int, given: Any, status: str, told: dict[str, Any], times: list[int]
+    run: Execution,
+    frame: Frame,
+    number: int,
+    given: Any,
+    status: str,
+    told: dict[str, Any],
+    times: list[int],
+    redrives: int = 0,
 ) -> dict[str, Any]:
     """As ListExecutions and DescribeExecution tell of one, by the alphabet."""
     child = map_run.child(run.about.machine, frame, number)
@@ -98,7 +106,7 @@ def _execution(
         "Input": json_text(given),
         "InputDetails": {"Included": True},
         "Name": child.name,
-        "RedriveCount": 0,
+        "RedriveCount": redrives,
         "StateMachineArn": child.machine,
         "Status": status,
     }

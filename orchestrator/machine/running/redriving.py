@@ -8,6 +8,8 @@ takes up those. Attempts of retriers are counted anew, and so is the time of the
 
 from __future__ import annotations
 
+from functools import partial
+
 from .execution import Execution
 from .frame import Frame
 
@@ -27,10 +29,15 @@ def resume(run: Execution, frame: Frame) -> None:
     frame.gone = False
     frame.frames.clear()
     if not frame.state:  # its turn had not come
-        run.soon(run.enter, frame, frame.flow.start_at, frame.input)
+        start = None if frame.parent is None else run.of(frame.parent).start
+        assert start is not None
+        run.soon(partial(start, run), frame)
         return
+    if frame.parent is not None and frame.top is frame:
+        run.history.add("ExecutionRedriven", run.now, frame)
     frame.attempts = {}
-    again = run.of(frame).resume if "results" in frame.doing and "run" not in frame.doing else None
+    kept = "results" in frame.doing and "reading" not in frame.doing  # a data set is read whole, or anew
+    again = run.of(frame).resume if kept else None
     if again is not None:
         run.soon(run.attempt, frame, again, run, frame, frame.here)
         return

@@ -278,6 +278,26 @@ def test_one_that_failed_is_redriven() -> None:
     assert (visit.status, visit.error, len(visit.attempts)) == ("completed", None, 2)
 
 
+@pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
+def test_what_is_redriven_within_goes_on_where_it_was(mode: str) -> None:
+    async def act(world: World, run: Any) -> None:
+        await to_its_end(world, run)
+        await world.retry(run.id)
+        await to_its_end(world, run)
+
+    GIVEN.clear()
+    config = {"Mode": mode, **({"ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {})}
+    states_ = {"I": {"Type": "Task", "Resource": "twice", "End": True}}
+    items: dict[str, Any] = {"Type": "Map", "MaxConcurrency": 1, "End": True}
+    items["ItemProcessor"] = {"ProcessorConfig": config, "StartAt": "I", "States": states_}
+    found = replayed(only(items), [1, 2, 3], act=act, uses=[twice])
+    top = first(states(found))
+    assert [flow.status for flow in top.flows.values()] == ["completed"] * 3
+    assert [len(flow.visits) for flow in top.flows.values()] == [1, 1, 1]
+    redriven = [event["type"] for event in aws_events(found) if event["type"].endswith("Redriven")]
+    assert redriven == ["ExecutionRedriven", "MapRunRedriven"][: 1 if mode == "INLINE" else 2]
+
+
 def test_checkpoints_change_nothing() -> None:
     again = {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericLessThan": 9, "Next": "A"}], "Default": "C"}
     counts = {"Type": "Task", "Resource": "add", "Parameters": {"a.$": "$.n", "b": 1}, "ResultPath": "$.n"}

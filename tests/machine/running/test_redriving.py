@@ -4,7 +4,9 @@ it was."""
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -122,10 +124,97 @@ def test_items_that_failed_and_were_tolerated_are_tried_too() -> None:
     )
     result, called = retried(StateMachine("m", asl.machine(items)), {"a", "c"}, set(), input=list("abcd"))
     assert result == [f"did {name}" for name in "abcd"]
-    everything = dict.fromkeys("abcd", 1)  # a distributed Map is a new run, which begins all of its items
-    assert called == [{"a": 1, "b": 1, "c": 1}, everything]
+    assert called == [{"a": 1, "b": 1, "c": 1}, {"a": 1, "c": 1, "d": 1}]
     again, called = retried(StateMachine("m", asl.machine(items)), {"a", "c"}, {"c"}, input=list("abcd"))
     assert again[:2] == ["did a", "did b"] and again[2]["Error"] == "Final" and called[1]["a"] == 1
+
+
+@pytest.mark.parametrize("fresh", [400, 1])
+@pytest.mark.parametrize("most", [0, 1, 3])
+@pytest.mark.parametrize("written", [True, False])
+def test_a_distributed_map_goes_on_with_what_it_has(tmp_path: Path, fresh: int, most: int, written: bool) -> None:
+    """Also when what came of it was written before: what is written in the end has each item once."""
+    (tmp_path / "names").write_text(json.dumps(list("abcdef")))
+    (tmp_path / "out").mkdir()
+    items: dict[str, Any] = {
+        "Type": "Map",
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": "given", "Key": "names"},
+        },
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Each",
+            "States": {"Each": {"Type": "Task", "Resource": "work", "Parameters": {"name.$": "$"}, "End": True}},
+        },
+        "MaxConcurrency": most,
+        "End": True,
+    }
+    if written:
+        items["ResultWriter"] = {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}}
+    definition = {"StartAt": "M", "States": {"M": items}}
+    buckets = {"given": str(tmp_path), "out": str(tmp_path / "out")}
+    machine = StateMachine("m", definition, resources={"work": work}, buckets=buckets)
+    result, called = retried(machine, {"c"}, {"d"}, set(), fresh=fresh)
+    times = sum(called, Counter[str]())
+    assert times["c"] >= 2 and times["a"] == times["b"] == 1 and set(times) == set("abcdef")
+    if not written:
+        assert result == [f"did {name}" for name in "abcdef"]
+        return
+    told = {Path(key).name: json.loads((tmp_path / "out" / key).read_text()) for key in _files(tmp_path / "out")}
+    manifest = told.pop("manifest.json")["ResultFiles"]
+    assert [len(manifest[status]) for status in ("FAILED", "PENDING", "SUCCEEDED")] == [0, 0, 1]
+    done = json.loads((tmp_path / "out" / manifest["SUCCEEDED"][0]["Key"]).read_text())
+    assert [json.loads(one["Input"]) for one in done] == list("abcdef")
+    assert [one["RedriveCount"] for one in done][0:3:2] == [0, 1]
+
+
+def _files(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_data_set_that_could_not_be_read_is_read_anew(tmp_path: Path) -> None:
+    reader = {"Resource": "arn:aws:states:::s3:getObject", "ReaderConfig": {"InputType": "JSON"}}
+    items = {
+        "Type": "Map",
+        "ItemReader": {**reader, "Parameters": {"Bucket": "given", "Key": "names"}},
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "Each",
+            "States": {"Each": {"Type": "Pass", "End": True}},
+        },
+        "End": True,
+    }
+    machine = StateMachine("m", {"StartAt": "M", "States": {"M": items}}, buckets={"given": str(tmp_path)})
+
+    async def main() -> Any:
+        async with Runtime([machine], "memory://") as runtime:
+            await runtime.start(machine, {}, id="x")
+            with pytest.raises(ExecutionFailed, match="ItemReaderFailed"):
+                await runtime.result("x", timeout=20)
+            (tmp_path / "names").write_text("[1, 2]")
+            await runtime.retry("x")
+            return await runtime.result("x", timeout=20)
+
+    assert asyncio.run(main()) == [1, 2]
+
+
+@pytest.mark.parametrize("mode", ["INLINE", "DISTRIBUTED"])
+def test_items_whose_turn_had_not_come_begin_with_what_they_are(mode: str) -> None:
+    """The first one fails before the others have begun."""
+    fails = "{% $states.context.Execution.RedriveCount = 0 ? $error('no') : $states.input %}"
+    config = {"Mode": mode, **({"ExecutionType": "STANDARD"} if mode == "DISTRIBUTED" else {})}
+    states = {"P": {"Type": "Pass", "Output": fails, "End": True}}
+    flow = {"ProcessorConfig": config, "StartAt": "P", "States": states}
+    definition = {
+        "QueryLanguage": "JSONata",
+        "StartAt": "M",
+        "States": {"M": {"Type": "Map", "ItemProcessor": flow, "End": True}},
+    }
+    rounds: list[set[str]] = [set()] * (2 if mode == "INLINE" else 4)  # there each item is redriven on its own
+    result, _ = retried(StateMachine("m", definition), *rounds, input=[1, 2, 3])
+    assert result == [1, 2, 3]
 
 
 def test_what_is_within_each_other() -> None:
@@ -193,3 +282,42 @@ def test_a_redrive_survives_a_crash_at_every_transition() -> None:
 
     report = crash_everywhere(scenario, functions=[machine])
     assert report.outcome.value == ["ok", "did 1"]
+
+
+def test_a_redrive_of_a_distributed_map_survives_a_crash_at_every_transition(tmp_path: Path) -> None:
+    """What it writes before it fails does not stand in the way of what it writes in the end."""
+    definition = {
+        "StartAt": "M",
+        "States": {
+            "M": {
+                "Type": "Map",
+                "MaxConcurrency": 2,
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                    "StartAt": "Each",
+                    "States": {
+                        "Each": {"Type": "Task", "Resource": "work", "Parameters": {"name.$": "$"}, "End": True}
+                    },
+                },
+                "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}},
+                "End": True,
+            }
+        },
+    }
+    machine = StateMachine("m", definition, resources={"work": work}, buckets={"out": str(tmp_path)})
+
+    async def scenario(world: World) -> Any:
+        ILL.clear()
+        ILL.add("b")
+        handle = await world.start(machine, list("abc"), id="x")
+        with pytest.raises(ExecutionFailed):
+            await handle.result()
+        ILL.clear()
+        await world.retry("x")
+        key = (await handle.result())["ResultWriterDetails"]["Key"]
+        files = json.loads((tmp_path / key).read_text())["ResultFiles"]
+        done = json.loads((tmp_path / files["SUCCEEDED"][0]["Key"]).read_text())
+        return [json.loads(one["Output"]) for one in done], files["FAILED"], files["PENDING"]
+
+    report = crash_everywhere(scenario, functions=[machine])
+    assert report.outcome.value == (["did a", "did b", "did c"], [], [])

@@ -70,7 +70,7 @@ def _prepared(run: Execution, frame: Frame, state: Map, scope: Scope) -> dict[st
     if (writer := state.writer) is not None and writer.arguments is not None:
         doing["export"] = _place(scope.template(writer.arguments, f"ResultWriter/{field}"), f"ResultWriter/{field}")
     if state.distributed:
-        doing |= {"run": map_run.run_id(run.seed, frame.op), "units": {}}
+        doing |= {"run": map_run.run_id(run.seed, frame.op), "units": {}, "lost": {}}
     return doing
 
 
@@ -186,13 +186,14 @@ def _item(run: Execution, frame: Frame, state: Map) -> None:
     doing["results"].append(None)
     doing["open"] += 1
     inner = frame.begin(number)
-    inner.item = item
+    inner.item, inner.input = item, given
     if state.distributed:
-        doing["units"][str(number)] = [run.now, size, given]
-    run.soon(partial(_start, run), inner, given)
+        doing["units"][str(number)] = [run.now, size, given, 0]
+    run.soon(partial(start, run), inner)
 
 
-def _start(run: Execution, inner: Frame, given: Any) -> None:
+def start(run: Execution, inner: Frame) -> None:
+    given = inner.input
     if inner.top is inner:
         run.history.add("ExecutionStarted", run.now, inner, input=given)
     else:
@@ -286,7 +287,7 @@ def _stop(run: Execution, frame: Frame, state: Map) -> None:
     for number in sorted(map(int, doing["units"])):
         doing["results"][number] = map_results.failed(run, frame, number, None)
         doing["bad"].append(number)
-    number = len(doing["results"])
+    number, begun = len(doing["results"]), doing["next"]
     pending: list[Any] = []
     while doing["next"] < len(doing["items"]):
         try:
@@ -296,11 +297,12 @@ def _stop(run: Execution, frame: Frame, state: Map) -> None:
             doing["next"] += 1
         pending.append(map_results.pending(run, frame, number, given))
         number += 1
-    doing["pending"] = pending
+    doing["pending"], doing["next"] = pending, begun
 
 
 def _write(run: Execution, frame: Frame, state: Map) -> None:
-    frame.doing["call"] = f"{frame.op}.write"
+    again = frame.doing["writes"] = frame.doing.get("writes", 0) + 1
+    frame.doing["call"] = f"{frame.op}.write" if again == 1 else f"{frame.op}.write{again}"
     run.call(frame, call_again(run, frame, state))
 
 
@@ -333,8 +335,17 @@ def result(run: Execution, frame: Frame, state: Map, found: Any) -> None:
 
 def resume(run: Execution, frame: Frame, state: Map) -> None:
     """Items that have succeeded stay as they are; what failed begins again, also what was tolerated."""
-    frame.doing |= {"open": 0, "failed": 0, "bad": [], "again": sorted(frame.left)}
+    doing = frame.doing
+    doing |= {"open": 0, "failed": 0, "bad": [], "again": sorted(frame.left)}
+    if state.distributed:
+        for name in ("broken", "pending"):
+            doing.pop(name, None)
+        for number in doing["again"]:
+            began, size, given, redrives = doing["lost"].pop(str(number), None) or doing["units"][str(number)]
+            begun = bool(frame.left[number].state)
+            doing["units"][str(number)] = [began if begun else run.now, size, given, redrives + begun]
+        run.history.add("MapRunRedriven", run.now, frame, arn=map_run.run_arn(run.about.machine, frame))
     _more(run, frame, state)
 
 
-BEHAVIOUR = Behaviour(begin, result=result, inner=done, failed=failed, resume=resume, again=call_again)
+BEHAVIOUR = Behaviour(begin, start=start, result=result, inner=done, failed=failed, resume=resume, again=call_again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ...definition.states.parallel import Parallel
@@ -18,8 +19,12 @@ def begin(run: Execution, frame: Frame, state: Parallel) -> None:
     frame.doing = {"results": [None] * len(state.branches), "open": len(state.branches)}
     for index in range(len(state.branches)):
         inner = frame.begin(index)
-        inner.input = given  # where it begins, should its turn not come
-        run.soon(run.enter, inner, inner.flow.start_at, given)
+        inner.input = given
+        run.soon(partial(start, run), inner)
+
+
+def start(run: Execution, inner: Frame) -> None:
+    run.enter(inner, inner.flow.start_at, inner.input)
 
 
 def done(run: Execution, frame: Frame, state: Parallel, inner: Frame, output: Any) -> None:
@@ -46,4 +51,4 @@ def resume(run: Execution, frame: Frame, state: Parallel) -> None:
         take_up(run, frame, index)
 
 
-BEHAVIOUR = Behaviour(begin, inner=done, failed=failed, resume=resume)
+BEHAVIOUR = Behaviour(begin, start=start, inner=done, failed=failed, resume=resume)
