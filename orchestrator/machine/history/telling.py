@@ -132,8 +132,8 @@ def _heard(visit: Visit, event: Event) -> None:
 
 
 def _flows_ended(visit: Visit, at: int) -> None:
-    """Those that have failed are known as such; of the others those in the middle of a state were cut short, as items of
-    a distributed Map that is given up, of which its own history does not tell. The rest have come to their ends."""
+    """Those that have failed are known as such; of the others those in the middle of a state were cut short, as items
+    of a distributed Map that is given up, of which its own history does not tell. The rest have come to their ends."""
     for flow in visit.flows.values():
         if flow.status == "running":
             flow.status = "aborted" if flow.visits and not flow.visits[-1].over else "completed"
