@@ -26,12 +26,14 @@ from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.moved import refuse_moved
 from .reading import Reading
+from .usercode.reconciling import Done, GiveUp, NotDone
 
 if TYPE_CHECKING:
     from .machine.activities import ActivityTask
     from .schedules import Schedules
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
+_VERDICTS = {Done: "done", NotDone: "not-done", GiveUp: "give-up"}
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
 
 
@@ -197,6 +199,32 @@ class Control(Reading):
     async def deny(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
         """``decide`` against. Returns the op."""
         return await self.decide(id, op, False, by=by, reason=reason, digest=digest)
+
+    # -- calls in doubt ------------------------------------------------------------------------------
+
+    async def resolve(
+        self, id: str, op: str | None, outcome: Done | NotDone | GiveUp, *, by: str = "", reason: str = ""
+    ) -> str:
+        """Say what came of the call in doubt under operation ``op`` (None: the only one). Returns the op. ``Done`` is
+        its result, ``NotDone`` has it made again under the same key, ``GiveUp`` ends it with InDoubt. The first word
+        counts. Raises Unfit for a result of another type than the code declares, InvalidInput, AlreadyFinished."""
+        await self.prepare()
+        doubts = await self.doubts(id)
+        names = ", ".join(f"{fact['op']} ({fact.get('name', '')})" for fact in doubts) or "none"
+        if op is None and len(doubts) != 1:
+            advice = "say which" if doubts else "`overwinter show` tells what it does; a failed one is retried first"
+            raise InvalidInput(f"{id} has {len(doubts)} calls in doubt, {advice}: {names}")
+        chosen = next((fact for fact in doubts if op in (None, fact["op"])), None)
+        if chosen is None:
+            raise InvalidInput(f"{id} has no call in doubt under {op!r}; in doubt are: {names}")
+        fact: Fact = {"type": "resolved", "at": self.clock(), "op": chosen["op"], "since": chosen["since"], "by": by}
+        fact |= {"reason": reason, "verdict": _VERDICTS[type(outcome)]}
+        fact |= {"value": mended(outcome.result)} if isinstance(outcome, Done) else {}
+        await self._admit(id, fact)
+        accepted = await self._send(id, mail_of(fact, keys.resolution(chosen["op"], chosen["since"]), lane=0))
+        if accepted.answer is Answer.DUPLICATE:
+            raise AlreadyFinished(f"the call {chosen['op']!r} of {id} has been resolved already; read what it came to")
+        return str(chosen["op"])
 
     # -- verbs ---------------------------------------------------------------------------------------
 

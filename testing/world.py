@@ -16,8 +16,10 @@ from ..functions.bus.broker import Broker
 from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
+from ..orchestrator.governance.doubts import Doubts
 from ..orchestrator.protocol.decider import Fact
-from ..state.errors import InvalidInput
+from ..orchestrator.usercode.reconciling import Done, GiveUp, NotDone
+from ..state.errors import AlreadyFinished, InvalidInput
 from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Head
 from .clock import VirtualLoop
@@ -184,6 +186,28 @@ class World:
         chosen = await self.until(find)
         await self._effect(lambda runtime: runtime.decide(id, chosen, approved, by=by, reason=reason))
         await self.until(lambda: True if chosen not in self._undecided(id) else None)
+
+    async def resolve(
+        self, id: str, outcome: Done | NotDone | GiveUp, op: str | None = None, *, by: str = "world", reason: str = ""
+    ) -> None:
+        """Wait until the call is in doubt, then say what came of it."""
+
+        def find() -> str | None:
+            return next((one for one in self.doubts(id) if op in (None, one)), None)
+
+        chosen = await self.until(find)
+        try:
+            await self._effect(lambda runtime: runtime.resolve(id, chosen, outcome, by=by, reason=reason))
+        except AlreadyFinished:
+            pass  # the process that it was said to has died after it had taken it
+        await self.until(lambda: True if chosen not in self.doubts(id) else None)
+
+    def doubts(self, id: str) -> dict[str, Fact]:
+        """The ``doubt`` entries of calls of which nobody has said what came of them."""
+        found = Doubts()
+        for fact in self.ledger.journal_now(id):
+            found.take(fact)
+        return found.open
 
     def open_approvals(self, id: str) -> list[Fact]:
         """The ``ordered`` entries of approvals that nobody has decided."""

@@ -14,7 +14,17 @@ from ...state.records import Filter, Head
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 Status = Literal[
-    "pending", "running", "waiting", "idle", "paused", "stuck", "cancelled", "completed", "failed", "terminated"
+    "pending",
+    "running",
+    "waiting",
+    "in-doubt",
+    "idle",
+    "paused",
+    "stuck",
+    "cancelled",
+    "completed",
+    "failed",
+    "terminated",
 ]
 
 
@@ -216,7 +226,7 @@ class Function(BaseModel):
     description: str
     input: dict[str, Any]
     output: dict[str, Any]
-    effect: Literal["pure", "idempotent", "irreversible"] | None = None
+    effect: Literal["pure", "idempotent", "reconcilable", "irreversible"] | None = None
     approval: str | None = None
 
 

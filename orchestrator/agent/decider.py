@@ -180,10 +180,8 @@ class AgentLoop:
             away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
         work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
-        caller = self._run.caller
-        return Invoke(
-            call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
-        )
+        ordered = Invoke(call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away)
+        return ordered._replace(caller=self._run.caller, given=partial(dict, arguments))
 
     def _offered(self, turn: Turn) -> AgentSpec:
         """The agent with the tools that are pinned for the turn."""
@@ -378,7 +376,7 @@ class AgentLoop:
             return run.final
         if run.turn is None:
             return "idle"
-        return "running" if run.calls.running() else "waiting"
+        return "running" if run.calls.running() else run.calls.status()
 
     def _wake(self, turn: Turn) -> int | None:
         if self._run.final:

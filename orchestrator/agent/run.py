@@ -214,10 +214,12 @@ class Run:
         checks = turn.judging() and op == turn.checking()
         if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
             return False
+        if not self.calls.fact(entry) and entry["type"] == "resolved" and op in self.calls:
+            return False  # it is in no such doubt
         turn.marked(op, entry)
+        turn.tick(self.at)
         if thinks:
             turn.attempted(entry)
-        self.calls.fact(entry)
         return True
 
     def _child(self, entry: Fact) -> bool:
@@ -393,5 +395,6 @@ class Run:
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
         "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "begun": _mark, "retrying": _mark,
-        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "doubt": _mark, "resolved": _mark, "answered": _answered, "completed": _end, "failed": _end,
+        "cancelled": _end, "terminated": _end,
     }  # fmt: skip

@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
 from ..governance.usage import NOTHING
-from ..protocol.calls import proven
 from ..protocol.decider import Fact
 from ..protocol.media import Part, text_of
-from . import observations
+from . import marking, observations
 from .answer import Reading, read, shown
 from .billing import Billed
 from .call import Call, Stage
@@ -25,8 +24,6 @@ Narrowing = Callable[[str, Any], Collection[str] | None]
 """Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
 
 _NONE: frozenset[str] = frozenset()
-_TOLD = ("sends", "heard", "answer", "word")
-"""What is known of a call that another process makes, beside its last attempt."""
 
 
 class Phase(Enum):
@@ -208,9 +205,15 @@ class Turn:
     def approvals(self) -> list[Call]:
         return [call for call in self.calls.values() if call.stage is Stage.APPROVAL]
 
+    def doubts(self) -> list[Call]:
+        """Calls of which somebody is to say what came of them."""
+        return [self.calls[op] for op, mark in self.marks.items() if op in self.calls and marking.doubtful(mark)]
+
     def outside(self) -> bool:
         """Whether somebody outside is to decide or to work on something."""
-        return bool([call for call in self.calls.values() if call.stage in (Stage.APPROVAL, Stage.CHILD)])
+        return bool(
+            self.doubts() or [call for call in self.calls.values() if call.stage in (Stage.APPROVAL, Stage.CHILD)]
+        )
 
     def deadline(self, limit: int | None) -> int | None:
         """When the time is over; None while a person has to decide."""
@@ -271,28 +274,15 @@ class Turn:
             self._reflect()
 
     def marked(self, op: str, entry: Fact) -> None:
-        """An attempt of a call is recorded. What was told of it since it left stays. A word that came since it was
-        asked about may be later than what that was answered, so it is asked about once more."""
-        before = self.marks.get(op, {})
-        if entry.get("mark") and entry["mark"] == before.get("mark"):
-            entry = {name: before[name] for name in _TOLD if name in before} | entry
-            if entry["type"] == "sent" and entry.pop("word", False):
-                entry["until"] = entry["at"]
-        self.marks[op] = entry
+        """An attempt of a call is recorded. What was told of it since it left stays."""
+        self.marks[op] = marking.marked(self.marks.get(op, {}), entry)
 
     def told(self, op: str, entry: Fact) -> bool:
         """Note what is said of a call that another process makes. False when it is said of no call that is open."""
-        mark = self.marks.get(op, {})
-        if not mark.get("mark"):
-            return False
-        if "mark" not in entry:
-            self.marks[op] = mark | {"word": True, "until": entry["at"]}
-            return True
-        told = proven(entry, str(mark["mark"]), int(mark.get("sends", 0)))
-        if told is None or "answer" in mark:
-            return False
-        self.marks[op] = mark | told
-        return True
+        mark = marking.told(self.marks.get(op, {}), entry)
+        if mark is not None:
+            self.marks[op] = mark
+        return mark is not None
 
     def settle(self, call: Call, content: str, at: int, entry: int = 0) -> None:
         """A call has its outcome, in the ``entry`` of that number. When it was the last one, the model is next."""
@@ -322,7 +312,7 @@ class Turn:
 
     def tick(self, at: int) -> None:
         """Stop the turn's clock while a person has to decide, and let it go on after."""
-        waiting = bool(self.approvals())
+        waiting = bool(self.approvals() or self.doubts())
         if waiting and self.stopped_at is None:
             self.stopped_at = at
         elif not waiting and self.stopped_at is not None:
@@ -338,7 +328,7 @@ class Turn:
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = self.unlisted = None
         self.declined = 0
-        self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] == "begun"}
+        self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] in marking.UNDONE}
         for call in self.calls.values():
             if call.stage is Stage.OPEN:
                 call.stage = Stage.READY

@@ -16,15 +16,17 @@ from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
-from ...state.quantities import seconds, span
+from ...state.quantities import seconds
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Away, Fact, Invoke
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
-from ..usercode.resilience import Breaker, Policy, Retry
+from ..usercode.resilience import Policy, Retry
 from ..usercode.threads import Threads
+from .circuits import Circuit
 from .cutting import Cut
+from .doubting import Doubting, possible
 from .extensions import Extensions
 from .publishing import Carrier
 from .shelf import Shelf
@@ -92,31 +94,6 @@ def current_call() -> CallInfo:
     return _current.get()
 
 
-class Circuit:
-    """Breaker state of one target in this process."""
-
-    __slots__ = ("failed", "open_until")
-
-    def __init__(self) -> None:
-        self.failed = 0
-        self.open_until = 0
-
-    def refusal(self, name: str, now: int) -> CircuitOpen | None:
-        if now >= self.open_until:
-            return None
-        wait = (self.open_until - now) / 1000
-        return CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
-
-    def note(self, breaker: Breaker, error: BaseException | None, now: int) -> None:
-        if error is None:
-            self.failed = 0
-            return
-        self.failed += 1
-        if self.failed >= breaker.failures:
-            self.open_until = now + int(seconds(breaker.reset) * 1000)
-            self.failed = breaker.failures - 1  # one trial call after the pause
-
-
 class Performer:
     """Makes calls for all executions of an engine."""
 
@@ -127,6 +104,7 @@ class Performer:
         self._shelf = shelf
         self._circuits: dict[tuple[str, int], Circuit] = {}
         self.threads = threads
+        self.doubting = Doubting(clock, threads, shelf.limit)
         self.impatient = False  # shutting down: no pause is waited for in the process
         self.extensions: Extensions | None = None
         self.audience: Audience | None = None
@@ -147,15 +125,12 @@ class Performer:
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
+        if call.begun or call.doubt is not None:
+            again = await self._unknown(execution, call, sink)
+            if again is None:
+                return
+            call = again
         attempt = call.attempt
-        if call.begun:
-            doubt = InDoubt(
-                f"attempt {attempt + 1} of {call.name!r} began and the process died; it may have taken effect"
-            )
-            pause = self._pause(call.policy, attempt + 1, doubt)
-            failure_log.call(execution, call, attempt + 1, doubt, final=pause is None)
-            sink.report(self._ended(call, attempt + 1, self._clock(), pause, doubt))
-            return
         while True:
             attempt += 1
             if call.policy.at_most_once or (call.away is not None and not call.away.mark):
@@ -188,11 +163,43 @@ class Performer:
                     sink.report(self._outcome(call, attempt, started, {"value": value}))
                     return
                 pause = None if final else self._pause(call.policy, attempt, failed)
+                if not final and possible(call, failed, again=pause is not None):
+                    looked = await self.doubting.look(execution, call, failed, attempt, pause=pause)
+                    self._tell(execution, call, attempt, started, looked, sink)
+                    return
             failure_log.call(execution, call, attempt, failed, final=pause is None)
             if pause is None or self._far(call.policy, pause):
                 sink.report(self._ended(call, attempt, started, pause, failed))
                 return
             await asyncio.sleep(pause)
+
+    async def _unknown(self, execution: str, call: Invoke, sink: Sink) -> Invoke | None:
+        """A call that began, and whose outcome is not recorded. The call when it is to be made again; None: what
+        becomes of it is reported."""
+        said, now = call.doubt.resolved if call.doubt is not None else None, self._clock()
+        if said is not None and said["verdict"] == "not-done":
+            return call._replace(begun=False, doubt=None)
+        if said is not None:
+            sink.report(self._outcome(call, max(1, call.attempt), now, self.doubting.settled(call, said)))
+        elif call.policy.contract is not None:
+            looked = await self.doubting.began(execution, call)
+            self._tell(execution, call, call.attempt + (call.doubt is None), now, looked, sink)
+        else:
+            attempt = call.attempt + 1
+            doubt = InDoubt(f"attempt {attempt} of {call.name!r} began and the process died; it may have taken effect")
+            pause = self._pause(call.policy, attempt, doubt)
+            failure_log.call(execution, call, attempt, doubt, final=pause is None)
+            sink.report(self._ended(call, attempt, now, pause, doubt))
+        return None
+
+    def _tell(
+        self, execution: str, call: Invoke, attempt: int, started: int, looked: Fact | BaseException, sink: Sink
+    ) -> None:
+        """Report what is known of a call that may have taken effect."""
+        if isinstance(looked, BaseException):
+            failure_log.call(execution, call, attempt, looked, final=True)
+            looked = self._outcome(call, attempt, started, {"error": _told(looked)})
+        sink.report(looked)
 
     async def _recorded(self, call: Invoke, attempt: int, sink: Sink) -> Invoke:
         """Record that an attempt begins, before it does."""

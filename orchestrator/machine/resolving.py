@@ -153,11 +153,13 @@ def _work(means: Any, arguments: Any) -> Call | Child:
         return Child(means, arguments)
     kind = getattr(means, "kind", "")
     if kind == "tool":
+        given = partial(_object, means, arguments)
         elsewhere: Policy | None = means.elsewhere
         if elsewhere is not None:
-            return Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True)
-        policy = Policy(ONCE, means.policy.timeout, means.policy.breaker, means.policy.at_most_once)
-        return Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
+            return Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True, given=given)
+        own: Policy = means.policy
+        policy = Policy(ONCE, own.timeout, own.breaker, own.at_most_once, contract=own.contract)
+        return Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write, given=given)
     if hasattr(means, "decider"):
         return Child(means.name, arguments, kind)
     return Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)

@@ -13,7 +13,18 @@ from ...state.codec import dumps
 START = "start"
 """An execution starts once."""
 
-_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:", "decided:", "retry:", "run:")
+_KINDS = (
+    "message",
+    "child:",
+    "cancel:",
+    "cancel-of:",
+    "terminated:",
+    "event:",
+    "decided:",
+    "resolved:",
+    "retry:",
+    "run:",
+)
 
 
 def message(id: str) -> str:
@@ -47,6 +58,11 @@ def cancel_of(parent: str, op: str) -> str:
 def decision(op: str, at: int) -> str:
     """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile."""
     return f"decided:{dumps([op, at])}"
+
+
+def resolution(op: str, since: int) -> str:
+    """On what came of the call in doubt under ``op`` since that time. There is one, like a decision."""
+    return f"resolved:{dumps([op, since])}"
 
 
 def retry(length: int) -> str:

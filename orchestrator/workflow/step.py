@@ -79,6 +79,7 @@ def _order(
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
             run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given))
             return call
+        policy = policy or about.policy or run.policy
         run.calls.order(
             Invoke(
                 op,
@@ -86,11 +87,12 @@ def _order(
                 "step",
                 partial(fn, *args, **kwargs) if args or kwargs else fn,
                 about.threaded,
-                policy or about.policy or run.policy,
+                policy,
                 {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
+                given=partial(_told, fn, args, kwargs) if about.tool is not None and policy.at_most_once else None,
             )
         )
     return call
@@ -116,7 +118,15 @@ def _away(
     away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
     send = partial(tool.send, arguments)
-    return Invoke(call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away)
+    tell: Callable[[], dict[str, Any]] = partial(dict[str, Any], arguments)
+    return Invoke(
+        call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away, given=tell
+    )
+
+
+def _told(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a tool, for who is to find out what came of a call."""
+    return arguments_of(fn, args, kwargs)[1]
 
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -144,6 +154,7 @@ def policy_of(
         breaker or base.breaker,
         at_most_once or base.at_most_once,
         base.target,
+        base.contract,
     )
 
 

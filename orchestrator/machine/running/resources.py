@@ -26,7 +26,7 @@ class Asking(NamedTuple):
 
 class Call(NamedTuple):
     """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable.
-    ``detached``: what comes of it is of no concern to the Task."""
+    ``detached``: what comes of it is of no concern to the Task. ``given``: the arguments of a tool."""
 
     name: str
     invoke: Callable[[], Any]
@@ -35,6 +35,7 @@ class Call(NamedTuple):
     write: Writer = stored
     away: bool = False
     detached: bool = False
+    given: Callable[[], dict[str, Any]] | None = None
 
 
 class Child(NamedTuple):

@@ -109,7 +109,7 @@ def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
     if work.detached:
         frame.doing["detached"] = True
     call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
-    return call._replace(caller=run.caller, extra={"state": frame.state})
+    return call._replace(caller=run.caller, extra={"state": frame.state}, given=work.given)
 
 
 def _kind(state: Task) -> str:
