@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from ..functions.bus.broker import Broker
@@ -196,10 +197,8 @@ class World:
             return next((one for one in self.doubts(id) if op in (None, one)), None)
 
         chosen = await self.until(find)
-        try:
+        with suppress(AlreadyFinished):  # the process that it was said to has died after it had taken it
             await self._effect(lambda runtime: runtime.resolve(id, chosen, outcome, by=by, reason=reason))
-        except AlreadyFinished:
-            pass  # the process that it was said to has died after it had taken it
         await self.until(lambda: True if chosen not in self.doubts(id) else None)
 
     def doubts(self, id: str) -> dict[str, Fact]:

@@ -15,6 +15,7 @@ from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
+from . import doubts
 from .command import command
 from .condense import Gap, condense
 from .example import written
@@ -28,6 +29,7 @@ STATUS_STYLES = {
     "pending": "cyan",
     "running": "bold cyan",
     "waiting": "yellow",
+    "in-doubt": "bold yellow",
     "idle": "green",
     "paused": "yellow",
     "stuck": "bold red",
@@ -171,6 +173,7 @@ def next_commands(story: Story) -> list[str]:
     head = story.head
     open_rows = story.timeline.waiting.values()
     approvals = [row for row in open_rows if row.kind == "approval"]
+    doubtful = [row for row in open_rows if row.facts.get("doubt")]
     if head.status == "failed":
         return [command("retry", head.id)]
     if head.status in ("stuck", "paused"):
@@ -183,6 +186,8 @@ def next_commands(story: Story) -> list[str]:
         named = [[head.id] if len(approvals) == 1 else [head.id, row.op] for row in some]
         commands = [command("approve", *words) for words in named]
         return [*commands, command("deny", *named[0], reason="…"), *signals]
+    if doubtful:
+        return [doubts.ways(command("resolve", head.id, row.op)) for row in doubtful[:3]]
     asking = [child for child in story.children if child.awaits.startswith("approval")]
     if asking:
         return [command("approve", child.id) for child in asking[:3]]
@@ -245,6 +250,9 @@ def _waits(story: Story) -> Iterator[Text]:
     if head.status in FINAL:
         return
     for row in story.timeline.waiting.values():
+        if row.facts.get("doubt"):
+            yield doubts.told(row.name, row.facts, row.at, now)
+            continue
         if row.kind in WORK and row.until is None:
             continue
         until = f" until {clock(row.until, now)} ({ago(row.until, now)})" if row.until else ""

@@ -26,7 +26,19 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, called, calling, controlling, machines, modelling, openapi, scheduling, streaming, working
+from . import (
+    asking,
+    called,
+    calling,
+    controlling,
+    doubting,
+    machines,
+    modelling,
+    openapi,
+    scheduling,
+    streaming,
+    working,
+)
 from .closing import Closing, cut_off
 from .events import deliver, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
@@ -189,6 +201,8 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/sweep", "POST", sweep)
     yield route("/signal/{id:path}", "POST", controlling.signal)
     yield route("/decide/{id:path}", "POST", controlling.decide)
+    yield route("/doubts/{id:path}", "GET", doubting.doubts)
+    yield route("/resolve/{id:path}", "POST", doubting.resolve)
     yield route("/complete/{token:path}", "POST", controlling.complete)
     yield route("/fail/{token:path}", "POST", controlling.fail)
     yield route("/heartbeat/{token:path}", "POST", controlling.heartbeat)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ...orchestrator.protocol.entries import resolve
 from ...state.errors import InvalidInput, UnknownExecution
-from ...state.records import STATUSES, Filter, Head
+from ...state.records import IN_DOUBT, STATUSES, Filter, Head
 from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
 from ..messages.models import Execution
@@ -131,7 +131,8 @@ async def readiness(call: Call) -> Answer:
 async def stats(call: Call) -> Answer:
     """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-    return json_answer({**call.service.counters, **call.runtime.engine.health.numbers()})
+    doubts = {"doubts": {"executions": (await call.runtime.counts()).get(IN_DOUBT, 0)}}
+    return json_answer({**call.service.counters, **call.runtime.engine.health.numbers(), **doubts})
 
 
 async def _head(call: Call) -> Head:

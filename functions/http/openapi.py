@@ -314,6 +314,8 @@ def _fixed_paths() -> Json:
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
         "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
+        "/doubts/{id}": {"get": operation("Calls in doubt", {200: ref(models.Doubts)}, parameters=id)},
+        "/resolve/{id}": _post("Say what came of a call in doubt", done, models.Resolution, id),
         "/fail/{token}": _post("Fail a callback", done, models.Failure, token),
         "/complete/{token}": {
             "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)

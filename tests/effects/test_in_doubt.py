@@ -31,7 +31,6 @@ from ..engine.bench import Bench, at_bench
 from .bank import bank, dying, played, wire
 
 
-
 @workflow
 async def sends(ctx: Context, order: str) -> str:
     try:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, InDoubt, InvalidInput, Retry, Scripted, call, current_call, tool, workflow
-from overwinter.functions.effects import Done, NotDone, Resolve, Unknown
+from overwinter.functions.effects import Done, Resolve, Unknown
 from overwinter.testing import World, crash_everywhere
 
 from .bank import bank, look, look_in_thread, pay, ran
@@ -203,11 +203,10 @@ def test_effect_and_hook_go_together() -> None:
 
     for options in ({"effect": "reconcilable"}, {"effect": "irreversible", "reconcile": look}):
         with pytest.raises(InvalidInput, match="go together"):
-            tool(**options)(plain)  # type: ignore[call-overload]  # options by name
+            tool(**options)(plain)
     with pytest.raises(InvalidInput, match="is a function"):
         tool(effect="reconcilable", reconcile=7)(plain)  # type: ignore[call-overload]  # what users may give
     with pytest.raises(InvalidInput, match='is "ask", "fail" or a Resolve'):
         tool(effect="irreversible", in_doubt="wait")(plain)  # type: ignore[call-overload]  # what users may give
     with pytest.raises(InvalidInput, match="then='again' is unknown"):
         Resolve(then="again")  # type: ignore[arg-type]  # what users may give
-    assert NotDone() != Unknown()
