@@ -221,7 +221,8 @@ class Control(Reading):
         fact |= {"reason": reason, "verdict": _VERDICTS[type(outcome)]}
         fact |= {"value": mended(outcome.result)} if isinstance(outcome, Done) else {}
         await self._admit(id, fact)
-        accepted = await self._send(id, mail_of(fact, keys.resolution(chosen["op"], chosen["since"]), lane=0))
+        key = keys.resolution(chosen["op"], chosen["since"], chosen.get("refused", 0))
+        accepted = await self._send(id, mail_of(fact, key, lane=0))
         if accepted.answer is Answer.DUPLICATE:
             raise AlreadyFinished(f"the call {chosen['op']!r} of {id} has been resolved already; read what it came to")
         return str(chosen["op"])

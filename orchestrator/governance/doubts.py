@@ -34,6 +34,8 @@ class Doubts:
         kind, op = entry["type"], str(entry.get("op") or "")
         if kind == "doubt":
             self.open[op] = self._told[op] = entry
+        elif kind == "skipped" and op in self.open:  # what somebody said did not fit; another word may
+            self.open[op] = self.open[op] | {"refused": self.open[op].get("refused", 0) + 1}
         elif kind in _GOES_ON:
             self.open.pop(op, None)
             self._ended.pop(op, None)

@@ -60,9 +60,10 @@ def decision(op: str, at: int) -> str:
     return f"decided:{dumps([op, at])}"
 
 
-def resolution(op: str, since: int) -> str:
-    """On what came of the call in doubt under ``op`` since that time. There is one, like a decision."""
-    return f"resolved:{dumps([op, since])}"
+def resolution(op: str, since: int, refused: int) -> str:
+    """On what came of the call in doubt under ``op`` since that time, when so many words about it did not fit. There is
+    one, like a decision."""
+    return f"resolved:{dumps([op, since, refused])}"
 
 
 def retry(length: int) -> str:
