@@ -21,6 +21,7 @@ from .engine.door import refuse_deaf, refuse_lasting
 from .errors import failures
 from .errors.attributes import storable
 from .governance import tokens
+from .governance.doubts import begins_anew
 from .governance.proving import prove
 from .protocol import keys
 from .protocol.decider import Fact
@@ -246,11 +247,14 @@ class Control(Reading):
         """Go on after a pause, or try a stuck execution again with the code as it is now."""
         await self.act("resume", id, by=by, reason=reason)
 
-    async def retry(self, id: str, *, by: str = "", reason: str = "") -> None:
-        """Open a failed execution again, from the operation that failed."""
-        await self.act("retry", id, by=by, reason=reason)
+    async def retry(self, id: str, *, by: str = "", reason: str = "", repeat: bool = False) -> None:
+        """Open a failed execution again, from the operation that failed. A call that is in doubt waits until it is
+        resolved. ``repeat``: also when what failed would be begun anew, and with it a call in doubt."""
+        await self.act("retry", id, by=by, reason=reason, repeat=repeat)
 
-    async def act(self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "") -> None:
+    async def act(
+        self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "", repeat: bool = False
+    ) -> None:
         """One of ACTIONS by name. Under one ``key`` (``keys``) it arrives once. Raises Unfit for the end of a queue."""
         if action not in ACTIONS:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
@@ -260,7 +264,13 @@ class Control(Reading):
             head = await self.show(id)
             if head.status != "failed":
                 raise InvalidInput(f"only a failed execution can be retried; {id} is {head.status}")
-            op = (await self.ending(head)).get("error", {}).get("op")
+            error = (await self.ending(head)).get("error", {})
+            if not repeat and begins_anew(error):
+                raise InvalidInput(
+                    f"{id} has failed because nobody knows whether a call took effect, and a retry would make it "
+                    "again. If that is meant, say so: overwinter retry --repeat"
+                )
+            op = error.get("op")
             fact |= {"op": op} if op else {}
             key = keys.retry(head.length)
         elif action in ("cancel", "terminate") and (found := await self.find(id)) is not None:

@@ -81,7 +81,7 @@ def verb(action: str) -> Endpoint:
         id = call.path("id")
         call.query()
         body = await call.model(Reason)
-        await refusing(409, call.runtime.act(action, id, by=call.by(body.by), reason=body.reason))
+        await refusing(409, call.runtime.act(action, id, by=call.by(body.by), reason=body.reason, repeat=body.repeat))
         return accepted(result_url(id))
 
     return endpoint

@@ -96,6 +96,7 @@ class Reason(Asked):
 
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
+    repeat: bool = Field(default=False, description="of a retry: also a call that may have taken effect")
 
 
 class Where(Asked):

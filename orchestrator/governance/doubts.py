@@ -21,6 +21,19 @@ def doubt_of(entry: Fact) -> Fact | None:
     return {"type": "doubt", "at": entry["at"], "since": entry["at"], "n": entry.get("n", 1), "error": error} | more
 
 
+def begins_anew(error: Fact) -> bool:
+    """Whether a retry after this failure would begin a child or a Task anew in which a call is in doubt. A step's own
+    call is in doubt again, and not made."""
+    kind, cause = str(error.get("kind", "")).rpartition(".")[2], error.get("cause")
+    if kind == "StateFailed":
+        told: Fact = error.get("data") or {}
+        return told.get("error") == InDoubt.__name__
+    if kind != "ExecutionFailed" or not isinstance(cause, dict):
+        return False
+    inner: Fact = cause  # pyright: ignore[reportUnknownVariableType]  # JSON
+    return inner.get("kind") == _KIND or begins_anew(inner)
+
+
 class Doubts:
     """Those of one execution, entry by entry."""
 

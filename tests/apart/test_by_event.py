@@ -55,7 +55,7 @@ async def lookup(order: str) -> dict[str, Any]:
     return {"id": order, "by": current_call().caller.get("caller")}
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def pay(order: str) -> str:
     """Once."""
     shop.calls.append(order)

@@ -260,3 +260,56 @@ def test_a_result_that_does_not_fit_is_passed_over_where_nobody_could_tell() -> 
         assert await world.result("x") == "ok"
 
     played(scenario, sends)
+
+
+@tool(name="tells", effect="irreversible", in_doubt="fail")
+async def tells(order: str) -> str:
+    bank.paid[order] += 1
+    raise InDoubt("no answer")
+
+
+@workflow
+async def inner(ctx: Context, order: str) -> str:
+    return await ctx.step(tells, order)
+
+
+@workflow
+async def outer(ctx: Context, order: str) -> str:
+    return await ctx.child(inner, order)
+
+
+_RETRIED = {"Retry": [{"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1}]}
+_TELLS = {"Type": "Task", "Resource": "tells", "Parameters": {"order": "o"}, "End": True}
+told = StateMachine("told", {"StartAt": "A", "States": {"A": {**_TELLS, **_RETRIED}}}, [tells])
+
+
+@pytest.mark.parametrize("function", [outer, told], ids=["child", "machine"])
+def test_what_would_be_begun_anew_is_not_retried_unless_that_is_meant(function: Any) -> None:
+    async def scenario(world: World) -> None:
+        bank.clear()
+        await world.start(function, "o", id="x")
+        with pytest.raises(ExecutionFailed):
+            await world.result("x")
+        assert bank.paid == {"o": 1}  # a retrier of States.ALL does not mean it
+        with pytest.raises(InvalidInput, match="--repeat"):
+            await world.call(lambda runtime: runtime.retry("x"))
+        await world.call(lambda runtime: runtime.retry("x", repeat=True))
+        with pytest.raises(ExecutionFailed):
+            await world.result("x")
+        assert bank.paid == {"o": 2}
+
+    played(scenario, function, inner)
+
+
+def test_a_retrier_that_names_it_repeats_it() -> None:
+    retried = {"Retry": [{"ErrorEquals": ["InDoubt"], "IntervalSeconds": 1, "MaxAttempts": 2}]}
+    named = StateMachine("named", {"StartAt": "A", "States": {"A": {**_TELLS, **retried}}}, [tells])
+
+    async def scenario(world: World) -> None:
+        bank.clear()
+        await world.start(named, "o", id="x")
+        with pytest.raises(ExecutionFailed):
+            await world.result("x")
+        assert bank.paid == {"o": 3}
+
+    played(scenario, named)
