@@ -48,6 +48,18 @@ def possible(call: Invoke, error: BaseException, *, again: bool) -> bool:
     return contract.reconcile is not None and (again or isinstance(error, (TimeoutError, ConnectionError)))
 
 
+def anew(call: Invoke) -> Invoke:
+    """The call, to be made again because it was not done. What is sent elsewhere is asked about as often as before."""
+    away = call.away if call.away is None else call.away._replace(sends=0, heard=0)
+    return call._replace(begun=False, doubt=None, away=away)
+
+
+def overdue(call: Invoke, now: int) -> bool:
+    """Whether the time is over in which somebody may resolve it."""
+    contract, doubt = call.policy.contract, call.doubt
+    return bool(contract and contract.waits and doubt and doubt.since + contract.waits <= now)
+
+
 class Doubting:
     """For one performer. ``limit``: bytes that one value may have."""
 
@@ -72,7 +84,7 @@ class Doubting:
         since = self._clock() if doubt is None else doubt.since
         over = None if contract.waits is None else since + contract.waits
         asked = 0 if doubt is None else doubt.asked
-        if doubt is not None and contract.waits and over is not None and over <= self._clock():
+        if overdue(call, self._clock()):
             why = f"nobody had resolved it within {contract.within}"
             return self._resolved(call, attempt, contract.then, by=RULE, reason=why)
         why = ""

@@ -26,7 +26,7 @@ from ..usercode.resilience import Policy, Retry
 from ..usercode.threads import Threads
 from .circuits import Circuit
 from .cutting import Cut
-from .doubting import Doubting, possible
+from .doubting import Doubting, anew, overdue, possible
 from .extensions import Extensions
 from .publishing import Carrier
 from .shelf import Shelf
@@ -178,7 +178,9 @@ class Performer:
         becomes of it is reported."""
         said, now = call.doubt.resolved if call.doubt is not None else None, self._clock()
         if said is not None and said["verdict"] == "not-done":
-            return call._replace(begun=False, doubt=None)
+            return anew(call)
+        if said is None and call.away is not None and call.doubt is not None and not overdue(call, now):
+            return call._replace(begun=False, doubt=None)  # it was answered after all, or there is an answer to be had
         if said is not None:
             sink.report(self._outcome(call, max(1, call.attempt), now, self.doubting.settled(call, said)))
         elif call.policy.contract is not None:

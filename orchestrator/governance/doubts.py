@@ -24,14 +24,14 @@ def doubt_of(entry: Fact) -> Fact | None:
 def begins_anew(error: Fact) -> bool:
     """Whether a retry after this failure would begin a child or a Task anew in which a call is in doubt. A step's own
     call is in doubt again, and not made."""
-    kind, cause = str(error.get("kind", "")).rpartition(".")[2], error.get("cause")
+    kind = str(error.get("kind", "")).rpartition(".")[2]
+    told: Fact = error.get("data") or {}
     if kind == "StateFailed":
-        told: Fact = error.get("data") or {}
         return told.get("error") == InDoubt.__name__
-    if kind != "ExecutionFailed" or not isinstance(cause, dict):
+    cause: Fact | None = told.get("cause")
+    if kind != "ExecutionFailed" or cause is None:
         return False
-    inner: Fact = cause  # pyright: ignore[reportUnknownVariableType]  # JSON
-    return inner.get("kind") == _KIND or begins_anew(inner)
+    return cause.get("kind") == _KIND or begins_anew(cause)
 
 
 class Doubts:
