@@ -27,7 +27,6 @@ from overwinter.orchestrator.usercode.reconciling import THEN
 from overwinter.state.errors import Unfit
 from overwinter.testing import World, crash_everywhere
 
-from ..engine.bench import Bench, at_bench
 from .bank import bank, dying, played, wire
 
 
@@ -130,28 +129,6 @@ def test_it_is_never_repeated_wherever_a_process_dies(function: Any) -> None:
 
     report = crash_everywhere(scenario, functions=[function], fresh=bank.clear)
     assert report.outcome.value == ["receipt of o", {"o": 1}]
-
-
-def test_the_word_of_a_person_that_came_in_time_comes_before_the_rule() -> None:
-    async def scenario(bench: Bench) -> None:
-        first = await bench.process(sends)
-        bank.clear()
-        bank.hangs = True
-        await bench.start(first, "sends", "x", "o")
-        await asyncio.sleep(1)
-        first.kill()
-        second = await bench.process(sends)
-        await bench.status("x", "in-doubt")
-        second.kill()
-        onlooker = await bench.process(sends, onlooker=True)
-        await asyncio.sleep(3 * 86400)
-        await onlooker.call(lambda runtime: runtime.resolve("x", None, Done("in time")))
-        await asyncio.sleep(6 * 86400)  # the rule's time has passed, and nobody has looked
-        onlooker.kill()
-        await bench.process(sends)
-        assert (await bench.ended("x"))["value"] == "in time"
-
-    at_bench(scenario, "20d")
 
 
 def test_a_time_limit_stands_still_while_somebody_is_asked() -> None:
