@@ -34,6 +34,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Decision,
     models.Failure,
     models.Reason,
+    models.Retrying,
+    models.Resolution,
     models.Bulk,
     models.BulkSignal,
     models.Count,
@@ -44,6 +46,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.History,
     models.Events,
     models.Approvals,
+    models.Doubts,
     models.Functions,
     models.Stats,
     models.Problem,
@@ -331,7 +334,8 @@ def _fixed_paths() -> Json:
     signalled: dict[int, Json | None] = {200: ref(models.Count)}
     paths["/bulk/signal"] = _post("Send an event to many executions", signalled, models.BulkSignal, ())
     for action in models.ACTIONS:
-        paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, models.Reason, id, False)
+        said = models.Retrying if action == "retry" else models.Reason
+        paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, said, id, False)
         counted: dict[int, Json | None] = {200: ref(models.Count)}
         paths[f"/bulk/{action}"] = _post(f"{action.capitalize()} many executions", counted, models.Bulk, ())
     return paths

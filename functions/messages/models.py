@@ -96,7 +96,12 @@ class Reason(Asked):
 
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
-    repeat: bool = Field(default=False, description="of a retry: also a call that may have taken effect")
+
+
+class Retrying(Reason):
+    """Of a retry."""
+
+    repeat: bool = Field(default=False, description="also when a call that may have taken effect would be made again")
 
 
 class Where(Asked):
