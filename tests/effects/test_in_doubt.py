@@ -105,7 +105,7 @@ def test_a_rule_decides_after_a_time(kind: str, then: Any) -> None:
     played(scenario, function)
 
 
-@pytest.mark.parametrize("function", [sends, desk], ids=["workflow", "agent"])
+@pytest.mark.parametrize("function", [sends, desk, machine], ids=["workflow", "agent", "machine"])
 def test_it_is_never_repeated_wherever_a_process_dies(function: Any) -> None:
     """Somebody who knows looks after it. Every call is made once, also when processes die while it is resolved."""
 
