@@ -201,7 +201,8 @@ def test_effect_and_hook_go_together() -> None:
     async def plain(order: str) -> str:
         return order
 
-    for options in ({"effect": "reconcilable"}, {"effect": "irreversible", "reconcile": look}):
+    wrong: list[dict[str, Any]] = [{"effect": "reconcilable"}, {"effect": "irreversible", "reconcile": look}]
+    for options in wrong:
         with pytest.raises(InvalidInput, match="go together"):
             tool(**options)(plain)
     with pytest.raises(InvalidInput, match="is a function"):
