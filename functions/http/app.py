@@ -26,7 +26,19 @@ from ..events import intake as event_intake
 from ..messages.answer import NO_CONTENT, Answer, Receive, Scope, Send, accepted, json_answer
 from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
-from . import asking, called, calling, controlling, machines, modelling, openapi, scheduling, streaming, working
+from . import (
+    asking,
+    called,
+    calling,
+    controlling,
+    machines,
+    modelling,
+    openapi,
+    remembering,
+    scheduling,
+    streaming,
+    working,
+)
 from .closing import Closing, cut_off
 from .events import deliver, read_events, reply_event
 from .guard import ALONE, DELIVERED, Guard
@@ -195,7 +207,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    for path, (endpoint, methods) in scheduling.ROUTES.items():
+    for path, (endpoint, methods) in (*scheduling.ROUTES.items(), *remembering.ROUTES.items()):
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))
