@@ -3,6 +3,7 @@ tools only narrows."""
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,45 @@ def test_no_path_leaves_the_folder(tmp_path: Path) -> None:
         with pytest.raises(ToolFailed):
             file_of(skills, path)
     assert file_of(skills, "./deep/a.txt") == "a"
+
+
+def test_no_link_makes_something_else_a_skill(tmp_path: Path) -> None:
+    elsewhere = skill(tmp_path / "elsewhere", "pdf", text="secret")
+    (tmp_path / "file" / "pdf").mkdir(parents=True)
+    (tmp_path / "file" / "pdf" / "SKILL.md").symlink_to(elsewhere / "SKILL.md")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "pdf").symlink_to(elsewhere)
+    for place in ("file", "folder"):
+        with pytest.raises(InvalidInput, match="is a link, which may lead anywhere"):
+            Skills(tmp_path / place)
+    assert list(Skills(tmp_path / "folder" / "pdf").skills) == ["pdf"], "it was named itself"
+
+
+def test_a_link_that_comes_later_is_not_followed(tmp_path: Path) -> None:
+    elsewhere = skill(tmp_path / "elsewhere", "pdf", text="secret")
+    (elsewhere / "a.txt").write_text("secret")
+    place = skill(tmp_path / "skills", "pdf")
+    skills = Skills(tmp_path / "skills")
+    (place / "SKILL.md").rename(tmp_path / "moved.md")
+    (place / "SKILL.md").symlink_to(elsewhere / "SKILL.md")
+    (read, _) = skills.tools()
+    with pytest.raises(ToolFailed, match="is a link"):
+        read.invoke({"skill": "pdf"})
+    (place / "SKILL.md").unlink()
+    place.rmdir()
+    place.symlink_to(elsewhere)
+    with pytest.raises(ToolFailed, match="is a link"):
+        read.invoke({"skill": "pdf"})
+    with pytest.raises(ToolFailed, match="there is no file 'a.txt' in the skill 'pdf'; there are: $"):
+        file_of(skills, "a.txt")
+
+
+def test_what_a_skill_says_reaches_models_as_text_they_can_be_sent(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    said = 'name: a\ndescription: "\\ud800 x"\nallowed-tools: ["\\udfff"]'
+    (tmp_path / "a" / "SKILL.md").write_text(f"---\n{said}\n---\nDo.\n")
+    (read, _) = Skills(tmp_path).tools()
+    json.dumps([read.description, read.invoke({"skill": "a"})], ensure_ascii=False).encode()
 
 
 def test_large_and_odd_files(tmp_path: Path) -> None:
@@ -151,6 +191,9 @@ def test_a_replay_knows_what_is_allowed(tmp_path: Path) -> None:
         ("---\n- a\n---\n", "write name: and description:"),
         ("---\nname: Not So\ndescription: x\n---\n", "is not of a-z"),
         ("---\nname: a\n---\n", "description is a text"),
+        ("---\nname: a\ndescription: " + "[" * 5000 + "\n---\n", "is no YAML"),
+        ("---\nname: a\ndescription: x\nsince: 2020-13-45\n---\n", "is no YAML"),
+        ("---\nname: a\ndescription: x\n---\n" + "ä" * 200_000, "has more than 262,144 bytes"),
         ("---\nname: a\ndescription: b\nallowed-tools: 5\n---\n", "allowed-tools are names"),
     ],
 )
