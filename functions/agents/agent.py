@@ -303,7 +303,8 @@ class Agent(Generic[Out_co]):
         names = None if rule is None else rule(value)
         if names is None:
             return None
-        return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
+        reading = (name for name, found in self._tools.items() if _rule(found) is not None)
+        return {*names, *reading, *self._toolbox.beside}
 
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._hand.beside]

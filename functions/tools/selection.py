@@ -85,7 +85,7 @@ class Selected:
         self._always = tuple(name for name in selection.always if name in self._names)
         if whole and (missing := [name for name in selection.always if name not in self._names]):
             raise InvalidInput(f"agent {agent!r}: Selection(always=…) names {missing[0]!r}, which is no tool of it")
-        if self.needed and selection.find and FINDER in tools:
+        if selection.find and FINDER in tools:  # also while it is not needed: what a skill allows goes by the name
             raise InvalidInput(f"agent {agent!r}: {FINDER!r} is the tool that finds others; rename yours")
 
     def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:

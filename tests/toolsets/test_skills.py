@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, Scripted, call, run
+from overwinter import Agent, History, Scripted, call, run
+from overwinter.functions.tools.selection import Selection
 from overwinter.functions.toolset import Skills
+from overwinter.functions.window import Shorten
 from overwinter.state.errors import InvalidInput, ToolFailed
 from overwinter.testing import crash_everywhere
 
@@ -158,6 +160,41 @@ def test_what_a_skill_allows_only_narrows_and_only_for_the_turn(tmp_path: Path, 
     assert made == ["send", "draw"]
     assert "does not allow 'send'" in told[3] and "draw" in told[3]
     assert "no tool named 'invented'" in told[5]
+
+
+def test_no_skill_takes_the_tools_away_that_show_what_there_is(tmp_path: Path) -> None:
+    """``find_tools`` and ``read_result`` belong to no toolset: what they show are allowed tools and their results."""
+    skill(tmp_path, "pdf", "allowed-tools: [draw]")
+    script: list[Any] = [
+        call("read_skill", skill="pdf"),
+        call("find_tools", query="draw"),
+        call("draw"),
+        call("draw", sure=True),
+        lambda text: call("read_result", entry=int(text.partition("read_result(entry=")[2].partition(")")[0])),
+        call("send"),
+        "done",
+    ]
+    told: list[str] = []
+
+    def listening(messages: Any, tools: Any) -> Any:
+        told.append(messages[-1].content)
+        said = script[len(told) - 1]
+        return said(next(text.content for text in messages if "read_result(" in text.content)) if callable(said) else said
+
+    def draw(sure: bool = False) -> str:
+        """Draw."""
+        return "drawn " * 300
+
+    agent = Agent(
+        "desk",
+        Scripted(listening),
+        tools=[draw, ledger()[1][1], Skills(tmp_path)],
+        selection=Selection(most=2, always=["read_skill"]),
+        history=History(size="3KB", compaction=[Shorten(200)]),
+    )
+    assert run(agent, "?", store="memory://") == "done"
+    assert told[2] == '["draw"]' and told[5] == "drawn " * 300
+    assert "does not allow 'send'" in told[6] and "find_tools" in told[6]
 
 
 def test_two_skills_narrow_further(tmp_path: Path) -> None:
