@@ -289,7 +289,7 @@ class Agent(Generic[Out_co]):
     def _asking(self) -> Listing:
         from .listing import Servers
 
-        return Servers(self._toolbox)
+        return Servers(self._toolbox, {name for hook in self.hooks for name in hook.tools or ()})
 
     def offering(self, listed: dict[str, Any] | None) -> Agent[Out_co]:
         if listed is None or not self._toolbox.servers:

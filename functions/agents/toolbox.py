@@ -57,6 +57,7 @@ class Toolbox:
         self._selection = selection
         self._parts = [_part(agent, thing) for thing in things]
         self.beside = {*beside, *((FINDER,) if selection is not None and selection.find else ())}  # no user's tools
+        self.always = () if selection is None else selection.always
         self.servers: dict[str, Server] = {}
         for server in (one for part in self._parts if is_source(part) for one in cast("Source", part).servers):
             if self.servers.setdefault(server.name, server) is not server:

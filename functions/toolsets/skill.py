@@ -115,7 +115,9 @@ def _parts(folder: Path) -> tuple[dict[str, Any], str]:
     except ValueError as error:
         raise InvalidInput(f"{path} can't be read: {error}") from None
     if len(data) > LARGEST:
-        raise InvalidInput(f"{path} has more than {LARGEST:,} bytes; put what is not always needed into files beside it")
+        raise InvalidInput(
+            f"{path} has more than {LARGEST:,} bytes; put what is not always needed into files beside it"
+        )
     match = _FRONT.match(whole)
     if match is None:
         raise InvalidInput(f"{path} has no front matter; begin it with '---', name:, description: and '---'")

@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Agent, History
+from overwinter.functions.hooks import Hook
+from overwinter.functions.tools.selection import Selection
 from overwinter.functions.tools.tool import Tool
 from overwinter.functions.toolsets.source import UNASKED, Listed, Server
+from overwinter.functions.window import Shorten
 from overwinter.orchestrator.agent.decider import AgentLoop
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.orchestrator.protocol.journal import Rules
@@ -28,6 +31,7 @@ class Shelf:
         self.name = name
         self.now = list(tools)
         self.asked = 0
+        self.away = False
 
     @property
     def servers(self) -> Sequence[Server]:
@@ -35,7 +39,7 @@ class Shelf:
 
     async def listing(self) -> dict[str, Any]:
         self.asked += 1
-        return {"tools": [{"name": name} for name in self.now]}
+        return {"error": "away", "tools": []} if self.away else {"tools": [{"name": name} for name in self.now]}
 
     def tools(self, listed: Listed = UNASKED) -> Sequence[Tool]:
         def made(name: str) -> Tool:
@@ -155,6 +159,38 @@ def test_a_run_that_failed_so_can_be_tried_again() -> None:
     driver.send({"type": "retry"})
     answer_listing(driver)
     assert list(driver.open) == ["t1.m1"]
+
+
+def test_a_name_that_no_server_has_is_told_once_and_while_one_is_away_not_at_all(caplog: Any) -> None:
+    """The guard of a tool that has another name now guards nothing, and somebody must hear of that."""
+    shelf = Shelf("shelf", "pay", "look")
+
+    def driven(**more: Any) -> Driver:
+        driver = Driver(agent(shelf, **more))
+        driver.say("1")
+        answer_listing(driver)
+        driver.model("done")
+        return driver
+
+    guard, chosen = Hook(print, tools=["pay", "read_result"]), Selection(5, always=["look"])
+    driver = driven(hooks=guard, selection=chosen, history=History(compaction=[Shorten()]))
+    assert caplog.text == ""
+    shelf.now = ["pay_out", "look_up"]
+    for number in range(3):
+        driver.say(f"again {number}")
+        answer_listing(driver)
+        driver.model("done")
+    assert caplog.text.count("names look, pay, and there is no such tool") == 1
+    caplog.clear()
+    driver.spec = agent(shelf, hooks=Hook(print, tools=["payout"]))
+    driver.restart()  # the same list, and new code
+    driver.say("new")
+    answer_listing(driver)
+    assert "same" in driver.entries("listed")[-1]["value"] and "names payout" in caplog.text
+    caplog.clear()
+    shelf.away = True
+    driven(hooks=guard, selection=chosen, history=History(compaction=[Shorten()]))
+    assert caplog.text == ""
 
 
 def test_late_and_repeated_listings_change_nothing() -> None:

@@ -94,7 +94,7 @@ def test_a_link_that_comes_later_is_not_followed(tmp_path: Path) -> None:
     place.symlink_to(elsewhere)
     with pytest.raises(ToolFailed, match="is a link"):
         read.invoke({"skill": "pdf"})
-    with pytest.raises(ToolFailed, match="there is no file 'a.txt' in the skill 'pdf'; there are: $"):
+    with pytest.raises(ToolFailed, match=r"there is no file 'a\.txt' in the skill 'pdf'; there are: $"):
         file_of(skills, "a.txt")
 
 
@@ -179,7 +179,9 @@ def test_no_skill_takes_the_tools_away_that_show_what_there_is(tmp_path: Path) -
     def listening(messages: Any, tools: Any) -> Any:
         told.append(messages[-1].content)
         said = script[len(told) - 1]
-        return said(next(text.content for text in messages if "read_result(" in text.content)) if callable(said) else said
+        return (
+            said(next(text.content for text in messages if "read_result(" in text.content)) if callable(said) else said
+        )
 
     def draw(sure: bool = False) -> str:
         """Draw."""
