@@ -289,7 +289,7 @@ def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, text: str) -> None:
     for ending in ("yaml", "json"):
         path = tmp_path / f"shop.{ending}"
         path.write_text(text)
-        with pytest.raises(InvalidInput, match="is no (YAML|JSON)"):
+        with pytest.raises(InvalidInput, match=r"is no (YAML|JSON)"):
             OpenAPI(path)
 
 
