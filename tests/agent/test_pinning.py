@@ -31,7 +31,7 @@ class Shelf:
         self.name = name
         self.now = list(tools)
         self.asked = 0
-        self.away = False
+        self.away = self.gone = False
 
     @property
     def servers(self) -> Sequence[Server]:
@@ -39,6 +39,8 @@ class Shelf:
 
     async def listing(self) -> dict[str, Any]:
         self.asked += 1
+        if self.gone:
+            raise FunctionUnavailable("it is gone")
         return {"error": "away", "tools": []} if self.away else {"tools": [{"name": name} for name in self.now]}
 
     def tools(self, listed: Listed = UNASKED) -> Sequence[Tool]:
@@ -114,8 +116,8 @@ def test_what_is_as_before_is_not_written_again_while_it_is_within_the_window() 
     assert said == [False, True, True, False, True, True, False, True]
 
 
-def test_a_past_that_is_shortened_takes_the_listing_along_and_it_is_asked_for_anew() -> None:
-    shelf = Shelf("shelf", "a")
+def shortened(shelf: Shelf) -> Driver:
+    """A session whose fifth turn has taken its past away, in which the listing stood."""
     driver = Driver(agent(shelf))
     for number in range(4):
         driver.say(str(number), "x" * 100)
@@ -124,18 +126,46 @@ def test_a_past_that_is_shortened_takes_the_listing_along_and_it_is_asked_for_an
     driver.say("5")
     answer_listing(driver)
     assert "same" in driver.entries("listed")[-1]["value"]
+    shelf.now, shelf.gone = ["b"], True  # from here on the server is another one, and can't be asked
     driver.model(ContextTooLong("too long", model="m"))
     assert driver.entries("routed")[-1]["kept"] < 4
-    assert list(driver.open) == ["t5.list.r1"]
+    return driver
+
+
+def test_what_is_pinned_stays_when_its_listing_leaves_the_window_and_no_server_is_asked() -> None:
+    driver = shortened(Shelf("shelf", "a"))
+    said = driver.entries("listed")[-1]
+    assert said["op"] == "t5.list.r1" and said["value"]["servers"] == {"shelf": {"tools": [{"name": "a"}]}}
+    assert list(driver.open) == ["t5.m1.r1"] and offered(driver.loop) == ["a"]
     driver.restart()
-    answer_listing(driver)
-    assert "same" not in driver.entries("listed")[-1]["value"] and offered(driver.loop) == ["a"]
-    driver.restart()
-    assert offered(driver.loop) == ["a"]
+    assert list(driver.open) == ["t5.m1.r1"] and offered(driver.loop) == ["a"]
     rules = Rules()
     for number, text in enumerate(driver.journal, 1):
         rules.take(number, loads(text))
     assert not rules.wrong
+
+
+def test_what_is_pinned_for_a_turn_that_ends_is_not_said_in_the_next_one() -> None:
+    shelf = Shelf("shelf", "a")
+    driver = shortened(shelf)
+    driver.model("done")
+    shelf.gone = False
+    driver.say("6")
+    answer_listing(driver)
+    assert driver.entries("listed")[-1]["value"]["changed"] == {"shelf": "added b; removed a"}
+    assert offered(driver.loop) == ["b"]
+
+
+def test_a_journal_whose_listing_is_out_of_reach_has_the_servers_asked_anew() -> None:
+    """As those that were written before it was said once more."""
+    shelf = Shelf("shelf", "a")
+    driver = shortened(shelf)
+    assert loads(driver.journal.pop())["type"] == "listed"
+    driver.restart()
+    assert list(driver.open) == ["t5.list.r1"]
+    shelf.gone = False
+    answer_listing(driver)
+    assert "same" not in driver.entries("listed")[-1]["value"] and offered(driver.loop) == ["b"]
 
 
 def test_a_server_that_can_not_be_asked_ends_the_turn_and_not_the_session() -> None:
