@@ -3,8 +3,8 @@
 What a server offers may change at any time; what an agent offers its model may not change between two transitions. So
 the servers are asked once for a turn, as a step of its own (``tn.list``), before the model is, and the entry
 ``listed`` says what they have: everything with a digest, or ``{"same": digest}`` while it is what an earlier entry
-says. That one must be among those that a replay reads: when its turn leaves the window in the middle of another, what is
-pinned for that is said once more, and no server is asked. Only a replay that no longer comes by it has them asked anew.
+says. That one must be among those that a replay reads: when its turn leaves the window in the middle of another, what
+is pinned for that is said once more, and no server is asked. A replay that no longer comes by it has them asked anew.
 """
 
 from __future__ import annotations

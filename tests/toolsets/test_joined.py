@@ -1,6 +1,6 @@
 """All at once: an MCP server, a selection with tools that are always offered, ``find_tools``, a hook, and a window so
-small that the turn in which the server was listed leaves it in the middle of another. The process dies before and after
-every operation of the store, the server changes meanwhile, and the turn goes on with the tools that are pinned for it."""
+small that the turn in which the server was listed leaves it in the middle of another. The process dies before and
+after every operation of the store, the server changes meanwhile, and the turn goes on with what is pinned for it."""
 
 from __future__ import annotations
 
@@ -86,7 +86,8 @@ def test_a_turn_goes_on_with_the_tools_that_are_pinned_for_it_wherever_the_proce
     )
 
     async def talked(world: World) -> list[str]:
-        shown.clear(), paid.clear(), guarded.clear()
+        for seen in (shown, paid, guarded):
+            seen.clear()
         weather.more = False
         answers = [str(await (await world.send(agent, "s", text, id=text)).reply()) for text in ("one", "two")]
         entries = world.journal("desk/s")
