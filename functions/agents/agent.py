@@ -289,7 +289,7 @@ class Agent(Generic[Out_co]):
     def _asking(self) -> Listing:
         from .listing import Servers
 
-        return Servers(self._toolbox)
+        return Servers(self._toolbox, {name for hook in self.hooks for name in hook.tools or ()})
 
     def offering(self, listed: dict[str, Any] | None) -> Agent[Out_co]:
         if listed is None or not self._toolbox.servers:
@@ -303,7 +303,8 @@ class Agent(Generic[Out_co]):
         names = None if rule is None else rule(value)
         if names is None:
             return None
-        return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
+        reading = (name for name, found in self._tools.items() if _rule(found) is not None)
+        return {*names, *reading, *self._toolbox.beside}
 
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._hand.beside]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
+from ...orchestrator.agent.turn import FINDER
 from ...state.errors import InvalidInput
 from ..framework.target import served
 from ..models.port import ToolSchema
@@ -51,10 +52,12 @@ class Toolbox:
         beside: Mapping[str, Tool] = MappingProxyType({}),
         selection: Selection | None = None,
     ) -> None:
-        self._agent = agent
+        self.agent = agent
         self._beside = beside
         self._selection = selection
         self._parts = [_part(agent, thing) for thing in things]
+        self.beside = {*beside, *((FINDER,) if selection is not None and selection.find else ())}  # no user's tools
+        self.always = () if selection is None else selection.always
         self.servers: dict[str, Server] = {}
         for server in (one for part in self._parts if is_source(part) for one in cast("Source", part).servers):
             if self.servers.setdefault(server.name, server) is not server:
@@ -76,10 +79,10 @@ class Toolbox:
     def _hand(self, listed: Mapping[str, Any]) -> Hand:
         tools = self._found(listed)
         if taken := [name for name in self._beside if name in tools]:
-            raise InvalidInput(f"agent {self._agent!r}: {taken[0]!r} is a tool of every such agent; rename yours")
+            raise InvalidInput(f"agent {self.agent!r}: {taken[0]!r} is a tool of every such agent; rename yours")
         chosen = self._selection
         whole = not self.servers  # else what these have may be absent
-        selected = None if chosen is None else Selected(self._agent, chosen, tools, whole=whole)
+        selected = None if chosen is None else Selected(self.agent, chosen, tools, whole=whole)
         return Hand(tools, self._beside, selected)
 
     def _found(self, listed: Mapping[str, Any]) -> dict[str, Tool | ChildTool]:
@@ -89,7 +92,7 @@ class Toolbox:
             for tool in several:
                 if tool.name in found:
                     raise InvalidInput(
-                        f"agent {self._agent!r} has two tools named {tool.name!r}; give one of them another name, or "
+                        f"agent {self.agent!r} has two tools named {tool.name!r}; give one of them another name, or "
                         'all of one toolset a prefix: toolset.prefixed("crm")'
                     )
                 found[tool.name] = tool

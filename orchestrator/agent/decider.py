@@ -235,6 +235,8 @@ class AgentLoop:
             return self._judged(self._judge.said(turn, turn.reading))
         if turn.calls and (finals := self._judge.finals(turn)):
             return self._judged(self._judge.called(turn, finals))
+        if turn.phase is Phase.THINK and (listing := self._due(turn)) and (kept := run.pins.kept(turn)):
+            return {"type": "listed", "op": turn.listing(), "name": listing.name, "value": kept}
         if turn.phase is Phase.THINK or not _acting(turn):
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...state.codec import copied
 from ...state.errors import Denied
 from ..errors.groups import text_in
 from ..protocol.decider import Fact, Invoke
@@ -134,7 +135,8 @@ def _refused(why: object) -> str:
 
 
 def _use(call: Call) -> ToolUse:
-    return ToolUse(call.name, dict(call.arguments or {}), call.id)
+    """A copy all through: what a hook does to it changes no call, since nothing would record that."""
+    return ToolUse(call.name, copied(call.arguments or {}), call.id)
 
 
 def _asking(hook: HookSpec, call: Call, work: Any, more: Fact) -> Invoke:

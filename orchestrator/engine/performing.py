@@ -331,13 +331,17 @@ class Performer:
                 return await self._run(call)
         except TimeoutError:
             if scope.expired():
-                raise TimedOut(f"{call.name!r} took longer than {policy.timeout}") from None
+                late = f"{call.name!r} took longer than {policy.timeout}"
+                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else TimedOut(late) from None
             raise
 
     async def _run(self, call: Invoke) -> Any:
         if call.threaded:
             key = _current.get().idempotency_key
-            return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
+            try:
+                return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
+            except TimedOut as late:
+                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else late from None
         value: object = call.call()
         return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
@@ -345,7 +349,14 @@ class Performer:
         try:
             return call.write(value, self._limit)
         except InvalidInput as error:
-            raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
+            said = f"the result of {call.name!r} can't be recorded: {error}"
+            raise InDoubt(f"{said}; it may have taken effect") if _once(call) else type(error)(said) from None
+
+
+def _once(call: Invoke) -> bool:
+    """Whether a model is told of the call's outcome and would make it again if it were told of a failure, though that
+    must not happen. Code that makes a call hears what was wrong with it."""
+    return call.policy.at_most_once and call.report == "tool"
 
 
 def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
