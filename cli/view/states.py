@@ -210,6 +210,8 @@ def _waits(visit: Visit, now: int) -> str:
         failed = next((attempt for attempt in reversed(visit.attempts) if attempt.error is not None), None)
         return f"again{until}" + (f": {_said(failed.error, failed.cause)}" if failed is not None else "")
     ends = f", until{until}" if until else ""
+    if waits.what == "approval":
+        return f"waits for an approval of {clean(waits.name)}{ends}"
     if waits.what == "token":
         return f"waits for its task token{ends}"
     if waits.what == "execution":

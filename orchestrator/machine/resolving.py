@@ -11,6 +11,7 @@ from typing import Any, cast
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id
+from ..usercode.calling import checked
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
 from .datasets.buckets import Buckets
@@ -155,12 +156,16 @@ def _work(means: Any, arguments: Any) -> Call | Child:
     if kind == "tool":
         elsewhere: Policy | None = means.elsewhere
         if elsewhere is not None:
-            return Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True)
-        policy = Policy(ONCE, means.policy.timeout, means.policy.breaker, means.policy.at_most_once)
-        return Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
+            call = Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True)
+        else:
+            policy = Policy(ONCE, means.policy.timeout, means.policy.breaker, means.policy.at_most_once)
+            call = Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
+        wants = None if means.approval is None else partial(_wanted, means, arguments)
+        return call._replace(input=arguments, wants=wants)
     if hasattr(means, "decider"):
         return Child(means.name, arguments, kind)
-    return Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)
+    call = Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)
+    return call._replace(input=arguments)
 
 
 def _tool(tool: Any, arguments: Any) -> Any:
@@ -169,6 +174,14 @@ def _tool(tool: Any, arguments: Any) -> Any:
 
 def _sent(tool: Any, arguments: Any) -> Any:
     return tool.send(_object(tool, arguments))
+
+
+def _wanted(tool: Any, arguments: Any) -> tuple[str, int] | None:
+    """Who must approve the call; nobody is asked about one that could not be made."""
+    given = _object(tool, arguments)
+    checked(tool, given)
+    role: str | None = tool.role(given)
+    return None if role is None else (role, tool.approval_within)
 
 
 def _object(tool: Any, arguments: Any) -> dict[str, Any]:

@@ -25,8 +25,8 @@ class Attempt:
 
 @dataclass(slots=True)
 class Wait:
-    """What a state waits for: ``time``, ``retry``, ``token``, ``execution`` or ``function``, of that name or id, and
-    until when at the most."""
+    """What a state waits for: ``time``, ``retry``, ``approval``, ``token``, ``execution`` or ``function``, of that
+    name or id, and until when at the most."""
 
     what: str
     name: str = ""
