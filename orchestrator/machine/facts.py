@@ -26,12 +26,13 @@ def step(run: Execution, fact: Fact) -> bool:
 
 
 def attempt(run: Execution, fact: Fact) -> bool:
-    return run.calls.fact(fact)
+    """How a call gets on; of one that is an execution of its own here, that is nothing to go by."""
+    return run.calls.fact(fact) or fact["op"] in run.waiting
 
 
 def sent(run: Execution, fact: Fact) -> bool:
     if "until" in fact:
-        return run.calls.fact(fact)
+        return attempt(run, fact)
     if not task.sent(run, fact):
         return False
     if (id := run.started.get(fact["op"])) is not None:

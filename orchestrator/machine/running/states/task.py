@@ -12,7 +12,7 @@ from ....protocol.callers import handed_on
 from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
-from .. import approvals
+from .. import approvals, moved
 from ..activity import key_of, taken_place, waiting_place
 from ..execution import Behaviour, Execution
 from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure, of_exception
@@ -46,6 +46,7 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
         _scheduled(run, frame, state, timeout)
         completed(run, frame, state, Failure(error.error, error.cause))
         return
+    work = moved.as_begun(run, op, work)
     _scheduled(run, frame, state, timeout)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
@@ -60,7 +61,8 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
 
 def approved(run: Execution, frame: Frame, state: Task) -> None:
     """What had to wait for a person begins."""
-    _go(run, frame, state, run.resources.target(state.resource, frame.doing["given"], _asking(run, frame)), "")
+    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
+    _go(run, frame, state, moved.as_begun(run, frame.op, work), "")
 
 
 def _go(run: Execution, frame: Frame, state: Task, work: Work, token: str) -> None:
