@@ -94,7 +94,7 @@ async def test_a_model_does_not_get_by_it() -> None:
     desk = Agent("desk", Scripted([call("refunding", input={"order": "large-1"}), "done"]), tools=[machine])
     async with Runtime([desk], "memory://") as runtime:
         await runtime.start(desk, "refund it", id="d")
-        while not (awaits := (await runtime.show("d")).awaits).startswith("child "):
+        while not (awaits := (await runtime.show("d")).awaits).startswith("child "):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await asked(runtime, awaits.removeprefix("child "))
         await runtime.cancel("d")

@@ -1,0 +1,242 @@
+"""An approval that a Task waits for outlives whoever waits: deaths at every moment, long waits, pauses, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from overwinter import StateMachine, tool
+from overwinter.state.errors import AlreadyFinished, InvalidInput
+from overwinter.testing import crash_everywhere, simulate
+from overwinter.testing.world import World
+
+DONE: list[str] = []
+
+
+@tool(effect="irreversible", approval="desk", approval_within="2d")
+async def refund(order: str) -> str:
+    """Give the money back."""
+    DONE.append(order)
+    return f"refunded {order}"
+
+
+@tool(effect="idempotent", approval="desk")
+async def give(order: str) -> str:
+    """May be done twice."""
+    DONE.append(order)
+    return f"gave {order}"
+
+
+@tool(effect="idempotent", approval="desk")
+async def fragile(order: str, count: int = 0) -> str:
+    """Fails."""
+    DONE.append(f"{order} {count}")
+    raise ConnectionError("nobody there")
+
+
+async def same(given: Any) -> Any:
+    return given
+
+
+def task(order: Any = "$.order", name: str = "refund", **more: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": name, "Parameters": {"order.$": order}, "End": True} | more
+
+
+def machine(states: dict[str, Any], **top: Any) -> StateMachine:
+    return StateMachine("m", {"StartAt": next(iter(states)), "States": states} | top, [refund, fragile, give, same])
+
+
+def flow(start: str, **state: Any) -> dict[str, Any]:
+    return {"StartAt": start, "States": {start: task(**state)}}
+
+
+def simulated(scenario: Callable[[World], Any], *functions: object) -> Any:
+    DONE.clear()
+    return simulate(scenario, functions=list(functions))
+
+
+async def ops(world: World, id: str, count: int) -> list[str]:
+    """The approvals that are open, when there are so many."""
+    while len(found := world.open_approvals(id)) < count:
+        await world.sleep("1s")
+    return [str(one["op"]) for one in found]
+
+
+CATCH = [{"ErrorEquals": ["Denied"], "ResultPath": "$.said", "Next": "No"}]
+NO = {"Type": "Pass", "InputPath": "$.said.Error", "End": True}
+ITEMS = {"Type": "Map", "ItemsPath": "$.orders", "ItemProcessor": flow("Item", order="$", name="give"), "End": True}
+BRANCHES = [
+    flow("R", name="give"),
+    {"StartAt": "D", "States": {"D": task("$.other", "give", Catch=CATCH), "No": NO}},
+    {"StartAt": "M", "States": {"M": ITEMS}},
+]
+BESIDE = machine({"P": {"Type": "Parallel", "Branches": BRANCHES, "End": True}})
+
+
+async def beside(world: World) -> Any:
+    run = await world.start(BESIDE, {"order": "o-1", "other": "o-2", "orders": ["a", "b"]}, id="x")
+    first, second, *items = await ops(world, "x", 4)
+    for op in (*items, first):
+        await world.approve("x", op=op, by="ana")
+    await world.deny("x", op=second, by="ana", reason="too much")
+    return await run.result()
+
+
+def test_only_what_was_approved_is_done_wherever_the_process_dies() -> None:
+    def alike(expected: Any, found: Any) -> bool:
+        return bool(expected == found and set(DONE) == {"o-1", "a", "b"})
+
+    report = crash_everywhere(beside, functions=[BESIDE], fresh=DONE.clear, same=alike)
+    assert report.outcome.value == ["gave o-1", "Denied", ["gave a", "gave b"]]
+    assert report.points > 20
+
+
+def test_what_can_not_be_taken_back_is_done_once_at_most() -> None:
+    async def approved(world: World) -> Any:
+        run = await world.start(once, {"order": "o-1"}, id="x")
+        await world.approve("x", by="ana")
+        return await run.result()
+
+    def alike(expected: Any, found: Any) -> bool:
+        return len(DONE) <= 1 and found in (expected, {"Error": "InDoubt"})
+
+    catch = [{"ErrorEquals": ["InDoubt"], "Next": "Doubt"}]
+    doubt = {"Type": "Pass", "Parameters": {"Error.$": "$.Error"}, "End": True}
+    once = machine({"R": task(Catch=catch), "Doubt": doubt})
+    assert crash_everywhere(approved, functions=[once], fresh=DONE.clear, same=alike).outcome.value == "refunded o-1"
+
+
+APART = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}} | flow("I", order="$", name="give")
+DISTRIBUTED = ITEMS | {"ItemProcessor": APART, "ToleratedFailureCount": 1}
+
+
+def test_items_of_a_distributed_map_wait_for_theirs() -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(each, {"orders": ["a", "b"]}, id="x")
+        a, b = await ops(world, "x", 2)
+        assert DONE == []
+        await world.deny("x", op=a, by="ana")
+        await world.approve("x", op=b, by="ana")
+        return await run.result()
+
+    each = machine({"M": DISTRIBUTED})
+    assert "gave b" in simulated(scenario, each) and DONE == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"), [({"TimeoutSeconds": 3600}, "States.Timeout"), ({}, "not decided in time"), ({"Retry": []}, "")]
+)
+def test_who_waits_too_long_gives_up(more: dict[str, Any], said: str) -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(waits, {"order": "o-1"}, id="x")
+        (op,) = await ops(world, "x", 1)
+        await world.sleep("3d")
+        with pytest.raises((InvalidInput, AlreadyFinished)):
+            await world.processes[0].runtime.approve("x", op)
+        return await run.result()
+
+    caught = [{"ErrorEquals": ["States.ALL"], "Next": "No"}]
+    waits = machine({"R": task(Catch=caught, **more), "No": {"Type": "Pass", "End": True}})
+    found = simulated(scenario, waits)
+    assert said in f"{found['Error']} {found['Cause']}" and DONE == []
+
+
+@pytest.mark.parametrize(("count", "asked"), [(1, 1), ("$$.State.RetryCount", 3)])
+def test_what_was_approved_is_tried_again_without_asking(count: Any, asked: int) -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(again, {"order": "o-1"}, id="x")
+        for _ in range(asked):
+            await ops(world, "x", 1)
+            await world.approve("x", by="ana")
+            await world.sleep("10s")
+        assert await run.result() == "gone"
+        return [entry for entry in world.journal("x") if entry.get("kind") == "approval"]
+
+    counted = {"count.$": count} if isinstance(count, str) else {"count": count}
+    retry = [{"ErrorEquals": ["ConnectionError"], "IntervalSeconds": 1, "MaxAttempts": 2}]
+    catch = [{"ErrorEquals": ["ConnectionError"], "Next": "S"}]
+    tried = task(name="fragile", Retry=retry, Catch=catch) | {"Parameters": {"order.$": "$.order"} | counted}
+    again = machine({"R": tried, "S": {"Type": "Pass", "Result": "gone", "End": True}})
+    assert len(simulated(scenario, again)) == asked
+    assert len(DONE) == 3
+
+
+def test_a_redrive_asks_anew() -> None:
+    async def scenario(world: World) -> None:
+        await world.start(fails, {"order": "o-1"}, id="x")
+        await world.approve("x", by="ana")
+        await world.reached("x", "failed")
+        await world.retry("x")
+        await ops(world, "x", 1)
+
+    fails = machine({"R": task(name="fragile")})
+    simulated(scenario, fails)
+    assert DONE == ["o-1 0"]
+
+
+@pytest.mark.parametrize("verb", ["cancel", "terminate"])
+def test_what_has_ended_asks_nobody(verb: str) -> None:
+    async def scenario(world: World) -> None:
+        await world.start(one, {"order": "o-1"}, id="x")
+        await ops(world, "x", 1)
+        await getattr(world, verb)("x")
+        await world.reached("x", "cancelled", "terminated")
+        assert world.open_approvals("x") == []
+
+    one = machine({"R": task()})
+    simulated(scenario, one)
+    assert DONE == []
+
+
+def test_what_is_approved_in_a_pause_is_done_after_it() -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(one, {"order": "o-1"}, id="x")
+        (op,) = await ops(world, "x", 1)
+        await world.pause("x")
+        await world.reached("x", "paused")
+        await world.approve("x", op=op, by="ana")
+        await world.sleep("1h")
+        assert DONE == []
+        await world.resume("x")
+        return await run.result()
+
+    one = machine({"R": task()})
+    assert simulated(scenario, one) == "refunded o-1"
+
+
+def test_a_long_journal_keeps_what_is_open() -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(long, {"order": "o-1", "items": list(range(500))}, id="x")
+        while world.head("x").length < 520:
+            await world.sleep("1s")
+        await world.processes[0].die()
+        await world.sleep("1h")
+        await world.approve("x", by="ana")
+        return await run.result()
+
+    each = {"StartAt": "S", "States": {"S": {"Type": "Task", "Resource": "same", "End": True}}}
+    items = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": each, "ResultSelector": {}, "End": True}
+    branches = [flow("R"), {"StartAt": "M", "States": {"M": items}}]
+    long = machine({"P": {"Type": "Parallel", "Branches": branches, "End": True}})
+    assert simulated(scenario, long) == ["refunded o-1", {}]
+
+
+@pytest.mark.parametrize("given", [{"amount": 1}, "o-1"])
+def test_nobody_is_asked_about_what_could_not_be_called(given: Any) -> None:
+    wrong = machine(
+        {
+            "R": task(Catch=[{"ErrorEquals": ["InvalidInput"], "Next": "S"}]) | {"Parameters": given},
+            "S": {"Type": "Pass", "Result": "caught", "End": True},
+        }
+    )
+    if isinstance(given, str):
+        wrong = machine(
+            {
+                "R": {"Type": "Task", "Resource": "refund", "InputPath": "$.order", "End": True}
+                | {"Catch": [{"ErrorEquals": ["InvalidInput"], "Next": "S"}]},
+                "S": {"Type": "Pass", "Result": "caught", "End": True},
+            }
+        )
+    assert simulate(wrong, {"order": "o-1"}) == "caught"
