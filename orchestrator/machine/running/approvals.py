@@ -38,8 +38,10 @@ def ask(run: Execution, frame: Frame, work: Work) -> bool:
             frame.doing["approved"] = digest
             return False
         role, within = wanted
+        until, ends = run.now + within, run.timers.get(f"{frame.op} timeout")
+        until = until if ends is None else min(until, ends.at)  # nobody waits longer
         entry = {"type": "ordered", "op": op, "at": run.now, "kind": KIND, "name": work.name, "what": work.name}
-        entry |= {"digest": digest, "data": work.input, "role": role, "until": run.now + within}
+        entry |= {"digest": digest, "data": work.input, "role": role, "until": until}
         if len(dumps(entry).encode()) > run.limit:
             raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
     run.asked[op] = Asked(frame, entry)

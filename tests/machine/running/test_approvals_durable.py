@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from overwinter import StateMachine, tool
+from overwinter.orchestrator.protocol.decider import Invoke, Verdict
 from overwinter.state.errors import AlreadyFinished, InvalidInput
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
@@ -144,6 +145,40 @@ def test_who_waits_too_long_gives_up(more: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize(("count", "asked"), [(1, 1), ("$$.State.RetryCount", 3)])
+def test_what_is_no_longer_waited_for_can_not_come_late() -> None:
+    async def scenario(world: World) -> Any:
+        run = await world.start(goes_on, {"order": "o-1"}, id="x")
+        await ops(world, "x", 1)
+        return await run.result()
+
+    fails = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "No"}}}
+    beside = {"Type": "Parallel", "Branches": [flow("R"), fails], "Catch": [{"ErrorEquals": ["No"], "Next": "W"}]}
+    wait = {"Type": "Wait", "Seconds": 5 * 86400, "Next": "S"}
+    end = {"Type": "Pass", "Result": "went on", "End": True}
+    goes_on = machine({"P": beside | {"Next": "S"}, "W": wait, "S": end})
+    assert simulated(scenario, goes_on) == "went on"
+
+
+def test_a_decision_about_something_else_is_none() -> None:
+    decider = machine({"R": task()}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
+    asked = decider.decide().entries[-1]
+    no = {"type": "decided", "at": 1, "op": asked["op"], "approved": True, "digest": "sha256:of something else"}
+    assert decider.offer(no) is Verdict.IGNORED and not decider.decide().perform
+    assert decider.offer(no | {"digest": asked["digest"]}) is Verdict.TAKEN
+    assert [call.name for call in decider.decide().perform if isinstance(call, Invoke)] == ["refund"]
+
+
+@pytest.mark.parametrize("seen", [{"op": "1", "type": "begun", "n": 1}, {"op": "1", "type": "step", "value": "done"}])
+def test_what_an_earlier_release_called_without_asking_is_not_asked_about(seen: dict[str, Any]) -> None:
+    decider = machine({"R": task()}).decider("x")
+    start = {"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}}
+    decider.replay("", 1, [start, {"type": "machine", "at": 0, "definition": decider.source}, seen | {"at": 1}], 2)
+    decision = decider.decide()
+    assert (decider.problem, decision.awaits) == ("", "")
+    assert [call.begun for call in decision.perform if isinstance(call, Invoke)] == [True] * ("n" in seen)
+
+
 def test_what_was_approved_is_tried_again_without_asking(count: Any, asked: int) -> None:
     async def scenario(world: World) -> Any:
         run = await world.start(again, {"order": "o-1"}, id="x")
