@@ -144,7 +144,6 @@ def test_who_waits_too_long_gives_up(more: dict[str, Any], said: str) -> None:
     assert said in f"{found['Error']} {found['Cause']}" and DONE == []
 
 
-@pytest.mark.parametrize(("count", "asked"), [(1, 1), ("$$.State.RetryCount", 3)])
 def test_what_is_no_longer_waited_for_can_not_come_late() -> None:
     async def scenario(world: World) -> Any:
         run = await world.start(goes_on, {"order": "o-1"}, id="x")
@@ -179,6 +178,7 @@ def test_what_an_earlier_release_called_without_asking_is_not_asked_about(seen: 
     assert [call.begun for call in decision.perform if isinstance(call, Invoke)] == [True] * ("n" in seen)
 
 
+@pytest.mark.parametrize(("count", "asked"), [(1, 1), ("$$.State.RetryCount", 3)])
 def test_what_was_approved_is_tried_again_without_asking(count: Any, asked: int) -> None:
     async def scenario(world: World) -> Any:
         run = await world.start(again, {"order": "o-1"}, id="x")
