@@ -150,7 +150,8 @@ def test_what_is_no_longer_waited_for_can_not_come_late() -> None:
         await ops(world, "x", 1)
         return await run.result()
 
-    fails = {"StartAt": "F", "States": {"F": {"Type": "Fail", "Error": "No"}}}
+    soon = {"Type": "Wait", "Seconds": 60, "Next": "F"}
+    fails = {"StartAt": "Soon", "States": {"Soon": soon, "F": {"Type": "Fail", "Error": "No"}}}
     beside = {"Type": "Parallel", "Branches": [flow("R"), fails], "Catch": [{"ErrorEquals": ["No"], "Next": "W"}]}
     wait = {"Type": "Wait", "Seconds": 5 * 86400, "Next": "S"}
     end = {"Type": "Pass", "Result": "went on", "End": True}
