@@ -169,6 +169,20 @@ def test_a_decision_about_something_else_is_none() -> None:
     assert [call.name for call in decider.decide().perform if isinstance(call, Invoke)] == ["refund"]
 
 
+def test_a_decision_about_what_was_given_up_is_none() -> None:
+    wait = {"Type": "Wait", "Seconds": 864000, "End": True}
+    catch = [{"ErrorEquals": ["States.Timeout"], "Next": "W"}]
+    decider = machine({"R": task(TimeoutSeconds=60, Catch=catch), "W": wait}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
+    asked = decider.decide().entries[-1]
+    assert asked["until"] == 60_000
+    for fact in decider.expire(60_000):
+        decider.offer(fact)
+    assert decider.decide().awaits.startswith("timer")
+    late = {"type": "decided", "at": 60_001, "op": asked["op"], "approved": True, "digest": asked["digest"]}
+    assert decider.offer(late) is Verdict.IGNORED and not decider.decide().perform
+
+
 @pytest.mark.parametrize("seen", [{"op": "1", "type": "begun", "n": 1}, {"op": "1", "type": "step", "value": "done"}])
 def test_what_an_earlier_release_called_without_asking_is_not_asked_about(seen: dict[str, Any]) -> None:
     decider = machine({"R": task()}).decider("x")
