@@ -49,6 +49,9 @@ class Table:
             if self._uses.setdefault(_name(one), one) is not one:
                 raise InvalidInput(f"two of the functions are named {_name(one)!r}; give one of them another name")
         self._named = {name: one if isinstance(one, str) else served(one) for name, one in named.items()}
+        for one in (*self._uses.values(), *self._named.values()):
+            if not isinstance(one, str):
+                _whole(one)
         self._integrations = integrations
 
     @property
@@ -192,6 +195,15 @@ def _object(tool: Any, arguments: Any) -> dict[str, Any]:
 
 def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _whole(one: Any) -> None:
+    """Refuse what could not be called, and a tool that would be called without what it declares."""
+    name, called = _name(one), one
+    while isinstance(called, partial):
+        called = called.func
+    if called is not one and (found := served(called)) is not called:
+        raise InvalidInput(f"{name!r} binds arguments of {_name(found)!r}, which is called as itself; give it alone")
 
 
 def _name(one: Any) -> str:

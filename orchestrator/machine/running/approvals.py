@@ -26,27 +26,33 @@ def ask(run: Execution, frame: Frame, work: Work) -> bool:
     """Have somebody asked whether the call may be made. False: it may be. Raises InvalidInput when that can't be told,
     and for arguments that the tool doesn't take; PayloadTooLarge for what the store could not show to anybody."""
     op = approval_of(frame.op)
-    entry = _recorded(run, op, work)
+    entry = _recorded(run, op, work) or _asks(run, frame, work)
     if entry is None:
-        if not isinstance(work, Call) or work.wants is None or _begun(run, frame.op):
-            return False
-        digest, before = digest_of(work.name, work.input, run.seed), frame.doing.pop("approved", "")
-        wanted = work.wants()
-        if wanted is None:
-            return False
-        if before == digest:
-            frame.doing["approved"] = digest
-            return False
-        role, within = wanted
-        until, ends = run.now + within, run.timers.get(f"{frame.op} timeout")
-        until = until if ends is None else min(until, ends.at)  # nobody waits longer
-        entry = {"type": "ordered", "op": op, "at": run.now, "kind": KIND, "name": work.name, "what": work.name}
-        entry |= {"digest": digest, "data": work.input, "role": role, "until": until}
-        if len(dumps(entry).encode()) > run.limit:
-            raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
+        return False
     run.asked[op] = Asked(frame, entry)
     run.timers[op] = Timer(entry["until"], KIND, frame)
     return True
+
+
+def _asks(run: Execution, frame: Frame, work: Work) -> Fact | None:
+    """The entry by which somebody is asked; None when nobody has to be."""
+    if not isinstance(work, Call) or work.wants is None or frame.op in run.recorded:  # an earlier release has made it
+        return None
+    digest, before = digest_of(work.name, work.input, run.seed), frame.doing.pop("approved", "")
+    wanted = work.wants()
+    if wanted is None:
+        return None
+    if before == digest:
+        frame.doing["approved"] = digest
+        return None
+    role, within = wanted
+    until, ends = run.now + within, run.timers.get(f"{frame.op} timeout")
+    until = until if ends is None else min(until, ends.at)  # nobody waits longer
+    entry: Fact = {"type": "ordered", "op": approval_of(frame.op), "at": run.now, "kind": KIND, "name": work.name}
+    entry |= {"what": work.name, "digest": digest, "data": work.input, "role": role, "until": until}
+    if len(dumps(entry).encode()) > run.limit:
+        raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
+    return entry
 
 
 def decided(run: Execution, fact: Fact) -> Failure | Frame | None:
@@ -80,8 +86,3 @@ def _recorded(run: Execution, op: str, work: Work) -> Fact | None:
     if entry is None or digest_of(str(entry.get("name")), given, run.seed) != entry.get("digest"):
         return None
     return entry if not isinstance(work, Call) or work.name == entry["name"] else None
-
-
-def _begun(run: Execution, op: str) -> bool:
-    """The journal tells of the call itself: an earlier release made it without asking."""
-    return op in run.recorded

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import pytest
 
 from overwinter import Agent, Runtime, Scripted, StateMachine, call, tool
-from overwinter.state.errors import UnknownExecution
+from overwinter.state.errors import InvalidInput, UnknownExecution
 from overwinter.state.memory import MemoryStore
 
+TASK = {"Type": "Task", "Resource": "refund", "End": True}
 DONE: list[str] = []
 
 
@@ -119,6 +120,15 @@ async def test_each_machine_asks_for_its_own_tool() -> None:
         await asked(runtime, "r")
         await runtime.approve("r", by="ana")
         assert await runtime.result("r", timeout=20) == "refunded large-1"
+
+
+@pytest.mark.parametrize("name", ["", "refund"])
+def test_a_tool_that_arguments_are_bound_to_is_refused(name: str) -> None:
+    bound = partial(refund, order="large-1")
+    if name:
+        bound.__name__ = name  # type: ignore[attr-defined]
+    with pytest.raises(InvalidInput):
+        StateMachine("m", {"StartAt": "R", "States": {"R": TASK}}, resources={"refund": bound})
 
 
 @on_a_loop

@@ -259,7 +259,7 @@ def test_what_is_approved_in_a_pause_is_done_after_it() -> None:
 def test_a_long_journal_keeps_what_is_open() -> None:
     async def scenario(world: World) -> Any:
         run = await world.start(long, {"order": "o-1", "items": list(range(500))}, id="x")
-        while world.head("x").length < 503:
+        while (head := world.head("x")) is None or head.length < 503:
             await world.sleep("1s")
         world.process.kill()
         await world.approve("x", by="ana")

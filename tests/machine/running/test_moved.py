@@ -107,7 +107,11 @@ def test_one_that_was_to_be_tried_later_is_ordered() -> None:
 
 
 def test_an_approval_that_was_asked_for_is_waited_for_where_the_tool_is_not() -> None:
-    asks = tool(pay.__wrapped__, name="pay", effect="irreversible", approval="desk")  # type: ignore[attr-defined]
+    @tool(name="pay", effect="irreversible", approval="desk")
+    async def asks(order: str) -> str:
+        """Asks first."""
+        raise AssertionError(order)
+
     here, journal = begun(machine(TASK, asks))
     journal += here.decide().entries
     assert journal[-1]["kind"] == "approval"
