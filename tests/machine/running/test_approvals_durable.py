@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from overwinter import StateMachine, tool
+from overwinter.orchestrator.machine.history.replaying import replay
+from overwinter.orchestrator.machine.history.telling import states
 from overwinter.orchestrator.protocol.decider import Invoke, Verdict
+from overwinter.orchestrator.usercode.resilience import ONCE, Policy
+from overwinter.orchestrator.usercode.served import served
 from overwinter.state.errors import AlreadyFinished, InvalidInput
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
@@ -289,3 +293,70 @@ def test_nobody_is_asked_about_what_could_not_be_called(given: Any) -> None:
             }
         )
     assert simulate(wrong, {"order": "o-1"}) == "caught"
+
+
+INVOKE = "arn:aws:states:::lambda:invoke"
+TOKEN = {"Type": "Task", "Resource": f"{INVOKE}.waitForTaskToken", "HeartbeatSeconds": 60, "End": True}
+SENT = {"FunctionName": "refund", "Payload": {"order.$": "$$.Task.Token"}}
+
+
+def test_the_heart_of_a_task_beats_from_the_call_on() -> None:
+    decider = machine({"R": TOKEN | {"Parameters": SENT}}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {}})
+    asked = decider.decide().entries[-1]
+    assert decider.expire(3_600_000) == []
+    decider.offer(_approved(asked, 3_600_000))
+    (call,) = (one for one in decider.decide().perform if isinstance(one, Invoke))
+    decider.offer({"type": "step", "op": call.op, "name": call.name, "value": "sent", "at": 3_601_000})
+    assert (decider.decide().awaits, decider.expire(3_659_000)) == ("task token of R", [])
+    (late,) = decider.expire(3_660_000)
+    assert late["kind"] == "heartbeat"
+
+
+def test_what_is_made_elsewhere_is_told_that_it_is_approved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(served(refund)), "elsewhere", Policy(ONCE))
+    decider = machine({"R": task()}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
+    asked = decider.decide().entries[-1]
+    decider.offer(_approved(asked, 1))
+    (call,) = (one for one in decider.decide().perform if isinstance(one, Invoke))
+    assert call.away is not None and call.away.approved
+
+
+def test_a_refused_call_that_nobody_waits_for_fails_all_the_same() -> None:
+    invoked = {"FunctionName": "refund", "InvocationType": "Event", "Payload": {"order": "o-1"}}
+    state = {"Type": "Task", "Resource": INVOKE, "Parameters": invoked, "End": True}
+    decider = machine({"R": state}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {}})
+    asked = decider.decide().entries[-1]
+    decider.offer(_approved(asked, 1) | {"approved": False})
+    assert decider.decide().status == "failed"
+
+
+def _approved(asked: dict[str, Any], at: int) -> dict[str, Any]:
+    return {"type": "decided", "at": at, "op": asked["op"], "approved": True, "digest": asked["digest"]}
+
+
+def test_its_history_needs_no_tool() -> None:
+    journals: list[list[Any]] = []
+
+    async def scenario(world: World) -> Any:
+        run = await world.start(one, {"order": "o-1"}, id="x")
+        await ops(world, "x", 1)
+        journals.append(world.journal("x"))
+        await world.approve("x", by="ana")
+        await run.result()
+        journals.append(world.journal("x"))
+
+    one = machine({"R": task(TimeoutSeconds=60)})
+    simulated(scenario, one)
+    asked, done = (replay("x", "m", journal) for journal in journals)
+    assert (asked.problem, done.problem) == ("", "")
+    (waiting,), (over,) = states(asked).visits, states(done).visits
+    at = journals[0][0]["at"]
+    assert waiting.waits is not None and waiting.waits.as_json() == {
+        "for": "approval",
+        "name": "refund",
+        "until": at + 60_000,
+    }
+    assert (over.status, over.result) == ("completed", "refunded o-1")
