@@ -76,6 +76,20 @@ class ToolSpec(Protocol):
         ...
 
 
+class HandoffSpec(Protocol):
+    """A tool whose call hands the conversation to another agent (``handing``)."""
+
+    @property
+    def to(self) -> str:
+        """The name of that agent."""
+        ...
+
+    def stands(self, leaving: Leaving, told: str) -> str | None:
+        """What the other one reads in the place of all that is in the conversation beside what the turn is about; None:
+        it reads all of it. ``told`` is what it is told in any case. Raises InvalidInput."""
+        ...
+
+
 class OutputChecks(Protocol):
     """The validators of an agent's final answers, called together as one step."""
 
@@ -263,6 +277,18 @@ class AgentSpec(Protocol):
         ...
 
     def find(self, tool: str) -> ToolSpec | None: ...
+
+    def handoff(self, tool: str) -> HandoffSpec | None:
+        """What a call of that tool hands the conversation over by; None for any other tool."""
+        ...
+
+    def colleague(self, name: str) -> AgentSpec | None:
+        """The agent of that name: this one, or one that it, or one of those, hands over to."""
+        ...
+
+    def about(self, content: Any) -> Any:
+        """The content of a message as this agent takes it, whoever it was sent to."""
+        ...
 
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
         """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
