@@ -1,5 +1,6 @@
-"""Agents together: a conversation that goes on with another agent."""
+"""Agents together: a conversation that goes on with another agent, and work that goes on until it is accepted."""
 
 from .agents.handoff import Handoff
+from .agents.looping import Attempt, NotAccepted, Verdict, loop_until
 
-__all__ = ["Handoff"]
+__all__ = ["Attempt", "Handoff", "NotAccepted", "Verdict", "loop_until"]
