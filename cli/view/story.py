@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from ...orchestrator.agent.keeping import kept_in
 from ...orchestrator.machine.history.states import Flow
 from ...orchestrator.machine.version import definition_of
 from ...orchestrator.protocol.stuck import REASONS, reason
@@ -71,7 +72,16 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
         yield _earlier(hidden, story.earlier)
     for turn, rows in shown:
         yield from turn_lines(turn, rows, shape, story, full=full)
+    yield from _kept(story)
     yield from ending(story, width)
+
+
+def _kept(story: Story) -> Iterator[Text]:
+    """What an agent keeps, such as a to-do list."""
+    for key, (_, text) in (kept_in(story.head.state) if story.head.kind == "agent" else {}).items():
+        yield Text()
+        yield Text(clean(key), "bold")
+        yield from (Text(f"  {part}") for part in clean_lines(text).splitlines())
 
 
 def turn_lines(

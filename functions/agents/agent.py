@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property, partial
+from itertools import chain
 from types import FunctionType
 from typing import Any, Generic, Union, cast, get_args
 
@@ -49,6 +50,7 @@ from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
+from .subagents import TaskTool, delegating
 from .toolbox import Toolbox
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
@@ -132,6 +134,11 @@ class Agent(Generic[Out_co]):
         self.window = window(history, self.model.name)
         self.hooks = hooks_of(self.name, hooks)
         looked_at = any(hook.looks_after for hook in self.hooks)
+        made: Callable[..., Agent] = partial(
+            Agent, model=model, retry=retry, timeout=timeout, breaker=breaker, settings=settings, prices=prices,
+            history=history, media_hosts=media_hosts, selection=selection, limits=limits,
+        )  # fmt: skip
+        tools, self._generals = delegating(self.name, list(tools), self.hooks, made)
         self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
         self._hand = self._toolbox.known
         self._handing: dict[str, Handoff] = {}
@@ -167,7 +174,7 @@ class Agent(Generic[Out_co]):
             self._answers(given[0], self._output.mode)
 
     @property
-    def _tools(self) -> dict[str, Tool | ChildTool]:
+    def _tools(self) -> dict[str, Tool | ChildTool | TaskTool]:
         return self._hand.tools
 
     def __repr__(self) -> str:
@@ -182,6 +189,8 @@ class Agent(Generic[Out_co]):
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
         self.window = window(self._history, self.model.name)  # its tokenizer may be another
+        for one in self._generals:
+            one.model = given
 
     @property
     def instructions(self) -> Instructions:
@@ -287,8 +296,8 @@ class Agent(Generic[Out_co]):
     @property
     def tools(self) -> tuple[object, ...]:
         """The Tools, agents and workflows it may call, and the agents it may hand over to."""
-        called = [tool.function if isinstance(tool, ChildTool) else tool for tool in self._tools.values()]
-        return (*called, *(handoff.agent for handoff in self._handing.values()))
+        several = [(tool,) if isinstance(tool, Tool) else tool.functions for tool in self._tools.values()]
+        return (*chain.from_iterable(several), *(handoff.agent for handoff in self._handing.values()))
 
     @property
     def checks(self) -> OutputChecks | None:
@@ -300,7 +309,7 @@ class Agent(Generic[Out_co]):
     def conclude(self, tool: str, arguments: str) -> Any:
         return self._output.conclude(tool, arguments)
 
-    def find(self, tool: str) -> Tool | ChildTool | Handoff | None:
+    def find(self, tool: str) -> Tool | ChildTool | TaskTool | Handoff | None:
         return self._tools.get(tool) or self._hand.beside.get(tool) or self._handing.get(tool)
 
     def handoff(self, tool: str) -> Handoff | None:
@@ -330,11 +339,13 @@ class Agent(Generic[Out_co]):
         return other
 
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
-        rule = _rule(self._tools.get(tool))
-        names = None if rule is None else rule(value)
-        if names is None:
-            return None
-        return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
+        return self._hand.narrows(tool, value)
+
+    def keeps(self, tool: str) -> str:
+        return self._hand.noted(tool, "keeps") or ""
+
+    def recalls(self, tool: str) -> str:
+        return self._hand.noted(tool, "recalls") or ""
 
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._hand.beside, *self._handing]
@@ -378,9 +389,3 @@ class Agent(Generic[Out_co]):
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         return (*self._hand.schemas, *(one.schema for one in self._handing.values()), *self._output.offered)
-
-
-def _rule(tool: Tool | ChildTool | None) -> Callable[[Any], Collection[str] | None] | None:
-    """What a skill's tool says of its results: which other tools may still be called (``toolsets.skills``)."""
-    found: Callable[[Any], Collection[str] | None] | None = getattr(getattr(tool, "function", None), "narrows", None)
-    return found if isinstance(tool, Tool) else None

@@ -114,6 +114,9 @@ class Handoff:
     def role(self, arguments: dict[str, Any]) -> str | None:
         return None
 
+    def starts(self, arguments: dict[str, Any]) -> str:
+        return self.child
+
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments
 

@@ -24,7 +24,7 @@ def child(
         "type": "ordered",
         "op": call.op,
         "kind": "child",
-        "name": tool.child,
+        "name": tool.starts(arguments),
         "id": child_id(execution, call.op),
         "detached": False,
         "input": tool.input(arguments),

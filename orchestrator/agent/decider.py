@@ -225,7 +225,7 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         name = spec.model_named(turn.model)
-        messages = self._run.thread.messages(turn.messages)
+        messages = self._run.kept.shown(self._run.thread.messages(turn.messages))
         call = self._offered(turn).think(messages, turn.content, name, turn.offered)
         policy = spec.model_policy(name, turn.route)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
@@ -342,6 +342,8 @@ class AgentLoop:
                 return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
             if role is not None:
                 return approval(call, tool, role, turn.mark, max(self._run.at, self._run.clock))
+        if key := offered.recalls(call.name):
+            return call.told(self._run.kept.text(key))
         if tool.child:
             return child(self._run.id, call, tool, call.arguments, self._hooking.looks(call), self._left(turn))
         return handing.due(offered, self._run.thread, turn, call, self._first.limits)

@@ -19,6 +19,7 @@ from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread
 from .identity import identity
+from .keeping import Kept
 from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
@@ -46,6 +47,7 @@ class Run:
         self.abandoned: list[str] = []
         self.final = ""  # the final status
         self._seeing = Seeing()
+        self.kept = Kept(saved.get("kept"))
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
@@ -75,8 +77,7 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        if self.seat.holder:
-            state["agent"] = self.seat.holder
+        state |= self.seat.record() | self.kept.record()
         state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         return dumps(state)
 
@@ -179,6 +180,8 @@ class Run:
             turn.doubtful.add(identity(call))
         turn.narrow(self.seat.agent.narrows(call.name, entry.get("value")))
         call.after = int(entry.get("after", 0))
+        if "error" not in entry and (key := self.seat.agent.keeps(call.name)):
+            self.kept.keep(key, call.name, self.sequence + 1, entry.get("value"))
         turn.came(call, entry, self.at, self.sequence + 1)
         return True
 

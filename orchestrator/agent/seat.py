@@ -32,6 +32,10 @@ class Seat:
         """What a message to the first one is about, as its agent takes it."""
         return self.agent.about(content) if self.holder else content
 
+    def record(self) -> dict[str, str]:
+        """For the head."""
+        return {"agent": self.holder} if self.holder else {}
+
     @property
     def pins(self) -> Pins:
         """What the servers of its agent have listed."""

@@ -32,7 +32,8 @@ class ToolSpec(Protocol):
 
     @property
     def child(self) -> str:
-        """Name of the agent or workflow that is started as a child execution; "" for a function."""
+        """Name of the agent or workflow that is started as a child execution, or of those that may be; "" for a
+        function."""
         ...
 
     @property
@@ -51,6 +52,10 @@ class ToolSpec(Protocol):
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    def starts(self, arguments: dict[str, Any]) -> str:
+        """Name of the one that is started by a call with these."""
         ...
 
     def input(self, arguments: dict[str, Any]) -> Any:
@@ -292,6 +297,14 @@ class AgentSpec(Protocol):
 
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
         """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
+        ...
+
+    def keeps(self, tool: str) -> str:
+        """Under which key the last result of that tool is kept (``keeping``); "": it is not."""
+        ...
+
+    def recalls(self, tool: str) -> str:
+        """The key of what a call of that tool reads; "": it is a tool as any other."""
         ...
 
     def concludes(self, tool: str) -> bool:
