@@ -23,7 +23,7 @@ from .lines import STYLES, Columns, columns, complaint, details, line, places, p
 from .moments import ago, clock
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
-from .timeline import WORK, Row, Timeline, Totals, Turn
+from .timeline import DONE, WORK, Row, Timeline, Totals, Turn
 
 STATUS_STYLES = {
     "pending": "cyan",
@@ -78,7 +78,13 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
 
 def _kept(story: Story) -> Iterator[Text]:
     """What an agent keeps, such as a to-do list."""
-    for key, (_, text) in (kept_in(story.head.state) if story.head.kind == "agent" else {}).items():
+    kept = kept_in(story.head.state) if story.head.kind == "agent" else {}
+    for row in story.timeline.rows():
+        if "keeps" in row.facts and row.state == DONE:
+            kept[str(row.facts["keeps"])] = str(row.value or "")
+    for key, text in kept.items():
+        if not text:
+            continue
         yield Text()
         yield Text(clean(key), "bold")
         yield from (Text(f"  {part}") for part in clean_lines(text).splitlines())

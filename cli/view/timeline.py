@@ -193,6 +193,8 @@ class Timeline:
         row.ms = _at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
+        if "keeps" in entry:
+            row.facts["keeps"] = entry["keeps"]
         if row.kind == "listed":
             row.value = listed(row.value)
         if row.kind in ("model", "summary"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from ...orchestrator.workflow.context import Context
-from ...orchestrator.workflow.targets import Served, durable_name, served
+from ...orchestrator.workflow.targets import Body, Served, durable_name, served
 from ...state.codec import dumps, stored
 from ...state.errors import Final, InvalidInput
 from ...state.quantities import count
@@ -54,7 +54,7 @@ class NotAccepted(Final):
 
 
 def loop_until(
-    agent: Served[T],
+    agent: Served[T] | Body[T],
     until: Condition | Served[Any],
     *,
     most: int = 3,
@@ -89,7 +89,7 @@ def loop_until(
         asked, answer, feedback = task, None, ""
         for number in range(1, rounds + 1):
             ctx.status(f"round {number} of {rounds}")
-            answer = await ctx.call(cast("Any", worker), asked)
+            answer = await ctx.call(worker, asked)
             verdict = await judged(ctx, Attempt(task, answer, number))
             if verdict.accepted:
                 return answer

@@ -16,7 +16,7 @@ TODOS = "todos"
 """Under which the list is kept."""
 MOST = 30
 LONGEST = 120
-"""Characters of an item. The list goes along with each transition, so it is short."""
+"""Characters of an item. A list that has left the window goes along with each transition, so it is short."""
 _MARKS = {"pending": "[ ]", "in_progress": "[>]", "completed": "[x]"}
 
 

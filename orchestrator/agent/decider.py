@@ -197,6 +197,7 @@ class AgentLoop:
             away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
         work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
+        more |= {"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {}
         caller = self._run.caller
         return Invoke(
             call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller

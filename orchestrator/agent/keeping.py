@@ -1,7 +1,8 @@
 """What the model keeps by a tool, such as a to-do list: the last result of that tool, under the key that it names.
 
-It is a result in the journal like any other. When that leaves the window, the model reads what is kept before the
-messages that are left; so that a replay, which begins with the window, knows it too, it goes along in the head.
+It is a result in the journal like any other, whose entry says that it is kept (``keeps``). When that leaves the window,
+the model reads what is kept before the messages that are left; and so that a replay, which begins with the window,
+knows it too, it goes along in the head from then on.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ NOTHING = "There is nothing there yet."
 _SHOWN = "This is kept by {tool}, as it stands now:\n{text}"
 
 
-def kept_in(state: str) -> dict[str, tuple[str, str]]:
-    """By key the tool and the text, of what an execution's head says."""
-    found: Any = loads(state) if state else {}
-    record: Any = found.get("kept") if isinstance(found, dict) else None  # pyright: ignore[reportUnknownMemberType]  # JSON
-    return {key: (one[0], one[2]) for key, one in cast("dict[str, Any]", record or {}).items()}
+def kept_in(state: str) -> dict[str, str]:
+    """By key the text, of what an execution's head says."""
+    record: dict[str, Any] = (loads(state) if state else {}).get("kept", {})
+    return {key: one[2] for key, one in record.items()}
 
 
 class Kept:
@@ -41,9 +41,10 @@ class Kept:
     def text(self, key: str) -> str:
         return self._found[key][2] if key in self._found else NOTHING
 
-    def record(self) -> dict[str, Any]:
-        """For the head."""
-        return {"kept": {key: list(one) for key, one in self._found.items()}} if self._found else {}
+    def record(self, first: int) -> dict[str, Any]:
+        """For the head: what a replay that begins with the entry of that number does not come by."""
+        gone = {key: list(one) for key, one in self._found.items() if one[1] < first}
+        return {"kept": gone} if gone else {}
 
     def shown(self, messages: Sequence[Message]) -> tuple[Message, ...]:
         """The messages, and before them what is kept and stands in none of them."""

@@ -77,7 +77,7 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        state |= self.seat.record() | self.kept.record()
+        state |= self.seat.record() | self.kept.record(self.reach())
         state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         return dumps(state)
 
@@ -180,7 +180,7 @@ class Run:
             turn.doubtful.add(identity(call))
         turn.narrow(self.seat.agent.narrows(call.name, entry.get("value")))
         call.after = int(entry.get("after", 0))
-        if "error" not in entry and (key := self.seat.agent.keeps(call.name)):
+        if "error" not in entry and (key := entry.get("keeps")):
             self.kept.keep(key, call.name, self.sequence + 1, entry.get("value"))
         turn.came(call, entry, self.at, self.sequence + 1)
         return True

@@ -17,6 +17,7 @@ from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.testing import World, crash_everywhere
 
 from .driver import Driver, called, run
+from .test_pinning import Shelf, answer_listing
 
 NEVER = Scripted(["never asked"])
 
@@ -398,3 +399,28 @@ def paired(driver: Driver) -> None:
     for message in driver.prompt():
         known |= {one.id for one in message.tool_calls}
         assert message.role != "tool" or message.tool_call_id in known
+
+
+# -- servers of tools ------------------------------------------------------------------------------------
+
+
+def test_what_servers_list_is_pinned_for_each_agent_apart() -> None:
+    shelves = [Shelf("one", "hammer"), Shelf("two", "saw")]
+    front, billing = (Agent(name, NEVER, tools=[shelf]) for name, shelf in zip("ab", shelves, strict=True))
+    front.handoffs, billing.handoffs = [billing], [front]
+    driver = Driver(front, "a/1")
+    driver.say("m1", "Hello.")
+    for number, (other, tools) in enumerate((("b", ["hammer"]), ("a", ["saw"]), ("b", ["hammer"]))):
+        answer_listing(driver)
+        driver.restart()
+        assert [one.name for one in asked(driver).tools] == [*tools, f"transfer_to_{other}"]
+        driver.model([called(f"transfer_to_{other}", f"c{number}")])
+    answer_listing(driver)
+    entries = driver.entries("listed")
+    assert [("same" in entry["value"], "changed" in entry["value"]) for entry in entries] == [
+        (False, False),
+        (False, False),
+        (True, False),
+        (True, False),
+    ], "each is said in whole once, and none is taken for a change of the other"
+    assert len({entry["op"] for entry in entries}) == 4

@@ -96,6 +96,14 @@ def test_what_is_asked_again_may_be_of_any_type() -> None:
     assert run(loop, Order("snow"), store="memory://") == "A long one."
 
 
+def test_a_workflow_may_do_the_work() -> None:
+    @workflow
+    async def double(ctx: Any, text: str) -> str:
+        return text * 2
+
+    assert run(loop_until(double, lambda text: "aaaa" in text or "more"), "aa", store="memory://") == "aaaa"
+
+
 def test_it_is_a_tool_of_another_agent() -> None:
     loop = loop_until(poet(), long_enough, name="write")
     boss = Agent("boss", Scripted([call("write", input="snow"), "Done."]), tools=[loop])
@@ -107,15 +115,18 @@ def a_tool(x: int) -> int:
     return x
 
 
+untyped: Any = loop_until
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (lambda: loop_until(a_tool, long_enough), "takes an agent or a workflow"),
-        (lambda: loop_until(poet(), 3), "no condition"),
+        (lambda: untyped(a_tool, long_enough), "takes an agent or a workflow"),
+        (lambda: untyped(poet(), 3), "no condition"),
         (lambda: loop_until(poet(), lambda: True), "of the answer, or of the answer and the task"),
         (lambda: loop_until(poet(), Agent("judge", NEVER, output=Poem)), "is to give a Verdict"),
         (lambda: loop_until(Agent("w", NEVER, input=Poem), long_enough), "give again="),
-        (lambda: loop_until(poet(), long_enough, otherwise="best"), "otherwise='best' is unknown"),
+        (lambda: untyped(poet(), long_enough, otherwise="best"), "otherwise='best' is unknown"),
     ],
 )
 def test_what_can_t_work_is_refused(made: Any, told: str) -> None:

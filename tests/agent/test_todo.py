@@ -15,6 +15,7 @@ from overwinter.functions.team import Handoff, todo_list
 from overwinter.functions.window import Drop, Shorten
 from overwinter.orchestrator.agent.keeping import kept_in
 from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.state.records import Head
 from overwinter.testing import World, crash_everywhere
 
 from .driver import Driver, called, run
@@ -48,7 +49,7 @@ def test_the_list_is_written_as_one_result_and_read_back_compactly() -> None:
     driver.model([called("write_todos", "c3", todos=[])])
     driver.ask_tool("t1.m3.0")
     driver.model([called("read_todos", "c4")])
-    assert reads(driver)[-1] == "There is nothing there yet." and kept_in(driver.state) == {}
+    assert reads(driver)[-1] == "There is nothing there yet."
 
 
 def test_it_is_read_before_the_messages_when_what_wrote_it_has_left_the_window() -> None:
@@ -61,7 +62,7 @@ def test_it_is_read_before_the_messages_when_what_wrote_it_has_left_the_window()
             if number > 3:
                 assert reads(driver)[0] == f"This is kept by write_todos, as it stands now:\n{TEXT}"
             driver.model("Well.")
-        assert driver.base > 6 and kept_in(driver.state) == {"todos": ("write_todos", TEXT)}
+        assert driver.base > 6 and kept_in(driver.state) == {"todos": TEXT}
         driver.say("m6", "Next.")
         driver.model([called("write_todos", "c9", todos=LIST[:1])])
         driver.ask_tool("t6.m1.0")
@@ -79,12 +80,13 @@ def test_a_list_that_is_too_long_is_sent_back_and_the_one_before_stays() -> None
             with pytest.raises(ModelRetry, match="30 items of 1 to 120 characters") as refused:
                 run(tool)
             driver.tool(op, refused.value)
-        assert reads(driver)[-1].startswith("Error: ") and kept_in(driver.state)["todos"][1] == TEXT
+        assert reads(driver)[-1].startswith("Error: ") and driver.loop._run.kept.text("todos") == TEXT
+        assert kept_in(driver.state) == {}, "a replay comes by it"
 
 
 def test_one_that_was_shortened_is_read_whole() -> None:
     todos = [{"content": f"{number} " + "x" * 90, "status": "pending"} for number in range(25)]
-    driver = writing(todos, history=History(size="1500", compaction=Shorten("1KB")))
+    driver = writing(todos, history=History(size="1.5KB", compaction=Shorten("1KB")))
     driver.model("Begun.")
     driver.say("m2", "And?")
     assert driver.entries("compacted")[0]["shortened"] and "24 xxx" in reads(driver)[0]
@@ -105,12 +107,22 @@ def test_people_see_it_where_the_execution_is_shown() -> None:
         await sent.reply()
         head = world.head("desk/1")
         assert head is not None
+        timeline = Timeline()
+        for number, entry in enumerate(world.journal("desk/1"), 1):
+            timeline.add(number, entry)
         console = Console(width=80)
         with console.capture() as shown:
-            for line in tell(Story(head, Timeline(), now=head.updated), 80):
+            for line in tell(Story(head, timeline, now=head.updated), 80):
                 console.print(line)
         return shown.get()
 
     agent = Agent("desk", Scripted([call("write_todos", todos=LIST), "Done."]), tools=[todo_list()])
     shown = crash_everywhere(scenario, functions=[agent]).outcome.value
     assert "todos\n  [x] look around\n  [>] write" in shown
+
+
+def test_it_is_shown_when_its_entry_is_not_read() -> None:
+    state = '{"kept":{"todos":["write_todos",3,"[ ] write"]}}'
+    head = Head("desk/1", "desk", "agent", "idle", 9, 9, 5, 1, None, None, None, 1, 1, "", "", state)
+    lines = [str(line) for line in tell(Story(head, Timeline(), now=1), 80)]
+    assert lines[lines.index("todos") + 1] == "  [ ] write"
