@@ -19,3 +19,7 @@ class Holding:
         self.content = content
         self.count = 0
         self.usage: Usage = NOTHING
+
+    def renew(self, usage: Usage) -> None:
+        """The turn has a fresh allowance, with so much used before it."""
+        self.count, self.usage = 0, usage

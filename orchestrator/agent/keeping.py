@@ -19,8 +19,8 @@ _SHOWN = "This is kept by {tool}, as it stands now:\n{text}"
 
 def kept_in(state: str) -> dict[str, str]:
     """By key the text, of what an execution's head says."""
-    record: dict[str, Any] = (loads(state) if state else {}).get("kept", {})
-    return {key: one[2] for key, one in record.items()}
+    found: dict[str, Any] = loads(state) if state else {}
+    return {key: one[2] for key, one in found.get("kept", {}).items()}
 
 
 class Kept:

@@ -329,8 +329,8 @@ class Turn:
         and the model is told what was wrong with an answer that was one too many."""
         again = self.verdict is not None or bool(self.faulted)
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
-        self.allowed = self.holding.usage = self.usage
-        self.repeats = Repeats()
+        self.allowed, self.repeats = self.usage, Repeats()
+        self.holding.renew(self.usage)
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = self.unlisted = None
         self.declined = 0

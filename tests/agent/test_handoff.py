@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +17,8 @@ from overwinter.functions.team import Handoff
 from overwinter.functions.window import Leaving
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.testing import World, crash_everywhere
-
-from .driver import Driver, called, run
-from .test_pinning import Shelf, answer_listing
+from overwinter.tests.agent.driver import Driver, called, run
+from overwinter.tests.agent.test_pinning import Shelf, answer_listing
 
 NEVER = Scripted(["never asked"])
 
@@ -36,6 +37,10 @@ async def refund(amount: int) -> str:
 
 class Reason(BaseModel):
     reason: str
+
+
+class Formless:
+    """Has no JSON form."""
 
 
 class Bill(BaseModel):
@@ -261,6 +266,17 @@ def test_a_chain_that_goes_round_is_bounded() -> None:
     assert asked(driver).messages[0].content == "You know bills.", "it stays with who has it, with a fresh allowance"
 
 
+def test_a_retry_has_a_fresh_allowance_of_handoffs() -> None:
+    front, _, _ = agents(limits=Limits(handoffs=1))
+    driver = Driver(front)
+    driver.start()
+    driver.model([called("transfer_to_billing")])
+    driver.model([called("transfer_to_front", "c2")])
+    assert driver.decision.status == "failed"
+    driver.send({"type": "retry", "by": "ana"})
+    assert [entry["name"] for entry in driver.entries("handoff")] == ["billing", "front"]
+
+
 def test_the_limits_of_the_first_hold_over_all_and_those_of_the_other_for_what_it_does() -> None:
     for first, other, used in ((2, 20, 2), (20, 1, 1)):
         billing = Agent("billing", NEVER, tools=[lookup], limits=Limits(iterations=other))
@@ -282,6 +298,7 @@ def test_the_limits_of_the_first_hold_over_all_and_those_of_the_other_for_what_i
         (lambda: Handoff(Agent("b", NEVER), keep="some"), "keep='some' is unknown"),  # type: ignore[arg-type]
         (lambda: Handoff(Agent("b", NEVER), input=int), "a type with fields"),
         (lambda: Agent("a", NEVER, handoffs=[Agent("b", NEVER, input=int)]).check("hello"), "which takes int"),
+        (lambda: Agent("a", NEVER, handoffs=[Agent("b", NEVER, output=Formless)]).check("hello"), "Formless"),
         (
             lambda: Agent("a", NEVER, handoffs=[Agent("b", NEVER, handoffs=[Agent("a", NEVER)])]).check("hello"),
             "two agents named 'a'",
@@ -339,6 +356,34 @@ def test_one_run_gives_what_the_last_agent_answers_as_its_type() -> None:
 
     assert crash_everywhere(front, "it is wrong").outcome.value == Bill(total=3)
     assert crash_everywhere(total, functions=[front]).outcome.value == 3
+
+
+def test_two_processes_that_serve_it_at_once_know_who_has_it(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path / 'desk.db'}"
+
+    async def main() -> list[Any]:
+        said = []
+        async with Runtime([desk()[0]], store) as one, Runtime([desk()[0]], store) as other:
+            for number, text in enumerate(("hi", "it is wrong", "thanks", "thanks")):
+                sent = await (one, other)[number % 2].send("front", "c-1", text)
+                said.append(await (other, one)[number % 2].reply("front/c-1", sent.id, "20s"))
+        return said
+
+    assert asyncio.run(main()) == ["Hello.", Bill(total=3), Bill(total=4), Bill(total=4)]
+
+
+def test_an_input_that_is_no_text_is_read_as_text_by_one_that_takes_that() -> None:
+    seen: list[Any] = []
+
+    def told(content: str) -> str:
+        seen.append(content)
+        return "You know bills."
+
+    billing = Agent("billing", NEVER, told)
+    driver = Driver(Agent("front", NEVER, input=Reason, handoffs=[billing]))
+    driver.start({"reason": "a bill"})
+    driver.model([called("transfer_to_billing")])
+    assert asked(driver).messages[0].content == "You know bills." and seen == ['{"reason":"a bill"}']
 
 
 def test_the_other_agent_and_its_tools_are_served() -> None:
