@@ -11,8 +11,9 @@ import inspect
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from functools import cached_property, partial
+from itertools import chain
 from types import FunctionType
-from typing import Any, Generic, cast, get_args
+from typing import Any, Generic, Union, cast, get_args
 
 from pydantic_core import ValidationError
 from typing_extensions import TypeForm, TypeVar
@@ -27,7 +28,7 @@ from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
 from ...orchestrator.workflow.targets import losses
 from ...security.redaction import holds_a_secret, remember
-from ...state.codec import decoder, form, taker
+from ...state.codec import decoder, dumps, form, taker
 from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
@@ -43,11 +44,13 @@ from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
 from .compacting import beside, compactors
+from .handoff import Handoff, handoffs, team, unfit
 from .hooks import Hook, known_to
 from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
+from .subagents import TaskTool, delegating
 from .toolbox import Toolbox
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
@@ -76,6 +79,8 @@ class Agent(Generic[Out_co]):
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
     - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
       bound tokens too and say what is done when it is more (``compaction``).
+    - ``handoffs``: agents, or Handoffs, that the conversation may be handed to. May be set later, for agents that hand
+      over to each other.
     - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
     - ``selection``: with many tools, which of them the model is offered.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
@@ -110,6 +115,7 @@ class Agent(Generic[Out_co]):
         media_hosts: Sequence[str] | str = (),
         hooks: Hook | Sequence[Hook] = (),
         selection: Selection | None = None,
+        handoffs: Iterable[object] = (),
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -128,10 +134,17 @@ class Agent(Generic[Out_co]):
         self.window = window(history, self.model.name)
         self.hooks = hooks_of(self.name, hooks)
         looked_at = any(hook.looks_after for hook in self.hooks)
+        made: Callable[..., Agent] = partial(
+            Agent, model=model, retry=retry, timeout=timeout, breaker=breaker, settings=settings, prices=prices,
+            history=history, media_hosts=media_hosts, selection=selection, limits=limits,
+        )  # fmt: skip
+        tools, self._generals = delegating(self.name, list(tools), self.hooks, made)
         self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
         self._hand = self._toolbox.known
+        self._handing: dict[str, Handoff] = {}
+        self.handoffs = handoffs
         if not self._toolbox.servers:  # what these have is not known yet
-            known_to(self.name, self.hooks, self._tools)
+            known_to(self.name, self.hooks, {*self._tools, *self._handing})
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -140,7 +153,8 @@ class Agent(Generic[Out_co]):
         self._output = Output(str if output is None else output, self.name, mode)
         self.output = cast("type[Out_co]", self._output.annotation)
         self._checks = checks(self.name, self._output.annotation, self.input, self._validators)
-        if mode == "tool" and (taken := [name for name in self._output.names if name in self._tools]):
+        taken = [name for name in self._output.names if name in self._tools or name in self._handing]
+        if mode == "tool" and taken:
             raise InvalidInput(f"agent {self.name!r}: {taken[0]!r} is the tool that gives its answer; rename yours")
 
     def output_validator(self, validator: V) -> V:
@@ -160,7 +174,7 @@ class Agent(Generic[Out_co]):
             self._answers(given[0], self._output.mode)
 
     @property
-    def _tools(self) -> dict[str, Tool | ChildTool]:
+    def _tools(self) -> dict[str, Tool | ChildTool | TaskTool]:
         return self._hand.tools
 
     def __repr__(self) -> str:
@@ -175,6 +189,8 @@ class Agent(Generic[Out_co]):
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
         self.window = window(self._history, self.model.name)  # its tokenizer may be another
+        for one in self._generals:
+            one.model = given
 
     @property
     def instructions(self) -> Instructions:
@@ -187,6 +203,20 @@ class Agent(Generic[Out_co]):
         self._instructions = given
 
     @property
+    def handoffs(self) -> tuple[Handoff, ...]:
+        """To whom it may hand the conversation. May be set. Raises InvalidInput."""
+        return tuple(self._handing.values())
+
+    @handoffs.setter
+    def handoffs(self, given: Iterable[object]) -> None:
+        self._handing = handoffs(self.name, given, (*self._tools, *self._hand.beside))
+
+    @property
+    def answers(self) -> Any:
+        """The type of what a run gives, whoever of the agents that it may be handed to has it in the end."""
+        return Union[tuple(one.output for one in team(self).values())]  # noqa: UP007  # made at run time
+
+    @property
     def models(self) -> tuple[Model, ...]:
         """All that may be asked."""
         return tuple(self._routing.models.values())
@@ -196,8 +226,8 @@ class Agent(Generic[Out_co]):
     def check(self, value: Any) -> Any:
         """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields, or says why
         what the agent or a tool of it returns could not be recorded."""
-        if self.lost:
-            raise InvalidInput(self.lost)
+        if lost := self.lost or (unfit(self) if self._handing else ""):
+            raise InvalidInput(lost)
         if self.input is str and not isinstance(value, str):
             value = meant(value)
         if self.input in (str, Any) and is_parts(value):
@@ -265,8 +295,9 @@ class Agent(Generic[Out_co]):
 
     @property
     def tools(self) -> tuple[object, ...]:
-        """The Tools, agents and workflows it may call."""
-        return tuple(tool.function if isinstance(tool, ChildTool) else tool for tool in self._tools.values())
+        """The Tools, agents and workflows it may call, and the agents it may hand over to."""
+        several = [(tool,) if isinstance(tool, Tool) else tool.functions for tool in self._tools.values()]
+        return (*chain.from_iterable(several), *(handoff.agent for handoff in self._handing.values()))
 
     @property
     def checks(self) -> OutputChecks | None:
@@ -278,8 +309,17 @@ class Agent(Generic[Out_co]):
     def conclude(self, tool: str, arguments: str) -> Any:
         return self._output.conclude(tool, arguments)
 
-    def find(self, tool: str) -> Tool | ChildTool | None:
-        return self._tools.get(tool) or self._hand.beside.get(tool)
+    def find(self, tool: str) -> Tool | ChildTool | TaskTool | Handoff | None:
+        return self._tools.get(tool) or self._hand.beside.get(tool) or self._handing.get(tool)
+
+    def handoff(self, tool: str) -> Handoff | None:
+        return self._handing.get(tool)
+
+    def colleague(self, name: str) -> Agent[Any] | None:
+        return self if name == self.name else cast("Agent[Any] | None", team(self).get(name))
+
+    def about(self, content: Any) -> Any:
+        return dumps(content) if self.input is str and not isinstance(content, str) else content
 
     @property
     def listing(self) -> Listing | None:
@@ -299,15 +339,16 @@ class Agent(Generic[Out_co]):
         return other
 
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
-        rule = _rule(self._tools.get(tool))
-        names = None if rule is None else rule(value)
-        if names is None:
-            return None
-        reading = (name for name, found in self._tools.items() if _rule(found) is not None)
-        return {*names, *reading, *self._toolbox.beside}
+        return self._hand.narrows(tool, value)
+
+    def keeps(self, tool: str) -> str:
+        return self._hand.noted(tool, "keeps") or ""
+
+    def recalls(self, tool: str) -> str:
+        return self._hand.noted(tool, "recalls") or ""
 
     def tool_names(self) -> Sequence[str]:
-        return [*self._tools, *self._hand.beside]
+        return [*self._tools, *self._hand.beside, *self._handing]
 
     @property
     def selects(self) -> bool:
@@ -338,7 +379,7 @@ class Agent(Generic[Out_co]):
         output = self._output
         schemas = self._tool_schemas()
         if offered is not None:
-            kept = {*offered, *self._hand.beside, *output.names}
+            kept = {*offered, *self._hand.beside, *self._handing, *output.names}
             schemas = tuple(schema for schema in schemas if schema.name in kept)
         return Request(name or self.model.name, asked, schemas, output.native, self.settings)
 
@@ -347,10 +388,4 @@ class Agent(Generic[Out_co]):
         return f"{told}\n\n{self._output.words}".strip() if self.typed else told
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
-        return self._hand.schemas + self._output.offered
-
-
-def _rule(tool: Tool | ChildTool | None) -> Callable[[Any], Collection[str] | None] | None:
-    """What a skill's tool says of its results: which other tools may still be called (``toolsets.skills``)."""
-    found: Callable[[Any], Collection[str] | None] | None = getattr(getattr(tool, "function", None), "narrows", None)
-    return found if isinstance(tool, Tool) else None
+        return (*self._hand.schemas, *(one.schema for one in self._handing.values()), *self._output.offered)

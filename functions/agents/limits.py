@@ -22,7 +22,7 @@ class Limits:
     US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count. ``repairs`` is how
     often the model is asked again because its answer did not fit, was empty or cut off, called a tool that there is
     not, or a validator sent it back. ``repeats`` is how often the same tool may have the same outcome for the same
-    arguments.
+    arguments, ``handoffs`` how often the conversation may be handed to another agent.
     """
 
     iterations: int | None
@@ -31,6 +31,7 @@ class Limits:
     time: int | None  # milliseconds
     repairs: int | None
     repeats: int | None
+    handoffs: int | None
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Limits:
         time: Duration | None = None,
         repairs: int | None = 3,
         repeats: int | None = 3,
+        handoffs: int | None = 10,
     ) -> None:
         try:
             bounds = (
@@ -47,6 +49,7 @@ class Limits:
                 ("tokens", tokens, 1),
                 ("repairs", repairs, 0),
                 ("repeats", repeats, 2),
+                ("handoffs", handoffs, 0),
             )
             for name, value, least in bounds:
                 if value is not None:
@@ -59,6 +62,7 @@ class Limits:
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "repairs", repairs)
         object.__setattr__(self, "repeats", repeats)
+        object.__setattr__(self, "handoffs", handoffs)
 
 
 class History(NamedTuple):

@@ -189,6 +189,9 @@ class Tool:
         role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
         return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
 
+    def starts(self, arguments: dict[str, Any]) -> str:
+        return self.child
+
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments
 

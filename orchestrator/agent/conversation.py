@@ -117,6 +117,7 @@ class Past(NamedTuple):
     messages: tuple[Message, ...]
     weight: Weight
     usage: Usage
+    holder: str = ""  # who had the conversation when it began; "" the agent that it was begun with
 
 
 UNSEEN = "not shown again, since a turn that showed it has failed"
@@ -154,7 +155,7 @@ class Thread:
         self._past: deque[Past] = deque()
         self._total = Weight()
         self._shown: tuple[Message, ...] = ()  # the summary
-        self.summary = ""
+        self.summary: str = ""
         self.noted = 0
         self.dropped = dropped  # number of turns before the window
         self.before = before  # what they used
@@ -169,6 +170,18 @@ class Thread:
         self.used = self.used.plus(past.usage)
         self._total = self._total.plus(past.weight)
         while self.window.drops and len(self._past) > 1 and not self.window.holds(self._total):
+            self._drop()
+
+    def refit(self, window: Window) -> None:
+        """From now on somebody reads it who has that window."""
+        if window == self.window:
+            return
+        self.window, self._total = window, Weight()
+        for index, past in enumerate(self._past):
+            self._past[index] = past._replace(weight=heaviness(window, past.messages))
+            self._total = self._total.plus(self._past[index].weight)
+        self._total = self._total.plus(self._heaviness())
+        while window.drops and self._past and not window.holds(self._total):
             self._drop()
 
     def _drop(self) -> None:
@@ -237,16 +250,18 @@ class Thread:
         self._total = self._total.minus(past.weight).plus(weight)
         self._past[index] = past._replace(messages=messages, weight=weight)
 
-    def outside(self, current: str = "") -> dict[str, Any]:
-        """The sums over the turns before the window and how many they are, and the message it begins with (that of the
-        ``current`` turn when no other is left), as a record that nobody changes. It is asked for at each commit, and
-        another one only when the window moves."""
+    def outside(self, current: str = "", holder: str = "") -> dict[str, Any]:
+        """The sums over the turns before the window and how many they are, the message it begins with (that of the
+        ``current`` turn when no other is left), and who had the conversation then, as a record that nobody changes. It
+        is asked for at each commit, and another one only when the window moves."""
         if self._outside is None:
             self._outside = {**self.before.record(), "turn": self.dropped}
             if self._past:
                 self._outside["to"] = self._past[0].id
             elif self.dropped and current:
                 self._outside["to"] = current
+            if holder := self._past[0].holder if self._past else holder:
+                self._outside["agent"] = holder
         return self._outside
 
     def oldest(self) -> Past | None:

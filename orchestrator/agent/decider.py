@@ -16,27 +16,26 @@ from typing import Any
 
 from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput
-from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
-from ..errors.groups import kind_in, said_in
-from ..governance.budget import left, within
+from ..governance.budget import left, lesser, within
 from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
-from . import observations
+from . import handing, observations
 from .awaiting import awaited
 from .call import Call, Stage
+from .children import child
 from .compaction import Compaction
 from .hooking import Hooking
 from .identity import approval, identity
 from .judging import Failed, Judge, Judged, Taken
 from .mode import Mode
-from .routing import Choice, question
+from .rerouting import instead
+from .routing import question
 from .run import Run
-from .seeing import READ
 from .selecting import Selecting
 from .spec import AgentSpec, Listing, ToolSpec
 from .turn import Phase, Turn
@@ -51,19 +50,24 @@ class AgentLoop:
     limit = PAYLOAD_LIMIT  # what it writes is a part of what the model said, or an outcome
 
     def __init__(self, id: str, spec: AgentSpec) -> None:
-        self._spec = spec
-        self._judge = Judge(spec)
-        self._compaction = Compaction(spec)
-        self._hooking = Hooking(spec)
-        self._run = Run(id, spec.window, narrows=spec.narrows)
+        self._first = spec
+        self._run = Run(id, spec)
+        self._seat(spec)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
         self._taken: list[str] = []  # types of the facts taken since the last decision
 
+    def _seat(self, spec: AgentSpec) -> None:
+        """That agent has the conversation. The limits of the first one hold all the same."""
+        self._spec = spec
+        self._judge = Judge(spec, self._first)
+        self._compaction = Compaction(spec)
+        self._hooking = Hooking(spec)
+
     # -- facts in ------------------------------------------------------------------------------------
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
-        run = self._run = Run(self._run.id, self._spec.window, state, first, self._spec.narrows)
+        run = self._run = Run(self._run.id, self._first, state, first)
         run.clock = now
         self._told = first
         for entry in entries:
@@ -71,6 +75,7 @@ class AgentLoop:
             run.sequence += 1
             run.numbered(entry, run.sequence)
         run.replayed()
+        self._seat(run.seat.agent)
         self._advance()
 
     def offer(self, fact: Fact) -> Verdict:
@@ -78,6 +83,8 @@ class AgentLoop:
         if fact["type"] in ("paused", "resumed"):  # journaled all the same
             run.sequence += 1
             return Verdict.IGNORED
+        if run.seat.lost and not run.final:
+            return Verdict.LATER
         if fact["type"] == "event":
             self._pass_over(fact)
             return Verdict.IGNORED
@@ -110,10 +117,10 @@ class AgentLoop:
         run.clock = max(run.clock, now)
         run.calls.expire(now)
         turn = run.turn
-        if turn is None or run.final:
+        if turn is None or run.final or run.seat.lost:
             return []
         due = [call.op for call in turn.approvals() if call.until is not None and call.until <= now]
-        deadline = turn.deadline(self._spec.limits.time)
+        deadline = turn.deadline(self._first.limits.time)
         if deadline is not None and deadline <= now:
             due.append(turn.timer())
         return [{"type": "timer", "op": op, "at": now} for op in due]
@@ -127,6 +134,10 @@ class AgentLoop:
         self._advance()
         run = self._run
         decision = Decision()
+        if run.seat.lost and not run.final:
+            decision.status, decision.error = "stuck", handing.lost(self._first.name, run.seat.holder)
+            return decision
+        decision.note = run.seat.note
         decision.entries, self._pending = self._pending, []
         for entry in decision.entries:
             run.sequence += 1
@@ -153,8 +164,10 @@ class AgentLoop:
             entry["at"] = max(run.at, run.clock)
             run.apply(entry)
             self._pending.append(entry)
+            if entry["type"] == "handoff":
+                self._seat(run.seat.agent)
         turn = run.turn
-        if turn is None or run.final:
+        if turn is None or run.final or run.seat.lost:
             return
         if turn.phase is Phase.THINK and (listing := self._due(turn)) is not None:
             if turn.listing() not in run.calls:
@@ -168,7 +181,11 @@ class AgentLoop:
             if hook.op not in run.calls:
                 self._order(hook)
         for call in turn.calls.values():
-            if call.stage is Stage.READY and (tool := self._offered(turn).find(call.name)) is not None:
+            if (
+                call.stage is Stage.READY
+                and self._spec.handoff(call.name) is None
+                and (tool := self._offered(turn).find(call.name)) is not None
+            ):
                 call.stage = Stage.OPEN
                 self._order(self._invocation(turn, call, tool))
 
@@ -176,10 +193,11 @@ class AgentLoop:
         arguments, policy, elsewhere = call.arguments or {}, tool.policy, tool.elsewhere
         invoke, away, threaded = tool.invoke, None, tool.threaded
         if elsewhere is not None:
-            until, budget = turn.deadline(self._spec.limits.time), self._left(turn)
+            until, budget = turn.deadline(self._first.limits.time), self._left(turn)
             away = Away(self._spec.name, until, call.approved, budget=budget)
             invoke, policy, threaded = tool.send, elsewhere, False
         work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
+        more |= {"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {}
         caller = self._run.caller
         return Invoke(
             call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
@@ -208,7 +226,7 @@ class AgentLoop:
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
         name = spec.model_named(turn.model)
-        messages = self._run.thread.messages(turn.messages)
+        messages = self._run.kept.shown(self._run.thread.messages(turn.messages))
         call = self._offered(turn).think(messages, turn.content, name, turn.offered)
         policy = spec.model_policy(name, turn.route)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
@@ -219,18 +237,18 @@ class AgentLoop:
     def _next(self) -> Fact | None:
         """The own entry that the state asks for now; None when only calls are left to make."""
         run, turn = self._run, self._run.turn
-        if run.final:
+        if run.final or run.seat.lost:
             return None
         if run.cancelling is not None:
             return self._cancelled(run.cancelling)
         if turn is None:
             return None
         if turn.timed_out:
-            return self._failed(overtime(self._spec.limits))
+            return self._failed(overtime(self._first.limits))
         if turn.unlisted is not None:
             return self._failed(turn.unlisted)
         if turn.error is not None:
-            return self._instead(turn, turn.error) or self._failed(turn.error)
+            return instead(self._spec, run.thread, turn, turn.error) or self._failed(turn.error)
         if turn.phase is Phase.JUDGE and turn.reading is not None:
             return self._judged(self._judge.said(turn, turn.reading))
         if turn.calls and (finals := self._judge.finals(turn)):
@@ -240,6 +258,8 @@ class AgentLoop:
         if turn.phase is Phase.THINK or not _acting(turn):
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
+            if used_up is None and run.seat.holder:
+                used_up = exceeded(turn.usage.minus(turn.holding.usage), self._spec.limits)
             if used_up is None and turn.phase is Phase.THINK:
                 used_up = repeated(turn.repeats.name, turn.repeats.most, allowance)
             if used_up is not None:
@@ -284,19 +304,6 @@ class AgentLoop:
         except InvalidInput as error:
             return self._failed(failures.encode(error))
 
-    def _instead(self, turn: Turn, error: Failure) -> Fact | None:
-        """The call of the model has failed for good: who is asked instead, if that may help."""
-        name = self._spec.model_named(turn.model)
-        choice = self._spec.instead(error, name, turn.route)
-        op = turn.thinking(1)
-        if (choice is None or choice.shorter) and kind_in(error) in READ and self._run.thread.sees():
-            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns)"
-            return Choice(name, turn.route, why).entry(op) | {"unseen": True}
-        if choice is None or not choice.shorter:
-            return None if choice is None else choice.entry(op)
-        kept = None if turn.shortened else self._run.thread.half()
-        return None if kept is None else choice.entry(op, kept)
-
     def _cancelled(self, cancel: Fact) -> Fact:
         reason = cancel.get("reason", "")
         if self._run.mode is Mode.SESSION and self._run.turn is not None:
@@ -323,6 +330,8 @@ class AgentLoop:
         if call.arguments is None:
             return call.told(observations.unfit(call.problem, call.raw))
         if call.stage is Stage.ASKED:
+            if handing.second(offered, turn, call):
+                return call.told(handing.SECOND)
             if turn.refused and identity(call) in turn.refused:
                 return call.told(observations.REPEATED)
             try:
@@ -336,28 +345,22 @@ class AgentLoop:
                 return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
             if role is not None:
                 return approval(call, tool, role, turn.mark, max(self._run.at, self._run.clock))
-        return self._child(turn, call, tool, call.arguments) if tool.child else None
-
-    def _child(self, turn: Turn, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
-        return {
-            "type": "ordered",
-            "op": call.op,
-            "kind": "child",
-            "name": tool.child,
-            "id": child_id(self._run.id, call.op),
-            "detached": False,
-            "input": tool.input(arguments),
-            **self._hooking.looks(call),
-        } | ({"budget": budget} if (budget := self._left(turn)) else {})
+        if key := offered.recalls(call.name):
+            return call.told(self._run.kept.text(key))
+        if tool.child:
+            return child(self._run.id, call, tool, call.arguments, self._hooking.looks(call), self._left(turn))
+        return handing.due(offered, self._run.thread, turn, call, self._first.limits)
 
     def _allowance(self) -> Allowance:
         """The limits of a turn: those of the agent, or of whoever has ordered it."""
         lent = self._run.caller.get("budget")
-        return within(self._spec.limits, lent) if lent else self._spec.limits
+        return within(self._first.limits, lent) if lent else self._first.limits
 
     def _left(self, turn: Turn) -> dict[str, Any]:
         """What goes along with what the turn orders."""
-        return left(turn.usage.minus(turn.allowed), self._allowance())
+        found = left(turn.usage.minus(turn.allowed), self._allowance())
+        own = left(turn.usage.minus(turn.holding.usage), self._spec.limits) if self._run.seat.holder else {}
+        return lesser(found, own)
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -368,6 +371,8 @@ class AgentLoop:
 
     def _ending(self, once: str, result: Fact) -> Fact:
         turn = self._run.turn
+        if self._run.seat.holder and "value" in result:  # whose type it has
+            result = {**result, "agent": self._run.seat.holder}
         if self._run.mode is Mode.SESSION and turn is not None:
             return {"type": "reply", "to": turn.id, **result}
         return {"type": once, **result}
@@ -385,7 +390,7 @@ class AgentLoop:
     def _wake(self, turn: Turn) -> int | None:
         if self._run.final:
             return None
-        times = [turn.deadline(self._spec.limits.time), self._run.calls.wake()]
+        times = [turn.deadline(self._first.limits.time), self._run.calls.wake()]
         times += [call.until for call in turn.approvals()]
         return min([time for time in times if time is not None], default=None)
 

@@ -42,12 +42,13 @@ Judged = Taken | Failed | Fact | None
 
 
 class Judge:
-    """Of the answers of one agent."""
+    """Of the answers of one agent, within the limits of the one that the conversation began with."""
 
-    __slots__ = ("_spec",)
+    __slots__ = ("_first", "_spec")
 
-    def __init__(self, spec: AgentSpec) -> None:
+    def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
+        self._first = first
 
     def said(self, turn: Turn, reading: Reading) -> Judged:
         """An answer without tool calls."""
@@ -135,7 +136,7 @@ class Judge:
 
     def _wrong(self, turn: Turn, text: str, call: Call | None = None) -> Judged:
         """The model is to try again, if it may."""
-        repair, limit = turn.repairs + 1, self._spec.limits.repairs
+        repair, limit = turn.repairs + 1, self._first.limits.repairs
         if limit is not None and repair > limit:
             return Failed(unrepaired(limit, text))
         told = _observed(turn, text) if call is None else call.told(text)

@@ -32,7 +32,8 @@ class ToolSpec(Protocol):
 
     @property
     def child(self) -> str:
-        """Name of the agent or workflow that is started as a child execution; "" for a function."""
+        """Name of the agent or workflow that is started as a child execution, or of those that may be; "" for a
+        function."""
         ...
 
     @property
@@ -51,6 +52,10 @@ class ToolSpec(Protocol):
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    def starts(self, arguments: dict[str, Any]) -> str:
+        """Name of the one that is started by a call with these."""
         ...
 
     def input(self, arguments: dict[str, Any]) -> Any:
@@ -73,6 +78,20 @@ class ToolSpec(Protocol):
     @property
     def write(self) -> Writer:
         """Makes plain JSON of the result. Raises InvalidInput when it does not fit or would not come back as it is."""
+        ...
+
+
+class HandoffSpec(Protocol):
+    """A tool whose call hands the conversation to another agent (``handing``)."""
+
+    @property
+    def to(self) -> str:
+        """The name of that agent."""
+        ...
+
+    def stands(self, leaving: Leaving, told: str) -> str | None:
+        """What the other one reads in the place of all that is in the conversation beside what the turn is about; None:
+        it reads all of it. ``told`` is what it is told in any case. Raises InvalidInput."""
         ...
 
 
@@ -264,8 +283,28 @@ class AgentSpec(Protocol):
 
     def find(self, tool: str) -> ToolSpec | None: ...
 
+    def handoff(self, tool: str) -> HandoffSpec | None:
+        """What a call of that tool hands the conversation over by; None for any other tool."""
+        ...
+
+    def colleague(self, name: str) -> AgentSpec | None:
+        """The agent of that name: this one, or one that it, or one of those, hands over to."""
+        ...
+
+    def about(self, content: Any) -> Any:
+        """The content of a message as this agent takes it, whoever it was sent to."""
+        ...
+
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
         """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
+        ...
+
+    def keeps(self, tool: str) -> str:
+        """Under which key the last result of that tool is kept (``keeping``); "": it is not."""
+        ...
+
+    def recalls(self, tool: str) -> str:
+        """The key of what a call of that tool reads; "": it is a tool as any other."""
         ...
 
     def concludes(self, tool: str) -> bool:

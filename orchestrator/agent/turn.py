@@ -19,6 +19,7 @@ from .answer import Reading, read, shown
 from .billing import Billed
 from .call import Call, Stage
 from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
+from .holding import Holding
 from .repeating import Repeats
 
 Narrowing = Callable[[str, Any], Collection[str] | None]
@@ -70,6 +71,7 @@ class Turn:
         "first",
         "folded",
         "found",
+        "holding",
         "id",
         "mark",
         "marks",
@@ -107,23 +109,16 @@ class Turn:
     )
 
     def __init__(
-        self,
-        number: int,
-        first: int,
-        id: str,
-        content: Any,
-        since: int,
-        mark: str = "",
-        *,
-        streamed: bool = False,
-        parts: tuple[Part, ...] = (),
-    ) -> None:
+        self, number: int, first: int, id: str, content: Any, since: int, mark: str = "",
+        streamed: bool = False, parts: tuple[Part, ...] = (), holder: str = "",
+    ) -> None:  # fmt: skip
         self.number = number
         self.streamed = streamed  # who asked listens to the answer while it is being said
         self.mark = mark
         self.first = first
         self.id = id
         self.content = text_of(parts) if parts else content  # what takes a text gets one
+        self.holding = Holding(holder, self.content)
         self.since = since
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
         self.offered: tuple[str, ...] | None = None  # tools, where they are selected
@@ -335,6 +330,7 @@ class Turn:
         again = self.verdict is not None or bool(self.faulted)
         self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
         self.allowed, self.repeats = self.usage, Repeats()
+        self.holding.renew(self.usage)
         self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
         self.error = self.unlisted = None
         self.declined = 0
@@ -361,7 +357,8 @@ class Turn:
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        return Past(self.first, self.id, tuple(self.messages), self.weigh(window), self.usage)
+        messages, holder = tuple(self.messages), self.holding.began
+        return Past(self.first, self.id, messages, self.weigh(window), self.usage, holder)
 
     def weigh(self, window: Window) -> Weight:
         """How much its messages are. Each is weighed once."""

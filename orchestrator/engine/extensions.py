@@ -31,6 +31,7 @@ _BESIDE = frozenset(
         "beat",
         "begun",
         "compacted",
+        "handoff",
         "observed",
         "offered",
         "retrying",

@@ -20,6 +20,7 @@ _OTHER = frozenset(
         "beat",
         "begun",
         "dead",
+        "handoff",
         "machine",
         "retrying",
         "sent",
