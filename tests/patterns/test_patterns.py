@@ -39,7 +39,7 @@ CASES = [
         "polish_a_line",
         "line",
         "A line about snow",
-        Refined(text="Snow falls, and the house listens.", accepted=True, rounds=2),
+        Refined(text="Snow falls, and the house listens.", accepted=True, rounds=2, stopped="accepted"),
     ),
 ]
 
@@ -111,7 +111,7 @@ def test_the_number_of_rounds_is_a_hard_limit() -> None:
         async with Runtime([never], store="memory://") as runtime:
             return Refined.model_validate(await (await runtime.start(never, "x")).result("5s"))
 
-    assert asyncio.run(main()) == Refined(text="draft", accepted=False, rounds=4)
+    assert asyncio.run(main()) == Refined(text="draft", accepted=False, rounds=4, score=0.8)
     assert len(asked) == 4
 
 
