@@ -89,8 +89,7 @@ def orchestrator_workers(
         pieces = [Piece(task=one) if isinstance(one, str) else one for one in tasks]
         ctx.status(f"{len(pieces)} pieces of work")
         share = (job.most - len(pieces)) // max(1, sum(piece.large for piece in pieces))
-        deep = job.depth > 1 and share > 0
-        work = [Nested(goal=p.task, depth=job.depth - 1, most=share if p.large and deep else 0) for p in pieces]
+        work = [Nested(goal=p.task, depth=job.depth - 1, most=share if p.large else 0) for p in pieces]
         done: Any = worker if job.depth == 1 else _piece  # one plan needs no branches around its workers
         given = [piece.task for piece in pieces] if job.depth == 1 else work
         outcomes = await ctx.map(done, given, concurrency=concurrency, completion=Completion.tolerate(share=tolerate))
