@@ -33,6 +33,7 @@ CASES = [
     ("write_a_report", "report", "How winter goes", "First comes the frost, then the ice, and then the thaw."),
     ("sort_the_mail", "desk", "it is broken", Routed(route="technical", result="Turn it off and on again.")),
     ("sort_the_mail", "desk", "hello", Routed(route="otherwise", result="Thank you for writing.")),
+    ("sort_the_mail", "desk", "r-17?", Routed(route="refund", result="Your money is on its way.", by="rule")),
     ("plan_a_trip", "trip", "A weekend", "Take the train, sleep in the hut, rent skis."),
     ("review_a_text", "verdict", "Winter", "publish"),
     (
@@ -145,4 +146,4 @@ def test_example_runs_as_a_script(file: str) -> None:
         [sys.executable, str(EXAMPLES / file)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout or file == "watch_the_greenhouse.py"
+    assert done.stdout
