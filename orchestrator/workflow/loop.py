@@ -276,6 +276,9 @@ class Loop(asyncio.AbstractEventLoop):
     get_debug = staticmethod(bool)  # pyright: ignore[reportAssignmentType]  # it says False
     """Every future asks. A plain function would cost it a frame."""
 
+    def get_task_factory(self) -> None:
+        """There is none: ``create_task`` makes them. anyio asks before it begins one."""
+
     def is_running(self) -> bool:
         return _get_running_loop() is self
 
