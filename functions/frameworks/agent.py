@@ -34,16 +34,16 @@ class Made(NamedTuple):
 class ForeignAgent:
     """An agent from elsewhere: ``ForeignAgent("research", PydanticAI(agent))``, or of any callable.
 
-    - ``answers``: an object with ``answer`` (see ``Foreign``), or a callable of the input, or of the input and the past.
-      A callable is one step: it is called as a whole, and recorded as a whole.
+    - ``answers``: an object with ``answer`` (see ``Foreign``), or a callable of the input, or of the input and the
+      past. A callable is one step: it is called as a whole, and recorded as a whole.
     - ``input``: the type of a run's input and of messages. ``output``: that of its answers; without a word, what
       ``answers`` says.
     - ``history``: how many turns of a session are handed to the next one.
     - ``retry``, ``timeout``: of one model call. ``tool_retry``, ``tool_timeout``: of one tool call.
     - ``irreversible``: tools that are begun at most once: of one that may have run when its process died, nobody says
       that it did not, and it is not called again.
-    - ``approval``: who must approve the calls of a tool: roles by the names of tools. ``approval_within``: how long that
-      may take.
+    - ``approval``: who must approve the calls of a tool: roles by the names of tools. ``approval_within``: how long
+      that may take.
     - ``uses``: agents, workflows and tools that it reaches, which are served with it.
 
     Raises InvalidInput for what can't work.
@@ -155,8 +155,9 @@ class Life:
             typed = copied(input) if decode is None else decode(input)
         except ValueError as error:
             raise InvalidInput(f"the input of {self.name} is not valid: {complaints(error, 'input')}") from None
-        turn = self._turn = Turn(TurnContext.within(ctx, self._prefix), typed, copied(list(self._past)), self._agent.calls)
-        return self._answered(turn, input)
+        past = copied(list(self._past))
+        self._turn = Turn(TurnContext.within(ctx, self._prefix), typed, past, self._agent.calls)
+        return self._answered(self._turn, input)
 
     async def _answered(self, turn: Turn, input: Any) -> Any:
         CURRENT.set(turn)

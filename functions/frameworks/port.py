@@ -87,7 +87,7 @@ class Turn:
             more["timeout"] = calls.tool_timeout
         return await self.ctx.step(call, arguments, name=f"tool {name}", at_most_once=once, **more)
 
-    async def approve(self, name: str, arguments: Mapping[str, Any], role: str = "") -> None:
+    async def approve(self, name: str, arguments: Mapping[str, Any], role: str | None = None) -> None:
         """Wait until somebody has approved this call of a tool. Raises Denied."""
         await self.ctx.approve(name, data=dict(arguments), role=role, timeout=self._calls.approval_within)
 

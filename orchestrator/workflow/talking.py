@@ -1,4 +1,4 @@
-"""What the code of an agent's turn is given: the operations of a workflow, but those that a conversation has no use for.
+"""What the code of an agent's turn is given: the operations of a workflow, but those that no conversation has use for.
 
 An agent is sent messages and nothing else, so a turn waits for no events; nor does it give tokens or begin anew, since
 what proves a token and what a checkpoint begins with belong to an execution as a whole.
@@ -20,6 +20,11 @@ class TurnContext(Context):
     @classmethod
     def within(cls, ctx: Context, prefix: str) -> Self:
         return cls(ctx._run, prefix)
+
+    def inline_threads(self) -> None:
+        """What the turn's code hands to threads by ``run_in_executor`` runs at once from now on: for frameworks that do
+        so with plain functions which decide and reach nothing outside."""
+        self._run.loop.inline = True
 
     def wait_for(self, *_: Any, **__: Any) -> NoReturn:
         """Raises InvalidInput."""
