@@ -37,7 +37,7 @@ except ModuleNotFoundError as error:
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from ...state.errors import Denied, Final, InvalidInput
+from ...state.errors import Denied, Final, InvalidInput, OverwinterError
 from .port import Turn
 
 _RESPONSE: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
@@ -72,6 +72,14 @@ class OpenAIAgents:
         _check(agent, set())
 
     async def answer(self, turn: Turn) -> Any:
+        try:
+            return await self._answered(turn)
+        except UserError as error:  # what a tool raises comes in one of these
+            if isinstance(error.__cause__, OverwinterError):
+                raise error.__cause__ from None
+            raise
+
+    async def _answered(self, turn: Turn) -> Any:
         agent = Recording(turn, self._config).agent(self._agent)
         context: Any = self._context(turn) if callable(self._context) else self._context
         config = replace(self._config, model=None)  # it is in the agents by now
