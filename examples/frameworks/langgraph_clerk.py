@@ -14,7 +14,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import tool
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import END, START, MessagesState, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed, unmarked
 from langgraph.prebuilt import ToolNode, tools_condition
 
 from overwinter.functions.foreign import ForeignAgent
@@ -63,7 +63,7 @@ async def think(state: MessagesState) -> dict[str, Any]:
     return {"messages": [await model.ainvoke(state["messages"])]}
 
 
-graph = StateGraph(MessagesState)
+graph: Any = StateGraph(MessagesState)
 graph.add_node("think", think)
 graph.add_node("tools", ToolNode(tools))
 graph.add_edge(START, "think")

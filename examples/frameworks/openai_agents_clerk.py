@@ -1,5 +1,5 @@
-"""An agent of the OpenAI Agents SDK that survives its process: each answer of its models and each call of a function tool
-is recorded, also of the agent that it hands off to.
+"""An agent of the OpenAI Agents SDK that survives its process: each answer of its models and each call of a function
+tool is recorded, also of the agent that it hands off to.
 
     overwinter run examples/frameworks/openai_agents_clerk.py clerk "Where is o-17?" --store memory://
 
@@ -22,7 +22,7 @@ from overwinter.functions.frameworks.openai_agents import OpenAIAgents
 class Script(Model):
     """A model that goes by a list: names of tools with their arguments, or a text, in which {} is the last result."""
 
-    def __init__(self, *lines: str | tuple[str, dict[str, Any]]) -> None:
+    def __init__(self, *lines: Any) -> None:
         self.lines = lines
 
     async def get_response(self, system_instructions: Any, input: Any, *_: Any, **__: Any) -> ModelResponse:
@@ -64,7 +64,7 @@ async def refund(order_id: str, cents: int) -> str:
 
 cashier = Agent(
     name="cashier",
-    model=Script(("refund", {"order_id": "o-17", "cents": 2450}), ("refund", {"order_id": "o-17", "cents": 2450}), "{}."),
+    model=Script((), ("refund", {"order_id": "o-17", "cents": 2450}), "{}."),  # its first line was the desk's
     tools=[refund],
 )
 desk = Agent(

@@ -7,6 +7,8 @@ The model here is a script, so that it runs without a key; ``Agent("openai:gpt-5
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic_ai import Agent, ModelMessage, ModelResponse, TextPart, ToolCallPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
@@ -16,7 +18,7 @@ from overwinter.functions.frameworks.pydantic_ai import PydanticAI
 
 def script(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse:
     """It looks the order up, refunds it, and says what it has done."""
-    results = [part.content for part in messages[-1].parts if part.part_kind == "tool-return"]
+    results: list[Any] = [part.content for part in messages[-1].parts if part.part_kind == "tool-return"]
     if not results:
         return ModelResponse([ToolCallPart("lookup", {"order_id": "o-17"}), ToolCallPart("weather", {"city": "Oslo"})])
     if len(results) == 2:

@@ -15,13 +15,13 @@ from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.state.errors import ExecutionFailed, InDoubt, InvalidInput
 from overwinter.testing import World, crash_everywhere
 
-pytest.importorskip("langgraph.graph", reason="pip install 'overwinter[langgraph]'")
+pytest.importorskip("langgraph.checkpoint.memory", reason="pip install 'overwinter[langgraph]'")
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import END, START, MessagesState, StateGraph  # pyright: ignore[reportMissingTypeStubs]  # typed, unmarked
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import interrupt
 
@@ -84,7 +84,7 @@ def built() -> Any:
     async def think(state: MessagesState) -> dict[str, Any]:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
-    graph = StateGraph(MessagesState)
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("think", think)
     graph.add_node("tools", ToolNode(tools))
     graph.add_edge(START, "think")
@@ -154,7 +154,7 @@ def test_a_graph_of_plain_and_parallel_nodes_with_a_state_of_its_own() -> None:
     def join(state: Numbers) -> dict[str, Any]:
         return {"found": [f"joined {state['asked']}"]}
 
-    graph = StateGraph(Numbers)
+    graph: Any = StateGraph(Numbers)
     for node in (left, right, join):
         graph.add_node(node.__name__, node)
     for edge in ((START, "left"), (START, "right"), ("left", "join"), ("right", "join"), ("join", END)):
@@ -178,7 +178,7 @@ def test_an_interrupt_waits_for_a_person(approved: bool) -> None:
         may = interrupt({"cents": 5})
         return {"messages": [AIMessage("paid" if may else "not paid")]}
 
-    graph = StateGraph(MessagesState)
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("ask", ask)
     graph.add_edge(START, "ask")
     asking = ForeignAgent("asking", LangGraph(graph.compile()), output=str)
@@ -210,7 +210,7 @@ def test_what_a_tool_refuses_is_told_to_the_model_once() -> None:
         said = await node.ainvoke({"name": "picky", "args": {"x": 1}, "id": "1", "type": "tool_call"})
         return {"messages": [AIMessage(said.text)]}
 
-    graph = StateGraph(MessagesState)
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("think", think)
     graph.add_edge(START, "think")
     assert run(ForeignAgent("picky", LangGraph(graph.compile())), "Go", store="memory://") == "another one"
@@ -252,7 +252,7 @@ def test_what_can_not_work_is_refused_by_name() -> None:
     def think(state: MessagesState) -> dict[str, Any]:
         return {"messages": [recorded(Plain()).invoke([HumanMessage("Hi")])]}
 
-    graph = StateGraph(MessagesState)
+    graph: Any = StateGraph(MessagesState)
     graph.add_node("think", think)
     graph.add_edge(START, "think")
     with pytest.raises(ExecutionFailed, match="ainvoke"):

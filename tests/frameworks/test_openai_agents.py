@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,8 +13,8 @@ from overwinter.functions.invocation.loading import functions_of, load
 from overwinter.state.errors import ExecutionFailed, InDoubt, InvalidInput
 from overwinter.testing import World, crash_everywhere
 
-agents = pytest.importorskip("agents", reason="pip install 'overwinter[openai-agents]'")
-from agents import Agent, ComputerTool, ModelResponse, function_tool, handoff
+pytest.importorskip("agents", reason="pip install 'overwinter[openai-agents]'")
+from agents import Agent, ComputerTool, ModelResponse, UserError, function_tool, handoff
 
 from overwinter.functions.frameworks.openai_agents import OpenAIAgents
 from overwinter.tests.frameworks.counting import CALLS, check, count
@@ -23,7 +23,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "frameworks" / "openai_agents
 example: Any = load(EXAMPLE)
 
 
-class Script(example.Script):  # type: ignore[misc, name-defined]
+class Script(example.Script):  # type: ignore[misc]
     async def get_response(self, *args: Any, **kwargs: Any) -> ModelResponse:
         count("model")
         found: ModelResponse = await super().get_response(*args, **kwargs)
@@ -135,15 +135,15 @@ def test_a_tool_that_somebody_else_must_approve_by_its_name() -> None:
 
 def test_what_has_no_seam_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="ComputerTool"):
-        OpenAIAgents(Agent(name="odd", tools=[ComputerTool(computer=object())]))  # type: ignore[arg-type]
+        OpenAIAgents(Agent(name="odd", tools=[ComputerTool(computer=cast("Any", object()))]))
     with pytest.raises(InvalidInput, match="MCP servers"):
-        OpenAIAgents(Agent(name="odd", handoffs=[Agent(name="more", mcp_servers=[object()])]))  # type: ignore[list-item]
+        OpenAIAgents(Agent(name="odd", handoffs=[Agent(name="more", mcp_servers=[cast("Any", object())])]))
 
 
 def test_a_model_that_is_not_there_fails_the_turn_with_its_own_error() -> None:
     class Broken(Script):  # type: ignore[misc]
         async def get_response(self, *_: Any, **__: Any) -> ModelResponse:
-            raise agents.UserError("no key")
+            raise UserError("no key")
 
     broken = ForeignAgent("broken", OpenAIAgents(Agent(name="broken", model=Broken())))
     with pytest.raises(ExecutionFailed, match="no key"):

@@ -1,6 +1,7 @@
 """An agent of pydantic-ai (with its scripted models): its questions to the model and calls of tools are steps.
 
-What is crashed is async throughout: for plain functions pydantic-ai uses threads of its own, which know no virtual time.
+What is crashed is async throughout: for plain functions pydantic-ai uses threads of its own, which know no virtual
+time.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ async def script(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse
     """Two tools beside each other, then one that can't be undone, then what it has seen."""
     count("model")
     asked = [part.content for message in messages for part in message.parts if part.part_kind == "user-prompt"]
-    results = [part.content for part in messages[-1].parts if part.part_kind == "tool-return"]
+    results: list[Any] = [part.content for part in messages[-1].parts if part.part_kind == "tool-return"]
     if not results:
         return ModelResponse([ToolCallPart("lookup", {"order_id": "o-1"}), ToolCallPart("weather", {"city": "Oslo"})])
     if len(results) == 2:
@@ -41,8 +42,8 @@ async def script(messages: list[ModelMessage], info: AgentInfo) -> ModelResponse
     return ModelResponse([TextPart(f"{results[0]} for {asked}")])
 
 
-def made() -> Agent[None, str]:
-    agent = Agent(FunctionModel(script), instructions="Be brief.")
+def made() -> Agent[Any, str]:
+    agent: Agent[Any, str] = Agent(FunctionModel(script), instructions="Be brief.")
 
     @agent.tool_plain
     async def lookup(order_id: str) -> dict[str, Any]:
@@ -51,7 +52,7 @@ def made() -> Agent[None, str]:
         return {"id": order_id, "cents": 2450}
 
     @agent.tool
-    async def weather(ctx: RunContext[None], city: str) -> str:
+    async def weather(ctx: RunContext[Any], city: str) -> str:
         """Tell the weather."""
         count("weather")
         return f"rain in {city}"
