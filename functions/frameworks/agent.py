@@ -82,7 +82,7 @@ class ForeignAgent:
         self.tools = tuple(uses)
         self.settings: dict[str, Any] = {}
         self.model = Made(self.answers.name)
-        self.models = (self.model,)
+        self.models: tuple[Made, ...] = ()  # none that anything could be known against
 
     def __repr__(self) -> str:
         return f"ForeignAgent({self.name!r}, {self.answers.name})"

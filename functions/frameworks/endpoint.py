@@ -78,7 +78,7 @@ class Endpoint:
         if (keep := answer.get("keep")) is not None:
             if not isinstance(keep, list):
                 raise Final(f"{self._host} answered with a `keep` that is no list")
-            turn.keep(cast("list[Any]", keep))
+            turn.keep(keep)  # pyright: ignore[reportUnknownArgumentType]  # JSON
         return answer["output"]
 
     async def _ask(self, asked: dict[str, Any]) -> Any:

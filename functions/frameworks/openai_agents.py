@@ -195,7 +195,7 @@ def _check(agent: Agent[Any], seen: set[int]) -> None:
 def _asked(value: Any) -> list[Any]:
     """An input as the SDK's items: a list is taken as such."""
     if isinstance(value, list):
-        return cast("list[Any]", value)
+        return value  # pyright: ignore[reportUnknownVariableType]  # JSON
     text = value if isinstance(value, str) else json.dumps(to_jsonable_python(value), ensure_ascii=False)
     return [{"role": "user", "content": text}]
 

@@ -141,7 +141,7 @@ def test_what_has_no_seam_is_refused_by_name() -> None:
 
 
 def test_a_model_that_is_not_there_fails_the_turn_with_its_own_error() -> None:
-    class Broken(Script):  # type: ignore[misc]
+    class Broken(Script):
         async def get_response(self, *_: Any, **__: Any) -> ModelResponse:
             raise UserError("no key")
 
