@@ -23,7 +23,7 @@ ROOM = 1024
 
 UNREADABLE = "unreadable"
 
-_FIELDS = ("value", "input", "data", "content", "error", "events", "event", "outcome", "definition", "state")
+_FIELDS = ("value", "input", "data", "content", "error", "events", "event", "outcome", "definition", "state", "kept")
 
 
 class Encoded(NamedTuple):
