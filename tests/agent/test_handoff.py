@@ -372,6 +372,20 @@ def test_two_processes_that_serve_it_at_once_know_who_has_it(tmp_path: Path) -> 
     assert asyncio.run(main()) == ["Hello.", Bill(total=3), Bill(total=4), Bill(total=4)]
 
 
+def test_who_follows_a_stream_is_told_of_it_in_its_place() -> None:
+    async def main() -> list[Any]:
+        async with Runtime([desk()[0]], "memory://") as runtime:
+            return [event async for event in runtime.stream("front", "c-1", "it is wrong")]
+
+    told = asyncio.run(main())
+    kinds = [event.type for event in told if event.type not in ("text", "message")]
+    assert kinds[:4] == ["tool_call", "answer", "observation", "handoff"]
+    assert told[[event.type for event in told].index("handoff")].data == {
+        "op": "t1.m1.0", "from": "front", "agent": "billing"
+    }  # fmt: skip
+    assert len({event.id for event in told}) == len(told), "each has a place of its own to go on after"
+
+
 def test_an_input_that_is_no_text_is_read_as_text_by_one_that_takes_that() -> None:
     seen: list[Any] = []
 
