@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from overwinter import Agent, InvalidInput, Limits, Runtime, Scripted, call, tool, workflow
 from overwinter.functions.hooks import Ask, Hook, Refuse
 from overwinter.functions.team import Handoff
+from overwinter.functions.tools.selection import Selection
 from overwinter.functions.window import Leaving
-from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.protocol.decider import Invoke, Verdict
 from overwinter.testing import World, crash_everywhere
 from overwinter.tests.agent.driver import Driver, called, run
 from overwinter.tests.agent.test_pinning import Shelf, answer_listing
@@ -33,6 +34,12 @@ async def lookup(order_id: str) -> str:
 async def refund(amount: int) -> str:
     """Refund."""
     return str(amount)
+
+
+@tool
+async def search(query: str) -> str:
+    """Search."""
+    return query
 
 
 class Reason(BaseModel):
@@ -133,6 +140,16 @@ def asked_after(driver: Driver) -> Any:
     return asked(driver).messages
 
 
+def test_what_was_chosen_for_the_model_of_the_one_is_not_the_other_s() -> None:
+    dear, cheap = Scripted(["x"], "dear"), Scripted(["x"], "cheap")
+    billing = Agent("billing", [dear, cheap], tools=[refund], selection=Selection(most=1))
+    driver = handed(Agent("front", cheap, tools=[lookup, search], selection=Selection(most=1), handoffs=[billing]))
+    assert driver.entries("offered"), "of the first, some were selected"
+    request = asked(driver)
+    assert request.model == "scripted/dear"
+    assert [one.name for one in request.tools] == ["refund"]
+
+
 def test_an_agent_that_is_not_there_any_more_leaves_it_stuck_and_nothing_is_lost() -> None:
     front, _, _ = agents()
     driver = handed(front)
@@ -142,6 +159,8 @@ def test_an_agent_that_is_not_there_any_more_leaves_it_stuck_and_nothing_is_lost
     driver.restart()
     assert driver.decision.status == "stuck" and "agent 'billing' has the conversation" in driver.decision.error
     before = list(driver.journal)
+    late = {"type": "message", "at": 2_000, "id": "m9", "content": "Anybody?"}
+    assert driver.loop.offer(late) is Verdict.LATER, "it stays in the mailbox until somebody is there"
     driver.spec, driver.state = (
         whole,
         '{"mode":"session","before":{"turn":0,"iterations":0,"input":0,"output":0,"cost":"0"}}',
