@@ -251,7 +251,7 @@ class CircuitOpen(OperationError):
 
 
 class LimitExceeded(OperationError):
-    """An agent reached a limit. ``limit`` is iterations, tokens, cost, time, repairs or repeats."""
+    """An agent reached a limit. ``limit`` is iterations, tokens, cost, time, repairs, repeats or handoffs."""
 
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)

@@ -214,7 +214,8 @@ class Agent(Generic[Out_co]):
     @property
     def answers(self) -> Any:
         """The type of what a run gives, whoever of the agents that it may be handed to has it in the end."""
-        return Union[tuple(one.output for one in team(self).values())]  # noqa: UP007  # made at run time
+        others = tuple(one.output for one in team(self).values()) if self._handing else ()
+        return Union[others] if others else self.output  # noqa: UP007  # made at run time
 
     @property
     def models(self) -> tuple[Model, ...]:

@@ -37,11 +37,6 @@ class Colleague(Protocol):
     @property
     def handoffs(self) -> tuple[Handoff, ...]: ...
 
-    @property
-    def lost(self) -> str:
-        """Why it can't run; "" when it can."""
-        ...
-
 
 class Handoff:
     """The conversation may go on with ``agent``: ``Agent(handoffs=[Handoff(billing, keep="last")])``.
@@ -176,8 +171,8 @@ def unfit(first: Colleague) -> str:
     except InvalidInput as error:
         return str(error)
     for other in others.values():
-        if other.lost:
-            return other.lost
+        if lost := str(getattr(other, "lost", "")):
+            return lost
         if other.input not in (str, Any, first.input):
             return (
                 f"agent {first.name!r} may hand over to {other.name!r}, which takes {_named(other.input)} and not "

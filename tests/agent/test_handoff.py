@@ -14,8 +14,9 @@ from pydantic import BaseModel
 from overwinter import Agent, InvalidInput, Limits, Runtime, Scripted, call, tool, workflow
 from overwinter.functions.hooks import Ask, Hook, Refuse
 from overwinter.functions.team import Handoff
+from overwinter.functions.tools.selection import Selection
 from overwinter.functions.window import Leaving
-from overwinter.orchestrator.protocol.decider import Invoke
+from overwinter.orchestrator.protocol.decider import Invoke, Verdict
 from overwinter.testing import World, crash_everywhere
 from overwinter.tests.agent.driver import Driver, called, run
 from overwinter.tests.agent.test_pinning import Shelf, answer_listing
@@ -33,6 +34,12 @@ async def lookup(order_id: str) -> str:
 async def refund(amount: int) -> str:
     """Refund."""
     return str(amount)
+
+
+@tool
+async def search(query: str) -> str:
+    """Search."""
+    return query
 
 
 class Reason(BaseModel):
@@ -133,6 +140,16 @@ def asked_after(driver: Driver) -> Any:
     return asked(driver).messages
 
 
+def test_what_was_chosen_for_the_model_of_the_one_is_not_the_other_s() -> None:
+    dear, cheap = Scripted(["x"], "dear"), Scripted(["x"], "cheap")
+    billing = Agent("billing", [dear, cheap], tools=[refund], selection=Selection(most=1))
+    driver = handed(Agent("front", cheap, tools=[lookup, search], selection=Selection(most=1), handoffs=[billing]))
+    assert driver.entries("offered"), "of the first, some were selected"
+    request = asked(driver)
+    assert request.model == "scripted/dear"
+    assert [one.name for one in request.tools] == ["refund"]
+
+
 def test_an_agent_that_is_not_there_any_more_leaves_it_stuck_and_nothing_is_lost() -> None:
     front, _, _ = agents()
     driver = handed(front)
@@ -142,6 +159,8 @@ def test_an_agent_that_is_not_there_any_more_leaves_it_stuck_and_nothing_is_lost
     driver.restart()
     assert driver.decision.status == "stuck" and "agent 'billing' has the conversation" in driver.decision.error
     before = list(driver.journal)
+    late = {"type": "message", "at": 2_000, "id": "m9", "content": "Anybody?"}
+    assert driver.loop.offer(late) is Verdict.LATER, "it stays in the mailbox until somebody is there"
     driver.spec, driver.state = (
         whole,
         '{"mode":"session","before":{"turn":0,"iterations":0,"input":0,"output":0,"cost":"0"}}',
@@ -370,6 +389,20 @@ def test_two_processes_that_serve_it_at_once_know_who_has_it(tmp_path: Path) -> 
         return said
 
     assert asyncio.run(main()) == ["Hello.", Bill(total=3), Bill(total=4), Bill(total=4)]
+
+
+def test_who_follows_a_stream_is_told_of_it_in_its_place() -> None:
+    async def main() -> list[Any]:
+        async with Runtime([desk()[0]], "memory://") as runtime:
+            return [event async for event in runtime.stream("front", "c-1", "it is wrong")]
+
+    told = asyncio.run(main())
+    kinds = [event.type for event in told if event.type not in ("text", "message")]
+    assert kinds[:4] == ["tool_call", "answer", "observation", "handoff"]
+    assert told[[event.type for event in told].index("handoff")].data == {
+        "op": "t1.m1.0", "from": "front", "agent": "billing"
+    }  # fmt: skip
+    assert len({event.id for event in told}) == len(told), "each has a place of its own to go on after"
 
 
 def test_an_input_that_is_no_text_is_read_as_text_by_one_that_takes_that() -> None:
