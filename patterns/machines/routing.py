@@ -25,7 +25,7 @@ def machine(
     begin = asl.Pass("Begin", assign={"task": INPUT, "way": "otherwise", "by": "rule", "failed": ""})
     known = f"[{', '.join(map(text, routes))}]"
     steps: list[Any] = [begin]
-    for rule in rules:
+    for rule in map(named, rules, range(1, len(rules) + 1)):
         said = asl.jsonata("$exists($states.result) ? $states.result : null")
         steps.append(ask(name(rule.__name__), rule, asl.jsonata("$task"), assign={"said": said}))
         way = asl.jsonata(f'$said in {known} ? $said : "otherwise"')
@@ -56,3 +56,15 @@ def machine(
     else:
         steps += [asl.Pass("Which way?"), rest]
     return asl.machine(*steps, query_language="JSONata")
+
+
+def named(rule: Callable[[str], str | None], number: int) -> Callable[[str], str | None]:
+    """The rule under a name of its own: a Task goes by the name of its function, and lambdas share one."""
+    if rule.__name__ != "<lambda>":
+        return rule
+
+    def called(task: str) -> str | None:
+        return rule(task)
+
+    called.__name__ = f"rule-{number}"
+    return called

@@ -93,6 +93,12 @@ def test_rules_are_asked_before_the_model(letter: str, classifier: Agent[Any] | 
     assert alike(desk(classifier), letter) == expected
 
 
+def test_rules_may_be_lambdas() -> None:
+    rules = [lambda letter: "a" if "a" in letter else None, lambda letter: "b" if "b" in letter else None]
+    ways = routing("ways", None, {"a": says("a", "A"), "b": says("b", "B")}, rules=rules, otherwise=ill("other"))
+    assert alike(ways, "b") == Routed(route="b", result="B", by="rule")
+
+
 def test_a_classifier_that_fails_does_not_lose_the_letter() -> None:
     found = alike(desk(ill("triage", output=Choice)), "hello")
     assert (found.route, found.result, found.by) == ("otherwise", "hm", "fallback")
