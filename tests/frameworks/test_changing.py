@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ async def _asked(runtime: Runtime) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _approved(runtime: Runtime, agent: ForeignAgent, id: str) -> Sent:
+async def _approved(runtime: Runtime, agent: ForeignAgent, id: str) -> Sent[Any]:
     sent = await runtime.send(agent, "c", "x", id=id)
     await _asked(runtime)
     await runtime.approve("changing/c", by="ana")
