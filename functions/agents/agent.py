@@ -17,8 +17,10 @@ from typing import Any, Generic, cast, get_args
 from pydantic_core import ValidationError
 from typing_extensions import TypeForm, TypeVar
 
+from ...orchestrator.agent.around import AS_ALWAYS, Asked, ModelUse
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.agent.decider import AgentLoop
+from ...orchestrator.agent.observations import told
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import Listing, OutputChecks
 from ...orchestrator.errors.failures import Failure
@@ -76,7 +78,8 @@ class Agent(Generic[Out_co]):
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
     - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
       bound tokens too and say what is done when it is more (``compaction``).
-    - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
+    - ``hooks``: functions that are asked before a run, a model call or a tool call, or about what came of it: a Hook,
+      or several in a list.
     - ``selection``: with many tools, which of them the model is offered.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
@@ -316,10 +319,15 @@ class Agent(Generic[Out_co]):
         return ((), "") if self._hand.selected is None else self._hand.selected.select(content, called)
 
     def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None = None
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None = None,
+        asked: Asked = AS_ALWAYS,
     ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
-        request = partial(self.request, messages, content, name, offered)
+        request = partial(self.request, messages, content, name, offered, asked)
         return Asking(self._routing.models[name], request, self.prices, self._hosts)
 
     def parse(self, text: str) -> Any:
@@ -327,23 +335,50 @@ class Agent(Generic[Out_co]):
         code of that type raises."""
         return self._output.parse(text)
 
+    def used(
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None,
+        asked: Asked,
+        step: int,
+    ) -> ModelUse:
+        request = self.request(messages, content, name, offered, asked)
+        tools = tuple(schema.name for schema in request.tools if schema.name not in self._output.names)
+        return ModelUse(name, tuple(self._routing.models), request.messages, tools, request.settings, step)
+
+    def fits(self, content: Any) -> Any:
+        return self.check(content)
+
+    def finish(self, value: Any) -> Any:
+        return taker(self.output)(value) if self.typed else told(value)
+
     def request(
-        self, messages: Sequence[Message], content: Any = None, name: str = "", offered: Sequence[str] | None = None
+        self,
+        messages: Sequence[Message],
+        content: Any = None,
+        name: str = "",
+        offered: Sequence[str] | None = None,
+        asked: Asked = AS_ALWAYS,
     ) -> Request:
         """What the model of that name is asked, given the conversation, what its last turn is about, and which of its
-        tools it is offered (None: all)."""
-        system = self._system(content)
-        asked = (Message("system", system), *messages) if system else tuple(messages)
+        tools it is offered (None: all); ``asked`` is what is different this time."""
+        system = "\n\n".join(filter(None, (self._system(content), asked.instructions)))
+        whole = (Message("system", system), *messages) if system else tuple(messages)
         output = self._output
         schemas = self._tool_schemas()
-        if offered is not None:
-            kept = {*offered, *self._hand.beside, *output.names}
+        kept = None if offered is None else {*offered, *self._hand.beside, *output.names}
+        if asked.tools is not None:
+            kept = {*asked.tools, *output.names}
+        if kept is not None:
             schemas = tuple(schema for schema in schemas if schema.name in kept)
-        return Request(name or self.model.name, asked, schemas, output.native, self.settings)
+        settings = {**self.settings, **asked.settings} if asked.settings else self.settings
+        return Request(name or self.model.name, whole, schemas, output.native, settings)
 
     def _system(self, content: Any) -> str:
-        told = self._told(content)
-        return f"{told}\n\n{self._output.words}".strip() if self.typed else told
+        words = self._told(content)
+        return f"{words}\n\n{self._output.words}".strip() if self.typed else words
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         return self._hand.schemas + self._output.offered

@@ -20,7 +20,6 @@ from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
-from ..errors.groups import kind_in, said_in
 from ..governance.budget import left, within
 from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
@@ -29,14 +28,14 @@ from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, V
 from . import observations
 from .awaiting import awaited
 from .call import Call, Stage
+from .choosing import Choosing
 from .compaction import Compaction
+from .gating import Gates
 from .hooking import Hooking
 from .identity import approval, identity
 from .judging import Failed, Judge, Judged, Taken
 from .mode import Mode
-from .routing import Choice, question
 from .run import Run
-from .seeing import READ
 from .selecting import Selecting
 from .spec import AgentSpec, Listing, ToolSpec
 from .turn import Phase, Turn
@@ -55,6 +54,8 @@ class AgentLoop:
         self._judge = Judge(spec)
         self._compaction = Compaction(spec)
         self._hooking = Hooking(spec)
+        self._gates = Gates(spec, self._judge)
+        self._choosing = Choosing(spec)
         self._run = Run(id, spec.window, narrows=spec.narrows)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
@@ -156,21 +157,31 @@ class AgentLoop:
         turn = run.turn
         if turn is None or run.final:
             return
-        if turn.phase is Phase.THINK and (listing := self._due(turn)) is not None:
-            if turn.listing() not in run.calls:
-                self._order(self._listed(turn, listing))
-        elif turn.phase is Phase.THINK and not self._thinks(turn):
-            due = self._compaction.due(run.thread, turn)
-            self._order(due if isinstance(due, Invoke) else self._thought(turn))
+        self._consider(turn)
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
-        for hook in self._hooking.due(turn) if self._spec.hooks else ():
+        for hook in (*self._hooking.due(turn), *self._gates.due(turn, run.thread)) if self._spec.hooks else ():
             if hook.op not in run.calls:
                 self._order(hook)
         for call in turn.calls.values():
             if call.stage is Stage.READY and (tool := self._offered(turn).find(call.name)) is not None:
                 call.stage = Stage.OPEN
                 self._order(self._invocation(turn, call, tool))
+
+    def _consider(self, turn: Turn) -> None:
+        """What comes before the model is asked, and that it is."""
+        run = self._run
+        if turn.phase is not Phase.THINK or turn.around.taken is not None or self._gates.beginning(turn):
+            return
+        if (listing := self._due(turn)) is not None:
+            if turn.listing() not in run.calls:
+                self._order(self._listed(turn, listing))
+        elif not self._thinks(turn):
+            due = self._compaction.due(run.thread, turn)
+            first = [due] if isinstance(due, Invoke) else self._gates.before(turn, run.thread) or [self._thought(turn)]
+            for call in first:
+                if call.op not in run.calls:
+                    self._order(call)
 
     def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
         arguments, policy, elsewhere = call.arguments or {}, tool.policy, tool.elsewhere
@@ -207,18 +218,20 @@ class AgentLoop:
 
     def _thought(self, turn: Turn) -> Invoke:
         spec = self._spec
-        name = spec.model_named(turn.model)
-        messages = self._run.thread.messages(turn.messages)
-        call = self._offered(turn).think(messages, turn.content, name, turn.offered)
-        policy = spec.model_policy(name, turn.route)
-        heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
-        return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
+        name = self._gates.model(turn)
+        messages = self._gates.messages(turn, self._run.thread)
+        call = self._offered(turn).think(messages, turn.content, name, turn.offered, self._gates.asked(turn))
+        policy, held = spec.model_policy(name, turn.route), self._gates.held()
+        heard = Heard(turn.id, turn.content, turn.streamed, turn.mark, bool(held))
+        return Invoke(turn.thinking(), name, "model", call, False, policy, held, write=mended, heard=heard)
 
     # -- what follows --------------------------------------------------------------------------------
 
     def _next(self) -> Fact | None:
         """The own entry that the state asks for now; None when only calls are left to make."""
         run, turn = self._run, self._run.turn
+        if turn is not None:
+            turn.around.taken = None
         if run.final:
             return None
         if run.cancelling is not None:
@@ -230,7 +243,15 @@ class AgentLoop:
         if turn.unlisted is not None:
             return self._failed(turn.unlisted)
         if turn.error is not None:
-            return self._instead(turn, turn.error) or self._failed(turn.error)
+            return self._choosing.instead(run.thread, turn, turn.error, self._gates.model(turn)) or self._failed(
+                turn.error
+            )
+        if turn.phase is Phase.HEARD:
+            return self._judged(self._gates.heard(turn))
+        if (begun := self._judged(self._gates.begun(turn, max(run.at, run.clock)))) is not None:
+            return begun
+        if turn.around.taken is not None or self._gates.beginning(turn):
+            return None
         if turn.phase is Phase.JUDGE and turn.reading is not None:
             return self._judged(self._judge.said(turn, turn.reading))
         if turn.calls and (finals := self._judge.finals(turn)):
@@ -243,16 +264,7 @@ class AgentLoop:
             if used_up is not None:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and self._due(turn) is None and not self._thinks(turn):
-                due = self._compaction.due(run.thread, turn)
-                if due is not None:
-                    return None if isinstance(due, Invoke) else due
-                try:
-                    if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
-                        return offer
-                except InvalidInput as error:
-                    return self._failed(failures.encode(error))
-                if self._spec.routes and turn.chosen != turn.thinking():
-                    return self._chosen(turn)
+                return self._before_thought(turn)
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
@@ -266,34 +278,24 @@ class AgentLoop:
                 return self._judged(shown)
         return None
 
+    def _before_thought(self, turn: Turn) -> Fact | None:
+        """The own entry that must come before the model is asked."""
+        run = self._run
+        if (due := self._compaction.due(run.thread, turn)) is not None:
+            return None if isinstance(due, Invoke) else due
+        try:
+            if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
+                return offer
+            if self._spec.routes and turn.chosen != turn.thinking():
+                return self._choosing.chosen(run.thread, turn, self._offered(turn), self._allowance())
+        except InvalidInput as error:
+            return self._failed(failures.encode(error))
+        return self._judged(self._gates.asking(turn))
+
     def _thinks(self, turn: Turn) -> bool:
         """Whether the model, or who is to summarize for it, is being asked."""
         calls = self._run.calls
         return turn.thinking() in calls or turn.summarizing() in calls
-
-    def _chosen(self, turn: Turn) -> Fact:
-        """Which model is to answer now, by the agent's own rule."""
-        spec, used = self._spec, turn.usage.minus(turn.allowed)
-        messages = self._run.thread.messages(turn.messages)
-        tools = tuple(self._offered(turn).tool_names())
-        asked = question(turn.content, turn.asked + 1, messages, tools, used, self._allowance())
-        try:
-            return spec.choose(asked).entry(turn.thinking())
-        except InvalidInput as error:
-            return self._failed(failures.encode(error))
-
-    def _instead(self, turn: Turn, error: Failure) -> Fact | None:
-        """The call of the model has failed for good: who is asked instead, if that may help."""
-        name = self._spec.model_named(turn.model)
-        choice = self._spec.instead(error, name, turn.route)
-        op = turn.thinking(1)
-        if (choice is None or choice.shorter) and kind_in(error) in READ and self._run.thread.sees():
-            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns)"
-            return Choice(name, turn.route, why).entry(op) | {"unseen": True}
-        if choice is None or not choice.shorter:
-            return None if choice is None else choice.entry(op)
-        kept = None if turn.shortened else self._run.thread.half()
-        return None if kept is None else choice.entry(op, kept)
 
     def _cancelled(self, cancel: Fact) -> Fact:
         reason = cancel.get("reason", "")
@@ -305,7 +307,11 @@ class AgentLoop:
     def _judged(self, judged: Judged) -> Fact | None:
         """What follows from a judgement on a final answer."""
         if isinstance(judged, Taken):
-            return self._succeeded(judged.value) | judged.beside
+            turn = self._run.turn
+            after = judged if turn is None else self._gates.ended(turn, judged, max(self._run.at, self._run.clock))
+            if isinstance(after, Taken):
+                return self._succeeded(after.value) | after.beside
+            judged = after
         return self._failed(judged.error) if isinstance(judged, Failed) else judged
 
     def _asked(self, turn: Turn, call: Call) -> Judged:

@@ -91,7 +91,7 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
     told = entry.get("value")
     verdict: Fact = dict(told) if isinstance(told, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
     if "error" in entry:
-        verdict = _failed(entry)
+        verdict = failed(entry)
         if "end" in verdict:  # asked again when a person wants the turn tried again
             call.verdict = verdict
             return
@@ -120,7 +120,8 @@ def _of_outcome(call: Call, verdict: Fact) -> None:
         call.content = f"Error: {Denied.__name__}: the call was made, and its result is withheld: {verdict['refuse']}"
 
 
-def _failed(entry: Fact) -> Fact:
+def failed(entry: Fact) -> Fact:
+    """What it means that a hook has failed."""
     failing, error = entry.get("failing", REFUSE), entry["error"]
     if failing == PASS:
         return {}

@@ -36,6 +36,7 @@ PREMATURE = (
 )
 SPARE = "This is not taken: one final answer is enough, and another one was looked at."
 TAKEN = "This is taken as the final answer."
+GUIDED = "The call was not made: read what stands below."
 UNDECIDED = "The turn ended before anybody approved this call. It was not carried out."
 
 
@@ -78,6 +79,15 @@ def denied(fact: Fact) -> str:
     by = f" by {fact['by']}" if fact.get("by") else ""
     reason = f": {fact['reason']}" if fact.get("reason") else ""
     return f"Error: {Denied.__name__}: the call was denied{by}{reason}. It was not carried out."
+
+
+def turned_down(fact: Fact, what: str) -> str:
+    """A person does not want an input or an output, or nobody has said anything in time."""
+    if fact["type"] != "decided":
+        return f"nobody approved the {what} in time."
+    by = f" by {fact['by']}" if fact.get("by") else ""
+    reason = f": {fact['reason']}" if fact.get("reason") else "."
+    return f"the {what} was denied{by}{reason}"
 
 
 EXPIRED = f"Error: {Denied.__name__}: nobody approved the call in time. It was not carried out."

@@ -11,19 +11,21 @@ from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
-from ..protocol import keys
 from ..protocol.callers import handed_on
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import Fact, Post, Spawn, when
+from ..protocol.decider import Fact, Spawn, when
 from ..protocol.media import parts_of
-from . import compaction, hooking, observations
+from . import compaction, gating, hooking, observations
 from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread, Window
+from .dropping import drop, withdraw
 from .identity import identity
+from .marking import marked, told
 from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
+from .reopening import reopen
 from .seeing import Seeing
 from .turn import Narrowing, Phase, Turn
 
@@ -146,6 +148,8 @@ class Run:
         if "error" in entry:
             turn.phase = Phase.BROKEN
             turn.error = {**entry["error"], "op": op}
+        elif entry.get("held"):
+            gating.hold(turn, op, entry.get("value"), str(entry.get("name", "")))
         else:
             turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
@@ -180,11 +184,15 @@ class Run:
     def _hook(self, entry: Fact) -> bool:
         turn, op = self.turn, str(entry.get("op", ""))
         call = None if turn is None else turn.hooked(op)
-        if turn is None or call is None:
+        gate = None if turn is None else gating.gate_of(turn, op)
+        if turn is None or (call is None and gate is None):
             return False
         self.calls.close(op)
         turn.marks.pop(op, None)
-        hooking.said(entry, turn, call, self.at)
+        if call is not None:
+            hooking.said(entry, turn, call, self.at)
+        elif gate is not None:
+            gating.said(entry, turn, gate)
         return True
 
     def _listed(self, entry: Fact) -> bool:
@@ -211,10 +219,10 @@ class Run:
             return False
         call = turn.calls.get(op) or turn.hooked(op)
         thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
-        checks = turn.judging() and op == turn.checking()
+        checks = (turn.judging() and op == turn.checking()) or gating.gate_of(turn, op) is not None
         if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
             return False
-        turn.marked(op, entry)
+        marked(turn, op, entry)
         if thinks:
             turn.attempted(entry)
         self.calls.fact(entry)
@@ -235,7 +243,7 @@ class Run:
     def _decided(self, entry: Fact) -> bool:
         found = self._on(entry, Stage.APPROVAL)
         if found is None:
-            return False
+            return self.turn is not None and gating.decided(entry, self.turn, self.at)
         turn, call = found
         if entry.get("digest") not in (None, "", call.digest):  # without one: only in the journals of older releases
             return False
@@ -252,7 +260,7 @@ class Run:
             return True
         found = self._on(entry, Stage.APPROVAL)
         if found is None:
-            return False
+            return self.turn is not None and gating.decided(entry, self.turn, self.at)
         turn, call = found
         turn.settle(call, observations.EXPIRED, self.at)
         return True
@@ -260,7 +268,7 @@ class Run:
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
         op = entry.get("op", "")
-        if self.turn is None or not self.turn.told(op, entry):
+        if self.turn is None or not told(self.turn, op, entry):
             return False
         return self.calls.answered(entry) or op not in self.calls
 
@@ -280,7 +288,7 @@ class Run:
             return False
         self.final = ""
         number, since = self._since
-        self.turn.reopen(since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
+        reopen(self.turn, since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
         return True
 
     # -- own entries ---------------------------------------------------------------------------------
@@ -288,7 +296,7 @@ class Run:
     def _ordered(self, entry: Fact) -> bool:
         found = self._on(entry, *INVOKED)
         if found is None:
-            return False
+            return self.turn is not None and gating.ordered(entry, self.turn, self.at)
         turn, call = found
         if entry["kind"] == "approval":
             call.stage, call.until = Stage.APPROVAL, entry.get("until")
@@ -315,6 +323,9 @@ class Run:
         turn, call = found
         turn.settle(call, entry["text"], self.at)
         return True
+
+    def _passed(self, entry: Fact) -> bool:
+        return self.turn is not None and gating.passed(entry, self.turn)
 
     def _routed(self, entry: Fact) -> bool:
         if self.turn is None:
@@ -368,30 +379,16 @@ class Run:
         return self.turn, call
 
     def _drop(self, turn: Turn) -> None:
-        """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        hooks = [call.hook() for call in turn.calls.values()]
-        ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
-        for op in (*ours, *turn.calls, *hooks):
-            if self.calls.close(op):
-                self.abandoned.append(op)
-        for call in turn.unfinished():
-            if call.stage is Stage.CHILD:
-                self._withdraw(call.op)
-                fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
-                op = f"{call.op}.cancel"
-                self.outbox.post(Post(op, call.child, keys.cancel_of(self.id, op), fact))
-                turn.settle(call, observations.UNFINISHED, self.at)
+        drop(turn, self.id, self.calls, self.outbox, self.abandoned, self.at)
 
     def _withdraw(self, op: str) -> None:
-        """A start that is not confirmed need not be any more."""
-        if self.outbox.handed_out(op):
-            self.abandoned.append(op)
-        self.outbox.confirm(op)
+        withdraw(op, self.outbox, self.abandoned)
 
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
         "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
-        "routed": _routed, "compacted": _compacted, "offered": _offered, "begun": _mark, "retrying": _mark,
-        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "routed": _routed, "compacted": _compacted, "offered": _offered, "passed": _passed, "begun": _mark,
+        "retrying": _mark, "answered": _answered,
+        "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

@@ -33,6 +33,7 @@ _BESIDE = frozenset(
         "compacted",
         "observed",
         "offered",
+        "passed",
         "retrying",
         "routed",
         "sent",

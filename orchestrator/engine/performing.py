@@ -294,7 +294,7 @@ class Performer:
         """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
         policy = call.policy
         speech = None
-        if call.heard is not None and self.audience is not None:
+        if call.heard is not None and not call.heard.held and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark

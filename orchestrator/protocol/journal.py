@@ -28,6 +28,7 @@ _OTHER = frozenset(
         "routed",
         "compacted",
         "offered",
+        "passed",
         "skipped",
     }
 )
