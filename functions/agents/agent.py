@@ -44,11 +44,14 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Validator, checks
 from .child import ChildTool
+from .choice import Choosing, ToolChoice
+from .choice import request as asking
 from .compacting import beside, compactors
 from .hooks import Hook, known_to
 from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
+from .narrowing import narrowed
 from .output import Output, OutputMode
 from .toolbox import Toolbox
 
@@ -81,6 +84,9 @@ class Agent(Generic[Out_co]):
     - ``hooks``: functions that are asked before a run, a model call or a tool call, or about what came of it: a Hook,
       or several in a list.
     - ``selection``: with many tools, which of them the model is offered.
+    - ``tool_choice``: whether it must call one: "auto", "required", "none" or a tool's name, or a pure function of the
+      input that returns one of these; once that was called, it is free. ``parallel_calls``: whether it may call several
+      at once; False: they are made one after the other.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -113,6 +119,8 @@ class Agent(Generic[Out_co]):
         media_hosts: Sequence[str] | str = (),
         hooks: Hook | Sequence[Hook] = (),
         selection: Selection | None = None,
+        tool_choice: ToolChoice = "auto",
+        parallel_calls: bool | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -133,8 +141,11 @@ class Agent(Generic[Out_co]):
         looked_at = any(hook.looks_after for hook in self.hooks)
         self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
         self._hand = self._toolbox.known
+        self._choice = Choosing(self.name, tool_choice, self.input)
+        self.parallel = parallel_calls
         if not self._toolbox.servers:  # what these have is not known yet
             known_to(self.name, self.hooks, self._tools)
+            self._choice.known(self.tool_names())
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -302,14 +313,13 @@ class Agent(Generic[Out_co]):
         return other
 
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
-        rule = _rule(self._tools.get(tool))
-        names = None if rule is None else rule(value)
-        if names is None:
-            return None
-        return {*names, *(name for name, found in self._tools.items() if _rule(found) is not None)}
+        return narrowed(self._tools, tool, value)
 
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._hand.beside]
+
+    def choice(self, content: Any, called: Collection[str]) -> str:
+        return "auto" if self._choice.free else self._choice.of(content, called, self.tool_names())
 
     @property
     def selects(self) -> bool:
@@ -346,7 +356,8 @@ class Agent(Generic[Out_co]):
     ) -> ModelUse:
         request = self.request(messages, content, name, offered, asked)
         tools = tuple(schema.name for schema in request.tools if schema.name not in self._output.names)
-        return ModelUse(name, tuple(self._routing.models), request.messages, tools, request.settings, step)
+        models = tuple(self._routing.models)
+        return ModelUse(name, models, request.messages, tools, request.settings, step, request.choice)
 
     def fits(self, content: Any) -> Any:
         return self.check(content)
@@ -365,16 +376,18 @@ class Agent(Generic[Out_co]):
         """What the model of that name is asked, given the conversation, what its last turn is about, and which of its
         tools it is offered (None: all); ``asked`` is what is different this time."""
         system = "\n\n".join(filter(None, (self._system(content), asked.instructions)))
-        whole = (Message("system", system), *messages) if system else tuple(messages)
-        output = self._output
-        schemas = self._tool_schemas()
-        kept = None if offered is None else {*offered, *self._hand.beside, *output.names}
-        if asked.tools is not None:
-            kept = {*asked.tools, *output.names}
-        if kept is not None:
-            schemas = tuple(schema for schema in schemas if schema.name in kept)
-        settings = {**self.settings, **asked.settings} if asked.settings else self.settings
-        return Request(name or self.model.name, whole, schemas, output.native, settings)
+        return asking(
+            name or self.model.name,
+            (Message("system", system), *messages) if system else tuple(messages),
+            self._tool_schemas(),
+            self._output.native,
+            self.settings,
+            finals=self._output.names,
+            offered=None if offered is None else {*offered, *self._hand.beside},
+            asked=asked,
+            choice=self.choice(content, asked.called),
+            parallel=self.parallel,
+        )
 
     def _system(self, content: Any) -> str:
         words = self._told(content)
@@ -382,9 +395,3 @@ class Agent(Generic[Out_co]):
 
     def _tool_schemas(self) -> tuple[ToolSchema, ...]:
         return self._hand.schemas + self._output.offered
-
-
-def _rule(tool: Tool | ChildTool | None) -> Callable[[Any], Collection[str] | None] | None:
-    """What a skill's tool says of its results: which other tools may still be called (``toolsets.skills``)."""
-    found: Callable[[Any], Collection[str] | None] | None = getattr(getattr(tool, "function", None), "narrows", None)
-    return found if isinstance(tool, Tool) else None

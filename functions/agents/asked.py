@@ -57,10 +57,24 @@ def _settings(value: object, use: ModelUse) -> dict[str, Any]:
     return {"settings": dict(cast("Mapping[str, Any]", value))}
 
 
+def _choice(value: object, use: ModelUse) -> dict[str, Any]:
+    if value not in ("auto", "required", "none", *use.tools):
+        raise ValueError(f"give auto, required, none or one of {', '.join(use.tools) or 'the tools'}")
+    return {"tool_choice": value}
+
+
+def _parallel(value: object, use: ModelUse) -> dict[str, Any]:
+    if not isinstance(value, bool):
+        raise ValueError("give True or False")
+    return {"parallel_calls": value}
+
+
 _FIELDS: dict[str, Callable[[Any, ModelUse], dict[str, Any]]] = {
     "instructions": lambda value, use: _text(value, "instructions"),
     "message": _message,
     "model": _model,
     "tools": _tools,
     "settings": _settings,
+    "tool_choice": _choice,
+    "parallel_calls": _parallel,
 }

@@ -6,7 +6,7 @@ answer (``tn.mk.a1``) and about the output of the run (``tn.mk.e1``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from ..protocol.decider import Fact
@@ -25,7 +25,7 @@ class RunUse(NamedTuple):
 class ModelUse(NamedTuple):
     """What is about to be asked of a model: which of the agent's ``models``, the messages with the instructions first,
     the names of the tools that it is shown, the settings for its provider. ``step`` is 1 for a run's first
-    call."""
+    call; ``choice`` says which tool it must call: auto, required, none or a name."""
 
     model: str
     models: tuple[str, ...]
@@ -33,6 +33,7 @@ class ModelUse(NamedTuple):
     tools: tuple[str, ...]
     settings: Mapping[str, Any]
     step: int
+    choice: str = "auto"
 
 
 class ModelReply(NamedTuple):
@@ -46,11 +47,15 @@ class ModelReply(NamedTuple):
 
 class Asked(NamedTuple):
     """How one model call differs from what the agent says. ``tools`` are the only ones that are shown; None: as
-    always."""
+    always. ``choice`` and ``parallel``: whether it must call one, and may call several at once. ``called`` are those
+    that it has called in this turn."""
 
     instructions: str = ""
     tools: tuple[str, ...] | None = None
     settings: Mapping[str, Any] = {}
+    choice: str = ""
+    parallel: bool | None = None
+    called: Collection[str] = ()
 
 
 AS_ALWAYS = Asked()

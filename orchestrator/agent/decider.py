@@ -256,7 +256,7 @@ class AgentLoop:
             return self._judged(self._judge.said(turn, turn.reading))
         if turn.calls and (finals := self._judge.finals(turn)):
             return self._judged(self._judge.called(turn, finals))
-        if turn.phase is Phase.THINK or not _acting(turn):
+        if turn.phase is Phase.THINK or not turn.acting():
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
             if used_up is None and turn.phase is Phase.THINK:
@@ -276,6 +276,8 @@ class AgentLoop:
                     call.stage = Stage.READY
             elif call.stage is Stage.LOOKED and (shown := self._hooking.shown(call)) is not None:
                 return self._judged(shown)
+            if self._spec.parallel is False and call.stage is not Stage.DONE:
+                break  # one after the other
         return None
 
     def _before_thought(self, turn: Turn) -> Fact | None:
@@ -320,6 +322,8 @@ class AgentLoop:
         tool = offered.find(call.name)
         if tool is None:
             return self._judge.invented(turn, call, offered.tool_names())
+        if call.stage is Stage.ASKED and self._judge.unwanted(turn):
+            return call.told(observations.UNWANTED)
         if turn.within is not None and call.name not in turn.within:
             return call.told(observations.outside(call.name, turn.within))
         if tool.most is not None and call.nth > tool.most:
@@ -392,8 +396,3 @@ class AgentLoop:
         times = [turn.deadline(self._spec.limits.time), self._run.calls.wake()]
         times += [call.until for call in turn.approvals()]
         return min([time for time in times if time is not None], default=None)
-
-
-def _acting(turn: Turn) -> bool:
-    """Whether the last answer's calls are already being worked on."""
-    return any(call.stage is not Stage.ASKED for call in turn.calls.values())

@@ -25,7 +25,7 @@ from .call import Call, Stage
 from .conversation import Message, Thread
 from .hooking import failed
 from .identity import digest
-from .judging import Failed, Judge, Judged, Taken
+from .judging import HOOK, Failed, Judge, Judged, Taken
 from .spec import AgentSpec, HookSpec
 from .turn import Phase, Turn
 
@@ -68,7 +68,7 @@ class Gates:
         gate = turn.asks_at()
         verdict = gate.verdict or {}
         if "skip" in verdict:
-            said: Fact = {**verdict["skip"], "model": f"hook/{verdict['name']}", "usage": {}, "cost": "0"}
+            said: Fact = {**verdict["skip"], "model": f"{HOOK}{verdict['name']}", "usage": {}, "cost": "0"}
             fact: Fact = {"type": "model", "op": gate.op, "name": said["model"], "ms": 0, "value": said}
             return fact | self.held()
         return _stopped(gate)
@@ -77,10 +77,15 @@ class Gates:
         """How the model is asked."""
         gate = turn.asks_at()
         if not gate.changed:
-            return AS_ALWAYS
+            return Asked(called=turn.asked_of) if turn.asked_of else AS_ALWAYS
         tools = gate.change("tools")
         return Asked(
-            gate.change("instructions", ""), None if tools is None else tuple(tools), gate.change("settings", {})
+            gate.change("instructions", ""),
+            None if tools is None else tuple(tools),
+            gate.change("settings", {}),
+            gate.change("tool_choice", ""),
+            gate.change("parallel_calls"),
+            turn.asked_of,
         )
 
     def model(self, turn: Turn) -> str:
@@ -290,7 +295,7 @@ def passed(entry: Fact, turn: Turn) -> bool:
     op, value, name = turn.around.held
     gate = turn.around.hears
     if gate.changed:  # what is opaque in an answer belongs to its words as they were
-        value, name = {**gate.value, "model": f"hook/{name}"}, name
+        value, name = {**gate.value, "model": f"{HOOK}{name}"}, name
     turn.answered(op, value, name, paid=False)
     if "guide" in entry:
         turn.guided(observations.text_of(entry["guide"]))

@@ -65,6 +65,10 @@ class Hooking:
         """The hooks to be asked now: one of each call."""
         found: list[Invoke] = []
         for call in turn.calls.values():
+            if found and self._spec.parallel is False:
+                break
+            if self._spec.parallel is False and call.stage in (Stage.READY, Stage.OPEN, Stage.CHILD, Stage.APPROVAL):
+                break
             if self.waits(turn, call):
                 hook = self._before(call)[call.heard]
                 found.append(_asking(hook, call, hook.before(_use(call)), {}))

@@ -101,6 +101,14 @@ def outside(name: str, within: Collection[str]) -> str:
     return f"Error: the skill in use does not allow {name!r}. It allows {', '.join(sorted(within)) or 'none'}."
 
 
+def uncalled(name: str) -> str:
+    what = f"the tool {name!r}" if name else "one of the tools"
+    return f"Your answer is not taken yet: call {what} first, then answer."
+
+
+UNWANTED = "Error: no tools are to be called now. Answer with what you have."
+
+
 def unknown_tool(name: str, names: Sequence[str]) -> str:
     known = f"The tools are: {', '.join(names)}." if names else "There are no tools; answer in words."
     return f"Error: there is no tool named {name[:100]!r}. {known}"

@@ -303,6 +303,17 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
+    def choice(self, content: Any, called: Collection[str]) -> str:
+        """Which tool a model must call in a turn about that, which has called these: "auto", "required", "none" or a
+        name. Raises InvalidInput."""
+        ...
+
+    @property
+    def parallel(self) -> bool | None:
+        """Whether calls of one answer are made at once; None: they are, and the provider decides whether it asks for
+        several."""
+        ...
+
     @property
     def selects(self) -> bool:
         """Whether it has so many tools that some are selected."""

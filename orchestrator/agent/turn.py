@@ -221,6 +221,10 @@ class Turn:
     def unfinished(self) -> list[Call]:
         return [call for call in self.calls.values() if call.stage is not Stage.DONE]
 
+    def acting(self) -> bool:
+        """Whether the last answer's calls are already being worked on."""
+        return any(call.stage is not Stage.ASKED for call in self.calls.values())
+
     def approvals(self) -> list[Call]:
         reviews = [review for gate in self.gates() if (review := gate.waiting()) is not None]
         return [call for call in self.calls.values() if call.stage is Stage.APPROVAL] + reviews
