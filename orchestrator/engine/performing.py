@@ -331,13 +331,14 @@ class Performer:
                 return await self._run(call)
         except TimeoutError:
             if scope.expired():
-                raise TimedOut(f"{call.name!r} took longer than {policy.timeout}") from None
+                raise _late(policy)(f"{call.name!r} took longer than {policy.timeout}") from None
             raise
 
     async def _run(self, call: Invoke) -> Any:
         if call.threaded:
             key = _current.get().idempotency_key
-            return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
+            timeout, late = call.policy.timeout, _late(call.policy)
+            return await self.threads.run(call.name, call.call, key=key, timeout=timeout, late=late)
         value: object = call.call()
         return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
@@ -351,6 +352,15 @@ class Performer:
 def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
     """What a call has failed with, and whether that is final whatever its policy says."""
     return (True, error.error) if isinstance(error, Failed) else (False, cut_off or outcome_of(error))
+
+
+def _late(policy: Policy) -> Callable[[str], Exception]:
+    """What it means that the time of an attempt is over. What must not happen twice may have happened, or may yet."""
+    return _doubtful if policy.at_most_once else TimedOut
+
+
+def _doubtful(told: str) -> InDoubt:
+    return InDoubt(f"{told}; it may have taken effect")
 
 
 def _beside(call: Invoke) -> Fact:
