@@ -18,7 +18,7 @@ from pydantic_core import ValidationError
 from typing_extensions import TypeForm, TypeVar
 
 from ...orchestrator.agent.around import AS_ALWAYS, Asked, ModelUse
-from ...orchestrator.agent.conversation import Message
+from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.agent.decider import AgentLoop
 from ...orchestrator.agent.observations import told
 from ...orchestrator.agent.routing import Choice, Question
@@ -35,7 +35,7 @@ from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration
 from ..models.hosts import Hosts
-from ..models.port import Model, Request, ToolSchema
+from ..models.port import Model, Request
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
@@ -53,6 +53,7 @@ from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .narrowing import narrowed
 from .output import Output, OutputMode
+from .reading import reader
 from .toolbox import Toolbox
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
@@ -225,6 +226,8 @@ class Agent(Generic[Out_co]):
             wrong = complaint(cause) if isinstance(cause, ValidationError) else error
             raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
 
+    fits = check  # what hooks make of it
+
     @cached_property
     def lost(self) -> str:
         """Why it can't run, whatever it is asked: a type of its own or of a tool has no form, or no schema. "": it
@@ -293,7 +296,11 @@ class Agent(Generic[Out_co]):
         return self._output.conclude(tool, arguments)
 
     def find(self, tool: str) -> Tool | ChildTool | None:
-        return self._tools.get(tool) or self._hand.beside.get(tool)
+        return self._tools.get(tool) or self._hand.beside.get(tool) or (self._reader if tool == READER else None)
+
+    @cached_property
+    def _reader(self) -> Tool:
+        return reader(children=not any(hook.looks_after for hook in self.hooks))
 
     @property
     def listing(self) -> Listing | None:
@@ -359,9 +366,6 @@ class Agent(Generic[Out_co]):
         models = tuple(self._routing.models)
         return ModelUse(name, models, request.messages, tools, request.settings, step, request.choice)
 
-    def fits(self, content: Any) -> Any:
-        return self.check(content)
-
     def finish(self, value: Any) -> Any:
         return taker(self.output)(value) if self.typed else told(value)
 
@@ -379,7 +383,7 @@ class Agent(Generic[Out_co]):
         return asking(
             name or self.model.name,
             (Message("system", system), *messages) if system else tuple(messages),
-            self._tool_schemas(),
+            self._hand.schemas + self._output.offered,
             self._output.native,
             self.settings,
             finals=self._output.names,
@@ -387,11 +391,9 @@ class Agent(Generic[Out_co]):
             asked=asked,
             choice=self.choice(content, asked.called),
             parallel=self.parallel,
+            reader=self._reader,
         )
 
     def _system(self, content: Any) -> str:
         words = self._told(content)
         return f"{words}\n\n{self._output.words}".strip() if self.typed else words
-
-    def _tool_schemas(self) -> tuple[ToolSchema, ...]:
-        return self._hand.schemas + self._output.offered

@@ -7,11 +7,12 @@ from inspect import iscoroutinefunction
 from typing import Any
 
 from ...orchestrator.agent.around import Asked
-from ...orchestrator.agent.conversation import Message
+from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.usercode.calling import judged
 from ...state.codec import decoder
 from ...state.errors import InvalidInput
 from ..models.port import OutputSchema, Request, ToolSchema
+from ..tools.tool import Tool
 
 ToolChoice = str | Callable[[Any], str]
 """auto · required: some tool · none · the name of one; or a plain function of the input that returns one of these."""
@@ -74,6 +75,7 @@ def request(
     asked: Asked,
     choice: str,
     parallel: bool | None,
+    reader: Tool,
 ) -> Request:
     """What a model is asked. Of the tools those are ``offered`` (None: all), those that give the final answer always,
     and the one that it must call. ``asked`` says what is different this time."""
@@ -86,6 +88,16 @@ def request(
     shown = schemas if names is None else tuple(schema for schema in schemas if schema.name in names)
     if (wanted == "required" and not shown) or (wanted not in WORDS and wanted not in {one.name for one in shown}):
         wanted = "auto"
+    if asked.tools is None or reader.name in asked.tools:
+        shown += _reading(messages, shown, reader)
     settings = {**settings, **asked.settings} if asked.settings else settings
     together = parallel if asked.parallel is None else asked.parallel
     return Request(model, messages, shown, output, settings, wanted, together)
+
+
+def _reading(messages: Sequence[Message], shown: Sequence[ToolSchema], reader: Tool) -> tuple[ToolSchema, ...]:
+    """The tool that reads the whole of a result, when one was cut and it is not there anyway."""
+    cut = any([message.entry and READER in message.content for message in messages])
+    if not cut or any(schema.name == reader.name for schema in shown):
+        return ()
+    return (ToolSchema(reader.name, reader.description, reader.parameters),)

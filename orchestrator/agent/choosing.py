@@ -8,7 +8,7 @@ from ..governance.usage import Allowance
 from ..protocol.decider import Fact
 from .conversation import Thread
 from .routing import Choice, question
-from .seeing import READ
+from .seeing import READ, shows
 from .spec import AgentSpec
 from .turn import Turn
 
@@ -32,8 +32,8 @@ class Choosing:
         """The call of the model of that name has failed for good: who is asked instead, if that may help."""
         choice = self._spec.instead(error, name, turn.route)
         op = turn.thinking(1)
-        if (choice is None or choice.shorter) and kind_in(error) in READ and thread.sees():
-            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns)"
+        if (choice is None or choice.shorter) and kind_in(error) in READ and (thread.sees() or shows(turn)):
+            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns and of tools)"
             return Choice(name, turn.route, why).entry(op) | {"unseen": True}
         if choice is None or not choice.shorter:
             return None if choice is None else choice.entry(op)

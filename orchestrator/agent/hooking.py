@@ -116,6 +116,8 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
 
 
 def _of_outcome(call: Call, verdict: Fact) -> None:
+    if "change" in verdict or "refuse" in verdict:
+        call.parts = ()
     if "change" in verdict:
         call.content = observations.text_of(verdict["change"])
     elif "guide" in verdict:

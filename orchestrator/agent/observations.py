@@ -13,10 +13,13 @@ from ..errors.attributes import storable
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, text_in
 from ..protocol.decider import Fact
+from ..protocol.media import parts_of
+from ..protocol.media import text_of as text_of_parts
 from .answer import MOST_CALLS
+from .conversation import RESULT, shortened
 
-OBSERVATION_LIMIT = 64 * 1024
-"""Characters of one tool result that the model reads; the journal keeps all of it."""
+OBSERVATION_LIMIT = RESULT
+"""Characters of what else a model is told."""
 
 EMPTY = "Your answer was empty. Answer the user, or call a tool."
 CUT = (
@@ -53,16 +56,17 @@ def text_of(value: Any) -> str:
     return f"{text[:OBSERVATION_LIMIT]}… [{len(text) - OBSERVATION_LIMIT:,} more characters were left out]"
 
 
-def outcome(fact: Fact) -> str:
-    """The result of a tool, or its error as something the model can react to."""
-    return text_of(whole(fact))
+def outcome(fact: Fact, entry: int = 0, most: int = OBSERVATION_LIMIT) -> str:
+    """The result of a tool, or its error as something the model can react to: so many characters of it, and how the
+    rest is read, when it stands in that ``entry``."""
+    return shortened(whole(fact), most, entry) if entry else text_of(whole(fact))
 
 
 def whole(fact: Fact) -> str:
     """All of it, however long."""
     error: Failure | None = fact.get("error")
     if error is None:
-        return told(fact.get("value"))
+        return text_of_parts(parts_of(fact.get("value"))) if fact.get("media") else told(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
     if error.get("kind") == f"{ModelRetry.__module__}.{ModelRetry.__qualname__}":

@@ -26,7 +26,7 @@ from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
 from .reopening import reopen
-from .seeing import Seeing
+from .seeing import Seeing, unsee
 from .turn import Narrowing, Phase, Turn
 
 
@@ -178,7 +178,7 @@ class Run:
             turn.doubtful.add(identity(call))
         turn.narrow(self._narrows(call.name, entry.get("value")))
         call.after = int(entry.get("after", 0))
-        turn.came(call, entry, self.at, self.sequence + 1)
+        turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
         return True
 
     def _hook(self, entry: Fact) -> bool:
@@ -236,7 +236,7 @@ class Run:
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
                 self._withdraw(call.op)
-                turn.came(call, entry, self.at, self.sequence + 1)
+                turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
                 return True
         return False
 
@@ -336,6 +336,7 @@ class Run:
             self.pins.shortened(self.turn, self.reach())
         if entry.get("unseen"):
             self.thread.unsee()
+            unsee(self.turn)
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 

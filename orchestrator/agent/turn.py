@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from ..errors.failures import Failure
 from ..governance.usage import NOTHING
 from ..protocol.decider import Fact
-from ..protocol.media import Part, text_of
+from ..protocol.media import Part, parts_of, text_of
 from . import observations
 from .answer import Reading, read, shown
 from .around import Around, Gate
 from .billing import Billed
 from .call import Call, Stage
-from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
+from .conversation import Message, Past, Weight, Window, brought, cut, heaviness, summarized
 from .repeating import Repeats
 
 Narrowing = Callable[[str, Any], Collection[str] | None]
@@ -311,16 +311,18 @@ class Turn:
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
             self._reflect()
 
-    def came(self, call: Call, entry: Fact, at: int, number: int) -> None:
-        """The entry of that number has the outcome of a call: it is settled, or hooks look at it first. Of what they
-        look at nobody reads the whole again."""
+    def came(self, call: Call, entry: Fact, at: int, number: int, most: int) -> None:
+        """The entry of that number has the outcome of a call, of which ``most`` characters are read: it is settled, or
+        hooks look at it first. Of what they look at nobody reads the whole again."""
+        if entry.get("media"):
+            call.parts = parts_of(entry.get("value"))
         if call.name == FINDER and isinstance(found := entry.get("value"), list):
             self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
         if call.after:
             call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
             self.marks.pop(call.op, None)
         else:
-            self.settle(call, observations.outcome(entry), at, number)
+            self.settle(call, observations.outcome(entry, number, most), at, number)
 
     def hooked(self, op: str) -> Call | None:
         """The call whose hook has that op, and is due."""
@@ -378,6 +380,7 @@ class Turn:
         """The outcomes of all calls, in the order asked for, then what else there is to say."""
         calls = self.calls.values()
         self.messages += [Message("tool", call.content, tool_call_id=call.id, entry=call.entry) for call in calls]
+        self.messages += [brought(call.name, call.id, call.parts) for call in calls if call.parts]
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}

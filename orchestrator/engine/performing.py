@@ -20,6 +20,8 @@ from ...state.quantities import seconds, span
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Away, Fact, Invoke
+from ..protocol.entries import PARCEL
+from ..protocol.media import Taken, given
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
@@ -185,7 +187,7 @@ class Performer:
                 else:
                     if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), None)
-                    sink.report(self._outcome(call, attempt, started, {"value": value}))
+                    sink.report(self._outcome(call, attempt, started, _result(value)))
                     return
                 pause = None if final else self._pause(call.policy, attempt, failed)
             failure_log.call(execution, call, attempt, failed, final=pause is None)
@@ -344,7 +346,8 @@ class Performer:
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         try:
-            return call.write(value, self._limit)
+            media = given(value, self._limit) if call.report == "tool" else None
+            return call.write(value, self._limit) if media is None else media
         except InvalidInput as error:
             raise type(error)(f"the result of {call.name!r} can't be recorded: {error}") from None
 
@@ -352,6 +355,13 @@ class Performer:
 def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
     """What a call has failed with, and whether that is final whatever its policy says."""
     return (True, error.error) if isinstance(error, Failed) else (False, cut_off or outcome_of(error))
+
+
+def _result(value: Any) -> Fact:
+    """A value as a fact has it. Bytes go along, and lie beside the journal."""
+    if not isinstance(value, Taken):
+        return {"value": value}
+    return {"value": value.value, "media": True, PARCEL: value.blobs}
 
 
 def _late(policy: Policy) -> Callable[[str], Exception]:
