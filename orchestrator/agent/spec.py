@@ -344,7 +344,7 @@ class AgentSpec(Protocol):
         """What ``think`` would ask, for hooks. Raises what code of the user's raises."""
         ...
 
-    def fits(self, content: Any) -> Any:
+    def fits(self, value: Any) -> Any:
         """An input of its as plain JSON. Raises InvalidInput."""
         ...
 
