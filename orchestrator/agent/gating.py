@@ -68,7 +68,9 @@ class Gates:
         gate = turn.asks_at()
         verdict = gate.verdict or {}
         if "skip" in verdict:
-            said: Fact = {**verdict["skip"], "model": f"{HOOK}{verdict['name']}", "usage": {}, "cost": "0"}
+            given = verdict["skip"]
+            answer = given if isinstance(given, dict) else {"text": observations.told(given)}
+            said: Fact = {**answer, "model": f"{HOOK}{verdict['name']}", "usage": {}, "cost": "0"}
             fact: Fact = {"type": "model", "op": gate.op, "name": said["model"], "ms": 0, "value": said}
             return fact | self.held()
         return _stopped(gate)
@@ -242,7 +244,7 @@ def said(entry: Fact, turn: Turn, gate: Gate) -> None:
     elif gate is turn.around.begins:
         _recast(turn, verdict["change"])
     elif gate.letter == "b":
-        gate.merged(verdict["change"])
+        gate.merged(verdict["change"] if isinstance(verdict["change"], dict) else {})
     else:
         gate.value, gate.changed = verdict["change"], True
 
