@@ -214,7 +214,7 @@ class HeartbeatLost(TimedOut):
 
 
 class InDoubt(OperationError):
-    """An at-most-once call began, the process died, and nobody knows whether it took effect."""
+    """An at-most-once call began, the process died or its time was over, and nobody knows whether it took effect."""
 
 
 class Denied(OperationError):

@@ -355,6 +355,7 @@ class Timeline:
         "child": _child,
         "sent": _sent,
         "answered": _nothing,
+        "passed": _nothing,
         **dict.fromkeys(WORK, _work),
         "begun": _begun,
         "retrying": _retrying,

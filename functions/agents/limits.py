@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from ...orchestrator.agent.conversation import Window
+from ...orchestrator.agent.conversation import RESULT, Window
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, count, milliseconds, money, size
 from ..models.tokenizing import counter
@@ -72,7 +72,8 @@ class History(NamedTuple):
     ``compaction``: what is done, in this order, when it is more: ``Shorten()``, ``Drop()``, ``Summarize(model)``, or a
     function of what leaves (``Leaving``) that returns the text in its place. Without, whole past turns leave, oldest
     first, at the end of a turn. ``tokenizer`` counts the tokens of a text; by default the model's own where it is known
-    and at hand, else an estimate.
+    and at hand, else an estimate. ``result``: how much of one tool result is read ("64KB"); of a longer one
+    beginning and end, and the model is offered a tool, ``read_result``, that reads the rest.
     """
 
     messages: int | None = None
@@ -80,6 +81,7 @@ class History(NamedTuple):
     tokens: int | None = None
     compaction: Way | Sequence[Way] = ()
     tokenizer: Callable[[str], int] | None = None
+    result: str | int = RESULT
 
 
 DEFAULT_LIMITS = Limits()
@@ -106,9 +108,12 @@ def window(history: History | str | int, model: str = "") -> Window:
             None if tokens is None else count(tokens, 1, "tokens"),
             None if tokens is None else counter(model, history.tokenizer),
             not history.compaction,
+            size(history.result),
         )
     except ValueError as error:
         raise InvalidInput(f"history: {error}") from None
+    if kept.result < 1:
+        raise InvalidInput("history: result= leaves at least one character of a tool result")
     if any(bound is not None and bound < 1 for bound in kept[:3]):
         raise InvalidInput("history must keep at least one message")
     return kept

@@ -69,16 +69,21 @@ class Weight(NamedTuple):
         return Weight(self[0] - other[0], self[1] - other[1], self[2] - other[2])
 
 
+RESULT = 64 * 1024
+"""Characters of one tool result that a model reads where nothing else is said; the journal keeps all of it."""
+
+
 class Window(NamedTuple):
     """How much the model reads of a conversation, its instructions and tools not counted; None: no bound. ``counter``
     counts tokens. ``drops``: past turns leave by themselves, at the end of a turn, all but the last; else only what is
-    ``compacted`` leaves."""
+    ``compacted`` leaves. ``result``: characters of one tool result that are read."""
 
     messages: int | None = 200
     characters: int | None = 64 * 1024
     tokens: int | None = None
     counter: Counter | None = None
     drops: bool = True
+    result: int = RESULT
 
     def holds(self, weight: Weight, part: float = 1) -> bool:
         """Whether so much fits into it, or into a part of it."""
@@ -288,6 +293,13 @@ READER = "read_result"
 """Name of the tool that reads what was cut."""
 
 
+def brought(tool: str, call: str, parts: tuple[Part, ...]) -> Message:
+    """The images, sounds and files that a tool has given, as a message of its own: few providers take them in a result,
+    all that take any take them here."""
+    shown = (Part("text", f"[from {tool}, {call}]"), *(part for part in parts if part.kind != "text"))
+    return Message("user", "\n".join(part.label() for part in shown), parts=shown)
+
+
 def summarized(text: str) -> Message:
     """The message that a summary is. It is no instruction of the agent's, so it does not stand among these."""
     return Message("user", SUMMARY + text)
@@ -295,12 +307,17 @@ def summarized(text: str) -> Message:
 
 def cut(message: Message, entries: frozenset[int], keep: int) -> Message:
     """The message with its beginning and end only, if it is one of those."""
-    text = message.content
-    if message.entry not in entries or len(text) <= keep:
+    if message.entry not in entries or len(message.content) <= keep:
         return message
+    return message._replace(content=shortened(message.content, keep, message.entry))
+
+
+def shortened(text: str, keep: int, entry: int) -> str:
+    """Beginning and end of a text, and how the whole is read, which stands in that entry."""
+    if len(text) <= keep:
+        return text
     tail = keep // 4
-    told = (
+    return (
         f"{text[: keep - tail]}… [{len(text) - keep:,} characters were taken out to save room; "
-        f"{READER}(entry={message.entry}) reads the whole] …{text[len(text) - tail :]}"
+        f"{READER}(entry={entry}) reads the whole] …{text[len(text) - tail :]}"
     )
-    return message._replace(content=told)

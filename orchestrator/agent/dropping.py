@@ -13,7 +13,7 @@ from .turn import Turn
 
 def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int) -> list[str]:
     """Nothing of the turn of the execution ``id`` goes on; the ops that nobody waits for any more."""
-    hooks = [call.hook() for call in turn.calls.values()]
+    hooks = [*(call.hook() for call in turn.calls.values()), *(gate.hook() for gate in turn.gates())]
     ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
     abandoned = [op for op in (*ours, *turn.calls, *hooks) if calls.close(op)]
     for call in turn.unfinished():

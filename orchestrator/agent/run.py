@@ -14,17 +14,19 @@ from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact, when
 from ..protocol.media import parts_of
-from . import compaction, dropping, handing, hooking, observations
+from . import compaction, dropping, gating, handing, hooking, observations
 from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread
 from .identity import identity
 from .keeping import Kept
+from .marking import expected, marked, told
 from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
+from .reopening import reopen
 from .seat import Seat
-from .seeing import Seeing
+from .seeing import Seeing, unsee
 from .spec import AgentSpec
 from .turn import Phase, Turn
 
@@ -143,8 +145,7 @@ class Run:
     # -- outcomes ------------------------------------------------------------------------------------
 
     def _model(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
+        turn, op = self.turn, entry.get("op", "")
         if turn is None or turn.phase is not Phase.THINK or op != turn.thinking():
             return False
         self._close(turn, op)
@@ -153,13 +154,14 @@ class Run:
         if "error" in entry:
             turn.phase = Phase.BROKEN
             turn.error = {**entry["error"], "op": op}
+        elif entry.get("held"):
+            gating.hold(turn, op, entry.get("value"), str(entry.get("name", "")))
         else:
             turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
 
     def _summary(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
+        turn, op = self.turn, entry.get("op", "")
         if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
             return False
         self._close(turn, op)
@@ -182,16 +184,20 @@ class Run:
         call.after = int(entry.get("after", 0))
         if "error" not in entry and (key := entry.get("keeps")):
             self.kept.keep(key, call.name, self.sequence + 1, entry.get("value"))
-        turn.came(call, entry, self.at, self.sequence + 1)
+        turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
         return True
 
     def _hook(self, entry: Fact) -> bool:
         turn, op = self.turn, str(entry.get("op", ""))
         call = None if turn is None else turn.hooked(op)
-        if turn is None or call is None:
+        gate = None if turn is None else gating.gate_of(turn, op)
+        if turn is None or (call is None and gate is None):
             return False
         self._close(turn, op)
-        hooking.said(entry, turn, call, self.at)
+        if call is not None:
+            hooking.said(entry, turn, call, self.at)
+        elif gate is not None:
+            gating.said(entry, turn, gate)
         return True
 
     def _listed(self, entry: Fact) -> bool:
@@ -210,37 +216,30 @@ class Run:
         return True
 
     def _mark(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
-        if turn is None:
+        turn, op = self.turn, entry.get("op", "")
+        if turn is None or not expected(turn, op):
             return False
-        call = turn.calls.get(op) or turn.hooked(op)
-        thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
-        checks = turn.judging() and op == turn.checking()
-        if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
-            return False
-        turn.marked(op, entry)
-        if thinks:
+        marked(turn, op, entry)
+        if turn.thinks(op):
             turn.attempted(entry)
         self.calls.fact(entry)
         return True
 
     def _child(self, entry: Fact) -> bool:
-        id = entry.get("id")
-        turn = self.turn
+        id, turn = entry.get("id"), self.turn
         if turn is None:
             return False
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
                 self.abandoned += dropping.withdrawn(self.outbox, call.op)
-                turn.came(call, entry, self.at, self.sequence + 1)
+                turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
                 return True
         return False
 
     def _decided(self, entry: Fact) -> bool:
         found = self._on(entry, Stage.APPROVAL)
         if found is None:
-            return False
+            return self.turn is not None and gating.decided(entry, self.turn, self.at)
         turn, call = found
         if entry.get("digest") not in (None, "", call.digest):  # without one: only in the journals of older releases
             return False
@@ -257,15 +256,14 @@ class Run:
             return True
         found = self._on(entry, Stage.APPROVAL)
         if found is None:
-            return False
-        turn, call = found
-        turn.settle(call, observations.EXPIRED, self.at)
+            return self.turn is not None and gating.decided(entry, self.turn, self.at)
+        found[0].settle(found[1], observations.EXPIRED, self.at)
         return True
 
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
         op = entry.get("op", "")
-        if self.turn is None or not self.turn.told(op, entry):
+        if self.turn is None or not told(self.turn, op, entry):
             return False
         return self.calls.answered(entry) or op not in self.calls
 
@@ -285,7 +283,7 @@ class Run:
             return False
         self.final = ""
         number, since = self._since
-        self.turn.reopen(since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
+        reopen(self.turn, since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
         return True
 
     # -- own entries ---------------------------------------------------------------------------------
@@ -293,7 +291,7 @@ class Run:
     def _ordered(self, entry: Fact) -> bool:
         found = self._on(entry, *INVOKED)
         if found is None:
-            return False
+            return self.turn is not None and gating.ordered(entry, self.turn, self.at)
         turn, call = found
         if entry["kind"] == "approval":
             call.stage, call.until = Stage.APPROVAL, entry.get("until")
@@ -313,11 +311,12 @@ class Run:
             self.turn.observed(entry["text"])
             return True
         found = self._on(entry, *INVOKED, Stage.LOOKED)
-        if found is None:
-            return False
-        turn, call = found
-        turn.settle(call, entry["text"], self.at)
-        return True
+        if found is not None:
+            found[0].settle(found[1], entry["text"], self.at)
+        return found is not None
+
+    def _passed(self, entry: Fact) -> bool:
+        return self.turn is not None and gating.passed(entry, self.turn)
 
     def _routed(self, entry: Fact) -> bool:
         if self.turn is None:
@@ -328,6 +327,7 @@ class Run:
             self.pins.shortened(self.turn, self.reach())
         if entry.get("unseen"):
             self.thread.unsee()
+            unsee(self.turn)
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
@@ -392,7 +392,7 @@ class Run:
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
         "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
-        "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "begun": _mark,
-        "retrying": _mark, "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end,
-        "terminated": _end,
+        "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
+        "begun": _mark, "retrying": _mark, "answered": _answered,
+        "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

@@ -12,8 +12,12 @@ from ...state.codec import Writer
 from ..errors.failures import Failure
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
+from .around import Asked, ModelReply, ModelUse, RunUse
 from .conversation import Message, Window
 from .routing import Choice, Question
+
+Taking = Callable[[Any], Any]
+"""Gives a value as plain JSON of a type, or raises InvalidInput."""
 
 
 class ToolSpec(Protocol):
@@ -183,7 +187,7 @@ class ToolUse(NamedTuple):
 
 
 class HookSpec(Protocol):
-    """Functions that look at tool calls and their outcomes (``hooking``)."""
+    """Functions that look at tool calls and their outcomes (``hooking``), at runs and at model calls (``gating``)."""
 
     @property
     def name(self) -> str: ...
@@ -217,6 +221,27 @@ class HookSpec(Protocol):
 
     def after(self, use: ToolUse, outcome: str) -> Callable[[], Any]:
         """The same for what the model would read as the outcome."""
+        ...
+
+    @property
+    def places(self) -> Collection[str]:
+        """Where else it looks: "before_run", "before_model", "after_model", "after_run"."""
+        ...
+
+    def begin(self, run: RunUse, fits: Taking, finish: Taking) -> Callable[[], Any]:
+        """The same for a run. ``fits`` and ``finish`` take another input, and an output, as plain JSON."""
+        ...
+
+    def ask(self, use: Callable[[], ModelUse]) -> Callable[[], Any]:
+        """The same for a model call."""
+        ...
+
+    def answer(self, use: Callable[[], ModelUse], reply: ModelReply) -> Callable[[], Any]:
+        """The same for what the model has answered."""
+        ...
+
+    def end(self, run: RunUse, output: Any, finish: Taking) -> Callable[[], Any]:
+        """The same for the output of a run."""
         ...
 
 
@@ -317,6 +342,17 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
+    def choice(self, content: Any, called: Collection[str]) -> str:
+        """Which tool a model must call in a turn about that, which has called these: "auto", "required", "none" or a
+        name. Raises InvalidInput."""
+        ...
+
+    @property
+    def parallel(self) -> bool | None:
+        """Whether calls of one answer are made at once; None: they are, and the provider decides whether it asks for
+        several."""
+        ...
+
     @property
     def selects(self) -> bool:
         """Whether it has so many tools that some are selected."""
@@ -328,11 +364,31 @@ class AgentSpec(Protocol):
         ...
 
     def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None, asked: Asked
     ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
         ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
-        that it is shown, None: all."""
+        that it is shown, None: all; ``asked`` is what is different this time."""
+        ...
+
+    def used(
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None,
+        asked: Asked,
+        step: int,
+    ) -> ModelUse:
+        """What ``think`` would ask, for hooks. Raises what code of the user's raises."""
+        ...
+
+    def fits(self, value: Any) -> Any:
+        """An input of its as plain JSON. Raises InvalidInput."""
+        ...
+
+    def finish(self, value: Any) -> Any:
+        """A final answer that no model gave, as plain JSON of the output type. Raises InvalidInput."""
         ...
 
     def parse(self, text: str) -> Any:

@@ -34,6 +34,7 @@ _BESIDE = frozenset(
         "handoff",
         "observed",
         "offered",
+        "passed",
         "retrying",
         "routed",
         "sent",

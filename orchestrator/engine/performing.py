@@ -20,11 +20,14 @@ from ...state.quantities import seconds, span
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Away, Fact, Invoke
+from ..protocol.entries import PARCEL
+from ..protocol.media import Taken, given
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
 from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.threads import Threads
 from .cutting import Cut
+from .doubt import doubtful, late_of, must_not_recur
 from .extensions import Extensions
 from .publishing import Carrier
 from .shelf import Shelf
@@ -185,7 +188,7 @@ class Performer:
                 else:
                     if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), None)
-                    sink.report(self._outcome(call, attempt, started, {"value": value}))
+                    sink.report(self._outcome(call, attempt, started, _result(value)))
                     return
                 pause = None if final else self._pause(call.policy, attempt, failed)
             failure_log.call(execution, call, attempt, failed, final=pause is None)
@@ -294,7 +297,7 @@ class Performer:
         """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
         policy = call.policy
         speech = None
-        if call.heard is not None and self.audience is not None:
+        if call.heard is not None and not call.heard.held and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
@@ -331,37 +334,36 @@ class Performer:
                 return await self._run(call)
         except TimeoutError:
             if scope.expired():
-                late = f"{call.name!r} took longer than {policy.timeout}"
-                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else TimedOut(late) from None
+                raise late_of(policy)(f"{call.name!r} took longer than {policy.timeout}") from None
             raise
 
     async def _run(self, call: Invoke) -> Any:
         if call.threaded:
             key = _current.get().idempotency_key
-            try:
-                return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
-            except TimedOut as late:
-                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else late from None
+            timeout, late = call.policy.timeout, late_of(call.policy)
+            return await self.threads.run(call.name, call.call, key=key, timeout=timeout, late=late)
         value: object = call.call()
         return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         try:
-            return call.write(value, self._limit)
+            media = given(value, self._limit) if call.report == "tool" else None
+            return call.write(value, self._limit) if media is None else media
         except InvalidInput as error:
             said = f"the result of {call.name!r} can't be recorded: {error}"
-            raise InDoubt(f"{said}; it may have taken effect") if _once(call) else type(error)(said) from None
-
-
-def _once(call: Invoke) -> bool:
-    """Whether a model is told of the call's outcome and would make it again if it were told of a failure, though that
-    must not happen. Code that makes a call hears what was wrong with it."""
-    return call.policy.at_most_once and call.report == "tool"
+            raise doubtful(said) if must_not_recur(call) else type(error)(said) from None
 
 
 def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
     """What a call has failed with, and whether that is final whatever its policy says."""
     return (True, error.error) if isinstance(error, Failed) else (False, cut_off or outcome_of(error))
+
+
+def _result(value: Any) -> Fact:
+    """A value as a fact has it. Bytes go along, and lie beside the journal."""
+    if not isinstance(value, Taken):
+        return {"value": value}
+    return {"value": value.value, "media": True, PARCEL: value.blobs}
 
 
 def _beside(call: Invoke) -> Fact:

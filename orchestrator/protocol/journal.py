@@ -29,6 +29,7 @@ _OTHER = frozenset(
         "routed",
         "compacted",
         "offered",
+        "passed",
         "skipped",
     }
 )

@@ -129,7 +129,7 @@ def _decided(entry: Fact) -> Told:
 def _expired(entry: Fact) -> Told | None:
     """An approval that nobody decided in time counts as denied. An agent's timers have no kind."""
     op = str(entry["op"])
-    approval = entry.get("kind") == "approval" or ("kind" not in entry and op.count(".") == 2)
+    approval = entry.get("kind") == "approval" or ("kind" not in entry and (op.count(".") == 2 or ".ask" in op))
     return Told("decided", {"op": op, "approved": False, "reason": "nobody decided in time"}) if approval else None
 
 
