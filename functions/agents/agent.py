@@ -210,7 +210,7 @@ class Agent(Specified, Generic[Out_co]):
         self._handing = handoffs(self.name, given, (*self._tools, *self._hand.beside))
 
     @property
-    def answers(self) -> Any:
+    def outputs(self) -> Any:
         """The type of what a run gives, whoever of the agents that it may be handed to has it in the end."""
         others = tuple(one.output for one in team(self).values()) if self._handing else ()
         return Union[others] if others else self.output  # noqa: UP007  # made at run time

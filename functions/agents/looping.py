@@ -104,7 +104,7 @@ def loop_until(
     loop.__doc__ = str(getattr(worker, "description", "")) or f"Have {worker.name} work until its answer is accepted."
     loop.__annotations__["task"] = takes
     uses = [agent, until] if served(until) is not until or _is_durable(until) else [agent]
-    output = getattr(worker, "answers", None) or getattr(worker, "output", Any)
+    output = getattr(worker, "outputs", None) or getattr(worker, "output", Any)
     made = workflow(name=loop.__name__, output=output, uses=uses)(loop)
     return cast("Callable[[Context, Any], Coroutine[Any, Any, T]]", made)
 

@@ -251,7 +251,7 @@ class Following:
         if self._at.open and not (same and goes_on and self._at.begins(text)):
             yield self._reset(op, max(attempt, self._at.attempt + 1 if same else 1))
         elif not same:
-            self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=0, done=False)
+            self._at = self._at._replace(op=op, by=by, attempt=attempt, reasoning=0, text=0, digest=0, done=False)
         at = self._at
         if reasoning[at.reasoning :] and not at.text:
             yield self._piece("", reasoning[at.reasoning :])

@@ -192,6 +192,15 @@ def test_other_calls_of_the_answer_are_done_first_and_the_first_handoff_counts()
     ]
 
 
+def test_with_calls_one_after_the_other_the_handoff_is_the_last() -> None:
+    front, _, _ = agents(parallel_calls=False)
+    driver = handed(front, called("transfer_to_billing", "a"), called("lookup", "b", order_id="7"))
+    assert driver.entries("handoff") == [] and list(driver.open) == ["t1.m1.1"]
+    driver.restart()
+    driver.tool("t1.m1.1", "found")
+    assert [entry["name"] for entry in driver.entries("handoff")] == ["billing"]
+
+
 def test_an_approval_that_is_open_is_decided_before() -> None:
     billing = Agent("billing", NEVER)
     driver = handed(
