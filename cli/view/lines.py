@@ -32,6 +32,7 @@ STYLES = {
     "approval": "bold yellow",
     "callback": "bold yellow",
     "event": "green",
+    "handoff": "bold blue",
     "reply": "green",
     "completed": "bold green",
     "failed": "bold red",

@@ -212,6 +212,8 @@ def _waits(visit: Visit, now: int) -> str:
     ends = f", until{until}" if until else ""
     if waits.what == "end":
         return "ends"
+    if waits.what == "approval":
+        return f"waits for an approval of {clean(waits.name)}{ends}"
     if waits.what == "token":
         return f"waits for its task token{ends}"
     if waits.what == "execution":

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from ...orchestrator.agent.keeping import kept_in
 from ...orchestrator.machine.history.states import Flow
 from ...orchestrator.machine.version import definition_of
 from ...orchestrator.protocol.stuck import REASONS, reason
@@ -23,7 +24,7 @@ from .lines import STYLES, Columns, columns, complaint, details, line, places, p
 from .moments import ago, clock
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
-from .timeline import WORK, Row, Timeline, Totals, Turn
+from .timeline import DONE, WORK, Row, Timeline, Totals, Turn
 
 STATUS_STYLES = {
     "pending": "cyan",
@@ -73,7 +74,22 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
         yield _earlier(hidden, story.earlier)
     for turn, rows in shown:
         yield from turn_lines(turn, rows, shape, story, full=full)
+    yield from _kept(story)
     yield from ending(story, width)
+
+
+def _kept(story: Story) -> Iterator[Text]:
+    """What an agent keeps, such as a to-do list."""
+    kept = kept_in(story.head.state) if story.head.kind == "agent" else {}
+    for row in story.timeline.rows():
+        if "keeps" in row.facts and row.state == DONE:
+            kept[str(row.facts["keeps"])] = str(row.value or "")
+    for key, text in kept.items():
+        if not text:
+            continue
+        yield Text()
+        yield Text(clean(key), "bold")
+        yield from (Text(f"  {part}") for part in clean_lines(text).splitlines())
 
 
 def turn_lines(

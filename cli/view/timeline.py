@@ -191,6 +191,8 @@ class Timeline:
         row.ms = at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
+        if "keeps" in entry:
+            row.facts["keeps"] = entry["keeps"]
         if row.kind == "listed":
             row.value = listed(row.value)
         if row.kind in ("model", "summary"):
@@ -287,8 +289,8 @@ class Timeline:
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
-        """Which model is asked and why, or what of the conversation it does not read any more."""
-        why = gone(entry) if entry["type"] == "compacted" else entry.get("why")
+        """Which model is asked and why, who has the conversation, or what of it the model does not read any more."""
+        why = gone(entry) if entry["type"] in ("compacted", "handoff") else entry.get("why")
         return self._info(number, entry, value=why, name=str(entry.get("name", "")))
 
     def _reply(self, number: int, entry: Entry) -> list[Row]:
@@ -364,6 +366,7 @@ class Timeline:
         "child": _child,
         "sent": _sent,
         "answered": _nothing,
+        "passed": _nothing,
         **dict.fromkeys(WORK, _work),
         "begun": _begun,
         "retrying": _retrying,
@@ -377,7 +380,7 @@ class Timeline:
         "damaged": _damaged,
         "observed": _observed,
         "routed": _routed,
-        **dict.fromkeys(("compacted", "offered"), _routed),
+        **dict.fromkeys(("compacted", "offered", "handoff"), _routed),
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),

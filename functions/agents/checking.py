@@ -15,7 +15,7 @@ from functools import cached_property, partial
 from typing import Any, cast
 
 from ...orchestrator.usercode.resilience import DEFAULT
-from ...state.codec import decoder, form
+from ...state.codec import copied, decoder, form
 from ...state.errors import InvalidInput, ModelRetry
 
 Validator = Callable[..., Any]
@@ -85,7 +85,7 @@ class Checks:
         if not both:
             return (answer,)
         read = decoder(self._input)
-        return answer, content if read is None else read(content)
+        return answer, copied(content) if read is None else read(content)
 
     def _next(self, answer: Any, said: Any) -> Any:
         """What the next one sees. A validator that returns nothing has nothing against the answer, unless nothing is

@@ -31,6 +31,10 @@ class ChildTool:
         self._schema: Schema | None = None
 
     @property
+    def functions(self) -> tuple[object, ...]:
+        return (self.function,)
+
+    @property
     def description(self) -> str:
         """What the function says of itself: its ``description``, else the docstring behind it."""
         said: object = getattr(self.function, "description", None)
@@ -73,6 +77,9 @@ class ChildTool:
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         return None
+
+    def starts(self, arguments: dict[str, Any]) -> str:
+        return self.child
 
     def input(self, arguments: dict[str, Any]) -> Any:
         """The child's input as plain JSON. Raises InvalidInput."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from ...state.codec import decoder
+from ...state.codec import copied, decoder
 from ...state.errors import InvalidInput
 
 
@@ -57,7 +57,7 @@ class Told:
         if all(isinstance(part, str) for part in self._parts):
             return _joined(cast("list[str]", self._parts))
         read = decoder(self._input)
-        typed = content if read is None else read(content)
+        typed = copied(content) if read is None else read(content)
         return _joined([part if isinstance(part, str) else part(typed) for part in self._parts])
 
     def _part(self, agent: str, part: object) -> str | Callable[[Any], str]:

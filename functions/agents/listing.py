@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from functools import partial
 from typing import Any, cast
 
 from ...orchestrator.usercode.resilience import Policy, Retry
 from ...state.codec import dumps, loads
 from .toolbox import Toolbox
+
+log = logging.getLogger("overwinter")
 
 ASKED = Policy(Retry(), timeout="60s")
 
@@ -20,8 +23,10 @@ class Servers:
 
     policy = ASKED
 
-    def __init__(self, toolbox: Toolbox) -> None:
+    def __init__(self, toolbox: Toolbox, named: Collection[str] = ()) -> None:
         self._toolbox = toolbox
+        self._named = {*named, *toolbox.always}  # tools at which the agent's hooks look, or that are always offered
+        self._missing: set[str] = set()
         self.name = ", ".join(toolbox.servers)
 
     def call(self, known: dict[str, Any] | None) -> Callable[[], Awaitable[dict[str, Any]]]:
@@ -33,13 +38,26 @@ class Servers:
             tasks = {name: group.create_task(_listing(server.listing())) for name, server in asked.items()}
         servers = loads(dumps({name: task.result() for name, task in tasks.items()}))
         digest = f"sha256:{hashlib.sha256(dumps(servers).encode()).hexdigest()}"
+        value: dict[str, Any] = {"digest": digest, "servers": servers}
+        hand = self._toolbox.listed(value)  # two of one name are found now, and not when the model is to be asked
+        if not any("error" in said for said in servers.values()):
+            self._warn(self._named - hand.tools.keys() - hand.beside.keys())
         if known is not None and known.get("digest") == digest:
             return {"same": digest}
-        value: dict[str, Any] = {"digest": digest, "servers": servers}
-        self._toolbox.listed(value)  # two of one name are found now, and not when the model is to be asked
         if known is not None and (changed := _changes(known.get("servers", {}), servers)):
             value["changed"] = changed
         return value
+
+    def _warn(self, missing: set[str]) -> None:
+        """A server may take a tool away, so it is no error; but a guard whose tool has another name guards nothing."""
+        if missing and missing != self._missing:
+            log.warning(
+                "agent %s: a hook or Selection(always=…) names %s, and there is no such tool; is the name right? A "
+                "hook that names no tools looks at all",
+                self._toolbox.agent,
+                ", ".join(sorted(missing)),
+            )
+        self._missing = missing
 
 
 async def _listing(asked: Awaitable[dict[str, Any]]) -> dict[str, Any]:

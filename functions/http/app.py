@@ -35,6 +35,7 @@ from . import (
     machines,
     modelling,
     openapi,
+    remembering,
     scheduling,
     streaming,
     working,
@@ -209,7 +210,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    for path, (endpoint, methods) in scheduling.ROUTES.items():
+    for path, (endpoint, methods) in (*scheduling.ROUTES.items(), *remembering.ROUTES.items()):
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))

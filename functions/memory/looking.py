@@ -31,8 +31,13 @@ class Held(NamedTuple):
     latest: int
 
 
-async def scopes(store: Store, wanted: Wanted) -> AsyncGenerator[Scope]:
+async def scopes(store: Store, wanted: Wanted, since: Scope | None = None) -> AsyncGenerator[Scope]:
+    """Those in the order of their places, from ``since`` on."""
     after = PLACE
+    if since is not None:
+        after = since.place
+        if wanted.means(since):
+            yield since
     while page := await store.scopes(after):
         for place in page:
             if not place.startswith(PLACE):
@@ -54,12 +59,21 @@ async def held(store: Store, wanted: Wanted) -> list[Held]:
     return found
 
 
-async def memories(store: Store, wanted: Wanted) -> AsyncGenerator[tuple[Scope, Entry]]:
+class Last(NamedTuple):
+    """A memory that was told of; whoever reads on wants those after it, also when it has gone since."""
+
+    scope: Scope
+    at: int
+    id: str
+
+
+async def memories(store: Store, wanted: Wanted, after: Last | None = None) -> AsyncGenerator[tuple[Scope, Entry]]:
     """All of them, a scope after the other, within it the oldest first."""
-    async for scope in scopes(store, wanted):
+    async for scope in scopes(store, wanted, after and after.scope):
         found = [entry async for entries in Stored(store, scope).entries() for entry in entries]
         for entry in sorted(found, key=lambda entry: (entry.at, entry.id)):
-            yield scope, entry
+            if after is None or scope != after.scope or (entry.at, entry.id) > (after.at, after.id):
+                yield scope, entry
 
 
 async def search(store: Store, wanted: Wanted, question: str, most: int) -> list[tuple[Scope, Entry]]:

@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from ...orchestrator.engine.performing import CallInfo, current_call
 from ...orchestrator.protocol.clock import present
 from ...orchestrator.reading import Reading
+from ...state.codec import loads
 from ...state.errors import InvalidInput
 from ...state.records import Head
 from ...state.store import Store
@@ -239,8 +240,8 @@ async def _session(store: Store, head: Head | None) -> str:
         if head is None:
             return ""
         key = head.id.removeprefix(f"{head.function}/")
-        if head.kind == "agent" and key != head.id:
-            return key
+        if head.kind == "agent" and key != head.id and loads(head.state or "{}").get("mode") == "session":
+            return key  # one run may have such an id too: whoever began it has chosen it, or its parent's id ends so
         head = None if not head.parent else await Reading(store).find(head.parent)
     return ""
 

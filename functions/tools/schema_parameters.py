@@ -16,6 +16,7 @@ from ...state.codec import copied, plain
 from ...state.errors import InvalidInput
 from ...state.sameness import beyond, nonfinite
 from .parameters import Schema
+from .patterns import bounded
 
 _MOST = 10
 _TEXT = 300
@@ -80,7 +81,8 @@ class SchemaParameters:
             raise InvalidInput(f"the schema of tool {self.name!r} is none: {error.message[:_TEXT]}") from None
         if lost := _lost(self.schema, registry):
             raise InvalidInput(f"the schema of tool {self.name!r} points to {lost!r:.300}, and there is nothing in it")
-        return kind(self.schema, registry=registry)
+        complaint = importlib.import_module("jsonschema.exceptions").ValidationError
+        return bounded(kind, library.extend, complaint)(self.schema, registry=registry)
 
 
 def _lost(schema: Schema, registry: Any) -> str:

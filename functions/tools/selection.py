@@ -10,11 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.turn import FINDER
 from ...orchestrator.usercode.calling import judged
-from ...state.codec import dumps
+from ...state.codec import copied, dumps
 from ...state.errors import InvalidInput
 from ...state.quantities import count
 from .tool import Tool
@@ -85,7 +86,7 @@ class Selected:
         self._always = tuple(name for name in selection.always if name in self._names)
         if whole and (missing := [name for name in selection.always if name not in self._names]):
             raise InvalidInput(f"agent {agent!r}: Selection(always=…) names {missing[0]!r}, which is no tool of it")
-        if self.needed and selection.find and FINDER in tools:
+        if selection.find and FINDER in tools:  # also while it is not needed: what a skill allows goes by the name
             raise InvalidInput(f"agent {agent!r}: {FINDER!r} is the tool that finds others; rename yours")
 
     def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
@@ -103,7 +104,8 @@ class Selected:
         return tuple(chosen), f"{len(chosen)} of {len(self._tools):,} by {how}"
 
     def _ruled(self, rule: Rule, content: Any) -> list[str]:
-        told: object = judged(lambda: rule(content, self._tools), "the rule of the agent's Selection failed")
+        asked = partial(rule, copied(content), list(self._tools))
+        told: object = judged(asked, "the rule of the agent's Selection failed")
         if isinstance(told, str) or not hasattr(told, "__iter__"):
             raise InvalidInput(f"the rule of the agent's Selection returned {told!r:.80}; return the names of tools")
         names = list(cast("Iterable[object]", told))

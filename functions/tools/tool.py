@@ -46,6 +46,8 @@ Approval = str | Callable[..., str | None] | None
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
+WITHIN: Duration = "5m"
+"""How long an attempt may take where nothing else is said."""
 _NUMBERS = itertools.count(1)
 
 
@@ -100,7 +102,7 @@ class Tool:
         approval: Approval = None,
         approval_within: Duration = APPROVAL_WITHIN,
         retry: Retry | None = None,
-        timeout: Duration | None = None,
+        timeout: Duration | None = WITHIN,
         breaker: Breaker | None = None,
         schema: Mapping[str, Any] | None = None,
         most: int | None = None,
@@ -214,6 +216,9 @@ class Tool:
         role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
         return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
 
+    def starts(self, arguments: dict[str, Any]) -> str:
+        return self.child
+
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments
 
@@ -255,7 +260,7 @@ def tool(
     approval: Approval = None,
     approval_within: Duration = APPROVAL_WITHIN,
     retry: Retry | None = None,
-    timeout: Duration | None = None,
+    timeout: Duration | None = WITHIN,
     breaker: Breaker | None = None,
     schema: Mapping[str, Any] | None = None,
     most: int | None = None,
@@ -277,7 +282,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``key``: the parameter that gets the call's idempotency key. Models don't see it.
     - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
       role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
-    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``). An attempt may take five
+      minutes where nothing is said; ``timeout=None``: as long as it likes. An irreversible one whose time is over is
+      in doubt, as if the process had died.
     - ``most``: how many calls a model may ask for in one turn. What is beyond that is not made, and it is told so.
     - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
       at run time, or calls another service. The function is called with the arguments by name as they came, when they

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -33,9 +34,9 @@ async def read(
     reached and is required."""
     try:
         try:
-            found = await listed_now(connection)
+            found = await listed_now(connection, server)
         except Lost:
-            found = await listed_now(connection)
+            found = await listed_now(connection, server)
     except (FunctionUnavailable, Lost) as error:
         if required:
             raise FunctionUnavailable(str(error)) from None
@@ -52,9 +53,15 @@ async def read(
     return {"tools": list(kept.values())}
 
 
-async def listed_now(connection: Connection) -> list[dict[str, Any]]:
-    """Its tools. The SDK keeps them as long as the server says that they hold. Raises FunctionUnavailable, Lost."""
-    return await connection.ask(_all)
+async def listed_now(connection: Connection, server: str) -> list[dict[str, Any]]:
+    """Its tools. The SDK keeps them as long as the server says that they hold. Raises FunctionUnavailable, also for an
+    answer that is no list, and Lost."""
+    errors: Any = importlib.import_module("mcp.shared.exceptions")
+    try:
+        return await connection.ask(_all)
+    except (errors.MCPError, ValueError, RuntimeError) as error:
+        said = f"{type(error).__name__}: {str(error)[:300]}"
+        raise FunctionUnavailable(f"MCP server {server!r} was asked what it has, and gave no list ({said})") from None
 
 
 async def _all(client: Any) -> list[dict[str, Any]]:

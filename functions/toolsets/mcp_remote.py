@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
 from ...orchestrator.engine.performing import current_call
 from ...state.errors import FunctionUnavailable, InDoubt, ToolFailed
-from ...state.quantities import Duration
-from .doubt import in_doubt_after
+from ...state.quantities import Duration, seconds
+from .doubt import in_doubt_after, readable_of, unread
 from .mcp_connection import Connection, Lost
 from .mcp_listing import listed_now
 from .mcp_results import value_of
 
 KEY = "io.overwinter/idempotency-key"
 """What the key is called among the metadata of a call."""
+_FELL_OVER = frozenset({-32603, -32001, 0})
+"""Codes of errors that refuse nothing: internal error, no answer in time, and what the SDK says of an exception."""
+
+_UNREADABLE = (ValueError, RuntimeError, TypeError, LookupError, re.error)
+"""What the SDK raises for answers that fit no schema, and for schemas that nothing can be compared with."""
 
 
 class Remote:
@@ -40,7 +47,7 @@ class Remote:
 
     async def __call__(self, /, **arguments: Any) -> Any:
         connection = self._connection()
-        await self._look(connection)
+        await self._looked(connection)
         errors: Any = importlib.import_module("mcp.shared.exceptions")
         try:
             meta = {KEY: current_call().idempotency_key}
@@ -54,20 +61,40 @@ class Remote:
                 raise InDoubt(f"{lost} during {self._tool!r}; it may have taken effect") from None
             raise FunctionUnavailable(f"{lost} during {self._tool!r}") from None
         except errors.MCPError as error:
+            if self._once and error.code in _FELL_OVER:
+                said = f"MCP server {self._server!r} fell over {self._tool!r}: {error.message[:300]}"
+                raise InDoubt(f"{said}; it may have taken effect") from None
             raise ToolFailed(f"MCP server {self._server!r} refused {self._tool!r}: {_told(error.message)}") from None
-        return value_of(result)
+        except _UNREADABLE as error:
+            what = f"MCP server {self._server!r} answered {self._tool!r} with what is no result"
+            raise unread(what, error, once=self._once) from None
+        return readable_of(value_of(result), f"what {self._tool!r} gave", once=self._once)
+
+    async def _looked(self, connection: Connection) -> None:
+        """Nothing has been called yet, so there is no doubt when no answer comes in time."""
+        limit = asyncio.timeout(seconds(self._within))
+        try:
+            async with limit:
+                await self._look(connection)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise FunctionUnavailable(
+                f"MCP server {self._server!r} has not said within {self._within} what it has; {self._tool!r} was not "
+                "called"
+            ) from None
 
     async def _look(self, connection: Connection) -> None:
         """See whether the server has the tool as it was recorded. Asking changes nothing, so a connection that turns
         out to be lost is opened anew."""
         try:
-            found = await listed_now(connection)
+            found = await listed_now(connection, self._server)
         except Lost:
             try:
-                found = await listed_now(connection)
+                found = await listed_now(connection, self._server)
             except Lost as lost:
                 raise FunctionUnavailable(str(lost)) from None
-        digests = {tool["tool"]: tool["digest"] for tool in found}
+        digests = {tool["tool"]: tool["digest"] for tool in reversed(found)}  # of two of one name the first counts
         if self._tool not in digests:
             raise ToolFailed(f"MCP server {self._server!r} has no {self._tool!r} any more; it was not called")
         if digests[self._tool] != self._digest:

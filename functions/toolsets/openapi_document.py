@@ -14,6 +14,11 @@ from .openapi_schema import Schemas
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _PLACES = ("path", "query", "header", "cookie")
+_NOT_SET = frozenset(
+    {"accept", "content-type", "authorization"}  # as the specification says
+    | {"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"}  # of HTTP
+    | {"cookie", "idempotency-key", "proxy-authorization"}  # ours to say
+)
 _JSON = re.compile(r"application/([\w.+-]+\+)?json", re.IGNORECASE)
 _ODD = re.compile(r"[^a-zA-Z0-9_-]+")
 _LONGEST = 64
@@ -76,11 +81,11 @@ def _parsed(path: Path, text: str) -> Any:
             raise InvalidInput(f"{path} is YAML, which needs pyyaml: pip install 'overwinter[toolsets]'") from None
         try:
             return library.safe_load(text)
-        except library.YAMLError as error:
+        except (library.YAMLError, ValueError, RecursionError) as error:
             raise InvalidInput(f"{path} is no YAML: {str(error)[:300]}") from None
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is no JSON: {error}") from None
 
 
@@ -115,6 +120,8 @@ def _operation(schemas: Schemas, path: str, method: str, item: Json, said: Json)
 
 
 def _described(schemas: Schemas, empty: Operation, item: Json, said: Json) -> Operation:
+    if item.get("servers") or said.get("servers"):
+        raise InvalidInput("it names servers of its own, and all calls go to that of the toolset")
     properties: dict[str, Any] = {}
     needed: list[str] = []
     placed: dict[tuple[str, str], Json] = {}
@@ -125,8 +132,8 @@ def _described(schemas: Schemas, empty: Operation, item: Json, said: Json) -> Op
     for (place, name), parameter in placed.items():
         if place not in _PLACES:
             raise InvalidInput(f"its parameter {name!r} is in {place!r}")
-        if place == "header" and name.lower() in ("accept", "content-type", "authorization"):
-            continue  # as the specification says
+        if place == "header" and name.lower() in _NOT_SET:
+            continue
         argument = name if name not in properties and name != "body" else f"{name}_{place}"
         style = str(parameter.get("style") or ("form" if place in ("query", "cookie") else "simple"))
         explode = bool(parameter.get("explode", style == "form"))

@@ -10,10 +10,11 @@ from urllib.parse import quote, urlencode
 
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.usercode.resilience import wait_of
+from ...state.codec import loads
 from ...state.errors import FunctionUnavailable, InDoubt, InvalidInput, ToolFailed
 from ...state.quantities import Duration
 from ..invocation.connections import Connections, library
-from .doubt import in_doubt_after
+from .doubt import in_doubt_after, readable_of, unread
 from .openapi_document import Operation, Parameter
 from .openapi_security import Credentials
 
@@ -23,6 +24,8 @@ _SAID = 4000
 """Characters of an error's body that the model reads."""
 _NOT_NOW = frozenset({408, 425, 429, 503})
 """Statuses that say that nothing was done, and that it may be later."""
+_DONE_ELSEWHERE = frozenset({300, 301, 302, 303})
+"""Statuses by which services often say that it was done, and where to look at it."""
 
 
 class Caller:
@@ -56,23 +59,32 @@ class Caller:
                 in_doubt_after(self._within if self._once else None, what),
                 client.stream(operation.method.upper(), follow_redirects=False, timeout=None, **request) as response,
             ):
-                body = await _body(response, what)
+                body, whole = await _body(response)
         except httpx.ConnectError as error:
             raise FunctionUnavailable(f"{what}: the service can't be reached ({error})") from None
+        except httpx.DecodingError as error:
+            raise unread(f"{what}: the answer can't be unpacked", error, once=self._once) from None
         except httpx.TransportError as error:
             said = f"{what}: no answer ({type(error).__name__}: {error})"
             raise InDoubt(said) if self._once else FunctionUnavailable(said) from None
-        return self._outcome(response, body, what)
+        return self._outcome(response, body, what, whole=whole)
 
-    def _outcome(self, response: Any, body: bytes, what: str) -> Any:
+    def _outcome(self, response: Any, body: bytes, what: str, *, whole: bool) -> Any:
         status = int(response.status_code)
         if 200 <= status < 300:
-            return _value(response, body, what)
+            if not whole:
+                why = InvalidInput(f"it has more than {LARGEST // 1024 // 1024} MB; ask for less of it")
+                raise unread(f"{what}: the answer is too large", why, once=self._once)
+            try:
+                value = _value(response, body)
+            except ValueError as error:
+                raise unread(f"{what}: the answer is no JSON", error, once=self._once) from None
+            return readable_of(value, f"{what}: the answer", once=self._once)
         said = body[: 4 * _SAID].decode("utf-8", "replace")[:_SAID]
         told = f"{what} was answered with {status}" + (f": {said}" if said.strip() else "")
         if status in _NOT_NOW:
             raise FunctionUnavailable(told, retry_after=wait_of(response.headers))
-        if status >= 500:
+        if status >= 500 or (self._once and status in _DONE_ELSEWHERE):
             raise InDoubt(told) if self._once else FunctionUnavailable(told)
         raise ToolFailed(told)
 
@@ -85,7 +97,7 @@ class Caller:
         cookies: dict[str, str] = {}
         for parameter in operation.parameters:
             value = arguments.get(parameter.argument)
-            if value is None:
+            if value is None or signed.has(parameter.place, parameter.name):
                 continue
             if parameter.place == "path":
                 path = path.replace(f"{{{parameter.name}}}", _segment(parameter, value))
@@ -156,24 +168,26 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-async def _body(response: Any, what: str) -> bytes:
+async def _body(response: Any) -> tuple[bytes, bool]:
+    """What was answered, and whether that is all of it."""
     found = bytearray()
     async for chunk in response.aiter_bytes():
         found += chunk
         if len(found) > LARGEST:
-            raise ToolFailed(f"{what}: the answer has more than {LARGEST // 1024 // 1024} MB; ask for less of it")
-    return bytes(found)
+            return bytes(found[:LARGEST]), False
+    return bytes(found), True
 
 
-def _value(response: Any, body: bytes, what: str) -> Any:
+def _value(response: Any, body: bytes) -> Any:
+    """Raises ValueError."""
     media = str(response.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if not body:
         return None
     if media.endswith(("/json", "+json")):
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise ToolFailed(f"{what}: the answer is no JSON ({error})") from None
+        return loads(body)
     if media.startswith("text/") or not media:
-        return body.decode(response.charset_encoding or "utf-8", "replace")
+        try:
+            return body.decode(response.charset_encoding or "utf-8", "replace")
+        except LookupError:  # an encoding that nobody knows
+            return body.decode("utf-8", "replace")
     return f"[{media}, {len(body):,} bytes, not shown]"

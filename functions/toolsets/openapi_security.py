@@ -18,6 +18,12 @@ class Signed(NamedTuple):
     query: dict[str, str]
     cookies: dict[str, str]
 
+    def has(self, place: str, name: str) -> bool:
+        """Whether a parameter of that name is said by who signs, and by nobody else."""
+        if place == "header":
+            return name.lower() in map(str.lower, self.headers)
+        return name in (self.query if place == "query" else self.cookies if place == "cookie" else ())
+
 
 class Credentials:
     """Of one service. Raises InvalidInput for a scheme that the document does not have, or that can't be used."""

@@ -10,9 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from ...state.codec import clean
 from ...state.errors import InvalidInput, ToolFailed
 
 FILE = "SKILL.md"
+LARGEST = 256 * 1024
+"""Bytes of a file that a model reads."""
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _LONGEST_NAME, _LONGEST_DESCRIPTION = 64, 1024
 _FRONT = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?(.*)\Z", re.DOTALL | re.MULTILINE)
@@ -23,7 +26,7 @@ class Skill:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        said, _ = _parts(folder / FILE)
+        said, _ = _parts(folder)
         self.name = _text(said, "name", folder, _LONGEST_NAME)
         if not _NAME.fullmatch(self.name):
             raise InvalidInput(f"{folder / FILE}: the name {self.name!r} is not of a-z, 0-9 and single hyphens")
@@ -33,14 +36,14 @@ class Skill:
     def text(self) -> str:
         """What the model reads. Raises ToolFailed when it is not there any more."""
         try:
-            return _parts(self.folder / FILE)[1].strip()
+            return _parts(self.folder)[1].strip()
         except InvalidInput as error:
             raise ToolFailed(str(error)) from None
 
     def files(self, most: int) -> list[str]:
         """The paths of its other files, without those that are hidden; links are none of its files."""
         found: list[str] = []
-        for place, folders, names in os.walk(self.folder):
+        for place, folders, names in () if self.folder.is_symlink() else os.walk(self.folder):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = Path(place) / name
@@ -72,7 +75,7 @@ class Skill:
 def found_in(folder: Path) -> Iterator[Skill]:
     """The skill that a folder is, or those in it. Raises InvalidInput when there is none."""
     if (folder / FILE).is_file():
-        yield Skill(folder)
+        yield Skill(folder.resolve() if folder.is_symlink() else folder)  # whoever names a link means where it leads
         return
     inside = sorted(one.parent for one in folder.glob(f"*/{FILE}"))
     if not inside:
@@ -84,7 +87,7 @@ def _read(folder: Path, parts: list[str], most: int) -> bytes:
     """A file below a folder, step by step and through no link: what is looked at is what is opened. Raises OSError."""
     if not parts:
         raise FileNotFoundError
-    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    here = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         for part in parts[:-1]:
             inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
@@ -99,12 +102,22 @@ def _read(folder: Path, parts: list[str], most: int) -> bytes:
         os.close(here)
 
 
-def _parts(path: Path) -> tuple[dict[str, Any], str]:
+def _parts(folder: Path) -> tuple[dict[str, Any], str]:
     """The front matter of a SKILL.md, and its text."""
+    path = folder / FILE
     try:
-        whole = path.read_text("utf-8")
-    except (OSError, ValueError) as error:
+        data = _read(folder, [FILE], LARGEST + 1)
+        whole = data.decode("utf-8")
+    except OSError as error:
+        linked = next((one for one in (folder, path) if one.is_symlink()), None)
+        why = str(error) if linked is None else f"{linked} is a link, which may lead anywhere; name where it leads to"
+        raise InvalidInput(f"{path} can't be read: {why}") from None
+    except ValueError as error:
         raise InvalidInput(f"{path} can't be read: {error}") from None
+    if len(data) > LARGEST:
+        raise InvalidInput(
+            f"{path} has more than {LARGEST:,} bytes; put what is not always needed into files beside it"
+        )
     match = _FRONT.match(whole)
     if match is None:
         raise InvalidInput(f"{path} has no front matter; begin it with '---', name:, description: and '---'")
@@ -114,7 +127,7 @@ def _parts(path: Path) -> tuple[dict[str, Any], str]:
         raise InvalidInput(f"{path} needs pyyaml: pip install 'overwinter[toolsets]'") from None
     try:
         said: Any = library.safe_load(match[1])
-    except library.YAMLError as error:
+    except (library.YAMLError, ValueError, RecursionError) as error:  # a date of the 45th, a thousand brackets
         raise InvalidInput(f"the front matter of {path} is no YAML: {str(error)[:300]}") from None
     if not isinstance(said, dict):
         raise InvalidInput(f"the front matter of {path} is no list of fields; write name: and description:")
@@ -125,7 +138,7 @@ def _text(said: dict[str, Any], field: str, folder: Path, longest: int) -> str:
     value = said.get(field)
     if not isinstance(value, str) or not value.strip() or len(value) > longest:
         raise InvalidInput(f"{folder / FILE}: {field} is a text of 1 to {longest:,} characters")
-    return value.strip()
+    return clean(value.strip())
 
 
 def _allowed(value: Any, folder: Path) -> tuple[str, ...] | None:
@@ -136,4 +149,4 @@ def _allowed(value: Any, folder: Path) -> tuple[str, ...] | None:
     names = re.findall(r"[^\s,(]+(?:\([^)]*\))?", value) if isinstance(value, str) else value
     if not isinstance(names, Sequence) or not all(isinstance(name, str) for name in cast("Sequence[object]", names)):
         raise InvalidInput(f"{folder / FILE}: allowed-tools are names of tools, as a list or in one line")
-    return tuple(name for name in cast("Sequence[str]", names) if "(" not in name)
+    return tuple(clean(name) for name in cast("Sequence[str]", names) if "(" not in name)

@@ -13,12 +13,10 @@ from typing import Any, cast
 
 from ...state.errors import InvalidInput, ToolFailed
 from ..tools.tool import Tool
-from .skill import Skill, found_in
+from .skill import LARGEST, Skill, found_in
 from .source import UNASKED, Listed, Server
 from .toolset import Toolset
 
-LARGEST = 256 * 1024
-"""Bytes of a file that a model reads."""
 MOST = 500
 """How many files of a skill are named to the model."""
 

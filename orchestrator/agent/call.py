@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any
 
 from ..protocol.decider import Fact
+from ..protocol.media import Part
 
 
 class Stage(Enum):
@@ -42,6 +43,7 @@ class Call:
         "name",
         "nth",
         "op",
+        "parts",
         "problem",
         "raw",
         "stage",
@@ -64,6 +66,7 @@ class Call:
         self.until: int | None = None  # when an open approval expires
         self.digest = ""  # what an approval was asked for
         self.content = ""
+        self.parts: tuple[Part, ...] = ()  # images, sounds and files among the outcome
         self.entry = 0  # which has the result
         self.heard = 0  # hooks that have looked at the call
         self.viewed = 0  # those that have looked at its outcome

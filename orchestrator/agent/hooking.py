@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...state.codec import copied
 from ...state.errors import Denied
 from ..errors.groups import text_in
 from ..protocol.decider import Fact, Invoke
@@ -65,6 +66,10 @@ class Hooking:
         """The hooks to be asked now: one of each call."""
         found: list[Invoke] = []
         for call in turn.calls.values():
+            if found and self._spec.parallel is False:
+                break
+            if self._spec.parallel is False and call.stage in (Stage.READY, Stage.OPEN, Stage.CHILD, Stage.APPROVAL):
+                break
             if self.waits(turn, call):
                 hook = self._before(call)[call.heard]
                 found.append(_asking(hook, call, hook.before(_use(call)), {}))
@@ -91,7 +96,7 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
     told = entry.get("value")
     verdict: Fact = dict(told) if isinstance(told, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
     if "error" in entry:
-        verdict = _failed(entry)
+        verdict = failed(entry)
         if "end" in verdict:  # asked again when a person wants the turn tried again
             call.verdict = verdict
             return
@@ -112,6 +117,8 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
 
 
 def _of_outcome(call: Call, verdict: Fact) -> None:
+    if "change" in verdict or "refuse" in verdict:
+        call.parts = ()
     if "change" in verdict:
         call.content = observations.text_of(verdict["change"])
     elif "guide" in verdict:
@@ -120,7 +127,8 @@ def _of_outcome(call: Call, verdict: Fact) -> None:
         call.content = f"Error: {Denied.__name__}: the call was made, and its result is withheld: {verdict['refuse']}"
 
 
-def _failed(entry: Fact) -> Fact:
+def failed(entry: Fact) -> Fact:
+    """What it means that a hook has failed."""
     failing, error = entry.get("failing", REFUSE), entry["error"]
     if failing == PASS:
         return {}
@@ -134,7 +142,8 @@ def _refused(why: object) -> str:
 
 
 def _use(call: Call) -> ToolUse:
-    return ToolUse(call.name, dict(call.arguments or {}), call.id)
+    """A copy all through: what a hook does to it changes no call, since nothing would record that."""
+    return ToolUse(call.name, copied(call.arguments or {}), call.id)
 
 
 def _asking(hook: HookSpec, call: Call, work: Any, more: Fact) -> Invoke:

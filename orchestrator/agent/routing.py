@@ -9,6 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ...state.codec import copied
 from ..governance.usage import Allowance, Usage
 from ..protocol.decider import Fact
 from .conversation import Message, size_of
@@ -54,7 +55,7 @@ def question(
 ) -> Question:
     """The question for one call; ``used`` is what the turn has used of its ``limits``."""
     return Question(
-        content,
+        copied(content),
         step,
         sum(map(size_of, messages)),
         tools,

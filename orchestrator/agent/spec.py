@@ -12,8 +12,12 @@ from ...state.codec import Writer
 from ..errors.failures import Failure
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
+from .around import Asked, ModelReply, ModelUse, RunUse
 from .conversation import Message, Window
 from .routing import Choice, Question
+
+Taking = Callable[[Any], Any]
+"""Gives a value as plain JSON of a type, or raises InvalidInput."""
 
 
 class ToolSpec(Protocol):
@@ -32,7 +36,8 @@ class ToolSpec(Protocol):
 
     @property
     def child(self) -> str:
-        """Name of the agent or workflow that is started as a child execution; "" for a function."""
+        """Name of the agent or workflow that is started as a child execution, or of those that may be; "" for a
+        function."""
         ...
 
     @property
@@ -51,6 +56,10 @@ class ToolSpec(Protocol):
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    def starts(self, arguments: dict[str, Any]) -> str:
+        """Name of the one that is started by a call with these."""
         ...
 
     def input(self, arguments: dict[str, Any]) -> Any:
@@ -73,6 +82,20 @@ class ToolSpec(Protocol):
     @property
     def write(self) -> Writer:
         """Makes plain JSON of the result. Raises InvalidInput when it does not fit or would not come back as it is."""
+        ...
+
+
+class HandoffSpec(Protocol):
+    """A tool whose call hands the conversation to another agent (``handing``)."""
+
+    @property
+    def to(self) -> str:
+        """The name of that agent."""
+        ...
+
+    def stands(self, leaving: Leaving, told: str) -> str | None:
+        """What the other one reads in the place of all that is in the conversation beside what the turn is about; None:
+        it reads all of it. ``told`` is what it is told in any case. Raises InvalidInput."""
         ...
 
 
@@ -164,7 +187,7 @@ class ToolUse(NamedTuple):
 
 
 class HookSpec(Protocol):
-    """Functions that look at tool calls and their outcomes (``hooking``)."""
+    """Functions that look at tool calls and their outcomes (``hooking``), at runs and at model calls (``gating``)."""
 
     @property
     def name(self) -> str: ...
@@ -198,6 +221,27 @@ class HookSpec(Protocol):
 
     def after(self, use: ToolUse, outcome: str) -> Callable[[], Any]:
         """The same for what the model would read as the outcome."""
+        ...
+
+    @property
+    def places(self) -> Collection[str]:
+        """Where else it looks: "before_run", "before_model", "after_model", "after_run"."""
+        ...
+
+    def begin(self, run: RunUse, fits: Taking, finish: Taking) -> Callable[[], Any]:
+        """The same for a run. ``fits`` and ``finish`` take another input, and an output, as plain JSON."""
+        ...
+
+    def ask(self, use: Callable[[], ModelUse]) -> Callable[[], Any]:
+        """The same for a model call."""
+        ...
+
+    def answer(self, use: Callable[[], ModelUse], reply: ModelReply) -> Callable[[], Any]:
+        """The same for what the model has answered."""
+        ...
+
+    def end(self, run: RunUse, output: Any, finish: Taking) -> Callable[[], Any]:
+        """The same for the output of a run."""
         ...
 
 
@@ -264,8 +308,28 @@ class AgentSpec(Protocol):
 
     def find(self, tool: str) -> ToolSpec | None: ...
 
+    def handoff(self, tool: str) -> HandoffSpec | None:
+        """What a call of that tool hands the conversation over by; None for any other tool."""
+        ...
+
+    def colleague(self, name: str) -> AgentSpec | None:
+        """The agent of that name: this one, or one that it, or one of those, hands over to."""
+        ...
+
+    def about(self, content: Any) -> Any:
+        """The content of a message as this agent takes it, whoever it was sent to."""
+        ...
+
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
         """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
+        ...
+
+    def keeps(self, tool: str) -> str:
+        """Under which key the last result of that tool is kept (``keeping``); "": it is not."""
+        ...
+
+    def recalls(self, tool: str) -> str:
+        """The key of what a call of that tool reads; "": it is a tool as any other."""
         ...
 
     def concludes(self, tool: str) -> bool:
@@ -278,6 +342,17 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
+    def choice(self, content: Any, called: Collection[str]) -> str:
+        """Which tool a model must call in a turn about that, which has called these: "auto", "required", "none" or a
+        name. Raises InvalidInput."""
+        ...
+
+    @property
+    def parallel(self) -> bool | None:
+        """Whether calls of one answer are made at once; None: they are, and the provider decides whether it asks for
+        several."""
+        ...
+
     @property
     def selects(self) -> bool:
         """Whether it has so many tools that some are selected."""
@@ -289,11 +364,31 @@ class AgentSpec(Protocol):
         ...
 
     def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None, asked: Asked
     ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
         ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
-        that it is shown, None: all."""
+        that it is shown, None: all; ``asked`` is what is different this time."""
+        ...
+
+    def used(
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None,
+        asked: Asked,
+        step: int,
+    ) -> ModelUse:
+        """What ``think`` would ask, for hooks. Raises what code of the user's raises."""
+        ...
+
+    def fits(self, value: Any) -> Any:
+        """An input of its as plain JSON. Raises InvalidInput."""
+        ...
+
+    def finish(self, value: Any) -> Any:
+        """A final answer that no model gave, as plain JSON of the output type. Raises InvalidInput."""
         ...
 
     def parse(self, text: str) -> Any:

@@ -21,6 +21,7 @@ from ..errors.groups import text
 from ..protocol.decider import Doubt, Fact, Invoke
 from ..usercode.reconciling import Contract, Done, NotDone, Unknown, outcome
 from ..usercode.threads import Threads
+from .doubt import doubtful
 
 log = logging.getLogger("overwinter")
 ASKED: Duration = "60s"
@@ -99,7 +100,7 @@ class Doubting:
             if isinstance(said, NotDone):
                 return error if pause is None else self._again(call, attempt, pause)
             why, asked = said.why, asked + 1
-        told = error if isinstance(error, InDoubt) else InDoubt(f"{text(error)}; {call.name!r} may have taken effect")
+        told = error if isinstance(error, InDoubt) else doubtful(text(error))
         return self._doubt(execution, call, attempt, Doubt(since, asked), over, told, why) or told
 
     def _doubt(

@@ -14,6 +14,7 @@ from .running.context import About
 from .running.execution import Execution, Timer
 from .running.failure import Failure
 from .running.frame import Frame
+from .running.moved import in_doubt
 
 _KINDS: Mapping[str, Callable[..., Effect]] = {"spawn": Spawn, "post": Post, "publish": Publish, "access": Access}
 
@@ -73,7 +74,9 @@ def _call(run: Execution, op: str, told: Fact) -> None:
         run.settle(op)
         run.soon(run.fail, frame, Failure(error.error, error.cause))
         return
-    if call is None:  # what is a function here was an execution where it was ordered
+    if call is None and told.get("begun"):
+        call = in_doubt(op, frame.state)
+    if call is None:  # what was a function where it was ordered is an execution here
         run.settle(op)
         run.soon(run.begin, frame)
     else:

@@ -7,7 +7,7 @@ raises: it fails a state.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from ..protocol.decider import Decision, Fact, Verdict, when
 from .checkpoint import restore, write
 from .definition.fields import Malformed
 from .definition.machine import build
-from .facts import HANDLERS
+from .facts import HANDLERS, begun
 from .running.compiled import Compiled
 from .running.context import About
 from .running.execution import Execution
@@ -69,6 +69,7 @@ class MachineDecider:
         self._over = ""
         self._stuck = ""
         self._since = 0  # entries since the last checkpoint
+        self._ahead: Mapping[str, Fact] = {}  # how each operation was begun, as far as that is replayed
         self._rare = 0  # entries that there are before the next one, when more than usual
         self.source: Any = served.source
 
@@ -91,6 +92,7 @@ class MachineDecider:
         self._since = len(entries)
         last = max((index for index, entry in enumerate(entries) if entry["type"] == "checkpoint"), default=0)
         self._number += last
+        self._ahead = begun(entries[last:])
         for entry in entries[last:]:
             self._number += 1
             kind = entry["type"]
@@ -173,7 +175,7 @@ class MachineDecider:
             limits = LIMITS[limited]
         resources = self._served.resources
         run = self._run = self.made_of(compiled, resources, self._id, BEHAVIOURS, self._recorder, limits)
-        run.limit = self.limit
+        run.limit, run.recorded = self.limit, self._ahead
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:
@@ -225,7 +227,8 @@ class MachineDecider:
             self._over = ends["type"]
         self._number += len(decision.entries)
         self._since += taken + len(decision.entries)
-        if self._since >= max(FRESH, self._rare) and not (self._over or self._going or run.ending):
+        # whoever looks for approvals that are open reads on from the last checkpoint
+        if self._since >= max(FRESH, self._rare) and not (self._over or self._going or run.ending or run.asked):
             self._begin_anew(run, decision)
         decision.perform.extend([*ready, *run.take()])
         if self._over:
@@ -237,7 +240,7 @@ class MachineDecider:
         retry = run.calls.wake()
         deadlines = [timer.at for timer in run.timers.values()] + ([retry] if retry is not None else [])
         decision.wake = run.now if self._going else min(deadlines, default=None)
-        decision.outside = bool(run.waiting or run.tokens)
+        decision.outside = bool(run.waiting or run.tokens or run.asked)
         decision.awaits = _awaits(run)
         return decision
 
@@ -255,7 +258,10 @@ class MachineDecider:
 
 
 def _awaits(run: Execution) -> str:
-    """For people: what the execution waits for; empty while something runs."""
+    """For people: what the execution waits for, and what a person is to decide before all else; empty while something
+    runs."""
+    for asked in run.asked.values():
+        return f"approval {asked.entry['name']}"
     if run.calls.running():
         return ""
     if doubts := run.calls.doubts():

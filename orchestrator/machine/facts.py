@@ -4,12 +4,13 @@ repeated or of somebody else is dropped."""
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ..governance import tokens
 from ..protocol.decider import Fact
 from .language.numbers import json_text
+from .running import approvals
 from .running.execution import Execution
 from .running.failure import TASK_FAILED, Failure, of_exception
 from .running.frame import Frame
@@ -25,16 +26,31 @@ def step(run: Execution, fact: Fact) -> bool:
 
 
 def attempt(run: Execution, fact: Fact) -> bool:
-    return run.calls.fact(fact)
+    """How a call gets on; of one that is an execution of its own here, that is nothing to go by."""
+    return run.calls.fact(fact) or fact["op"] in run.waiting
 
 
 def sent(run: Execution, fact: Fact) -> bool:
     if "until" in fact:
-        return run.calls.fact(fact)
+        return attempt(run, fact)
     if not task.sent(run, fact):
         return False
     if (id := run.started.get(fact["op"])) is not None:
         _submitted(run, fact["op"], {"ExecutionArn": id})
+    return True
+
+
+def decided(run: Execution, fact: Fact) -> bool:
+    """A person has approved a call, or denied it."""
+    asked = run.asked.get(fact["op"])
+    found = approvals.decided(run, fact)
+    if asked is None or found is None:
+        return False
+    frame = asked.frame
+    if isinstance(found, Failure):
+        run.soon(run.attempt, frame, task.result, run, frame, frame.here, found)
+    else:
+        run.soon(run.attempt, frame, task.approved, run, frame, frame.here)
     return True
 
 
@@ -132,6 +148,15 @@ def _proven(run: Execution, fact: Fact) -> bool:
     return hmac.compare_digest(str(fact.get("secret", "")), tokens.secret_of(run.seed, fact["op"]))
 
 
+def begun(entries: Sequence[Fact]) -> dict[str, Fact]:
+    """The first entry of each operation."""
+    found: dict[str, Fact] = {}
+    for entry in entries:
+        if entry["type"] in ("ordered", "begun", "step") or (entry["type"] == "sent" and "until" in entry):
+            found.setdefault(entry["op"], entry)
+    return found
+
+
 HANDLERS: Mapping[str, Handler] = {
     "step": step,
     "begun": attempt,
@@ -140,6 +165,7 @@ HANDLERS: Mapping[str, Handler] = {
     "resolved": attempt,
     "sent": sent,
     "answered": answered,
+    "decided": decided,
     "timer": timer,
     "child": child,
     "callback": callback,

@@ -11,6 +11,7 @@ from typing import Any, cast
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id
+from ..usercode.calling import checked
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
 from .datasets.buckets import Buckets
@@ -48,6 +49,9 @@ class Table:
             if self._uses.setdefault(_name(one), one) is not one:
                 raise InvalidInput(f"two of the functions are named {_name(one)!r}; give one of them another name")
         self._named = {name: one if isinstance(one, str) else served(one) for name, one in named.items()}
+        for one in (*self._uses.values(), *self._named.values()):
+            if not isinstance(one, str):
+                _whole(one)
         self._integrations = integrations
 
     @property
@@ -153,16 +157,19 @@ def _work(means: Any, arguments: Any) -> Call | Child:
         return Child(means, arguments)
     kind = getattr(means, "kind", "")
     if kind == "tool":
-        given = partial(_object, means, arguments)
         elsewhere: Policy | None = means.elsewhere
         if elsewhere is not None:
-            return Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True, given=given)
-        own: Policy = means.policy
-        policy = Policy(ONCE, own.timeout, own.breaker, own.at_most_once, contract=own.contract)
-        return Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write, given=given)
+            call = Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True)
+        else:
+            own: Policy = means.policy
+            policy = Policy(ONCE, own.timeout, own.breaker, own.at_most_once, contract=own.contract)
+            call = Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
+        wants = None if means.approval is None else partial(_wanted, means, arguments)
+        return call._replace(input=arguments, wants=wants)
     if hasattr(means, "decider"):
         return Child(means.name, arguments, kind)
-    return Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)
+    call = Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)
+    return call._replace(input=arguments)
 
 
 def _tool(tool: Any, arguments: Any) -> Any:
@@ -173,6 +180,14 @@ def _sent(tool: Any, arguments: Any) -> Any:
     return tool.send(_object(tool, arguments))
 
 
+def _wanted(tool: Any, arguments: Any) -> tuple[str, int] | None:
+    """Who must approve the call; nobody is asked about one that could not be made."""
+    given = _object(tool, arguments)
+    checked(tool, given)
+    role: str | None = tool.role(given)
+    return None if role is None else (role, tool.approval_within)
+
+
 def _object(tool: Any, arguments: Any) -> dict[str, Any]:
     if not isinstance(arguments, dict):
         raise InvalidInput(f"{tool.name} takes an object of its arguments; give one in Parameters or Arguments")
@@ -181,6 +196,15 @@ def _object(tool: Any, arguments: Any) -> dict[str, Any]:
 
 def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _whole(one: Any) -> None:
+    """Refuse what could not be called, and a tool that would be called without what it declares."""
+    name, called = _name(one), one
+    while isinstance(called, partial):
+        called = called.func
+    if called is not one and (found := served(called)) is not called:
+        raise InvalidInput(f"{name!r} binds arguments of {_name(found)!r}, which is called as itself; give it alone")
 
 
 def _name(one: Any) -> str:

@@ -44,12 +44,14 @@ class Verdict(Enum):
 class Heard(NamedTuple):
     """What a model call answers, for those who listen while it is being said: the message and its content ("" and the
     input of a run), and whether its sender wants to listen (``wanted``). ``mark`` tells the turn from every other one,
-    also of another execution that is made under the same id."""
+    also of another execution that is made under the same id. What is ``held`` is told to nobody
+    before it is recorded."""
 
     message: str
     content: Any
     wanted: bool
     mark: str = ""
+    held: bool = False
 
 
 class Away(NamedTuple):

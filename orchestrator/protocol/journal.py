@@ -21,6 +21,7 @@ _OTHER = frozenset(
         "begun",
         "dead",
         "doubt",
+        "handoff",
         "machine",
         "resolved",
         "retrying",
@@ -30,6 +31,7 @@ _OTHER = frozenset(
         "routed",
         "compacted",
         "offered",
+        "passed",
         "skipped",
     }
 )

@@ -105,6 +105,34 @@ def test_what_one_has_changed_the_next_one_and_the_tool_get() -> None:
     assert run(driver.open["t1.m1.0"]) == "8"  # type: ignore[arg-type]  # it is a call
 
 
+@tool(effect="irreversible", approval="desk")
+async def pack(boxes: list[dict[str, Any]]) -> str:
+    """Pack boxes."""
+    return str(boxes)
+
+
+def test_what_a_hook_does_to_what_it_is_shown_changes_nothing() -> None:
+    """Only what it returns is recorded; what it changes in passing would be neither approved nor replayed."""
+
+    def meddle(use: ToolUse, *outcome: str) -> None:
+        use.arguments["boxes"][0]["of"] = "gold"
+        use.arguments["boxes"].append({"of": "silver"})
+
+    asked: dict[str, Any] = {"boxes": [{"of": "tin"}]}
+    driver = Driver(Agent("desk", NEVER, tools=[pack], hooks=[Hook(meddle, meddle, name="meddle")]))
+    driver.start()
+    driver.model([called("pack", **asked)])
+    speak(driver, "t1.m1.0.b1")
+    (order,) = driver.entries("ordered")
+    assert order["data"] == asked
+    driver.send({"type": "decided", "op": "t1.m1.0", "approved": True, "by": "ana", "reason": ""})
+    made = driver.open["t1.m1.0"]
+    assert isinstance(made, Invoke) and run(made) == str(asked["boxes"])
+    driver.tool("t1.m1.0", "packed")
+    speak(driver, "t1.m1.0.a1")
+    assert read(driver) == "packed" and "gold" not in "".join(driver.journal)
+
+
 def test_a_change_that_does_not_fit_is_not_carried_out() -> None:
     driver = desk(says(Change({"number": 8})))
     speak(driver, "t1.m1.0.b1")

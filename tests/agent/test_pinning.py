@@ -11,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter import Agent, History
+from overwinter.functions.hooks import Hook
+from overwinter.functions.tools.selection import Selection
 from overwinter.functions.tools.tool import Tool
 from overwinter.functions.toolsets.source import UNASKED, Listed, Server
+from overwinter.functions.window import Shorten
 from overwinter.orchestrator.agent.decider import AgentLoop
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.orchestrator.protocol.journal import Rules
@@ -28,6 +31,7 @@ class Shelf:
         self.name = name
         self.now = list(tools)
         self.asked = 0
+        self.away = self.gone = False
 
     @property
     def servers(self) -> Sequence[Server]:
@@ -35,7 +39,9 @@ class Shelf:
 
     async def listing(self) -> dict[str, Any]:
         self.asked += 1
-        return {"tools": [{"name": name} for name in self.now]}
+        if self.gone:
+            raise FunctionUnavailable("it is gone")
+        return {"error": "away", "tools": []} if self.away else {"tools": [{"name": name} for name in self.now]}
 
     def tools(self, listed: Listed = UNASKED) -> Sequence[Tool]:
         def made(name: str) -> Tool:
@@ -110,8 +116,8 @@ def test_what_is_as_before_is_not_written_again_while_it_is_within_the_window() 
     assert said == [False, True, True, False, True, True, False, True]
 
 
-def test_a_past_that_is_shortened_takes_the_listing_along_and_it_is_asked_for_anew() -> None:
-    shelf = Shelf("shelf", "a")
+def shortened(shelf: Shelf) -> Driver:
+    """A session whose fifth turn has taken its past away, in which the listing stood."""
     driver = Driver(agent(shelf))
     for number in range(4):
         driver.say(str(number), "x" * 100)
@@ -120,18 +126,46 @@ def test_a_past_that_is_shortened_takes_the_listing_along_and_it_is_asked_for_an
     driver.say("5")
     answer_listing(driver)
     assert "same" in driver.entries("listed")[-1]["value"]
+    shelf.now, shelf.gone = ["b"], True  # from here on the server is another one, and can't be asked
     driver.model(ContextTooLong("too long", model="m"))
     assert driver.entries("routed")[-1]["kept"] < 4
-    assert list(driver.open) == ["t5.list.r1"]
+    return driver
+
+
+def test_what_is_pinned_stays_when_its_listing_leaves_the_window_and_no_server_is_asked() -> None:
+    driver = shortened(Shelf("shelf", "a"))
+    said = driver.entries("listed")[-1]
+    assert said["op"] == "t5.list.r1" and said["value"]["servers"] == {"shelf": {"tools": [{"name": "a"}]}}
+    assert list(driver.open) == ["t5.m1.r1"] and offered(driver.loop) == ["a"]
     driver.restart()
-    answer_listing(driver)
-    assert "same" not in driver.entries("listed")[-1]["value"] and offered(driver.loop) == ["a"]
-    driver.restart()
-    assert offered(driver.loop) == ["a"]
+    assert list(driver.open) == ["t5.m1.r1"] and offered(driver.loop) == ["a"]
     rules = Rules()
     for number, text in enumerate(driver.journal, 1):
         rules.take(number, loads(text))
     assert not rules.wrong
+
+
+def test_what_is_pinned_for_a_turn_that_ends_is_not_said_in_the_next_one() -> None:
+    shelf = Shelf("shelf", "a")
+    driver = shortened(shelf)
+    driver.model("done")
+    shelf.gone = False
+    driver.say("6")
+    answer_listing(driver)
+    assert driver.entries("listed")[-1]["value"]["changed"] == {"shelf": "added b; removed a"}
+    assert offered(driver.loop) == ["b"]
+
+
+def test_a_journal_whose_listing_is_out_of_reach_has_the_servers_asked_anew() -> None:
+    """As those that were written before it was said once more."""
+    shelf = Shelf("shelf", "a")
+    driver = shortened(shelf)
+    assert loads(driver.journal.pop())["type"] == "listed"
+    driver.restart()
+    assert list(driver.open) == ["t5.list.r1"]
+    shelf.gone = False
+    answer_listing(driver)
+    assert "same" not in driver.entries("listed")[-1]["value"] and offered(driver.loop) == ["b"]
 
 
 def test_a_server_that_can_not_be_asked_ends_the_turn_and_not_the_session() -> None:
@@ -155,6 +189,38 @@ def test_a_run_that_failed_so_can_be_tried_again() -> None:
     driver.send({"type": "retry"})
     answer_listing(driver)
     assert list(driver.open) == ["t1.m1"]
+
+
+def test_a_name_that_no_server_has_is_told_once_and_while_one_is_away_not_at_all(caplog: Any) -> None:
+    """The guard of a tool that has another name now guards nothing, and somebody must hear of that."""
+    shelf = Shelf("shelf", "pay", "look")
+
+    def driven(**more: Any) -> Driver:
+        driver = Driver(agent(shelf, **more))
+        driver.say("1")
+        answer_listing(driver)
+        driver.model("done")
+        return driver
+
+    guard, chosen = Hook(print, tools=["pay", "read_result"]), Selection(5, always=["look"])
+    driver = driven(hooks=guard, selection=chosen, history=History(compaction=[Shorten()]))
+    assert caplog.text == ""
+    shelf.now = ["pay_out", "look_up"]
+    for number in range(3):
+        driver.say(f"again {number}")
+        answer_listing(driver)
+        driver.model("done")
+    assert caplog.text.count("names look, pay, and there is no such tool") == 1
+    caplog.clear()
+    driver.spec = agent(shelf, hooks=Hook(print, tools=["payout"]))
+    driver.restart()  # the same list, and new code
+    driver.say("new")
+    answer_listing(driver)
+    assert "same" in driver.entries("listed")[-1]["value"] and "names payout" in caplog.text
+    caplog.clear()
+    shelf.away = True
+    driven(hooks=guard, selection=chosen, history=History(compaction=[Shorten()]))
+    assert caplog.text == ""
 
 
 def test_late_and_repeated_listings_change_nothing() -> None:

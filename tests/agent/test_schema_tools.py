@@ -13,6 +13,7 @@ from overwinter import Agent, run, tool
 from overwinter.functions.framework.target import served
 from overwinter.functions.http.openapi import document
 from overwinter.functions.model import Scripted, call
+from overwinter.functions.tools.schema_parameters import SchemaParameters
 from overwinter.functions.tools.tool import Tool
 from overwinter.state.errors import InvalidInput
 
@@ -140,3 +141,34 @@ def test_the_library_is_imported_when_something_is_checked() -> None:
 def test_what_is_no_schema_is_refused(wrong: Any) -> None:
     with pytest.raises(InvalidInput, match="JSON schema as a dict"):
         tool(name="forecast", description="Tell the weather.", schema=wrong)(partial(remote, "mcp", "forecast"))
+
+
+@pytest.mark.parametrize("keyword", ["pattern", "patternProperties", "unevaluatedProperties"])
+def test_a_pattern_can_hold_nobody_up(keyword: str) -> None:
+    bad, text = "^(a+)+$", "a" * 60 + "!"  # with Python's own engine this would not end within a lifetime
+    schema: dict[str, Any] = {"type": "object", "properties": {"x": {"type": "string", "pattern": bad}}}
+    if keyword != "pattern":
+        closed = "additionalProperties" if keyword == "patternProperties" else keyword
+        schema = {"type": "object", "patternProperties": {bad: {"type": "string"}}, closed: False}
+    checked = SchemaParameters(schema, "t")
+    if keyword == "unevaluatedProperties":
+        assert checked.read({text: "1"}) == {text: "1"}  # what only patterns tell is left to the server
+        return
+    with pytest.raises(InvalidInput, match="does not match" if keyword == "pattern" else "aaa!' was unexpected"):
+        checked.read({"x": text} if keyword == "pattern" else {text: "1"})
+    assert checked.read({"x": "aaa"} if keyword == "pattern" else {"aaa": "1"})
+
+
+def test_patterns_are_found_anywhere_and_odd_ones_left_to_the_server() -> None:
+    properties = {"code": {"pattern": r"\d{2}"}, "word": {"pattern": "(?=.*x)y"}}
+    schema = {"type": "object", "properties": properties}
+    checked = SchemaParameters(schema, "t")
+    assert checked.read({"code": "ab12", "word": "-"}) == {"code": "ab12", "word": "-"}
+    with pytest.raises(InvalidInput, match="code: 'ab1' does not match"):
+        checked.read({"code": "ab1"})
+    named = {"^x": {"type": "integer"}}
+    odd = {"type": "object", "patternProperties": named, "additionalProperties": {"type": "string"}}
+    checked = SchemaParameters(odd, "t")
+    assert checked.read({"x1": 1, "y": "1"}) == {"x1": 1, "y": "1"}
+    with pytest.raises(InvalidInput, match="x1: '1' is not of type 'integer'; y: 1 is not of type 'string'"):
+        checked.read({"x1": "1", "y": 1})

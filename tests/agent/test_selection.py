@@ -173,6 +173,7 @@ def rule(content: Any, tools: Sequence[ToolInfo]) -> list[str]:
         lambda: Selection(1, always=["refund", "weather"]),
         lambda: Agent("a", NEVER, tools=TOOLS, selection=Selection(always=["nothing"])),
         lambda: Agent("a", NEVER, tools=[*TOOLS, made("find_tools", "Mine.")], selection=Selection(2)),
+        lambda: Agent("a", NEVER, tools=[*TOOLS, made("find_tools", "Mine.")], selection=Selection(20)),
         lambda: made_with_text(),
     ],
 )

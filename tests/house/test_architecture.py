@@ -46,7 +46,7 @@ INNER = {
         "aws framework",
         "tools",
         "toolsets",
-        "agents stubs",
+        "agents stubs frameworks",
     ),
     "cli": ("templates", "view", "rendering", "commands"),
     "state": ("sqlite redis dynamodb sealing", "contract"),

@@ -124,6 +124,8 @@ ROWS: dict[str, Row] = {
     "GET /execution-history/{id}": _looking("/execution-history/waiting", "/execution-history/nobody",
                                               "-   -   -   404 -   503 503 422 401 403 405"),  # it is no machine's
     "GET /approvals/{id}": _looking("/approvals/waiting", "/approvals/nobody"),
+    "GET /memories": _looking("/memories", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "DELETE /memories": _looking("/memories?user=ana", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /functions": _looking("/functions", expected="-   -   -   -   -   503 200 200 401 403 405"),
     "GET /stats": _looking("/stats", expected="-   -   -   -   -   503 200 200 401 403 405"),

@@ -53,6 +53,8 @@ ASKED = [
     ("POST", "/activities/weigh"),
     ("POST", "/sweep"),
     ("GET", "/schedules"),
+    ("GET", "/memories"),
+    ("DELETE", "/memories?user=ana"),
 ]
 EVENTS = [
     ("/", "io.overwinter.call.ticket", {"question": "why"}, None),

@@ -15,6 +15,8 @@ from overwinter.functions.memory.scope import Scope
 from overwinter.functions.model import Embeddings, Usage
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 from overwinter.state.memory import MemoryStore
+from overwinter.state.sealing.keys import Key, Keys
+from overwinter.state.sealing.store import SealedStore
 from overwinter.state.store import Store
 
 TEA = call("remember", text="likes green tea")
@@ -42,7 +44,13 @@ async def texts(memory: Memory, question: str = "tea") -> list[str]:
     return [one.text for one in await memory.recall(question)]
 
 
-def test_a_session_remembers_for_the_next_one_of_its_user() -> None:
+def sealed() -> Store:
+    key = Key("0" * 16, bytes(range(100, 132)), "env:KEY")
+    return SealedStore(MemoryStore(), Keys(key, {key.id: key}))
+
+
+@pytest.mark.parametrize("store", [MemoryStore, sealed])
+def test_a_session_remembers_for_the_next_one_of_its_user(store: Callable[[], Store]) -> None:
     memory = Memory("support")
 
     async def test(runtime: Runtime) -> None:
@@ -52,7 +60,7 @@ def test_a_session_remembers_for_the_next_one_of_its_user() -> None:
         assert await say(runtime, "support", "ana", "what do I like?") == "green tea"
         assert [one.scope for one in await held(runtime.store, Wanted())] == [Scope("support", "ana")]
 
-    run([agent(memory)], test)
+    run([agent(memory)], test, store())
 
 
 def test_the_tools_show_a_model_nothing_of_whose_they_are() -> None:
@@ -104,6 +112,36 @@ def test_who_is_not_known_reads_and_writes_nothing() -> None:
     with pytest.raises(InvalidInput):
         memory.of(" ana")
     run([order], test)
+
+
+def test_an_id_that_looks_like_a_session_opens_nobodys_memories() -> None:
+    """Ids of runs are chosen by who begins them, and those of children are made of them."""
+    memory = Memory("notes")
+    support = agent(memory)
+
+    @workflow
+    async def between(ctx: Context, text: str) -> str:
+        return await ctx.child(support, text)
+
+    begun: list[tuple[str, Any, str, str]] = [
+        ("recall", support, "support/ana", ""),
+        ("remember", support, "support/ben", ""),
+        ("recall", between, "support", "/0"),
+        ("remember", between, "support/zoe", "/0"),
+    ]
+
+    async def test(runtime: Runtime) -> None:
+        for user in ("ana", "0", "zoe/0"):
+            await memory.of(user, store=runtime.store).remember("likes green tea")
+        for tool, function, id, child in begun:
+            text = "what do I like?" if tool == "recall" else "I like green tea"
+            await (await runtime.start(function, text, id=id)).result("30s")
+            (called,) = [one for one in await runtime.history(id + child) if one["type"] == "tool"]
+            assert called["name"] == tool and "nobody says whose" in called["error"]["message"]
+        whose = {one.scope.user: one.memories for one in await held(runtime.store, Wanted())}
+        assert whose == {"ana": 1, "0": 1, "zoe/0": 1}
+
+    run([support, between], test)
 
 
 def test_whose_it_is_may_be_told_by_the_call_or_be_all_ones() -> None:

@@ -224,6 +224,75 @@ def test_answers_of_any_kind() -> None:
     assert "is no JSON" in told[4]["error"]["message"]
 
 
+UNREAD = [
+    Response("{", media_type="application/json"),
+    Response('{"a": NaN}', media_type="application/json"),
+    Response('{"a": 1e999}', media_type="application/json"),
+    Response('"\\ud800"', media_type="application/json"),
+    Response(b"\xff\xfe", media_type="application/json"),
+    Response("[" * 50_000 + "]" * 50_000, media_type="application/json"),
+    Response("text", media_type="text/plain", headers={"content-encoding": "gzip"}),
+    Response(b"x" * 9_000_000, media_type="text/plain"),
+    Response(status_code=303, headers={"location": "/orders/1"}),
+]
+
+
+@pytest.mark.parametrize("answer", UNREAD, ids=range(len(UNREAD)))
+def test_what_is_irreversible_and_has_an_answer_that_can_not_be_read_is_in_doubt(answer: Response) -> None:
+    """It was done, most likely; a model that is told of a failure would do it again."""
+    seen, told = calls(call("create", body={}), call("create", body={}), answer=lambda n: answer)
+    assert len(seen) == 1 and told[0]["error"]["kind"].endswith(".InDoubt")
+    seen, told = calls(call("getOrder", id="1"), answer=lambda n: answer)
+    assert len(seen) == 1 and told[0]["error"]["kind"].endswith(".ToolFailed")
+
+
+def test_a_text_in_an_encoding_that_nobody_knows_is_read_as_far_as_it_goes() -> None:
+    odd = Response(b"hi", headers={"content-type": "text/plain; charset=nonsense"})
+    _, (told,) = calls(call("create", body={}), answer=lambda n: odd)
+    assert told["value"] == "hi"
+
+
+def test_an_error_with_a_large_body_is_that_error() -> None:
+    _, (told,) = calls(call("create", body={}), answer=lambda n: Response(b"no" * 5_000_000, 422))
+    assert told["error"]["kind"].endswith(".ToolFailed") and "answered with 422: nono" in told["error"]["message"]
+
+
+def test_operations_that_live_at_another_server_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    """Else what is meant for that one, and the token with it, would go to the first of the document."""
+    there = [{"url": "https://other.example"}]
+    paths: dict[str, Any] = {
+        "/a": {"get": {"operationId": "a"}, "post": {"operationId": "b", "servers": there}},
+        "/c": {"servers": there, "get": {"operationId": "c"}},
+        "/d": {"$ref": "#/components/pathItems/d"},
+        "/e": {"servers": [], "get": {"operationId": "e"}},
+    }
+    components = DOCUMENT["components"] | {"pathItems": {"d": {"servers": there, "get": {"operationId": "d"}}}}
+    toolset = OpenAPI(DOCUMENT | {"paths": paths, "components": components})
+    assert list(by_name(toolset)) == ["a", "e"]
+    assert caplog.text.count("it names servers of its own") == 3
+
+
+def test_headers_of_http_and_of_who_signs_are_not_the_models_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HELD", "key-of-the-shop")
+    names = ["Host", "hOST", "Cookie", "Content-Length", "Transfer-Encoding", "Connection", "Idempotency-Key"]
+    ours = [{"name": name, "in": "header", "required": True, "schema": {"type": "string"}} for name in names]
+    signed = [{"name": "x-shop-key", "in": "header", "schema": {"type": "string"}}]
+    paths = {"/a": {"get": {"operationId": "a", "parameters": ours + signed}}}
+    monkeypatch.setitem(DOCUMENT, "paths", paths)
+    assert list(by_name(shop())["a"].parameters["properties"]) == ["x-shop-key"]
+    (seen,), _ = calls(call("a", **{"x-shop-key": "made up"}), auth={"key": "env:HELD"})
+    assert seen["headers"]["x-shop-key"] == "key-of-the-shop"
+
+
+@pytest.mark.parametrize("text", ["[" * 5000, "a: 2020-13-45"], ids=["deep", "date"])
+def test_a_file_that_can_not_be_read_is_told(tmp_path: Path, text: str) -> None:
+    for ending in ("yaml", "json"):
+        path = tmp_path / f"shop.{ending}"
+        path.write_text(text)
+        with pytest.raises(InvalidInput, match=r"is no (YAML|JSON)"):
+            OpenAPI(path)
+
+
 @pytest.mark.parametrize(
     ("given", "options", "complaint"),
     [

@@ -25,8 +25,9 @@ class Attempt:
 
 @dataclass(slots=True)
 class Wait:
-    """What a state waits for: ``time``, ``retry``, ``token``, ``execution`` or ``function``, of that name or id, and
-    until when at the most; or for the ``end``, until what was begun elsewhere is told of it, or taken away."""
+    """What a state waits for: ``time``, ``retry``, ``approval``, ``token``, ``execution`` or ``function``, of that
+    name or id, and until when at the most; or for the ``end``, until what was begun elsewhere is told of it, or taken
+    away."""
 
     what: str
     name: str = ""

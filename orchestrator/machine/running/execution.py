@@ -33,7 +33,7 @@ from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
 from .limits import LIMITS, HistoryFull, Limits
-from .outgoing import Outgoing
+from .outgoing import Outgoing, approval_of
 from .recorder import Counter
 from .resources import Resources
 from .scope import Scope
@@ -305,6 +305,7 @@ class Execution(Outgoing):
                 if called in self.waiting:
                     self.give_up(called)
             self.tokens.pop(op, None)
+            self.withdraw(op)
             for kind in TIMES:
                 self.timers.pop(f"{op} {kind}", None)
             inner.gone = inner is not frame
@@ -314,6 +315,13 @@ class Execution(Outgoing):
 
     def time(self, frame: Frame, kind: str, at: int) -> None:
         self.timers[f"{frame.op} {kind}"] = Timer(min(at, LATEST), kind, frame)
+
+    def withdraw(self, op: str) -> None:
+        """Whoever was asked about what is done under ``op`` need not decide any more."""
+        asked = approval_of(op)
+        if self.asked.pop(asked, None) is not None:
+            self.timers.pop(asked, None)
+            self.ordered.discard(asked)
 
     def confirmed(self, op: str) -> bool:
         """What was ordered has arrived. False when it was not open."""
@@ -351,7 +359,7 @@ class Execution(Outgoing):
             return True
         if timer.kind == "retry":
             frame.tries += 1
-            frame.doing = {}
+            frame.doing = frame.approved()
             self.soon(self.begin, frame)
             return True
         handler = self.of(frame).timer

@@ -86,6 +86,10 @@ class Frame:
             yield frame
             yield from frame.below()
 
+    def approved(self) -> dict[str, Any]:
+        """What is remembered of the state when it is tried again: which call somebody has approved."""
+        return {"approved": self.doing["approved"]} if "approved" in self.doing else {}
+
     # -- checkpoints ---------------------------------------------------------------------------------
 
     def as_json(self) -> dict[str, Any]:

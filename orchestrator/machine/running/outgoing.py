@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
 from .frame import Frame
+
+
+class Asked(NamedTuple):
+    """An approval that is waited for: by whom, and the entry that asks for it."""
+
+    frame: Frame
+    entry: Fact
+
+
+def approval_of(op: str) -> str:
+    """The operation under which an approval of what is done under ``op`` is asked for."""
+    return f"{op}.approval"
 
 
 class Outgoing:
@@ -21,6 +36,8 @@ class Outgoing:
         self.fresh: dict[str, Effect] = {}  # of these, what was not handed out
         self.ordered: set[str] = set()  # of these, the children that the journal tells of
         self.abandoned: list[str] = []
+        self.asked: dict[str, Asked] = {}  # approvals that are open
+        self.recorded: Mapping[str, Fact] = {}  # how the journal, as far as it is replayed, says that each was begun
         self.now = 0
         self.ending: Fact | None = None
 
@@ -52,7 +69,8 @@ class Outgoing:
 
     def orders(self) -> list[Fact]:
         """What goes to other executions is recorded before it is sent."""
-        made: list[Fact] = []
+        made = [asked.entry for op, asked in self.asked.items() if op not in self.ordered]
+        self.ordered.update(self.asked)
         for effect in self.fresh.values():
             if isinstance(effect, Spawn) and effect.op not in self.ordered:
                 self.ordered.add(effect.op)

@@ -26,7 +26,8 @@ class Asking(NamedTuple):
 
 class Call(NamedTuple):
     """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable.
-    ``detached``: what comes of it is of no concern to the Task. ``given``: the arguments of a tool."""
+    ``detached``: what comes of it is of no concern to the Task. ``input``: what it is called with. ``wants`` says which
+    role must approve it first, and within how many milliseconds; None: nobody. It raises InvalidInput."""
 
     name: str
     invoke: Callable[[], Any]
@@ -35,7 +36,8 @@ class Call(NamedTuple):
     write: Writer = stored
     away: bool = False
     detached: bool = False
-    given: Callable[[], dict[str, Any]] | None = None
+    input: Any = None
+    wants: Callable[[], tuple[str, int] | None] | None = None
 
 
 class Child(NamedTuple):

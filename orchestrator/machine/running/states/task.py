@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from .....state.errors import InvalidInput, PayloadTooLarge
 from .....state.ids import child_id
+from ....errors import failures
 from ....governance import tokens
 from ....protocol.callers import handed_on
 from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
+from .. import approvals, moved
 from ..activity import key_of, taken_place, waiting_place
 from ..execution import Behaviour, Execution
-from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure
+from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure, of_exception
 from ..frame import Frame
+from ..outgoing import approval_of
 from ..outputs import arguments, finish
 from ..resources import Activity, Asking, Call, Child, Work
 
@@ -32,7 +37,8 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
         raise QueryError(large.error or "", large.cause or "")
     timeout = scope.number(state.timeout, "TimeoutSeconds")
     heartbeat = scope.number(state.heartbeat, "HeartbeatSeconds")
-    frame.doing = {"given": given, "begun": run.now} | ({"heartbeat": heartbeat} if heartbeat is not None else {})
+    beats = {"heartbeat": heartbeat} if heartbeat is not None else {}
+    frame.doing = frame.approved() | {"given": given, "begun": run.now} | beats
     try:
         work = run.resources.target(state.resource, given, _asking(run, frame))
     except QueryError as error:
@@ -41,14 +47,30 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
         _scheduled(run, frame, state, timeout)
         completed(run, frame, state, Failure(error.error, error.cause))
         return
+    work = moved.as_begun(run, op, work)
     _scheduled(run, frame, state, timeout)
-    _order(run, frame, work, token)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
+    try:
+        if approvals.ask(run, frame, work):
+            return
+    except (InvalidInput, PayloadTooLarge) as error:
+        completed(run, frame, state, of_exception(failures.encode(error)))
+        return
+    _go(run, frame, state, work, token)
+
+
+def approved(run: Execution, frame: Frame, state: Task) -> None:
+    """What had to wait for a person begins."""
+    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
+    _go(run, frame, state, moved.as_begun(run, frame.op, work), "")
+
+
+def _go(run: Execution, frame: Frame, state: Task, work: Work, token: str) -> None:
+    _order(run, frame, work, token)
     if _waits(frame, state):
-        run.tokens[op] = frame
-    if heartbeat is not None:
-        run.time(frame, "heartbeat", run.now + heartbeat * 1000)
+        run.tokens[frame.op] = frame
+    beat(run, frame, run.now)
 
 
 def _scheduled(run: Execution, frame: Frame, state: Task, timeout: int | None) -> None:
@@ -105,11 +127,11 @@ def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
 
 def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
     """The call, as it is ordered."""
-    away = Away(run.about.machine) if work.away else None
+    away = Away(run.about.machine, approved="approved" in frame.doing) if work.away else None
     if work.detached:
         frame.doing["detached"] = True
     call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
-    return call._replace(caller=run.caller, extra={"state": frame.state}, given=work.given)
+    return call._replace(caller=run.caller, extra={"state": frame.state}, given=partial(dict[str, Any], work.input))
 
 
 def _kind(state: Task) -> str:
@@ -183,6 +205,11 @@ def quit(run: Execution, frame: Frame) -> None:
 
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
+    if kind == approvals.KIND:
+        name = run.asked[approval_of(frame.op)].entry["name"]
+        run.withdraw(frame.op)
+        result(run, frame, state, approvals.denied(f"{name} was not decided in time", "expired"))
+        return
     run.history.add(f"{_kind(state)}TimedOut", run.now, frame, resource=state.resource.text, error=TIMEOUT)
     run.fail(frame, Failure(TIMEOUT, None, "" if kind == "timeout" else HEARTBEAT))
 

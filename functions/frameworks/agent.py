@@ -1,0 +1,185 @@
+"""``ForeignAgent``: an agent that is made elsewhere, as a function of overwinter.
+
+It is started, sent messages, called by workflows and other agents as an ``Agent`` is. The conversation is kept here:
+what a turn has kept is a part of its reply, and is handed to the turns after it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import cached_property
+from types import FunctionType
+from typing import Any, NamedTuple, cast
+
+from ...orchestrator.usercode.resilience import DEFAULT, Policy, Retry
+from ...orchestrator.workflow.context import Context
+from ...orchestrator.workflow.session import SessionDecider
+from ...orchestrator.workflow.talking import TurnContext
+from ...orchestrator.workflow.targets import decoder, losses, writer
+from ...state.codec import complaints, copied, stored, taker
+from ...state.errors import InvalidInput
+from ...state.ids import check_name
+from ...state.quantities import Duration, count
+from .callables import OneStep
+from .port import CURRENT, MODEL_RETRY, Calls, Foreign, Turn
+
+
+class Made(NamedTuple):
+    """What an agent is made with, where an Agent has its model: nothing is asked of it but its name."""
+
+    name: str
+
+
+class ForeignAgent:
+    """An agent from elsewhere: ``ForeignAgent("research", PydanticAI(agent))``, or of any callable.
+
+    - ``answers``: an object with ``answer`` (see ``Foreign``), or a callable of the input, or of the input and the
+      past. A callable is one step: it is called as a whole, and recorded as a whole.
+    - ``input``: the type of a run's input and of messages. ``output``: that of its answers; without a word, what
+      ``answers`` says.
+    - ``history``: how many turns of a session are handed to the next one.
+    - ``retry``, ``timeout``: of one model call. ``tool_retry``, ``tool_timeout``: of one tool call.
+    - ``irreversible``: tools that are begun at most once: of one that may have run when its process died, nobody says
+      that it did not, and it is not called again.
+    - ``approval``: who must approve the calls of a tool: roles by the names of tools. ``approval_within``: how long
+      that may take.
+    - ``uses``: agents, workflows and tools that it reaches, which are served with it.
+
+    Raises InvalidInput for what can't work.
+    """
+
+    kind = "agent"
+
+    def __init__(
+        self,
+        name: str,
+        answers: Foreign | Callable[..., Any],
+        *,
+        input: Any = str,
+        output: Any = None,
+        description: str = "",
+        history: int = 50,
+        retry: Retry = MODEL_RETRY,
+        timeout: Duration | None = "5m",
+        tool_retry: Retry | None = None,
+        tool_timeout: Duration | None = None,
+        irreversible: Iterable[str] = (),
+        approval: Mapping[str, str] | None = None,
+        approval_within: Duration | None = None,
+        uses: Iterable[object] = (),
+    ) -> None:
+        self.name = check_name(name, "agent", for_models=True)
+        seen = inspect.iscoroutinefunction(getattr(answers, "answer", None))
+        self.answers: Foreign = cast("Foreign", answers) if seen else OneStep(cast("Callable[..., Any]", answers))
+        self.description = description
+        self.input = input
+        self.output: Any = getattr(self.answers, "output", str) if output is None else output
+        self.turns = count(history, 0, "history is a number of turns: it")
+        self.calls = Calls(
+            retry, timeout, tool_retry, tool_timeout, frozenset(irreversible), dict(approval or {}), approval_within
+        )
+        self.tools = tuple(uses)
+        self.settings: dict[str, Any] = {}
+        self.model = Made(self.answers.name)
+        self.models: tuple[Made, ...] = ()  # none that anything could be known against
+
+    def __repr__(self) -> str:
+        return f"ForeignAgent({self.name!r}, {self.answers.name})"
+
+    # -- as the engine sees it -----------------------------------------------------------------------
+
+    def check(self, value: Any) -> Any:
+        """The input, or a message's content, as plain JSON. Raises InvalidInput that names the fields, or says why what
+        it answers could not be recorded."""
+        if self.lost:
+            raise InvalidInput(self.lost)
+        try:
+            return taker(self.input)(value)
+        except InvalidInput as error:
+            cause = error.__cause__
+            wrong = complaints(cause, "input") if isinstance(cause, ValueError) else error
+            raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
+
+    def decider(self, id: str) -> SessionDecider:
+        return SessionDecider(self, id)
+
+    @cached_property
+    def lost(self) -> str:
+        """Why it can't run, whatever it is asked. "": it can."""
+        try:
+            decoder(self.input, f"the input of {self.name!r}")
+            return losses(self.output, f"what {self.name!r} answers")
+        except InvalidInput as error:
+            return str(error)
+
+    def function(self) -> FunctionType:
+        """A plain function that stands for this agent where a platform loads one by its name, as Functions Framework
+        does."""
+        from ..framework.server import function_for
+
+        here = inspect.currentframe()
+        module = here.f_back.f_globals.get("__name__", "") if here is not None and here.f_back is not None else ""
+        return function_for(self, module=str(module))
+
+    # -- as its sessions see it ----------------------------------------------------------------------
+
+    def once(self) -> Life:
+        return Life(self, "", (), session=False)
+
+    def turn(self, prefix: str, past: Sequence[Any]) -> Life:
+        return Life(self, prefix, past, session=True)
+
+
+class Life:
+    """The code of one turn, as its decider sees a workflow."""
+
+    policy: Policy = DEFAULT
+
+    def __init__(self, agent: ForeignAgent, prefix: str, past: Sequence[Any], *, session: bool) -> None:
+        self.name = agent.name
+        self._agent = agent
+        self._prefix = prefix
+        self._past = past
+        self._session = session
+        self._turn: Turn | None = None
+
+    @property
+    def place(self) -> str:
+        return f"the agent {self.name}"
+
+    def body(self, ctx: Context, input: Any) -> Coroutine[Any, Any, Any]:
+        """The coroutine of the turn. Raises InvalidInput."""
+        decode = decoder(self._agent.input, f"the input of {self.name!r}")
+        try:
+            typed = copied(input) if decode is None else decode(input)
+        except ValueError as error:
+            raise InvalidInput(f"the input of {self.name} is not valid: {complaints(error, 'input')}") from None
+        past = copied(list(self._past))
+        self._turn = Turn(TurnContext.within(ctx, self._prefix), typed, past, self._agent.calls)
+        return self._answered(self._turn, input)
+
+    async def _answered(self, turn: Turn, input: Any) -> Any:
+        CURRENT.set(turn)
+        value = await self._agent.answers.answer(turn)
+        written = self._written(value)
+        if turn.kept is None:
+            turn.keep([{"role": "user", "content": input}, {"role": "assistant", "content": written}])
+        return written
+
+    def _written(self, value: Any) -> Any:
+        what = f"what {self.name!r} answers"
+        try:
+            return writer(self._agent.output, what)(value)
+        except InvalidInput as error:
+            raise type(error)(f"the answer of {self.name} can't be recorded: {error}") from None
+
+    def accept(self, value: Any, limit: int | None = None) -> Any:
+        return stored(value, limit)
+
+    def result(self, value: Any) -> Any:
+        """What is recorded. Raises InvalidInput when what was kept has no JSON form."""
+        if not self._session:
+            return value
+        kept = self._turn.kept if self._turn is not None else None
+        return {"value": value, "kept": stored(kept or [])}
