@@ -65,6 +65,7 @@ EDGES = {
     "orchestrator/errors/attributes.py": "a class of an error may have any text, property and constructor",
     "functions/running.py": "what a thread of run raises is raised where it is waited for",
     "orchestrator/engine/doubting.py": "whatever a user's reconcile function raises, it has not told",
+    "orchestrator/engine/outcomes.py": "an error of the user's may have any text, also one that can't be read",
     "orchestrator/engine/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/engine/extensions.py": "whoever watches a runtime can't harm it, whatever it raises",
     "orchestrator/engine/performing.py": "whatever a user's function raises is the outcome of its call",
