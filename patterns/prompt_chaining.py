@@ -54,7 +54,8 @@ def prompt_chain(name: str, *links: Link[Any]) -> Callable[[Context, str], Corou
     if not links:
         raise ValueError("a chain needs at least one link")
     uses: list[object] = [one for link in links for one in link.asked()]
-    uses += [link.gate for link in links if isinstance(link.gate, Agent)]
+    gates: list[Any] = [link.gate for link in links]
+    uses += [gate for gate in gates if isinstance(gate, Agent)]
 
     @workflow(name=name, output=links[-1].agent.output, uses=uses)
     async def chain(ctx: Context, task: str) -> Any:
