@@ -96,7 +96,7 @@ class ForeignAgent:
 
     def _seen_into(self, said: Mapping[str, Any]) -> None:
         """Raises InvalidInput for what is said of calls that nobody sees: it would not hold, and nothing would tell."""
-        tools = {"irreversible": self.calls.irreversible, "approval": self.calls.approval}
+        tools: dict[str, object] = {"irreversible": self.calls.irreversible, "approval": self.calls.approval}
         tools |= {"tool_retry": self.calls.tool_retry, "tool_timeout": self.calls.tool_timeout}
         unheld = [name for name, given in tools.items() if given]
         if getattr(self.foreign, "whole", False) and unheld:
