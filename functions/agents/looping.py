@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Literal, TypeVar, cast
 
 from ...orchestrator.workflow.context import Context
@@ -114,8 +115,9 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
     if not _is_durable(until):
         return _condition(until)
     judge = served(until)
-    known = fields(getattr(judge, "output", Any))
-    if known is not None and not {"accepted", "feedback"} <= known.keys():
+    gives = getattr(judge, "output", Any)
+    known = fields(gives)
+    if gives in (str, bool, int, float) or (known is not None and not {"accepted", "feedback"} <= known.keys()):
         raise InvalidInput(
             f"loop_until: the judge {judge.name!r} is to give a Verdict, or another type with accepted and feedback"
         )
@@ -123,8 +125,16 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
 
     async def asked(ctx: Context, attempt: Attempt) -> Verdict:
         told = attempt if takes is not str else _told(attempt)
-        found = await ctx.call(until, told)
-        return Verdict(bool(found.accepted), str(found.feedback or ""))
+        found: Any = await ctx.call(until, told)
+        if isinstance(found, dict):  # of a judge whose output has no type
+            found = SimpleNamespace(**cast("dict[str, Any]", found))
+        accepted = getattr(found, "accepted", None)
+        if not isinstance(accepted, bool):
+            raise InvalidInput(
+                f"the judge {judge.name!r} gave {found!r:.80}, which is no Verdict; give it an output with accepted "
+                "(true or false) and feedback"
+            )
+        return Verdict(accepted, str(getattr(found, "feedback", "") or ""))
 
     return asked
 

@@ -40,6 +40,7 @@ class Endpoint:
 
     name = "http"
     output: Any = Any
+    whole = True
 
     def __init__(
         self,
