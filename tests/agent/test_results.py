@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from overwinter import Agent, InvalidInput, Scripted, audio, call, file, image, tool
+from overwinter import Agent, InvalidInput, Limits, Scripted, audio, call, file, image, run, tool
 from overwinter.functions.hooks import Change, Hook
 from overwinter.functions.models.port import Request
 from overwinter.functions.window import History, Shorten
@@ -190,6 +190,32 @@ def test_of_a_long_result_beginning_and_end_are_read_and_the_rest_on_demand() ->
     assert driver.prompt()[-1].content == text and offered(driver) == ["read_log", "read_result"]
     driver.model([called("read_result", entry=3)])
     assert list(driver.open) == ["t1.m2.0"]
+
+
+@pytest.mark.parametrize("most", ["1KB", "8KB", "64KB", 10])
+def test_the_pages_of_a_long_result_are_the_whole(most: Any) -> None:
+    whole = "".join(f"{number:05d}." for number in range(12_000 if most != 10 else 12))
+    seen: list[str] = []
+
+    @tool
+    def read_all() -> str:
+        """Read."""
+        return whole
+
+    def page_by_page(messages: Any, tools: Any) -> Any:
+        text = messages[-1].content
+        if len(messages) == 1:
+            return call("read_all")
+        if len(messages) == 3:
+            return call("read_result", entry=3)
+        page, more, rest = text.partition("\n[")
+        seen.append(page)
+        return call("read_result", entry=3, start=int(rest.rpartition("start=")[2].strip(")]"))) if more else "read"
+
+    history, limits = History(result=most, size="10MB", messages=1000), Limits(iterations=200)
+    reader = Agent("reader", Scripted(page_by_page), tools=[read_all], history=history, limits=limits)
+    assert run(reader, "Read it.", store="memory://") == "read"
+    assert "".join(seen) == whole and len(seen) > 1
 
 
 def test_the_reader_is_offered_only_when_something_was_cut() -> None:
