@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from overwinter import Agent, InvalidInput, Limits, Scripted, audio, call, file, image, run, tool
-from overwinter.functions.hooks import Change, Hook
+from overwinter.functions.hooks import Change, Hook, Skip
 from overwinter.functions.models.port import Request
 from overwinter.functions.window import History, Shorten
 from overwinter.orchestrator.protocol.media import given
@@ -31,6 +31,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 class Parcel:
     weight: Decimal
     sent: datetime.date
+
+
+@dataclasses.dataclass
+class Page:
+    scan: Any
 
 
 class Order(BaseModel):
@@ -124,6 +129,40 @@ def test_bytes_are_no_part_of_the_journal() -> None:
 )
 def test_json_that_looks_like_a_part_is_json(value: Any) -> None:
     assert given(value, 10_000) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"picture": image(PNG)},
+        [[image(PNG)]],
+        ["text", {"a": [image(PNG)]}],
+        Page(image(PNG)),
+        [image(PNG), Page(image(PNG))],
+    ],
+)
+def test_a_part_within_something_else_is_an_error_that_says_so(value: Any) -> None:
+    with pytest.raises(InvalidInput, match="alone, or in a list"):
+        given(value, 1000)
+
+
+def test_what_can_hold_no_part_is_not_searched_for_ever() -> None:
+    around: list[Any] = []
+    around.append(around)
+    assert given({"a": around}, 1000) is None
+
+
+def test_a_hook_gives_no_images() -> None:
+    for hook in (Hook(lambda use: Skip(image(PNG))), Hook(after_tool=lambda use, told: Change(["see", image(PNG)]))):
+        agent = Agent("eye", Scripted([call("scan", page=1), "done"]), tools=[scan], hooks=[hook])
+        driver = Driver(agent)
+        driver.start()
+        driver.ask()
+        if hook.looks_after:
+            driver.tool("t1.m1.0", "page 1", after=1)
+        (made,) = driver.open.values()
+        with pytest.raises(InvalidInput, match="say it in words"):
+            made.call()  # type: ignore[union-attr]  # it is a hook
 
 
 def test_one_part_alone_is_a_result_too() -> None:
