@@ -138,7 +138,8 @@ class Agent(Specified, Generic[Out_co]):
             history=history, media_hosts=media_hosts, selection=selection, limits=limits,
         )  # fmt: skip
         tools, self._generals = delegating(self.name, list(tools), self.hooks, made)
-        self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
+        reading = beside(self.compactors, children=not looked_at, most=self.window.result)
+        self._toolbox = Toolbox(self.name, tools, reading, selection)
         self._hand = self._toolbox.known
         self._choice = Choosing(self.name, tool_choice, self.input)
         self.parallel = parallel_calls
