@@ -1,4 +1,5 @@
-"""The end of a turn of which something still goes on: running calls are abandoned, children are told to end."""
+"""The end of a turn, or of a call, of which something still goes on: running calls are abandoned, children are told to
+end."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from ..protocol import keys
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Post
 from . import observations
-from .call import Stage
+from .call import Call, Stage
 from .outbox import Outbox
 from .turn import Turn
 
@@ -24,6 +25,11 @@ def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int) -> l
             outbox.post(Post(op, call.child, keys.cancel_of(id, op), fact))
             turn.settle(call, observations.UNFINISHED, at)
     return abandoned
+
+
+def unasked(calls: OpenCalls, call: Call) -> list[str]:
+    """A hook that is being asked about a call which has ended without it need not say anything any more."""
+    return [call.hook()] if calls.close(call.hook()) else []
 
 
 def withdrawn(outbox: Outbox, op: str) -> list[str]:

@@ -264,9 +264,8 @@ class Run:
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
         op = entry.get("op", "")
-        if self.turn is None or not told(self.turn, op, entry):
-            return False
-        return self.calls.answered(entry) or op not in self.calls
+        heard = self.turn is not None and told(self.turn, op, entry)
+        return heard and (self.calls.answered(entry) or op not in self.calls)
 
     def _sent(self, entry: Fact) -> bool:
         if "until" in entry:
@@ -313,6 +312,7 @@ class Run:
             return True
         found = self._on(entry, *INVOKED, Stage.LOOKED)
         if found is not None:
+            self.abandoned += dropping.unasked(self.calls, found[1])
             found[0].settle(found[1], entry["text"], self.at)
         return found is not None
 
