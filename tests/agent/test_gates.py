@@ -115,7 +115,7 @@ def test_images_are_nothing_that_a_hook_gives() -> None:
     driver.start()
     hook = driver.open["t1.b1"]
     assert isinstance(hook, Invoke)
-    with pytest.raises(InvalidInput, match="what else there is stays"):
+    with pytest.raises(InvalidInput, match="gives images, sounds or files, which only tools and messages may"):
         hook.call()
 
 
