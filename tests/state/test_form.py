@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -582,6 +583,8 @@ def test_a_type_that_loses_nothing_refuses_no_finite_value_of_its_own(data: st.D
         or nonfinite(value)
         or folded(value)
         or " | " in f"{annotation}".replace(" | None", "")
+        or "Union["
+        in re.sub(r"Union\[([^,\[\]]+(\[[^\]]*\])?), NoneType\]", r"\1", f"{annotation}")  # in a model's name
     ):
         return
     writer(annotation)(value)
