@@ -179,7 +179,8 @@ class Gates:
     def before(self, turn: Turn, thread: Thread) -> list[Invoke]:
         """The hook that looks at the model call before it is made; none when it may be."""
         gate = turn.asks_at()
-        if gate.verdict is not None or turn.thinking() in turn.marks:
+        spoken = gate.heard >= len(self._hooks("before_model"))  # then nobody looks at the conversation
+        if spoken or gate.verdict is not None or turn.thinking() in turn.marks:
             return []
         use = self._use(turn, thread)
         return self._next(gate, "before_model", lambda hook: hook.ask(use))
