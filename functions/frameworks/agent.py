@@ -81,7 +81,10 @@ class ForeignAgent:
         self.description = description
         self.input = input
         self.output: Any = getattr(self.foreign, "output", str) if output is None else output
-        self.turns = count(history, 0, "history is a number of turns: it")
+        try:
+            self.turns = count(history, 0, "history, a number of turns,")
+        except ValueError as error:
+            raise InvalidInput(f"agent {self.name!r}: {error}") from None
         self.calls = Calls(
             retry, timeout, tool_retry, tool_timeout, frozenset(irreversible), dict(approval or {}), approval_within
         )

@@ -122,6 +122,12 @@ def test_several_deaths_of_one_conversation_change_nothing() -> None:
     crash_everywhere(chat, functions=[asking], kills=20, seed=5)
 
 
+@pytest.mark.parametrize("history", [-1, True, "64KB", 1.5])
+def test_a_history_is_a_number_of_turns(history: Any) -> None:
+    with pytest.raises(InvalidInput, match="agent 'short': history, a number of turns, must be a whole number"):
+        ForeignAgent("short", echo, history=history)
+
+
 def test_only_the_last_turns_are_handed_on_and_read() -> None:
     short = ForeignAgent("short", echo, history=2)
     none = ForeignAgent("none", echo, history=0)
