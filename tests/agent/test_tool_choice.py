@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, InvalidInput, Limits, Scripted, call, tool
+from overwinter import Agent, InvalidInput, Limits, Scripted, call
 from overwinter.functions.agents.choice import Choosing
 from overwinter.functions.hooks import Change, Hook, Skip
 from overwinter.functions.models import wire
@@ -17,20 +17,9 @@ from overwinter.functions.tools.selection import Selection
 from overwinter.testing import World, crash_everywhere
 
 from .driver import Driver, called
+from .tools import lookup, note
 
 NEVER = Scripted(["never asked"])
-
-
-@tool
-async def lookup(order_id: str) -> str:
-    """Look an order up."""
-    return order_id
-
-
-@tool
-async def note(text: str) -> str:
-    """Note."""
-    return text
 
 
 def desk(**options: Any) -> Driver:
