@@ -142,6 +142,8 @@ class Agent(Specified, Generic[Out_co]):
         self._toolbox = Toolbox(self.name, tools, reading, selection)
         self._hand = self._toolbox.known
         self._choice = Choosing(self.name, tool_choice, self.input)
+        if parallel_calls not in (True, False, None):
+            raise InvalidInput(f"agent {self.name!r}: parallel_calls={parallel_calls!r:.40}; it is True, False or None")
         self.parallel = parallel_calls
         self._handing: dict[str, Handoff] = {}
         self.handoffs = handoffs

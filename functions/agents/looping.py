@@ -74,7 +74,10 @@ def loop_until(
     Raises InvalidInput for what can't work.
     """
     worker = _durable(agent, "loop_until takes an agent or a workflow")
-    rounds = count(most, 1, "most")
+    try:
+        rounds = count(most, 1, "most")
+    except ValueError as error:
+        raise InvalidInput(f"loop_until: {error}") from None
     if otherwise not in ("fail", "last"):
         raise InvalidInput(f'otherwise={otherwise!r:.40} is unknown; it is "fail" or "last"')
     takes = getattr(worker, "input", Any)
@@ -142,8 +145,12 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
 def _condition(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdict]]:
     if not callable(until):
         raise InvalidInput(f"loop_until: {until!r:.80} is no condition; give a function of the answer, or a judge")
-    places = [one for one in inspect.signature(until).parameters.values() if one.default is one.empty]
-    if not 1 <= len(places) <= 2:
+    try:
+        needed = [one for one in inspect.signature(until).parameters.values() if one.default is one.empty]
+    except ValueError:  # bool, and others that say nothing of what they take
+        needed = []
+    places = [one for one in needed if one.kind is not one.VAR_KEYWORD]
+    if not 1 <= len(places) <= 2 or any(one.kind is one.KEYWORD_ONLY for one in places):
         raise InvalidInput("loop_until: a condition is a function of the answer, or of the answer and the task")
 
     async def asked(ctx: Context, attempt: Attempt) -> Verdict:

@@ -39,8 +39,11 @@ class Subagents:
         self.agents = _named(agents)
         self.general = general
         self.limits = limits
-        self.depth = count(depth, 1, "depth")
-        self.most = None if most is None else count(most, 1, "most")
+        try:
+            self.depth = count(depth, 1, "depth")
+            self.most = None if most is None else count(most, 1, "most")
+        except ValueError as error:
+            raise InvalidInput(f"subagents: {error}") from None
         self.name = check_name(name, "tool", for_models=True)
         if general and GENERAL in self.agents:
             raise InvalidInput(f"subagents: {GENERAL!r} is the one made of the agent's own tools; rename yours")

@@ -20,7 +20,7 @@ from ...orchestrator.workflow.targets import decoder, losses, writer
 from ...state.codec import complaints, copied, stored, taker
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
-from ...state.quantities import Duration, count
+from ...state.quantities import Duration, count, positive
 from .callables import OneStep
 from .endpoint import Endpoint
 from .port import CURRENT, MODEL_RETRY, MODEL_TIMEOUT, Calls, Foreign, Turn
@@ -83,6 +83,10 @@ class ForeignAgent:
         self.output: Any = getattr(self.foreign, "output", str) if output is None else output
         try:
             self.turns = count(history, 0, "history, a number of turns,")
+            Policy(retry, timeout)
+            Policy(tool_retry or retry, tool_timeout)
+            if approval_within is not None:
+                positive(approval_within, "approval_within")
         except ValueError as error:
             raise InvalidInput(f"agent {self.name!r}: {error}") from None
         self.calls = Calls(

@@ -295,3 +295,9 @@ async def talked(world: World) -> str:
 
 def test_it_survives_a_crash_at_every_transition() -> None:
     assert crash_everywhere(talked, functions=[serial]).outcome.value == "8"
+
+
+@pytest.mark.parametrize("given", ["no", 2, []])
+def test_whether_calls_are_parallel_is_said_in_one_word(given: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"agent 'desk': parallel_calls=.* it is True, False or None"):
+        desk(parallel_calls=given)

@@ -128,6 +128,19 @@ def test_a_history_is_a_number_of_turns(history: Any) -> None:
         ForeignAgent("short", echo, history=history)
 
 
+@pytest.mark.parametrize("said", ["timeout", "tool_timeout", "approval_within"])
+@pytest.mark.parametrize("time", ["soon", 0, -1])
+def test_a_time_that_is_none_is_refused_when_the_agent_is_made(said: str, time: Any) -> None:
+    class Seen:
+        name = "seen"
+
+        async def answer(self, turn: Any) -> str:
+            raise AssertionError("never asked")
+
+    with pytest.raises(InvalidInput, match="agent 'short': "):
+        ForeignAgent("short", Seen(), **{said: time})
+
+
 def test_only_the_last_turns_are_handed_on_and_read() -> None:
     short = ForeignAgent("short", echo, history=2)
     none = ForeignAgent("none", echo, history=0)
