@@ -34,7 +34,7 @@ from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
 from ..tools.selection import Selection
 from .checking import Validator, checks
-from .choice import Choosing, ToolChoice
+from .choice import Choosing, ToolChoice, together
 from .compacting import beside, compactors
 from .handoff import Handoff, handoffs, team, unfit
 from .hooks import Hook, known_to
@@ -142,9 +142,7 @@ class Agent(Specified, Generic[Out_co]):
         self._toolbox = Toolbox(self.name, tools, reading, selection)
         self._hand = self._toolbox.known
         self._choice = Choosing(self.name, tool_choice, self.input)
-        if parallel_calls not in (True, False, None):
-            raise InvalidInput(f"agent {self.name!r}: parallel_calls={parallel_calls!r:.40}; it is True, False or None")
-        self.parallel = parallel_calls
+        self.parallel = together(self.name, parallel_calls)
         self._handing: dict[str, Handoff] = {}
         self.handoffs = handoffs
         if not self._toolbox.servers:  # what these have is not known yet

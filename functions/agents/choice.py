@@ -67,6 +67,13 @@ class Choosing:
         return name
 
 
+def together(agent: str, given: bool | None) -> bool | None:
+    """Whether calls are asked for at once. Raises InvalidInput for what is no such word."""
+    if given not in (True, False, None):
+        raise InvalidInput(f"agent {agent!r}: parallel_calls={given!r:.40}; it is True, False or None")
+    return given
+
+
 def request(
     model: str,
     messages: tuple[Message, ...],
@@ -89,8 +96,8 @@ def request(
     if asked.tools is None or reader.name in asked.tools:
         shown += _reading(messages, shown, reader)
     settings = {**settings, **asked.settings} if asked.settings else settings
-    together = parallel if asked.parallel is None else asked.parallel
-    return Request(model, messages, shown, output, settings, wanted, together)
+    at_once = parallel if asked.parallel is None else asked.parallel
+    return Request(model, messages, shown, output, settings, wanted, at_once)
 
 
 def showing(
