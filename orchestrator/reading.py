@@ -286,13 +286,13 @@ class Reading:
         head = await self.show(id)
         if head.status in FINAL:
             return []
+        decided = await self._decisions(id)  # before the journal, into which they may be taken up meanwhile
         opened: dict[str, Fact] = {}
         async for fact in self._facts(id, head.base - 1):
             if fact["type"] == "ordered" and fact.get("kind") == "approval":
                 opened[fact["op"]] = fact
             elif fact["type"] in ("decided", "checkpoint"):
                 opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
-        decided = await self._decisions(id) if opened else []
         made = {(fact.get("op"), fact.get("digest", "")) for fact in decided}
         now = self.clock()
         waiting = [fact for op, fact in opened.items() if (op, fact.get("digest", "")) not in made]
@@ -319,9 +319,9 @@ class Reading:
 
     async def was_decided_by(self, id: str, event: str) -> bool:
         """Whether the decision that came as that event was taken, not too long before the end."""
-        head = await self.show(id)
         if any(fact.get("event") == event for fact in await self._decisions(id)):
             return True
+        head = await self.show(id)  # read last: it shows what was taken up meanwhile
         texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
         return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 

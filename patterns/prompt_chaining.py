@@ -53,7 +53,9 @@ def prompt_chain(name: str, *links: Link[Any]) -> Callable[[Context, str], Corou
     """A workflow from text to the last agent's output. Raises GateClosed when a gate stays closed."""
     if not links:
         raise ValueError("a chain needs at least one link")
-    uses: list[object] = [one for link in links for one in (*link.asked(), link.gate) if isinstance(one, Agent)]
+    uses: list[object] = [one for link in links for one in link.asked()]
+    gates: list[Any] = [link.gate for link in links]
+    uses += [gate for gate in gates if isinstance(gate, Agent)]
 
     @workflow(name=name, output=links[-1].agent.output, uses=uses)
     async def chain(ctx: Context, task: str) -> Any:

@@ -45,6 +45,11 @@ def office(*parts: str) -> Path:
     return path
 
 
+def titled(name: str, *more: str) -> str:
+    """A name for a file about a document, whatever it is called: file systems take 255 bytes."""
+    return ".".join([name.encode()[:150].decode(errors="ignore"), *more])
+
+
 class Arrived(BaseModel):
     """What the folder tells of a file."""
 
@@ -180,14 +185,15 @@ def book(invoice: Invoice, digest: str, approved_by: str) -> list[str]:
         return enter(books, invoice, digest, key=current_call().idempotency_key, approved_by=approved_by)
 
 
-def remind(name: str, wrong: list[str], number: int) -> None:
+def remind(name: str, digest: str, wrong: list[str], number: int) -> None:
     """Tell the clerks: a file here, a mail elsewhere."""
-    office("reminders", f"{name}-{number}.txt").write_text("\n".join(wrong) + "\n", "utf-8")
+    office("reminders", titled(name, digest[:12], f"{number}.txt")).write_text("\n".join(wrong) + "\n", "utf-8")
 
 
 def put_away(path: str, filed: Filed, digest: str) -> None:
     """Write down what became of it, and take it out of the inbox, unless another document has that name by now."""
-    office(filed.outcome, f"{filed.document}.{digest[:12]}.json").write_text(filed.model_dump_json(indent=2), "utf-8")
+    told = office(filed.outcome, titled(filed.document, digest[:12], "json"))
+    told.write_text(filed.model_dump_json(indent=2), "utf-8")
     file = Path(path)
     if file.exists() and hashlib.sha256(file.read_bytes()).hexdigest() == digest:
         file.unlink(missing_ok=True)
@@ -264,5 +270,5 @@ async def _decision(ctx: Context, document: Document, wrong: list[str]) -> Decis
         try:
             return await ctx.wait_for("decision", type=Decision, timeout=REMIND)
         except TimeoutError:
-            await ctx.step(remind, document.name, wrong, number)
+            await ctx.step(remind, document.name, document.digest, wrong, number)
     return None

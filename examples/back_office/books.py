@@ -58,6 +58,8 @@ def opened(path: Path) -> Generator[sqlite3.Connection]:
 def findings(books: sqlite3.Connection, invoice: Invoice, document: str) -> list[str]:
     """What is wrong with an invoice, in words for a person; nothing when it can be booked."""
     found: list[str] = []
+    if invoice.total <= 0 or invoice.net < 0 or invoice.vat < 0:
+        found.append(f"{invoice.total} is nothing to pay; a credit note is booked by hand")
     supplier = books.execute("SELECT iban FROM suppliers WHERE name=?", (invoice.supplier,)).fetchone()
     if supplier is None:
         found.append(f"we have no supplier {invoice.supplier!r}")

@@ -28,7 +28,7 @@ def text_of(document: bytes) -> str:
         pages = [page.extract_text() for page in PdfReader(io.BytesIO(document)).pages]
     except Exception as error:  # anybody sends these bytes, and a parser raises what it likes on them
         raise Unreadable(f"it is no PDF that can be read ({error})") from error
-    text = "\n".join(pages).strip()
+    text = "\n".join(pages).encode("utf-8", "replace").decode().strip()  # a font may map to what is no character
     if not text:
         raise Unreadable("there is no text in it; it may be a scan")
     if len(text) > LONGEST:

@@ -34,7 +34,7 @@ from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
 from ..tools.selection import Selection
 from .checking import Validator, checks
-from .choice import Choosing, ToolChoice
+from .choice import Choosing, ToolChoice, together
 from .compacting import beside, compactors
 from .handoff import Handoff, handoffs, team, unfit
 from .hooks import Hook, known_to
@@ -138,10 +138,11 @@ class Agent(Specified, Generic[Out_co]):
             history=history, media_hosts=media_hosts, selection=selection, limits=limits,
         )  # fmt: skip
         tools, self._generals = delegating(self.name, list(tools), self.hooks, made)
-        self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
+        reading = beside(self.compactors, children=not looked_at, most=self.window.result)
+        self._toolbox = Toolbox(self.name, tools, reading, selection)
         self._hand = self._toolbox.known
         self._choice = Choosing(self.name, tool_choice, self.input)
-        self.parallel = parallel_calls
+        self.parallel = together(self.name, parallel_calls)
         self._handing: dict[str, Handoff] = {}
         self.handoffs = handoffs
         if not self._toolbox.servers:  # what these have is not known yet

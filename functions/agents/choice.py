@@ -9,7 +9,7 @@ from typing import Any
 from ...orchestrator.agent.around import Asked
 from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.usercode.calling import judged
-from ...state.codec import decoder
+from ...state.codec import copied, decoder
 from ...state.errors import InvalidInput
 from ..models.port import OutputSchema, Request, ToolSchema
 from ..tools.tool import Tool
@@ -17,6 +17,8 @@ from ..tools.tool import Tool
 ToolChoice = str | Callable[[Any], str]
 """auto · required: some tool · none · the name of one; or a plain function of the input that returns one of these."""
 WORDS = ("auto", "required", "none")
+FREE = ("auto", "none")
+"""Those by which no tool must be called."""
 
 
 class Choosing:
@@ -38,7 +40,9 @@ class Choosing:
         return self._given == "auto"
 
     def known(self, tools: Collection[str]) -> None:
-        """Raises InvalidInput for the name of what is no tool."""
+        """Raises InvalidInput for the name of what is no tool, and where there is none that could be called."""
+        if self._given == "required" and not tools:
+            raise InvalidInput(f"agent {self._agent!r} must call a tool and has none; give it tools=[…]")
         if isinstance(self._given, str):
             self._checked(self._given, tools)
 
@@ -48,7 +52,7 @@ class Choosing:
         given = self._given
         if not isinstance(given, str):
             read, rule = decoder(self._input), given
-            typed = content if read is None else read(content)
+            typed = copied(content) if read is None else read(content)
             told: object = judged(lambda: rule(typed), f"the tool_choice of agent {self._agent!r} failed")
             given = str(told)
         chosen = self._checked(given, tools)
@@ -61,6 +65,13 @@ class Choosing:
                 f"tool_choice of agent {self._agent!r} is {name[:60]!r}; it is one of {', '.join((*WORDS, *tools))}"
             )
         return name
+
+
+def together(agent: str, given: bool | None) -> bool | None:
+    """Whether calls are asked for at once. Raises InvalidInput for what is no such word."""
+    if given not in (True, False, None):
+        raise InvalidInput(f"agent {agent!r}: parallel_calls={given!r:.40}; it is True, False or None")
+    return given
 
 
 def request(
@@ -79,20 +90,34 @@ def request(
 ) -> Request:
     """What a model is asked. Of the tools those are ``offered`` (None: all), those that give the final answer always,
     and the one that it must call. ``asked`` says what is different this time."""
-    wanted = asked.choice or choice
-    names = None if offered is None else {*offered, *finals, *([] if wanted in WORDS else [wanted])}
-    if asked.tools is not None:
-        names = {*asked.tools, *finals}
-    if wanted == "none" and finals:  # they are how it answers
-        names, wanted = {*finals}, "auto"
-    shown = schemas if names is None else tuple(schema for schema in schemas if schema.name in names)
-    if (wanted == "required" and not shown) or (wanted not in WORDS and wanted not in {one.name for one in shown}):
-        wanted = "auto"
+    names = showing([schema.name for schema in schemas], finals, offered, asked, choice)
+    shown = schemas if len(names) == len(schemas) else tuple(schema for schema in schemas if schema.name in names)
+    wanted = possible("auto" if choice == "none" and finals else choice, names, asked)
     if asked.tools is None or reader.name in asked.tools:
         shown += _reading(messages, shown, reader)
     settings = {**settings, **asked.settings} if asked.settings else settings
-    together = parallel if asked.parallel is None else asked.parallel
-    return Request(model, messages, shown, output, settings, wanted, together)
+    at_once = parallel if asked.parallel is None else asked.parallel
+    return Request(model, messages, shown, output, settings, wanted, at_once)
+
+
+def showing(
+    names: Sequence[str], finals: Sequence[str], offered: Collection[str] | None, asked: Asked, choice: str
+) -> dict[str, bool]:
+    """Which of the tools of these names a model is shown, and whether each is one that it can be made to call."""
+    among: set[str] | None = None if offered is None else {*offered, *([] if choice in WORDS else [choice])}
+    if asked.tools is not None:
+        among = {*asked.tools}
+    if choice == "none" and finals:  # they are how it answers
+        among = set()
+    return {name: name not in finals for name in names if among is None or name in among or name in finals}
+
+
+def possible(choice: str, shown: Mapping[str, bool], asked: Asked) -> str:
+    """The choice, or "auto" where no tool that is shown and that it may call fits it."""
+    if choice in FREE:
+        return choice
+    may = {name for name, tool in shown.items() if tool and (asked.within is None or name in asked.within)}
+    return choice if choice in may or (choice == "required" and may) else "auto"
 
 
 def _reading(messages: Sequence[Message], shown: Sequence[ToolSchema], reader: Tool) -> tuple[ToolSchema, ...]:

@@ -133,6 +133,8 @@ class Handoff:
 
 def handoffs(agent: str, given: Iterable[object], taken: Collection[str]) -> dict[str, Handoff]:
     """Those of an agent, by the names of their tools; ``taken`` are names of other tools. Raises InvalidInput."""
+    if not isinstance(given, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+        raise InvalidInput(f"handoffs={given!r:.80} is one; write handoffs=[…], a list of them")
     found: dict[str, Handoff] = {}
     for one in given:
         handoff = one if isinstance(one, Handoff) else Handoff(one)

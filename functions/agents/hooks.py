@@ -73,7 +73,6 @@ class Hook:
         self.tools = None if tools is None else frozenset(tools)
         self.failing: str = failing
         self.name = name or str(getattr(next(iter(self._given.values())), "__name__", "hook"))
-        self.threaded = not any(map(_asynchronous, self._given.values()))
         self.places = frozenset(self._given) - _TOOLS
 
     @property
@@ -83,6 +82,9 @@ class Hook:
     @property
     def looks_after(self) -> bool:
         return "after_tool" in self._given
+
+    def threaded(self, place: str) -> bool:
+        return not _asynchronous(self._given[place])
 
     def minds(self, tool: str) -> bool:
         return self.tools is None or tool in self.tools
@@ -126,15 +128,15 @@ class Hook:
         function = self._given[place]
 
         def in_thread() -> Any:
-            given = of()
+            given = _apart(of())
             return read(said(self.name, place, function(*given)), given)
 
         async def on_loop() -> Any:
-            given = of()
+            given = _apart(of())
             told = function(*given)
             return read(said(self.name, place, await told if hasattr(told, "__await__") else told), given)
 
-        return in_thread if self.threaded else on_loop
+        return in_thread if self.threaded(place) else on_loop
 
 
 def hooks(agent: str, given: Hook | Sequence[Hook]) -> tuple[Hook, ...]:
@@ -157,3 +159,14 @@ def known_to(agent: str, several: Iterable[Hook], tools: Collection[str]) -> Non
 
 def _asynchronous(function: Any) -> bool:
     return iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # the method itself is looked at
+
+
+def _apart(value: Any) -> Any:
+    """A copy of all that could be changed in it: what a hook does to what it is shown changes nothing, and one that is
+    tried again is shown the same."""
+    if isinstance(value, dict):
+        return {name: _apart(each) for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType]  # of anything
+    if isinstance(value, (list, tuple)):
+        several = [_apart(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return several if isinstance(value, list) else getattr(type(value), "_make", tuple)(several)  # pyright: ignore[reportUnknownArgumentType]
+    return value

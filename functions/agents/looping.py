@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Literal, TypeVar, cast
 
 from ...orchestrator.workflow.context import Context
@@ -73,7 +74,10 @@ def loop_until(
     Raises InvalidInput for what can't work.
     """
     worker = _durable(agent, "loop_until takes an agent or a workflow")
-    rounds = count(most, 1, "most")
+    try:
+        rounds = count(most, 1, "most")
+    except ValueError as error:
+        raise InvalidInput(f"loop_until: {error}") from None
     if otherwise not in ("fail", "last"):
         raise InvalidInput(f'otherwise={otherwise!r:.40} is unknown; it is "fail" or "last"')
     takes = getattr(worker, "input", Any)
@@ -114,8 +118,9 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
     if not _is_durable(until):
         return _condition(until)
     judge = served(until)
-    known = fields(getattr(judge, "output", Any))
-    if known is not None and not {"accepted", "feedback"} <= known.keys():
+    gives = getattr(judge, "output", Any)
+    known = fields(gives)
+    if gives in (str, bool, int, float) or (known is not None and not {"accepted", "feedback"} <= known.keys()):
         raise InvalidInput(
             f"loop_until: the judge {judge.name!r} is to give a Verdict, or another type with accepted and feedback"
         )
@@ -123,8 +128,16 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
 
     async def asked(ctx: Context, attempt: Attempt) -> Verdict:
         told = attempt if takes is not str else _told(attempt)
-        found = await ctx.call(until, told)
-        return Verdict(bool(found.accepted), str(found.feedback or ""))
+        found: Any = await ctx.call(until, told)
+        if isinstance(found, dict):  # of a judge whose output has no type
+            found = SimpleNamespace(**cast("dict[str, Any]", found))
+        accepted = getattr(found, "accepted", None)
+        if not isinstance(accepted, bool):
+            raise InvalidInput(
+                f"the judge {judge.name!r} gave {found!r:.80}, which is no Verdict; give it an output with accepted "
+                "(true or false) and feedback"
+            )
+        return Verdict(accepted, str(getattr(found, "feedback", "") or ""))
 
     return asked
 
@@ -132,8 +145,12 @@ def _judge(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdi
 def _condition(until: Any) -> Callable[[Context, Attempt], Coroutine[Any, Any, Verdict]]:
     if not callable(until):
         raise InvalidInput(f"loop_until: {until!r:.80} is no condition; give a function of the answer, or a judge")
-    places = [one for one in inspect.signature(until).parameters.values() if one.default is one.empty]
-    if not 1 <= len(places) <= 2:
+    try:
+        needed = [one for one in inspect.signature(until).parameters.values() if one.default is one.empty]
+    except ValueError:  # bool, and others that say nothing of what they take
+        needed = []
+    places = [one for one in needed if one.kind is not one.VAR_KEYWORD]
+    if not 1 <= len(places) <= 2 or any(one.kind is one.KEYWORD_ONLY for one in places):
         raise InvalidInput("loop_until: a condition is a function of the answer, or of the answer and the task")
 
     async def asked(ctx: Context, attempt: Attempt) -> Verdict:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, Self
 
 from ...orchestrator.agent.around import AS_ALWAYS, Asked, ModelUse
-from ...orchestrator.agent.conversation import READER, Message
+from ...orchestrator.agent.conversation import READER, Message, Window
 from ...orchestrator.agent.observations import told
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import Listing, OutputChecks
@@ -24,7 +24,7 @@ from ..tools.tool import Tool
 from .asking import Asking
 from .checking import Checks
 from .child import ChildTool
-from .choice import Choosing
+from .choice import FREE, Choosing, possible, showing
 from .choice import request as asking
 from .handoff import Handoff
 from .hooks import Hook
@@ -43,6 +43,7 @@ class Specified:
     settings: dict[str, Any]
     prices: Mapping[str, Prices]
     hooks: tuple[Hook, ...]
+    window: Window
     parallel: bool | None
     _routing: Routing
     _hosts: Hosts
@@ -102,7 +103,7 @@ class Specified:
 
     @cached_property
     def _reader(self) -> Tool:
-        return reader(children=not any(hook.looks_after for hook in self.hooks))
+        return reader(children=not any(hook.looks_after for hook in self.hooks), most=self.window.result)
 
     def handoff(self, tool: str) -> Handoff | None:
         return self._handing.get(tool)
@@ -139,8 +140,19 @@ class Specified:
     def tool_names(self) -> Sequence[str]:
         return [*self._tools, *self._hand.beside, *self._handing]
 
-    def choice(self, content: Any, called: Collection[str]) -> str:
-        return "auto" if self._choice.free else self._choice.of(content, called, self.tool_names())
+    def choice(self, content: Any, offered: Sequence[str] | None, asked: Asked) -> str:
+        chosen = self._chosen(content, asked)
+        if chosen in FREE:
+            return chosen
+        names = [schema.name for schema in self._tool_schemas()]
+        return possible(chosen, showing(names, self._output.names, self._among(offered), asked, chosen), asked)
+
+    def _chosen(self, content: Any, asked: Asked) -> str:
+        free = self._choice.free
+        return asked.choice or ("auto" if free else self._choice.of(content, asked.called, self.tool_names()))
+
+    def _among(self, offered: Sequence[str] | None) -> Collection[str] | None:
+        return None if offered is None else {*offered, *self._hand.beside, *self._handing}
 
     @property
     def selects(self) -> bool:
@@ -201,9 +213,9 @@ class Specified:
             self._output.native,
             self.settings,
             finals=self._output.names,
-            offered=None if offered is None else {*offered, *self._hand.beside, *self._handing},
+            offered=self._among(offered),
             asked=asked,
-            choice=self.choice(content, asked.called),
+            choice=self._chosen(content, asked),
             parallel=self.parallel,
             reader=self._reader,
         )

@@ -26,6 +26,7 @@ _INSTRUCTIONS = (
     "else: your answer is all that the other one will read."
 )
 _MOST = 32 * 1024
+LONGEST_NAME = 64
 
 
 class Subagents:
@@ -38,8 +39,11 @@ class Subagents:
         self.agents = _named(agents)
         self.general = general
         self.limits = limits
-        self.depth = count(depth, 1, "depth")
-        self.most = None if most is None else count(most, 1, "most")
+        try:
+            self.depth = count(depth, 1, "depth")
+            self.most = None if most is None else count(most, 1, "most")
+        except ValueError as error:
+            raise InvalidInput(f"subagents: {error}") from None
         self.name = check_name(name, "tool", for_models=True)
         if general and GENERAL in self.agents:
             raise InvalidInput(f"subagents: {GENERAL!r} is the one made of the agent's own tools; rename yours")
@@ -158,6 +162,13 @@ def delegating(
             if (deeper := thing.within()) is not None:
                 others.append(deeper)
             own = {} if thing.limits is None else {"limits": thing.limits}
+            if any(one.name == f"{agent}-{GENERAL}" for one in generals):
+                raise InvalidInput(f"agent {agent!r} has two subagents() with a {GENERAL} one; give one general=False")
+            if len(agent) + (len(GENERAL) + 1) * thing.depth > LONGEST_NAME:
+                raise InvalidInput(
+                    f"agent {agent!r}: the name of its {GENERAL} sub-agent gets longer than {LONGEST_NAME} characters, "
+                    f"-{GENERAL} for each of depth={thing.depth}; give it a shorter name, or less depth"
+                )
             about = "has the same tools as you; for anything that takes many steps"
             general = made(f"{agent}-{GENERAL}", instructions=_INSTRUCTIONS, tools=others, description=about, **own)
             general.hooks = tuple(hooks)
@@ -172,6 +183,8 @@ def _named(agents: Mapping[str, object] | Iterable[object]) -> dict[str, Any]:
     if isinstance(agents, Mapping):
         pairs = cast("Mapping[str, object]", agents).items()
     else:
+        if not isinstance(agents, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"subagents({agents!r:.80}) is one; write subagents([…]), a list of them")
         pairs = ((str(getattr(served(one), "name", one)), one) for one in agents)
     found: dict[str, Any] = {}
     for name, one in pairs:

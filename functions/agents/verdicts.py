@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.around import ModelReply, ModelUse
 from ...orchestrator.agent.conversation import ToolCall
-from ...orchestrator.protocol.media import is_parts
+from ...orchestrator.protocol.media import holds_made, is_parts
 from ...state.codec import dumps, stored
 from ...state.errors import InvalidInput
 from .asked import changes
@@ -77,6 +77,10 @@ def said(hook: str, place: str, verdict: object) -> dict[str, Any] | None:
         return {kind: stored(text)}
     if place in ("before_model", "after_model"):
         return {kind: verdict[0]}
+    if holds_made(cast("object", verdict[0])):
+        raise InvalidInput(
+            f"the hook {hook!r} gives images, sounds or files, which only tools and messages may; say it in words"
+        )
     value = stored(verdict[0])
     if place == "before_tool" and kind == "change" and not isinstance(value, dict):
         raise InvalidInput(f"the hook {hook!r} changes the arguments to {value!r:.80}; give a mapping of them")

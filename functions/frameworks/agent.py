@@ -7,7 +7,7 @@ what a turn has kept is a part of its reply, and is handed to the turns after it
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import FunctionType
 from typing import Any, NamedTuple, cast
@@ -20,9 +20,10 @@ from ...orchestrator.workflow.targets import decoder, losses, writer
 from ...state.codec import complaints, copied, stored, taker
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
-from ...state.quantities import Duration, count
+from ...state.quantities import Duration, count, positive
 from .callables import OneStep
-from .port import CURRENT, MODEL_RETRY, Calls, Foreign, Turn
+from .endpoint import Endpoint
+from .port import CURRENT, MODEL_RETRY, MODEL_TIMEOUT, Calls, Foreign, Turn
 
 
 class Made(NamedTuple):
@@ -39,7 +40,8 @@ class ForeignAgent:
     - ``input``: the type of a run's input and of messages. ``output``: that of its answers; without a word, what
       ``answers`` says.
     - ``history``: how many turns of a session are handed to the next one.
-    - ``retry``, ``timeout``: of one model call. ``tool_retry``, ``tool_timeout``: of one tool call.
+    - ``retry``, ``timeout``: of one model call, or of a callable as a whole. ``tool_retry``, ``tool_timeout``: of one
+      tool call.
     - ``irreversible``: tools that are begun at most once: of one that may have run when its process died, nobody says
       that it did not, and it is not called again.
     - ``approval``: who must approve the calls of a tool: roles by the names of tools. ``approval_within``: how long
@@ -61,7 +63,7 @@ class ForeignAgent:
         description: str = "",
         history: int = 50,
         retry: Retry = MODEL_RETRY,
-        timeout: Duration | None = "5m",
+        timeout: Duration | None = MODEL_TIMEOUT,
         tool_retry: Retry | None = None,
         tool_timeout: Duration | None = None,
         irreversible: Iterable[str] = (),
@@ -70,22 +72,47 @@ class ForeignAgent:
         uses: Iterable[object] = (),
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
+        said: dict[str, Any] = {} if retry is MODEL_RETRY else {"retry": retry}
+        said |= {} if timeout is MODEL_TIMEOUT else {"timeout": timeout}
         seen = inspect.iscoroutinefunction(getattr(answers, "answer", None))
-        self.answers: Foreign = cast("Foreign", answers) if seen else OneStep(cast("Callable[..., Any]", answers))
+        self.foreign: Foreign = (
+            cast("Foreign", answers) if seen else OneStep(cast("Callable[..., Any]", answers), **said)
+        )
         self.description = description
         self.input = input
-        self.output: Any = getattr(self.answers, "output", str) if output is None else output
-        self.turns = count(history, 0, "history is a number of turns: it")
+        self.output: Any = getattr(self.foreign, "output", str) if output is None else output
+        try:
+            self.turns = count(history, 0, "history, a number of turns,")
+            Policy(retry, timeout)
+            Policy(tool_retry or retry, tool_timeout)
+            if approval_within is not None:
+                positive(approval_within, "approval_within")
+        except ValueError as error:
+            raise InvalidInput(f"agent {self.name!r}: {error}") from None
         self.calls = Calls(
             retry, timeout, tool_retry, tool_timeout, frozenset(irreversible), dict(approval or {}), approval_within
         )
+        self._seen_into(said)
         self.tools = tuple(uses)
         self.settings: dict[str, Any] = {}
-        self.model = Made(self.answers.name)
+        self.model = Made(self.foreign.name)
         self.models: tuple[Made, ...] = ()  # none that anything could be known against
 
     def __repr__(self) -> str:
-        return f"ForeignAgent({self.name!r}, {self.answers.name})"
+        return f"ForeignAgent({self.name!r}, {self.foreign.name})"
+
+    def _seen_into(self, said: Mapping[str, Any]) -> None:
+        """Raises InvalidInput for what is said of calls that nobody sees: it would not hold, and nothing would tell."""
+        tools: dict[str, object] = {"irreversible": self.calls.irreversible, "approval": self.calls.approval}
+        tools |= {"tool_retry": self.calls.tool_retry, "tool_timeout": self.calls.tool_timeout}
+        unheld = [name for name, given in tools.items() if given]
+        if getattr(self.foreign, "whole", False) and unheld:
+            raise InvalidInput(
+                f"agent {self.name!r}: {', '.join(unheld)} can't hold, since {self.foreign.name} is called as a whole "
+                "and nobody sees its tools; make them tools of an Agent, or steps and approvals of a workflow"
+            )
+        if isinstance(self.foreign, Endpoint) and said:
+            raise InvalidInput(f"agent {self.name!r}: say {' and '.join(said)} on its Endpoint(…)")
 
     # -- as the engine sees it -----------------------------------------------------------------------
 
@@ -109,9 +136,21 @@ class ForeignAgent:
         """Why it can't run, whatever it is asked. "": it can."""
         try:
             decoder(self.input, f"the input of {self.name!r}")
-            return losses(self.output, f"what {self.name!r} answers")
+            return self._unknown() or losses(self.output, f"what {self.name!r} answers")
         except InvalidInput as error:
             return str(error)
+
+    def _unknown(self) -> str:
+        """Why what is said of a tool can't hold: there is none of that name. "" where all are there or nobody knows.
+        Looked at when it is first asked, since tools may be added to an agent after it is given here."""
+        known: Collection[str] | None = getattr(self.foreign, "tools", None)
+        if known is None:
+            return ""
+        for said, names in (("approval", self.calls.approval), ("irreversible", self.calls.irreversible)):
+            for name in sorted(set(names) - set(known)):
+                there = f"it has {', '.join(sorted(known))}" if known else "it has none"
+                return f"agent {self.name!r} has no tool {name!r}, of which {said}= says something; {there}"
+        return ""
 
     def function(self) -> FunctionType:
         """A plain function that stands for this agent where a platform loads one by its name, as Functions Framework
@@ -161,7 +200,7 @@ class Life:
 
     async def _answered(self, turn: Turn, input: Any) -> Any:
         CURRENT.set(turn)
-        value = await self._agent.answers.answer(turn)
+        value = await self._agent.foreign.answer(turn)
         written = self._written(value)
         if turn.kept is None:
             turn.keep([{"role": "user", "content": input}, {"role": "assistant", "content": written}])

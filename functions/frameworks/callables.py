@@ -12,11 +12,14 @@ from .port import Turn
 
 class OneStep:
     """``fn(input)`` or ``fn(input, past)``, plain or async. It may do anything; when its process dies in the middle,
-    it is called again, with the same ``current_call().idempotency_key``."""
+    it is called again, with the same ``current_call().idempotency_key``. ``policy``: its ``retry`` and ``timeout``."""
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    whole = True
+
+    def __init__(self, fn: Callable[..., Any], **policy: Any) -> None:
         self.name = str(getattr(fn, "__name__", type(fn).__name__))
         self.fn = fn
+        self._policy = policy
         try:
             parameters = list(inspect.signature(fn).parameters.values())
         except (TypeError, ValueError):
@@ -30,7 +33,7 @@ class OneStep:
 
     async def answer(self, turn: Turn) -> Any:
         given = (turn.input, turn.past) if self._past else (turn.input,)
-        return await turn.ctx.step(self.fn, *given, name=self.name)
+        return await turn.ctx.step(self.fn, *given, name=self.name, **self._policy)
 
 
 def _returned(fn: Callable[..., Any]) -> Any:

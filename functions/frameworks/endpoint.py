@@ -12,7 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 from ...orchestrator.engine.performing import current_call
-from ...orchestrator.usercode.resilience import Breaker, Retry, wait_of
+from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...security.address import shown
 from ...security.redaction import holds_a_secret
 from ...state.codec import dumps, stored
@@ -35,11 +35,12 @@ class Endpoint:
     - ``timeout``: how long one request may take. ``retry``, ``breaker``: as those of a step. What can't be reached, is
       busy or broken (408, 425, 429, 5xx) is asked again; any other status fails the turn.
 
-    Raises InvalidInput for what is no address, and for a secret that is none's reference.
+    Raises InvalidInput for what is no address, for a secret that is none's reference, and for a time that is none.
     """
 
     name = "http"
     output: Any = Any
+    whole = True
 
     def __init__(
         self,
@@ -62,6 +63,10 @@ class Endpoint:
         for key, value in (headers or {}).items():
             if holds_a_secret(key) and not is_reference(value):
                 raise InvalidInput(f"{self._host}: say where the header {key} lies, by env:NAME or file:PATH")
+        try:
+            Policy(retry, timeout, breaker)
+        except ValueError as error:
+            raise InvalidInput(f"{self._host}: {error}") from None
         self._token, self._headers = token, dict(headers or {})
         self._timeout, self._retry, self._breaker = timeout, retry, breaker
         self._posts = Posts()

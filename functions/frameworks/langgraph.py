@@ -136,7 +136,11 @@ def recorded(thing: Any) -> Any:
         turn = current_turn()
         if turn is None:
             return await thing(*args, **kwargs)
-        return await turn.ctx.step(functools.partial(thing, *args, **kwargs), name=thing.__name__)
+        call = functools.partial(thing, *args, **kwargs)
+        if not turn.governs(thing.__name__):
+            return await turn.ctx.step(call, name=thing.__name__)
+        shown = inspect.signature(thing).bind(*args, **kwargs).arguments
+        return await turn.tool(thing.__name__, to_jsonable_python(shown), lambda _: call())
 
     return called
 

@@ -9,7 +9,7 @@ replay would tell everything again.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from typing import Any, cast
@@ -70,6 +70,11 @@ class OpenAIAgents:
         output: Any = agent.output_type
         self.output: Any = str if output is None else output if isinstance(output, type) else Any
         _check(agent, set())
+
+    @property
+    def tools(self) -> Collection[str] | None:
+        """The function tools of all that it may hand off to; None when one of them is made in the middle of a run."""
+        return _names(self._agent, set())
 
     async def answer(self, turn: Turn) -> Any:
         try:
@@ -190,6 +195,20 @@ def _check(agent: Agent[Any], seen: set[int]) -> None:
     for to in agent.handoffs:
         if isinstance(to, Agent):
             _check(to, seen)
+
+
+def _names(agent: Agent[Any], seen: set[int]) -> set[str] | None:
+    """The function tools of an agent and of those that it hands off to."""
+    if id(agent) in seen:
+        return set()
+    seen.add(id(agent))
+    names = {tool.name for tool in agent.tools if isinstance(tool, FunctionTool)}
+    for to in agent.handoffs:
+        others = _names(to, seen) if isinstance(to, Agent) else None
+        if others is None:
+            return None
+        names |= others
+    return names
 
 
 def _asked(value: Any) -> list[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Protocol
 
 from ...orchestrator.usercode.resilience import Retry
@@ -27,6 +28,7 @@ def refused(error: BaseException, attempt: int) -> bool | None:
 
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m", when=refused)
+MODEL_TIMEOUT: Duration = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Calls:
     once, and which role approves a tool's calls."""
 
     retry: Retry = MODEL_RETRY
-    timeout: Duration | None = "5m"
+    timeout: Duration | None = MODEL_TIMEOUT
     tool_retry: Retry | None = None
     tool_timeout: Duration | None = None
     irreversible: frozenset[str] = frozenset()
@@ -87,13 +89,18 @@ class Turn:
             more["timeout"] = calls.tool_timeout
         return await self.ctx.step(call, arguments, name=f"tool {name}", at_most_once=once, **more)
 
+    def governs(self, name: str) -> bool:
+        """Whether something is said of calls of this tool: who approves them, or that they are begun at most once."""
+        return name in self._calls.approval or name in self._calls.irreversible
+
     async def approve(self, name: str, arguments: Mapping[str, Any], role: str | None = None) -> None:
         """Wait until somebody has approved this call of a tool. Raises Denied."""
         await self.ctx.approve(name, data=dict(arguments), role=role, timeout=self._calls.approval_within)
 
 
 class Foreign(Protocol):
-    """What a foreign agent has to be. It may have ``output`` too, the type of what it answers."""
+    """What a foreign agent has to be. It may have ``output`` too, the type of what it answers; ``tools``, the names of
+    all that it asks of ``Turn.tool``, or None when nobody knows; and ``whole``, true of what asks for none."""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ reaches the model as JSON too.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +21,7 @@ try:
     from pydantic_ai.models import Model, ModelRequestParameters, StreamedResponse, infer_model
     from pydantic_ai.models.wrapper import WrapperModel
     from pydantic_ai.settings import ModelSettings
-    from pydantic_ai.toolsets import AbstractToolset, ToolsetTool, WrapperToolset
+    from pydantic_ai.toolsets import AbstractToolset, FunctionToolset, ToolsetTool, WrapperToolset
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(f"{error}: pip install 'overwinter[pydantic-ai]'", name=error.name) from error
 
@@ -46,6 +46,16 @@ class PydanticAI:
         self._deps = deps
         output: Any = agent.output_type
         self.output: Any = output if isinstance(output, type) else Any
+
+    @property
+    def tools(self) -> Collection[str] | None:
+        """Of its functions; None when it has a toolset whose tools are found in the middle of a run."""
+        names: set[str] = set()
+        for toolset in self._agent.toolsets:
+            if not isinstance(toolset, FunctionToolset):
+                return None
+            names |= toolset.tools.keys()
+        return names
 
     async def answer(self, turn: Turn) -> Any:
         agent = self._agent

@@ -48,7 +48,7 @@ class ModelReply(NamedTuple):
 class Asked(NamedTuple):
     """How one model call differs from what the agent says. ``tools`` are the only ones that are shown; None: as
     always. ``choice`` and ``parallel``: whether it must call one, and may call several at once. ``called`` are those
-    that it has called in this turn."""
+    that it has called in this turn, ``within`` those that it may call; None: all."""
 
     instructions: str = ""
     tools: tuple[str, ...] | None = None
@@ -56,6 +56,7 @@ class Asked(NamedTuple):
     choice: str = ""
     parallel: bool | None = None
     called: Collection[str] = ()
+    within: Collection[str] | None = None
 
 
 AS_ALWAYS = Asked()
@@ -107,6 +108,21 @@ class Gate:
         """One of these changes."""
         return self.value.get(name, otherwise) if self.changed and isinstance(self.value, dict) else otherwise  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
 
+    def asked(self, called: Collection[str], within: Collection[str] | None) -> Asked:
+        """Before a model call: how the model is asked, given what it has called and what it may call."""
+        if not self.changed:
+            return Asked(called=called, within=within) if called or within is not None else AS_ALWAYS
+        tools = self.change("tools")
+        return Asked(
+            self.change("instructions", ""),
+            None if tools is None else tuple(tools),
+            self.change("settings", {}),
+            self.change("tool_choice", ""),
+            self.change("parallel_calls"),
+            called,
+            within,
+        )
+
     def stopped(self) -> bool:
         """Whether a hook or a person has said that it goes no further."""
         denied = self.review is not None and self.review.stage is Stage.DONE
@@ -130,11 +146,12 @@ class Around:
     of the model), ``taken`` the output that they look at, ``closed`` the op of the answer that is told to those who
     follow."""
 
-    __slots__ = ("asks", "begins", "closed", "ends", "hears", "held", "taken")
+    __slots__ = ("asked", "asks", "begins", "closed", "ends", "hears", "held", "taken")
 
     def __init__(self, number: int) -> None:
         self.begins = Gate(f"t{number}", "b")
         self.asks = Gate("", "b")
+        self.asked = self.asks  # before the call that gave the last answer
         self.hears = Gate("", "a")
         self.ends = Gate("", "e")
         self.held: tuple[str, Any, str] | None = None

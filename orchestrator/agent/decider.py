@@ -376,7 +376,8 @@ class AgentLoop:
         if self._run.seat.holder and "value" in result:  # whose type it has
             result = {**result, "agent": self._run.seat.holder}
         if self._run.mode is Mode.SESSION and turn is not None:
-            return {"type": "reply", "to": turn.id, **result}
+            held = self._gates.withheld(turn) if "error" in result else {}
+            return {"type": "reply", "to": turn.id, **result, **held}
         return {"type": once, **result}
 
     # -- for the engine and for people ---------------------------------------------------------------

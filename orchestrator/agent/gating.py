@@ -19,9 +19,9 @@ from ..errors.failures import Failure
 from ..governance.usage import failure
 from ..protocol.decider import Fact, Heard, Invoke
 from ..protocol.media import Part
-from . import observations
+from . import observations, withholding
 from .answer import Reading, read
-from .around import AS_ALWAYS, Asked, Gate, ModelReply, ModelUse, RunUse
+from .around import Asked, Gate, ModelReply, ModelUse, RunUse
 from .call import Call, Stage
 from .conversation import Message, Thread
 from .hooking import failed
@@ -29,6 +29,7 @@ from .identity import digest
 from .judging import HOOK, Failed, Judge, Judged, Taken
 from .spec import AgentSpec, HookSpec
 from .turn import Phase, Turn
+from .withholding import INPUT, OUTPUT
 
 REVIEW_WITHIN = 7 * 24 * 3_600_000
 """Milliseconds after which what nobody has approved counts as denied."""
@@ -83,18 +84,7 @@ class Gates:
 
     def asked(self, turn: Turn) -> Asked:
         """How the model is asked."""
-        gate = turn.asks_at()
-        if not gate.changed:
-            return Asked(called=turn.asked_of) if turn.asked_of else AS_ALWAYS
-        tools = gate.change("tools")
-        return Asked(
-            gate.change("instructions", ""),
-            None if tools is None else tuple(tools),
-            gate.change("settings", {}),
-            gate.change("tool_choice", ""),
-            gate.change("parallel_calls"),
-            turn.asked_of,
-        )
+        return turn.asks_at().asked(turn.asked_of, turn.within)
 
     def model(self, turn: Turn) -> str:
         """Who is asked."""
@@ -160,6 +150,13 @@ class Gates:
             beside = {key: op for key, op in taken.beside.items() if key != "said"}
         return Taken(value, {key: op for key, op in beside.items() if key != "said"} if gate.changed else beside)
 
+    def withheld(self, turn: Turn) -> Fact:
+        """What of a turn that ends with an error nobody has let through."""
+        begins, looked_at = turn.around.begins, bool(self._hooks("after_run"))
+        answered = turn.phase is Phase.JUDGE or bool(self._judge.finals(turn))
+        what = {INPUT: begins.stopped() or self.beginning(turn), OUTPUT: looked_at and answered}
+        return withholding.fact([name for name, so in what.items() if so])
+
     # -- who is asked --------------------------------------------------------------------------------
 
     def due(self, turn: Turn, thread: Thread) -> list[Invoke]:
@@ -182,7 +179,8 @@ class Gates:
     def before(self, turn: Turn, thread: Thread) -> list[Invoke]:
         """The hook that looks at the model call before it is made; none when it may be."""
         gate = turn.asks_at()
-        if gate.verdict is not None or turn.thinking() in turn.marks:
+        spoken = gate.heard >= len(self._hooks("before_model"))  # then nobody looks at the conversation
+        if spoken or gate.verdict is not None or turn.thinking() in turn.marks:
             return []
         use = self._use(turn, thread)
         return self._next(gate, "before_model", lambda hook: hook.ask(use))
@@ -211,7 +209,7 @@ class Gates:
             return []
         hook = hooks[gate.heard]
         more = {"failing": hook.failing}
-        return [Invoke(gate.hook(), hook.name, "hook", work(hook), hook.threaded, hook.policy, more)]
+        return [Invoke(gate.hook(), hook.name, "hook", work(hook), hook.threaded(place), hook.policy, more)]
 
     def _review(self, turn: Turn, gate: Gate, place: str, data: dict[str, Any], at: int) -> Fact | None:
         """The entry by which a person is asked, when all hooks have spoken and one of them wants that."""

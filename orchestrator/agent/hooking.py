@@ -72,11 +72,11 @@ class Hooking:
                 break
             if self.waits(turn, call):
                 hook = self._before(call)[call.heard]
-                found.append(_asking(hook, call, hook.before(_use(call)), {}))
+                found.append(_asking(hook, call, "before_tool", hook.before(_use(call)), {}))
             elif call.stage is Stage.LOOKED and call.viewed < len(self._after(call)):
                 hook = self._after(call)[call.viewed]
                 last = {"last": True} if call.viewed + 1 == len(self._after(call)) else {}
-                found.append(_asking(hook, call, hook.after(_use(call), call.content), last))
+                found.append(_asking(hook, call, "after_tool", hook.after(_use(call), call.content), last))
         return found
 
     def looks(self, call: Call) -> Fact:
@@ -146,6 +146,6 @@ def _use(call: Call) -> ToolUse:
     return ToolUse(call.name, copied(call.arguments or {}), call.id)
 
 
-def _asking(hook: HookSpec, call: Call, work: Any, more: Fact) -> Invoke:
+def _asking(hook: HookSpec, call: Call, place: str, work: Any, more: Fact) -> Invoke:
     extra = {"call": call.id, "failing": hook.failing, **more}
-    return Invoke(call.hook(), hook.name, "hook", work, hook.threaded, hook.policy, extra)
+    return Invoke(call.hook(), hook.name, "hook", work, hook.threaded(place), hook.policy, extra)

@@ -112,7 +112,8 @@ class Judge:
 
     def _chosen(self, turn: Turn) -> str:
         try:
-            return self._spec.offering(turn.tools).choice(turn.content, turn.asked_of)
+            asked = turn.around.asked.asked(turn.asked_of, turn.within)
+            return self._spec.offering(turn.tools).choice(turn.content, turn.offered, asked)
         except InvalidInput:  # newer code has another one, and who was asked could not know that
             return ""
 

@@ -29,6 +29,7 @@ from .seat import Seat
 from .seeing import Seeing, unsee
 from .spec import AgentSpec
 from .turn import Phase, Turn
+from .withholding import withhold
 
 
 class Run:
@@ -359,6 +360,7 @@ class Run:
         if turn is None:
             return False
         self._drop(turn)
+        withhold(turn, entry)
         self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
         self.turn = None
         if self._seeing.fails(entry.get("error"), broken=turn.phase is Phase.BROKEN):

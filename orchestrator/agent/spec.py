@@ -200,9 +200,8 @@ class HookSpec(Protocol):
     @property
     def policy(self) -> Policy: ...
 
-    @property
-    def threaded(self) -> bool:
-        """Plain functions: they run in a thread."""
+    def threaded(self, place: str) -> bool:
+        """Whether the function for that place ("before_tool", "after_run" …) is a plain one: it runs in a thread."""
         ...
 
     @property
@@ -342,9 +341,9 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
-    def choice(self, content: Any, called: Collection[str]) -> str:
-        """Which tool a model must call in a turn about that, which has called these: "auto", "required", "none" or a
-        name. Raises InvalidInput."""
+    def choice(self, content: Any, offered: Sequence[str] | None, asked: Asked) -> str:
+        """Which tool a model must call that was ``asked`` so in a turn about that: "auto", "required", "none" or a
+        name. What it is not shown, or may not call, it need not. Raises InvalidInput."""
         ...
 
     @property

@@ -18,7 +18,7 @@ from .answer import Reading, read, shown
 from .around import Around, Gate
 from .billing import Billed
 from .call import Call, Stage
-from .conversation import Message, Past, Weight, Window, brought, cut, heaviness, summarized
+from .conversation import READER, RESULT, Message, Past, Weight, Window, brought, cut, heaviness, summarized
 from .holding import Holding
 from .repeating import Repeats
 
@@ -245,7 +245,7 @@ class Turn:
 
     def answered(self, op: str, value: Any, model: str, *, paid: bool = True) -> None:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
-        self.around.held = None
+        self.around.held, self.around.asked = None, self.asks_at()
         self.asked += 1
         self.said, self.rerouted, self.shortened = op, 0, False
         self.tried, self.folded = [], None
@@ -326,6 +326,7 @@ class Turn:
             call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
             self.marks.pop(call.op, None)
         else:
+            most = RESULT if call.name == READER else most  # its pages are as long as they may be, and not cut again
             self.settle(call, observations.outcome(entry, number, most), at, number)
 
     def hooked(self, op: str) -> Call | None:
@@ -349,7 +350,7 @@ class Turn:
         for call in self.unfinished() if taken in self.calls else ():
             call.end(observations.TAKEN if call.op == taken else observations.SPARE)
         for call in self.unfinished():
-            waits = call.stage is Stage.APPROVAL
+            waits, call.parts = call.stage is Stage.APPROVAL, ()
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()

@@ -36,6 +36,8 @@ TEXT = 64 * 1024
 LONGEST_URL = 8 * 1024
 """Characters; signed addresses are long."""
 _LOOKED_AT = 1000
+_SEARCHED = 10_000
+"""Values among which parts are looked for where they can't stand; beyond that a result is data, and costs time."""
 _MEANT = frozenset({"type", "image_url", "source", "media_type", "mimeType"})
 _PARTS = 'write a list of texts and parts such as {"type": "image", "data": "…base64"}, with url, media_type or name'
 _FIELDS = frozenset({"type", "url", "data", "media_type", "name"})
@@ -220,10 +222,30 @@ def given(value: object, limit: int) -> Taken | None:
     """What a tool gives, when it is a part or there are some in its list; None for every other result. Raises
     InvalidInput, PayloadTooLarge."""
     items = cast("Sequence[Any]", value) if isinstance(value, (list, tuple)) else (value,)
+    if any(holds_made(item) for item in items if not isinstance(item, Made)):
+        raise InvalidInput("it has an image, a sound or a file within something else; give it alone, or in a list")
     if not any(isinstance(item, Made) for item in items):
         return None
     told = [item if isinstance(item, (Made, str)) else dumps(stored(item)) for item in items]
     return take("agent", [dict(item) if isinstance(item, Made) else clean(item) for item in told], limit)
+
+
+def holds_made(value: object) -> bool:
+    """Whether there is a part somewhere in it: in a mapping, a list, a dataclass, a model."""
+    open_: list[object] = [value]
+    for _ in range(_SEARCHED):
+        if not open_:
+            return False
+        item = open_.pop()
+        if isinstance(item, Made):
+            return True
+        if isinstance(item, dict):
+            open_ += cast("dict[object, object]", item).values()
+        elif isinstance(item, (list, tuple)):
+            open_ += cast("Sequence[object]", item)
+        elif hasattr(type(item), "__dataclass_fields__") or hasattr(type(item), "model_fields"):
+            open_ += getattr(item, "__dict__", {}).values()
+    return False
 
 
 def url_of(part: Mapping[str, Any]) -> str:

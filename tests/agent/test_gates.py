@@ -6,28 +6,17 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, InvalidInput, Limits, Scripted, call, image, tool
+from overwinter import Agent, InvalidInput, Limits, Scripted, call, image
 from overwinter.functions.hooks import Ask, Change, Guide, Hook, ModelReply, ModelUse, Refuse, RunUse, Skip
 from overwinter.functions.models.port import ToolCall
 from overwinter.orchestrator.protocol.decider import Invoke
 from overwinter.testing import World, crash_everywhere
 
 from .driver import Driver, called, run
+from .tools import lookup, note
 
 NEVER = Scripted(["never asked"])
 OTHER = Scripted(["never asked either"], "other")
-
-
-@tool
-async def lookup(order_id: str) -> str:
-    """Look an order up."""
-    return order_id
-
-
-@tool
-async def note(text: str) -> str:
-    """Note."""
-    return text
 
 
 def desk(*hooks: Hook, **options: Any) -> Driver:
@@ -115,7 +104,7 @@ def test_images_are_nothing_that_a_hook_gives() -> None:
     driver.start()
     hook = driver.open["t1.b1"]
     assert isinstance(hook, Invoke)
-    with pytest.raises(InvalidInput, match="what else there is stays"):
+    with pytest.raises(InvalidInput, match="gives images, sounds or files, which only tools and messages may"):
         hook.call()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -321,6 +321,7 @@ def test_the_limits_of_the_first_hold_over_all_and_those_of_the_other_for_what_i
     ("made", "told"),
     [
         (lambda: Agent("a", NEVER, handoffs=[lookup]), "is no agent"),
+        (lambda: Agent("a", NEVER, handoffs=cast("Any", Agent("b", NEVER))), r"write handoffs=\[…\]"),
         (lambda: Agent("a", NEVER, handoffs=[Agent("a", NEVER)]), "can't hand a conversation to itself"),
         (lambda: Agent("a", NEVER, tools=[lookup], handoffs=[Handoff(Agent("b", NEVER), name="lookup")]), "two tools"),
         (lambda: Handoff(Agent("b", NEVER), keep="some"), "keep='some' is unknown"),  # type: ignore[arg-type]

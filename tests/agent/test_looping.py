@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from overwinter import Agent, ExecutionFailed, InvalidInput, Scripted, call, run, tool, workflow
+from overwinter import Agent, Context, ExecutionFailed, InvalidInput, Scripted, call, run, tool, workflow
 from overwinter.functions.team import Attempt, NotAccepted, Verdict, loop_until
 from overwinter.testing import World, crash_everywhere
 
@@ -124,7 +124,11 @@ untyped: Any = loop_until
         (lambda: untyped(a_tool, long_enough), "takes an agent or a workflow"),
         (lambda: untyped(poet(), 3), "no condition"),
         (lambda: loop_until(poet(), lambda: True), "of the answer, or of the answer and the task"),
+        (lambda: loop_until(poet(), bool), "of the answer, or of the answer and the task"),
+        (lambda: loop_until(poet(), lambda *, answer: True), "of the answer, or of the answer and the task"),
+        (lambda: loop_until(poet(), long_enough, most=0), "loop_until: most must be a whole number"),
         (lambda: loop_until(poet(), Agent("judge", NEVER, output=Poem)), "is to give a Verdict"),
+        (lambda: loop_until(poet(), Agent("judge", NEVER)), "is to give a Verdict"),
         (lambda: loop_until(Agent("w", NEVER, input=Poem), long_enough), "give again="),
         (lambda: untyped(poet(), long_enough, otherwise="best"), "otherwise='best' is unknown"),
     ],
@@ -132,6 +136,24 @@ untyped: Any = loop_until
 def test_what_can_t_work_is_refused(made: Any, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
         made()
+
+
+@pytest.mark.parametrize("verdict", [True, "yes", {"accepted": "no"}, {"feedback": ""}])
+def test_a_judge_that_gives_no_verdict_is_told_of(verdict: Any) -> None:
+    @workflow
+    async def judge(ctx: Context, attempt: Any) -> Any:
+        return verdict
+
+    with pytest.raises(ExecutionFailed, match=r"judge 'judge' gave .* no Verdict; give it an output with accepted"):
+        run(loop_until(poet(), judge), "snow", store="memory://")
+
+
+def test_a_judge_without_a_type_may_give_a_verdict_as_plain_data() -> None:
+    @workflow
+    async def judge(ctx: Context, attempt: Any) -> Any:
+        return {"accepted": attempt["round"] == 2}
+
+    assert run(loop_until(poet(), judge, most=2), "two", store="memory://") == Poem(lines=2)
 
 
 def test_a_condition_that_says_neither_yes_nor_no_is_told_of() -> None:

@@ -13,8 +13,8 @@ import pytest
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
-from overwinter import Agent, InvalidInput, Scripted, audio, call, file, image, tool
-from overwinter.functions.hooks import Change, Hook
+from overwinter import Agent, InvalidInput, Limits, Scripted, audio, call, file, image, run, tool
+from overwinter.functions.hooks import Change, Hook, Skip
 from overwinter.functions.models.port import Request
 from overwinter.functions.window import History, Shorten
 from overwinter.orchestrator.protocol.media import given
@@ -31,6 +31,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 class Parcel:
     weight: Decimal
     sent: datetime.date
+
+
+@dataclasses.dataclass
+class Page:
+    scan: Any
 
 
 class Order(BaseModel):
@@ -126,6 +131,40 @@ def test_json_that_looks_like_a_part_is_json(value: Any) -> None:
     assert given(value, 10_000) is None
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"picture": image(PNG)},
+        [[image(PNG)]],
+        ["text", {"a": [image(PNG)]}],
+        Page(image(PNG)),
+        [image(PNG), Page(image(PNG))],
+    ],
+)
+def test_a_part_within_something_else_is_an_error_that_says_so(value: Any) -> None:
+    with pytest.raises(InvalidInput, match="alone, or in a list"):
+        given(value, 1000)
+
+
+def test_what_can_hold_no_part_is_not_searched_for_ever() -> None:
+    around: list[Any] = []
+    around.append(around)
+    assert given({"a": around}, 1000) is None
+
+
+def test_a_hook_gives_no_images() -> None:
+    for hook in (Hook(lambda use: Skip(image(PNG))), Hook(after_tool=lambda use, told: Change(["see", image(PNG)]))):
+        agent = Agent("eye", Scripted([call("scan", page=1), "done"]), tools=[scan], hooks=[hook])
+        driver = Driver(agent)
+        driver.start()
+        driver.ask()
+        if hook.looks_after:
+            driver.tool("t1.m1.0", "page 1", after=1)
+        (made,) = driver.open.values()
+        with pytest.raises(InvalidInput, match="say it in words"):
+            made.call()  # type: ignore[union-attr]  # it is a hook
+
+
 def test_one_part_alone_is_a_result_too() -> None:
     for part in (image(PNG), audio(b"ID3\x03", media_type="audio/mpeg"), file(b"x")):
         taken = given(part, 10_000)
@@ -190,6 +229,32 @@ def test_of_a_long_result_beginning_and_end_are_read_and_the_rest_on_demand() ->
     assert driver.prompt()[-1].content == text and offered(driver) == ["read_log", "read_result"]
     driver.model([called("read_result", entry=3)])
     assert list(driver.open) == ["t1.m2.0"]
+
+
+@pytest.mark.parametrize("most", ["1KB", "8KB", "64KB", 10])
+def test_the_pages_of_a_long_result_are_the_whole(most: Any) -> None:
+    whole = "".join(f"{number:05d}." for number in range(12_000 if most != 10 else 12))
+    seen: list[str] = []
+
+    @tool
+    def read_all() -> str:
+        """Read."""
+        return whole
+
+    def page_by_page(messages: Any, tools: Any) -> Any:
+        text = messages[-1].content
+        if len(messages) == 1:
+            return call("read_all")
+        if len(messages) == 3:
+            return call("read_result", entry=3)
+        page, more, rest = text.partition("\n[")
+        seen.append(page)
+        return call("read_result", entry=3, start=int(rest.rpartition("start=")[2].strip(")]"))) if more else "read"
+
+    history, limits = History(result=most, size="10MB", messages=1000), Limits(iterations=200)
+    reader = Agent("reader", Scripted(page_by_page), tools=[read_all], history=history, limits=limits)
+    assert run(reader, "Read it.", store="memory://") == "read"
+    assert "".join(seen) == whole and len(seen) > 1
 
 
 def test_the_reader_is_offered_only_when_something_was_cut() -> None:

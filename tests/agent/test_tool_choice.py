@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, InvalidInput, Limits, Scripted, call, tool
+from overwinter import Agent, InvalidInput, Limits, Scripted, call
 from overwinter.functions.agents.choice import Choosing
 from overwinter.functions.hooks import Change, Hook, Skip
 from overwinter.functions.models import wire
@@ -17,20 +17,9 @@ from overwinter.functions.tools.selection import Selection
 from overwinter.testing import World, crash_everywhere
 
 from .driver import Driver, called
+from .tools import lookup, note
 
 NEVER = Scripted(["never asked"])
-
-
-@tool
-async def lookup(order_id: str) -> str:
-    """Look an order up."""
-    return order_id
-
-
-@tool
-async def note(text: str) -> str:
-    """Note."""
-    return text
 
 
 def desk(**options: Any) -> Driver:
@@ -133,6 +122,80 @@ def test_a_hook_chooses_for_one_call_and_answers_without_the_tool() -> None:
     assert end(driver) == "closed"
 
 
+def hooked(**changes: Any) -> Driver:
+    """A hook asks so for the first call."""
+    hook = Hook(before_model=lambda use: Change(changes) if use.step == 1 else None)
+    return Driver(Agent("desk", NEVER, tools=[lookup, note], hooks=hook))
+
+
+def let_through(driver: Driver, op: str) -> None:
+    made: Any = driver.open[op]
+    driver.turn([driver.fact(made, made.call())])
+
+
+@pytest.mark.parametrize("choice", ["required", "lookup"])
+def test_an_answer_without_the_tool_that_a_hook_has_chosen_is_sent_back(choice: str) -> None:
+    driver = hooked(tool_choice=choice)
+    driver.start()
+    let_through(driver, "t1.m1.b1")
+    driver.model("It is on its way.")
+    assert "first, then answer" in driver.prompt()[-1].content
+    let_through(driver, "t1.m2.b1")
+    driver.restart()
+    driver.model("It is on its way.")
+    assert end(driver) == "It is on its way.", "that was for one call"
+
+
+def test_no_call_is_made_where_a_hook_wants_none() -> None:
+    driver = hooked(tool_choice="none")
+    driver.start()
+    let_through(driver, "t1.m1.b1")
+    driver.restart()
+    driver.model([called("lookup", order_id="7")])
+    assert "no tools are to be called" in driver.prompt()[-1].content and driver.entries("tool") == []
+
+
+SHUT = Hook(before_model=lambda use: Change({"tool_choice": "none"}))
+BARE = Hook(before_model=lambda use: Change({"tools": []}))
+OTHERS = Hook(before_model=lambda use: Change({"tools": ["note"]}))
+NONE_OF_MANY = Selection(by=lambda about, tools: [], most=1, find=False)
+
+
+@pytest.mark.parametrize(
+    ("choice", "options"),
+    [
+        ("lookup", {"hooks": SHUT}),
+        ("required", {"hooks": SHUT}),
+        ("required", {"hooks": BARE}),
+        ("lookup", {"hooks": OTHERS}),
+        ("required", {"hooks": BARE, "output": str, "output_mode": "tool"}),
+        ("required", {"selection": NONE_OF_MANY}),
+    ],
+)
+def test_a_tool_that_the_model_is_not_shown_it_need_not_call(choice: str, options: dict[str, Any]) -> None:
+    driver = desk(tool_choice=choice, **options)
+    if "hooks" in options:
+        let_through(driver, "t1.m1.b1")
+    assert request(driver).choice in ("auto", "none")
+    driver.restart()
+    driver.model("closed")
+    assert end(driver) == "closed"
+
+
+def test_a_tool_that_a_skill_does_not_allow_need_not_be_called() -> None:
+    driver = desk(tool_choice="lookup")
+    turn: Any = driver.loop._run.turn
+    driver.compare = False  # no tool here says so in the journal
+    turn.narrow(["note"])
+    driver.model("closed")
+    assert end(driver) == "closed"
+
+
+def test_a_tool_must_be_there_to_be_called() -> None:
+    with pytest.raises(InvalidInput, match="must call a tool and has none"):
+        Agent("desk", NEVER, tool_choice="required")
+
+
 def test_calls_are_made_one_after_the_other_where_they_must_be() -> None:
     driver = desk(parallel_calls=False)
     driver.model([called("lookup", order_id="7"), called("note", id="c2", text="8"), called("nothing", id="c3")])
@@ -232,3 +295,9 @@ async def talked(world: World) -> str:
 
 def test_it_survives_a_crash_at_every_transition() -> None:
     assert crash_everywhere(talked, functions=[serial]).outcome.value == "8"
+
+
+@pytest.mark.parametrize("given", ["no", 2, []])
+def test_whether_calls_are_parallel_is_said_in_one_word(given: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"agent 'desk': parallel_calls=.* it is True, False or None"):
+        desk(parallel_calls=given)

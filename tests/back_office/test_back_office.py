@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from overwinter import Final
 from overwinter.functions.invocation.loading import load
 from overwinter.functions.triggers.source import ATTRIBUTE, triggers_of
-from overwinter.testing import Report, World, crash_everywhere
+from overwinter.testing import Report, World, crash_everywhere, simulate
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "back_office"
 MEMORY = Path("/dev/shm")
@@ -238,6 +238,40 @@ def test_a_model_that_fails_leaves_the_document_to_a_person(office: Office, monk
     assert (filed.outcome, filed.reason, rows) == ("rejected", "ana: by hand, then", [])
 
 
+@pytest.mark.parametrize("total", ["-5950.00", "0.00"])
+def test_what_is_nothing_to_pay_is_looked_at_by_a_person_and_frees_no_money(office: Office, total: str) -> None:
+    """Below the sum that needs an approval, it would raise what is left of the order."""
+
+    async def scenario(world: World) -> Any:
+        arrived = office.arrive("c.pdf", office.papers.invoice("LL-95", "PO-1003", total, "0.00", total))
+        run = await world.start(office.module.file_invoice, arrived, id="d")
+        await world.reached("d", "waiting")
+        await world.signal("d", "decision", decide("reject", reason="a credit note"))
+        return await run.result()
+
+    filed, rows, _ = office.crash(scenario).outcome.value
+    assert (filed.reason, rows) == ("ana: a credit note", [])
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".pdf", "🦉" * 62 + "..pdf"])
+@pytest.mark.parametrize("order", ["PO-1003", "PO-1077"])
+def test_the_longest_of_names_is_booked_reminded_of_and_put_away(office: Office, name: str, order: str) -> None:
+    async def scenario(world: World) -> Any:
+        arrived = office.arrive(name, office.papers.invoice("LL-90", order, "10.00", "1.90", "11.90"))
+        return await (await world.start(office.module.file_invoice, arrived, id="d")).result()
+
+    outcome = simulate(scenario, functions=[office.module.file_invoice]).outcome
+    assert outcome == ("booked" if order == "PO-1003" else "rejected")
+    assert (office.files()["inbox"], office.files()[outcome]) == (0, 1)
+    assert (office.folder / "reminders").exists() == (order == "PO-1077")
+
+
+def test_two_documents_of_one_name_are_reminded_of_apart(office: Office) -> None:
+    for digest in ("a" * 64, "b" * 64):
+        office.module.remind("scan.pdf", digest, ["no text"], 1)
+    assert office.files()["reminders"] == 2
+
+
 # -- documents and books by themselves ---------------------------------------------------------------------------
 
 
@@ -275,6 +309,13 @@ def test_a_broken_document_is_unreadable_and_nothing_worse(broken: bytes) -> Non
         assert papers.text_of(broken)
     except papers.Unreadable as error:
         assert str(error)
+
+
+def test_a_font_that_maps_to_no_character_gives_text_that_can_be_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    papers = load(EXAMPLE / "papers.py")
+    page = type("Page", (), {"extract_text": lambda self: "Invoice \ud800 LL-1"})()  # as pypdf gives it for <D800>
+    monkeypatch.setattr(papers, "PdfReader", lambda stream: type("Read", (), {"pages": [page]})())
+    assert papers.text_of(b"").encode() == b"Invoice ? LL-1"
 
 
 @given(st.lists(st.tuples(st.sampled_from(["1", "2", "3", "4"]), st.integers(1, 120)), max_size=12))

@@ -106,6 +106,9 @@ def test_what_is_no_address_or_no_reference_is_refused() -> None:
     for url in ("ftp://x/y", "agents", "http://"):
         with pytest.raises(InvalidInput, match="no address"):
             Endpoint(url)
+    for time in ("soon", 0):
+        with pytest.raises(InvalidInput, match="timeout"):
+            Endpoint("https://agents.example.com", timeout=time)
     with pytest.raises(InvalidInput, match="env:NAME"):
         Endpoint("https://x/y", token="abc")
     with pytest.raises(InvalidInput, match="env:NAME"):

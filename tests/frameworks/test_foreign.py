@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
-from overwinter import Agent, Context, Runtime, Scripted, call, current_call, run, workflow
-from overwinter.functions.foreign import ForeignAgent, Turn, current_turn
+from overwinter import Agent, Context, Retry, Runtime, Scripted, call, current_call, run, workflow
+from overwinter.functions.foreign import Endpoint, ForeignAgent, Turn, current_turn
 from overwinter.functions.invocation.loading import sound
+from overwinter.functions.team import Attempt, Verdict, loop_until
+from overwinter.patterns import Link, prompt_chain
 from overwinter.state.errors import (
     AlreadyExists,
     Denied,
@@ -21,6 +23,7 @@ from overwinter.state.errors import (
     InDoubt,
     InvalidInput,
     Retryable,
+    TimedOut,
 )
 from overwinter.testing import World, crash_everywhere, simulate
 
@@ -117,6 +120,25 @@ async def chat(world: World) -> list[str]:
 
 def test_several_deaths_of_one_conversation_change_nothing() -> None:
     crash_everywhere(chat, functions=[asking], kills=20, seed=5)
+
+
+@pytest.mark.parametrize("history", [-1, True, "64KB", 1.5])
+def test_a_history_is_a_number_of_turns(history: Any) -> None:
+    with pytest.raises(InvalidInput, match="agent 'short': history, a number of turns, must be a whole number"):
+        ForeignAgent("short", echo, history=history)
+
+
+@pytest.mark.parametrize("said", ["timeout", "tool_timeout", "approval_within"])
+@pytest.mark.parametrize("time", ["soon", 0, -1])
+def test_a_time_that_is_none_is_refused_when_the_agent_is_made(said: str, time: Any) -> None:
+    class Seen:
+        name = "seen"
+
+        async def answer(self, turn: Any) -> str:
+            raise AssertionError("never asked")
+
+    with pytest.raises(InvalidInput, match="agent 'short': "):
+        ForeignAgent("short", Seen(), **{said: time})
 
 
 def test_only_the_last_turns_are_handed_on_and_read() -> None:
@@ -300,6 +322,57 @@ def test_it_is_a_tool_of_an_agent_and_called_by_a_workflow() -> None:
     assert run(desk, "Ask.", store="memory://") == "Done."
     assert run(flow, store="memory://") == "thought o-1 Oslo []"
     crash_everywhere(desk, "Ask.")
+
+
+def test_it_has_its_place_in_a_loop_and_in_a_pattern() -> None:
+    def judge(attempt: Attempt) -> dict[str, Any]:
+        return {"accepted": attempt.round == 2, "feedback": "again"}
+
+    critic = ForeignAgent("critic", judge, input=Attempt, output=Verdict)
+    once = ForeignAgent("once", lambda input: f"{input}."[:40])
+    report = crash_everywhere(loop_until(once, critic), "Hi")
+    assert report.outcome.value == "Hi\n\nYou have answered:\nHi.\n\nThat was not"
+    chain = prompt_chain("chain", Link(cast("Any", once)), Link(cast("Any", once)))
+    assert run(chain, "Hi", store="memory://") == "Hi.."
+
+
+def nothing(input: str) -> str:
+    return "paid"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"approval": {"refund": "desk"}}, {"irreversible": ["refund"]}, {"tool_timeout": "1s"}, {"tool_retry": Retry()}],
+)
+@pytest.mark.parametrize("answers", [nothing, Endpoint("https://agents.example.com/x")])
+def test_what_nobody_could_hold_of_its_tools_is_refused(answers: Any, said: dict[str, Any]) -> None:
+    """Somebody would believe that a person is asked."""
+    with pytest.raises(InvalidInput, match=f"{next(iter(said))} can't hold"):
+        ForeignAgent("desk", answers, **said)
+
+
+def test_retries_and_time_are_those_of_a_callable_and_not_of_an_endpoint() -> None:
+    calls: list[str] = []
+
+    async def answer(input: str) -> str:
+        calls.append(input)
+        if input == "fail":
+            raise ValueError("no")
+        await asyncio.Event().wait()
+        return "late"
+
+    bounded = ForeignAgent("bounded", answer, retry=Retry(attempts=2), timeout="1s")
+
+    async def scenario(world: World) -> None:
+        for input, error in (("fail", ValueError), ("hang", TimedOut)):
+            with pytest.raises(ExecutionFailed) as failed:
+                await (await world.start(bounded, input)).result()
+            assert isinstance(failed.value.cause, error)
+        assert calls == ["fail"] + ["hang"] * 2
+
+    simulate(scenario, functions=[bounded])
+    with pytest.raises(InvalidInput, match=r"say timeout on its Endpoint"):
+        ForeignAgent("desk", Endpoint("https://agents.example.com/x"), timeout="1s")
 
 
 def test_a_model_that_refuses_is_not_asked_again_and_one_that_is_busy_is() -> None:

@@ -172,6 +172,33 @@ def test_a_graph_of_plain_and_parallel_nodes_with_a_state_of_its_own() -> None:
     assert report.outcome.value == ["left!", "right!", "joined x"]
 
 
+def test_a_function_waits_for_its_approval_as_a_tool_does() -> None:
+    async def node(state: Numbers) -> dict[str, Any]:
+        return {"found": [await fetch(state["asked"])]}
+
+    graph: Any = StateGraph(Numbers)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    agent = ForeignAgent(
+        "fetcher",
+        LangGraph(graph.compile(), state=lambda turn, earlier: {"found": [], "asked": turn.input}, result=str),
+        approval={"fetch": "desk"},
+        irreversible=["fetch"],
+    )
+
+    async def scenario(world: World) -> None:
+        run = await world.start(agent, "x", id="f")
+        await world.sleep("1d")
+        (asked,) = world.open_approvals("f")
+        assert (asked["role"], asked["data"]) == ("desk", {"what": "x"}) and not CALLS
+        await world.deny("f", by="ana", reason="no")
+        with pytest.raises(ExecutionFailed, match="denied by ana"):
+            await run.result()
+        assert not CALLS
+
+    crash_everywhere(scenario, functions=[agent], fresh=CALLS.clear)
+
+
 @pytest.mark.parametrize("approved", [True, False])
 def test_an_interrupt_waits_for_a_person(approved: bool) -> None:
     def ask(state: MessagesState) -> dict[str, Any]:

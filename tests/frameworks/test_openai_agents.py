@@ -133,6 +133,11 @@ def test_a_tool_that_somebody_else_must_approve_by_its_name() -> None:
     assert "denied by ana: too much" in report.outcome.value
 
 
+def test_a_tool_that_is_not_there_is_not_taken_for_one_that_is_looked_after() -> None:
+    with pytest.raises(InvalidInput, match=r"no tool 'refnd', of which approval= .*refund"):
+        run(made(approval={"refnd": "desk"}), "first", store="memory://")
+
+
 def test_what_has_no_seam_is_refused_by_name() -> None:
     with pytest.raises(InvalidInput, match="ComputerTool"):
         OpenAIAgents(Agent(name="odd", tools=[ComputerTool(computer=cast("Any", object()))]))

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from overwinter import Runtime, run
 from overwinter.functions.foreign import ForeignAgent
 from overwinter.functions.invocation.loading import functions_of, load
-from overwinter.state.errors import ExecutionFailed, InDoubt
+from overwinter.state.errors import ExecutionFailed, InDoubt, InvalidInput
 from overwinter.testing import World, crash_everywhere
 
 pytest.importorskip("pydantic_ai", reason="pip install 'overwinter[pydantic-ai]'")
@@ -191,6 +191,22 @@ def test_what_can_not_be_recorded_is_refused_by_name() -> None:
         run(ForeignAgent("odd", PydanticAI(agent)), "Go", store="memory://")
     with pytest.raises(ExecutionFailed, match="has no model"):
         run(ForeignAgent("none", PydanticAI(Agent())), "Go", store="memory://")
+
+
+@pytest.mark.parametrize("said", [{"approval": {"refnd": "desk"}}, {"irreversible": ["refnd"]}])
+def test_a_tool_that_is_not_there_is_not_taken_for_one_that_is_looked_after(said: dict[str, Any]) -> None:
+    agent: Agent[Any, str] = Agent(TestModel())
+    clerk = ForeignAgent("clerk", PydanticAI(agent), **said)
+    paid: list[int] = []
+
+    @agent.tool_plain  # after it was given away, as in a module that goes on below
+    async def refund(cents: int) -> str:
+        paid.append(cents)
+        return "paid"
+
+    with pytest.raises(InvalidInput, match=rf"no tool 'refnd', of which {next(iter(said))}= .*; it has refund"):
+        run(clerk, "Go", store="memory://")
+    assert not paid
 
 
 def test_the_example_runs() -> None:
