@@ -1,0 +1,76 @@
+"""How much is used, or may be, of all that budgets count. Exact sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Context, Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+_EXACT = Context(prec=100)  # not the thread's: a program may have set another, and sums must not round
+ZERO = Decimal(0)
+
+
+class Amount(NamedTuple):
+    """``cost`` is in US dollars, ``time`` in milliseconds of work. ``model_calls`` counts attempts that an answer, or a
+    bill, came of; ``iterations`` the answers that the loop has taken; ``tool_calls`` what tools were called."""
+
+    tokens: int = 0
+    cost: Decimal = ZERO
+    model_calls: int = 0
+    tool_calls: int = 0
+    iterations: int = 0
+    time: int = 0
+
+    def plus(self, other: Amount) -> Amount:
+        return Amount(
+            self[0] + other[0], _EXACT.add(self[1], other[1]), *(a + b for a, b in zip(self[2:], other[2:], strict=True))
+        )
+
+    def minus(self, other: Amount) -> Amount:
+        return Amount(
+            self[0] - other[0],
+            _EXACT.subtract(self[1], other[1]),
+            *(a - b for a, b in zip(self[2:], other[2:], strict=True)),
+        )
+
+    def record(self) -> dict[str, Any]:
+        """``{"tokens"?, "cost"?, …}``: what is not zero, the cost as decimal text."""
+        return {
+            name: format(value, "f") if isinstance(value, Decimal) else value
+            for name, value in zip(UNITS, self, strict=True)
+            if value
+        }
+
+    def over(self, most: Mapping[str, Any]) -> str:
+        """The first unit of which it is more than ``most`` allows (units that are not named, or None: no bound)."""
+        for name, value in zip(UNITS, self, strict=True):
+            bound = most.get(name)
+            if bound is not None and value > (Decimal(bound) if name == "cost" else bound):
+                return name
+        return ""
+
+
+UNITS = Amount._fields
+NOTHING = Amount()
+
+
+def amount_of(record: object) -> Amount:
+    """The amount of a record, read without trust: what is no number is zero."""
+    if not isinstance(record, Mapping):
+        return NOTHING
+    values: dict[str, Any] = {}
+    for name in UNITS:
+        value: Any = record.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
+        if name == "cost":
+            values[name] = _cost(value)
+        else:
+            values[name] = value if isinstance(value, int) and not isinstance(value, bool) else 0
+    return Amount(**values)
+
+
+def _cost(value: object) -> Decimal:
+    try:
+        cost = Decimal(value) if isinstance(value, str) else ZERO
+    except InvalidOperation:
+        return ZERO
+    return cost if cost.is_finite() else ZERO
