@@ -33,6 +33,7 @@ from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
 from ..tools.selection import Selection
+from .budget import Budget, budgets_of
 from .checking import Validator, checks
 from .choice import Choosing, ToolChoice, together
 from .compacting import beside, compactors
@@ -80,6 +81,8 @@ class Agent(Specified, Generic[Out_co]):
     - ``tool_choice``: whether it must call one: "auto", "required", "none" or a tool's name, or a pure function of the
       input that returns one of these; once that was called, it is free. ``parallel_calls``: whether it may call several
       at once; False: they are made one after the other.
+    - ``budgets``: what else may be used, for one model call, the session as a whole, or an account that executions
+      share; Budgets in a list.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -115,6 +118,7 @@ class Agent(Specified, Generic[Out_co]):
         handoffs: Iterable[object] = (),
         tool_choice: ToolChoice = "auto",
         parallel_calls: bool | None = None,
+        budgets: Sequence[Budget] | Budget = (),
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -123,6 +127,8 @@ class Agent(Specified, Generic[Out_co]):
         self._hosts = Hosts(f"agent {name}", media_hosts)
         self.instructions = instructions
         self.limits = limits
+        self.budgets = budgets_of(name, budgets)
+        self._routing.know(bound.model for bound in self.budgets if bound.then == "cheaper")
         self._history = history
         self.compactors = compactors(self.name, history.compaction if isinstance(history, History) else ())
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
@@ -188,6 +194,8 @@ class Agent(Specified, Generic[Out_co]):
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
         self.window = window(self._history, self.model.name)  # its tokenizer may be another
+        self._routing.know(bound.model for bound in self.budgets if bound.then == "cheaper")
+        self.__dict__.pop("_terms", None)
         for one in self._generals:
             one.model = given
 

@@ -6,6 +6,7 @@ this process goes into whatever is recorded next, an error or an answer.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.engine import collecting
 from ...orchestrator.engine.performing import current_call
+from ...orchestrator.governance.budgets.amount import NOTHING
+from ...orchestrator.governance.budgets.hold import Hold
 from ...orchestrator.governance.usage import Usage, reported
 from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
@@ -27,7 +30,9 @@ Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 class Asking:
     """A function without arguments that asks the model and gives the answer's JSON. ``request`` makes what is asked."""
 
-    def __init__(self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts) -> None:
+    def __init__(
+        self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts, hold: Hold | None = None
+    ) -> None:
         self._model = model
         self._hosts = hosts
         self._request = request
@@ -35,6 +40,9 @@ class Asking:
         self._first = 0  # the attempt that the sum begins with
         self._billed: Usage | None = None
         self._by = ""  # who said it piece by piece
+        self._hold = hold  # what is set aside for one attempt; None: nothing counts it
+        self._lost = NOTHING  # what attempts may have been billed for that said nothing of it
+        self._begun = False  # it has said something
 
     async def __call__(self) -> dict[str, Any]:
         self._first = self._first or _attempt()
@@ -50,11 +58,14 @@ class Asking:
         except ModelError as error:
             self._failed(error)
             raise
+        except (asyncio.CancelledError, TimeoutError, ConnectionError):
+            self._doubted()
+            raise
         record = answer._replace(cost=self._cost(answer)).record(self._model.name)
         if self._by:
             record["by"] = self._by
-        if self._billed is not None:
-            record["billed"] = self._sum(self._billed)
+        if (billed := self.billed) is not None:
+            record["billed"] = billed
         return record
 
     async def _answer(self, request: Request) -> Answer:
@@ -65,8 +76,13 @@ class Asking:
         if stream is None or speech is None or not await speech.wanted():
             return await self._model.complete(request)
         with speech:
-            self._by = speech.by
-            return await stream(request, lambda delta: speech.say(delta.text, delta.reasoning))
+            self._by, self._begun = speech.by, False
+
+            def emit(delta: Delta) -> None:
+                self._begun = True
+                speech.say(delta.text, delta.reasoning)
+
+            return await stream(request, emit)
 
     def _failed(self, error: ModelError) -> None:
         """Add up what the attempt was billed for, and let the error tell of all."""
@@ -77,12 +93,27 @@ class Asking:
                 cost = prices.of(used.parts)
                 used = used._replace(cost=Decimal(cost or 0), unpriced=int(cost is None))
             self._billed = used if self._billed is None else self._billed.plus(used)
-        if self._billed is not None:
-            error.billed = self._sum(self._billed)
+        elif self._begun:
+            self._doubted()
+        if (billed := self.billed) is not None:
+            error.billed = billed
 
-    def _sum(self, billed: Usage) -> dict[str, Any]:
-        cost = None if billed.unpriced else written(billed.cost)
-        return {"first": self._first, "usage": billed.parts.record(), "cost": cost}
+    def _doubted(self) -> None:
+        """An attempt was cut short, and may be billed for all the same: it counts as it was held."""
+        self._begun = False
+        if self._hold is not None:
+            self._lost = self._lost.plus(self._hold.amount)
+
+    @property
+    def billed(self) -> dict[str, Any] | None:
+        """What the attempts that failed were billed for, or may have been; None: nothing that is known."""
+        if self._billed is None and self._lost is NOTHING:
+            return None
+        told: dict[str, Any] = {"first": self._first}
+        if self._billed is not None:
+            cost = None if self._billed.unpriced else written(self._billed.cost)
+            told |= {"usage": self._billed.parts.record(), "cost": cost}
+        return told if self._lost is NOTHING else told | {"doubt": self._lost.record()}
 
     def _cost(self, answer: Answer) -> str | None:
         """By the agent's own prices, where it has some for who answered; else what the model says."""

@@ -14,6 +14,8 @@ from ...orchestrator.agent.observations import told
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import Listing, OutputChecks
 from ...orchestrator.errors.failures import Failure
+from ...orchestrator.governance.budgets.bound import Bound
+from ...orchestrator.governance.budgets.hold import Terms
 from ...orchestrator.usercode.resilience import Policy
 from ...state.codec import dumps, taker
 from ..models.hosts import Hosts
@@ -32,6 +34,7 @@ from .instructions import Told
 from .output import Output
 from .reading import reader
 from .subagents import TaskTool
+from .terms import terms, weight
 from .toolbox import Hand, Toolbox
 
 
@@ -43,6 +46,7 @@ class Specified:
     settings: dict[str, Any]
     prices: Mapping[str, Prices]
     hooks: tuple[Hook, ...]
+    budgets: tuple[Bound, ...]
     window: Window
     parallel: bool | None
     _routing: Routing
@@ -125,6 +129,7 @@ class Specified:
         if listed is None or not self._toolbox.servers:
             return self
         other = copy(self)
+        other.__dict__.pop("_terms", None)
         other._hand = self._toolbox.listed(listed)
         return other
 
@@ -171,7 +176,21 @@ class Specified:
     ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
         request = partial(self.request, messages, content, name, offered, asked)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts)
+        return Asking(self._routing.models[name], request, self.prices, self._hosts, asked.hold)
+
+    def terms(self, name: str, content: Any, offered: Sequence[str] | None) -> Terms:
+        model = self._routing.models[name]
+        known = self._terms.get(key := (name, offered))
+        if known is None:
+            among = self._among(offered)
+            shown = [one for one in self._tool_schemas() if among is None or one.name in among]
+            prices = self.prices.get(name) or self.prices.get("")
+            known = self._terms[key] = terms(model, self.settings, prices, weight("", shown))
+        return known._replace(beside=known.beside + len(self._system(content)))
+
+    @cached_property
+    def _terms(self) -> dict[tuple[str, Sequence[str] | None], Terms]:
+        return {}
 
     def parse(self, text: str) -> Any:
         """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the

@@ -65,6 +65,12 @@ class FunctionModel:
     def __repr__(self) -> str:
         return f"FunctionModel({self.function!r})"
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a call that is repeated after a crash gets the answer that there is, and is not paid twice."""
+        found = route(self.function)
+        return found is not None and bool(found.url)
+
     async def complete(self, request: Request) -> Answer:
         place = self._place()
         if not isinstance(place, Route):

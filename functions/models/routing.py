@@ -8,7 +8,7 @@ Who is asked, and why, is journaled before the call (``orchestrator/agent/routin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, cast
@@ -65,6 +65,11 @@ class Routing:
         if known is not model and not isinstance(given, str):
             raise InvalidInput(f"two models are named {model.name!r}; the journal could not tell them apart")
         return model.name
+
+    def know(self, names: Iterable[str]) -> None:
+        """These may be asked too, when something else says so."""
+        for name in names:
+            self._add(name)
 
     def named(self, name: str) -> str:
         return name if name in self.models else self.first

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
+from ..governance.budgets.hold import Hold
 from ..protocol.decider import Fact
 from .call import Call, Stage
 from .conversation import Message, ToolCall
@@ -48,7 +49,8 @@ class ModelReply(NamedTuple):
 class Asked(NamedTuple):
     """How one model call differs from what the agent says. ``tools`` are the only ones that are shown; None: as
     always. ``choice`` and ``parallel``: whether it must call one, and may call several at once. ``called`` are those
-    that it has called in this turn, ``within`` those that it may call; None: all."""
+    that it has called in this turn, ``within`` those that it may call; None: all. ``hold`` is what budgets set aside
+    for the call; None: nothing limits it."""
 
     instructions: str = ""
     tools: tuple[str, ...] | None = None
@@ -57,6 +59,7 @@ class Asked(NamedTuple):
     parallel: bool | None = None
     called: Collection[str] = ()
     within: Collection[str] | None = None
+    hold: Hold | None = None
 
 
 AS_ALWAYS = Asked()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from ..governance.budgets.amount import NOTHING
 from ..protocol.decider import Fact
 from ..protocol.media import Part
 
@@ -40,6 +41,7 @@ class Call:
         "entry",
         "heard",
         "id",
+        "lent",
         "name",
         "nth",
         "op",
@@ -63,6 +65,7 @@ class Call:
         self.stage = Stage.ASKED
         self.approved = False
         self.child = ""  # id of the child execution
+        self.lent = NOTHING  # what it may take
         self.until: int | None = None  # when an open approval expires
         self.digest = ""  # what an approval was asked for
         self.content = ""

@@ -11,20 +11,19 @@ An agent's code may change between any two transitions: the journal says what ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from ...state.codec import clean
 from ...state.errors import ExecutionCancelled, InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
-from ..governance.budget import left, lesser, within
-from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
+from ..governance.usage import failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Invoke, Verdict, when
 from . import handing, observations
 from .awaiting import awaited
+from .budgeting import Budgeting
 from .call import Call, Stage
 from .children import child
 from .choosing import Choosing
@@ -48,6 +47,7 @@ class AgentLoop:
     """The Decider of one agent execution. ``id`` is the execution's, ``spec`` the agent."""
 
     limit = PAYLOAD_LIMIT  # what it writes is a part of what the model said, or an outcome
+    deaths = 0
 
     def __init__(self, id: str, spec: AgentSpec) -> None:
         self._first = spec
@@ -65,6 +65,7 @@ class AgentLoop:
         self._hooking = Hooking(spec)
         self._gates = Gates(spec, self._judge, self._run.kept.shown)
         self._choosing = Choosing(spec)
+        self._budgeting = Budgeting(spec, self._first)
 
     # -- facts in ------------------------------------------------------------------------------------
 
@@ -146,6 +147,7 @@ class AgentLoop:
             run.numbered(entry, run.sequence)
         decision.abandon, run.abandoned = run.abandoned, []
         decision.perform = [*run.outbox.take(), *run.calls.take()]
+        self.deaths = 0 if decision.perform else self.deaths  # it goes on here, and what comes is known
         taken, self._taken = self._taken, []
         decision.immediate = len(taken) == 1 and taken[0] in _BEGINNINGS and not decision.entries
         decision.status = self._status()
@@ -197,13 +199,14 @@ class AgentLoop:
         elif not self._thinks(turn):
             due = self._compaction.due(run.thread, turn)
             first = [due] if isinstance(due, Invoke) else self._gates.before(turn, run.thread)
-            first = first or [self._gates.thought(turn, run.thread, self._offered(turn))]
+            if not first and turn.stock.waiting() is None:
+                first = [self._gates.thought(turn, run.thread, self._offered(turn))]
             for call in first:
                 if call.op not in run.calls:
                     self._order(call)
 
     def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
-        until, budget = turn.deadline(self._first.limits.time), self._left(turn)
+        until, budget = turn.deadline(self._first.limits.time), self._budgeting.left(self._run, turn)
         more = self._hooking.looks(call) | ({"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {})
         return invocation(
             call, tool, Away(self._spec.name, until, call.approved, budget=budget), more, self._run.caller
@@ -262,13 +265,7 @@ class AgentLoop:
         if turn.phase is Phase.THINK and (listing := self._due(turn)) and (kept := run.pins.kept(turn)):
             return {"type": "listed", "op": turn.listing(), "name": listing.name, "value": kept}
         if turn.phase is Phase.THINK or not turn.acting():
-            allowance = self._allowance()
-            used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
-            if used_up is None and run.seat.holder:
-                used_up = exceeded(turn.usage.minus(turn.holding.usage), self._spec.limits)
-            if used_up is None and turn.phase is Phase.THINK:
-                used_up = repeated(turn.repeats.name, turn.repeats.most, allowance)
-            if used_up is not None:
+            if (used_up := self._budgeting.used_up(run, turn)) is not None:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and self._due(turn) is None and not self._thinks(turn):
                 return self._before_thought(turn)
@@ -296,10 +293,17 @@ class AgentLoop:
             if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
                 return offer
             if self._spec.routes and turn.chosen != turn.thinking():
-                return self._choosing.chosen(run.thread, turn, self._offered(turn), self._allowance())
+                limits = self._budgeting.allowed(run)
+                return self._choosing.chosen(run.thread, turn, self._offered(turn), limits)
         except InvalidInput as error:
             return self._failed(failures.encode(error))
-        return self._judged(self._gates.asking(turn))
+        asking = self._gates.asking(turn)
+        if asking is not None or self._gates.before(turn, run.thread):
+            return self._judged(asking)
+        at, name = max(run.at, run.clock), self._gates.model(turn)
+        told = self._budgeting.due(run, turn, name, at, self.deaths)
+        self.deaths = 0 if isinstance(told, dict) and told["type"] == "lost" else self.deaths
+        return self._judged(told)
 
     def _thinks(self, turn: Turn) -> bool:
         """Whether the model, or who is to summarize for it, is being asked."""
@@ -350,19 +354,9 @@ class AgentLoop:
         if key := offered.recalls(call.name):
             return call.told(self._run.kept.text(key))
         if tool.child:
-            return child(self._run.id, call, tool, call.arguments, self._hooking.looks(call), self._left(turn))
+            lent = self._budgeting.share(self._run, turn, offered)
+            return child(self._run.id, call, tool, call.arguments, self._hooking.looks(call), lent)
         return handing.due(offered, self._run.thread, turn, call, self._first.limits)
-
-    def _allowance(self) -> Allowance:
-        """The limits of a turn: those of the agent, or of whoever has ordered it."""
-        lent = self._run.caller.get("budget")
-        return within(self._first.limits, lent) if lent else self._first.limits
-
-    def _left(self, turn: Turn) -> dict[str, Any]:
-        """What goes along with what the turn orders."""
-        found = left(turn.usage.minus(turn.allowed), self._allowance())
-        own = left(turn.usage.minus(turn.holding.usage), self._spec.limits) if self._run.seat.holder else {}
-        return lesser(found, own)
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -375,6 +369,7 @@ class AgentLoop:
         turn = self._run.turn
         if self._run.seat.holder and "value" in result:  # whose type it has
             result = {**result, "agent": self._run.seat.holder}
+        result = {**result, **self._budgeting.ending(self._run)}
         if self._run.mode is Mode.SESSION and turn is not None:
             held = self._gates.withheld(turn) if "error" in result else {}
             return {"type": "reply", "to": turn.id, **result, **held}

@@ -20,6 +20,7 @@ def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int) -> l
     for call in turn.unfinished():
         if call.stage is Stage.CHILD:
             abandoned += withdrawn(outbox, call.op)
+            turn.used(call.lent.record())  # nobody will hear what it took
             fact = {"type": "cancel", "at": at, "reason": "its parent ended the turn", "by": id}
             op = f"{call.op}.cancel"
             outbox.post(Post(op, call.child, keys.cancel_of(id, op), fact))

@@ -84,7 +84,8 @@ class Gates:
 
     def asked(self, turn: Turn) -> Asked:
         """How the model is asked."""
-        return turn.asks_at().asked(turn.asked_of, turn.within)
+        asked, hold = turn.asks_at().asked(turn.asked_of, turn.within), turn.stock.hold
+        return asked if hold is None or hold[0] != turn.thinking() else asked._replace(hold=hold[1])
 
     def model(self, turn: Turn) -> str:
         """Who is asked."""
@@ -92,7 +93,7 @@ class Gates:
 
     def messages(self, turn: Turn, thread: Thread) -> tuple[Message, ...]:
         """What is read: the conversation, and what hooks say for this call alone."""
-        more = [Message("user", text) for text in turn.asks_at().change("messages", ())]
+        more = [Message("user", text) for text in (*turn.asks_at().change("messages", ()), *turn.stock.says)]
         return self._shown(thread.messages([*turn.messages, *more] if more else turn.messages))
 
     def thought(self, turn: Turn, thread: Thread, offered: AgentSpec) -> Invoke:
@@ -270,6 +271,9 @@ def said(entry: Fact, turn: Turn, gate: Gate) -> None:
 
 def ordered(entry: Fact, turn: Turn, at: int) -> bool:
     """A person is asked about what a hook has looked at."""
+    if turn.stock.ordered(entry):
+        turn.tick(at)
+        return True
     for gate in (turn.around.begins, turn.ends_at()):
         if gate.approval() == entry.get("op") and gate.review is None:
             gate.review = Call(entry["op"], "", str(entry.get("what", "")), "", entry["data"], "")
@@ -282,6 +286,9 @@ def ordered(entry: Fact, turn: Turn, at: int) -> bool:
 
 def decided(entry: Fact, turn: Turn, at: int) -> bool:
     """The person has decided, or has not in time."""
+    if turn.stock.decided(entry):
+        turn.tick(at)
+        return True
     review = next((one for gate in turn.gates() if (one := gate.waiting()) and one.op == entry.get("op")), None)
     if review is None or (entry["type"] == "decided" and entry.get("digest") != review.digest):
         return False

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
+from ..governance.budgets.amount import amount_of
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact, when
@@ -28,6 +29,7 @@ from .reopening import reopen
 from .seat import Seat
 from .seeing import Seeing, unsee
 from .spec import AgentSpec
+from .stock import Lasting
 from .turn import Phase, Turn
 from .withholding import withhold
 
@@ -59,6 +61,7 @@ class Run:
         self.sequence = first - 1
         self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
+        self.lasting = Lasting(saved.get("budget"))
 
     def apply(self, entry: Fact) -> bool:
         """Take in a fact or an own entry. False when it changes nothing."""
@@ -80,7 +83,7 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        state |= self.seat.record() | self.kept.record(self.reach())
+        state |= self.seat.record() | self.kept.record(self.reach()) | self.lasting.record()
         state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         return dumps(state)
 
@@ -139,7 +142,8 @@ class Run:
         began = since if number == self.turns and since else self.clock
         parts = parts_of(content) if entry.get("media") else ()
         streamed = bool(entry.get("stream"))
-        turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed, parts, self.seat.holder)
+        number, holder = self.sequence + 1, self.seat.holder
+        turn = Turn(self.turns, number, id, content, began, mark, streamed, parts, holder, self.lasting)
         turn.content = self.seat.about(turn.content)
         self.turn = turn
 
@@ -234,6 +238,7 @@ class Run:
             return False
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
+                turn.used(entry.get("used", call.lent.record()))
                 self.abandoned += dropping.withdrawn(self.outbox, call.op)
                 turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
                 return True
@@ -301,6 +306,7 @@ class Run:
             turn.tick(self.at)
         else:
             call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
+            call.lent = amount_of(entry.get("budget"))
             self.outbox.begin(entry, self.depth, self.caller)
         return True
 
@@ -334,6 +340,12 @@ class Run:
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
+    def _budget(self, entry: Fact) -> bool:
+        if self.turn is not None:
+            self.turn.used(entry)
+            self.turn.stock.noted(entry)
+        return self.turn is not None
+
     def _compacted(self, entry: Fact) -> bool:
         compaction.apply(entry, self.thread, self.turn)
         if "turns" in entry:
@@ -359,6 +371,7 @@ class Run:
         turn = self.turn
         if turn is None:
             return False
+        turn.used(entry.get("lost"))
         self._drop(turn)
         withhold(turn, entry)
         self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
@@ -369,6 +382,7 @@ class Run:
 
     def _end(self, entry: Fact) -> bool:
         if self.turn is not None:
+            self.turn.used(entry.get("lost"))
             self._drop(self.turn)
             if unrepaired_in(entry.get("error")):
                 self.turn.faulted = self.turn.said
@@ -397,6 +411,7 @@ class Run:
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
         "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
+        "lost": _budget, "warned": _budget,
         "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark, "answered": _answered,
         "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

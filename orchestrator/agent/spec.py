@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer
 from ..errors.failures import Failure
+from ..governance.budgets.bound import Bound
+from ..governance.budgets.hold import Terms
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
 from .around import Asked, ModelReply, ModelUse, RunUse
@@ -274,6 +276,13 @@ class AgentSpec(Protocol):
 
     @property
     def limits(self) -> Allowance: ...
+
+    @property
+    def budgets(self) -> Sequence[Bound]: ...
+
+    def terms(self, name: str, content: Any, offered: Sequence[str] | None) -> Terms:
+        """What is known of the model of that name before it is asked in a turn about that."""
+        ...
 
     @property
     def window(self) -> Window: ...

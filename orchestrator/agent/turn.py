@@ -10,7 +10,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
-from ..governance.usage import NOTHING
+from ..governance.budgets.amount import amount_of
+from ..governance.usage import NOTHING, Usage
 from ..protocol.decider import Fact
 from ..protocol.media import Part, parts_of, text_of
 from . import marking, observations
@@ -21,6 +22,7 @@ from .call import Call, Stage
 from .conversation import READER, RESULT, Message, Past, Weight, Window, brought, cut, heaviness, summarized
 from .holding import Holding
 from .repeating import Repeats
+from .stock import Lasting, Stock
 
 Narrowing = Callable[[str, Any], Collection[str] | None]
 """Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
@@ -94,6 +96,7 @@ class Turn:
         "since",
         "spoilt",
         "steps",
+        "stock",
         "stopped",
         "stopped_at",
         "streamed",
@@ -111,7 +114,7 @@ class Turn:
 
     def __init__(
         self, number: int, first: int, id: str, content: Any, since: int, mark: str = "",
-        streamed: bool = False, parts: tuple[Part, ...] = (), holder: str = "",
+        streamed: bool = False, parts: tuple[Part, ...] = (), holder: str = "", lasting: Lasting | None = None,
     ) -> None:  # fmt: skip
         self.number = number
         self.streamed = streamed  # who asked listens to the answer while it is being said
@@ -140,6 +143,7 @@ class Turn:
         self.rerouted = 0  # calls for the next answer that failed, and led to another choice
         self.shortened = False  # the past was, for the next answer
         self.usage = self.allowed = NOTHING
+        self.stock = Stock(lasting or Lasting())
         self.billed = Billed()  # for failed attempts of the model call that is open
         self.reading: Reading | None = None  # the last answer
         self.calls: dict[str, Call] = {}  # of the last answer, by op
@@ -226,6 +230,7 @@ class Turn:
 
     def approvals(self) -> list[Call]:
         reviews = [review for gate in self.gates() if (review := gate.waiting()) is not None]
+        reviews += [plea] if (plea := self.stock.waiting()) is not None else []
         return [call for call in self.calls.values() if call.stage is Stage.APPROVAL] + reviews
 
     def doubts(self) -> list[Call]:
@@ -283,6 +288,10 @@ class Turn:
     def attempted(self, entry: Fact) -> None:
         """A fact about the open model call: its failed attempts may have been billed."""
         self.usage = self.usage.plus(self.billed.more(entry))
+
+    def used(self, record: object) -> None:
+        """So much was used beside what the model's answers tell, or may have been."""
+        self.usage = self.usage.plus(Usage(beside=amount_of(record)))
 
     def repaired(self, repair: int) -> None:
         """The last answer could not be taken, which is the so-manieth of the turn."""

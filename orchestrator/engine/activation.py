@@ -17,7 +17,7 @@ from ...state.records import FINAL, Appended, Head, Mail
 from ..errors import failures, groups
 from ..errors.attributes import storable
 from ..protocol.decider import Decider, Decision, Effect, Fact, Post, Verdict
-from .beginning import begin
+from .beginning import begin, prepare
 from .deadlines import Deadlines
 from .effects import Effects
 from .hosts import Host
@@ -46,7 +46,7 @@ class Activation:
         self.function = head.function
         self.parent = head.parent
         self.decider = decider
-        decider.limit = engine.store.payload_limit
+        prepare(decider, engine.store.payload_limit, head.deaths)
         self.version = head.version
         self.base = head.base
         self.status = head.status
@@ -93,6 +93,7 @@ class Activation:
         """The lease was granted again, and what is here is still what the journal says."""
         self.over = False
         self.status = head.status
+        prepare(self.decider, self.engine.store.payload_limit, head.deaths)
         self.deadlines.asked(asked)
         if self.deadlines.due(self.now()) is None:
             self.decider.expire(self.now())  # nothing is due: it is only told the time

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..protocol.decider import Decider, Decision, Fact, Invoke, Verdict
+from ..protocol.decider import Decider, Decision, Fact, Heir, Invoke, Verdict
 from .transition import Transition
 
 
@@ -32,3 +32,10 @@ def begin(performer: Beginning, decider: Decider, decision: Decision, pending: T
                 decision.perform[index] = marked
                 found = True
     return found
+
+
+def prepare(decider: Decider, limit: int, deaths: int) -> None:
+    """It is granted here: how large a value may be, and how many owners have died with it."""
+    decider.limit = limit
+    if isinstance(decider, Heir):
+        decider.deaths = deaths

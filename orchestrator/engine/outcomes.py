@@ -25,11 +25,14 @@ def outcome(call: Invoke, attempt: int, started: int, now: int, result: Fact) ->
 
 def ended(call: Invoke, attempt: int, started: int, now: int, pause: float | None, error: BaseException) -> Fact:
     """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
+    failed = told(error)
+    if (billed := getattr(call.call, "billed", None)) is not None and "billed" not in failed.get("data", {}):
+        failed["data"] = {**failed.get("data", {}), "billed": billed}
     if pause is None:
-        return outcome(call, attempt, started, now, {"error": told(error)})
+        return outcome(call, attempt, started, now, {"error": failed})
     fact: Fact = {"type": "retrying", "op": call.op, "name": call.name, "at": now, "n": attempt}
     fact["until"] = now + int(pause * 1000) + 1
-    return fact | beside(call) | {"error": told(error)}
+    return fact | beside(call) | {"error": failed}
 
 
 def result(value: Any) -> Fact:

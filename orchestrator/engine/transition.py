@@ -206,7 +206,7 @@ def child_post(child: str, parent: str, ending: Fact) -> Post:
     """What a parent is told when a child has ended."""
     status = ending["type"]
     fact: Fact = {"type": "child", "at": ending["at"], "id": child, "status": status}
-    for field in ("value", "error", "reason"):
+    for field in ("value", "error", "reason", "used"):
         if field in ending:
             fact[field] = ending[field]
     return Post("parent", parent, keys.child(child, ending["at"]), fact)

@@ -1,17 +1,18 @@
 """What somebody has left of its limits goes along with what it orders: ``{"tokens"?, "cost"?}``, the cost as decimal
-text. Whoever works for it takes no more than that, and no more than its own limits allow.
-
-What comes of it is not counted here: an agent that lets several others work at the same time lends each of them all
-that is left.
+text. Whoever works for it takes no more than that, and no more than its own limits allow, and says in the end how much
+it took.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import Any, NamedTuple
 
+from .budgets.amount import Amount
 from .usage import ZERO, Allowance, Usage
+
+_SMALLEST = Decimal("1e-9")
 
 
 class Bounded(NamedTuple):
@@ -56,9 +57,24 @@ def lesser(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 
 def left(used: Usage, allowed: Allowance) -> dict[str, Any]:
     """What is left of tokens and cost. {}: neither is limited."""
+    return remaining(used.amount, {"tokens": allowed.tokens, "cost": allowed.cost})
+
+
+def remaining(used: Amount, most: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of an amount."""
     found: dict[str, Any] = {}
-    if allowed.tokens is not None:
-        found["tokens"] = max(0, allowed.tokens - used.tokens)
-    if allowed.cost is not None:
-        found["cost"] = format(max(ZERO, allowed.cost - used.cost), "f")
+    if most.get("tokens") is not None:
+        found["tokens"] = max(0, most["tokens"] - used.tokens)
+    if most.get("cost") is not None:
+        found["cost"] = format(max(ZERO, most["cost"] - used.cost), "f")
     return found
+
+
+def shared(left: Mapping[str, Any], among: int) -> dict[str, Any]:
+    """The share of one of so many that go to work at the same time."""
+    share: dict[str, Any] = {}
+    if "tokens" in left:
+        share["tokens"] = left["tokens"] // among
+    if "cost" in left:
+        share["cost"] = format((Decimal(left["cost"]) / among).quantize(_SMALLEST, ROUND_DOWN).normalize(), "f")
+    return share

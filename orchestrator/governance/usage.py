@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol, cast
 from ...state.errors import LimitExceeded
 from ...state.quantities import span
 from ..errors.failures import Failure
+from .budgets.amount import NOTHING as NONE
+from .budgets.amount import Amount, amount_of
 from .parts import Tokens, tokens_of
 
 ZERO = Decimal(0)
@@ -21,16 +23,26 @@ _EXACT = Context(prec=100)  # not the thread's: a program may have set another, 
 
 
 class Usage(NamedTuple):
-    """Sums over model answers. ``iterations`` counts answers; what a failed attempt was billed for is in the others."""
+    """Sums over model answers. ``iterations`` counts answers; what a failed attempt was billed for is in the others.
+    ``beside`` is what children took, what calls may have taken of which nobody knows, and what is counted because a
+    budget wants it."""
 
     iterations: int = 0
     parts: Tokens = Tokens()
     cost: Decimal = ZERO
     unpriced: int = 0
+    beside: Amount = NONE
 
     @property
     def tokens(self) -> int:
         return self.parts.total
+
+    @property
+    def amount(self) -> Amount:
+        """All of it, as budgets count."""
+        if self.beside is NONE:
+            return Amount(self.parts.total, self.cost, iterations=self.iterations)
+        return self.beside.plus(Amount(self.parts.total, self.cost, iterations=self.iterations))
 
     def plus(self, other: Usage) -> Usage:
         if other is NOTHING or self is NOTHING:  # sums are asked for at each commit, and most have one part
@@ -40,6 +52,7 @@ class Usage(NamedTuple):
             self.parts.plus(other.parts),
             _EXACT.add(self.cost, other.cost),
             self.unpriced + other.unpriced,
+            self.beside if other.beside is NONE else self.beside.plus(other.beside),
         )
 
     def minus(self, other: Usage) -> Usage:
@@ -50,6 +63,7 @@ class Usage(NamedTuple):
             self.parts.minus(other.parts),
             _EXACT.subtract(self.cost, other.cost),
             self.unpriced - other.unpriced,
+            self.beside if other.beside is NONE else self.beside.minus(other.beside),
         )
 
     def record(self) -> dict[str, Any]:
@@ -57,6 +71,8 @@ class Usage(NamedTuple):
         record: dict[str, Any] = {"iterations": self.iterations, **self.parts.record(), "cost": format(self.cost, "f")}
         if self.unpriced:
             record["unpriced"] = self.unpriced
+        if self.beside is not NONE and (beside := self.beside.record()):
+            record["beside"] = beside
         return record
 
 
@@ -66,13 +82,18 @@ NOTHING = Usage()
 
 def recorded(record: dict[str, Any]) -> Usage:
     """The Usage that ``record`` was made from."""
-    return Usage(record["iterations"], tokens_of(record), Decimal(record["cost"]), record.get("unpriced", 0))
+    beside = amount_of(record["beside"]) if "beside" in record else NONE
+    return Usage(record["iterations"], tokens_of(record), Decimal(record["cost"]), record.get("unpriced", 0), beside)
 
 
 def reported(record: Mapping[str, Any], iterations: int = 0) -> Usage:
-    """What an answer, or a failed attempt, says was used (``{"usage", "cost"}``), read without trust."""
+    """What an answer, or a failed attempt, says was used (``{"usage", "cost"}``), read without trust. ``doubt`` is what
+    may have been beside that, and nobody knows."""
     cost = _cost(record.get("cost"))
-    return Usage(iterations, tokens_of(record.get("usage")), cost or ZERO, 1 if cost is None else 0)
+    beside = amount_of(record["doubt"]) if "doubt" in record else NONE
+    if beside is not NONE and "usage" not in record:
+        return Usage(beside=beside)
+    return Usage(iterations, tokens_of(record.get("usage")), cost or ZERO, 1 if cost is None else 0, beside)
 
 
 def _cost(value: Any) -> Decimal | None:
@@ -125,8 +146,9 @@ def exceeded(used: Usage, allowed: Allowance, lent: Collection[str] = ()) -> Fai
     those that whoever has ordered the work has set (``budget``)."""
     if allowed.iterations is not None and used.iterations >= allowed.iterations:
         return _limit("iterations", used.iterations, allowed.iterations, f"{used.iterations} model calls")
-    if allowed.tokens is not None and used.tokens >= allowed.tokens:
-        return _limit("tokens", used.tokens, allowed.tokens, f"{used.tokens:,} tokens", lent)
+    tokens, cost = used.tokens + used.beside.tokens, used.cost
+    if allowed.tokens is not None and tokens >= allowed.tokens:
+        return _limit("tokens", tokens, allowed.tokens, f"{tokens:,} tokens", lent)
     if allowed.cost is None:
         return None
     if used.unpriced:
@@ -136,8 +158,9 @@ def exceeded(used: Usage, allowed: Allowance, lent: Collection[str] = ()) -> Fai
             "agent prices=Prices(input=…, output=…), in dollars for a million tokens",
             {"limit": "cost"},
         )
-    if used.cost >= allowed.cost:
-        return _limit("cost", format(used.cost, "f"), format(allowed.cost, "f"), format(used.cost, "f"), lent)
+    cost = cost if used.beside is NONE else _EXACT.add(cost, used.beside.cost)
+    if cost >= allowed.cost:
+        return _limit("cost", format(cost, "f"), format(allowed.cost, "f"), format(cost, "f"), lent)
     return None
 
 

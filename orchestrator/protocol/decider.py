@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from ...state.codec import Writer, stored
 from ..usercode.resilience import Policy
@@ -213,6 +213,13 @@ class Decider(Protocol):
     def close(self) -> None:
         """Drop everything without running user code that has effects."""
         ...
+
+
+@runtime_checkable
+class Heir(Protocol):
+    """A decider that is told how many owners of its execution have died since it was last written."""
+
+    deaths: int
 
 
 class Function(Protocol):

@@ -193,10 +193,12 @@ def child(run: Run, fact: Fact) -> bool:
         run.leaving.pop(key, None)
         run.fresh.pop(key, None)
         run.children.pop(fact["id"], None)
+        run.lending.ended(key, fact)
         advance(run, fact)
         return True
     if op.id != fact["id"]:
         return False
+    run.lending.ended(op.op, fact)
     advance(run, fact)
     run.settle(op.op)
     run.unsent.pop(op.op, None)

@@ -70,6 +70,11 @@ class Group(Operation[Any]):
     def begin(self) -> None:
         self._judge()
 
+    @property
+    def slots(self) -> int:
+        """How many branches may be at work at once, of those that have not ended."""
+        return min(self._concurrency, self._total - sum(outcome is not None for outcome in self._outcomes))
+
     def cancel(self, msg: Any | None = None) -> bool:
         """Ask the branches to end; when they have cleaned up this is cancelled."""
         if self.done():

@@ -20,6 +20,7 @@ from ..protocol.entries import encode
 from ..protocol.keeping import Kept
 from ..usercode.resilience import Policy
 from . import mismatch, unawaited
+from .lending import Lending
 from .loop import Halt, Loop, Task
 from .timers import Timers
 
@@ -57,7 +58,7 @@ class Listener(Protocol):
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed")
+    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed", "used")
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
@@ -69,6 +70,7 @@ class Origin:
         self.note: str = fact.get("note", "")
         self.caller: Mapping[str, Any] = fact.get("caller", {})
         self.delivery: Mapping[str, Any] = fact.get("delivery", {})
+        self.used: Mapping[str, Any] = fact.get("used", {})
 
 
 class Run:
@@ -76,7 +78,8 @@ class Run:
 
     __slots__ = (
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
-        "following", "fresh", "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main", "note",
+        "following", "fresh", "function", "halted", "id", "leaving", "lending", "limit", "listeners", "loop", "main",
+        "note",
         "number", "ops", "origin", "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result",
         "retried", "skipped", "stuck", "timers", "unsent",
     )  # fmt: skip
@@ -103,6 +106,7 @@ class Run:
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
         self.origin: Origin | None = None
+        self.lending = Lending({})
         self.main: Task[Any] | None = None
         self.note = ""
         self.halted = False
@@ -123,6 +127,7 @@ class Run:
 
     def begin(self, origin: Origin, body: Coroutine[Any, Any, Any]) -> None:
         self.origin = origin
+        self.lending = Lending(origin.caller.get("budget", {}), origin.used)
         self.note = self.note or origin.note
         self.main = self.loop.create_task(body, name="main")
         self.main.add_done_callback(self._ended)
@@ -147,6 +152,8 @@ class Run:
         if self.halted:
             return
         self.ending = self._final(main)
+        if self.lending.limited:
+            self.ending["used"] = self.lending.used()
         self.halt()
         self.let_go()
 
@@ -221,6 +228,8 @@ class Run:
             following["depth"] = self.origin.depth
         if self.origin.caller:
             following["caller"] = self.origin.caller
+        if self.lending.limited and (used := self.lending.used()):
+            following["used"] = used
         if self.note:
             following["note"] = self.note
         self.fit(following)

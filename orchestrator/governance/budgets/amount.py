@@ -23,7 +23,9 @@ class Amount(NamedTuple):
 
     def plus(self, other: Amount) -> Amount:
         return Amount(
-            self[0] + other[0], _EXACT.add(self[1], other[1]), *(a + b for a, b in zip(self[2:], other[2:], strict=True))
+            self[0] + other[0],
+            _EXACT.add(self[1], other[1]),
+            *(a + b for a, b in zip(self[2:], other[2:], strict=True)),
         )
 
     def minus(self, other: Amount) -> Amount:
@@ -45,7 +47,7 @@ class Amount(NamedTuple):
         """The first unit of which it is more than ``most`` allows (units that are not named, or None: no bound)."""
         for name, value in zip(UNITS, self, strict=True):
             bound = most.get(name)
-            if bound is not None and value > (Decimal(bound) if name == "cost" else bound):
+            if bound is not None and Decimal(str(value)) > Decimal(bound):
                 return name
         return ""
 

@@ -1,0 +1,145 @@
+"""Budgets of an agent: plain data, checked when it is made.
+
+Agent("desk", model, budgets=[
+    Budget("session", cost="5.00", at_limit=Ask("finance", cost="2.00")),
+    Budget("tenant", per="day", cost="100", timezone="Europe/Berlin", warn=0.8),
+])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from ...orchestrator.governance.budgets.amount import UNITS, Amount
+from ...orchestrator.governance.budgets.bound import ACCOUNTS, INSIDE, Bound
+from ...state.errors import InvalidInput
+from ...state.ids import check_name
+from ...state.quantities import Duration, count, milliseconds, money
+
+Money = str | int | float | Decimal
+WINDOWS = ("", "hour", "day", "month")
+
+
+class Cheaper(NamedTuple):
+    """From that ``share`` of the budget on, ``model`` is asked. At the limit itself the turn ends."""
+
+    model: str
+    share: float = 0.8
+
+
+class Ask(NamedTuple):
+    """At the limit somebody with that role is asked for so much more; who is asked has ``within`` to decide."""
+
+    role: str
+    tokens: int = 0
+    cost: Money = 0
+    model_calls: int = 0
+    tool_calls: int = 0
+    iterations: int = 0
+    within: Duration = "7d"
+
+
+AtLimit = Literal["stop"] | Cheaper | Ask
+
+
+class Budget:
+    """What may be used for one thing. ``of`` is what it is for: "call" (one model call), "run" (a run, or the answer to
+    one message), "session" (an execution as a whole), or an account that executions share: "agent", "user", "tenant".
+    Those of accounts may be ``per`` "hour", "day" or "month" of a ``timezone``.
+
+    ``tokens``, ``cost`` (US dollars), ``model_calls``, ``tool_calls``, ``iterations`` (answers of the model), ``time``
+    (of work). ``at_limit``: "stop", ``Cheaper(model)`` or ``Ask(role, cost=…)``. ``warn``: from that share on it is
+    said that it runs out. ``tell``: the model is told how much is left, rounded.
+
+    Raises InvalidInput."""
+
+    def __init__(
+        self,
+        of: str,
+        *,
+        tokens: int | None = None,
+        cost: Money | None = None,
+        model_calls: int | None = None,
+        tool_calls: int | None = None,
+        iterations: int | None = None,
+        time: Duration | None = None,
+        per: str = "",
+        timezone: str = "UTC",
+        at_limit: AtLimit = "stop",
+        warn: float | None = None,
+        tell: bool = False,
+    ) -> None:
+        if of not in (*INSIDE, *ACCOUNTS):
+            raise InvalidInput(f"a budget is for one of {', '.join((*INSIDE, *ACCOUNTS))}, not {of!r:.40}")
+        try:
+            most: dict[str, int | Decimal] = {}
+            counted = zip(UNITS, (tokens, None, model_calls, tool_calls, iterations, None), strict=True)
+            most |= {name: count(value, 0, f"{name} (None: no limit)") for name, value in counted if value is not None}
+            most |= {} if cost is None else {"cost": money(cost)}
+            most |= {} if time is None else {"time": milliseconds(time)}
+            if not most and of in INSIDE:
+                raise ValueError(f"says nothing; give one of {', '.join(f'{unit}=' for unit in UNITS)}")
+            self.bound = _checked(of, most, per, timezone, at_limit, warn, tell)
+        except (ValueError, TypeError) as error:
+            raise InvalidInput(f"the budget for {of!r}: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"Budget({self.bound.key!r})"
+
+
+def _checked(
+    of: str, most: dict[str, int | Decimal], per: str, zone: str, at_limit: Any, warn: float | None, tell: bool
+) -> Bound:
+    if per not in WINDOWS:
+        raise ValueError(f"per= is one of {', '.join(filter(None, WINDOWS))}, or nothing for ever, not {per!r:.40}")
+    if per and of in INSIDE:
+        raise ValueError(
+            f"per={per!r} is for accounts ({', '.join(ACCOUNTS)}); what is inside of an execution ends with it"
+        )
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{zone!r:.60} is no time zone; write it like Europe/Berlin") from None
+    share_of(warn, "warn") if warn is not None else None
+    bound = Bound(of, most, per, zone, warn=warn, tell=tell)
+    if isinstance(at_limit, Cheaper):
+        share_of(at_limit.share, "share of Cheaper")
+        return bound._replace(then="cheaper", model=at_limit.model, share=at_limit.share)
+    if isinstance(at_limit, Ask):
+        return _asking(bound, at_limit)
+    if at_limit != "stop":
+        raise ValueError(f'at_limit is "stop", Cheaper(model) or Ask(role, cost=…), not {at_limit!r:.60}')
+    return bound
+
+
+def _asking(bound: Bound, ask: Ask) -> Bound:
+    counts = [count(getattr(ask, unit), 0, unit) for unit in ("tokens", "model_calls", "tool_calls", "iterations")]
+    more = Amount(counts[0], money(ask.cost), *counts[1:])
+    if bound.per in ACCOUNTS:
+        raise ValueError("nobody is asked about an account that executions share; overwinter budget raise gives more")
+    if not any(getattr(more, unit) for unit in bound.most):
+        raise ValueError(f"Ask({ask.role!r}) asks for no more of {', '.join(bound.most)}; say how much")
+    check_name(ask.role, "role", for_models=False)
+    return bound._replace(then="ask", role=ask.role, more=more, within=milliseconds(ask.within))
+
+
+def share_of(value: object, what: str) -> float:
+    """A share above 0 and up to 1. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ValueError(f"{what} is a share like 0.8, not {value!r:.40}")
+    return float(value)
+
+
+def budgets_of(agent: str, given: object) -> tuple[Bound, ...]:
+    """Of one agent. Raises InvalidInput."""
+    several: Sequence[Any] = given if isinstance(given, (list, tuple)) else (given,)  # pyright: ignore[reportUnknownVariableType]  # as users may give it
+    if wrong := [one for one in several if not isinstance(one, Budget)]:
+        raise InvalidInput(f'agent {agent!r}: budgets=[Budget("session", cost="5.00"), …], not {wrong[0]!r:.60}')
+    bounds = tuple(one.bound for one in several)
+    keys = [bound.key for bound in bounds]
+    if twice := [key for key in keys if keys.count(key) > 1]:
+        raise InvalidInput(f"agent {agent!r} has two budgets for {twice[0]!r}; give one")
+    return bounds

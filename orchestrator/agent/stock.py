@@ -1,0 +1,106 @@
+"""What is set aside and asked for in one turn, and what was granted to an execution for good: data that entries
+change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ..governance.budgets.amount import NOTHING, Amount, amount_of
+from ..governance.budgets.hold import Hold
+from ..protocol.decider import Fact
+from . import observations
+from .call import Call, Stage
+
+
+class Lasting:
+    """Of an execution: how much more was granted, by the op under which it was asked for, and of which budgets was
+    said that they run out."""
+
+    __slots__ = ("raised", "warned")
+
+    def __init__(self, saved: object = None) -> None:
+        given = cast("Mapping[str, Any]", saved if isinstance(saved, dict) else {})
+        self.raised: dict[str, tuple[str, Amount]] = {
+            op: (str(one[0]), amount_of(one[1])) for op, one in given.get("raised", {}).items()
+        }
+        self.warned: set[str] = set(given.get("warned", ()))
+
+    def record(self) -> dict[str, Any]:
+        """For the head. What a replay comes by again is the same again."""
+        record: dict[str, Any] = {}
+        if self.raised:
+            record["raised"] = {op: [key, more.record()] for op, (key, more) in self.raised.items()}
+        if self.warned:
+            record["warned"] = sorted(self.warned)
+        return {"budget": record} if record else {}
+
+
+class Stock:
+    """Of a turn. ``hold`` is what is set aside for the model call of that op."""
+
+    __slots__ = ("_turn", "hold", "lasting", "pleas", "says", "switched")
+
+    def __init__(self, lasting: Lasting) -> None:
+        self.lasting = lasting
+        self._turn = Lasting()
+        self.hold: tuple[str, Hold] | None = None
+        self.pleas: dict[str, tuple[str, Call]] = {}  # by op, which budget is to be raised
+        self.says: tuple[str, ...] = ()  # what the model is told of what is left
+        self.switched = ""  # op of the call for which another model was chosen
+
+    def of(self, key: str) -> Lasting:
+        """Who remembers what became of that budget."""
+        return self.lasting if key.startswith("session") else self._turn
+
+    def raised(self, key: str) -> Amount | None:
+        """How much more was granted."""
+        found = [more for name, more in self.of(key).raised.values() if name == key]
+        return None if not found else sum_of(found)
+
+    def waiting(self) -> Call | None:
+        """The request that nobody has decided."""
+        return next((call for _, call in self.pleas.values() if call.stage is Stage.APPROVAL), None)
+
+    def refused(self, op: str) -> Call | None:
+        """The request for that call, when it was denied."""
+        found = [call for asked, (_, call) in self.pleas.items() if asked.startswith(f"{op}.more")]
+        return next((call for call in found if call.stage is Stage.DONE), None)
+
+    def ordered(self, entry: Fact) -> bool:
+        """Somebody is asked for more."""
+        op, key = str(entry.get("op", "")), entry.get("budget")
+        if not isinstance(key, str) or op in self.pleas:
+            return False
+        plea = Call(op, "", str(entry.get("what", "")), "", entry["data"], "")
+        plea.stage, plea.until, plea.digest = Stage.APPROVAL, entry.get("until"), str(entry.get("digest", ""))
+        self.pleas[op] = key, plea
+        return True
+
+    def noted(self, entry: Fact) -> None:
+        """It was said that a budget runs out."""
+        if entry["type"] == "warned":
+            self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
+
+    def decided(self, entry: Fact) -> bool:
+        """It was decided, or nobody has in time."""
+        op = str(entry.get("op", ""))
+        key, plea = self.pleas.get(op, ("", None))
+        if plea is None or plea.stage is not Stage.APPROVAL:
+            return False
+        if entry["type"] == "decided" and entry.get("digest") != plea.digest:
+            return False
+        if entry.get("approved") is True:
+            plea.stage, plea.approved, plea.until = Stage.READY, True, None
+            more = (plea.arguments or {}).get("more")
+            self.of(key).raised[op] = key, amount_of(more)
+        else:
+            plea.end(observations.turned_down(entry, plea.name))
+        return True
+
+
+def sum_of(amounts: list[Amount]) -> Amount:
+    total = NOTHING
+    for amount in amounts:
+        total = total.plus(amount)
+    return total
