@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...orchestrator.protocol.entries import resolve
-from ...state.errors import InvalidInput, UnknownExecution
+from ...state.errors import InvalidInput, StoreError, UnknownExecution
 from ...state.records import IN_DOUBT, STATUSES, Filter, Head
 from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
@@ -131,8 +131,13 @@ async def readiness(call: Call) -> Answer:
 async def stats(call: Call) -> Answer:
     """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-    doubts = {"doubts": {"executions": (await call.runtime.counts()).get(IN_DOUBT, 0)}}
-    return json_answer({**call.service.counters, **call.runtime.engine.health.numbers(), **doubts})
+    try:
+        doubts: int | None = (await call.runtime.counts()).get(IN_DOUBT, 0)
+    except StoreError:
+        doubts = None  # what this process knows by itself is told all the same
+    return json_answer(
+        {**call.service.counters, **call.runtime.engine.health.numbers(), "doubts": {"executions": doubts}}
+    )
 
 
 async def _head(call: Call) -> Head:
