@@ -71,7 +71,12 @@ class ChildTool:
         """Raises InvalidInput that names the fields."""
         self.input(arguments)
 
+    version = ""
+
     def role(self, arguments: dict[str, Any]) -> str | None:
+        return None
+
+    def rule(self, arguments: dict[str, Any]) -> None:
         return None
 
     def input(self, arguments: dict[str, Any]) -> Any:

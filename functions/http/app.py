@@ -31,6 +31,7 @@ from . import (
     called,
     calling,
     controlling,
+    deciding,
     machines,
     modelling,
     openapi,
@@ -194,13 +195,13 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
-    yield route("/approvals/{id:path}", "GET", asking.approvals)
+    for path, method, decides in deciding.ROUTES:
+        yield route(path, method, decides)
     yield route("/counts", "GET", asking.counts)
     yield route("/functions", "GET", asking.functions)
     yield route("/stats", "GET", asking.stats)
     yield route("/sweep", "POST", sweep)
     yield route("/signal/{id:path}", "POST", controlling.signal)
-    yield route("/decide/{id:path}", "POST", controlling.decide)
     yield route("/complete/{token:path}", "POST", controlling.complete)
     yield route("/fail/{token:path}", "POST", controlling.fail)
     yield route("/heartbeat/{token:path}", "POST", controlling.heartbeat)

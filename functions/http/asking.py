@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...orchestrator.protocol.entries import resolve
 from ...state.errors import InvalidInput, UnknownExecution
 from ...state.records import STATUSES, Filter, Head
 from ..invocation.loading import kind_of
@@ -60,26 +59,6 @@ async def history(call: Call) -> Answer:
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
 
 
-async def approvals(call: Call) -> Answer:
-    """GET /approvals/{id}: what waits for a decision, by pages."""
-    id, query = call.path("id"), call.query("after")
-    waiting = await call.runtime.proposals(id)
-    after = single(query, "after")
-    if after:
-        found = [number for number, one in enumerate(waiting) if one["op"] == after]
-        if not found:
-            raise Refused(409, f"{after[:100]!r} does not wait any more; read the approvals again from the beginning")
-        waiting = waiting[found[0] + 1 :]
-    page: list[Any] = []
-    for one in waiting:
-        await resolve(call.runtime.store, id, [one])
-        page.append(one)
-        if fitting(page) < len(page):
-            page.pop()
-            break
-    return json_answer({"approvals": page, "next": page[-1]["op"] if len(page) < len(waiting) else None})
-
-
 async def counts(call: Call) -> Answer:
     """GET /counts: number of executions by status."""
     call.query()
@@ -106,7 +85,8 @@ def described(name: str, function: Any) -> dict[str, Any]:
         "output": output_schema(function),
     }
     if kind_of(function) == "tool":
-        shown |= {"effect": function.effect, "approval": approval if isinstance(approval, str) else None}
+        role = getattr(approval, "role", approval)
+        shown |= {"effect": function.effect, "approval": role if isinstance(role, str) else None}
     return shown
 
 

@@ -310,11 +310,13 @@ def _fixed_paths() -> Json:
                 "Open approvals", {200: ref(models.Approvals)}, parameters=(*id, _AFTER), errors=(*_READ, 409)
             )
         },
+        "/approvals": {"get": operation("All open approvals", {200: ref(models.Waiting)}, parameters=_waiting())},
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
         "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
+        "/delegate/{id}": _post("Let somebody else decide", done, models.Delegation, id),
         "/fail/{token}": _post("Fail a callback", done, models.Failure, token),
         "/complete/{token}": {
             "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)
@@ -334,6 +336,10 @@ def _fixed_paths() -> Json:
         counted: dict[int, Json | None] = {200: ref(models.Count)}
         paths[f"/bulk/{action}"] = _post(f"{action.capitalize()} many executions", counted, models.Bulk, ())
     return paths
+
+
+def _waiting() -> tuple[Json, ...]:
+    return tuple(parameter(name, "query", {"type": "string"}) for name in ("role", "function", "older", "approver"))
 
 
 def _delivery(summary: str, *parameters: Json) -> Json:

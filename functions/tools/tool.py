@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from types import MethodType
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
+from ...orchestrator.governance.approvals.rule import Approval, rule_of
+from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.resilience import ONCE, Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import annotation, losses, mender
@@ -34,8 +36,8 @@ Effect = Literal["pure", "idempotent", "irreversible"]
 """What calling twice does. pure: nothing at all · idempotent: the same as once · irreversible: it happens twice, so
 it is begun at most once and never repeated blindly."""
 
-Approval = str | Callable[..., str | None] | None
-"""Who must approve a call before it is made: a role, or a pure function of the arguments that gives one."""
+Approves = str | Approval | Callable[..., str | Approval | None] | None
+"""Who must approve a call before it is made: a role, an Approval, or a pure function of the arguments for it."""
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
@@ -56,12 +58,6 @@ def _asynchronous(function: Callable[..., Any]) -> bool:
     )
 
 
-def _check_role(role: object, what: str) -> str:
-    if not isinstance(role, str) or not role.strip():
-        raise InvalidInput(f"{what} is {role!r:.80}, and no role; give a text that names one, or None for nobody")
-    return role
-
-
 class Tool:
     """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
 
@@ -75,7 +71,7 @@ class Tool:
         name: str | None = None,
         description: str | None = None,
         effect: Effect = "idempotent",
-        approval: Approval = None,
+        approval: Approves = None,
         approval_within: Duration = APPROVAL_WITHIN,
         retry: Retry | None = None,
         timeout: Duration | None = None,
@@ -100,8 +96,8 @@ class Tool:
         if isinstance(tags, str):
             raise InvalidInput(f"tags= of tool {self.name!r} takes texts in a list: [{tags!r}]")
         self.tags = frozenset(tags)
-        if approval is not None and not callable(approval):
-            _check_role(approval, f"approval= of tool {self.name!r}")
+        if not callable(approval):
+            rule_of(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
         self.approval_within = milliseconds(approval_within)
         self.most = None if most is None else count(most, 1, f"most= of tool {self.name!r}")
@@ -182,12 +178,22 @@ class Tool:
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        rule = self.rule(arguments)
+        return None if rule is None else rule.role
+
+    def rule(self, arguments: dict[str, Any]) -> Approval | None:
+        """The same with how many of them, and all else that an Approval says. Raises InvalidInput."""
         if not callable(self.approval):
-            return self.approval
+            return rule_of(self.approval, f"approval= of tool {self.name!r}")
         given = self._parameters.read(arguments)
         ask = partial(self.approval, **given)
-        role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
-        return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
+        said: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
+        return rule_of(said, f"what approval= of {self.name!r} returned")
+
+    @cached_property
+    def version(self) -> str:
+        """What an approval of a call is bound to: the digest of its name, what it takes and what a second call does."""
+        return version_of(self.name, self.parameters, self.effect)
 
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments
@@ -224,7 +230,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect = "idempotent",
-    approval: Approval = None,
+    approval: Approves = None,
     approval_within: Duration = APPROVAL_WITHIN,
     retry: Retry | None = None,
     timeout: Duration | None = None,
@@ -242,8 +248,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
       parameters' descriptions come from the docstring too (Google, numpy or reST style).
     - ``effect``: what calling it twice does. "irreversible" is never repeated: when nobody knows whether a
       call took effect, the model is told so.
-    - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
-      role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
+    - ``approval``: a role that must approve each call, an ``Approval`` that says more, or a pure function of the
+      arguments that returns one of these or None. ``approval_within``: how long a decision may take;
+      after that it counts as denied.
     - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
     - ``most``: how many calls a model may ask for in one turn. What is beyond that is not made, and it is told so.
     - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made

@@ -16,7 +16,6 @@ from typing import Any
 
 from ...state.codec import clean, mended
 from ...state.errors import ExecutionCancelled, InvalidInput
-from ...state.ids import child_id
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
@@ -26,12 +25,12 @@ from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
-from . import observations
+from . import deciding, observations
 from .awaiting import awaited
 from .call import Call, Stage
 from .compaction import Compaction
 from .hooking import Hooking
-from .identity import approval, identity
+from .identity import identity
 from .judging import Failed, Judge, Judged, Taken
 from .mode import Mode
 from .routing import Choice, question
@@ -39,6 +38,7 @@ from .run import Run
 from .seeing import READ
 from .selecting import Selecting
 from .spec import AgentSpec, Listing, ToolSpec
+from .starting import starting
 from .turn import Phase, Turn
 
 _BEGINNINGS = ("start", "message")
@@ -81,8 +81,8 @@ class AgentLoop:
         if fact["type"] == "event":
             self._pass_over(fact)
             return Verdict.IGNORED
-        if fact["type"] == "decided" and not fact.get("digest"):
-            return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
+        if fact["type"] in deciding.FACTS and not self._decides(fact):
+            return Verdict.IGNORED
         if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
             repeated = run.mode is Mode.ONCE or (run.turn is not None and run.turn.id == fact.get("id"))
             return Verdict.IGNORED if repeated else Verdict.LATER
@@ -94,7 +94,15 @@ class AgentLoop:
 
     def refusal(self, fact: Fact) -> str:
         """Why a fact can't be used; empty when it may."""
-        return NO_EVENTS if fact["type"] == "event" else ""
+        if fact["type"] == "event":
+            return NO_EVENTS
+        return deciding.refusal(self._run.turn, self._offered, fact) if fact["type"] in deciding.FACTS else ""
+
+    def _decides(self, fact: Fact) -> bool:
+        """Whether what somebody says about a call counts. Why it does not is to be seen."""
+        counts, told = deciding.heard(self._run.turn, self._offered, fact, self._now())
+        self._pending += told
+        return counts
 
     def _pass_over(self, event: Fact) -> None:
         """Nobody here would ever read it, and whoever sent it was told that it was taken. So it is to be seen."""
@@ -112,11 +120,11 @@ class AgentLoop:
         turn = run.turn
         if turn is None or run.final:
             return []
-        due = [call.op for call in turn.approvals() if call.until is not None and call.until <= now]
+        due = deciding.due(turn, now)
         deadline = turn.deadline(self._spec.limits.time)
         if deadline is not None and deadline <= now:
-            due.append(turn.timer())
-        return [{"type": "timer", "op": op, "at": now} for op in due]
+            due.append({"op": turn.timer()})
+        return [{"type": "timer", **one, "at": now} for one in due]
 
     def close(self) -> None:
         self._run.calls = OpenCalls()
@@ -331,24 +339,17 @@ class AgentLoop:
                     return None
                 if (stopped := self._hooking.stopped(call)) is not None:
                     return stopped
-                role = call.asks or tool.role(call.arguments)
+                rule = deciding.rule(call, tool, call.arguments)
             except InvalidInput as error:
                 return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
-            if role is not None:
-                return approval(call, tool, role, turn.mark, max(self._run.at, self._run.clock))
-        return self._child(turn, call, tool, call.arguments) if tool.child else None
+            if rule is not None:
+                return deciding.asked(turn, call, tool, rule, self._run.caller.get("by"), self._now())
+        elif (anew := deciding.again(turn, call, tool, self._run.caller.get("by"), self._now())) is not None:
+            return anew
+        return starting(self._run.id, call, tool, self._hooking.looks(call), self._left(turn)) if tool.child else None
 
-    def _child(self, turn: Turn, call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Fact:
-        return {
-            "type": "ordered",
-            "op": call.op,
-            "kind": "child",
-            "name": tool.child,
-            "id": child_id(self._run.id, call.op),
-            "detached": False,
-            "input": tool.input(arguments),
-            **self._hooking.looks(call),
-        } | ({"budget": budget} if (budget := self._left(turn)) else {})
+    def _now(self) -> int:
+        return max(self._run.at, self._run.clock)
 
     def _allowance(self) -> Allowance:
         """The limits of a turn: those of the agent, or of whoever has ordered it."""
@@ -386,7 +387,7 @@ class AgentLoop:
         if self._run.final:
             return None
         times = [turn.deadline(self._spec.limits.time), self._run.calls.wake()]
-        times += [call.until for call in turn.approvals()]
+        times += deciding.wake(turn)
         return min([time for time in times if time is not None], default=None)
 
 

@@ -12,11 +12,11 @@ from typing import Any, ClassVar
 from ...state.codec import dumps, loads
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol import keys
-from ..protocol.callers import handed_on
+from ..protocol.callers import caller_of, handed_on
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact, Post, Spawn, when
 from ..protocol.media import parts_of
-from . import compaction, hooking, observations
+from . import compaction, deciding, hooking, observations
 from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread, Window
@@ -108,7 +108,7 @@ class Run:
         if self.mode is not Mode.NEW:
             return False
         self.mode = Mode.ONCE
-        self.depth, self.caller = entry.get("depth", 0), entry.get("caller", {})
+        self.depth, self.caller = entry.get("depth", 0), caller_of(entry)
         self._begin("", entry.get("input"), str(entry.get("seed", "")), entry)
         return True
 
@@ -119,7 +119,7 @@ class Run:
         if (self._skip is not None and self._skip != id) or self.thread.answered(id):
             return False
         self._skip = None
-        self.mode = Mode.SESSION
+        self.mode, self.caller = Mode.SESSION, caller_of(entry)
         mark = f"{entry.get('at', 0)} {id}"
         self._begin(id, entry.get("content"), mark, entry)
         return True
@@ -233,29 +233,15 @@ class Run:
         return False
 
     def _decided(self, entry: Fact) -> bool:
-        found = self._on(entry, Stage.APPROVAL)
-        if found is None:
-            return False
-        turn, call = found
-        if entry.get("digest") not in (None, "", call.digest):  # without one: only in the journals of older releases
-            return False
-        if entry.get("approved") is True:
-            call.stage, call.approved, call.until = Stage.READY, True, None
-            turn.tick(self.at)
-        else:
-            turn.settle(call, observations.denied(entry), self.at)
-        return True
+        """What a person has said about a call, or time that has passed meanwhile."""
+        call = deciding.about(self.turn, entry)
+        return self.turn is not None and call is not None and deciding.take(self.turn, call, entry, self.at)
 
     def _timer(self, entry: Fact) -> bool:
         if self.turn is not None and entry.get("op") == self.turn.timer():
             self.turn.timed_out = True
             return True
-        found = self._on(entry, Stage.APPROVAL)
-        if found is None:
-            return False
-        turn, call = found
-        turn.settle(call, observations.EXPIRED, self.at)
-        return True
+        return self._decided(entry)
 
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
@@ -291,9 +277,7 @@ class Run:
             return False
         turn, call = found
         if entry["kind"] == "approval":
-            call.stage, call.until = Stage.APPROVAL, entry.get("until")
-            call.arguments, call.digest = entry["data"], str(entry.get("digest", ""))
-            turn.tick(self.at)
+            deciding.opened(turn, call, entry, self.at)
         else:
             call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
             id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
@@ -390,8 +374,8 @@ class Run:
 
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
-        "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
-        "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
+        "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
+        "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "begun": _mark, "retrying": _mark,
         "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

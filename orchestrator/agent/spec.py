@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer
 from ..errors.failures import Failure
+from ..governance.approvals.rule import Approval
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
 from .conversation import Message, Window
@@ -49,8 +50,13 @@ class ToolSpec(Protocol):
         """Raises InvalidInput that says which parameter is wrong and how."""
         ...
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
+    def rule(self, arguments: dict[str, Any]) -> Approval | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What an approval of a call is bound to; "" for what is never approved."""
         ...
 
     def input(self, arguments: dict[str, Any]) -> Any:

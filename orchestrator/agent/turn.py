@@ -309,10 +309,10 @@ class Turn:
         if call.name == FINDER and isinstance(found := entry.get("value"), list):
             self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
         if call.after:
-            call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
+            call.stage, call.content = Stage.LOOKED, call.told_of(observations.outcome(entry))
             self.marks.pop(call.op, None)
         else:
-            self.settle(call, observations.outcome(entry), at, number)
+            self.settle(call, call.told_of(observations.outcome(entry)), at, number)
 
     def hooked(self, op: str) -> Call | None:
         """The call whose hook has that op, and is due."""

@@ -13,7 +13,18 @@ from ...state.codec import dumps
 START = "start"
 """An execution starts once."""
 
-_KINDS = ("message", "child:", "cancel:", "cancel-of:", "terminated:", "event:", "decided:", "retry:", "run:")
+_KINDS = (
+    "message",
+    "child:",
+    "cancel:",
+    "cancel-of:",
+    "terminated:",
+    "event:",
+    "decided:",
+    "delegated:",
+    "retry:",
+    "run:",
+)
 
 
 def message(id: str) -> str:
@@ -44,9 +55,15 @@ def cancel_of(parent: str, op: str) -> str:
     return f"cancel-of:{dumps([parent, op])}"
 
 
-def decision(op: str, at: int) -> str:
-    """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile."""
-    return f"decided:{dumps([op, at])}"
+def decision(op: str, at: int, *more: str) -> str:
+    """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile; where
+    there may be several, ``more`` says which: on what exactly, of whom."""
+    return f"decided:{dumps([op, at, *more])}"
+
+
+def delegation(op: str, digest: str) -> str:
+    """Of what is asked now to somebody else. There is one, whoever else delegates it meanwhile."""
+    return f"delegated:{dumps([op, digest])}"
 
 
 def retry(length: int) -> str:

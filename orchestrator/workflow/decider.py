@@ -24,6 +24,7 @@ from .run import Open, Origin, Run
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
+_FROM_OUTSIDE = ("sent", "answered", "child", "decided", "delegated", "callback", "beat", "skipped")
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
 _CHECKPOINTS = 100
 
@@ -231,9 +232,8 @@ class WorkflowDecider:
             timer = self._run.timers.open.get(entry.get("op", ""))
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
-        return entry["type"] in ("sent", "answered", "child", "decided", "callback", "beat", "skipped") or (
-            mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
-        )
+        same = mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
+        return same or entry["type"] in _FROM_OUTSIDE
 
     def _accept(self, fact: Fact) -> bool:
         kind, run = fact["type"], self._run

@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
+from ..governance.approvals.proposal import CHANGED
 from ..protocol.decider import Away, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
@@ -47,12 +48,23 @@ def order(
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
     call = partial(_order, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
-    return cast("Operation[Any]", run.loop.create_task(_asked(Asking(run, f"{op}."), wanted, call)))
+    return cast("Operation[Any]", run.loop.create_task(_asked(run, op, wanted, call)))
 
 
-async def _asked(asking: Asking, wanted: Wanted, call: Callable[[], Operation[Any]]) -> Any:
-    await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
-    return await call()
+async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operation[Any]]) -> Any:
+    """Call it when it was approved. Somebody is asked once more when the tool is another one by then, unless it was
+    called before it was changed."""
+    tool, place, why = wanted.tool, f"{op}.", ""
+    while True:
+        asking = Asking(run, place).ask(
+            tool.name, wanted.arguments, wanted.rule, wanted.within, version=tool.version, fits=wanted.misfit, why=why
+        )
+        await asking
+        place, why = f"{place}0.", CHANGED
+        changed = asking.outdated and f"{op}.1" not in run.recorded
+        if not changed and f"{place}0" not in run.recorded:
+            proposal = asking.proposal
+            return await call(edited=proposal.data if proposal.edited else None)
 
 
 def _order(
@@ -65,7 +77,9 @@ def _order(
     policy: Policy | None,
     *,
     compare: bool,
+    edited: dict[str, Any] | None = None,
 ) -> Operation[Any]:
+    """``edited``: the arguments that a person has put in the place of those that are given."""
     about = describe(fn)
     if about.lost and op not in run.recorded:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
@@ -77,14 +91,14 @@ def _order(
     if entry is None or entry["type"] != "step":
         branch = run.branch_of(op) if run.branches else ""
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
-            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given))
+            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given, edited))
             return call
         run.calls.order(
             Invoke(
                 op,
                 call.name,
                 "step",
-                partial(fn, *args, **kwargs) if args or kwargs else fn,
+                _made(about.tool, fn, args, kwargs, edited),
                 about.threaded,
                 policy or about.policy or run.policy,
                 {"branch": branch} if branch else {},
@@ -96,6 +110,14 @@ def _order(
     return call
 
 
+def _made(
+    tool: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], edited: dict[str, Any] | None
+) -> Callable[..., Any]:
+    if edited is not None:
+        return partial(tool.invoke, edited)
+    return partial(fn, *args, **kwargs) if args or kwargs else fn
+
+
 def _away(
     run: Run,
     call: Operation[Any],
@@ -105,6 +127,7 @@ def _away(
     policy: Policy,
     branch: str,
     given: str | None,
+    edited: dict[str, Any] | None,
 ) -> Invoke:
     """The call of a tool that lives elsewhere. Its own policy is minded there; ``policy`` says how it is reached."""
     tool, arguments = arguments_of(fn, args, kwargs)
@@ -115,7 +138,7 @@ def _away(
         mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
     away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
-    send = partial(tool.send, arguments)
+    send = partial(tool.send, arguments if edited is None else edited)
     return Invoke(call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away)
 
 
