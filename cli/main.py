@@ -48,6 +48,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "signal": ("signals", "Send an event to an execution."),
         "approve": ("decide", "Approve what waits for a person."),
         "deny": ("decide", "Deny what waits for a person."),
+        "delegate": ("decide", "Let somebody else decide it."),
         "schedule": ("schedule", "What begins functions at set times."),
         "pause": ("steer", "Hold an execution where it is."),
         "resume": ("steer", "Go on with a paused or stuck execution."),

@@ -72,9 +72,14 @@ class Deciding(Reading):
     async def waiting(self, wanted: Wanted = Wanted()) -> AsyncIterator[tuple[Head, Fact]]:
         """Every open approval of every execution that is wanted, with the execution."""
         async for head in self.all(Filter(function=wanted.function, awaits="approval")):
-            for proposal in await self._undecided(head.id):
-                if wanted.matches(proposal):
-                    yield head, proposal.shown()
+            async for found in self.waiting_of(head, wanted):
+                yield found
+
+    async def waiting_of(self, head: Head, wanted: Wanted = Wanted()) -> AsyncIterator[tuple[Head, Fact]]:
+        """Those of one execution."""
+        for proposal in await self._undecided(head.id):
+            if wanted.matches(proposal) and wanted.function in ("", head.function):
+                yield head, proposal.shown()
 
     async def _undecided(self, id: str) -> list[Proposal]:
         """Those that are neither decided nor about to be."""

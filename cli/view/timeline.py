@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
 from ...orchestrator.protocol.media import said
+from .decisions import Decisions
 from .listings import listed
 from .text import counted
 from .usage import Usage, usage
@@ -111,6 +112,7 @@ class Timeline:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self.waiting: dict[str, Row] = {}
+        self._decisions = Decisions()
         self.totals = Totals()
         self.started: int | None = None
 
@@ -227,6 +229,7 @@ class Timeline:
     def _ordered(self, number: int, entry: Entry) -> list[Row]:
         row = self._open(number, str(entry.get("kind", "ordered")), entry)
         row.until = entry.get("until")
+        self._decisions.asked(entry)
         row.facts = {
             key: entry[key] for key in ("what", "role", "digest", "id", "detached", "data", "event") if key in entry
         }
@@ -237,9 +240,12 @@ class Timeline:
         return []
 
     def _decided(self, number: int, entry: Entry) -> list[Row]:
+        if (aside := self._decisions.aside(entry)) is not None or entry["type"] == "delegated":
+            return self._info(number, {**entry, "by": None, "reason": None}, value=aside)
         row = self._settle(number, "approval", entry)
         row.state = DONE if entry.get("approved") else FAILED
         row.facts.update(approved=bool(entry.get("approved")), by=entry.get("by"), reason=entry.get("reason"))
+        row.facts.update(self._decisions.settled(entry))
         return [row]
 
     def _callback(self, number: int, entry: Entry) -> list[Row]:
@@ -255,7 +261,7 @@ class Timeline:
     def _timer(self, number: int, entry: Entry) -> list[Row]:
         row = self.waiting.get(str(entry.get("op", "")))
         if row is None or row.kind in WORK:
-            return self._info(number, entry)
+            return self._info(number, entry, value=self._decisions.aside(entry))
         self._settle(number, row.kind, entry)
         row.state, row.facts["late"] = FAILED, True
         return [row]
@@ -347,7 +353,7 @@ class Timeline:
         "start": _start,
         "message": _message,
         "event": _event,
-        "decided": _decided,
+        **dict.fromkeys(("decided", "delegated"), _decided),
         "callback": _callback,
         "beat": _nothing,
         "child": _child,

@@ -6,7 +6,6 @@ from typing import Any
 
 from ...orchestrator.deciding import Wanted
 from ...orchestrator.protocol.entries import resolve
-from ...state.errors import InvalidInput
 from ...state.quantities import milliseconds
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.models import Decision, Delegation
@@ -47,7 +46,7 @@ async def everything(call: Call) -> Answer:
         raise Refused(400, f"{empty[0]} is empty; leave it out, or say which approvals are meant")
     try:
         before = call.runtime.clock() - milliseconds(given["older"]) if "older" in given else 0
-    except InvalidInput as error:
+    except ValueError as error:
         raise Refused(400, f"older: {error}") from error
     wanted = Wanted(given.get("role", ""), given.get("function", ""), before, given.get("approver", ""))
     found = [(head, one) async for head, one in call.runtime.waiting(wanted)]
