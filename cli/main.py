@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "approve": ("decide", "Approve what waits for a person."),
         "deny": ("decide", "Deny what waits for a person."),
         "delegate": ("decide", "Let somebody else decide it."),
+        "approval-link": ("approval_link", "Print a link by which one person decides it."),
         "schedule": ("schedule", "What begins functions at set times."),
         "pause": ("steer", "Hold an execution where it is."),
         "resume": ("steer", "Go on with a paused or stuck execution."),

@@ -141,7 +141,7 @@ async def _send(
     dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], arguments: dict[str, Any] | None
 ) -> Approval:
     async with reach.control(dsn) as control:
-        approval = _chosen(await control.show(id), await control.approvals(id), op)
+        approval = chosen(await control.show(id), await control.approvals(id), op)
         digest = str(approval.get("digest") or "")
         await control.decide(id, str(approval["op"]), approved, digest=digest, arguments=arguments, **said)
         return approval
@@ -151,12 +151,12 @@ async def _delegate(dsn: str, id: str, op: str | None, said: dict[str, str]) -> 
     if not (said["role"] or said["to"]):
         raise Exit("say who is to decide: --role ROLE, or --to PERSON", code=USAGE)
     async with reach.control(dsn) as control:
-        approval = _chosen(await control.show(id), await control.approvals(id), op)
+        approval = chosen(await control.show(id), await control.approvals(id), op)
         await control.delegate(id, str(approval["op"]), digest=str(approval.get("digest") or ""), **said)
         return approval
 
 
-def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approval:
+def chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approval:
     """The approval that is meant. Raises Exit naming the choices."""
     from ..view.command import command
 

@@ -32,6 +32,7 @@ from . import (
     calling,
     controlling,
     deciding,
+    link_deciding,
     machines,
     modelling,
     openapi,
@@ -197,6 +198,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
     for path, method, decides in deciding.ROUTES:
         yield route(path, method, decides)
+    yield route("/decision/{token}", "GET", link_deciding.page, "POST")
     yield route("/counts", "GET", asking.counts)
     yield route("/functions", "GET", asking.functions)
     yield route("/stats", "GET", asking.stats)

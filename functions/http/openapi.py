@@ -311,6 +311,17 @@ def _fixed_paths() -> Json:
             )
         },
         "/approvals": {"get": operation("All open approvals", {200: ref(models.Waiting)}, parameters=_waiting())},
+        "/decision/{token}": {
+            "get": operation("A page that asks for a decision", {200: None}, parameters=token, errors=_WRITE),
+            "post": operation(
+                "The decision",
+                {200: None},
+                body={},
+                types=("application/x-www-form-urlencoded",),
+                parameters=token,
+                errors=_WRITE,
+            ),
+        },
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},

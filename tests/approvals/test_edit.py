@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -160,6 +161,10 @@ def test_an_edit_that_does_not_fit_the_tool_or_is_for_others_to_approve_counts_f
     assert PAID == [60]
 
 
+async def approve(by: str, runtime: Any) -> None:
+    await runtime.decide("x", None, True, by=by)
+
+
 async def post(runtime: Any, fact: Any) -> None:
     from overwinter.orchestrator.engine.delivery import mail_of
 
@@ -176,7 +181,7 @@ def test_two_people_have_to_agree_and_neither_is_who_asked(kind: str) -> None:
         await world.approve("x", by="ben", reason="fine")
         assert not PAID
         for by, why in (("ana", "somebody else"), ("Ben", "approved it already"), ("", "who decides")):
-            await refused(world, why, lambda runtime, by=by: runtime.decide("x", None, True, by=by))
+            await refused(world, why, partial(approve, by))
         await world.approve("x", by="cleo", reason="seen")
         return await world.result("x")
 

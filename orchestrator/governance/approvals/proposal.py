@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...protocol.decider import Fact
@@ -98,6 +99,13 @@ class Proposal:
         self.expired = False
         self.outcome: bool | None = None
         self.last: Fact = {}  # the decision that brought it about
+
+    @classmethod
+    def as_shown(cls, told: Mapping[str, Any]) -> Proposal:
+        """That of which ``shown`` is known, for who wants to know what may be done with it."""
+        proposal = cls(dict(told))
+        proposal.approver, proposal.votes = str(told.get("approver", "")), list(told.get("votes", ()))
+        return proposal
 
     @property
     def op(self) -> str:
