@@ -60,5 +60,6 @@ async def _made(dsn: str, id: str, op: str | None, by: str, lasting: str) -> dic
         if why := Proposal.as_shown(asked).objection(trial):
             raise Exit(f"{by} could not decide it: {why}", code=USAGE)
         until = min(control.clock() + lasts, int(asked.get("until") or control.clock() + lasts))
-        told = {"execution": id, "op": str(asked["op"]), "digest": str(asked["digest"]), "by": by, "until": until}
-        return {**told, "name": asked.get("name"), "path": keys.sign(Link(**told))}
+        link = Link(id, str(asked["op"]), str(asked["digest"]), by, until)
+        told = {name: value for name, value in link._asdict().items() if name != "id"}
+        return {**told, "name": asked.get("name"), "path": keys.sign(link)}

@@ -71,7 +71,8 @@ class Keys:
                 continue
             texts = [claims[name] for name in ("execution", "op", "digest", "by", "jti")]
             if all(isinstance(text, str) and text for text in texts) and type(claims["exp"]) is int:
-                return Link(*texts[:4], claims["exp"] * 1000, texts[4])
+                execution, op, digest, by, id = texts
+                return Link(execution, op, digest, by, claims["exp"] * 1000, id)
         return None
 
 

@@ -64,6 +64,7 @@ _ERRORS = {
     503: "the store can't take it now; see Retry-After",
     504: "the function took too long",
 }
+_FORM = "application/x-www-form-urlencoded"
 _READ = (400, 401, 403, 404, 422, 500, 503)
 _WRITE = (*_READ, 409, 413, 415)
 _PREFER: Json = {
@@ -313,14 +314,7 @@ def _fixed_paths() -> Json:
         "/approvals": {"get": operation("All open approvals", {200: ref(models.Waiting)}, parameters=_waiting())},
         "/decision/{token}": {
             "get": operation("A page that asks for a decision", {200: None}, parameters=token, errors=_WRITE),
-            "post": operation(
-                "The decision",
-                {200: None},
-                body={},
-                types=("application/x-www-form-urlencoded",),
-                parameters=token,
-                errors=_WRITE,
-            ),
+            "post": operation("The decision", {200: None}, body={}, types=(_FORM,), parameters=token, errors=_WRITE),
         },
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},

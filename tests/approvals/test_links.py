@@ -18,6 +18,8 @@ from overwinter.cli.main import cli
 from overwinter.functions.http.app import create_app
 from overwinter.functions.http.decision_link import Keys, Link, configured
 
+from .waiting import until
+
 SECRET = "a-long-secret-for-links-0123456789"
 EVIL = "<script>alert(1)</script>\u202e\"'>"
 
@@ -55,13 +57,16 @@ def with_link(work: Work, *, token: str | None = None, by: str = "ben", order: s
             transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=token)))
             async with Client(transport=transport, base_url="https://desk.example") as client:
                 await runtime.start(payout, order, id="p-1", by="ana")
-                while not (waiting := await runtime.approvals("p-1")):
-                    await asyncio.sleep(0.01)
-                one = waiting[0]
+                (one,) = await until(lambda: runtime.approvals("p-1"))
                 link = Link("p-1", one["op"], one["digest"], by, runtime.clock() + 60_000)
                 await work(client, runtime, signed(link), link)
 
     asyncio.run(main())
+
+
+async def given(runtime: Runtime) -> bool:
+    """Whether it is for one person to decide."""
+    return "approver" in (await runtime.approvals("p-1"))[0]
 
 
 async def decide(client: Client, path: str, decision: str = "approve", reason: str = "fine") -> httpx.Response:
@@ -107,8 +112,7 @@ def test_an_edit_or_a_delegation_ends_the_link_and_a_time_does() -> None:
         over = await decide(client, signed(link._replace(until=runtime.clock() - 1000)))
         assert over.status_code == 410 and "good for a time" in over.text
         await runtime.delegate("p-1", by="cleo", to="dora")
-        while "approver" not in (await runtime.approvals("p-1"))[0]:
-            await asyncio.sleep(0.01)
+        await until(lambda: given(runtime))
         for told in (await client.get(path), await decide(client, path)):
             assert told.status_code == 409 and "has changed since" in told.text
         assert len(await runtime.approvals("p-1")) == 1
@@ -130,7 +134,7 @@ def test_who_may_not_decide_may_not_by_a_link() -> None:
     [
         lambda link, good: good[:-4] + ("AAAA" if good[-4:] != "AAAA" else "BBBB"),
         lambda link, good: jwt.encode(claims(link), SECRET, "HS256"),  # the secret itself is not the key
-        lambda link, good: jwt.encode(claims(link), None, "none"),
+        lambda link, good: jwt.encode(claims(link), "", "none"),
         lambda link, good: Keys("env:OTHER").sign(link).rpartition("/")[2],
         lambda link, good: "x",
         lambda link, good: f"{good}.{good}",
@@ -141,7 +145,7 @@ def test_what_was_not_signed_here_opens_nothing(forge: Any, monkeypatch: pytest.
 
     async def work(client: Client, runtime: Runtime, path: str, link: Link) -> None:
         told = await decide(client, f"/decision/{forge(link, path.rpartition('/')[2])}")
-        assert told.status_code == 404 and "60" not in told.text
+        assert told.status_code == 404 and "<pre>" not in told.text
         assert len(await runtime.approvals("p-1")) == 1
 
     with_link(work)
@@ -189,8 +193,7 @@ def test_a_link_is_made_at_a_shell(tmp_path: Path) -> None:
     async def begin() -> None:
         async with Runtime([payout], dsn) as runtime:
             await runtime.start(payout, "o-1", id="p-1", by="ana")
-            while not await runtime.approvals("p-1"):
-                await asyncio.sleep(0.01)
+            await until(lambda: runtime.approvals("p-1"))
 
     asyncio.run(begin())
 
