@@ -31,7 +31,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Part,
     models.Message,
     models.Signal,
-    models.Decision,
+    *models.DECIDING,
     models.Failure,
     models.Reason,
     models.Bulk,
@@ -43,7 +43,6 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Executions,
     models.History,
     models.Events,
-    models.Approvals,
     models.Functions,
     models.Stats,
     models.Problem,
@@ -306,22 +305,10 @@ def _fixed_paths() -> Json:
         "/execution-history/{id}": {
             "get": operation("Its events as AWS tells them", {200: ref(models.Events)}, parameters=paged)
         },
-        "/approvals/{id}": {
-            "get": operation(
-                "Open approvals", {200: ref(models.Approvals)}, parameters=(*id, _AFTER), errors=(*_READ, 409)
-            )
-        },
-        "/approvals": {"get": operation("All open approvals", {200: ref(models.Waiting)}, parameters=_waiting())},
-        "/decision/{token}": {
-            "get": operation("A page that asks for a decision", {200: None}, parameters=token, errors=_WRITE),
-            "post": operation("The decision", {200: None}, body={}, types=(_FORM,), parameters=token, errors=_WRITE),
-        },
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
-        "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
-        "/delegate/{id}": _post("Let somebody else decide", done, models.Delegation, id),
         "/fail/{token}": _post("Fail a callback", done, models.Failure, token),
         "/complete/{token}": {
             "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)
@@ -334,6 +321,7 @@ def _fixed_paths() -> Json:
         "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
         "/openapi.json": {"get": operation("This document", {200: {"type": "object"}}, errors=(401, 403, 500, 503))},
     }
+    paths |= _deciding(done, id, token)
     signalled: dict[int, Json | None] = {200: ref(models.Count)}
     paths["/bulk/signal"] = _post("Send an event to many executions", signalled, models.BulkSignal, ())
     for action in models.ACTIONS:
@@ -343,8 +331,20 @@ def _fixed_paths() -> Json:
     return paths
 
 
-def _waiting() -> tuple[Json, ...]:
-    return tuple(parameter(name, "query", {"type": "string"}) for name in ("role", "function", "older", "approver"))
+def _deciding(done: dict[int, Json | None], id: tuple[Json, ...], token: tuple[Json, ...]) -> dict[str, Json]:
+    text = {"type": "string", "minLength": 1}
+    wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
+    waiting, one = {200: ref(models.Waiting)}, {200: ref(models.Approvals)}
+    return {
+        "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
+        "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, _AFTER), errors=(*_READ, 409))},
+        "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
+        "/delegate/{id}": _post("Let somebody else decide", done, models.Delegation, id),
+        "/decision/{token}": {
+            "get": operation("A page that asks", {200: None}, parameters=token, errors=_WRITE),
+            "post": operation("Decide", {200: None}, body={}, types=(_FORM,), parameters=token, errors=_WRITE),
+        },
+    }
 
 
 def _delivery(summary: str, *parameters: Json) -> Json:

@@ -230,6 +230,10 @@ class Waiting(BaseModel):
     more: int
 
 
+DECIDING = (Decision, Delegation, Approvals, Waiting)
+"""What is asked of people, and what they say."""
+
+
 class Function(BaseModel):
     """Something that is served here. ``input`` and ``output`` are the JSON schemas of what it takes and gives; {} says
     nothing. Of a tool also what a second call would do, and the role that must approve each call."""

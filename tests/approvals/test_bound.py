@@ -126,11 +126,12 @@ def test_a_decision_counts_once_and_by_who_is_asked(kind: str) -> None:
         async with Runtime([KINDS[kind](refund)], "memory://") as runtime:
             await runtime.start("clerk", "go", id="x", by="ana")
             one = await asked(runtime)
-            for why, given in (
+            cases: tuple[tuple[str, dict[str, Any]], ...] = (
                 ("'boss' does not decide it", {"role": "boss"}),
                 ("read it again", {"digest": "sha256:0"}),
                 ("arguments do not fit", {"arguments": {"amount": 1}}),
-            ):
+            )
+            for why, given in cases:
                 with pytest.raises(InvalidInput, match=why):
                     await runtime.decide("x", one["op"], True, by="ben", **given)
             with pytest.raises(InvalidInput, match="denied is not edited"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from ....state.errors import InvalidInput
 from ....state.quantities import Duration, count, milliseconds
@@ -44,12 +44,10 @@ class Approval:
         often = _span(self.remind, "remind")
         if often is not None and often < SOONEST:
             raise InvalidInput(f"remind= of an Approval is {self.remind!r}; remind once a second at the most")
-        given = cast("Any", self.escalate)
-        if given is not None:
-            if not (isinstance(given, tuple) and len(given) == 2):
-                raise InvalidInput('escalate= of an Approval is a time and a role: ("1d", "head-of-desk")')
-            _span(given[0], "escalate")
-            role_of(given[1], "the role in escalate= of an Approval")
+        if self.escalate is not None:
+            after, role = _pair(self.escalate)
+            _span(after, "escalate")
+            role_of(role, "the role in escalate= of an Approval")
 
     def lasts(self, otherwise: int | None) -> int | None:
         """Milliseconds after which it counts as denied."""
@@ -80,6 +78,12 @@ def role_of(given: object, what: str) -> str:
     if not isinstance(given, str) or not given.strip():
         raise InvalidInput(f"{what} is {given!r:.80}, and no role; give a text that names one, or None for nobody")
     return given
+
+
+def _pair(given: tuple[Any, ...]) -> tuple[Any, Any]:
+    if type(given) is tuple and len(given) == 2:
+        return given[0], given[1]
+    raise InvalidInput('escalate= of an Approval is a time and a role: ("1d", "head-of-desk")')
 
 
 def _span(given: Duration | None, what: str) -> int | None:
