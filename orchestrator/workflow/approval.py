@@ -125,41 +125,42 @@ class Asking(Scope):
         if not isinstance(role, Approval):
             role = None if role is None else Approval(named(role, "a role (None: anybody)"), requester=True)
         length = arguments.limit(timeout, "ctx.approve(timeout=…)")
-        return self.ask(what, stored(data, PAYLOAD_LIMIT), role, length)
+        return ask(self._run, self._next(), what, stored(data, PAYLOAD_LIMIT), role, length)
 
-    def ask(
-        self,
-        what: str,
-        shown: Any,
-        rule: Approval | None,
-        lasts: int | None,
-        *,
-        version: str = "",
-        fits: Fits | None = None,
-        why: str = "",
-    ) -> Approving:
-        """The same about a call of a tool: of that ``version``, with arguments that must fit it also when a person
-        edits them. ``why`` somebody is asked once more."""
-        run, op = self._run, self._next()
-        assert run.origin is not None
-        seed, requester = run.origin.seed, run.origin.caller.get("by")
-        entry: Fact = {"op": op, "at": run.began(op), "name": what, "what": what}
-        if shown is not None:
-            entry["data"] = shown
-        entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why)
-        ahead = run.recorded.get(op)
-        if ahead is not None and _asks(ahead, what, shown, seed):
-            entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
-            entry.pop("blob", None)  # whoever was asked, was asked on these terms, perhaps by an older release
-        elif ahead is None:
-            run.fit(entry)
-        approving = Approving(run, op, Proposal(entry), fits, version)
-        run.open(approving)
-        if (until := entry.get("until")) is not None:
-            approving.due(until)
-        approving.arm()
-        run.own[op] = entry
-        return approving
+
+def ask(
+    run: Run,
+    op: str,
+    what: str,
+    shown: Any,
+    rule: Approval | None,
+    lasts: int | None,
+    *,
+    version: str = "",
+    fits: Fits | None = None,
+    why: str = "",
+) -> Approving:
+    """Ask under ``op``. Of a call of a tool: which has that ``version``, and which arguments must fit also when a
+    person edits them. ``why`` somebody is asked once more."""
+    assert run.origin is not None
+    seed, requester = run.origin.seed, run.origin.caller.get("by")
+    entry: Fact = {"op": op, "at": run.began(op), "name": what, "what": what}
+    if shown is not None:
+        entry["data"] = shown
+    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why)
+    ahead = run.recorded.get(op)
+    if ahead is not None and _asks(ahead, what, shown, seed):
+        entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
+        entry.pop("blob", None)  # whoever was asked, was asked on these terms, perhaps by an older release
+    elif ahead is None:
+        run.fit(entry)
+    approving = Approving(run, op, Proposal(entry), fits, version)
+    run.open(approving)
+    if (until := entry.get("until")) is not None:
+        approving.due(until)
+    approving.arm()
+    run.own[op] = entry
+    return approving
 
 
 def about(run: Run, fact: Fact) -> Approving | None:

@@ -18,7 +18,7 @@ from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
 from ..usercode.resilience import Breaker, Policy, Retry
 from . import arguments
-from .approval import Asking
+from .approval import ask
 from .naming import named
 from .operation import Operation
 from .run import Run
@@ -56,8 +56,16 @@ async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operatio
     called before it was changed."""
     tool, place, why = wanted.tool, f"{op}.", ""
     while True:
-        asking = Asking(run, place).ask(
-            tool.name, wanted.arguments, wanted.rule, wanted.within, version=tool.version, fits=wanted.misfit, why=why
+        asking = ask(
+            run,
+            f"{place}0",
+            tool.name,
+            wanted.arguments,
+            wanted.rule,
+            wanted.within,
+            version=tool.version,
+            fits=wanted.misfit,
+            why=why,
         )
         await asking
         place, why = f"{place}0.", CHANGED
