@@ -192,8 +192,10 @@ class Tool:
 
     @cached_property
     def version(self) -> str:
-        """What an approval of a call is bound to: the digest of its name, what it takes and what a second call does."""
-        return version_of(self.name, self.parameters, self.effect)
+        """What an approval of a call is bound to: the digest of its name, what it takes, what a second call does, and
+        who must approve it, as far as that does not depend on the arguments."""
+        rule = None if callable(self.approval) else self.rule({})
+        return version_of(self.name, self.parameters, self.effect, rule)
 
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments

@@ -37,6 +37,13 @@ async def newer(order: str, amount: int, currency: str = "EUR") -> str:
     return f"{amount} {currency} for {order}"
 
 
+@tool(name="refund", approval="boss")
+async def stricter(order: str, amount: int) -> str:
+    """Refund an order."""
+    PAID.append((order, amount))
+    return f"{amount} for {order}"
+
+
 def agent(used: Any) -> Agent:
     def answer(messages: Sequence[Message], tools: object) -> Said:
         last = messages[-1]
@@ -98,6 +105,25 @@ def test_what_was_approved_is_not_done_by_a_tool_that_has_changed(kind: str, her
 
     PAID.clear()
     assert asyncio.run(main()) == "60 EUR for o-1" and PAID == [("o-1", 60, "EUR")]
+
+
+@everywhere
+def test_nor_when_others_have_to_approve_it_now(kind: str, tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/x.db"
+
+    async def main() -> Any:
+        async with Runtime([KINDS[kind](refund)], dsn) as runtime:
+            await runtime.start("clerk", "go", id="x")
+            before = await asked(runtime)
+        async with Runtime([KINDS[kind](stricter)], dsn) as runtime:
+            await runtime.approve("x", digest=before["digest"], by="ben")
+            anew = await asked(runtime, beside=before["digest"])
+            assert (anew["role"], anew["why"]) == ("boss", CHANGED) and not PAID
+            await runtime.approve("x", digest=anew["digest"], by="ben")
+            return await runtime.result("x")
+
+    PAID.clear()
+    assert asyncio.run(main()) == "60 for o-1" and PAID == [("o-1", 60)]
 
 
 @everywhere

@@ -1,4 +1,5 @@
-"""The version of a tool, as far as who approves a call relies on it: its name, what it takes and what its calls do.
+"""The version of a tool, as far as who approves a call relies on it: its name, what it takes, what its calls do
+and who approves them.
 What its code does nobody can tell from outside, so a change there that changes what is approved deserves another name.
 """
 
@@ -9,11 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....state.codec import dumps
+from .rule import Approval
 
 
-def version_of(name: str, parameters: Mapping[str, Any], effect: str) -> str:
-    """16 hex digits."""
-    bound = dumps([name, _sorted(dict(parameters)), effect])
+def version_of(name: str, parameters: Mapping[str, Any], effect: str, rule: Approval | None) -> str:
+    """16 hex digits. ``rule``: who must approve each call; None when that depends on the arguments."""
+    who = None if rule is None else [rule.role, rule.by, rule.requester]
+    bound = dumps([name, _sorted(dict(parameters)), effect, who])
     return hashlib.sha256(bound.encode()).hexdigest()[:16]
 
 
