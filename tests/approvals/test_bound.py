@@ -17,6 +17,7 @@ from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.governance.approvals.proposal import CHANGED
 from overwinter.state.errors import AlreadyFinished
 from overwinter.state.opening import open_store
+from overwinter.state.records import FINAL
 from overwinter.testing import crash_everywhere
 from overwinter.testing.world import World
 
@@ -74,6 +75,7 @@ async def asked(runtime: Control, *, beside: str = "") -> Any:
         for found in await runtime.approvals("x"):
             if found["digest"] != beside:
                 return found
+        assert (await runtime.show("x")).status not in FINAL, "it went on without being asked"
         await asyncio.sleep(0.01)
 
 
