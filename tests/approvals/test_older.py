@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import pytest
 
-from overwinter import Agent, Approval, Context, Scripted, StateMachine, call, tool, workflow
+from overwinter import Agent, Approval, Context, Runtime, Scripted, StateMachine, call, tool, workflow
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.protocol.decider import Invoke, Verdict
@@ -98,11 +99,15 @@ def test_who_asked_is_who_asked_for_what_that_has_started_too(name: str) -> None
     assert simulate(scenario, functions=[parent, clerk, boss, flow, machine]) == "ana"
 
 
+async def send(by: str, runtime: Runtime) -> Any:
+    return await runtime.send(clerk, "s", "go", id=by, by=by)
+
+
 def test_in_a_session_it_is_who_sent_the_message() -> None:
     async def scenario(world: World) -> Any:
         found: list[str] = []
         for by in ("ana", "ben"):
-            sent = await world.call(lambda runtime, by=by: runtime.send(clerk, "s", "go", id=by, by=by))
+            sent = await world.call(partial(send, by))
             (asked,) = await world.until(lambda: world.open_approvals("clerk/s") or None)
             found.append(asked["requester"])
             await world.approve("clerk/s", by="cleo")
