@@ -145,4 +145,6 @@ def _invocation(functions: Sequence[object], how: str, there: str, comment: str,
 
 
 def _harmless(tool: object) -> bool:
-    return getattr(tool, "effect", "") != "irreversible" and getattr(tool, "approval", None) is None
+    return (
+        getattr(tool, "effect", "") not in ("irreversible", "reconcilable") and getattr(tool, "approval", None) is None
+    )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..security.address import shown
 from ..state.errors import OverwinterError, StoreError
 from ..state.quantities import span
-from ..state.records import Filter
+from ..state.records import IN_DOUBT, Filter
 from ..state.store import PROBE
 from . import reach
 from .checks import Check
@@ -114,6 +114,9 @@ async def _executions(store: Store) -> AsyncIterator[Check]:
     yield Check("executions", "ok", listed or "none yet")
     if counts.get("stuck"):
         yield await _stuck(store, counts["stuck"])
+    if counts.get(IN_DOUBT):
+        advice = "overwinter doubts lists the calls; overwinter resolve ID says what came of one"
+        yield Check("doubts", "warn", f"{counts[IN_DOUBT]:,} wait for somebody who knows what came of a call", advice)
     if counts.get("failed"):
         advice = "overwinter ps --status failed; to go on: overwinter retry --where status=failed"
         yield Check("failed", "warn", f"{counts['failed']:,} ended with an error", advice)

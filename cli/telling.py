@@ -14,6 +14,7 @@ from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again, gone
 from .view.command import command
+from .view.doubts import ways
 from .view.lines import complaint, places
 from .view.story import signalling
 from .view.terminal import say
@@ -82,7 +83,10 @@ class Teller:
 
     def _waits(self, change: Change, thing: str) -> None:
         """Something that a person can do."""
-        if thing.startswith("approval "):
+        if thing.startswith("doubt "):
+            how = ways(command("resolve", change.id))
+            self._ask(change, f"somebody who knows what came of {thing.removeprefix('doubt ')}", how)
+        elif thing.startswith("approval "):
             self._ask(change, thing, command("approve", change.id))
         elif thing.startswith(EVENT):
             self._ask(change, thing, signalling(change.id, thing.removeprefix(EVENT), change.state))

@@ -34,6 +34,7 @@ nitpick_ignore_regex = [
 PRIVATE = {
     *("T", "Ts", "P", "R", "Item", "Out_co", "Served", "Body"),  # type variables, and aliases of unions of callables
     *("Run", "Scope", "Event", "Sleep", "Child", "Approving"),  # what a Context makes, to be awaited as an Operation
+    "TurnContext",  # a Context without what no turn has use for
     *("Engine", "Ends", "Threads", "Invoke", "Subject"),  # the engine's own, which it hands in
     *("Guest", "Stage", "Late", "Gate"),  # the door's and the clock's own
     *("Duration", "Opaque", "Decode"),  # other names of plain types: "5m", timedelta or seconds; JSON; a function

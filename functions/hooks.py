@@ -1,6 +1,8 @@
-"""Hooks: what is asked before a tool call is made, and about its outcome."""
+"""Hooks: what is asked before something is done, and about what came of it."""
 
+from ..orchestrator.agent.around import ModelReply, ModelUse, RunUse
 from ..orchestrator.agent.spec import ToolUse
-from .agents.hooks import Ask, Change, Guide, Hook, Refuse, Skip
+from .agents.hooks import Hook
+from .agents.verdicts import Ask, Change, Guide, Refuse, Skip
 
-__all__ = ["Ask", "Change", "Guide", "Hook", "Refuse", "Skip", "ToolUse"]
+__all__ = ["Ask", "Change", "Guide", "Hook", "ModelReply", "ModelUse", "Refuse", "RunUse", "Skip", "ToolUse"]

@@ -22,16 +22,19 @@ from .engine.door import refuse_deaf, refuse_lasting
 from .errors import failures
 from .errors.attributes import storable
 from .governance import tokens
+from .governance.doubts import begins_anew
 from .governance.proving import prove
 from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.moved import refuse_moved
+from .usercode.reconciling import Done, GiveUp, NotDone
 
 if TYPE_CHECKING:
     from .machine.activities import ActivityTask
     from .schedules import Schedules
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
+_VERDICTS = {Done: "done", NotDone: "not-done", GiveUp: "give-up"}
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
 
 
@@ -153,6 +156,33 @@ class Control(Deciding):
             fact |= {"mark": mark} | ({} if outcome is None else {"outcome": outcome})
         await self._send(id, mail_of(fact, keys.event(source, event_id), lane=0))
 
+    # -- calls in doubt ------------------------------------------------------------------------------
+
+    async def resolve(
+        self, id: str, op: str | None, outcome: Done | NotDone | GiveUp, *, by: str = "", reason: str = ""
+    ) -> str:
+        """Say what came of the call in doubt under operation ``op`` (None: the only one). Returns the op. ``Done`` is
+        its result, ``NotDone`` has it made again under the same key, ``GiveUp`` ends it with InDoubt. The first word
+        counts. Raises Unfit for a result of another type than the code declares, InvalidInput, AlreadyFinished."""
+        await self.prepare()
+        doubts = await self.doubts(id)
+        names = ", ".join(f"{fact['op']} ({fact.get('name', '')})" for fact in doubts) or "none"
+        if op is None and len(doubts) != 1:
+            advice = "say which" if doubts else "`overwinter show` tells what it does; a failed one is retried first"
+            raise InvalidInput(f"{id} has {len(doubts)} calls in doubt, {advice}: {names}")
+        chosen = next((fact for fact in doubts if op in (None, fact["op"])), None)
+        if chosen is None:
+            raise InvalidInput(f"{id} has no call in doubt under {op!r}; in doubt are: {names}")
+        fact: Fact = {"type": "resolved", "at": self.clock(), "op": chosen["op"], "since": chosen["since"], "by": by}
+        fact |= {"reason": reason, "verdict": _VERDICTS[type(outcome)]}
+        fact |= {"value": mended(outcome.result)} if isinstance(outcome, Done) else {}
+        await self._admit(id, fact)
+        key = keys.resolution(chosen["op"], chosen["since"], chosen.get("refused", 0))
+        accepted = await self._send(id, mail_of(fact, key, lane=0))
+        if accepted.answer is Answer.DUPLICATE:
+            raise AlreadyFinished(f"the call {chosen['op']!r} of {id} has been resolved already; read what it came to")
+        return str(chosen["op"])
+
     # -- verbs ---------------------------------------------------------------------------------------
 
     async def cancel(self, id: str, *, by: str = "", reason: str = "", event_id: str = "", source: str = "") -> None:
@@ -172,11 +202,14 @@ class Control(Deciding):
         """Go on after a pause, or try a stuck execution again with the code as it is now."""
         await self.act("resume", id, by=by, reason=reason)
 
-    async def retry(self, id: str, *, by: str = "", reason: str = "") -> None:
-        """Open a failed execution again, from the operation that failed."""
-        await self.act("retry", id, by=by, reason=reason)
+    async def retry(self, id: str, *, by: str = "", reason: str = "", repeat: bool = False) -> None:
+        """Open a failed execution again, from the operation that failed. A call that is in doubt waits until it is
+        resolved. ``repeat``: also when what failed would be begun anew, and with it a call in doubt."""
+        await self.act("retry", id, by=by, reason=reason, repeat=repeat)
 
-    async def act(self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "") -> None:
+    async def act(
+        self, action: str, id: str, *, by: str = "", reason: str = "", key: str = "", repeat: bool = False
+    ) -> None:
         """One of ACTIONS by name. Under one ``key`` (``keys``) it arrives once. Raises Unfit for the end of a queue."""
         if action not in ACTIONS:
             raise InvalidInput(f"{action!r} is no action; the actions are {', '.join(ACTIONS)}")
@@ -186,7 +219,13 @@ class Control(Deciding):
             head = await self.show(id)
             if head.status != "failed":
                 raise InvalidInput(f"only a failed execution can be retried; {id} is {head.status}")
-            op = (await self.ending(head)).get("error", {}).get("op")
+            error = (await self.ending(head)).get("error", {})
+            if not repeat and begins_anew(error):
+                raise InvalidInput(
+                    f"{id} has failed because nobody knows whether a call took effect, and a retry would make it "
+                    "again. If that is meant, say so: overwinter retry --repeat"
+                )
+            op = error.get("op")
             fact |= {"op": op} if op else {}
             key = keys.retry(head.length)
         elif action in ("cancel", "terminate") and (found := await self.find(id)) is not None:

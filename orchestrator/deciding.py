@@ -86,6 +86,7 @@ class Deciding(Reading):
         head = await self.show(id)
         if head.status in FINAL:
             return []
+        said = await self._said(id)  # before the journal, into which it may be taken up meanwhile
         opened: dict[str, Proposal] = {}
         async for fact in self._facts(id, head.base - 1):
             kind = fact["type"]
@@ -96,7 +97,7 @@ class Deciding(Reading):
             elif kind in (*_SAID, "timer", "observed"):
                 await self._follow(id, opened, fact)
         now = self.clock()
-        for fact in await self._said(id) if opened else ():
+        for fact in said:  # what was taken up already changes nothing once more
             if fact.get("digest"):
                 await self._follow(id, opened, fact)
         return [one for one in opened.values() if one.outcome is None and (one.until or now + 1) > now]
@@ -115,9 +116,9 @@ class Deciding(Reading):
 
     async def was_decided_by(self, id: str, event: str) -> bool:
         """Whether the decision that came as that event was taken, not too long before the end."""
-        head = await self.show(id)
         if any(fact.get("event") == event for fact in await self._said(id)):
             return True
+        head = await self.show(id)  # read last: it shows what was taken up meanwhile
         texts = await self.store.history(id, max(head.length - LOOKED_BACK, 0), LOOKED_BACK)
         return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 

@@ -17,6 +17,7 @@ from ..state.quantities import count
 from ..state.records import FINAL, STATUSES, Filter, Head, Page
 from ..state.store import Store
 from ..state.whole import GAP
+from .governance.doubts import Doubts
 from .protocol.clock import SharedClock
 from .protocol.decider import Fact
 from .protocol.entries import decode, decode_all, resolve, shown_anyway, without_blob
@@ -273,6 +274,20 @@ class Reading:
         head = await self.show(id)
         texts = await self.store.history(id, max(head.length - LOOKED_BACK, 0), LOOKED_BACK)
         return any(fact["type"] == "callback" and fact.get("op") == op for fact in map(decode, texts))
+
+    async def doubts(self, id: str) -> list[Fact]:
+        """Calls in doubt that nobody has resolved yet: their ``doubt`` entries (op, name, since, key, arguments, why,
+        until, rule)."""
+        head, found = await self.show(id), Doubts()
+        if head.status in FINAL:
+            return []
+        async for fact in self._facts(id, 0 if head.kind != "agent" else head.base - 1):
+            found.take(fact)
+        _, waiting = await self.store.mailbox(id) if found.open else (0, ())
+        said = {decode(text).get("op") for text in waiting if type_of(text) == "resolved"}
+        doubts = [fact for op, fact in found.open.items() if op not in said]
+        await resolve(self.store, id, doubts)
+        return doubts
 
     # -- many ----------------------------------------------------------------------------------------
 

@@ -278,7 +278,8 @@ class Runtime(Control):
         ending = await self._wait((id,), lambda: self._look_for_end(id), timeout)
         if ending["type"] == "completed":
             value = ending.get("value")
-            return typed_output(value, self.functions.get(ending["function"]), id) if typed else value
+            by = self.functions.get(ending.get("agent") or ending["function"])
+            return typed_output(value, by, id) if typed else value
         raise end_error(id, ending)
 
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
@@ -292,7 +293,8 @@ class Runtime(Control):
         if "error" in reply:
             raise error_of(reply)
         value = reply.get("value")
-        return typed_output(value, self.functions.get(execution.partition("/")[0]), execution) if typed else value
+        by = self.functions.get(reply.get("agent") or execution.partition("/")[0])
+        return typed_output(value, by, execution) if typed else value
 
     async def _wait(
         self, key: tuple[str, ...], look: Callable[[], Coroutine[Any, Any, Fact | None]], timeout: Duration | None

@@ -331,7 +331,7 @@ class Schedules:
 
 Page = list[tuple[int, Fact]]
 _CHANGEABLE = frozenset({"cron", "every", "at", "zone", "input", "overlap", "missed", "most", "jitter"})
-_OPEN = ("pending", "running", "waiting", "idle", "paused", "stuck")
+_OPEN = ("pending", "running", "waiting", "in-doubt", "idle", "paused", "stuck")
 
 
 async def _all(read: Callable[[int], Awaitable[Page]]) -> AsyncIterator[Fact]:

@@ -214,7 +214,7 @@ class HeartbeatLost(TimedOut):
 
 
 class InDoubt(OperationError):
-    """An at-most-once call began, the process died, and nobody knows whether it took effect."""
+    """An at-most-once call began, the process died or its time was over, and nobody knows whether it took effect."""
 
 
 class Denied(OperationError):
@@ -251,7 +251,7 @@ class CircuitOpen(OperationError):
 
 
 class LimitExceeded(OperationError):
-    """An agent reached a limit. ``limit`` is iterations, tokens, cost, time, repairs or repeats."""
+    """An agent reached a limit. ``limit`` is iterations, tokens, cost, time, repairs, repeats or handoffs."""
 
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)

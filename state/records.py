@@ -14,9 +14,11 @@ from typing import NamedTuple
 FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
 """Statuses after which an execution takes no more mail (a failed one may be reopened by ``retry``)."""
 
-STATUSES = ("pending", "running", "waiting", "idle", "paused", "stuck", *sorted(FINAL))
-"""pending: accepted, not begun · running: leased · waiting: for a timer, an event, an approval, a child ·
-idle: a session between messages · paused: by a person · stuck: code and journal disagree."""
+IN_DOUBT = "in-doubt"
+STATUSES = ("pending", "running", "waiting", IN_DOUBT, "idle", "paused", "stuck", *sorted(FINAL))
+"""pending: accepted, not begun · running: leased · waiting: for a timer, an event, an approval, a child · in-doubt:
+for somebody who says what came of a call · idle: a session between messages · paused: by a person · stuck: code and
+journal disagree."""
 
 
 class Answer(Enum):

@@ -243,7 +243,9 @@ def _precedes(fact: Fact, timer: Fact) -> bool:
 
 def _waits(change: Change) -> bool:
     """Whether something from outside is legitimately awaited."""
-    return change.status in ("idle", "paused", "stuck") or (change.status == "waiting" and bool(change.awaits))
+    return change.status in ("idle", "paused", "stuck") or (
+        change.status in ("waiting", "in-doubt") and bool(change.awaits)
+    )
 
 
 def _seeded(body: str, id: str) -> str:

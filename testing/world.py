@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from ..functions.bus.broker import Broker
@@ -17,8 +18,10 @@ from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.governance.approvals.proposal import Proposal, op_of
+from ..orchestrator.governance.doubts import Doubts
 from ..orchestrator.protocol.decider import Fact
-from ..state.errors import InvalidInput
+from ..orchestrator.usercode.reconciling import Done, GiveUp, NotDone
+from ..state.errors import AlreadyFinished, InvalidInput
 from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Head
 from .clock import VirtualLoop
@@ -202,6 +205,26 @@ class World:
         before = self._undecided(id)[chosen]
         await self._effect(lambda runtime: work(runtime, chosen))
         await self.until(lambda: True if self._undecided(id).get(chosen) != before else None)
+
+    async def resolve(
+        self, id: str, outcome: Done | NotDone | GiveUp, op: str | None = None, *, by: str = "world", reason: str = ""
+    ) -> None:
+        """Wait until the call is in doubt, then say what came of it."""
+
+        def find() -> str | None:
+            return next((one for one in self.doubts(id) if op in (None, one)), None)
+
+        chosen = await self.until(find)
+        with suppress(AlreadyFinished):  # the process that it was said to has died after it had taken it
+            await self._effect(lambda runtime: runtime.resolve(id, chosen, outcome, by=by, reason=reason))
+        await self.until(lambda: True if chosen not in self.doubts(id) else None)
+
+    def doubts(self, id: str) -> dict[str, Fact]:
+        """The ``doubt`` entries of calls of which nobody has said what came of them."""
+        found = Doubts()
+        for fact in self.ledger.journal_now(id):
+            found.take(fact)
+        return found.open
 
     def open_approvals(self, id: str) -> list[Fact]:
         """The ``ordered`` entries of approvals that nobody has decided, as things stand."""

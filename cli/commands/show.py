@@ -25,6 +25,7 @@ WINDOW = 20_000
 """How many of the last entries are read without ``--full``."""
 
 
+_DOUBT = ("doubt", "since", "key", "arguments", "why", "rule")
 JSON = "--json: {execution, entries, first, mail, totals, waiting: [{op, kind, name, since, until …}], children}"
 
 
@@ -106,5 +107,6 @@ def _waiting(row: Row) -> dict[str, Any]:
         "what": row.facts.get("what"),
         "role": row.facts.get("role"),
         "digest": row.facts.get("digest"),
+        **({name: row.facts.get(name) for name in _DOUBT} if row.facts.get("doubt") else {}),
         "child": row.facts.get("id") if row.kind == "child" else None,
     }

@@ -52,16 +52,19 @@ def _command(action: str, line: str) -> click.Command:
         reason: str,
         store: str,
         as_json: bool,
+        repeat: bool = False,
     ) -> None:
         if bool(ids) == bool(where):
             raise click.UsageError(f"name executions (overwinter {action} ID), or choose them with --where KEY=VALUE")
         who = by_default() if by is None else by
         if ids:
-            count = reach.run(_named(store, action, ids, who, reason))
+            count = reach.run(_named(store, action, ids, who, reason, repeat=repeat))
         else:
             count = reach.run(_bulk(store, action, selection(where, MEANT[action]), who, reason, ask=not yes))
         _report(action, count, ids, as_json=as_json)
 
+    if action == "retry":
+        command.params.append(click.Option(["--repeat"], is_flag=True, help="Also a call that may have taken effect."))
     return command
 
 
@@ -72,12 +75,12 @@ cancel_command = _command("cancel", "Ask executions to clean up and end, with th
 terminate_command = _command("terminate", "End executions at once, without clean-up.")
 
 
-async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str) -> int:
+async def _named(dsn: str, action: str, ids: Sequence[str], by: str, reason: str, *, repeat: bool) -> int:
     async with reach.control(dsn) as control:
         for id in ids:
             await control.show(id)
         for id in ids:
-            await control.act(action, id, by=by, reason=reason)
+            await control.act(action, id, by=by, reason=reason, repeat=repeat)
     return len(ids)
 
 

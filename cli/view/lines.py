@@ -15,9 +15,10 @@ from ...orchestrator.errors import traces
 from ...orchestrator.errors.groups import lone_in, said_in
 from ...state.quantities import span
 from .condense import Gap
+from .entry import Entry
 from .moments import clock, coarse, offset
 from .text import clean, cost, counted, excerpt, json_text, shorten, tokens
-from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Entry, Row
+from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Row
 
 STYLES = {
     "step": "cyan",
@@ -31,6 +32,7 @@ STYLES = {
     "approval": "bold yellow",
     "callback": "bold yellow",
     "event": "green",
+    "handoff": "bold blue",
     "reply": "green",
     "completed": "bold green",
     "failed": "bold red",
@@ -196,6 +198,11 @@ def _open(row: Row, now: int) -> str:
         return f"runs as {clean(str(row.facts.get('id', '')))}"
     until = f" until {_when(row.until, now)}" if row.until else ""
     return f"waits for {_whom(row)}{until}" + (f" · {about}" if (about := proposal(row.facts, row.name)) else "")
+
+
+def doubted(facts: Entry) -> str:
+    """The call that is in doubt: its name and arguments."""
+    return clean(f"{facts.get('name', '')}({_arguments(facts.get('arguments'))})")
 
 
 def proposal(facts: Entry, name: str) -> str:

@@ -15,12 +15,13 @@ from rich.text import Text
 from ...state.records import Head
 from ..again import again, gone
 from .command import command
+from .entry import Entry
 from .lines import Columns, line
 from .moments import coarse, now
 from .story import STATUS_STYLES, summary, title, whole
 from .terminal import put
 from .text import clean, excerpt
-from .timeline import WORK, Entry, Row, Timeline
+from .timeline import WORK, Row, Timeline
 
 
 class Display(AbstractContextManager["Display"]):

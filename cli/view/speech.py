@@ -120,6 +120,10 @@ class Speech:
     def on_routed(self, data: dict[str, Any]) -> None:
         self._line("·", "dim", f"{data.get('model', '')}: {data.get('why', '')}", "dim")
 
+    def on_handoff(self, data: dict[str, Any]) -> None:
+        why = f": {data['why']}" if data.get("why") else ""
+        self._line("⇒", "bold blue", f"{data.get('from', '')} hands over to {data.get('agent', '')}{why}", "bold")
+
     def on_status(self, data: dict[str, Any]) -> None:
         self._line("·", "dim", str(data.get("status", "")), "dim")
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
+from ...orchestrator.agent.keeping import kept_in
 from ...orchestrator.machine.history.states import Flow
 from ...orchestrator.machine.version import definition_of
 from ...orchestrator.protocol.stuck import REASONS, reason
@@ -15,6 +16,7 @@ from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
 from ..again import again
+from . import doubts
 from .command import command
 from .condense import Gap, condense
 from .example import written
@@ -22,12 +24,13 @@ from .lines import STYLES, Columns, columns, complaint, details, line, places, p
 from .moments import ago, clock
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
-from .timeline import WORK, Row, Timeline, Totals, Turn
+from .timeline import DONE, WORK, Row, Timeline, Totals, Turn
 
 STATUS_STYLES = {
     "pending": "cyan",
     "running": "bold cyan",
     "waiting": "yellow",
+    "in-doubt": "bold yellow",
     "idle": "green",
     "paused": "yellow",
     "stuck": "bold red",
@@ -71,7 +74,22 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
         yield _earlier(hidden, story.earlier)
     for turn, rows in shown:
         yield from turn_lines(turn, rows, shape, story, full=full)
+    yield from _kept(story)
     yield from ending(story, width)
+
+
+def _kept(story: Story) -> Iterator[Text]:
+    """What an agent keeps, such as a to-do list."""
+    kept = kept_in(story.head.state) if story.head.kind == "agent" else {}
+    for row in story.timeline.rows():
+        if "keeps" in row.facts and row.state == DONE:
+            kept[str(row.facts["keeps"])] = str(row.value or "")
+    for key, text in kept.items():
+        if not text:
+            continue
+        yield Text()
+        yield Text(clean(key), "bold")
+        yield from (Text(f"  {part}") for part in clean_lines(text).splitlines())
 
 
 def turn_lines(
@@ -171,6 +189,7 @@ def next_commands(story: Story) -> list[str]:
     head = story.head
     open_rows = story.timeline.waiting.values()
     approvals = [row for row in open_rows if row.kind == "approval"]
+    doubtful = [row for row in open_rows if row.facts.get("doubt")]
     if head.status == "failed":
         return [command("retry", head.id)]
     if head.status in ("stuck", "paused"):
@@ -183,6 +202,8 @@ def next_commands(story: Story) -> list[str]:
         named = [[head.id] if len(approvals) == 1 else [head.id, row.op] for row in some]
         commands = [command("approve", *words) for words in named]
         return [*commands, command("deny", *named[0], reason="…"), *signals]
+    if doubtful:
+        return [doubts.ways(command("resolve", head.id, row.op)) for row in doubtful[:3]]
     asking = [child for child in story.children if child.awaits.startswith("approval")]
     if asking:
         return [command("approve", child.id) for child in asking[:3]]
@@ -245,6 +266,9 @@ def _waits(story: Story) -> Iterator[Text]:
     if head.status in FINAL:
         return
     for row in story.timeline.waiting.values():
+        if row.facts.get("doubt"):
+            yield doubts.told(row.name, row.facts, row.at, now)
+            continue
         if row.kind in WORK and row.until is None:
             continue
         until = f" until {clock(row.until, now)} ({ago(row.until, now)})" if row.until else ""

@@ -12,10 +12,11 @@ from rich.status import Status
 from rich.text import Text
 
 from ...state.quantities import span
+from .entry import Entry
 from .lines import MARKS, complaint, outcome, proposal
 from .moments import ago, now
 from .text import clean, clean_lines, excerpt, json_text
-from .timeline import WORK, Entry, Row, Timeline
+from .timeline import WORK, Row, Timeline
 
 INDENT = "  "
 

@@ -11,14 +11,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
-from ...orchestrator.protocol.media import said
 from .decisions import Decisions
+from .entry import Entry, at, doubtful, error, said_in, verdict
 from .listings import listed
 from .text import counted
 from .usage import Usage, usage
 from .window import gone
-
-Entry = dict[str, Any]
 
 OPEN, DONE, FAILED, INFO, DROPPED = "open", "done", "failed", "info", "dropped"
 WORK = frozenset({"step", "model", "tool", "check", "listed", "summary", "hook"})
@@ -121,7 +119,7 @@ class Timeline:
         fold = self.TYPES.get(str(entry.get("type")), Timeline._other)
         try:
             if self.started is None and "at" in entry:
-                self.started = _at(entry)
+                self.started = at(entry)
             settled = fold(self, number, entry)
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             odd = {"type": "damaged", "error": f"entry {number} can't be read: {type(error).__name__}: {error}"}
@@ -142,17 +140,17 @@ class Timeline:
         return row
 
     def _info(self, number: int, entry: Entry, *, value: Any = None, name: str = "") -> list[Row]:
-        row = Row(number, str(entry.get("type")), _at(entry), op=str(entry.get("op", "")), name=name)
+        row = Row(number, str(entry.get("type")), at(entry), op=str(entry.get("op", "")), name=name)
         row.value, row.branch = value, str(entry.get("branch", ""))
         row.facts = {key: entry[key] for key in ("by", "reason", "source") if entry.get(key)}
         return [self._append(row)]
 
     def _start(self, number: int, entry: Entry) -> list[Row]:
-        return self._info(number, entry, value=_said(entry, "input"))
+        return self._info(number, entry, value=said_in(entry, "input"))
 
     def _message(self, number: int, entry: Entry) -> list[Row]:
-        row = Row(number, "message", _at(entry), name=str(entry.get("by") or ""))
-        row.value = _said(entry, "content")
+        row = Row(number, "message", at(entry), name=str(entry.get("by") or ""))
+        row.value = said_in(entry, "content")
         row.facts = {"id": entry.get("id")}
         self.turns.append(Turn(row, []))
         return [row]
@@ -165,12 +163,12 @@ class Timeline:
 
     def _stuck(self, number: int, entry: Entry) -> list[Row]:
         (row,) = self._info(number, entry)
-        row.state, row.error = FAILED, _error(entry.get("error"))
+        row.state, row.error = FAILED, error(entry.get("error"))
         return [row]
 
     def _damaged(self, number: int, entry: Entry) -> list[Row]:
         row = self._append(Row(number, "damaged", self._last_at()))
-        row.state, row.error = FAILED, _error(entry.get("error"))
+        row.state, row.error = FAILED, error(entry.get("error"))
         return [row]
 
     def _last_at(self) -> int:
@@ -188,13 +186,15 @@ class Timeline:
         op, ms = str(entry.get("op", "")), int(entry.get("ms", 0))
         row = self.waiting.pop(op, None)
         if row is None:
-            row = self._append(Row(number, "", _at(entry) - ms, op=op))
+            row = self._append(Row(number, "", at(entry) - ms, op=op))
         row.kind = str(entry["type"])
         row.number, row.name = number, str(entry.get("name", ""))
         row.branch = str(entry.get("branch", ""))
-        row.ms = _at(entry) - row.at
+        row.ms = at(entry) - row.at
         row.attempts = max(int(entry.get("n", 1)), row.attempts)
         _close(row, entry)
+        if "keeps" in entry:
+            row.facts["keeps"] = entry["keeps"]
         if row.kind == "listed":
             row.value = listed(row.value)
         if row.kind in ("model", "summary"):
@@ -219,10 +219,23 @@ class Timeline:
             return [self._settle(number, row.kind, entry)]
         return []
 
+    def _doubt(self, number: int, entry: Entry) -> list[Row]:
+        row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
+        row.until, row.error = entry.get("until"), error(entry.get("error"))
+        row.facts |= doubtful(entry)
+        return []
+
+    def _resolved(self, number: int, entry: Entry) -> list[Row]:
+        row = self.waiting.get(str(entry.get("op", "")))
+        if row is not None:
+            row.until, row.error = entry.get("until"), None
+            row.facts = {name: one for name, one in row.facts.items() if name not in ("doubt", "begun")}
+        return self._info(number, entry, value=verdict(entry), name=str(entry.get("name") or (row.name if row else "")))
+
     def _retrying(self, number: int, entry: Entry) -> list[Row]:
         row = self.waiting.get(str(entry.get("op", ""))) or self._open(number, "step", entry)
         failed = int(entry.get("n", 1))
-        row.attempts, row.until, row.error = failed + 1, entry.get("until"), _error(entry.get("error"))
+        row.attempts, row.until, row.error = failed + 1, entry.get("until"), error(entry.get("error"))
         row.facts.pop("begun", None)
         return []
 
@@ -282,15 +295,15 @@ class Timeline:
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
-        """Which model is asked and why, or what of the conversation it does not read any more."""
-        why = gone(entry) if entry["type"] == "compacted" else entry.get("why")
+        """Which model is asked and why, who has the conversation, or what of it the model does not read any more."""
+        why = gone(entry) if entry["type"] in ("compacted", "handoff") else entry.get("why")
         return self._info(number, entry, value=why, name=str(entry.get("name", "")))
 
     def _reply(self, number: int, entry: Entry) -> list[Row]:
         message = self.turns[-1].message if self.turns else None
-        row = self._append(Row(number, "reply", _at(entry)))
+        row = self._append(Row(number, "reply", at(entry)))
         if message is not None and message.facts.get("id") in (entry.get("to"), None):
-            row.ms = _at(entry) - message.at
+            row.ms = at(entry) - message.at
         _close(row, entry)
         self._quote(row, entry)
         return [row]
@@ -299,11 +312,11 @@ class Timeline:
         """completed, failed, cancelled, terminated: what was still open will not end any more."""
         dropped = list(self.waiting.values())
         for open_row in dropped:
-            open_row.state, open_row.ms = DROPPED, _at(entry) - open_row.at
+            open_row.state, open_row.ms = DROPPED, at(entry) - open_row.at
         self.waiting.clear()
-        row = self._append(Row(number, str(entry["type"]), _at(entry)))
+        row = self._append(Row(number, str(entry["type"]), at(entry)))
         if self.started is not None:
-            row.ms = _at(entry) - self.started
+            row.ms = at(entry) - self.started
         _close(row, entry)
         self._quote(row, entry)
         if entry["type"] != "completed":
@@ -332,7 +345,7 @@ class Timeline:
 
     def _open(self, number: int, kind: str, entry: Entry) -> Row:
         op = str(entry.get("op", ""))
-        row = self._append(Row(number, kind, _at(entry), op=op, name=str(entry.get("name", "")), state=OPEN))
+        row = self._append(Row(number, kind, at(entry), op=op, name=str(entry.get("name", "")), state=OPEN))
         row.branch = str(entry.get("branch", ""))
         self.waiting[op] = row
         return row
@@ -342,9 +355,9 @@ class Timeline:
         op = str(entry.get("op", ""))
         row = self.waiting.pop(op, None)
         if row is None:
-            row = self._append(Row(number, kind, _at(entry), op=op))
+            row = self._append(Row(number, kind, at(entry), op=op))
         else:
-            row.ms = _at(entry) - row.at
+            row.ms = at(entry) - row.at
         row.number = number
         _close(row, entry)
         return row
@@ -359,9 +372,12 @@ class Timeline:
         "child": _child,
         "sent": _sent,
         "answered": _nothing,
+        "passed": _nothing,
         **dict.fromkeys(WORK, _work),
         "begun": _begun,
         "retrying": _retrying,
+        "doubt": _doubt,
+        "resolved": _resolved,
         "timer": _timer,
         "ordered": _ordered,
         "checkpoint": _checkpoint,
@@ -370,7 +386,7 @@ class Timeline:
         "damaged": _damaged,
         "observed": _observed,
         "routed": _routed,
-        **dict.fromkeys(("compacted", "offered"), _routed),
+        **dict.fromkeys(("compacted", "offered", "handoff"), _routed),
         "skipped": _skipped,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
@@ -378,19 +394,6 @@ class Timeline:
     }
 
 
-def _said(entry: Entry, field: str) -> Any:
-    return said(entry.get(field)) if entry.get("media") else entry.get(field)
-
-
-def _at(entry: Entry) -> int:
-    return int(entry.get("at", 0))
-
-
-def _error(error: Any) -> Entry | None:
-    """A recorded error; one that is only text gets the shape of the others."""
-    return cast("Entry", error) if error is None or isinstance(error, dict) else {"kind": "", "message": str(error)}
-
-
 def _close(row: Row, entry: Entry) -> None:
-    row.value, row.error, row.until = entry.get("value"), _error(entry.get("error")), None
+    row.value, row.error, row.until = entry.get("value"), error(entry.get("error")), None
     row.state = FAILED if row.error is not None else DONE

@@ -1,4 +1,4 @@
-"""Evaluator-optimizer: a writer and a critic, three rounds at the most."""
+"""Evaluator-optimizer: a writer and a critic, six rounds at the most, and no more when two bring nothing better."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ def critic_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> s
 
 writer = Agent("writer", Scripted(writer_script, "writer"))
 critic = Agent("critic", Scripted(critic_script, "critic"), input=Draft, output=Verdict)
-line = evaluator_optimizer("line", writer, critic, rounds=3)
+line = evaluator_optimizer("line", writer, critic, rounds=6, patience=2)
 
 if __name__ == "__main__":
     print(run(line, "A line about snow", store="memory://"))

@@ -1,4 +1,6 @@
-"""Routing: a classifier hands each letter to whoever can answer it."""
+"""Routing: a rule or a classifier hands each letter to whoever can answer it; where one can't, a generalist does."""
+
+import re
 
 from overwinter import Agent, run
 from overwinter.functions.model import Scripted
@@ -14,7 +16,23 @@ triage = Agent(
 refunds = Agent("refunds", Scripted(["Your money is on its way."], "refunds"))
 technician = Agent("technician", Scripted(["Turn it off and on again."], "technician"))
 generalist = Agent("generalist", Scripted(["Thank you for writing."], "generalist"))
-desk = routing("desk", triage, {"refund": refunds, "technical": technician}, otherwise=generalist)
+
+
+def by_number(letter: str) -> str | None:
+    """A rule: a letter that names a return belongs to the refunds, and no model is asked."""
+    return "refund" if re.search(r"\br-\d+\b", letter) else None
+
+
+desk = routing(
+    "desk",
+    triage,
+    {"refund": refunds, "technical": technician},
+    rules=[by_number],
+    otherwise=generalist,
+    fallback=generalist,
+)
 
 if __name__ == "__main__":
-    print(run(desk, "My kettle is broken", store="memory://"))
+    for letter in ("My kettle is broken", "Where is r-17?"):
+        routed = run(desk, letter, store="memory://")
+        print(f"{letter} → {routed.route}, by {routed.by}: {routed.result}")

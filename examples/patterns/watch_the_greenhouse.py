@@ -6,6 +6,7 @@ from overwinter import Agent
 from overwinter.functions.model import Message, Scripted, ToolSchema
 from overwinter.patterns import durable_agent
 from overwinter.patterns.durable_agent import Act, Life, Observation
+from overwinter.testing import World, simulate
 
 
 def gardener_script(messages: Sequence[Message], tools: Sequence[ToolSchema]) -> str:
@@ -27,5 +28,30 @@ def risky(action: str) -> bool:
 
 
 gardener = Agent("gardener", Scripted(gardener_script, "gardener"), input=Observation, output=Act)
-greenhouse = durable_agent("greenhouse", gardener, act, every="1d", approve=risky, role="head-gardener")
+greenhouse = durable_agent(
+    "greenhouse",
+    gardener,
+    act,
+    events=["wake", "weather"],
+    every="1d",
+    approve=risky,
+    role="head-gardener",
+    within="2d",
+)
 life = Life(goal="keep the plants alive")
+
+
+async def three_days(world: World) -> Life:
+    """What happens to it: a frost, a day of nothing, sun."""
+    run = await world.start(greenhouse, life, id="greenhouse")
+    await world.signal("greenhouse", "weather", {"frost": True})
+    await world.sleep("30h")
+    await world.signal("greenhouse", "weather", {"sun": True})
+    await world.sleep("1d")
+    await world.approve("greenhouse", by="head gardener")
+    lived: Life = await run.result()
+    return lived
+
+
+if __name__ == "__main__":
+    print(simulate(three_days, functions=[greenhouse]).done)  # in virtual time

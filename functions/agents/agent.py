@@ -8,20 +8,15 @@ each message of a session.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from copy import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from types import FunctionType
-from typing import Any, Generic, cast, get_args
+from typing import Any, Generic, Union, cast, get_args
 
 from pydantic_core import ValidationError
 from typing_extensions import TypeForm, TypeVar
 
-from ...orchestrator.agent.conversation import Message
 from ...orchestrator.agent.decider import AgentLoop
-from ...orchestrator.agent.routing import Choice, Question
-from ...orchestrator.agent.spec import Listing, OutputChecks
-from ...orchestrator.errors.failures import Failure
 from ...orchestrator.protocol.media import is_parts, meant
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import decoder as known_as
@@ -33,21 +28,22 @@ from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration
 from ..models.hosts import Hosts
-from ..models.port import Model, Request, ToolSchema
+from ..models.port import Model
 from ..models.prices import PriceList, price_list
 from ..models.routing import Route, Routing, hasty
 from ..tools.parameters import complaint
 from ..tools.selection import Selection
-from ..tools.tool import Tool
-from .asking import Asking
 from .checking import Validator, checks
-from .child import ChildTool
+from .choice import Choosing, ToolChoice, together
 from .compacting import beside, compactors
+from .handoff import Handoff, handoffs, team, unfit
 from .hooks import Hook, known_to
 from .hooks import hooks as hooks_of
 from .instructions import Instructions, Told
 from .limits import DEFAULT_HISTORY, DEFAULT_LIMITS, History, Limits, window
 from .output import Output, OutputMode
+from .specified import Specified
+from .subagents import delegating
 from .toolbox import Toolbox
 
 MODEL_RETRY = Retry(attempts=10, first="500ms", most="10m")
@@ -56,7 +52,7 @@ Out_co = TypeVar("Out_co", covariant=True, default=str)
 V = TypeVar("V", bound=Validator)
 
 
-class Agent(Generic[Out_co]):
+class Agent(Specified, Generic[Out_co]):
     """A model with instructions and tools. ``Agent[Resolution]`` is one whose final answer is a Resolution.
 
     - ``model``: a name ("openai/gpt-5-mini", "scripted:echo") or an object with the Model protocol; several in a list,
@@ -76,8 +72,14 @@ class Agent(Generic[Out_co]):
       (``image``, ``audio``, ``file``) in a list too; ``media_hosts`` are the hosts of which they may name addresses.
     - ``history``: how much of the conversation the model reads: "64KB", a number of messages, or a History, which may
       bound tokens too and say what is done when it is more (``compaction``).
-    - ``hooks``: functions that are asked before a tool is called, or about its outcome: a Hook, or several in a list.
+    - ``handoffs``: agents, or Handoffs, that the conversation may be handed to. May be set later, for agents that hand
+      over to each other.
+    - ``hooks``: functions that are asked before a run, a model call or a tool call, or about what came of it: a Hook,
+      or several in a list.
     - ``selection``: with many tools, which of them the model is offered.
+    - ``tool_choice``: whether it must call one: "auto", "required", "none" or a tool's name, or a pure function of the
+      input that returns one of these; once that was called, it is free. ``parallel_calls``: whether it may call several
+      at once; False: they are made one after the other.
     - ``retry``, ``timeout``, ``breaker``: how one model call is made.
     - ``settings``: passed to the provider (temperature, api_base …).
     - ``prices``: what tokens cost, where that is not the provider's list price: Prices, or a mapping of them by the
@@ -110,6 +112,9 @@ class Agent(Generic[Out_co]):
         media_hosts: Sequence[str] | str = (),
         hooks: Hook | Sequence[Hook] = (),
         selection: Selection | None = None,
+        handoffs: Iterable[object] = (),
+        tool_choice: ToolChoice = "auto",
+        parallel_calls: bool | None = None,
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
@@ -128,10 +133,21 @@ class Agent(Generic[Out_co]):
         self.window = window(history, self.model.name)
         self.hooks = hooks_of(self.name, hooks)
         looked_at = any(hook.looks_after for hook in self.hooks)
-        self._toolbox = Toolbox(self.name, tools, beside(self.compactors, children=not looked_at), selection)
+        made: Callable[..., Agent] = partial(
+            Agent, model=model, retry=retry, timeout=timeout, breaker=breaker, settings=settings, prices=prices,
+            history=history, media_hosts=media_hosts, selection=selection, limits=limits,
+        )  # fmt: skip
+        tools, self._generals = delegating(self.name, list(tools), self.hooks, made)
+        reading = beside(self.compactors, children=not looked_at, most=self.window.result)
+        self._toolbox = Toolbox(self.name, tools, reading, selection)
         self._hand = self._toolbox.known
+        self._choice = Choosing(self.name, tool_choice, self.input)
+        self.parallel = together(self.name, parallel_calls)
+        self._handing: dict[str, Handoff] = {}
+        self.handoffs = handoffs
         if not self._toolbox.servers:  # what these have is not known yet
-            known_to(self.name, self.hooks, self._tools)
+            known_to(self.name, self.hooks, {*self._tools, *self._handing})
+            self._choice.known(self.tool_names())
         self._validators = output_validator
         self._answers(output, output_mode)
 
@@ -140,7 +156,8 @@ class Agent(Generic[Out_co]):
         self._output = Output(str if output is None else output, self.name, mode)
         self.output = cast("type[Out_co]", self._output.annotation)
         self._checks = checks(self.name, self._output.annotation, self.input, self._validators)
-        if mode == "tool" and (taken := [name for name in self._output.names if name in self._tools]):
+        taken = [name for name in self._output.names if name in self._tools or name in self._handing]
+        if mode == "tool" and taken:
             raise InvalidInput(f"agent {self.name!r}: {taken[0]!r} is the tool that gives its answer; rename yours")
 
     def output_validator(self, validator: V) -> V:
@@ -159,10 +176,6 @@ class Agent(Generic[Out_co]):
         if given and not self._output.typed and not isinstance(given[0], TypeVar):
             self._answers(given[0], self._output.mode)
 
-    @property
-    def _tools(self) -> dict[str, Tool | ChildTool]:
-        return self._hand.tools
-
     def __repr__(self) -> str:
         return f"Agent({self.name!r}, model={self.model.name!r}, tools={list(self._tools)})"
 
@@ -175,6 +188,8 @@ class Agent(Generic[Out_co]):
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
         self.window = window(self._history, self.model.name)  # its tokenizer may be another
+        for one in self._generals:
+            one.model = given
 
     @property
     def instructions(self) -> Instructions:
@@ -187,6 +202,21 @@ class Agent(Generic[Out_co]):
         self._instructions = given
 
     @property
+    def handoffs(self) -> tuple[Handoff, ...]:
+        """To whom it may hand the conversation. May be set. Raises InvalidInput."""
+        return tuple(self._handing.values())
+
+    @handoffs.setter
+    def handoffs(self, given: Iterable[object]) -> None:
+        self._handing = handoffs(self.name, given, (*self._tools, *self._hand.beside))
+
+    @property
+    def outputs(self) -> Any:
+        """The type of what a run gives, whoever of the agents that it may be handed to has it in the end."""
+        others = tuple(one.output for one in team(self).values()) if self._handing else ()
+        return Union[others] if others else self.output  # noqa: UP007  # made at run time
+
+    @property
     def models(self) -> tuple[Model, ...]:
         """All that may be asked."""
         return tuple(self._routing.models.values())
@@ -196,8 +226,8 @@ class Agent(Generic[Out_co]):
     def check(self, value: Any) -> Any:
         """The input (or a message's content) as plain JSON. Raises InvalidInput that names the fields, or says why
         what the agent or a tool of it returns could not be recorded."""
-        if self.lost:
-            raise InvalidInput(self.lost)
+        if lost := self.lost or (unfit(self) if self._handing else ""):
+            raise InvalidInput(lost)
         if self.input is str and not isinstance(value, str):
             value = meant(value)
         if self.input in (str, Any) and is_parts(value):
@@ -210,6 +240,8 @@ class Agent(Generic[Out_co]):
             cause = error.__cause__
             wrong = complaint(cause) if isinstance(cause, ValidationError) else error
             raise type(error)(f"the input of {self.name} does not fit: {wrong}") from None
+
+    fits = check  # what hooks make of it
 
     @cached_property
     def lost(self) -> str:
@@ -241,116 +273,5 @@ class Agent(Generic[Out_co]):
         module = here.f_back.f_globals.get("__name__", "") if here is not None and here.f_back is not None else ""
         return function_for(self, module=str(module))
 
-    # -- as its loop sees it -------------------------------------------------------------------------
-
-    def model_named(self, name: str) -> str:
-        return self._routing.named(name)
-
-    def model_policy(self, name: str, route: str) -> Policy:
-        return self._policy if self._routing.last(name, route) else self._hasty
-
-    @property
-    def routes(self) -> bool:
-        return self._routing.by is not None
-
-    def choose(self, question: Question) -> Choice:
-        return self._routing.choose(question)
-
-    def instead(self, error: Failure, name: str, route: str) -> Choice | None:
-        return self._routing.instead(error, name, route)
-
-    @property
-    def typed(self) -> bool:
-        return self._output.typed
-
-    @property
-    def tools(self) -> tuple[object, ...]:
-        """The Tools, agents and workflows it may call."""
-        return tuple(tool.function if isinstance(tool, ChildTool) else tool for tool in self._tools.values())
-
-    @property
-    def checks(self) -> OutputChecks | None:
-        return self._checks or None
-
-    def concludes(self, tool: str) -> bool:
-        return self._output.typed and tool not in self._tools and tool in self._output.names
-
-    def conclude(self, tool: str, arguments: str) -> Any:
-        return self._output.conclude(tool, arguments)
-
-    def find(self, tool: str) -> Tool | ChildTool | None:
-        return self._tools.get(tool) or self._hand.beside.get(tool)
-
-    @property
-    def listing(self) -> Listing | None:
-        return self._asking if self._toolbox.servers else None
-
-    @cached_property
-    def _asking(self) -> Listing:
-        from .listing import Servers
-
-        return Servers(self._toolbox, {name for hook in self.hooks for name in hook.tools or ()})
-
-    def offering(self, listed: dict[str, Any] | None) -> Agent[Out_co]:
-        if listed is None or not self._toolbox.servers:
-            return self
-        other = copy(self)
-        other._hand = self._toolbox.listed(listed)
-        return other
-
-    def narrows(self, tool: str, value: Any) -> Collection[str] | None:
-        rule = _rule(self._tools.get(tool))
-        names = None if rule is None else rule(value)
-        if names is None:
-            return None
-        reading = (name for name, found in self._tools.items() if _rule(found) is not None)
-        return {*names, *reading, *self._toolbox.beside}
-
-    def tool_names(self) -> Sequence[str]:
-        return [*self._tools, *self._hand.beside]
-
-    @property
-    def selects(self) -> bool:
-        return self._hand.selected is not None and self._hand.selected.needed
-
-    def select(self, content: Any, called: Sequence[str]) -> tuple[tuple[str, ...], str]:
-        return ((), "") if self._hand.selected is None else self._hand.selected.select(content, called)
-
-    def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None = None
-    ) -> Callable[[], Awaitable[dict[str, Any]]]:
-        """A function that asks the model of that name and gives the answer's JSON."""
-        request = partial(self.request, messages, content, name, offered)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts)
-
-    def parse(self, text: str) -> Any:
-        """The final answer as plain JSON of the output type. Raises InvalidInput that says what is wrong, whatever the
-        code of that type raises."""
-        return self._output.parse(text)
-
-    def request(
-        self, messages: Sequence[Message], content: Any = None, name: str = "", offered: Sequence[str] | None = None
-    ) -> Request:
-        """What the model of that name is asked, given the conversation, what its last turn is about, and which of its
-        tools it is offered (None: all)."""
-        system = self._system(content)
-        asked = (Message("system", system), *messages) if system else tuple(messages)
-        output = self._output
-        schemas = self._tool_schemas()
-        if offered is not None:
-            kept = {*offered, *self._hand.beside, *output.names}
-            schemas = tuple(schema for schema in schemas if schema.name in kept)
-        return Request(name or self.model.name, asked, schemas, output.native, self.settings)
-
-    def _system(self, content: Any) -> str:
-        told = self._told(content)
-        return f"{told}\n\n{self._output.words}".strip() if self.typed else told
-
-    def _tool_schemas(self) -> tuple[ToolSchema, ...]:
-        return self._hand.schemas + self._output.offered
-
-
-def _rule(tool: Tool | ChildTool | None) -> Callable[[Any], Collection[str] | None] | None:
-    """What a skill's tool says of its results: which other tools may still be called (``toolsets.skills``)."""
-    found: Callable[[Any], Collection[str] | None] | None = getattr(getattr(tool, "function", None), "narrows", None)
-    return found if isinstance(tool, Tool) else None
+    def colleague(self, name: str) -> Agent[Any] | None:
+        return self if name == self.name else cast("Agent[Any] | None", team(self).get(name))

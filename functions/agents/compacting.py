@@ -178,10 +178,10 @@ def _part(part: float, what: str) -> float:
     return float(part)
 
 
-def beside(ways: Sequence[Compactor], *, children: bool) -> dict[str, Tool]:
+def beside(ways: Sequence[Compactor], *, children: bool, most: int) -> dict[str, Tool]:
     """The tool that reads what was shortened, where anything may be."""
     if not any(way.keep for way in ways):
         return {}
     from .reading import reader
 
-    return {READER: reader(children=children)}
+    return {READER: reader(children=children, most=most)}

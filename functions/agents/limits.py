@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from ...orchestrator.agent.conversation import Window
+from ...orchestrator.agent.conversation import RESULT, Window
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, count, milliseconds, money, size
 from ..models.tokenizing import counter
@@ -22,7 +22,7 @@ class Limits:
     US dollars ("0.50"), ``time`` a duration of work ("5m"); waiting for an approval does not count. ``repairs`` is how
     often the model is asked again because its answer did not fit, was empty or cut off, called a tool that there is
     not, or a validator sent it back. ``repeats`` is how often the same tool may have the same outcome for the same
-    arguments.
+    arguments, ``handoffs`` how often the conversation may be handed to another agent.
     """
 
     iterations: int | None
@@ -31,6 +31,7 @@ class Limits:
     time: int | None  # milliseconds
     repairs: int | None
     repeats: int | None
+    handoffs: int | None
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Limits:
         time: Duration | None = None,
         repairs: int | None = 3,
         repeats: int | None = 3,
+        handoffs: int | None = 10,
     ) -> None:
         try:
             bounds = (
@@ -47,6 +49,7 @@ class Limits:
                 ("tokens", tokens, 1),
                 ("repairs", repairs, 0),
                 ("repeats", repeats, 2),
+                ("handoffs", handoffs, 0),
             )
             for name, value, least in bounds:
                 if value is not None:
@@ -59,6 +62,7 @@ class Limits:
         object.__setattr__(self, "tokens", tokens)
         object.__setattr__(self, "repairs", repairs)
         object.__setattr__(self, "repeats", repeats)
+        object.__setattr__(self, "handoffs", handoffs)
 
 
 class History(NamedTuple):
@@ -68,7 +72,8 @@ class History(NamedTuple):
     ``compaction``: what is done, in this order, when it is more: ``Shorten()``, ``Drop()``, ``Summarize(model)``, or a
     function of what leaves (``Leaving``) that returns the text in its place. Without, whole past turns leave, oldest
     first, at the end of a turn. ``tokenizer`` counts the tokens of a text; by default the model's own where it is known
-    and at hand, else an estimate.
+    and at hand, else an estimate. ``result``: how much of one tool result is read ("64KB"); of a longer one
+    beginning and end, and the model is offered a tool, ``read_result``, that reads the rest.
     """
 
     messages: int | None = None
@@ -76,6 +81,7 @@ class History(NamedTuple):
     tokens: int | None = None
     compaction: Way | Sequence[Way] = ()
     tokenizer: Callable[[str], int] | None = None
+    result: str | int = RESULT
 
 
 DEFAULT_LIMITS = Limits()
@@ -102,9 +108,12 @@ def window(history: History | str | int, model: str = "") -> Window:
             None if tokens is None else count(tokens, 1, "tokens"),
             None if tokens is None else counter(model, history.tokenizer),
             not history.compaction,
+            size(history.result),
         )
     except ValueError as error:
         raise InvalidInput(f"history: {error}") from None
+    if kept.result < 1:
+        raise InvalidInput("history: result= leaves at least one character of a tool result")
     if any(bound is not None and bound < 1 for bound in kept[:3]):
         raise InvalidInput("history must keep at least one message")
     return kept

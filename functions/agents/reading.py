@@ -12,9 +12,10 @@ PAGE = 8 * 1024
 """Characters that are read at once."""
 
 
-def reader(*, children: bool) -> Tool:
+def reader(*, children: bool, most: int) -> Tool:
     """The tool. ``children``: what agents and workflows gave may be read too. What a hook looks at never is: it may
-    have withheld it."""
+    have withheld it. Of a page ``most`` characters are read at once."""
+    size = min(PAGE, most)
 
     async def read_result(entry: int, start: int = 0) -> str:
         """Read the whole of a tool result of this conversation that was shortened, a page at a time.
@@ -29,7 +30,7 @@ def reader(*, children: bool) -> Tool:
             raise ModelRetry(f"entry {entry} is no result of a tool; give the number that a shortened result names.")
         text = observations.whole(fact)
         start = max(0, start)
-        page = text[start : start + PAGE]
+        page = text[start : start + size]
         rest = len(text) - start - len(page)
         more = f"\n[{rest:,} more characters: {READER}(entry={entry}, start={start + len(page)})]" if rest > 0 else ""
         return page + more if page else f"[there are {len(text):,} characters]"

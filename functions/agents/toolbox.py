@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from ..tools.tool import Tool
 from ..toolsets.combined import is_source
 from ..toolsets.source import UNASKED, Server, Source
 from .child import ChildTool
+from .subagents import TaskTool
 
 _REMEMBERED = 8
 """Listings whose tools are kept; sessions under way may go by different ones."""
@@ -26,7 +27,7 @@ class Hand:
     told of all."""
 
     def __init__(
-        self, tools: dict[str, Tool | ChildTool], beside: Mapping[str, Tool], selected: Selected | None
+        self, tools: dict[str, Tool | ChildTool | TaskTool], beside: Mapping[str, Tool], selected: Selected | None
     ) -> None:
         self.tools = tools
         self.selected = selected
@@ -39,6 +40,19 @@ class Hand:
             offered = (*self.tools.values(), *self.beside.values())
             self._schemas = tuple(ToolSchema(tool.name, tool.description, tool.parameters) for tool in offered)
         return self._schemas
+
+    def noted(self, tool: str, what: str) -> Any:
+        """What the function of a tool says of itself to the loop."""
+        found = self.tools.get(tool)
+        return getattr(found.function, what, None) if isinstance(found, Tool) else None
+
+    def narrows(self, tool: str, value: Any) -> Collection[str] | None:
+        """What a skill's tool says of its result: which other tools may still be called (``toolsets.skills``)."""
+        rule: Callable[[Any], Collection[str] | None] | None = self.noted(tool, "narrows")
+        names = None if rule is None else rule(value)
+        if names is None:
+            return None
+        return {*names, *(name for name in self.tools if self.noted(name, "narrows") is not None), *self.beside}
 
 
 class Toolbox:
@@ -85,10 +99,12 @@ class Toolbox:
         selected = None if chosen is None else Selected(self.agent, chosen, tools, whole=whole)
         return Hand(tools, self._beside, selected)
 
-    def _found(self, listed: Mapping[str, Any]) -> dict[str, Tool | ChildTool]:
-        found: dict[str, Tool | ChildTool] = {}
+    def _found(self, listed: Mapping[str, Any]) -> dict[str, Tool | ChildTool | TaskTool]:
+        found: dict[str, Tool | ChildTool | TaskTool] = {}
         for part in self._parts:
-            several = cast("Source", part).tools(listed) if is_source(part) else [cast("Tool | ChildTool", part)]
+            several = (
+                cast("Source", part).tools(listed) if is_source(part) else [cast("Tool | ChildTool | TaskTool", part)]
+            )
             for tool in several:
                 if tool.name in found:
                     raise InvalidInput(
@@ -99,9 +115,11 @@ class Toolbox:
         return found
 
 
-def _part(agent: str, thing: object) -> Tool | ChildTool | Source:
+def _part(agent: str, thing: object) -> Tool | ChildTool | TaskTool | Source:
     if is_source(thing):
         return cast("Source", thing)
+    if isinstance(thing, TaskTool):
+        return thing
     it: Any = served(thing)
     if getattr(it, "kind", None) in ("agent", "workflow") and hasattr(it, "decider"):
         return ChildTool(it)

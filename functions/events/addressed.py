@@ -1,7 +1,8 @@
 """Calls of functions that have no address, and their answers, as events: each is meant for one function or one store.
 
 ``io.overwinter.call``: the subject is the function's name, the data what is sent by HTTP (``{"call", "input"}``); the
-attribute ``answerto`` names the store whose processes take the answer, ``answerfor`` the function that has ordered it.
+attribute ``answerto`` names the store whose processes take the answer, ``answerfor`` the function that has ordered it,
+``idempotencykey`` is the key of the call.
 ``io.overwinter.answered``: the subject is the execution that has ordered the call, the data ``{"operation", "key",
 "mark", "outcome"}``; without ``outcome`` somebody is at work on it. The mark is the proof: only who was sent the call
 knows it.
@@ -16,7 +17,7 @@ from .event import CloudEvent
 from .intake import ANSWERED, PREFIX, digest_of
 
 ORDERED = PREFIX + "call"
-TO, FOR = "answerto", "answerfor"
+TO, FOR, KEY = "answerto", "answerfor", "idempotencykey"
 
 
 def call(function: str, body: Mapping[str, Any], number: int, address: str) -> CloudEvent:
@@ -31,7 +32,7 @@ def call(function: str, body: Mapping[str, Any], number: int, address: str) -> C
         subject=function,
         data=dict(body),
         # What is cancelled was ordered before: a broker that keeps an order keeps theirs.
-        extensions={TO: address, "partitionkey": one} | ({FOR: by} if by else {}),
+        extensions={TO: address, "partitionkey": one, KEY: str(about["key"])} | ({FOR: by} if by else {}),
     )
 
 

@@ -32,6 +32,7 @@ from . import (
     calling,
     controlling,
     deciding,
+    doubting,
     link_deciding,
     machines,
     modelling,
@@ -204,6 +205,8 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/stats", "GET", asking.stats)
     yield route("/sweep", "POST", sweep)
     yield route("/signal/{id:path}", "POST", controlling.signal)
+    yield route("/doubts/{id:path}", "GET", doubting.doubts)
+    yield route("/resolve/{id:path}", "POST", doubting.resolve)
     yield route("/complete/{token:path}", "POST", controlling.complete)
     yield route("/fail/{token:path}", "POST", controlling.fail)
     yield route("/heartbeat/{token:path}", "POST", controlling.heartbeat)

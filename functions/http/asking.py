@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from ...state.errors import InvalidInput, UnknownExecution
-from ...state.records import STATUSES, Filter, Head
+from ...state.errors import InvalidInput, StoreError, UnknownExecution
+from ...state.records import IN_DOUBT, STATUSES, Filter, Head
 from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
 from ..messages.models import Execution
@@ -111,7 +112,10 @@ async def readiness(call: Call) -> Answer:
 async def stats(call: Call) -> Answer:
     """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-    return json_answer({**call.service.counters, **call.runtime.engine.health.numbers()})
+    numbers = {**call.service.counters, **call.runtime.engine.health.numbers()}
+    with suppress(StoreError):  # this process has its numbers all the same, and now is when they are asked for
+        numbers["doubts"] = {"executions": (await call.runtime.counts()).get(IN_DOUBT, 0)}
+    return json_answer(numbers)
 
 
 async def _head(call: Call) -> Head:

@@ -10,7 +10,7 @@ from ...state.records import Filter
 from ..events.intake import digest_of
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.message import idempotency_key
-from ..messages.models import ACTIONS, Bulk, BulkSignal, Failure, Reason, Signal, Where
+from ..messages.models import ACTIONS, Bulk, BulkSignal, Failure, Reason, Retrying, Signal, Where
 from ..messages.problem import Refused, status_of
 from .outcome import result_url
 from .service import Call, Endpoint
@@ -68,8 +68,9 @@ def verb(action: str) -> Endpoint:
     async def endpoint(call: Call) -> Answer:
         id = call.path("id")
         call.query()
-        body = await call.model(Reason)
-        await refusing(409, call.runtime.act(action, id, by=call.by(body.by), reason=body.reason))
+        body = await call.model(Retrying if action == "retry" else Reason)
+        repeat = isinstance(body, Retrying) and body.repeat
+        await refusing(409, call.runtime.act(action, id, by=call.by(body.by), reason=body.reason, repeat=repeat))
         return accepted(result_url(id))
 
     return endpoint

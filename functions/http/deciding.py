@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+from pydantic import BaseModel
 
 from ...orchestrator.deciding import Wanted
 from ...orchestrator.protocol.entries import resolve
 from ...state.quantities import milliseconds
 from ..messages.answer import Answer, accepted, json_answer
-from ..messages.models import Decision, Delegation
+from ..messages.models import Approvals, Decision, Delegation, Waiting
 from ..messages.problem import Refused
 from .controlling import refusing
 from .paging import fitting
 from .service import Call, single
 
+Json = dict[str, Any]
+
 MOST = 1000
 """Approvals of all executions that are listed at once."""
+_LISTED = (400, 401, 403, 404, 409, 422, 500, 503)
+_PAGE = (*_LISTED, 413, 415)
 
 
 async def approvals(call: Call) -> Answer:
@@ -98,3 +105,25 @@ ROUTES = (
     ("/decide/{id:path}", "POST", decide),
     ("/delegate/{id:path}", "POST", delegate),
 )
+
+
+def paths(
+    operation: Callable[..., Json], parameter: Callable[..., Json], ref: Callable[[type[BaseModel]], Json], after: Json
+) -> Json:
+    """How the document describes them, and the page of a signed link, made of its parts."""
+    text, id, token = {"type": "string", "minLength": 1}, (parameter("id"),), (parameter("token"),)
+    wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
+    waiting, one = {200: ref(Waiting)}, {200: ref(Approvals)}
+    form = ("application/x-www-form-urlencoded",)
+    return {
+        "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
+        "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, after), errors=_LISTED)},
+        "/decide/{id}": {"post": operation("Approve or deny", {202: None}, body=ref(Decision), parameters=id)},
+        "/delegate/{id}": {
+            "post": operation("Let somebody else decide", {202: None}, body=ref(Delegation), parameters=id)
+        },
+        "/decision/{token}": {
+            "get": operation("A page that asks", {200: None}, parameters=token, errors=_PAGE),
+            "post": operation("Decide", {200: None}, body={}, types=form, parameters=token, errors=_PAGE),
+        },
+    }

@@ -20,7 +20,7 @@ from ..messages import memories, models, schedules
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import remembering, scheduling, working
+from . import deciding, remembering, scheduling, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -34,6 +34,8 @@ _MODELS: tuple[type[BaseModel], ...] = (
     *models.DECIDING,
     models.Failure,
     models.Reason,
+    models.Retrying,
+    models.Resolution,
     models.Bulk,
     models.BulkSignal,
     models.Count,
@@ -43,6 +45,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Executions,
     models.History,
     models.Events,
+    models.Doubts,
     models.Functions,
     models.Stats,
     models.Problem,
@@ -63,7 +66,6 @@ _ERRORS = {
     503: "the store can't take it now; see Retry-After",
     504: "the function took too long",
 }
-_FORM = "application/x-www-form-urlencoded"
 _READ = (400, 401, 403, 404, 422, 500, 503)
 _WRITE = (*_READ, 409, 413, 415)
 _PREFER: Json = {
@@ -185,6 +187,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     schemas: Json = dict(shared["$defs"])
     paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
     paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
+    paths |= deciding.paths(operation, parameter, ref, _AFTER)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)
@@ -309,6 +312,8 @@ def _fixed_paths() -> Json:
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
+        "/doubts/{id}": {"get": operation("Calls in doubt", {200: ref(models.Doubts)}, parameters=id)},
+        "/resolve/{id}": _post("Say what came of a call in doubt", done, models.Resolution, id),
         "/fail/{token}": _post("Fail a callback", done, models.Failure, token),
         "/complete/{token}": {
             "post": operation("Complete a callback", done, body={}, body_needed=False, parameters=token)
@@ -321,30 +326,14 @@ def _fixed_paths() -> Json:
         "/readyz": {"get": operation("Ready for work", {200: {}}, errors=probe)},
         "/openapi.json": {"get": operation("This document", {200: {"type": "object"}}, errors=(401, 403, 500, 503))},
     }
-    paths |= _deciding(done, id, token)
     signalled: dict[int, Json | None] = {200: ref(models.Count)}
     paths["/bulk/signal"] = _post("Send an event to many executions", signalled, models.BulkSignal, ())
     for action in models.ACTIONS:
-        paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, models.Reason, id, False)
+        said = models.Retrying if action == "retry" else models.Reason
+        paths[f"/{action}/{{id}}"] = _post(f"{action.capitalize()} an execution", done, said, id, False)
         counted: dict[int, Json | None] = {200: ref(models.Count)}
         paths[f"/bulk/{action}"] = _post(f"{action.capitalize()} many executions", counted, models.Bulk, ())
     return paths
-
-
-def _deciding(done: dict[int, Json | None], id: tuple[Json, ...], token: tuple[Json, ...]) -> dict[str, Json]:
-    text = {"type": "string", "minLength": 1}
-    wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
-    waiting, one = {200: ref(models.Waiting)}, {200: ref(models.Approvals)}
-    return {
-        "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
-        "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, _AFTER), errors=(*_READ, 409))},
-        "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
-        "/delegate/{id}": _post("Let somebody else decide", done, models.Delegation, id),
-        "/decision/{token}": {
-            "get": operation("A page that asks", {200: None}, parameters=token, errors=_WRITE),
-            "post": operation("Decide", {200: None}, body={}, types=(_FORM,), parameters=token, errors=_WRITE),
-        },
-    }
 
 
 def _delivery(summary: str, *parameters: Json) -> Json:

@@ -39,7 +39,8 @@ async def send(name: str, body: Mapping[str, Any], own: CallInfo, *, irreversibl
             f"{name} was called {ASKS} times by events and nobody has said a word; its process takes calls when it "
             f"runs with this broker and its routes say {name}=here"
         )
-        raise Failed(_nobody(FunctionUnavailable(why), away.sends, irreversible))
+        nobody = _nobody(FunctionUnavailable(why), away.sends, irreversible)
+        raise nobody if isinstance(nobody, InDoubt) else Failed(nobody)
     try:
         await carrier.ask(name, body, away.sends)
     except (BrokerUnavailable, StoreError) as error:

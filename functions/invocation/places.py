@@ -37,7 +37,11 @@ def _calls(agent: Any) -> Iterator[str]:
         except (OSError, ValueError, SyntaxError):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and _called(node.func) == "Agent" and _name(node) == agent.name:
+            if (
+                isinstance(node, ast.Call)
+                and _called(node.func) in ("Agent", "ForeignAgent")
+                and _name(node) == agent.name
+            ):
                 yield f"{Path(file).name}:{node.lineno}"
 
 

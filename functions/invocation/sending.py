@@ -10,11 +10,13 @@ other side says that it is done. Errors come back as the classes that they are t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote
 
 from ...orchestrator.engine.performing import CallInfo, Pending, current_call
 from ...orchestrator.protocol.callers import handed_on
+from ...orchestrator.usercode.reconciling import Contract
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...state.codec import dumps
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed
@@ -41,9 +43,11 @@ BREAKER = Breaker(failures=5, reset="15s")
 _ways = Ways()
 
 
-def policy(target: int) -> Policy:
-    """How a function that lives elsewhere is reached."""
-    return Policy(RETRY, breaker=BREAKER, target=target)
+def policy(target: int, contract: Contract | None = None) -> Policy:
+    """How a function that lives elsewhere is reached. What came of a call is asked where it lives, by the key that it
+    has there; here somebody may be waited for who knows."""
+    waits = None if contract is None or contract.waits == 0 else replace(contract, reconcile=None)
+    return Policy(RETRY, breaker=BREAKER, target=target, contract=waits)
 
 
 class _NoOutcome(Exception):  # never leaves this file: what it is there, depends on what is called

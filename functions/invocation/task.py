@@ -105,9 +105,12 @@ class _Here:
         self.policy = tool.policy
         self.approval = getattr(asks, "approval", None)
         self.approval_within = getattr(asks, "approval_within", 0)
-        self.version = getattr(asks, "version", "")
         self._asks = asks
         self._tool = tool
+
+    @property
+    def version(self) -> str:
+        return getattr(self._asks, "version", "")
 
     def rule(self, arguments: dict[str, Any]) -> Any:
         return self._asks.rule(arguments)

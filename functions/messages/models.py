@@ -14,7 +14,17 @@ from ...state.records import Filter, Head
 
 ACTIONS = ("cancel", "terminate", "pause", "resume", "retry")
 Status = Literal[
-    "pending", "running", "waiting", "idle", "paused", "stuck", "cancelled", "completed", "failed", "terminated"
+    "pending",
+    "running",
+    "waiting",
+    "in-doubt",
+    "idle",
+    "paused",
+    "stuck",
+    "cancelled",
+    "completed",
+    "failed",
+    "terminated",
 ]
 
 
@@ -77,6 +87,16 @@ class Delegation(Asked):
     digest: str = Field(default="", min_length=1, max_length=200, description="of what was shown to the person")
 
 
+class Resolution(Asked):
+    """What came of a call in doubt. Without ``op`` there must be exactly one."""
+
+    verdict: Literal["done", "not-done", "give-up"]
+    value: Any = Field(default=None, description='with "done": the result of the call')
+    op: str | None = Field(default=None, min_length=1, max_length=200)
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=2000)
+
+
 class Failure(Asked):
     """The error that an outside system completes a callback with."""
 
@@ -91,6 +111,12 @@ class Reason(Asked):
 
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
+
+
+class Retrying(Reason):
+    """Of a retry."""
+
+    repeat: bool = Field(default=False, description="also when a call that may have taken effect would be made again")
 
 
 class Where(Asked):
@@ -204,6 +230,7 @@ class Stats(BaseModel):
     unwanted: int = 0
     engine: dict[str, Any] = Field(default={}, description="active, max_active, cached, cache, taken, waiters")
     requests: dict[str, Any] = Field(default={}, description="open, max_open, held_bytes, max_held_bytes")
+    doubts: dict[str, Any] = Field(default={}, description="executions with a call in doubt, in the whole store")
     door: dict[str, Any] = Field(default={}, description="connections by stage, what they hold, who was sent away")
 
 
@@ -234,6 +261,26 @@ DECIDING = (Decision, Delegation, Approvals, Waiting)
 """What is asked of people, and what they say."""
 
 
+class Doubt(BaseModel):
+    """A call of which nobody knows whether it took effect. Times are milliseconds since the epoch."""
+
+    model_config = ConfigDict(extra="allow")
+    op: str
+    name: str
+    since: int
+    key: str = Field(default="", description="the idempotency key that it was made under")
+    arguments: dict[str, Any] | None = Field(default=None, description="absent when they are large or not known")
+    why: str = Field(default="", description="why the one who was asked can't tell")
+    until: int | None = Field(default=None, description="when it is looked at again")
+    rule: dict[str, Any] | None = Field(default=None, description="what is taken for true when nobody resolves it")
+
+
+class Doubts(BaseModel):
+    """The calls in doubt of an execution, at most 4 MB, but one at the least."""
+
+    doubts: list[Doubt]
+
+
 class Function(BaseModel):
     """Something that is served here. ``input`` and ``output`` are the JSON schemas of what it takes and gives; {} says
     nothing. Of a tool also what a second call would do, and the role that must approve each call."""
@@ -243,7 +290,7 @@ class Function(BaseModel):
     description: str
     input: dict[str, Any]
     output: dict[str, Any]
-    effect: Literal["pure", "idempotent", "irreversible"] | None = None
+    effect: Literal["pure", "idempotent", "reconcilable", "irreversible"] | None = None
     approval: str | None = None
 
 

@@ -49,6 +49,17 @@ def described(tool: ToolSchema) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
+def choosing(request: Request) -> dict[str, Any]:
+    """Which tool is to be called, and whether several may be at once, where that is not as always."""
+    told: dict[str, Any] = {}
+    if request.tools and request.choice != "auto":
+        named = {"type": "function", "function": {"name": request.choice}}
+        told["tool_choice"] = request.choice if request.choice in ("required", "none") else named
+    if request.tools and request.parallel is not None:
+        told["parallel_tool_calls"] = request.parallel
+    return told
+
+
 def beside(settings: Mapping[str, Any]) -> list[Any]:
     """Tools that the provider itself runs, which stand beside ours: in the settings, or in their ``extra_body``."""
     extra = part(settings.get("extra_body"), "tools")
@@ -64,6 +75,7 @@ def question(request: Request, wire: str, model: str) -> dict[str, Any]:
     if output is not None and (output.always or not request.tools):  # beside tools, servers hold the calls to the
         form = {"name": output.name, "schema": output.schema, "strict": False}  # schema as well, or refuse both
         body["response_format"] = {"type": "json_schema", "json_schema": form}
+    body |= choosing(request)
     body |= {name: value for name, value in settings.items() if name not in OWN}
     extra = settings.get("extra_body")
     body |= cast("Mapping[str, Any]", extra) if isinstance(extra, Mapping) else {}

@@ -19,7 +19,7 @@ from typing import Any
 from ...state.errors import InvalidInput, KeyRefused, ModelUnavailable, QuotaUsedUp, RequestRefused, Unreadable
 from . import chunks, opaque
 from .catalogue import doubtful, unknown
-from .chat import Unfit, beside, described, finished
+from .chat import Unfit, beside, choosing, described, finished
 from .counting import split
 from .failing import Told, made, text_of
 from .fields import part
@@ -178,11 +178,19 @@ class LiteLLM:
         elsewhere = {name: value for name, value in settings.items() if name not in _PLACE}
         return {"api_key": "none"} if wanted and _missing_key(self._library, self.name, elsewhere) else {}
 
+    def _choosing(self, request: Request) -> dict[str, Any]:
+        """Which tool is to be called, as far as litellm knows how to say that to the provider. What it can't, it would
+        refuse, and the loop minds it anyway."""
+        told = choosing(request)
+        known = (self._library.get_supported_openai_params(model=self.name) or ()) if told else ()
+        return {name: value for name, value in told.items() if name in known}
+
     def _arguments(self, request: Request) -> dict[str, Any]:
         settings = opaque.settings_for(request, self.name)
         arguments: dict[str, Any] = {
             "model": self.name,
             "messages": [opaque.shown(message, self.name) for message in request.messages],
+            **self._choosing(request),
             **{name: value for name, value in settings.items() if name not in STREAMED},
             **self._no_key(request.settings),
             "num_retries": 0,

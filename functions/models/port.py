@@ -49,13 +49,17 @@ class OutputSchema(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One question to a model. ``settings`` go to the provider as they are (temperature, api_base …)."""
+    """One question to a model. ``settings`` go to the provider as they are (temperature, api_base …). ``choice`` says
+    which tool it must call: auto, required (some), none, or a name; ``parallel`` whether it may call several at once,
+    None: as its provider thinks best."""
 
     model: str
     messages: tuple[Message, ...]
     tools: tuple[ToolSchema, ...] = ()
     output: OutputSchema | None = None
     settings: Mapping[str, Any] = {}
+    choice: str = "auto"
+    parallel: bool | None = None
 
 
 class Usage(Tokens):

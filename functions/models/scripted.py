@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
@@ -34,7 +34,10 @@ Said = str | ToolCall | Sequence[ToolCall] | Answer | BaseException | Breaks
 """One scripted answer: text, tool calls (see ``call``), a whole Answer, an error to raise, or one in the middle."""
 
 Script = (
-    Callable[[Sequence[Message], Sequence[ToolSchema]], Said | Awaitable[Said]] | Sequence[Said] | Mapping[str, Said]
+    Callable[[Sequence[Message], Sequence[ToolSchema]], Said | Awaitable[Said]]
+    | Callable[[Sequence[Message], Sequence[ToolSchema], Request], Said | Awaitable[Said]]
+    | Sequence[Said]
+    | Mapping[str, Said]
 )
 
 
@@ -50,7 +53,7 @@ def call(tool: str, /, **arguments: Any) -> ToolCall:
 class Scripted:
     """A model that answers from ``script``, which is one of
 
-    - a function of (messages, tools) that returns what to say; it must be pure;
+    - a function of (messages, tools), or of these and the whole request, that returns what to say; it must be pure;
     - a list: the n-th answer of the model in this conversation is the n-th item;
     - a mapping of regular expressions: the first that is found in the last message gives the answer.
 
@@ -59,6 +62,7 @@ class Scripted:
 
     def __init__(self, script: Script, name: str = "script", *, delay: Duration = 0, pace: Duration = 0) -> None:
         self._script = script
+        self._whole = callable(script) and _places(script) > 2
         self._delay = seconds(delay)
         self._pace = seconds(pace)
         self.name = f"scripted/{name}"
@@ -101,7 +105,9 @@ class Scripted:
     def _say(self, request: Request) -> Said | Awaitable[Said]:
         script = self._script
         if callable(script):
-            return script(request.messages, request.tools)
+            given = (request.messages, request.tools, request)
+            told: Said | Awaitable[Said] = cast("Any", script)(*given[: 3 if self._whole else 2])
+            return told
         if isinstance(script, Mapping):
             return self._match(script, request.messages[-1].content)
         index = sum(message.role == "assistant" for message in request.messages)
@@ -145,6 +151,16 @@ class Scripted:
             item if item.id else item._replace(id=f"call_{turn}_{index}") for index, item in enumerate(said.tool_calls)
         )
         return said._replace(tool_calls=calls, model=self.name, usage=_usage(request, said), cost="0")
+
+
+def _places(function: Callable[..., Any]) -> int:
+    """How many values it must be given."""
+    try:
+        taken = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 2
+    places = [one for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return sum(one.default is one.empty for one in places)
 
 
 def _vector(text: str, dimensions: int) -> list[float]:

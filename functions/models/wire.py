@@ -1,8 +1,8 @@
 """What is asked of a model and what it answers as JSON, for a model that is a function of its own.
 
-A request is ``{"messages", "tools"?, "output"?, "settings"?}``; an answer is what the journal keeps of one
-(``Answer.record``). Bytes of parts are base64. Both directions are read without trust: what has another form is refused
-by its name.
+A request is ``{"messages", "tools"?, "output"?, "settings"?, "choice"?, "parallel"?}``; an answer is what the journal
+keeps of one (``Answer.record``). Bytes of parts are base64. Both directions are read without trust: what has another
+form is refused by its name.
 """
 
 from __future__ import annotations
@@ -33,12 +33,19 @@ def asked(request: Request) -> dict[str, Any]:
         body["output"] = request.output._asdict()
     if request.settings:
         body["settings"] = dict(request.settings)
+    if request.choice != "auto":
+        body["choice"] = request.choice
+    if request.parallel is not None:
+        body["parallel"] = request.parallel
     return body
 
 
 def request(body: Any, model: str) -> Request:
     """Raises InvalidInput."""
-    whole = _object(body, "the request", {"messages", "tools", "output", "settings"})
+    whole = _object(body, "the request", {"messages", "tools", "output", "settings", "choice", "parallel"})
+    parallel = whole.get("parallel")
+    if parallel is not None and type(parallel) is not bool:
+        raise InvalidInput("parallel is true or false")
     if not whole.get("messages"):
         raise InvalidInput("messages is no list of messages, or holds none")
     output = whole.get("output")
@@ -48,6 +55,8 @@ def request(body: Any, model: str) -> Request:
         tuple(_read_tool(item) for item in _list(whole.get("tools", []), "tools")),
         None if output is None else _read_output(output),
         _object(whole.get("settings", {}), "settings"),
+        _text(whole, "choice") or "auto",
+        parallel,
     )
 
 

@@ -156,7 +156,8 @@ class _Module:
     def _tool(self, one: Said, name: str) -> Iterator[str]:
         self._use("tool")
         options: list[str] = [] if one.name == name else [f"name={one.name!a}"]
-        options += [] if one.effect == EFFECTS[1] else [f"effect={one.effect!a}"]
+        effect = "irreversible" if one.effect == "reconcilable" else one.effect  # who can tell, is over there
+        options += [] if effect == EFFECTS[1] else [f"effect={effect!a}"]
         options += [f"approval={one.approval!a}"] if one.approval else []
         options += _description(one)
         document, gives = Document(one.input), self._type(one.output, f"{title(one.name)}Result").text

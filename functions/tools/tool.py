@@ -16,6 +16,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 from ...orchestrator.governance.approvals.rule import Approval, rule_of
 from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.calling import judged
+from ...orchestrator.usercode.reconciling import InDoubtRule, contract
 from ...orchestrator.usercode.resilience import ONCE, Breaker, Policy, Retry
 from ...orchestrator.workflow.targets import annotation, losses, mender
 from ...state.codec import Writer
@@ -25,6 +26,7 @@ from ...state.quantities import Duration, count, milliseconds
 from ..framework.target import target
 from ..invocation.leading import leads
 from .docstring import read
+from .keyed import keyed, without
 from .methods import one_for, owner
 from .parameters import Parameters, Schema
 from .schema_parameters import SchemaParameters
@@ -32,15 +34,22 @@ from .schema_parameters import SchemaParameters
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Effect = Literal["pure", "idempotent", "irreversible"]
-"""What calling twice does. pure: nothing at all · idempotent: the same as once · irreversible: it happens twice, so
-it is begun at most once and never repeated blindly."""
+Effect = Literal["pure", "idempotent", "reconcilable", "irreversible"]
+"""What calling twice does. pure: nothing at all · idempotent: the same as once · reconcilable: it happens twice, and
+one can find out whether it has happened · irreversible: it happens twice, so it is begun at most once and never
+repeated blindly."""
+
+Reconcile = Callable[[str, dict[str, Any]], Any]
+"""Given the idempotency key and the arguments of a call, says whether it took effect: Done, NotDone or Unknown, or an
+awaitable of it."""
 
 Approves = str | Approval | Callable[..., str | Approval | None] | None
 """Who must approve a call before it is made: a role, an Approval, or a pure function of the arguments for it."""
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
+WITHIN: Duration = "5m"
+"""How long an attempt may take where nothing else is said."""
 _NUMBERS = itertools.count(1)
 
 
@@ -58,6 +67,18 @@ def _asynchronous(function: Callable[..., Any]) -> bool:
     )
 
 
+def _check_effect(effect: object, reconcile: object) -> None:
+    if effect not in EFFECTS:
+        raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
+    if (effect == "reconcilable") != (reconcile is not None):
+        raise InvalidInput(
+            'effect="reconcilable" and reconcile= go together: a function of the idempotency key and the arguments '
+            "that says Done(result), NotDone() or Unknown(why)"
+        )
+    if reconcile is not None and not callable(reconcile):
+        raise InvalidInput(f"reconcile= is a function of the idempotency key and the arguments, not {reconcile!r:.80}")
+
+
 class Tool:
     """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
 
@@ -71,10 +92,13 @@ class Tool:
         name: str | None = None,
         description: str | None = None,
         effect: Effect = "idempotent",
+        reconcile: Reconcile | None = None,
+        in_doubt: InDoubtRule = "ask",
+        key: str = "",
         approval: Approves = None,
         approval_within: Duration = APPROVAL_WITHIN,
         retry: Retry | None = None,
-        timeout: Duration | None = None,
+        timeout: Duration | None = WITHIN,
         breaker: Breaker | None = None,
         schema: Mapping[str, Any] | None = None,
         most: int | None = None,
@@ -82,13 +106,13 @@ class Tool:
     ) -> None:
         if not callable(function):
             raise InvalidInput(f"{function!r:.80} is no function; write @classmethod above @tool, not below it")
-        if effect not in EFFECTS:
-            raise InvalidInput(f"effect {effect!r} is unknown; it is one of {', '.join(EFFECTS)}")
+        _check_effect(effect, reconcile)
         if effect == "irreversible" and retry is not None and retry.attempts > 1:
             raise InvalidInput("an irreversible tool is attempted once; leave retry out, or declare another effect")
         self.owner = owner(function)
         documented = read(function.__doc__, _parameters(function))
-        self.function = function
+        self._written = function
+        self.function = keyed(function, key) if key else function
         name = str(getattr(function, "__name__", "")) if name is None else name
         self.name = check_name(name, "tool", for_models=True)
         self.description = description or documented.text or self.name.replace("_", " ")
@@ -102,18 +126,21 @@ class Tool:
         self.approval_within = milliseconds(approval_within)
         self.most = None if most is None else count(most, 1, f"most= of tool {self.name!r}")
         self.threaded = not _asynchronous(function)
-        once = effect == "irreversible"
+        once, begun = effect == "irreversible", effect in ("irreversible", "reconcilable")
+        declared = contract(reconcile, in_doubt, self.name)
         self.policy = Policy(
-            ONCE if once else retry or Retry(), timeout, breaker, at_most_once=once, target=next(_NUMBERS)
-        )
+            ONCE if once else retry or Retry(), timeout, breaker, at_most_once=begun, target=next(_NUMBERS),
+            contract=declared if begun else None,
+        )  # fmt: skip
         self._options: dict[str, Any] = {
-            "effect": effect, "approval": approval, "approval_within": approval_within, "retry": retry,
+            "effect": effect, "reconcile": reconcile, "in_doubt": in_doubt, "key": key, "approval": approval,
+            "approval_within": approval_within, "retry": retry,
             "timeout": timeout, "breaker": breaker, "schema": schema, "most": most, "tags": self.tags,
         }  # fmt: skip
         self._parameters: Parameters | SchemaParameters = (
-            Parameters(function, self.name, documented.parameters, method=bool(self.owner))
+            Parameters(self.function, self.name, documented.parameters, method=bool(self.owner))
             if schema is None
-            else SchemaParameters(schema, self.name)
+            else SchemaParameters(without(schema, key), self.name)
         )
 
     def __repr__(self) -> str:
@@ -163,14 +190,14 @@ class Tool:
         """The tool that this one is as the method of an object, the same one for the same object."""
         if not self.owner:
             return self
-        call = MethodType(self.function, method.__self__)
+        call = MethodType(self._written, method.__self__)
         made = partial(Tool, call, name=self.name, description=self.description, **self._options)
         return one_for(method, made)
 
     def but(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Tool:
         """Another tool, which is this one but for these options."""
         own: dict[str, Any] = {"name": self.name, "description": self.description, **self._options}
-        return Tool(function or self.function, **(own | options))
+        return Tool(function or self._written, **(own | options))
 
     def check(self, arguments: dict[str, Any]) -> None:
         """Raises InvalidInput that says which parameter is wrong and how."""
@@ -190,12 +217,19 @@ class Tool:
         said: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
         return rule_of(said, f"what approval= of {self.name!r} returned")
 
-    @cached_property
+    @property
     def version(self) -> str:
         """What an approval of a call is bound to: the digest of its name, what it takes, what a second call does, and
         who must approve it, as far as that does not depend on the arguments."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
         rule = None if callable(self.approval) else self.rule({})
         return version_of(self.name, self.parameters, self.effect, rule)
+
+    def starts(self, arguments: dict[str, Any]) -> str:
+        return self.child
 
     def input(self, arguments: dict[str, Any]) -> Any:
         return arguments
@@ -207,7 +241,7 @@ class Tool:
             return None
         from ..invocation.sending import policy
 
-        return policy(self.policy.target)
+        return policy(self.policy.target, self.policy.contract)
 
     async def send(self, arguments: dict[str, Any]) -> Any:
         """Have the current durable call made where it lives; see ``invocation.sending``."""
@@ -232,10 +266,13 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     effect: Effect = "idempotent",
+    reconcile: Reconcile | None = None,
+    in_doubt: InDoubtRule = "ask",
+    key: str = "",
     approval: Approves = None,
     approval_within: Duration = APPROVAL_WITHIN,
     retry: Retry | None = None,
-    timeout: Duration | None = None,
+    timeout: Duration | None = WITHIN,
     breaker: Breaker | None = None,
     schema: Mapping[str, Any] | None = None,
     most: int | None = None,
@@ -248,12 +285,19 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
 
     - ``name``, ``description``: what the model reads; by default the function's name and docstring. The
       parameters' descriptions come from the docstring too (Google, numpy or reST style).
-    - ``effect``: what calling it twice does. "irreversible" is never repeated: when nobody knows whether a
-      call took effect, the model is told so.
+    - ``effect``: what calling it twice does. "irreversible" is never repeated by itself.
+    - ``reconcile``: of a "reconcilable" tool, who says whether a call took effect: a function of its idempotency key
+      and its arguments that returns ``Done(result)``, ``NotDone()`` or ``Unknown(why)``. It is asked before anything is
+      repeated.
+    - ``in_doubt``: what happens when nobody knows: "ask" (a person resolves it, for a week), a ``Resolve`` that says
+      for how long and what then, or "fail": InDoubt at once, and a model is told so.
+    - ``key``: the parameter that gets the call's idempotency key. Models don't see it.
     - ``approval``: a role that must approve each call, an ``Approval`` that says more, or a pure function of the
       arguments that returns one of these or None. ``approval_within``: how long a decision may take;
       after that it counts as denied.
-    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``).
+    - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``). An attempt may take five
+      minutes where nothing is said; ``timeout=None``: as long as it likes. An irreversible one whose time is over is
+      in doubt, as if the process had died.
     - ``most``: how many calls a model may ask for in one turn. What is beyond that is not made, and it is told so.
     - ``schema``: the JSON schema of the arguments object, for a function whose parameters say nothing: one that is made
       at run time, or calls another service. The function is called with the arguments by name as they came, when they
@@ -265,6 +309,7 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """
 
     def decorate(original: Callable[..., Any]) -> Callable[..., Any]:
-        return target(original, Tool(original, **options))
+        made = Tool(original, **options)
+        return target(made.function, made)
 
     return decorate if function is None else decorate(function)

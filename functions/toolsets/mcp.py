@@ -12,13 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ...orchestrator.usercode.reconciling import InDoubtRule
 from ...orchestrator.usercode.resilience import Breaker, Retry
 from ...security.redaction import holds_a_secret, names_a_secret
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
 from ...state.quantities import Duration, positive
 from ..invocation.secrets import is_reference
-from ..tools.tool import EFFECTS, Effect, Tool
+from ..tools.tool import EFFECTS, Effect, Reconcile, Tool
 from .mcp_asking import Answers, Elicit, Sample
 from .mcp_connection import Connection
 from .mcp_listing import listed_tools, read
@@ -35,6 +36,9 @@ class MCP(Toolset):
       a server object of the SDK, in tests.
     - ``effect``: what calling a tool twice does, ``effects`` by the names of tools. Without a word a tool is
       irreversible: begun at most once. ``trust_hints=True`` takes the server's own word for those not named.
+    - ``reconcile``: who says whether a call took effect, by the names of tools, which makes them reconcilable.
+      ``in_doubt``: as that of ``@tool``. ``keys``: by the names of tools, the argument that gets the idempotency key,
+      which models then don't see.
     - ``timeout`` bounds one call, ``timeouts`` by the names of tools. ``retry``, ``breaker``: as those of ``@tool``.
     - ``token``, ``headers``: what is sent to an address; ``env``: more variables for a command, ``cwd`` its folder.
       Secrets are told by reference, ``env:NAME`` or ``file:PATH``.
@@ -53,6 +57,9 @@ class MCP(Toolset):
         *,
         effect: Effect = "irreversible",
         effects: Mapping[str, Effect] | None = None,
+        reconcile: Mapping[str, Reconcile] | None = None,
+        in_doubt: InDoubtRule = "fail",
+        keys: Mapping[str, str] | None = None,
         trust_hints: bool = False,
         timeout: Duration = "60s",
         timeouts: Mapping[str, Duration] | None = None,
@@ -86,7 +93,10 @@ class MCP(Toolset):
         self._place = Place(name, where, token, dict(headers or {}), dict(env or {}), cwd)
         self._answers = Answers(name, sampling, elicitation)
         self._effect: Effect = effect
-        self._effects, self._trusts = dict[str, Effect](effects or {}), trust_hints
+        self._reconcile, self._keys = dict(reconcile or {}), dict(keys or {})
+        self._in_doubt: InDoubtRule = in_doubt
+        self._effects: dict[str, Effect] = {**(effects or {}), **dict.fromkeys(self._reconcile, "reconcilable")}
+        self._trusts = trust_hints
         self._timeout, self._timeouts = timeout, dict(timeouts or {})
         self._retry, self._breaker = retry, breaker
         self._required, self._idle = required, positive(idle, "idle")
@@ -122,7 +132,7 @@ class MCP(Toolset):
             await found.close()
 
     def _named(self) -> set[str]:
-        return {*self._effects, *self._timeouts}
+        return {*self._effects, *self._timeouts, *self._keys}
 
     def _tool(self, said: Mapping[str, Any]) -> Tool:
         name = str(said["tool"])
@@ -134,9 +144,12 @@ class MCP(Toolset):
             name=str(said["name"]),
             description=str(said["description"]),
             effect=effect,
+            reconcile=self._reconcile.get(name),
+            key=self._keys.get(name, ""),
             retry=None if once else self._retry,
             timeout=None if once else within,  # then it says itself that nobody knows
             breaker=self._breaker,
+            in_doubt=self._in_doubt,
             schema=said["schema"],
         )
 

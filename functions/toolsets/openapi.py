@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...orchestrator.usercode.reconciling import InDoubtRule
 from ...orchestrator.usercode.resilience import Breaker, Retry
 from ...security.address import shown
 from ...security.redaction import holds_a_secret
@@ -19,7 +20,7 @@ from ...state.errors import InvalidInput
 from ...state.quantities import Duration, positive
 from ..invocation.connections import Connections
 from ..invocation.secrets import is_reference
-from ..tools.tool import EFFECTS, Effect, Tool
+from ..tools.tool import EFFECTS, Effect, Reconcile, Tool
 from .openapi_document import Operation, operations, read
 from .openapi_operation import Caller
 from .openapi_security import Credentials
@@ -44,6 +45,9 @@ class OpenAPI(Toolset):
       ``file:PATH``.
     - ``effects``: what calling an operation twice does, by the names of tools. Without a word GET is pure, PUT and
       DELETE are idempotent, all others irreversible.
+    - ``reconcile``: who says whether a call took effect, by the names of tools, which makes them reconcilable.
+      ``in_doubt``: as that of ``@tool``.
+    - ``key_header``: the header in which each request carries the idempotency key.
     - ``timeout``, ``retry``, ``breaker``: as those of ``@tool``.
 
     Raises InvalidInput for what is no such document.
@@ -58,6 +62,9 @@ class OpenAPI(Toolset):
         auth: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         effects: Mapping[str, Effect] | None = None,
+        reconcile: Mapping[str, Reconcile] | None = None,
+        in_doubt: InDoubtRule = "fail",
+        key_header: str = "Idempotency-Key",
         timeout: Duration = "30s",
         retry: Retry | None = None,
         breaker: Breaker | None = None,
@@ -76,7 +83,9 @@ class OpenAPI(Toolset):
         credentials = Credentials(self._title, whole, token, dict(auth or {}), dict(headers or {}))
         connections = Connections(encrypted=base.startswith("https:"))
         self._timeout, self._retry, self._breaker = positive(timeout, "timeout"), retry, breaker
-        chosen = dict[str, Effect](effects or {})
+        self._reconcile, self._key_header = dict(reconcile or {}), key_header
+        self._in_doubt: InDoubtRule = in_doubt
+        chosen: dict[str, Effect] = {**(effects or {}), **dict.fromkeys(self._reconcile, "reconcilable")}
         for given in chosen.values():
             if given not in EFFECTS:
                 raise InvalidInput(f"{self._title}: effect {given!r} is unknown; it is one of {', '.join(EFFECTS)}")
@@ -103,16 +112,18 @@ class OpenAPI(Toolset):
         return self._tools
 
     def _made(self, operation: Operation, effect: Effect, caller: Caller) -> Tool:
-        once = effect == "irreversible"
+        once, caller.key_header = effect == "irreversible", self._key_header
         return Tool(
             caller,
             name=operation.name,
             description=operation.description,
             schema=operation.schema,
             effect=effect,
+            reconcile=self._reconcile.get(operation.name),
             retry=None if once else self._retry,
             timeout=None if once else self._timeout,  # then it says itself that nobody knows
             breaker=self._breaker,
+            in_doubt=self._in_doubt,
         )
 
 

@@ -46,6 +46,7 @@ class Caller:
         self._connections = connections
         self._once = effect == "irreversible"
         self._within = within
+        self.key_header = "Idempotency-Key"
 
     async def __call__(self, /, **arguments: Any) -> Any:
         operation = self._operation
@@ -107,7 +108,7 @@ class Caller:
             else:
                 cookies[parameter.name] = _line(parameter, value)
         with suppress(LookupError):  # called by hand
-            headers["Idempotency-Key"] = current_call().idempotency_key
+            headers[self.key_header] = current_call().idempotency_key
         pairs += signed.query.items()
         headers |= signed.headers
         cookies |= signed.cookies

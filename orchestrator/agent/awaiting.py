@@ -14,11 +14,12 @@ def awaited(turn: Turn, calls: OpenCalls) -> str:
     parts: list[str] = []
     if turn.outside():
         parts = [f"approval {call.name}" for call in turn.approvals()]
+        parts += [f"doubt {call.name}" for call in turn.doubts()]
         children = [call.child for call in turn.unfinished() if call.stage is Stage.CHILD]
         if children:
             parts.append(f"child {children[0]}" if len(children) == 1 else f"{len(children)} children")
     until = calls.wake()
-    if until is not None:
+    if until is not None and not turn.doubts():
         lists, thinks, checks = turn.listing() in calls, turn.phase is Phase.THINK, turn.found is not None
         what = "list of tools" if lists else "model" if thinks else "check" if checks else "tool"
         parts += [f"answer of {name}" for name in calls.away()] or [f"retry {what} until {_moment(until)}"]

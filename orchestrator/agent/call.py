@@ -8,6 +8,7 @@ from typing import Any
 from ...state.codec import dumps
 from ..governance.approvals.proposal import Proposal
 from ..protocol.decider import Fact
+from ..protocol.media import Part
 
 
 class Stage(Enum):
@@ -45,6 +46,7 @@ class Call:
         "name",
         "nth",
         "op",
+        "parts",
         "problem",
         "proposal",
         "raw",
@@ -67,6 +69,7 @@ class Call:
         self.proposal: Proposal | None = None  # by which a person was asked
         self.edited = False  # by a person
         self.content = ""
+        self.parts: tuple[Part, ...] = ()  # images, sounds and files among the outcome
         self.entry = 0  # which has the result
         self.heard = 0  # hooks that have looked at the call
         self.viewed = 0  # those that have looked at its outcome

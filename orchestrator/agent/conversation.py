@@ -69,16 +69,21 @@ class Weight(NamedTuple):
         return Weight(self[0] - other[0], self[1] - other[1], self[2] - other[2])
 
 
+RESULT = 64 * 1024
+"""Characters of one tool result that a model reads where nothing else is said; the journal keeps all of it."""
+
+
 class Window(NamedTuple):
     """How much the model reads of a conversation, its instructions and tools not counted; None: no bound. ``counter``
     counts tokens. ``drops``: past turns leave by themselves, at the end of a turn, all but the last; else only what is
-    ``compacted`` leaves."""
+    ``compacted`` leaves. ``result``: characters of one tool result that are read."""
 
     messages: int | None = 200
     characters: int | None = 64 * 1024
     tokens: int | None = None
     counter: Counter | None = None
     drops: bool = True
+    result: int = RESULT
 
     def holds(self, weight: Weight, part: float = 1) -> bool:
         """Whether so much fits into it, or into a part of it."""
@@ -117,6 +122,7 @@ class Past(NamedTuple):
     messages: tuple[Message, ...]
     weight: Weight
     usage: Usage
+    holder: str = ""  # who had the conversation when it began; "" the agent that it was begun with
 
 
 UNSEEN = "not shown again, since a turn that showed it has failed"
@@ -154,7 +160,7 @@ class Thread:
         self._past: deque[Past] = deque()
         self._total = Weight()
         self._shown: tuple[Message, ...] = ()  # the summary
-        self.summary = ""
+        self.summary: str = ""
         self.noted = 0
         self.dropped = dropped  # number of turns before the window
         self.before = before  # what they used
@@ -169,6 +175,18 @@ class Thread:
         self.used = self.used.plus(past.usage)
         self._total = self._total.plus(past.weight)
         while self.window.drops and len(self._past) > 1 and not self.window.holds(self._total):
+            self._drop()
+
+    def refit(self, window: Window) -> None:
+        """From now on somebody reads it who has that window."""
+        if window == self.window:
+            return
+        self.window, self._total = window, Weight()
+        for index, past in enumerate(self._past):
+            self._past[index] = past._replace(weight=heaviness(window, past.messages))
+            self._total = self._total.plus(self._past[index].weight)
+        self._total = self._total.plus(self._heaviness())
+        while window.drops and self._past and not window.holds(self._total):
             self._drop()
 
     def _drop(self) -> None:
@@ -237,16 +255,18 @@ class Thread:
         self._total = self._total.minus(past.weight).plus(weight)
         self._past[index] = past._replace(messages=messages, weight=weight)
 
-    def outside(self, current: str = "") -> dict[str, Any]:
-        """The sums over the turns before the window and how many they are, and the message it begins with (that of the
-        ``current`` turn when no other is left), as a record that nobody changes. It is asked for at each commit, and
-        another one only when the window moves."""
+    def outside(self, current: str = "", holder: str = "") -> dict[str, Any]:
+        """The sums over the turns before the window and how many they are, the message it begins with (that of the
+        ``current`` turn when no other is left), and who had the conversation then, as a record that nobody changes. It
+        is asked for at each commit, and another one only when the window moves."""
         if self._outside is None:
             self._outside = {**self.before.record(), "turn": self.dropped}
             if self._past:
                 self._outside["to"] = self._past[0].id
             elif self.dropped and current:
                 self._outside["to"] = current
+            if holder := self._past[0].holder if self._past else holder:
+                self._outside["agent"] = holder
         return self._outside
 
     def oldest(self) -> Past | None:
@@ -273,6 +293,13 @@ READER = "read_result"
 """Name of the tool that reads what was cut."""
 
 
+def brought(tool: str, call: str, parts: tuple[Part, ...]) -> Message:
+    """The images, sounds and files that a tool has given, as a message of its own: few providers take them in a result,
+    all that take any take them here."""
+    shown = (Part("text", f"[from {tool}, {call}]"), *(part for part in parts if part.kind != "text"))
+    return Message("user", "\n".join(part.label() for part in shown), parts=shown)
+
+
 def summarized(text: str) -> Message:
     """The message that a summary is. It is no instruction of the agent's, so it does not stand among these."""
     return Message("user", SUMMARY + text)
@@ -280,12 +307,17 @@ def summarized(text: str) -> Message:
 
 def cut(message: Message, entries: frozenset[int], keep: int) -> Message:
     """The message with its beginning and end only, if it is one of those."""
-    text = message.content
-    if message.entry not in entries or len(text) <= keep:
+    if message.entry not in entries or len(message.content) <= keep:
         return message
+    return message._replace(content=shortened(message.content, keep, message.entry))
+
+
+def shortened(text: str, keep: int, entry: int) -> str:
+    """Beginning and end of a text, and how the whole is read, which stands in that entry."""
+    if len(text) <= keep:
+        return text
     tail = keep // 4
-    told = (
+    return (
         f"{text[: keep - tail]}… [{len(text) - keep:,} characters were taken out to save room; "
-        f"{READER}(entry={message.entry}) reads the whole] …{text[len(text) - tail :]}"
+        f"{READER}(entry={entry}) reads the whole] …{text[len(text) - tail :]}"
     )
-    return message._replace(content=told)

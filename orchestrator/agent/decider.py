@@ -11,34 +11,32 @@ An agent's code may change between any two transitions: the journal says what ha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from ...state.codec import clean, mended
+from ...state.codec import clean
 from ...state.errors import ExecutionCancelled, InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..errors.failures import Failure
-from ..errors.groups import kind_in, said_in
-from ..governance.budget import left, within
+from ..governance.budget import left, lesser, within
 from ..governance.usage import Allowance, exceeded, failure, overtime, repeated
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Heard, Invoke, Verdict, when
-from . import deciding, observations
+from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Invoke, Verdict, when
+from . import deciding, handing, observations
+from .admitting import Admitting
 from .awaiting import awaited
 from .call import Call, Stage
+from .choosing import Choosing
 from .compaction import Compaction
+from .gating import Gates
 from .hooking import Hooking
-from .identity import identity
+from .invoking import invocation
 from .judging import Failed, Judge, Judged, Taken
 from .mode import Mode
-from .routing import Choice, question
 from .run import Run
-from .seeing import READ
 from .selecting import Selecting
 from .spec import AgentSpec, Listing, ToolSpec
-from .starting import starting
 from .turn import Phase, Turn
 
 _BEGINNINGS = ("start", "message")
@@ -51,19 +49,27 @@ class AgentLoop:
     limit = PAYLOAD_LIMIT  # what it writes is a part of what the model said, or an outcome
 
     def __init__(self, id: str, spec: AgentSpec) -> None:
-        self._spec = spec
-        self._judge = Judge(spec)
-        self._compaction = Compaction(spec)
-        self._hooking = Hooking(spec)
-        self._run = Run(id, spec.window, narrows=spec.narrows)
+        self._first = spec
+        self._run = Run(id, spec)
+        self._seat(spec)
         self._told: int | None = None  # the base that the engine knows
         self._pending: list[Fact] = []  # own entries applied and not yet handed out
         self._taken: list[str] = []  # types of the facts taken since the last decision
 
+    def _seat(self, spec: AgentSpec) -> None:
+        """That agent has the conversation. The limits of the first one hold all the same."""
+        self._spec = spec
+        self._judge = Judge(spec, self._first)
+        self._compaction = Compaction(spec)
+        self._hooking = Hooking(spec)
+        self._gates = Gates(spec, self._judge, self._run.kept.shown)
+        self._choosing = Choosing(spec)
+        self._admitting = Admitting(self._run, self._first, self._judge, self._hooking, self._left)
+
     # -- facts in ------------------------------------------------------------------------------------
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
-        run = self._run = Run(self._run.id, self._spec.window, state, first, self._spec.narrows)
+        run = self._run = Run(self._run.id, self._first, state, first)
         run.clock = now
         self._told = first
         for entry in entries:
@@ -71,6 +77,7 @@ class AgentLoop:
             run.sequence += 1
             run.numbered(entry, run.sequence)
         run.replayed()
+        self._seat(run.seat.agent)
         self._advance()
 
     def offer(self, fact: Fact) -> Verdict:
@@ -78,6 +85,8 @@ class AgentLoop:
         if fact["type"] in ("paused", "resumed"):  # journaled all the same
             run.sequence += 1
             return Verdict.IGNORED
+        if run.seat.lost and not run.final:
+            return Verdict.LATER
         if fact["type"] == "event":
             self._pass_over(fact)
             return Verdict.IGNORED
@@ -100,7 +109,7 @@ class AgentLoop:
 
     def _decides(self, fact: Fact) -> bool:
         """Whether what somebody says about a call counts. Why it does not is to be seen."""
-        counts, told = deciding.heard(self._run.turn, self._offered, fact, self._now())
+        counts, told = deciding.heard(self._run.turn, self._offered, fact, self._run.now())
         self._pending += told
         return counts
 
@@ -118,10 +127,10 @@ class AgentLoop:
         run.clock = max(run.clock, now)
         run.calls.expire(now)
         turn = run.turn
-        if turn is None or run.final:
+        if turn is None or run.final or run.seat.lost:
             return []
         due = deciding.due(turn, now)
-        deadline = turn.deadline(self._spec.limits.time)
+        deadline = turn.deadline(self._first.limits.time)
         if deadline is not None and deadline <= now:
             due.append({"op": turn.timer()})
         return [{"type": "timer", **one, "at": now} for one in due]
@@ -135,6 +144,10 @@ class AgentLoop:
         self._advance()
         run = self._run
         decision = Decision()
+        if run.seat.lost and not run.final:
+            decision.status, decision.error = "stuck", handing.lost(self._first.name, run.seat.holder)
+            return decision
+        decision.note = run.seat.note
         decision.entries, self._pending = self._pending, []
         for entry in decision.entries:
             run.sequence += 1
@@ -158,39 +171,50 @@ class AgentLoop:
         """Draw every consequence of the state: own entries first, then calls."""
         run = self._run
         while (entry := self._next()) is not None:
-            entry["at"] = max(run.at, run.clock)
+            entry["at"] = run.now()
             run.apply(entry)
             self._pending.append(entry)
+            if entry["type"] == "handoff":
+                self._seat(run.seat.agent)
         turn = run.turn
-        if turn is None or run.final:
+        if turn is None or run.final or run.seat.lost:
             return
-        if turn.phase is Phase.THINK and (listing := self._due(turn)) is not None:
-            if turn.listing() not in run.calls:
-                self._order(self._listed(turn, listing))
-        elif turn.phase is Phase.THINK and not self._thinks(turn):
-            due = self._compaction.due(run.thread, turn)
-            self._order(due if isinstance(due, Invoke) else self._thought(turn))
+        self._consider(turn)
         if turn.found is not None and turn.checking() not in run.calls and (check := self._judge.check(turn)):
             self._order(check)
-        for hook in self._hooking.due(turn) if self._spec.hooks else ():
+        for hook in (*self._hooking.due(turn), *self._gates.due(turn, run.thread)) if self._spec.hooks else ():
             if hook.op not in run.calls:
                 self._order(hook)
         for call in turn.calls.values():
-            if call.stage is Stage.READY and (tool := self._offered(turn).find(call.name)) is not None:
+            if (
+                call.stage is Stage.READY
+                and self._spec.handoff(call.name) is None
+                and (tool := self._offered(turn).find(call.name)) is not None
+            ):
                 call.stage = Stage.OPEN
                 self._order(self._invocation(turn, call, tool))
 
+    def _consider(self, turn: Turn) -> None:
+        """What comes before the model is asked, and that it is."""
+        run = self._run
+        if turn.phase is not Phase.THINK or turn.around.taken is not None or self._gates.beginning(turn):
+            return
+        if (listing := self._due(turn)) is not None:
+            if turn.listing() not in run.calls:
+                self._order(self._listed(turn, listing))
+        elif not self._thinks(turn):
+            due = self._compaction.due(run.thread, turn)
+            first = [due] if isinstance(due, Invoke) else self._gates.before(turn, run.thread)
+            first = first or [self._gates.thought(turn, run.thread, self._offered(turn))]
+            for call in first:
+                if call.op not in run.calls:
+                    self._order(call)
+
     def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
-        arguments, policy, elsewhere = call.arguments or {}, tool.policy, tool.elsewhere
-        invoke, away, threaded = tool.invoke, None, tool.threaded
-        if elsewhere is not None:
-            until, budget = turn.deadline(self._spec.limits.time), self._left(turn)
-            away = Away(self._spec.name, until, call.approved, budget=budget)
-            invoke, policy, threaded = tool.send, elsewhere, False
-        work, more = partial(invoke, arguments), {"call": call.id, **self._hooking.looks(call)}
-        caller = self._run.caller
-        return Invoke(
-            call.op, tool.name, "tool", work, threaded, policy, more, write=tool.write, away=away, caller=caller
+        until, budget = turn.deadline(self._first.limits.time), self._left(turn)
+        more = self._hooking.looks(call) | ({"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {})
+        return invocation(
+            call, tool, Away(self._spec.name, until, call.approved, budget=budget), more, self._run.caller
         )
 
     def _offered(self, turn: Turn) -> AgentSpec:
@@ -213,97 +237,82 @@ class AgentLoop:
         if mark is not None:
             run.calls.fact(mark)
 
-    def _thought(self, turn: Turn) -> Invoke:
-        spec = self._spec
-        name = spec.model_named(turn.model)
-        messages = self._run.thread.messages(turn.messages)
-        call = self._offered(turn).think(messages, turn.content, name, turn.offered)
-        policy = spec.model_policy(name, turn.route)
-        heard = Heard(turn.id, turn.content, turn.streamed, turn.mark)
-        return Invoke(turn.thinking(), name, "model", call, False, policy, write=mended, heard=heard)
-
     # -- what follows --------------------------------------------------------------------------------
 
     def _next(self) -> Fact | None:
         """The own entry that the state asks for now; None when only calls are left to make."""
         run, turn = self._run, self._run.turn
-        if run.final:
+        if turn is not None:
+            turn.around.taken = None
+        if run.final or run.seat.lost:
             return None
         if run.cancelling is not None:
             return self._cancelled(run.cancelling)
         if turn is None:
             return None
         if turn.timed_out:
-            return self._failed(overtime(self._spec.limits))
+            return self._failed(overtime(self._first.limits))
         if turn.unlisted is not None:
             return self._failed(turn.unlisted)
         if turn.error is not None:
-            return self._instead(turn, turn.error) or self._failed(turn.error)
+            other = self._choosing.instead(run.thread, turn, turn.error, self._gates.model(turn))
+            return other or self._failed(turn.error)
+        if turn.phase is Phase.HEARD:
+            return self._judged(self._gates.heard(turn))
+        if (begun := self._judged(self._gates.begun(turn, run.now()))) is not None:
+            return begun
+        if turn.around.taken is not None or self._gates.beginning(turn):
+            return None
         if turn.phase is Phase.JUDGE and turn.reading is not None:
             return self._judged(self._judge.said(turn, turn.reading))
         if turn.calls and (finals := self._judge.finals(turn)):
             return self._judged(self._judge.called(turn, finals))
         if turn.phase is Phase.THINK and (listing := self._due(turn)) and (kept := run.pins.kept(turn)):
             return {"type": "listed", "op": turn.listing(), "name": listing.name, "value": kept}
-        if turn.phase is Phase.THINK or not _acting(turn):
+        if turn.phase is Phase.THINK or not turn.acting():
             allowance = self._allowance()
             used_up = exceeded(turn.usage.minus(turn.allowed), allowance, getattr(allowance, "lent", ()))
+            if used_up is None and run.seat.holder:
+                used_up = exceeded(turn.usage.minus(turn.holding.usage), self._spec.limits)
             if used_up is None and turn.phase is Phase.THINK:
                 used_up = repeated(turn.repeats.name, turn.repeats.most, allowance)
             if used_up is not None:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and self._due(turn) is None and not self._thinks(turn):
-                due = self._compaction.due(run.thread, turn)
-                if due is not None:
-                    return None if isinstance(due, Invoke) else due
-                try:
-                    if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
-                        return offer
-                except InvalidInput as error:
-                    return self._failed(failures.encode(error))
-                if self._spec.routes and turn.chosen != turn.thinking():
-                    return self._chosen(turn)
+                return self._before_thought(turn)
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
             if call.stage is Stage.ASKED or call.stage is Stage.READY:
-                entry = self._asked(turn, call)
+                entry = self._admitting.entry(self._offered(turn), turn, call)
                 if entry is not None:
                     return self._judged(entry)
                 if not self._hooking.waits(turn, call):
                     call.stage = Stage.READY
             elif call.stage is Stage.LOOKED and (shown := self._hooking.shown(call)) is not None:
                 return self._judged(shown)
+            if self._spec.parallel is False and call.stage is not Stage.DONE and self._spec.handoff(call.name) is None:
+                break  # one after the other; who else goes on comes last in any case
         return None
+
+    def _before_thought(self, turn: Turn) -> Fact | None:
+        """The own entry that must come before the model is asked."""
+        run = self._run
+        if (due := self._compaction.due(run.thread, turn)) is not None:
+            return None if isinstance(due, Invoke) else due
+        try:
+            if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
+                return offer
+            if self._spec.routes and turn.chosen != turn.thinking():
+                return self._choosing.chosen(run.thread, turn, self._offered(turn), self._allowance())
+        except InvalidInput as error:
+            return self._failed(failures.encode(error))
+        return self._judged(self._gates.asking(turn))
 
     def _thinks(self, turn: Turn) -> bool:
         """Whether the model, or who is to summarize for it, is being asked."""
         calls = self._run.calls
         return turn.thinking() in calls or turn.summarizing() in calls
-
-    def _chosen(self, turn: Turn) -> Fact:
-        """Which model is to answer now, by the agent's own rule."""
-        spec, used = self._spec, turn.usage.minus(turn.allowed)
-        messages = self._run.thread.messages(turn.messages)
-        tools = tuple(self._offered(turn).tool_names())
-        asked = question(turn.content, turn.asked + 1, messages, tools, used, self._allowance())
-        try:
-            return spec.choose(asked).entry(turn.thinking())
-        except InvalidInput as error:
-            return self._failed(failures.encode(error))
-
-    def _instead(self, turn: Turn, error: Failure) -> Fact | None:
-        """The call of the model has failed for good: who is asked instead, if that may help."""
-        name = self._spec.model_named(turn.model)
-        choice = self._spec.instead(error, name, turn.route)
-        op = turn.thinking(1)
-        if (choice is None or choice.shorter) and kind_in(error) in READ and self._run.thread.sees():
-            why = f"{said_in(error)[:200]} (asked again without the images and files of earlier turns)"
-            return Choice(name, turn.route, why).entry(op) | {"unseen": True}
-        if choice is None or not choice.shorter:
-            return None if choice is None else choice.entry(op)
-        kept = None if turn.shortened else self._run.thread.half()
-        return None if kept is None else choice.entry(op, kept)
 
     def _cancelled(self, cancel: Fact) -> Fact:
         reason = cancel.get("reason", "")
@@ -315,50 +324,23 @@ class AgentLoop:
     def _judged(self, judged: Judged) -> Fact | None:
         """What follows from a judgement on a final answer."""
         if isinstance(judged, Taken):
-            return self._succeeded(judged.value) | judged.beside
+            turn = self._run.turn
+            after = judged if turn is None else self._gates.ended(turn, judged, self._run.now())
+            if isinstance(after, Taken):
+                return self._succeeded(after.value) | after.beside
+            judged = after
         return self._failed(judged.error) if isinstance(judged, Failed) else judged
-
-    def _asked(self, turn: Turn, call: Call) -> Judged:
-        """What a tool call needs before it can be made; None when it is ready."""
-        offered = self._offered(turn)
-        tool = offered.find(call.name)
-        if tool is None:
-            return self._judge.invented(turn, call, offered.tool_names())
-        if turn.within is not None and call.name not in turn.within:
-            return call.told(observations.outside(call.name, turn.within))
-        if tool.most is not None and call.nth > tool.most:
-            return call.told(observations.spent(call.name, tool.most))
-        if call.arguments is None:
-            return call.told(observations.unfit(call.problem, call.raw))
-        if call.stage is Stage.ASKED:
-            if turn.refused and identity(call) in turn.refused:
-                return call.told(observations.REPEATED)
-            try:
-                tool.check(call.arguments)
-                if self._hooking.waits(turn, call):
-                    return None
-                if (stopped := self._hooking.stopped(call)) is not None:
-                    return stopped
-                rule = deciding.rule(call, tool, call.arguments)
-            except InvalidInput as error:
-                return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
-            if rule is not None:
-                return deciding.asked(turn, call, tool, rule, self._run.caller.get("by"), self._now())
-        elif (anew := deciding.again(turn, call, tool, self._run.caller.get("by"), self._now())) is not None:
-            return anew
-        return starting(self._run.id, call, tool, self._hooking.looks(call), self._left(turn)) if tool.child else None
-
-    def _now(self) -> int:
-        return max(self._run.at, self._run.clock)
 
     def _allowance(self) -> Allowance:
         """The limits of a turn: those of the agent, or of whoever has ordered it."""
         lent = self._run.caller.get("budget")
-        return within(self._spec.limits, lent) if lent else self._spec.limits
+        return within(self._first.limits, lent) if lent else self._first.limits
 
     def _left(self, turn: Turn) -> dict[str, Any]:
         """What goes along with what the turn orders."""
-        return left(turn.usage.minus(turn.allowed), self._allowance())
+        found = left(turn.usage.minus(turn.allowed), self._allowance())
+        own = left(turn.usage.minus(turn.holding.usage), self._spec.limits) if self._run.seat.holder else {}
+        return lesser(found, own)
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -369,8 +351,11 @@ class AgentLoop:
 
     def _ending(self, once: str, result: Fact) -> Fact:
         turn = self._run.turn
+        if self._run.seat.holder and "value" in result:  # whose type it has
+            result = {**result, "agent": self._run.seat.holder}
         if self._run.mode is Mode.SESSION and turn is not None:
-            return {"type": "reply", "to": turn.id, **result}
+            held = self._gates.withheld(turn) if "error" in result else {}
+            return {"type": "reply", "to": turn.id, **result, **held}
         return {"type": once, **result}
 
     # -- for the engine and for people ---------------------------------------------------------------
@@ -381,16 +366,11 @@ class AgentLoop:
             return run.final
         if run.turn is None:
             return "idle"
-        return "running" if run.calls.running() else "waiting"
+        return "running" if run.calls.running() else run.calls.status()
 
     def _wake(self, turn: Turn) -> int | None:
         if self._run.final:
             return None
-        times = [turn.deadline(self._spec.limits.time), self._run.calls.wake()]
+        times = [turn.deadline(self._first.limits.time), self._run.calls.wake()]
         times += deciding.wake(turn)
         return min([time for time in times if time is not None], default=None)
-
-
-def _acting(turn: Turn) -> bool:
-    """Whether the last answer's calls are already being worked on."""
-    return any(call.stage is not Stage.ASKED for call in turn.calls.values())

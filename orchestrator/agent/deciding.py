@@ -34,7 +34,7 @@ def asked(turn: Turn, call: Call, tool: ToolSpec, by: Approval, requester: objec
     """The entry by which somebody is asked to approve the call."""
     entry: Fact = {"op": call.op, "at": at, "name": tool.name, "what": tool.name, "data": call.arguments}
     lasts, version = tool.approval_within, tool.version
-    bound = life(call, turn.mark)
+    bound = life(call.name, turn.mark)
     return propose(entry, by, bound, lasts=lasts, version=version, requester=requester, why=why)
 
 
@@ -61,9 +61,9 @@ def opened(turn: Turn, call: Call, entry: Fact, at: int) -> None:
 
 
 def about(turn: Turn | None, fact: Fact) -> Call | None:
-    """The call that waits for what a fact may be about."""
-    call = None if turn is None else turn.calls.get(op_of(fact))
-    return call if call is not None and call.stage is Stage.APPROVAL and call.proposal is not None else None
+    """The call that waits for what a fact may be about; or the input or output of the turn does."""
+    waiting = () if turn is None else turn.approvals()
+    return next((call for call in waiting if call.op == op_of(fact) and call.proposal is not None), None)
 
 
 def take(turn: Turn, call: Call, entry: Fact, at: int) -> bool:
@@ -76,8 +76,11 @@ def take(turn: Turn, call: Call, entry: Fact, at: int) -> bool:
         call.arguments = proposal.data
         call.edited = call.edited or bool(proposal.edited)
         turn.tick(at)
-    elif proposal.outcome is False:
+    elif proposal.outcome is False and call.op in turn.calls:
         turn.settle(call, observations.EXPIRED if proposal.expired else observations.denied(proposal.last), at)
+    elif proposal.outcome is False:
+        call.end(observations.turned_down(entry if proposal.expired else proposal.last, call.name))
+        turn.tick(at)
     return True
 
 

@@ -66,13 +66,17 @@ class Hooking:
         """The hooks to be asked now: one of each call."""
         found: list[Invoke] = []
         for call in turn.calls.values():
+            if found and self._spec.parallel is False:
+                break
+            if self._spec.parallel is False and call.stage in (Stage.READY, Stage.OPEN, Stage.CHILD, Stage.APPROVAL):
+                break
             if self.waits(turn, call):
                 hook = self._before(call)[call.heard]
-                found.append(_asking(hook, call, hook.before(_use(call)), {}))
+                found.append(_asking(hook, call, "before_tool", hook.before(_use(call)), {}))
             elif call.stage is Stage.LOOKED and call.viewed < len(self._after(call)):
                 hook = self._after(call)[call.viewed]
                 last = {"last": True} if call.viewed + 1 == len(self._after(call)) else {}
-                found.append(_asking(hook, call, hook.after(_use(call), call.content), last))
+                found.append(_asking(hook, call, "after_tool", hook.after(_use(call), call.content), last))
         return found
 
     def looks(self, call: Call) -> Fact:
@@ -92,7 +96,7 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
     told = entry.get("value")
     verdict: Fact = dict(told) if isinstance(told, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]  # JSON
     if "error" in entry:
-        verdict = _failed(entry)
+        verdict = failed(entry)
         if "end" in verdict:  # asked again when a person wants the turn tried again
             call.verdict = verdict
             return
@@ -113,6 +117,8 @@ def said(entry: Fact, turn: Turn, call: Call, at: int) -> None:
 
 
 def _of_outcome(call: Call, verdict: Fact) -> None:
+    if "change" in verdict or "refuse" in verdict:
+        call.parts = ()
     if "change" in verdict:
         call.content = observations.text_of(verdict["change"])
     elif "guide" in verdict:
@@ -121,7 +127,8 @@ def _of_outcome(call: Call, verdict: Fact) -> None:
         call.content = f"Error: {Denied.__name__}: the call was made, and its result is withheld: {verdict['refuse']}"
 
 
-def _failed(entry: Fact) -> Fact:
+def failed(entry: Fact) -> Fact:
+    """What it means that a hook has failed."""
     failing, error = entry.get("failing", REFUSE), entry["error"]
     if failing == PASS:
         return {}
@@ -139,6 +146,6 @@ def _use(call: Call) -> ToolUse:
     return ToolUse(call.name, copied(call.arguments or {}), call.id)
 
 
-def _asking(hook: HookSpec, call: Call, work: Any, more: Fact) -> Invoke:
+def _asking(hook: HookSpec, call: Call, place: str, work: Any, more: Fact) -> Invoke:
     extra = {"call": call.id, "failing": hook.failing, **more}
-    return Invoke(call.hook(), hook.name, "hook", work, hook.threaded, hook.policy, extra)
+    return Invoke(call.hook(), hook.name, "hook", work, hook.threaded(place), hook.policy, extra)

@@ -12,6 +12,6 @@ def identity(call: Call) -> str:
     return json.dumps([call.name, call.arguments], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def life(call: Call, mark: str) -> str:
-    """What an approval is bound to beside what is asked: the tool and the turn."""
-    return f"{call.name} {mark}"
+def life(name: str, mark: str) -> str:
+    """What an approval is bound to beside what is asked: the tool, or whose input or output it is, and the turn."""
+    return f"{name} {mark}"

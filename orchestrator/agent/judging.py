@@ -20,7 +20,7 @@ from ..protocol.decider import Fact, Invoke
 from . import observations
 from .answer import Reading
 from .call import Call, Stage
-from .spec import AgentSpec
+from .spec import AgentSpec, ToolSpec
 from .turn import Found, Turn
 
 
@@ -41,13 +41,19 @@ Judged = Taken | Failed | Fact | None
 """A Fact is what the model is told. None: the validators have not yet said."""
 
 
+HOOK = "hook/"
+"""With that begins the name of who has answered, when no model has, or not alone."""
+_FREE = ("", "auto", "none")
+
+
 class Judge:
-    """Of the answers of one agent."""
+    """Of the answers of one agent, within the limits of the one that the conversation began with."""
 
-    __slots__ = ("_spec",)
+    __slots__ = ("_first", "_spec")
 
-    def __init__(self, spec: AgentSpec) -> None:
+    def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
+        self._first = first
 
     def said(self, turn: Turn, reading: Reading) -> Judged:
         """An answer without tool calls."""
@@ -59,6 +65,8 @@ class Judge:
             return self._wrong(turn, observations.CUT)
         if not reading.text.strip():
             return self._wrong(turn, observations.EMPTY)
+        if uncalled := self._uncalled(turn, reading):
+            return self._wrong(turn, uncalled)
         if turn.found is None:
             try:
                 value = self._spec.parse(reading.text)
@@ -79,6 +87,8 @@ class Judge:
             return first.told(observations.PREMATURE)
         if turn.faulted == turn.said:  # one of them was looked at already
             return first.told(observations.SPARE)
+        if turn.reading is not None and (uncalled := self._uncalled(turn, turn.reading)):
+            return self._wrong(turn, uncalled, first)
         problem = ""
         for call in finals if turn.found is None else ():
             try:
@@ -90,10 +100,37 @@ class Judge:
             return self._wrong(turn, observations.unfit(problem, first.raw if first.arguments is None else ""), first)
         return self._checked(turn, turn.found)
 
+    def unwanted(self, turn: Turn) -> bool:
+        """Whether no tool is to be called in this turn."""
+        return self._chosen(turn) == "none"
+
+    def _uncalled(self, turn: Turn, reading: Reading) -> str:
+        """What the model is told that has not called the tool it must call; "" when there is none. A hook may answer
+        without it."""
+        chosen = "" if reading.model.startswith(HOOK) else self._chosen(turn)
+        return observations.uncalled("" if chosen == "required" else chosen) if chosen not in _FREE else ""
+
+    def _chosen(self, turn: Turn) -> str:
+        try:
+            asked = turn.around.asked.asked(turn.asked_of, turn.within)
+            return self._spec.offering(turn.tools).choice(turn.content, turn.offered, asked)
+        except InvalidInput:  # newer code has another one, and who was asked could not know that
+            return ""
+
     def invented(self, turn: Turn, call: Call, names: Sequence[str]) -> Judged:
         """A call of a tool that there is not: a repair, one for all such calls of an answer."""
         text = observations.unknown_tool(call.name, turn.offered or names)
         return call.told(text) if turn.faulted == turn.said else self._wrong(turn, text, call)
+
+    def barred(self, turn: Turn, call: Call, tool: ToolSpec) -> Fact | None:
+        """What the model is told of a call that can't be looked at any further."""
+        if call.stage is Stage.ASKED and self.unwanted(turn):
+            return call.told(observations.UNWANTED)
+        if turn.within is not None and call.name not in turn.within:
+            return call.told(observations.outside(call.name, turn.within))
+        if tool.most is not None and call.nth > tool.most:
+            return call.told(observations.spent(call.name, tool.most))
+        return call.told(observations.unfit(call.problem, call.raw)) if call.arguments is None else None
 
     def check(self, turn: Turn) -> Invoke | None:
         """The call of the validators that is due."""
@@ -135,7 +172,7 @@ class Judge:
 
     def _wrong(self, turn: Turn, text: str, call: Call | None = None) -> Judged:
         """The model is to try again, if it may."""
-        repair, limit = turn.repairs + 1, self._spec.limits.repairs
+        repair, limit = turn.repairs + 1, self._first.limits.repairs
         if limit is not None and repair > limit:
             return Failed(unrepaired(limit, text))
         told = _observed(turn, text) if call is None else call.told(text)

@@ -13,10 +13,13 @@ from ..errors.attributes import storable
 from ..errors.failures import Failure
 from ..errors.groups import kind_in, text_in
 from ..protocol.decider import Fact
+from ..protocol.media import parts_of
+from ..protocol.media import text_of as text_of_parts
 from .answer import MOST_CALLS
+from .conversation import RESULT, shortened
 
-OBSERVATION_LIMIT = 64 * 1024
-"""Characters of one tool result that the model reads; the journal keeps all of it."""
+OBSERVATION_LIMIT = RESULT
+"""Characters of what else a model is told."""
 
 EMPTY = "Your answer was empty. Answer the user, or call a tool."
 CUT = (
@@ -36,6 +39,7 @@ PREMATURE = (
 )
 SPARE = "This is not taken: one final answer is enough, and another one was looked at."
 TAKEN = "This is taken as the final answer."
+GUIDED = "The call was not made: read what stands below."
 UNDECIDED = "The turn ended before anybody approved this call. It was not carried out."
 
 
@@ -52,16 +56,17 @@ def text_of(value: Any) -> str:
     return f"{text[:OBSERVATION_LIMIT]}… [{len(text) - OBSERVATION_LIMIT:,} more characters were left out]"
 
 
-def outcome(fact: Fact) -> str:
-    """The result of a tool, or its error as something the model can react to."""
-    return text_of(whole(fact))
+def outcome(fact: Fact, entry: int = 0, most: int = OBSERVATION_LIMIT) -> str:
+    """The result of a tool, or its error as something the model can react to: so many characters of it, and how the
+    rest is read, when it stands in that ``entry``."""
+    return shortened(whole(fact), most, entry) if entry else text_of(whole(fact))
 
 
 def whole(fact: Fact) -> str:
     """All of it, however long."""
     error: Failure | None = fact.get("error")
     if error is None:
-        return told(fact.get("value"))
+        return text_of_parts(parts_of(fact.get("value"))) if fact.get("media") else told(fact.get("value"))
     if is_in_doubt(fact):
         return IN_DOUBT
     if error.get("kind") == f"{ModelRetry.__module__}.{ModelRetry.__qualname__}":
@@ -80,6 +85,15 @@ def denied(fact: Fact) -> str:
     return f"Error: {Denied.__name__}: the call was denied{by}{reason}. It was not carried out."
 
 
+def turned_down(fact: Fact, what: str) -> str:
+    """A person does not want an input or an output, or nobody has said anything in time."""
+    if fact["type"] != "decided":
+        return f"nobody approved the {what} in time."
+    by = f" by {fact['by']}" if fact.get("by") else ""
+    reason = f": {fact['reason']}" if fact.get("reason") else "."
+    return f"the {what} was denied{by}{reason}"
+
+
 EXPIRED = f"Error: {Denied.__name__}: nobody approved the call in time. It was not carried out."
 
 
@@ -89,6 +103,14 @@ def spent(name: str, most: int) -> str:
 
 def outside(name: str, within: Collection[str]) -> str:
     return f"Error: the skill in use does not allow {name!r}. It allows {', '.join(sorted(within)) or 'none'}."
+
+
+def uncalled(name: str) -> str:
+    what = f"the tool {name!r}" if name else "one of the tools"
+    return f"Your answer is not taken yet: call {what} first, then answer."
+
+
+UNWANTED = "Error: no tools are to be called now. Answer with what you have."
 
 
 def unknown_tool(name: str, names: Sequence[str]) -> str:

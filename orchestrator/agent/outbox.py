@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ..protocol.decider import Post, Spawn
+from collections.abc import Mapping
+from typing import Any
+
+from ..protocol.callers import handed_on
+from ..protocol.decider import Fact, Post, Spawn
 
 
 class Outbox:
@@ -17,6 +21,12 @@ class Outbox:
     def post(self, effect: Spawn | Post) -> None:
         self._kept[effect.op] = effect
         self._unsent[effect.op] = None
+
+    def begin(self, ordered: Fact, depth: int, caller: Mapping[str, Any]) -> None:
+        """Post the start of the child that an entry orders."""
+        caller = {**handed_on(caller), **({"budget": ordered["budget"]} if "budget" in ordered else {})}
+        id, name, input = ordered["id"], ordered["name"], ordered["input"]
+        self.post(Spawn(ordered["op"], id, name, input, False, depth, "", caller))
 
     def take(self) -> list[Spawn | Post]:
         """What is to be sent now, once."""

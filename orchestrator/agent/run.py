@@ -11,35 +11,39 @@ from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
-from ..protocol import keys
-from ..protocol.callers import caller_of, handed_on
+from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
-from ..protocol.decider import Fact, Post, Spawn, when
+from ..protocol.decider import Fact, when
 from ..protocol.media import parts_of
-from . import compaction, deciding, hooking, observations
+from . import compaction, deciding, dropping, gating, handing, hooking, observations
 from .billing import Billed
 from .call import INVOKED, Call, Stage
-from .conversation import Thread, Window
+from .conversation import Thread
 from .identity import identity
+from .keeping import Kept
+from .marking import marked, told
 from .mode import FACTS, Mode
 from .outbox import Outbox
 from .pinning import Pins
-from .seeing import Seeing
-from .turn import Narrowing, Phase, Turn
+from .reopening import reopen
+from .seat import Seat
+from .seeing import Seeing, unsee
+from .spec import AgentSpec
+from .turn import Phase, Turn
+from .withholding import withhold
 
 
 class Run:
     """State of one execution. ``sequence`` is the number of the last entry known to be in the journal."""
 
-    def __init__(
-        self, id: str, window: Window, state: str = "", first: int = 1, narrows: Narrowing = lambda tool, value: None
-    ) -> None:
+    def __init__(self, id: str, spec: AgentSpec, state: str = "", first: int = 1) -> None:
         saved: dict[str, Any] = loads(state) if state else {}
         before = saved.get("before")
         self.id = id
-        self._narrows = narrows
+        self.seat = Seat(spec, before["agent"] if before and "agent" in before else "")
         self.mode = Mode.SESSION if saved.get("mode") == "session" else Mode.NEW
-        self.thread = Thread(window, before["turn"] if before else 0, recorded(before) if before else NOTHING)
+        gone = (before["turn"], recorded(before)) if before else (0, NOTHING)
+        self.thread = Thread(self.seat.agent.window, *gone)
         self.turns = self.thread.dropped
         self.turn: Turn | None = None
         self.calls = OpenCalls()
@@ -47,7 +51,7 @@ class Run:
         self.abandoned: list[str] = []
         self.final = ""  # the final status
         self._seeing = Seeing()
-        self.pins = Pins()  # the tools that servers have listed
+        self.kept = Kept(saved.get("kept"))
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
@@ -77,8 +81,18 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
-        state["before"] = self.thread.outside(turn.id if turn is not None else "")
+        state |= self.seat.record() | self.kept.record(self.reach())
+        state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         return dumps(state)
+
+    @property
+    def pins(self) -> Pins:
+        """The tools that the servers of who has the conversation have listed."""
+        return self.seat.pins
+
+    def now(self) -> int:
+        """What its own entries bear as their time."""
+        return max(self.at, self.clock)
 
     def base(self) -> int | None:
         """The first entry that a replay needs; None while all are."""
@@ -130,33 +144,33 @@ class Run:
         began = since if number == self.turns and since else self.clock
         parts = parts_of(content) if entry.get("media") else ()
         streamed = bool(entry.get("stream"))
-        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed=streamed, parts=parts)
+        turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed, parts, self.seat.holder)
+        turn.content = self.seat.about(turn.content)
+        self.turn = turn
 
     # -- outcomes ------------------------------------------------------------------------------------
 
     def _model(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
+        turn, op = self.turn, entry.get("op", "")
         if turn is None or turn.phase is not Phase.THINK or op != turn.thinking():
             return False
-        self.calls.close(op)
-        turn.marks.pop(op, None)
+        self._close(turn, op)
         turn.attempted(entry)
         turn.billed = Billed()
         if "error" in entry:
             turn.phase = Phase.BROKEN
             turn.error = {**entry["error"], "op": op}
+        elif entry.get("held"):
+            gating.hold(turn, op, entry.get("value"), str(entry.get("name", "")))
         else:
             turn.answered(op, entry.get("value"), str(entry.get("name", "")))
         return True
 
     def _summary(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
+        turn, op = self.turn, entry.get("op", "")
         if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
             return False
-        self.calls.close(op)
-        turn.marks.pop(op, None)
+        self._close(turn, op)
         turn.attempted(entry)
         turn.billed = Billed()
         if isinstance(value := entry.get("value"), dict):
@@ -172,63 +186,61 @@ class Run:
         self.calls.close(call.op)
         if observations.is_in_doubt(entry):
             turn.doubtful.add(identity(call))
-        turn.narrow(self._narrows(call.name, entry.get("value")))
+        turn.narrow(self.seat.agent.narrows(call.name, entry.get("value")))
         call.after = int(entry.get("after", 0))
-        turn.came(call, entry, self.at, self.sequence + 1)
+        if "error" not in entry and (key := entry.get("keeps")):
+            self.kept.keep(key, call.name, self.sequence + 1, entry.get("value"))
+        turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
         return True
 
     def _hook(self, entry: Fact) -> bool:
         turn, op = self.turn, str(entry.get("op", ""))
         call = None if turn is None else turn.hooked(op)
-        if turn is None or call is None:
+        gate = None if turn is None else gating.gate_of(turn, op)
+        if turn is None or (call is None and gate is None):
             return False
-        self.calls.close(op)
-        turn.marks.pop(op, None)
-        hooking.said(entry, turn, call, self.at)
+        self._close(turn, op)
+        if call is not None:
+            hooking.said(entry, turn, call, self.at)
+        elif gate is not None:
+            gating.said(entry, turn, gate)
         return True
 
     def _listed(self, entry: Fact) -> bool:
         turn = self.turn
         if turn is None or not self.pins.take(entry, turn, self.reach()):
             return False
-        self.calls.close(entry["op"])
-        turn.marks.pop(entry["op"], None)
+        self._close(turn, entry["op"])
         return True
 
     def _check(self, entry: Fact) -> bool:
         turn = self.turn
         if turn is None or not turn.judging() or entry.get("op") != turn.checking():
             return False
-        self.calls.close(turn.checking())
-        turn.marks.pop(turn.checking(), None)
+        self._close(turn, turn.checking())
         turn.verdict = entry
         return True
 
     def _mark(self, entry: Fact) -> bool:
-        turn = self.turn
-        op = entry.get("op", "")
-        if turn is None:
+        turn, op = self.turn, entry.get("op", "")
+        if turn is None or not gating.expected(turn, op):
             return False
-        call = turn.calls.get(op) or turn.hooked(op)
-        thinks = turn.phase is Phase.THINK and op in (turn.thinking(), turn.summarizing())
-        checks = turn.judging() and op == turn.checking()
-        if not thinks and not checks and not turn.lists(op) and (call is None or call.stage is Stage.DONE):
-            return False
-        turn.marked(op, entry)
-        if thinks:
+        if not self.calls.fact(entry) and entry["type"] == "resolved" and op in self.calls:
+            return False  # it is in no such doubt
+        marked(turn.marks, op, entry)
+        turn.tick(self.at)
+        if turn.thinks(op):
             turn.attempted(entry)
-        self.calls.fact(entry)
         return True
 
     def _child(self, entry: Fact) -> bool:
-        id = entry.get("id")
-        turn = self.turn
+        id, turn = entry.get("id"), self.turn
         if turn is None:
             return False
         for call in turn.calls.values():
             if call.stage is Stage.CHILD and call.child == id:
-                self._withdraw(call.op)
-                turn.came(call, entry, self.at, self.sequence + 1)
+                self.abandoned += dropping.withdrawn(self.outbox, call.op)
+                turn.came(call, entry, self.at, self.sequence + 1, self.thread.window.result)
                 return True
         return False
 
@@ -246,9 +258,8 @@ class Run:
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
         op = entry.get("op", "")
-        if self.turn is None or not self.turn.told(op, entry):
-            return False
-        return self.calls.answered(entry) or op not in self.calls
+        heard = self.turn is not None and told(self.turn.marks, op, entry)
+        return heard and (self.calls.answered(entry) or op not in self.calls)
 
     def _sent(self, entry: Fact) -> bool:
         if "until" in entry:
@@ -266,7 +277,7 @@ class Run:
             return False
         self.final = ""
         number, since = self._since
-        self.turn.reopen(since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
+        reopen(self.turn, since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
         return True
 
     # -- own entries ---------------------------------------------------------------------------------
@@ -274,15 +285,13 @@ class Run:
     def _ordered(self, entry: Fact) -> bool:
         found = self._on(entry, *INVOKED)
         if found is None:
-            return False
+            return self.turn is not None and gating.ordered(entry, self.turn, self.at)
         turn, call = found
         if entry["kind"] == "approval":
             deciding.opened(turn, call, entry, self.at)
         else:
             call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
-            id, name, input, caller = entry["id"], entry["name"], entry["input"], handed_on(self.caller)
-            caller |= {"budget": entry["budget"]} if "budget" in entry else {}
-            self.outbox.post(Spawn(call.op, id, name, input, False, self.depth, "", caller))
+            self.outbox.begin(entry, self.depth, self.caller)
         return True
 
     def _observed(self, entry: Fact) -> bool:
@@ -294,11 +303,13 @@ class Run:
             self.turn.observed(entry["text"])
             return True
         found = self._on(entry, *INVOKED, Stage.LOOKED)
-        if found is None:
-            return False
-        turn, call = found
-        turn.settle(call, entry["text"], self.at)
-        return True
+        if found is not None:
+            self.abandoned += dropping.unasked(self.calls, found[1])
+            found[0].settle(found[1], entry["text"], self.at)
+        return found is not None
+
+    def _passed(self, entry: Fact) -> bool:
+        return self.turn is not None and gating.passed(entry, self.turn)
 
     def _routed(self, entry: Fact) -> bool:
         if self.turn is None:
@@ -309,6 +320,7 @@ class Run:
             self.pins.shortened(self.turn, self.reach())
         if entry.get("unseen"):
             self.thread.unsee()
+            unsee(self.turn)
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
@@ -323,11 +335,22 @@ class Run:
             self.turn.offered = tuple(entry["tools"])
         return self.turn is not None
 
+    def _handoff(self, entry: Fact) -> bool:
+        found = self._on(entry, *INVOKED)
+        if found is None:
+            return False
+        turn, call = found
+        self.seat.take(entry["name"])
+        handing.apply(entry, self.thread, turn, call, self.seat.agent, self.at)
+        self.pins.shortened(turn, self.reach())
+        return True
+
     def _reply(self, entry: Fact) -> bool:
         turn = self.turn
         if turn is None:
             return False
         self._drop(turn)
+        withhold(turn, entry)
         self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
         self.turn = None
         if self._seeing.fails(entry.get("error"), broken=turn.phase is Phase.BROKEN):
@@ -351,31 +374,19 @@ class Run:
             return None
         return self.turn, call
 
+    def _close(self, turn: Turn, op: str) -> None:
+        self.calls.close(op)
+        turn.marks.pop(op, None)
+
     def _drop(self, turn: Turn) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        hooks = [call.hook() for call in turn.calls.values()]
-        ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
-        for op in (*ours, *turn.calls, *hooks):
-            if self.calls.close(op):
-                self.abandoned.append(op)
-        for call in turn.unfinished():
-            if call.stage is Stage.CHILD:
-                self._withdraw(call.op)
-                fact = {"type": "cancel", "at": self.at, "reason": "its parent ended the turn", "by": self.id}
-                op = f"{call.op}.cancel"
-                self.outbox.post(Post(op, call.child, keys.cancel_of(self.id, op), fact))
-                turn.settle(call, observations.UNFINISHED, self.at)
-
-    def _withdraw(self, op: str) -> None:
-        """A start that is not confirmed need not be any more."""
-        if self.outbox.handed_out(op):
-            self.abandoned.append(op)
-        self.outbox.confirm(op)
+        self.abandoned += dropping.dropped(turn, self.calls, self.outbox, self.id, self.at)
 
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
         "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
-        "routed": _routed, "compacted": _compacted, "offered": _offered, "begun": _mark, "retrying": _mark,
-        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
+        "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark, "answered": _answered,
+        "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

@@ -7,12 +7,25 @@ from __future__ import annotations
 
 from ..errors.failures import Failure
 from ..errors.groups import kind_in
+from .conversation import Weight, in_words
+from .turn import Turn
 
 READ = frozenset({"RequestRefused", "ContextTooLong", "ContentRefused"})
 """Errors of a model that has looked at what it was asked: the same without what earlier turns showed may do."""
 _ABOUT_NO_MESSAGE = frozenset({"RateLimited", "KeyRefused", "UnknownModel", "QuotaUsedUp"})
 _OUTAGES = frozenset({"ModelUnavailable", "Unreadable", "TimedOut", "TimeoutError", "CircuitOpen", "ConnectionError"})
 _UNANSWERED = frozenset({"LimitExceeded", "Refused", "ContentRefused"})
+
+
+def shows(turn: Turn) -> bool:
+    """Whether tools have brought images, sounds or files in it."""
+    return any(message.parts for message in turn.messages[1:])
+
+
+def unsee(turn: Turn) -> None:
+    """From now on there are words in the place of what tools have brought. What the turn is about stays."""
+    turn.messages[1:] = map(in_words, turn.messages[1:])
+    turn.weighed = 0, Weight()
 
 
 class Seeing:

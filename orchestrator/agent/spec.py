@@ -13,8 +13,12 @@ from ..errors.failures import Failure
 from ..governance.approvals.rule import Approval
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
+from .around import Asked, ModelReply, ModelUse, RunUse
 from .conversation import Message, Window
 from .routing import Choice, Question
+
+Taking = Callable[[Any], Any]
+"""Gives a value as plain JSON of a type, or raises InvalidInput."""
 
 
 class ToolSpec(Protocol):
@@ -33,7 +37,7 @@ class ToolSpec(Protocol):
 
     @property
     def child(self) -> str:
-        """Name of the agent or workflow that is started as a child execution; "" for a function."""
+        """Name of the agent or workflow that a call starts, or of those that it may; "" for a function."""
         ...
 
     @property
@@ -59,6 +63,10 @@ class ToolSpec(Protocol):
         """What an approval of a call is bound to; "" for what is never approved."""
         ...
 
+    def starts(self, arguments: dict[str, Any]) -> str:
+        """Name of the one that is started by a call with these."""
+        ...
+
     def input(self, arguments: dict[str, Any]) -> Any:
         """The input of the child execution, as plain JSON."""
         ...
@@ -79,6 +87,20 @@ class ToolSpec(Protocol):
     @property
     def write(self) -> Writer:
         """Makes plain JSON of the result. Raises InvalidInput when it does not fit or would not come back as it is."""
+        ...
+
+
+class HandoffSpec(Protocol):
+    """A tool whose call hands the conversation to another agent (``handing``)."""
+
+    @property
+    def to(self) -> str:
+        """The name of that agent."""
+        ...
+
+    def stands(self, leaving: Leaving, told: str) -> str | None:
+        """What the other one reads in the place of all that is in the conversation beside what the turn is about; None:
+        it reads all of it. ``told`` is what it is told in any case. Raises InvalidInput."""
         ...
 
 
@@ -170,7 +192,7 @@ class ToolUse(NamedTuple):
 
 
 class HookSpec(Protocol):
-    """Functions that look at tool calls and their outcomes (``hooking``)."""
+    """Functions that look at tool calls and their outcomes (``hooking``), at runs and at model calls (``gating``)."""
 
     @property
     def name(self) -> str: ...
@@ -183,9 +205,8 @@ class HookSpec(Protocol):
     @property
     def policy(self) -> Policy: ...
 
-    @property
-    def threaded(self) -> bool:
-        """Plain functions: they run in a thread."""
+    def threaded(self, place: str) -> bool:
+        """Whether the function for that place ("before_tool", "after_run" …) is a plain one: it runs in a thread."""
         ...
 
     @property
@@ -204,6 +225,27 @@ class HookSpec(Protocol):
 
     def after(self, use: ToolUse, outcome: str) -> Callable[[], Any]:
         """The same for what the model would read as the outcome."""
+        ...
+
+    @property
+    def places(self) -> Collection[str]:
+        """Where else it looks: "before_run", "before_model", "after_model", "after_run"."""
+        ...
+
+    def begin(self, run: RunUse, fits: Taking, finish: Taking) -> Callable[[], Any]:
+        """The same for a run. ``fits`` and ``finish`` take another input, and an output, as plain JSON."""
+        ...
+
+    def ask(self, use: Callable[[], ModelUse]) -> Callable[[], Any]:
+        """The same for a model call."""
+        ...
+
+    def answer(self, use: Callable[[], ModelUse], reply: ModelReply) -> Callable[[], Any]:
+        """The same for what the model has answered."""
+        ...
+
+    def end(self, run: RunUse, output: Any, finish: Taking) -> Callable[[], Any]:
+        """The same for the output of a run."""
         ...
 
 
@@ -270,8 +312,28 @@ class AgentSpec(Protocol):
 
     def find(self, tool: str) -> ToolSpec | None: ...
 
+    def handoff(self, tool: str) -> HandoffSpec | None:
+        """What a call of that tool hands the conversation over by; None for any other tool."""
+        ...
+
+    def colleague(self, name: str) -> AgentSpec | None:
+        """The agent of that name: this one, or one that it, or one of those, hands over to."""
+        ...
+
+    def about(self, content: Any) -> Any:
+        """The content of a message as this agent takes it, whoever it was sent to."""
+        ...
+
     def narrows(self, tool: str, value: Any) -> Collection[str] | None:
         """Which tools may still be called in a turn, after that result of a call of that tool; None: as before."""
+        ...
+
+    def keeps(self, tool: str) -> str:
+        """Under which key the last result of that tool is kept (``keeping``); "": it is not."""
+        ...
+
+    def recalls(self, tool: str) -> str:
+        """The key of what a call of that tool reads; "": it is a tool as any other."""
         ...
 
     def concludes(self, tool: str) -> bool:
@@ -284,6 +346,17 @@ class AgentSpec(Protocol):
 
     def tool_names(self) -> Sequence[str]: ...
 
+    def choice(self, content: Any, offered: Sequence[str] | None, asked: Asked) -> str:
+        """Which tool a model must call that was ``asked`` so in a turn about that: "auto", "required", "none" or a
+        name. What it is not shown, or may not call, it need not. Raises InvalidInput."""
+        ...
+
+    @property
+    def parallel(self) -> bool | None:
+        """Whether calls of one answer are made at once; None: they are, and the provider decides whether it asks for
+        several."""
+        ...
+
     @property
     def selects(self) -> bool:
         """Whether it has so many tools that some are selected."""
@@ -295,11 +368,31 @@ class AgentSpec(Protocol):
         ...
 
     def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None
+        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None, asked: Asked
     ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
         ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
-        that it is shown, None: all."""
+        that it is shown, None: all; ``asked`` is what is different this time."""
+        ...
+
+    def used(
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None,
+        asked: Asked,
+        step: int,
+    ) -> ModelUse:
+        """What ``think`` would ask, for hooks. Raises what code of the user's raises."""
+        ...
+
+    def fits(self, value: Any) -> Any:
+        """An input of its as plain JSON. Raises InvalidInput."""
+        ...
+
+    def finish(self, value: Any) -> Any:
+        """A final answer that no model gave, as plain JSON of the output type. Raises InvalidInput."""
         ...
 
     def parse(self, text: str) -> Any:

@@ -11,22 +11,21 @@ from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
 from ..governance.usage import NOTHING
-from ..protocol.calls import proven
 from ..protocol.decider import Fact
-from ..protocol.media import Part, text_of
-from . import observations
+from ..protocol.media import Part, parts_of, text_of
+from . import marking, observations
 from .answer import Reading, read, shown
+from .around import Around, Gate
 from .billing import Billed
 from .call import Call, Stage
-from .conversation import Message, Past, Weight, Window, cut, heaviness, summarized
+from .conversation import READER, RESULT, Message, Past, Weight, Window, brought, cut, heaviness, summarized
+from .holding import Holding
 from .repeating import Repeats
 
 Narrowing = Callable[[str, Any], Collection[str] | None]
 """Which tools may still be called in a turn, after that result of a tool of that name; None: as before."""
 
 _NONE: frozenset[str] = frozenset()
-_TOLD = ("sends", "heard", "answer", "word")
-"""What is known of a call that another process makes, beside its last attempt."""
 
 
 class Phase(Enum):
@@ -35,6 +34,7 @@ class Phase(Enum):
     THINK = "think"  # the model is to be asked, or is being asked
     JUDGE = "judge"  # it has answered without calling tools
     ACT = "act"  # tools are at work
+    HEARD = "heard"  # it has answered, and hooks look at that first
     BROKEN = "broken"  # the model can't be asked: its call failed for good
 
 
@@ -56,6 +56,8 @@ class Turn:
 
     __slots__ = (
         "allowed",
+        "answer",
+        "around",
         "asked",
         "asked_of",
         "billed",
@@ -70,6 +72,7 @@ class Turn:
         "first",
         "folded",
         "found",
+        "holding",
         "id",
         "mark",
         "marks",
@@ -107,23 +110,16 @@ class Turn:
     )
 
     def __init__(
-        self,
-        number: int,
-        first: int,
-        id: str,
-        content: Any,
-        since: int,
-        mark: str = "",
-        *,
-        streamed: bool = False,
-        parts: tuple[Part, ...] = (),
-    ) -> None:
+        self, number: int, first: int, id: str, content: Any, since: int, mark: str = "",
+        streamed: bool = False, parts: tuple[Part, ...] = (), holder: str = "",
+    ) -> None:  # fmt: skip
         self.number = number
         self.streamed = streamed  # who asked listens to the answer while it is being said
         self.mark = mark
         self.first = first
         self.id = id
         self.content = text_of(parts) if parts else content  # what takes a text gets one
+        self.holding = Holding(holder, self.content)
         self.since = since
         self.messages = [Message("user", observations.told(self.content), parts=parts)]
         self.offered: tuple[str, ...] | None = None  # tools, where they are selected
@@ -147,9 +143,8 @@ class Turn:
         self.billed = Billed()  # for failed attempts of the model call that is open
         self.reading: Reading | None = None  # the last answer
         self.calls: dict[str, Call] = {}  # of the last answer, by op
-        self.surplus = 0
+        self.surplus = self.declined = 0
         self.notes: list[str] = []  # observations to stand after the tools' results
-        self.declined = 0
         self.found: Found | None = None  # what the last answer says, when it is a final one
         self.verdict: Fact | None = None  # what the validators say of it
         self.repairs = 0  # how often the model was asked again, because its answer could not be taken
@@ -164,6 +159,7 @@ class Turn:
         self.stopped = 0  # milliseconds that don't count, because a person had to decide
         self.stopped_at: int | None = None
         self.marks: dict[str, Fact] = {}  # the last begun or retrying fact of calls without outcome
+        self.around = Around(number)
         self.doubtful: set[str] = set()  # calls whose outcome is unknown
         self.refused = _NONE  # those of them that were known when the model answered last
 
@@ -175,6 +171,25 @@ class Turn:
     def checking(self) -> str:
         """Op of the call of the validators, for the last answer."""
         return f"{self.said}.check"
+
+    def asks_at(self) -> Gate:
+        """Before the model call that is due."""
+        if self.around.asks.op != self.thinking():
+            self.around.asks = Gate(self.thinking(), "b")
+        return self.around.asks
+
+    def ends_at(self) -> Gate:
+        """After the last answer; after none, when a hook has given one before the model was asked."""
+        if self.around.ends.op != (op := self.said or self.around.begins.op):
+            self.around.ends = Gate(op, "e")
+        return self.around.ends
+
+    def thinks(self, op: str) -> bool:
+        """Whether that call is the model's, or of who summarizes for it, and due."""
+        return self.phase is Phase.THINK and op in (self.thinking(), self.summarizing())
+
+    def gates(self) -> tuple[Gate, ...]:
+        return self.around.begins, self.asks_at(), self.around.hears, self.ends_at()
 
     def listing(self) -> str:
         """Op of the call that asks servers for their tools."""
@@ -205,12 +220,22 @@ class Turn:
     def unfinished(self) -> list[Call]:
         return [call for call in self.calls.values() if call.stage is not Stage.DONE]
 
+    def acting(self) -> bool:
+        """Whether the last answer's calls are already being worked on."""
+        return any(call.stage is not Stage.ASKED for call in self.calls.values())
+
     def approvals(self) -> list[Call]:
-        return [call for call in self.calls.values() if call.stage is Stage.APPROVAL]
+        reviews = [review for gate in self.gates() if (review := gate.waiting()) is not None]
+        return [call for call in self.calls.values() if call.stage is Stage.APPROVAL] + reviews
+
+    def doubts(self) -> list[Call]:
+        """Calls of which somebody is to say what came of them."""
+        return [self.calls[op] for op, mark in self.marks.items() if op in self.calls and marking.doubtful(mark)]
 
     def outside(self) -> bool:
         """Whether somebody outside is to decide or to work on something."""
-        return bool([call for call in self.calls.values() if call.stage in (Stage.APPROVAL, Stage.CHILD)])
+        children = [call for call in self.calls.values() if call.stage is Stage.CHILD]
+        return bool(children or self.approvals() or self.doubts())
 
     def deadline(self, limit: int | None) -> int | None:
         """When the time is over; None while a person has to decide."""
@@ -218,8 +243,9 @@ class Turn:
             return None
         return self.since + limit + self.stopped
 
-    def answered(self, op: str, value: Any, model: str) -> None:
+    def answered(self, op: str, value: Any, model: str, *, paid: bool = True) -> None:
         """The model has answered. What is opaque in its answer is kept with the message and nowhere else."""
+        self.around.held, self.around.asked = None, self.asks_at()
         self.asked += 1
         self.said, self.rerouted, self.shortened = op, 0, False
         self.tried, self.folded = [], None
@@ -228,7 +254,7 @@ class Turn:
         self.found = self.verdict = None
         self.model = model  # asked on in this turn: what it gave beside its words is for it alone
         reading = self.reading = read(value, op, model)
-        self.usage = self.usage.plus(reading.usage)
+        self.usage = self.usage.plus(reading.usage) if paid else self.usage
         self.declined += bool(reading.refusal)
         calls = tuple(shown(asked) for asked in reading.calls)
         text = reading.refusal or reading.text
@@ -265,34 +291,20 @@ class Turn:
     def observed(self, text: str) -> None:
         """The model is told something about its answer as a whole."""
         self.notes.append(text)
+        if not self.said:  # about an answer that a hook has given at once
+            self.around.begins.verdict, self.around.begins.heard = None, self.around.begins.heard + 1
         if self.phase is Phase.ACT:
             self.surplus = 0
         else:
             self._reflect()
 
-    def marked(self, op: str, entry: Fact) -> None:
-        """An attempt of a call is recorded. What was told of it since it left stays. A word that came since it was
-        asked about may be later than what that was answered, so it is asked about once more."""
-        before = self.marks.get(op, {})
-        if entry.get("mark") and entry["mark"] == before.get("mark"):
-            entry = {name: before[name] for name in _TOLD if name in before} | entry
-            if entry["type"] == "sent" and entry.pop("word", False):
-                entry["until"] = entry["at"]
-        self.marks[op] = entry
-
-    def told(self, op: str, entry: Fact) -> bool:
-        """Note what is said of a call that another process makes. False when it is said of no call that is open."""
-        mark = self.marks.get(op, {})
-        if not mark.get("mark"):
-            return False
-        if "mark" not in entry:
-            self.marks[op] = mark | {"word": True, "until": entry["at"]}
-            return True
-        told = proven(entry, str(mark["mark"]), int(mark.get("sends", 0)))
-        if told is None or "answer" in mark:
-            return False
-        self.marks[op] = mark | told
-        return True
+    def guided(self, text: str) -> None:
+        """The last answer is not gone by, and the model is told why."""
+        for call in self.calls.values():
+            call.end(observations.GUIDED)
+        self.surplus = 0
+        self.notes.append(text)
+        self._reflect()
 
     def settle(self, call: Call, content: str, at: int, entry: int = 0) -> None:
         """A call has its outcome, in the ``entry`` of that number. When it was the last one, the model is next."""
@@ -303,16 +315,19 @@ class Turn:
         if self.phase is Phase.ACT and all(call.stage is Stage.DONE for call in self.calls.values()):
             self._reflect()
 
-    def came(self, call: Call, entry: Fact, at: int, number: int) -> None:
-        """The entry of that number has the outcome of a call: it is settled, or hooks look at it first. Of what they
-        look at nobody reads the whole again."""
+    def came(self, call: Call, entry: Fact, at: int, number: int, most: int) -> None:
+        """The entry of that number has the outcome of a call, of which ``most`` characters are read: it is settled, or
+        hooks look at it first. Of what they look at nobody reads the whole again."""
+        if entry.get("media"):
+            call.parts = parts_of(entry.get("value"))
         if call.name == FINDER and isinstance(found := entry.get("value"), list):
             self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
         if call.after:
             call.stage, call.content = Stage.LOOKED, call.told_of(observations.outcome(entry))
             self.marks.pop(call.op, None)
         else:
-            self.settle(call, call.told_of(observations.outcome(entry)), at, number)
+            most = RESULT if call.name == READER else most  # its pages are as long as they may be, and not cut again
+            self.settle(call, call.told_of(observations.outcome(entry, number, most)), at, number)
 
     def hooked(self, op: str) -> Call | None:
         """The call whose hook has that op, and is due."""
@@ -322,34 +337,12 @@ class Turn:
 
     def tick(self, at: int) -> None:
         """Stop the turn's clock while a person has to decide, and let it go on after."""
-        waiting = bool(self.approvals())
+        waiting = bool(self.approvals() or self.doubts())
         if waiting and self.stopped_at is None:
             self.stopped_at = at
         elif not waiting and self.stopped_at is not None:
             self.stopped += max(0, at - self.stopped_at)
             self.stopped_at = None
-
-    def reopen(self, at: int) -> None:
-        """A person wants the failed turn tried again, with a fresh allowance. Validators that failed are asked again,
-        and the model is told what was wrong with an answer that was one too many."""
-        again = self.verdict is not None or bool(self.faulted)
-        self.found, self.verdict, self.repairs, self.faulted = None, None, 0, ""
-        self.allowed, self.repeats = self.usage, Repeats()
-        self.since, self.stopped, self.stopped_at, self.timed_out = at, 0, None, False
-        self.error = self.unlisted = None
-        self.declined = 0
-        self.marks = {op: mark for op, mark in self.marks.items() if mark["type"] == "begun"}
-        for call in self.calls.values():
-            if call.stage is Stage.OPEN:
-                call.stage = Stage.READY
-            if call.verdict is not None and "end" in call.verdict:
-                call.verdict = None
-        if self.phase is Phase.BROKEN and self.rerouted:
-            self.rerouted += 1
-            self.model = self.route = ""
-        self.chosen, self.shortened = "", False
-        if self.phase is Phase.BROKEN or (self.phase is Phase.JUDGE and not again):
-            self.phase = Phase.THINK
 
     def past(self, window: Window, taken: str = "") -> Past:
         """The turn as later ones remember it: every call with an answer. ``taken`` is the call that gave the final
@@ -357,11 +350,12 @@ class Turn:
         for call in self.unfinished() if taken in self.calls else ():
             call.end(observations.TAKEN if call.op == taken else observations.SPARE)
         for call in self.unfinished():
-            waits = call.stage is Stage.APPROVAL
+            waits, call.parts = call.stage is Stage.APPROVAL, ()
             call.end(observations.UNDECIDED if waits else observations.UNFINISHED)
         if self.phase is Phase.ACT:
             self._reflect()
-        return Past(self.first, self.id, tuple(self.messages), self.weigh(window), self.usage)
+        messages, holder = tuple(self.messages), self.holding.began
+        return Past(self.first, self.id, messages, self.weigh(window), self.usage, holder)
 
     def weigh(self, window: Window) -> Weight:
         """How much its messages are. Each is weighed once."""
@@ -392,6 +386,7 @@ class Turn:
         """The outcomes of all calls, in the order asked for, then what else there is to say."""
         calls = self.calls.values()
         self.messages += [Message("tool", call.content, tool_call_id=call.id, entry=call.entry) for call in calls]
+        self.messages += [brought(call.name, call.id, call.parts) for call in calls if call.parts]
         self.messages += [Message("user", note) for note in self.notes]
         self.notes = []
         self.calls = {}

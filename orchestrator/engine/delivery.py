@@ -140,6 +140,7 @@ class Delivery:
     def __init__(self, engine: Office) -> None:
         self._engine = engine
         self.publisher: Publisher | None = None
+        self._missed: set[str] = set()  # functions that were ordered and are served nowhere yet
 
     async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
         if isinstance(effect, Spawn):
@@ -197,15 +198,27 @@ class Delivery:
         return name, await self._kind(effect, execution) if function is None else function.kind, value
 
     async def _kind(self, effect: Spawn, execution: str) -> str:
-        """The kind of a function that another process serves. Raises UnknownFunction when none ever has."""
-        store = self._engine.store
-        kind = effect.kind or await self.patiently(partial(kind_of, store, effect.function), execution)
-        if not kind:
+        """The kind of a function that another process serves. Raises UnknownFunction when none ever has; where the code
+        has said the kind, a process that is about to may still come, so the log says what is waited for."""
+        store, name = self._engine.store, effect.function
+        if effect.kind and name in self._missed:
+            return effect.kind
+        kind = await self.patiently(partial(kind_of, store, name), execution)
+        if not kind and not effect.kind:
             raise UnknownFunction(
-                f"no agent or workflow {effect.function!r} is served here, and no process has served one from this "
-                "store"
+                f"no agent or workflow {name!r} is served here, and no process has served one from this store"
             )
-        return kind
+        if effect.kind:
+            self._missed.add(name)  # whatever is known of it: it is said once
+        if not kind:
+            log.warning(
+                "execution %s has ordered the %s %r, which no process has served from this store: it waits until one "
+                "does. Serve it along, or name it where it is called by (uses=[…])",
+                execution,
+                effect.kind,
+                name,
+            )
+        return effect.kind or kind
 
     async def _post(self, activation: Sending, effect: Post) -> None:
         mail = mail_of(effect.fact, effect.key, lane=0)

@@ -16,15 +16,20 @@ from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
-from ...state.quantities import seconds, span
+from ...state.quantities import seconds
 from ..errors import failures
 from ..protocol import failure_log
 from ..protocol.decider import Away, Fact, Invoke
+from ..protocol.media import given
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
-from ..usercode.resilience import Breaker, Policy, Retry
+from ..usercode.resilience import Policy, Retry
 from ..usercode.threads import Threads
+from . import outcomes
+from .circuits import Circuit
 from .cutting import Cut
+from .doubt import doubtful, late_of, must_not_recur
+from .doubting import Doubting, anew, overdue, possible
 from .extensions import Extensions
 from .publishing import Carrier
 from .shelf import Shelf
@@ -92,31 +97,6 @@ def current_call() -> CallInfo:
     return _current.get()
 
 
-class Circuit:
-    """Breaker state of one target in this process."""
-
-    __slots__ = ("failed", "open_until")
-
-    def __init__(self) -> None:
-        self.failed = 0
-        self.open_until = 0
-
-    def refusal(self, name: str, now: int) -> CircuitOpen | None:
-        if now >= self.open_until:
-            return None
-        wait = (self.open_until - now) / 1000
-        return CircuitOpen(f"the circuit of {name!r} is open for another {span(wait * 1000)}", retry_after=wait)
-
-    def note(self, breaker: Breaker, error: BaseException | None, now: int) -> None:
-        if error is None:
-            self.failed = 0
-            return
-        self.failed += 1
-        if self.failed >= breaker.failures:
-            self.open_until = now + int(seconds(breaker.reset) * 1000)
-            self.failed = breaker.failures - 1  # one trial call after the pause
-
-
 class Performer:
     """Makes calls for all executions of an engine."""
 
@@ -127,6 +107,7 @@ class Performer:
         self._shelf = shelf
         self._circuits: dict[tuple[str, int], Circuit] = {}
         self.threads = threads
+        self.doubting = Doubting(clock, threads, shelf.limit)
         self.impatient = False  # shutting down: no pause is waited for in the process
         self.extensions: Extensions | None = None
         self.audience: Audience | None = None
@@ -147,15 +128,12 @@ class Performer:
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
+        if call.begun or call.doubt is not None:
+            again = await self._unknown(execution, call, sink)
+            if again is None:
+                return
+            call = again
         attempt = call.attempt
-        if call.begun:
-            doubt = InDoubt(
-                f"attempt {attempt + 1} of {call.name!r} began and the process died; it may have taken effect"
-            )
-            pause = self._pause(call.policy, attempt + 1, doubt)
-            failure_log.call(execution, call, attempt + 1, doubt, final=pause is None)
-            sink.report(self._ended(call, attempt + 1, self._clock(), pause, doubt))
-            return
         while True:
             attempt += 1
             if call.policy.at_most_once or (call.away is not None and not call.away.mark):
@@ -181,18 +159,54 @@ class Performer:
                     if call.away is not None:
                         call = call._replace(away=call.away._replace(again=True))
                     if watched is not None:
-                        watched.ends(execution, call, attempt, started, self._clock(), _told(failed))
+                        watched.ends(execution, call, attempt, started, self._clock(), outcomes.told(failed))
                 else:
                     if watched is not None:
                         watched.ends(execution, call, attempt, started, self._clock(), None)
-                    sink.report(self._outcome(call, attempt, started, {"value": value}))
+                    sink.report(outcomes.outcome(call, attempt, started, self._clock(), outcomes.result(value)))
                     return
                 pause = None if final else self._pause(call.policy, attempt, failed)
+                if not final and possible(call, failed, again=pause is not None):
+                    looked = await self.doubting.look(execution, call, failed, attempt, pause=pause)
+                    self._tell(execution, call, attempt, started, looked, sink)
+                    return
             failure_log.call(execution, call, attempt, failed, final=pause is None)
             if pause is None or self._far(call.policy, pause):
-                sink.report(self._ended(call, attempt, started, pause, failed))
+                sink.report(outcomes.ended(call, attempt, started, self._clock(), pause, failed))
                 return
             await asyncio.sleep(pause)
+
+    async def _unknown(self, execution: str, call: Invoke, sink: Sink) -> Invoke | None:
+        """A call that began, and whose outcome is not recorded. The call when it is to be made again; None: what
+        becomes of it is reported."""
+        said, now = call.doubt.resolved if call.doubt is not None else None, self._clock()
+        if said is not None and said["verdict"] == "not-done":
+            return anew(call)
+        if said is None and call.away is not None and call.doubt is not None and not overdue(call, now):
+            return call._replace(begun=False, doubt=None)  # it was answered after all, or there is an answer to be had
+        if said is not None:
+            sink.report(
+                outcomes.outcome(call, max(1, call.attempt), now, self._clock(), self.doubting.settled(call, said))
+            )
+        elif call.policy.contract is not None:
+            looked = await self.doubting.began(execution, call)
+            self._tell(execution, call, call.attempt + (call.doubt is None), now, looked, sink)
+        else:
+            attempt = call.attempt + 1
+            doubt = InDoubt(f"attempt {attempt} of {call.name!r} began and the process died; it may have taken effect")
+            pause = self._pause(call.policy, attempt, doubt)
+            failure_log.call(execution, call, attempt, doubt, final=pause is None)
+            sink.report(outcomes.ended(call, attempt, now, now, pause, doubt))
+        return None
+
+    def _tell(
+        self, execution: str, call: Invoke, attempt: int, started: int, looked: Fact | BaseException, sink: Sink
+    ) -> None:
+        """Report what is known of a call that may have taken effect."""
+        if isinstance(looked, BaseException):
+            failure_log.call(execution, call, attempt, looked, final=True)
+            looked = outcomes.outcome(call, attempt, started, self._clock(), {"error": outcomes.told(looked)})
+        sink.report(looked)
 
     async def _recorded(self, call: Invoke, attempt: int, sink: Sink) -> Invoke:
         """Record that an attempt begins, before it does."""
@@ -205,14 +219,14 @@ class Performer:
         begun: Fact = {"type": "begun", "op": call.op, "name": call.name, "n": attempt, "at": self._clock()}
         if call.away is not None:
             call = call._replace(away=call.away._replace(mark=f"{self._draw.getrandbits(128):032x}"))
-        return begun | _beside(call), call
+        return begun | outcomes.beside(call), call
 
     def _sent(self, call: Invoke, attempt: int, pending: Pending) -> Fact:
         """The fact of a call that was accepted elsewhere: who waits for it may go to rest."""
         now, sends = self._clock(), 1 if call.away is None else call.away.sends + 1
         until = now + int(pending.after * 1000) + 1
         fact: Fact = {"type": "sent", "op": call.op, "name": call.name, "at": now, "n": attempt, "until": until}
-        return fact | {"sends": sends} | _beside(call)
+        return fact | {"sends": sends} | outcomes.beside(call)
 
     def _cut_off(self, error: BaseException, call: Invoke, started: int) -> TimedOut | None:
         """The error of an attempt that was cut off and counts."""
@@ -231,7 +245,7 @@ class Performer:
         elif isinstance(error, asyncio.CancelledError):
             error = failures.interrupted()
         log.error("the call of %r ended without an outcome, which fails it", call.name, exc_info=error)
-        return self._outcome(call, call.attempt + 1, self._clock(), {"error": _told(error)})
+        return outcomes.outcome(call, call.attempt + 1, self._clock(), self._clock(), {"error": outcomes.told(error)})
 
     def _refused(self, call: Invoke) -> CircuitOpen | None:
         """The open circuit of the call's target. What is answered already asks it for nothing."""
@@ -257,44 +271,11 @@ class Performer:
         except BaseException:  # noqa: BLE001  # the edge to user code: an error that can't be asked asks for nothing
             return policy.retry.pause(attempt, ConnectionError(), self._draw)
 
-    def _ended(self, call: Invoke, attempt: int, started: int, pause: float | None, error: BaseException) -> Fact:
-        """The fact of a failed attempt: the outcome, or a durable retry after ``pause`` seconds."""
-        if pause is None:
-            return self._outcome(call, attempt, started, {"error": _told(error)})
-        now = self._clock()
-        fact: Fact = {
-            "type": "retrying",
-            "op": call.op,
-            "name": call.name,
-            "at": now,
-            "n": attempt,
-            "until": now + int(pause * 1000) + 1,
-        }
-        return fact | _beside(call) | {"error": _told(error)}
-
-    def _outcome(self, call: Invoke, attempt: int, started: int, result: Fact) -> Fact:
-        now = self._clock()
-        fact: Fact = {
-            "type": call.report,
-            "op": call.op,
-            "name": call.name,
-            "at": now,
-            "ms": max(0, now - started),
-        }
-        if attempt > 1:
-            fact["n"] = attempt
-        if call.args:
-            fact["args"] = call.args
-        if call.extra:
-            fact.update(call.extra)
-        fact.update(result)
-        return fact
-
     async def _attempt(self, execution: str, call: Invoke, attempt: int) -> Any:
         """One attempt; the value as plain JSON. Raises what the function raises, TimedOut."""
         policy = call.policy
         speech = None
-        if call.heard is not None and self.audience is not None:
+        if call.heard is not None and not call.heard.held and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
@@ -331,43 +312,29 @@ class Performer:
                 return await self._run(call)
         except TimeoutError:
             if scope.expired():
-                late = f"{call.name!r} took longer than {policy.timeout}"
-                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else TimedOut(late) from None
+                raise late_of(policy)(f"{call.name!r} took longer than {policy.timeout}") from None
             raise
 
     async def _run(self, call: Invoke) -> Any:
         if call.threaded:
             key = _current.get().idempotency_key
-            try:
-                return await self.threads.run(call.name, call.call, key=key, timeout=call.policy.timeout)
-            except TimedOut as late:
-                raise InDoubt(f"{late}; it may have taken effect") if _once(call) else late from None
+            timeout, late = call.policy.timeout, late_of(call.policy)
+            return await self.threads.run(call.name, call.call, key=key, timeout=timeout, late=late)
         value: object = call.call()
         return await value if type(value) is CoroutineType or isinstance(value, Awaitable) else value  # pyright: ignore[reportUnknownVariableType]  # user code gives anything
 
     def _plain(self, call: Invoke, value: Any) -> Any:
         try:
-            return call.write(value, self._limit)
+            media = given(value, self._limit) if call.report == "tool" else None
+            return call.write(value, self._limit) if media is None else media
         except InvalidInput as error:
             said = f"the result of {call.name!r} can't be recorded: {error}"
-            raise InDoubt(f"{said}; it may have taken effect") if _once(call) else type(error)(said) from None
-
-
-def _once(call: Invoke) -> bool:
-    """Whether a model is told of the call's outcome and would make it again if it were told of a failure, though that
-    must not happen. Code that makes a call hears what was wrong with it."""
-    return call.policy.at_most_once and call.report == "tool"
+            raise doubtful(said) if must_not_recur(call) else type(error)(said) from None
 
 
 def _outcome_of(error: BaseException, cut_off: TimedOut | None) -> tuple[bool, BaseException]:
     """What a call has failed with, and whether that is final whatever its policy says."""
     return (True, error.error) if isinstance(error, Failed) else (False, cut_off or outcome_of(error))
-
-
-def _beside(call: Invoke) -> Fact:
-    """What each fact of a call says beside its kind: what it was called with, and its mark."""
-    fact: Fact = {"args": call.args} if call.args else {}
-    return fact if call.away is None else fact | {"mark": call.away.mark}
 
 
 def _again(retry: Retry, error: BaseException, attempt: int) -> bool:
@@ -378,14 +345,3 @@ def _again(retry: Retry, error: BaseException, attempt: int) -> bool:
     except BaseException:  # the edge to user code: what can't say that it may be tried again is final
         log.exception("the function that says whether to try again (Retry.when) failed, so the error is final")
         return False
-
-
-def _told(error: BaseException) -> Fact:
-    """The error as the journal keeps it, also when the error itself can't be asked."""
-    try:
-        return failures.encode(error)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as broken:  # noqa: BLE001  # the edge to user code: an error may have any __str__
-        kind = f"{type(error).__module__}.{type(error).__qualname__}"
-        return {"kind": kind, "message": f"an error whose text can't be read ({type(broken).__name__})"}

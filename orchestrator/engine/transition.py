@@ -12,7 +12,7 @@ from ...state.records import FINAL, Change, Mail
 from ..errors import failures
 from ..protocol import keys
 from ..protocol.decider import Decision, Fact, Post
-from ..protocol.entries import encode
+from ..protocol.entries import PARCEL, encode
 from .mailbox import Mailbox
 
 COMMIT_LIMIT = 1024 * 1024
@@ -37,7 +37,9 @@ class Transition:
         return not self.entries and not self.consumed
 
     def take(self, fact: Fact) -> None:
+        beside: dict[str, bytes] = fact.pop(PARCEL, {})
         text, blobs = encode(fact, self.limit)
+        blobs |= beside
         self.entries.append(text)
         self.size += len(text)
         if blobs:

@@ -22,6 +22,7 @@ class Bounded(NamedTuple):
     cost: Decimal | None
     repairs: int | None
     repeats: int | None
+    handoffs: int | None
     time: int | None
     lent: tuple[str, ...]
 
@@ -42,9 +43,15 @@ def within(allowed: Allowance, budget: Mapping[str, Any]) -> Allowance:
         cost if "cost" in lent else allowed.cost,
         allowed.repairs,
         allowed.repeats,
+        allowed.handoffs,
         allowed.time,
         lent,
     )
+
+
+def lesser(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left where both hold."""
+    return {**one, **{name: min(most, one.get(name, most), key=Decimal) for name, most in other.items()}}
 
 
 def left(used: Usage, allowed: Allowance) -> dict[str, Any]:

@@ -110,6 +110,11 @@ class Allowance(Protocol):
         ...
 
     @property
+    def handoffs(self) -> int | None:
+        """How often the conversation may be handed to another agent."""
+        ...
+
+    @property
     def time(self) -> int | None:
         """Milliseconds of work; waiting for people's approvals does not count."""
         ...
@@ -153,6 +158,17 @@ def repeated(tool: str, times: int, allowed: Allowance) -> Failure | None:
     )
     data = {"limit": "repeats", "used": times, "allowed": allowed.repeats}
     return failure(LimitExceeded, message, data)
+
+
+def handed_round(times: int, allowed: Allowance) -> Failure | None:
+    """The recorded LimitExceeded of a turn that is handed from agent to agent; None while it may be."""
+    if allowed.handoffs is None or times < allowed.handoffs:
+        return None
+    message = (
+        f"the limit on handoffs is reached: the conversation was handed over {times} times for one message; say in the "
+        "agents' instructions who is there for what, or raise the limit of the agent that it began with"
+    )
+    return failure(LimitExceeded, message, {"limit": "handoffs", "used": times, "allowed": allowed.handoffs})
 
 
 def unrepaired(allowed: int, problem: str) -> Failure:

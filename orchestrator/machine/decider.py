@@ -251,7 +251,7 @@ class MachineDecider:
         if self._over:
             decision.status = self._over
             return decision
-        decision.status = "waiting"
+        decision.status = run.calls.status()
         if run.ending is not None:
             return decision
         retry = run.calls.wake()
@@ -281,6 +281,8 @@ def _awaits(run: Execution) -> str:
         return f"approval {asked.entry['name']}"
     if run.calls.running():
         return ""
+    if doubts := run.calls.doubts():
+        return f"doubt {doubts[0].name}" if len(doubts) == 1 else f"{len(doubts)} doubts"
     if run.tokens:
         frame = next(iter(run.tokens.values()))
         return f"activity {frame.doing['put'][0]}" if "put" in frame.doing else f"task token of {frame.state}"

@@ -164,6 +164,8 @@ HANDLERS: Mapping[str, Handler] = {
     "step": step,
     "begun": attempt,
     "retrying": attempt,
+    "doubt": attempt,
+    "resolved": attempt,
     "sent": sent,
     "answered": answered,
     "decided": decided,

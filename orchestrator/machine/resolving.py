@@ -162,7 +162,8 @@ def _work(means: Any, arguments: Any) -> Call | Child:
         if elsewhere is not None:
             call = Call(means.name, partial(_sent, means, arguments), False, elsewhere, stored, away=True)
         else:
-            policy = Policy(ONCE, means.policy.timeout, means.policy.breaker, means.policy.at_most_once)
+            own: Policy = means.policy
+            policy = Policy(ONCE, own.timeout, own.breaker, own.at_most_once, contract=own.contract)
             call = Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
         wants: Wants | None = None
         if means.approval is not None:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import hmac
 from typing import Any
 
-from .decider import Fact, Invoke
+from ...state.records import IN_DOUBT
+from .decider import Doubt, Fact, Invoke
+
+NEVER = 1 << 62
+"""Until when a call waits that only somebody's word lets go on."""
 
 
 class OpenCalls:
@@ -33,12 +37,18 @@ class OpenCalls:
         self._ready[call.op] = None
 
     def fact(self, fact: Fact) -> bool:
-        """Note a ``begun``, ``retrying`` or ``sent`` fact. False when the call is not open (the fact is late)."""
+        """Note a ``begun``, ``retrying``, ``sent``, ``doubt`` or ``resolved`` fact. False when the call is not open
+        (the fact is late), or is in no such doubt."""
         op = fact["op"]
         call = self._calls.get(op)
         if call is None:
             return False
         kind, mark = fact["type"], fact.get("mark", "")
+        if kind == "doubt":
+            return self._doubted(call, fact)
+        if kind == "resolved":
+            return self._resolved(call, fact)
+        call = call._replace(doubt=None)
         if mark and call.away is not None:
             told = {name: fact[name] for name in ("sends", "heard", "answer") if name in fact}
             call = call._replace(away=call.away._replace(mark=mark, again=True, **told))
@@ -54,6 +64,44 @@ class OpenCalls:
             self._until[op] = fact["until"]
             self._ready.pop(op, None)
         return True
+
+    def _doubted(self, call: Invoke, fact: Fact) -> bool:
+        known = call.doubt.resolved if call.doubt is not None and call.doubt.since == fact["since"] else None
+        said = fact.get("resolved") or known  # it was said while it was being asked about
+        doubt = Doubt(fact["since"], fact.get("asked", 0), said)
+        self._calls[call.op] = call._replace(attempt=fact["n"], begun=True, doubt=doubt)
+        self._rest(call.op, fact.get("until", NEVER) if said is None else said.get("until"))
+        return True
+
+    def _resolved(self, call: Invoke, fact: Fact) -> bool:
+        """What came of a call in doubt. Of two that say it the first is right."""
+        made, doubt = "n" in fact, call.doubt  # by who makes the call, and not by somebody outside
+        if not made and (doubt is None or doubt.resolved is not None or fact.get("since") != doubt.since):
+            return False
+        if doubt is None or doubt.resolved is None:
+            since, asked = (fact["at"], 0) if doubt is None else (doubt.since, doubt.asked)
+            attempt = fact["n"] if made else call.attempt
+            self._calls[call.op] = call._replace(attempt=attempt, begun=True, doubt=Doubt(since, asked, fact))
+        if made or call.op in self._until:  # else it is just being asked about, and whoever asks comes back with a fact
+            self._rest(call.op, fact.get("until"))
+        return True
+
+    def _rest(self, op: str, until: int | None) -> None:
+        """It waits in the store until then; None: it is performed now."""
+        if until is None:
+            self._until.pop(op, None)
+            self._ready[op] = None
+        else:
+            self._until[op] = until
+            self._ready.pop(op, None)
+
+    def doubts(self) -> list[Invoke]:
+        """Calls in doubt that nobody has resolved."""
+        return [call for call in self._calls.values() if call.doubt is not None and call.doubt.resolved is None]
+
+    def status(self) -> str:
+        """Of an execution that waits for nothing but what is ordered."""
+        return IN_DOUBT if not self._ready and self.doubts() else "waiting"
 
     def answered(self, fact: Fact) -> bool:
         """There is an outcome to be had elsewhere; from whoever shows the mark of the call, here it is, or it is being
@@ -106,6 +154,7 @@ class OpenCalls:
         told |= {"begun": True} if call.begun else {}
         told |= {"until": self._until[op]} if op in self._until else {}
         told |= {"done": True} if op in self._done else {}
+        told |= {"doubt": list(call.doubt)} if call.doubt is not None else {}
         if call.away is not None and call.away.mark:
             told |= {"mark": call.away.mark, "sends": call.away.sends, "heard": call.away.heard}
             told |= {"answer": call.away.answer} if call.away.answer is not None else {}
@@ -116,7 +165,8 @@ class OpenCalls:
         if call.away is not None and "mark" in told:
             known = {name: told[name] for name in ("mark", "sends", "heard", "answer") if name in told}
             call = call._replace(away=call.away._replace(again=True, **known))
-        self.order(call._replace(attempt=told.get("n", 0), begun=told.get("begun", False)))
+        doubt = Doubt(*told["doubt"]) if "doubt" in told else None
+        self.order(call._replace(attempt=told.get("n", 0), begun=told.get("begun", False), doubt=doubt))
         if told.get("done"):
             self._done.add(call.op)
         if "until" in told:
@@ -129,11 +179,12 @@ class OpenCalls:
 
     def away(self) -> list[str]:
         """Names of the functions whose answers are waited for."""
-        waiting = (self._calls[op] for op in self._until)
+        waiting = (self._calls[op] for op in self._until if self._calls[op].doubt is None)
         return [call.name for call in waiting if call.away is not None and call.away.sends]
 
     def wake(self) -> int | None:
-        return min(self._until.values()) if self._until else None
+        until = min(self._until.values()) if self._until else NEVER
+        return None if until >= NEVER else until
 
 
 def proven(fact: Fact, mark: str, sends: int) -> dict[str, Any] | None:

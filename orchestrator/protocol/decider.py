@@ -2,7 +2,8 @@
 I/O, reads no clock and draws no random number. The engine commits the decision, then performs its effects.
 
 A *fact* is a JSON object with a ``type``. Facts come from the mailbox (start, message, event, decided,
-callback, beat, child, answered, cancel), from effects (step, model, tool, check, summary, hook, begun, retrying, sent)
+callback, beat, child, answered, resolved, cancel), from effects (step, model, tool, check, summary, hook, begun,
+retrying, sent, doubt, resolved)
 and from time (timer). A fact that a decider takes is journaled as it is: from then on it is an *entry*. A decider adds
 entries of its own (ordered, reply, checkpoint, completed, failed, cancelled). docs/journal.md lists them all.
 """
@@ -43,12 +44,14 @@ class Verdict(Enum):
 class Heard(NamedTuple):
     """What a model call answers, for those who listen while it is being said: the message and its content ("" and the
     input of a run), and whether its sender wants to listen (``wanted``). ``mark`` tells the turn from every other one,
-    also of another execution that is made under the same id."""
+    also of another execution that is made under the same id. What is ``held`` is told to nobody
+    before it is recorded."""
 
     message: str
     content: Any
     wanted: bool
     mark: str = ""
+    held: bool = False
 
 
 class Away(NamedTuple):
@@ -69,12 +72,21 @@ class Away(NamedTuple):
     budget: Mapping[str, Any] = {}  # what is left of the limits of the one that orders it (``governance.budget``)
 
 
+class Doubt(NamedTuple):
+    """Nobody knows whether a call took effect, ``since`` then. ``asked``: how often its reconcile function could not
+    tell. ``resolved``: the fact that says what came of it."""
+
+    since: int
+    asked: int = 0
+    resolved: Fact | None = None
+
+
 class Invoke(NamedTuple):
     """Call a function in this process, at least once, and report its outcome as one fact.
 
     The fact: ``{"type": report, "op", "name", "at", "ms", "n"?, "args"?, **extra, "value" | "error"}``, where ``n`` is
     the number of attempts when it is above 1, ``at`` the time of the report and ``ms`` the duration of the
-    last attempt. Before that, the engine may offer ``begun`` (at most once) and ``retrying`` facts.
+    last attempt. Before that, the engine may offer ``begun`` (at most once), ``retrying`` and ``doubt`` facts.
     """
 
     op: str  # the operation's id, stable over replays and retries
@@ -91,6 +103,8 @@ class Invoke(NamedTuple):
     heard: Heard | None = None  # a model call, which may be listened to
     caller: Mapping[str, Any] = {}  # what whoever ordered the execution from elsewhere says about itself
     away: Away | None = None  # another process makes it: recorded before it is sent, and sent until it is answered
+    given: Callable[[], Mapping[str, Any]] | None = None  # the arguments of a tool, as plain JSON
+    doubt: Doubt | None = None  # it is in doubt, or was and is resolved
 
 
 class Spawn(NamedTuple):

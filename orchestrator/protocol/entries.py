@@ -21,9 +21,12 @@ from .decider import Fact
 ROOM = 1024
 """Bytes that a key-value entry counts more than its value: it must fit with its etag into what a read records."""
 
+PARCEL = "parcel"
+"""Field of a fact on its way into a journal: bytes by their digests, which lie beside it. It is never written."""
+
 UNREADABLE = "unreadable"
 
-_FIELDS = ("value", "input", "data", "content", "error", "events", "event", "outcome", "definition", "state")
+_FIELDS = ("value", "input", "data", "content", "error", "events", "event", "outcome", "definition", "state", "kept")
 
 
 class Encoded(NamedTuple):

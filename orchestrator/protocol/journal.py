@@ -22,7 +22,10 @@ _OTHER = frozenset(
         "dead",
         "decided",
         "delegated",
+        "doubt",
+        "handoff",
         "machine",
+        "resolved",
         "retrying",
         "sent",
         "ordered",
@@ -30,6 +33,7 @@ _OTHER = frozenset(
         "routed",
         "compacted",
         "offered",
+        "passed",
         "skipped",
     }
 )

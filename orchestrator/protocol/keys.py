@@ -22,6 +22,7 @@ _KINDS = (
     "event:",
     "decided:",
     "delegated:",
+    "resolved:",
     "retry:",
     "run:",
 )
@@ -64,6 +65,12 @@ def decision(op: str, at: int, *more: str) -> str:
 def delegation(op: str, digest: str) -> str:
     """Of what is asked now to somebody else. There is one, whoever else delegates it meanwhile."""
     return f"delegated:{dumps([op, digest])}"
+
+
+def resolution(op: str, since: int, refused: int) -> str:
+    """On what came of the call in doubt under ``op`` since that time, when so many words about it did not fit. There is
+    one, like a decision."""
+    return f"resolved:{dumps([op, since, refused])}"
 
 
 def retry(length: int) -> str:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
-from ...state.codec import clean, dumps
+from ...state.codec import clean, dumps, stored
 from ...state.errors import InvalidInput, PayloadTooLarge
 from ...state.records import PAYLOAD_LIMIT
 
@@ -36,6 +36,8 @@ TEXT = 64 * 1024
 LONGEST_URL = 8 * 1024
 """Characters; signed addresses are long."""
 _LOOKED_AT = 1000
+_SEARCHED = 10_000
+"""Values among which parts are looked for where they can't stand; beyond that a result is data, and costs time."""
 _MEANT = frozenset({"type", "image_url", "source", "media_type", "mimeType"})
 _PARTS = 'write a list of texts and parts such as {"type": "image", "data": "…base64"}, with url, media_type or name'
 _FIELDS = frozenset({"type", "url", "data", "media_type", "name"})
@@ -63,6 +65,10 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "application/pdf"),
 )
 """What the first bytes tell, for the kinds that models read."""
+
+
+class Made(dict[str, Any]):
+    """A part that somebody has made to be one. Of what a tool gives, no other JSON is taken for one."""
 
 
 class Part(NamedTuple):
@@ -133,7 +139,7 @@ def attached(path: Path) -> dict[str, Any]:
 
 
 def _made(kind: str, source: object, media_type: str, name: str) -> dict[str, Any]:
-    part: dict[str, Any] = {"type": kind}
+    part = Made(type=kind)
     if isinstance(source, str):
         if not source.lower().startswith(("http:", "https:", "data:")):
             raise InvalidInput(f"{source[:80]!r} is no address; for a file write {kind}(Path({source[:80]!r}))")
@@ -210,6 +216,36 @@ def take(kind: str, value: Any, limit: int) -> Taken:
             "address of a place where the model's provider can read them"
         )
     return Taken(parts, blobs, media=True)
+
+
+def given(value: object, limit: int) -> Taken | None:
+    """What a tool gives, when it is a part or there are some in its list; None for every other result. Raises
+    InvalidInput, PayloadTooLarge."""
+    items = cast("Sequence[Any]", value) if isinstance(value, (list, tuple)) else (value,)
+    if any(holds_made(item) for item in items if not isinstance(item, Made)):
+        raise InvalidInput("it has an image, a sound or a file within something else; give it alone, or in a list")
+    if not any(isinstance(item, Made) for item in items):
+        return None
+    told = [item if isinstance(item, (Made, str)) else dumps(stored(item)) for item in items]
+    return take("agent", [dict(item) if isinstance(item, Made) else clean(item) for item in told], limit)
+
+
+def holds_made(value: object) -> bool:
+    """Whether there is a part somewhere in it: in a mapping, a list, a dataclass, a model."""
+    open_: list[object] = [value]
+    for _ in range(_SEARCHED):
+        if not open_:
+            return False
+        item = open_.pop()
+        if isinstance(item, Made):
+            return True
+        if isinstance(item, dict):
+            open_ += cast("dict[object, object]", item).values()
+        elif isinstance(item, (list, tuple)):
+            open_ += cast("Sequence[object]", item)
+        elif hasattr(type(item), "__dataclass_fields__") or hasattr(type(item), "model_fields"):
+            open_ += getattr(item, "__dict__", {}).values()
+    return False
 
 
 def url_of(part: Mapping[str, Any]) -> str:
@@ -356,6 +392,6 @@ def said(content: Any) -> Any:
 
 def digests(fact: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What an entry names of the bytes beside the journal: a digest and a size each."""
-    content: Any = fact.get("content", fact.get("input")) if fact.get("media") else None
+    content: Any = fact.get("content", fact.get("input", fact.get("value"))) if fact.get("media") else None
     parts = parts_of(content) if isinstance(content, list) else ()
     return [{"digest": part.digest, "size": part.size} for part in parts if part.digest]

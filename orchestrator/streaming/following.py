@@ -122,7 +122,7 @@ class Following:
             return at  # what is said to another message is passed over
         known = bool(at.op)
         for _, entry in await self._before(at.seq):
-            if entry["type"] == "model" and not known:
+            if _tells(entry) and not known:
                 at = at._replace(op=str(entry.get("op", "")), done=True)
             elif entry["type"] in ("message", "start"):
                 self._asked = str(entry.get("id", ""))
@@ -193,8 +193,8 @@ class Following:
     async def _entry(self, entry: Fact) -> Sequence[Told | StreamEvent]:
         """What an entry says: with their places, pieces of an answer; without, what counts as a part of the entry."""
         kind = entry["type"]
-        if kind == "model":
-            return await self._answer(entry)
+        if kind in ("model", "passed"):
+            return await self._answer(entry) if _tells(entry) else ()
         if kind == "reply":
             if self._message and entry.get("to") != self._message:
                 return ()
@@ -251,7 +251,7 @@ class Following:
         if self._at.open and not (same and goes_on and self._at.begins(text)):
             yield self._reset(op, max(attempt, self._at.attempt + 1 if same else 1))
         elif not same:
-            self._at = self._at._replace(op=op, by="", attempt=attempt, reasoning=0, text=0, digest=0, done=False)
+            self._at = self._at._replace(op=op, by=by, attempt=attempt, reasoning=0, text=0, digest=0, done=False)
         at = self._at
         if reasoning[at.reasoning :] and not at.text:
             yield self._piece("", reasoning[at.reasoning :])
@@ -359,6 +359,14 @@ class Following:
         data: dict[str, Any] = {"op": op, "attempt": attempt}
         data |= {"failed": True} if failed else {}
         return Told("reset", data | ({"instead": was} if was != op else {})).at(self._at)
+
+
+def _tells(entry: Fact) -> bool:
+    """Whether it has an answer for who follows, or says that there is none. What hooks look at first is told when they
+    have let it through."""
+    if entry["type"] == "passed":
+        return "value" in entry or "blob" in entry
+    return bool(entry["type"] == "model" and (not entry.get("held") or entry.get("error") is not None))
 
 
 def _shown(text: str) -> Fact:

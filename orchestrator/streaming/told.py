@@ -56,6 +56,8 @@ def events(entry: Fact) -> list[Told]:
     kind = entry["type"]
     if kind in FINAL or kind == "stuck":
         return [Told("end", {"status": kind, **outcome(entry)})]
+    if kind == "handoff":
+        return [Told("observation", _some(entry, "op", "call") | {"result": entry.get("text")}), _handed(entry)]
     made = _MADE.get(kind)
     found = None if made is None else made(entry)
     return [] if found is None else [found]
@@ -127,7 +129,7 @@ def _decided(entry: Fact) -> Told:
 def _expired(entry: Fact) -> Told | None:
     """An approval that nobody decided in time counts as denied. An agent's timers have no kind."""
     op = str(entry["op"])
-    approval = entry.get("kind") == "approval" or ("kind" not in entry and op.count(".") == 2)
+    approval = entry.get("kind") == "approval" or ("kind" not in entry and (op.count(".") == 2 or ".ask" in op))
     return Told("decided", {"op": op, "approved": False, "reason": "nobody decided in time"}) if approval else None
 
 
@@ -138,6 +140,10 @@ def _retrying(entry: Fact) -> Told:
 
 def _routed(entry: Fact) -> Told:
     return Told("routed", _some(entry, "op", "why", "route") | {"model": entry.get("name", "")})
+
+
+def _handed(entry: Fact) -> Told:
+    return Told("handoff", _some(entry, "op", "from", "why") | {"agent": entry.get("name", "")})
 
 
 def _status(entry: Fact) -> Told:

@@ -17,7 +17,7 @@ from ...state.codec import loads
 from ...state.errors import OverwinterError, StoreCorrupt, StoreError, StoreUnavailable
 from ...state.heads import IMPOSSIBLE, impossible
 from ...state.quantities import span
-from ...state.records import EVERYTHING, FINAL, STATUSES, Filter, Head
+from ...state.records import EVERYTHING, FINAL, IN_DOUBT, STATUSES, Filter, Head
 from ...state.store import Store
 from ...state.whole import GAP
 from ..errors.attributes import cut
@@ -40,6 +40,7 @@ _PAUSE = 0.25
 _AHEAD_MS = 2000
 _ASLEEP = "nothing will wake it"
 _VERBS = frozenset({"paused", "resumed", "retry", "terminated"})
+_WAITING = ("waiting", IN_DOUBT)
 _LATER = {"agent": frozenset({"message"}), "workflow": frozenset({"cancel"})}
 """Mail that a waiting execution may leave in its mailbox until something else has come."""
 
@@ -272,11 +273,11 @@ async def _rest(store: Store, head: Head, mail: Sequence[str], journal: Journal)
         return [f"it is {head.status}, and a {unread} was never read"] if unread in ("start", "retry") else []
     if head.status in ("pending", "running"):
         return [f"it is {head.status}, nobody holds it, and {_ASLEEP}"]
-    if head.status == "waiting" and not head.awaits:
+    if head.status in _WAITING and not head.awaits:
         return [f"it waits for nothing, and {_ASLEEP}"]
     if unread and not (unread == "start" and head.status in ("paused", "stuck")):
         return [f"a {unread} waits to be read, and {_ASLEEP}"]
-    later = _LATER.get(head.kind, frozenset[str]()) if head.status == "waiting" else frozenset[str]()
+    later = _LATER.get(head.kind, frozenset[str]()) if head.status in _WAITING else frozenset[str]()
     missed = [] if head.status in ("paused", "stuck") else [kind for kind in mail if kind not in later]
     if missed:
         return [f"{len(missed)} mails ({missed[0]} …) wait to be read, and {_ASLEEP}"]

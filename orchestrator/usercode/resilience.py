@@ -18,6 +18,7 @@ from ...state.errors import CircuitOpen, Final, InvalidInput, ModelRetry, Operat
 from ...state.quantities import Duration, asked, briefly, count, positive, seconds
 from ..errors.groups import lone
 from ..errors.statuses import ClientRefused, headers_of
+from .reconciling import Contract
 
 FINAL_ERRORS: tuple[type[BaseException], ...] = (
     Final,
@@ -152,6 +153,7 @@ class Policy:
     breaker: Breaker | None = None
     at_most_once: bool = False  # record the beginning of each attempt before it begins
     target: int = 0  # tells tools of one name apart: each has a circuit of its own
+    contract: Contract | None = None  # what happens when nobody knows whether a call took effect; None: InDoubt
 
     def __post_init__(self) -> None:
         for what, given, wanted in (("retry", self.retry, Retry), ("breaker", self.breaker, Breaker)):

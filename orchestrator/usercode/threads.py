@@ -88,8 +88,17 @@ class Threads:
         self._look: asyncio.TimerHandle | None = None
         self._told = False  # that the queue stands
 
-    async def run(self, name: str, call: Callable[[], Any], *, key: str = "", timeout: Duration | None = None) -> Any:
-        """What ``call`` returns or raises. Attempts with the same ``key`` are attempts of one call. Raises TimedOut."""
+    async def run(
+        self,
+        name: str,
+        call: Callable[[], Any],
+        *,
+        key: str = "",
+        timeout: Duration | None = None,
+        late: Callable[[str], Exception] = TimedOut,
+    ) -> Any:
+        """What ``call`` returns or raises. Attempts with the same ``key`` are attempts of one call. Raises what
+        ``late`` makes when one takes longer than ``timeout``; TimedOut when it can't begin."""
         limit = None if timeout is None else seconds(timeout)
         if key and self._abandoned:
             await self._outlast(name, key, limit)
@@ -112,7 +121,7 @@ class Threads:
             raise
         if not done.done():
             self._abandon(job, cut=False)
-            raise TimedOut(f"{name!r} took longer than {timeout}")
+            raise late(f"{name!r} took longer than {timeout}")
         outcome = done.result()
         if outcome.error is not None:
             raise carried(outcome.error)

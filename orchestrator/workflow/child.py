@@ -135,7 +135,7 @@ def begin(
 
 def output_decoder(thing: Any, name: str) -> Decode | None:
     """What types the output, as far as the target declares it."""
-    output = getattr(thing, "output", Any)
+    output = getattr(thing, "outputs", None) or getattr(thing, "output", Any)
     if isinstance(output, str):
         output = annotation(thing, "return") if callable(thing) else Any
     return decoder(output, f"the output of {name!r}")

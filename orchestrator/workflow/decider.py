@@ -8,7 +8,6 @@ nothing here has an effect by itself.
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from ...state.errors import InvalidInput, StoreCorrupt
@@ -17,15 +16,17 @@ from ..protocol.decider import Decision, Fact, Post, Verdict
 from ..protocol.keeping import Kept, keep, kept
 from ..usercode.resilience import Policy
 from . import mismatch, takes
+from .awaiting import awaited, people
 from .context import Context
 from .facts import HANDLERS, advance, unusable
 from .reopening import reopened
-from .run import Open, Origin, Run
+from .run import Origin, Run
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
-_FROM_OUTSIDE = ("sent", "answered", "child", "decided", "delegated", "callback", "beat", "skipped")
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
+_UNNAMED = frozenset({"sent", "answered", "resolved", "child", "decided", "delegated", "callback", "beat", "skipped"})
+"""Entries that need not name the operation they belong to."""
 _CHECKPOINTS = 100
 
 
@@ -182,7 +183,7 @@ class WorkflowDecider:
             if decision.awaits and (run.people or self._state):
                 self._state = takes.state_of(people(run)) or (self._state and takes.NOTHING)
             decision.state = self._state
-            decision.status = "pending" if run.main is None else "waiting"
+            decision.status = "pending" if run.main is None else run.calls.status()
         return decision
 
     def refusal(self, fact: Fact) -> str:
@@ -233,7 +234,7 @@ class WorkflowDecider:
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
         same = mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
-        return same or entry["type"] in _FROM_OUTSIDE
+        return same or entry["type"] in _UNNAMED
 
     def _accept(self, fact: Fact) -> bool:
         kind, run = fact["type"], self._run
@@ -335,27 +336,6 @@ class WorkflowDecider:
         return decision
 
 
-def people(run: Run) -> list[Open]:
-    """What somebody outside is to do: approvals first, since a person looks for those, then in the order of asking."""
-    return sorted(run.people.values(), key=lambda op: op.kind != "approval")
-
-
-def awaited(run: Run) -> str:
-    """For people: what the execution waits for; empty while something runs."""
-    if run.calls.running():
-        return ""
-    for op in people(run):
-        return f"{op.kind} {op.name}"
-    if run.children:
-        return f"child {next(iter(run.children))}" if len(run.children) == 1 else f"{len(run.children)} children"
-    if away := run.calls.away():
-        return f"answer of {away[0]}" if len(away) == 1 else f"{len(away)} answers"
-    retry, timer = run.calls.wake(), run.timers.wake()
-    if retry is not None and (timer is None or retry <= timer):
-        return f"retry until {_iso(retry)}"
-    return "" if timer is None else f"timer until {_iso(timer)}"
-
-
 def _in_branches(run: Run, facts: list[Fact]) -> list[Fact]:
     """With the names of the branches that they belong to."""
     if run.branches:
@@ -365,15 +345,11 @@ def _in_branches(run: Run, facts: list[Fact]) -> list[Fact]:
     return facts
 
 
-def _iso(at: int) -> str:
-    return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def _earliest(run: Run) -> tuple[int | None, bool]:
     """The earliest deadline, and whether what somebody outside is to do may come before it."""
     retry, timer = run.calls.wake(), run.timers.wake() if run.timers.open else None
     if timer is None or (retry is not None and retry < timer):
-        return retry, False
+        return retry, bool(run.calls.doubts())
     return timer, bool(run.people or run.children)
 
 

@@ -44,12 +44,23 @@ def step(run: Run, fact: Fact) -> bool:
 
 
 def attempt(run: Run, fact: Fact) -> bool:
-    """``begun``, ``retrying``, or ``sent`` of a call that another process makes."""
+    """``begun``, ``retrying``, ``doubt``, or ``sent`` of a call that another process makes."""
     op = run.ops.get(fact["op"])
     if op is None or not run.calls.fact(fact):
         return False
     advance(run, fact)
     return True
+
+
+def resolved(run: Run, fact: Fact) -> bool:
+    """What came of a call in doubt; the call is performed again and finds it. A result that does not fit is passed over
+    visibly, and the call stays in doubt."""
+    op = run.ops.get(fact["op"])
+    if op is not None and not run.replaying and (error := op.unfit(fact)) is not None and fact["op"] in run.calls:
+        why = mismatch.misfit("result of", op.name, fact.get("value"), error)
+        run.skip(f"{op.op} {len(run.passed)}", {"op": op.op, "name": op.name, "why": why})
+        return False
+    return attempt(run, fact)
 
 
 def answered(run: Run, fact: Fact) -> bool:
@@ -132,6 +143,12 @@ def unusable(run: Run, fact: Fact) -> str:
     if fact["type"] in ("decided", "delegated"):
         asked = approval.about(run, fact)
         return "" if asked is None else asked.refusal(fact)
+    if fact["type"] == "resolved":
+        called = run.ops.get(fact["op"])
+        wrong = None if called is None else called.unfit(fact)
+        return (
+            "" if called is None or wrong is None else mismatch.misfit("result of", called.name, fact["value"], wrong)
+        )
     listeners = run.listeners.get(str(fact.get("name", ""))) if fact["type"] == "event" else None
     if not listeners:
         return ""
@@ -229,6 +246,8 @@ HANDLERS: dict[str, Handler] = {
     "step": step,
     "begun": attempt,
     "retrying": attempt,
+    "doubt": attempt,
+    "resolved": resolved,
     "answered": answered,
     "timer": timer,
     "event": event,

@@ -91,6 +91,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.halted = False
         self.spinning = False
         self.quiet = False  # replaying: what is reported was reported before
+        self.inline = False  # what is handed to a thread runs at once, see ``run_in_executor``
         self._orphans: weakref.WeakSet[Any] | None = None
         self._ready: deque[Any] = deque()  # Handle and Timer; their parts are private to type checkers
         self._tasks: list[Task[Any]] = []
@@ -275,6 +276,23 @@ class Loop(asyncio.AbstractEventLoop):
 
     get_debug = staticmethod(bool)  # pyright: ignore[reportAssignmentType]  # it says False
     """Every future asks. A plain function would cost it a frame."""
+
+    def run_in_executor(self, executor: Any, func: Callable[[*Ts], T], *args: *Ts) -> Any:
+        """Refused, but where plain functions are handed to threads that are code of the workflow themselves: those run
+        here and now, so that they replay."""
+        if not self.inline:
+            _refusing("run_in_executor")()
+        future: Future[Any] = Future(self)
+        found: list[Any] = []
+        error = self.attempt(lambda: found.append(func(*args)))
+        if error is None:
+            future.set_result(found[0])
+        else:
+            future.set_exception(error)
+        return future
+
+    def get_task_factory(self) -> None:
+        """There is none: ``create_task`` makes them. anyio asks before it begins one."""
 
     def is_running(self) -> bool:
         return _get_running_loop() is self

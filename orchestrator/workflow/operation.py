@@ -63,6 +63,16 @@ class Operation(_Typed[T]):
             value = copied(value)  # the workflow may change it; the journal's copy stays
         self.set_result(value)
 
+    def unfit(self, fact: Fact) -> Exception | None:
+        """Why the value that somebody says came of it can't be its result; None when it can."""
+        if self.decode is None or fact.get("verdict") != "done":
+            return None
+        try:
+            self.decode(fact.get("value"))
+        except (ValueError, TypeError) as error:
+            return error
+        return None
+
     def fail(self, error: BaseException) -> None:
         """The recorded error has come. It remembers this operation, so that ``retry`` can begin here."""
         if isinstance(error, StopIteration):

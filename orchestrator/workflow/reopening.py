@@ -1,5 +1,6 @@
 """What ``retry`` means for replay: which entries are left out, so that the failed operation is open again, and
-which may be dropped, because only the failure led to them. Successes of parallel operations stay.
+which may be dropped, because only the failure led to them. Successes of parallel operations stay. A call that ended in
+doubt is not made again: it is in doubt again, until somebody says what came of it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..governance.approvals.proposal import op_of
+from ..governance.doubts import doubt_of
 from ..protocol.decider import Fact
 from ..protocol.journal import went_wrong
 
@@ -29,6 +31,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         return Journal(entries)
     ops = _operations(entries)
     left_out: set[int] = set()
+    doubts: dict[int, Fact] = {}
     loose: set[int] = set()
     renewed: dict[str, tuple[int, int]] = {}
     for count, (failed, retried) in enumerate(_retries(entries), start=1):
@@ -36,12 +39,16 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         again, begun = _again(entries, ops, left_out, failed, retried)
         for op in again:
             renewed[op] = (entries[retried]["at"], count)
+        for index in range(failed):
+            if ops[index] in again and index not in left_out and (doubt := doubt_of(entries[index])) is not None:
+                doubts[index] = doubt
+        again -= {str(doubt["op"]) for doubt in doubts.values()}
         gone = again | {f"{op}.cancel" for op in again}
         left_out |= {index for index in range(failed) if ops[index] in gone and entries[index]["type"] != "skipped"}
         loose |= set(range(begun, retried))
     kept = [index for index in range(len(entries)) if index not in left_out]
     return Journal(
-        [entries[index] for index in kept],
+        [doubts.get(index, entries[index]) for index in kept],
         frozenset(position for position, index in enumerate(kept) if index in loose),
         renewed,
         kept,

@@ -101,6 +101,7 @@ def _order(
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
             run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given, edited))
             return call
+        policy = policy or about.policy or run.policy
         run.calls.order(
             Invoke(
                 op,
@@ -108,11 +109,12 @@ def _order(
                 "step",
                 _made(about.tool, fn, args, kwargs, edited),
                 about.threaded,
-                policy or about.policy or run.policy,
+                policy,
                 {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
+                given=partial(_told, fn, args, kwargs, edited) if about.tool and policy.at_most_once else None,
             )
         )
     return call
@@ -146,8 +148,18 @@ def _away(
         mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
     away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
-    send = partial(tool.send, arguments if edited is None else edited)
-    return Invoke(call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away)
+    made = arguments if edited is None else edited
+    send, tell = partial(tool.send, made), partial(dict[str, Any], made)
+    return Invoke(
+        call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away, given=tell
+    )
+
+
+def _told(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], edited: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The arguments of a tool, for who is to find out what came of a call."""
+    return arguments_of(fn, args, kwargs)[1] if edited is None else edited
 
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -175,6 +187,7 @@ def policy_of(
         breaker or base.breaker,
         at_most_once or base.at_most_once,
         base.target,
+        base.contract,
     )
 
 

@@ -13,7 +13,8 @@ def machine(
 ) -> asl.Definition:
     """From a goal to the synthesizer's output."""
     name = names("Pieces", "Enough?", "Too many failed")
-    pieces = asl.jsonata(f"$append([], $filter($states.result.tasks, function($task, $index) {{ $index < {most} }}))")
+    first = f"$filter($states.result.tasks, function($task, $index) {{ $index < {most} }})"
+    pieces = asl.jsonata(f'$append([], $map({first}, function($one) {{ $type($one) = "string" ? $one : $one.task }}))')
     plan = ask(name(planner.name), planner, output=pieces, assign={"goal": INPUT})
     done = {"task": INPUT, "result": RESULT, "error": None}
     failed = {"task": INPUT, "result": None, "error": asl.jsonata(COMPLAINT)}

@@ -9,43 +9,54 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ... import Agent, asl
-from .states import ask, names, text
+from .states import INPUT, RESULT, ask, names, text
 
-Link = tuple[Agent[Any], Callable[[Any], Any] | None, int]
-"""An agent, its gate, and how often it is asked."""
+Link = tuple[Agent[Any], Any, int, Agent[Any] | None]
+"""An agent, its gate, how often it is asked, and who is asked after it."""
 
 
 def machine(links: Sequence[Link]) -> asl.Definition:
     """From text to the last agent's output."""
     name = names()
-    parts = [part for agent, gate, tries in links for part in _link(name, agent, gate, tries)]
+    parts = [part for link in links for part in _link(name, *link)]
     return asl.machine(*parts, query_language="JSONata")
 
 
-def _link(name: Callable[[str], str], agent: Agent[Any], gate: Any, tries: int) -> list[Any]:
+def _link(name: Callable[[str], str], agent: Agent[Any], gate: Any, tries: int, other: Agent[Any] | None) -> list[Any]:
     if gate is None:
         return [ask(name(agent.name), agent)]
     begin, work, check, passed = (name(f"{word}{agent.name}") for word in ("Begin ", "", "Gate of ", "Passed "))
-    refused = '$string($task) & "\\n\\nYour last answer was refused: " & $states.input'  # what the workflow says
-    cause = f"{text(f'{agent.name} did not pass its gate in {tries} tries: ')} & $states.input"
+    refused = '$string($task) & "\\n\\nYour last answer was refused: " & $complaint'  # what the workflow says
+    made = {"result": asl.jsonata("$states.result")}
+    most = tries + (1 if other else 0)
+    cause = f"{text(f'{agent.name} did not pass its gate in {most} tries: ')} & $complaint"
+    last: list[Any] = []
+    if other is not None:
+        expert = ask(name(other.name), other, asl.jsonata("$asked"), assign=made, next=check)
+        last = [asl.when(asl.jsonata(f"$tried = {tries}"), expert, assign=_again(refused))]
     return [
-        asl.Pass(
-            begin, assign={"task": asl.jsonata("$states.input"), "asked": asl.jsonata("$states.input"), "tried": 1}
-        ),
-        ask(work, agent, asl.jsonata("$asked"), assign={"result": asl.jsonata("$states.result")}),
-        asl.Task(check, checking(agent, gate), arguments=asl.jsonata("$result")),
+        asl.Pass(begin, assign={"task": INPUT, "asked": INPUT, "tried": 1}),
+        ask(work, agent, asl.jsonata("$asked"), assign=made),
+        ask(check, gate, asl.jsonata("$result"), assign={"complaint": asl.jsonata("$states.result.complaint")})
+        if isinstance(gate, Agent)
+        else asl.Task(check, checking(agent, gate), arguments=asl.jsonata("$result"), assign={"complaint": RESULT}),
         asl.Choice(
             passed,
-            asl.when(asl.jsonata("$states.input = null"), output=asl.jsonata("$result")),
+            asl.when(asl.jsonata("$complaint = null"), output=asl.jsonata("$result")),
             asl.when(
-                asl.jsonata(f"$tried >= {tries}"),
+                asl.jsonata(f"$tried >= {most}"),
                 asl.Fail(name(f"Closed {agent.name}"), error="GateClosed", cause=asl.jsonata(cause)),
             ),
+            *last,
             otherwise=work,
-            assign={"asked": asl.jsonata(refused), "tried": asl.jsonata("$tried + 1")},
+            assign=_again(refused),
         ),
         asl.Pass(name(f"After {agent.name}")),
     ]
+
+
+def _again(refused: str) -> dict[str, Any]:
+    return {"asked": asl.jsonata(refused), "tried": asl.jsonata("$tried + 1")}
 
 
 def checking(agent: Agent[Any], gate: Callable[[Any], Any]) -> Callable[[Any], Any]:

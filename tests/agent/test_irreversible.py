@@ -1,5 +1,5 @@
 """A tool that must not be called twice: what began and ended in nothing that is known is in doubt, so a model that asks
-for it again is refused. What the tool itself raises is its word that it failed."""
+for it again is refused, where nobody is waited for. What the tool itself raises is its word that it failed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_result_that_can_not_be_recorded_leaves_no_doubt_that_it_was_called(gi
     async def waited(amount: int) -> Any:
         return pay(amount)
 
-    made = tool(name="pay", description="Pay.", effect="irreversible")(pay if threaded else waited)
+    made = tool(name="pay", description="Pay.", effect="irreversible", in_doubt="fail")(pay if threaded else waited)
     assert_in_doubt(entries_of(made), "can't be recorded")
     assert paid == [5]
 
@@ -62,7 +62,7 @@ def test_a_result_that_can_not_be_recorded_leaves_no_doubt_that_it_was_called(gi
 def test_a_call_that_is_too_slow_may_have_taken_effect(effect: Effect, kind: str) -> None:
     paid: list[int] = []
 
-    @tool(effect=effect, timeout="1h")
+    @tool(effect=effect, timeout="1h", in_doubt="fail")
     async def pay(amount: int) -> None:
         """Pay."""
         paid.append(amount)
@@ -82,7 +82,7 @@ def test_a_call_in_a_thread_that_is_too_slow_may_have_taken_effect() -> None:
     paid: list[int] = []
     over = threading.Event()
 
-    @tool(effect="irreversible", timeout="50ms")
+    @tool(effect="irreversible", timeout="50ms", in_doubt="fail")
     def pay(amount: int) -> None:
         """Pay."""
         paid.append(amount)

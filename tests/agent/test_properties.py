@@ -128,7 +128,7 @@ steps = st.one_of(
 
 def specs() -> st.SearchStrategy[Agent[Any]]:
     return st.builds(
-        lambda typed, mode, validator, limits, history, hooks: Agent(
+        lambda typed, mode, validator, limits, history, hooks, choice, parallel: Agent(
             "desk",
             Scripted(["no"]),
             tools=[lookup, refund, helper],
@@ -138,6 +138,8 @@ def specs() -> st.SearchStrategy[Agent[Any]]:
             output_mode=mode,
             output_validator=validator,
             hooks=hooks,
+            tool_choice=choice if limits.repairs is not None else "auto",  # else it may go on for ever
+            parallel_calls=parallel,
         ),
         st.booleans(),
         st.sampled_from(["auto", "tool"]),
@@ -145,6 +147,8 @@ def specs() -> st.SearchStrategy[Agent[Any]]:
         st.sampled_from([Limits(), Limits(3, tokens=60, cost="0.04", time="10s"), Limits(None, repairs=None)]),
         st.sampled_from([History(), History(4), History(size=60)]) | st.builds(compacting, ways, bounds),
         st.lists(st.sampled_from(HOOKS), max_size=2),
+        st.sampled_from(["auto", "auto", "required", "none", "lookup"]),
+        st.sampled_from([None, False]),
     )
 
 
@@ -152,7 +156,20 @@ def quiet(use: ToolUse, outcome: str = "") -> None:
     return None
 
 
-HOOKS = [Hook(quiet, failing="pass"), Hook(quiet, quiet, failing="end"), Hook(after_tool=quiet), Hook(quiet)]
+def still(*looked_at: Any) -> None:
+    return None
+
+
+HOOKS = [
+    Hook(quiet, failing="pass"),
+    Hook(quiet, quiet, failing="end"),
+    Hook(after_tool=quiet),
+    Hook(quiet),
+    Hook(before_run=still, after_run=still),
+    Hook(before_model=still, failing="pass"),
+    Hook(after_model=still, failing="end"),
+    Hook(quiet, before_run=still, after_model=still, after_run=still),
+]
 
 
 def briefly(leaving: Leaving) -> str:

@@ -142,7 +142,7 @@ def test_an_irreversible_tool_is_attempted_once_and_recorded_before() -> None:
     [
         ({"name": "look up"}, "'look up' must be 1 to 64"),
         ({"name": "x" * 65}, "must be 1 to 64"),
-        ({"effect": "dangerous"}, "it is one of pure, idempotent, irreversible"),
+        ({"effect": "dangerous"}, "it is one of pure, idempotent, reconcilable, irreversible"),
         ({"effect": "irreversible", "retry": Retry(attempts=3)}, "attempted once"),
         ({"name": "x", "approval": ""}, "is '', and no role"),
         ({"name": "x", "approval": 5}, "is 5, and no role"),

@@ -53,6 +53,10 @@ def test_what_a_function_does_to_what_it_is_shown_changes_nothing(input: Any) ->
         tools.clear()
         return ["lookup"]
 
+    def choose(content: Any) -> str:
+        meddle("choice", content)
+        return "auto"
+
     def validate(answer: str, content: Any) -> str:
         meddle("validator", content)
         return answer
@@ -65,6 +69,7 @@ def test_what_a_function_does_to_what_it_is_shown_changes_nothing(input: Any) ->
         input=input,
         selection=Selection(1, by=rule),
         output_validator=validate,
+        tool_choice=choose,
     )
     driver = Driver(agent)
     driver.start(given)
@@ -77,6 +82,6 @@ def test_what_a_function_does_to_what_it_is_shown_changes_nothing(input: Any) ->
     assert isinstance(check, Invoke)
     run(check)  # its outcome is lost, and it is made again
     driver.turn([driver.fact(check, run(check))])
-    assert {who for who, _ in shown} == {"instructions", "route", "rule", "validator"}
+    assert {who for who, _ in shown} == {"instructions", "route", "rule", "choice", "validator"}
     assert {content for _, content in shown} == {str(given)}
     assert driver.entries("completed")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, InDoubt, InvalidInput, Runtime, Scripted, call, current_call, tool, workflow
+from overwinter.functions.effects import Done, NotDone
 from overwinter.functions.events import addressed
 from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.intake import ANSWERED
@@ -55,7 +56,7 @@ async def lookup(order: str) -> dict[str, Any]:
     return {"id": order, "by": current_call().caller.get("caller")}
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def pay(order: str) -> str:
     """Once."""
     shop.calls.append(order)
@@ -270,7 +271,7 @@ async def test_an_event_to_nobody_is_given_up(redis_server: RedisServer, monkeyp
         """Served nowhere."""
         return order
 
-    @tool(name="nothing", effect="irreversible")
+    @tool(name="nothing", effect="irreversible", in_doubt="fail")
     async def spends(order: str) -> str:
         """Served nowhere."""
         return order
@@ -287,6 +288,33 @@ async def test_an_event_to_nobody_is_given_up(redis_server: RedisServer, monkeyp
         with pytest.raises(ExecutionFailed, match="nobody knows whether it has taken effect") as doubted:
             await (await here.start(tries, True)).result()
         assert isinstance(doubted.value.__cause__, InDoubt)
+
+
+@on_a_loop
+async def test_an_irreversible_one_to_nobody_waits_for_somebody_who_knows(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_event, "FIRST", 0.01)
+    monkeypatch.setattr(by_event, "MOST", 0.01)
+
+    @tool(name="nothing", effect="irreversible")
+    async def spends(order: str) -> str:
+        """Served nowhere."""
+        return order
+
+    @workflow
+    async def tries(ctx: Context) -> str:
+        return await ctx.step(spends, "o")
+
+    async with apart(monkeypatch, redis_server, [tries]) as (_, here):
+        handle = await here.start(tries, id="x")
+        for asked, outcome in ((1, NotDone()), (2, Done("by hand"))):
+            while not (doubts := await here.doubts("x")):  # noqa: ASYNC110  # nothing tells of it
+                await asyncio.sleep(0)
+            assert doubts[0]["arguments"] == {"order": "o"}
+            assert (await kinds(here, "x")).count("sent") == asked * by_event.ASKS
+            await here.resolve("x", None, outcome)
+        assert await handle.result() == "by hand"
 
 
 @on_a_loop

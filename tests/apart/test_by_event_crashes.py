@@ -28,7 +28,7 @@ async def find(order: str) -> str:
     return f"{order} found"
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def spend(order: str) -> str:
     """May not."""
     PAID.append(order)

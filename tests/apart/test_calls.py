@@ -85,7 +85,7 @@ async def slow(order: str) -> str:
     return f"{order} at last"
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def pay(order: str) -> str:
     shop.calls.append(order)
     return f"paid {order}"

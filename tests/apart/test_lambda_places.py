@@ -48,7 +48,7 @@ def lookup(order: str) -> str:
     return f"{order} ü\u2028"
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 def slow(order: str) -> str:
     """Takes its time."""
     CALLS.append(order)

@@ -18,7 +18,7 @@ from overwinter.state.errors import CircuitOpen, ExecutionStuck, FunctionUnavail
 from .place import on_a_loop
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def pay(order: str) -> str:
     """Pay it."""
     return order

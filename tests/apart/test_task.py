@@ -79,7 +79,7 @@ async def test_an_irreversible_tool_that_began_is_not_begun_again() -> None:
     began = asyncio.Event()
     runs: list[str] = []
 
-    @tool(effect="irreversible")
+    @tool(effect="irreversible", in_doubt="fail")
     async def pay(order: str) -> str:
         runs.append(order)
         began.set()

@@ -44,6 +44,8 @@ REQUEST = st.builds(
     st.lists(TOOL, max_size=2).map(tuple),
     OUTPUT,
     st.dictionaries(TEXT, st.integers() | TEXT, max_size=2),
+    st.sampled_from(["auto", "required", "none"]) | TEXT.filter(bool),
+    st.none() | st.booleans(),
 )
 ANSWER = st.builds(
     Answer,

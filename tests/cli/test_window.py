@@ -17,6 +17,11 @@ from overwinter.cli.view.window import gone
         ({"turns": 7, "summary": "S"}, "turns up to 7 are outside, a summary stands for them"),
         ({"steps": 1}, "answers up to 1 of the turn are outside"),
         ({"shortened": [3, 9], "keep": 9}, "2 long results shortened"),
+        ({"from": "front"}, "from front"),
+        (
+            {"from": "front", "turns": 0, "steps": 1, "summary": "S"},
+            "from front, turns up to 0 are outside, answers up to 1 of the turn are outside, a summary stands for them",
+        ),
     ],
 )
 def test_it_says_what_is_outside_and_why(entry: dict[str, Any], line: str) -> None:
@@ -31,3 +36,10 @@ def test_a_summary_is_work_that_cost_something() -> None:
     rows += timeline.add(3, {"type": "compacted", "op": "t1.m1", "at": 9, "name": "cheap", "turns": 2})
     assert [(row.kind, row.name) for row in rows] == [("summary", "cheap"), ("compacted", "cheap")]
     assert rows[0].usage is not None and rows[0].usage.tokens == 77 and rows[1].value == "turns up to 2 are outside"
+
+
+def test_a_handoff_is_a_row_that_says_who_has_the_conversation() -> None:
+    timeline = Timeline()
+    entry = {"type": "handoff", "op": "t1.m1.0", "at": 9, "name": "billing", "from": "front", "text": "Go on."}
+    (row,) = timeline.add(1, entry)
+    assert (row.kind, row.name, row.op, row.value) == ("handoff", "billing", "t1.m1.0", "from front")

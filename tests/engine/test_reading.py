@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overwinter import Context, Denied, Runtime, workflow
+from overwinter.orchestrator import reading
+from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.errors import InvalidInput, UnknownExecution
+from overwinter.state.sqlite import SqliteStore
 
 
 def price(item: str) -> int:
@@ -45,6 +49,54 @@ def test_approve_deny_list_show_history() -> None:
             assert not await runtime.history("lamp", 0, 0) and not await runtime.history("lamp", 99)
             assert len(await runtime.list(function="ask")) == 2 and not await runtime.list(function="other")
             assert [head.id for head in await runtime.list(limit=1)] == ["cat"]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("word", ["open", "decided by"])
+def test_a_decision_that_is_taken_up_meanwhile_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """It moves from the mailbox into the journal between the two reads, whichever comes first."""
+    dsn = f"sqlite:///{tmp_path / 'store.db'}"
+
+    async def main() -> None:
+        async with Runtime([ask], dsn) as runtime:
+            await runtime.start(ask, "lamp", id="lamp")
+            while (await runtime.show("lamp")).status != "waiting":  # noqa: ASYNC110  # no event tells
+                await asyncio.sleep(0.005)
+        store = SqliteStore(dsn)
+        await store.open()
+        control = Control(store)
+        try:
+            (proposal,) = await control.approvals("lamp")
+            await control.decide("lamp", proposal["op"], True, by="ana", event="e-1", digest=proposal["digest"])
+            reads = 0
+
+            def first(read: Any) -> Any:
+                async def between(*args: Any, **kwargs: Any) -> Any:
+                    nonlocal reads
+                    found = await read(*args, **kwargs)
+                    reads += 1
+                    if reads == 1:
+                        async with Runtime([ask], dsn) as runtime:
+                            await runtime.result("lamp")
+                    return found
+
+                return between
+
+            if word == "open":
+                for name in ("mailbox", "history"):
+                    monkeypatch.setattr(store, name, first(getattr(store, name)))
+                assert await control.approvals("lamp") == []
+            else:
+                monkeypatch.setattr(reading, "_LOOKED_BACK", 1)  # as in a long journal
+                for name in ("head", "mailbox"):
+                    monkeypatch.setattr(store, name, first(getattr(store, name)))
+                assert await control.was_decided_by("lamp", "e-1")
+            assert reads
+        finally:
+            await store.close()
 
     asyncio.run(main())
 

@@ -222,6 +222,28 @@ def test_an_at_most_once_call_that_died_is_in_doubt_and_not_repeated() -> None:
     at_bench(work)
 
 
+def test_an_at_most_once_call_whose_time_is_over_is_in_doubt_and_not_repeated() -> None:
+    """What it has begun may have happened, or may yet."""
+
+    async def work(bench: Bench) -> None:
+        charged: list[str] = []
+
+        async def charge(_: list[Any]) -> str:
+            charged.append("50 €")
+            await asyncio.sleep(10)
+            return "paid"
+
+        once = Policy(retry=Retry(attempts=3, first="1ms"), timeout="50ms", at_most_once=True)
+        process = await bench.process(Chain("chain", [Call(charge, once)]))
+        await bench.start(process, "chain", "e")
+        ending = await bench.ended("e")
+        assert ending["type"] == "failed" and ending["error"]["kind"].endswith("InDoubt")
+        assert "took longer than 50ms; it may have taken effect" in ending["error"]["message"]
+        assert charged == ["50 €"]
+
+    at_bench(work)
+
+
 def test_an_at_most_once_call_begins_after_its_beginning_is_durable() -> None:
     async def work(bench: Bench) -> None:
         seen: list[list[str]] = []

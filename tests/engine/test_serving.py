@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,32 @@ async def leaf(ctx: Context, number: int) -> int:
 @workflow
 async def tree(ctx: Context, how: str) -> Any:
     return await ctx.child(leaf if how == "object" else how, 1)
+
+
+@workflow
+async def far(ctx: Context, number: int) -> int:
+    return number
+
+
+@workflow
+async def reaching(ctx: Context, input: None) -> Any:
+    return await ctx.child(getattr(sys.modules[__name__], "far"), 1)  # noqa: B009  # so that nothing leads to it
+
+
+def test_what_nobody_serves_yet_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with Runtime([reaching], "memory://") as runtime:
+            for id in ("a", "b"):
+                await runtime.start(reaching, id=id)
+                while (await runtime.show(id)).status != "waiting":  # noqa: ASYNC110  # until it waits for the child
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    told = [record.getMessage() for record in caplog.records if "which no process has served" in record.getMessage()]
+    assert told == [
+        "execution a has ordered the workflow 'far', which no process has served from this store: it waits until one "
+        "does. Serve it along, or name it where it is called by (uses=[…])"
+    ]
 
 
 def test_processes_with_different_functions_share_a_file(tmp_path: Path) -> None:

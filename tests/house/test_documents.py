@@ -145,6 +145,7 @@ class Page:
         # To a terminal a program writes its lines at once, into a pipe when it has many, or never if it is killed.
         terminal = {"COLUMNS": "100", "LINES": "50", "NO_COLOR": "1", "TERM": "dumb", "PYTHONUNBUFFERED": "1"}
         self.environment = {**os.environ, **terminal, "PATH": path, "OVERWINTER_HOME": str(scratch / "home")}
+        self.environment["CLONE"] = str(ROOT)
 
     def run(self, block: Block) -> None:
         if block.language == "python":

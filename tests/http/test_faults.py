@@ -89,6 +89,14 @@ ROWS: dict[str, Row] = {
     "POST /signal/{id}": Row(_VERB, "/signal/waiting", {"name": "x"}, JSON, [1], "/signal/nobody"),
     "POST /decide/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/decide/waiting", {"approved": True}, JSON,
                              [1], "/decide/nobody"),
+    "POST /delegate/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/delegate/waiting",
+                               {"by": "ana", "to": "ben"}, JSON, [1], "/delegate/nobody"),
+    "POST /resolve/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/resolve/waiting",
+                              {"verdict": "not-done"}, JSON, [1], "/resolve/nobody"),
+    "GET /decision/{token}": Row("-   -   -   404 -   503 -   -   404 404 405", f"/decision/{TOKENLIKE}", None, {},
+                                 None, "/decision/nothing"),
+    "POST /decision/{token}": Row("-   -   -   404 -   503 -   -   404 404 405", f"/decision/{TOKENLIKE}", None, {},
+                                  None, "/decision/nothing"),
     "POST /complete/{token}": Row("400 415 -   404 413 503 -   -   401 403 405",
                                   f"/complete/{TOKENLIKE}", {}, JSON, None,
                                   "/complete/nothing"),
@@ -124,6 +132,8 @@ ROWS: dict[str, Row] = {
     "GET /execution-history/{id}": _looking("/execution-history/waiting", "/execution-history/nobody",
                                               "-   -   -   404 -   503 503 422 401 403 405"),  # it is no machine's
     "GET /approvals/{id}": _looking("/approvals/waiting", "/approvals/nobody"),
+    "GET /approvals": _looking("/approvals", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /doubts/{id}": _looking("/doubts/waiting", "/doubts/nobody"),
     "GET /memories": _looking("/memories", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "DELETE /memories": _looking("/memories?user=ana", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
@@ -134,7 +144,7 @@ ROWS: dict[str, Row] = {
     "GET /readyz": _looking("/readyz", expected="-   -   -   -   -   200 503 503 200 200 405"),
 }  # fmt: skip
 READING = {"GET /messages/{id}", "GET /results/{id}", "GET /stream/{id}", "GET /executions/{id}", "GET /history/{id}",
-           "GET /approvals/{id}", "GET /schedules/{name}"}  # fmt: skip
+           "GET /approvals/{id}", "GET /doubts/{id}", "GET /schedules/{name}"}  # fmt: skip
 """A full store can be read."""
 
 

@@ -188,7 +188,15 @@ def test_the_best_draft_comes_back_when_the_rounds_are_over() -> None:
     assert (
         outcome(as_state_machine(loop()), "x")
         == outcome(loop(), "x")
-        == {"text": "two", "accepted": False, "rounds": 3}
+        == {
+            "text": "two",
+            "accepted": False,
+            "rounds": 3,
+            "score": 0.8,
+            "feedback": "no",
+            "stopped": "rounds",
+            "failed": "",
+        }
     )
 
 

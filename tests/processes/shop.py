@@ -209,7 +209,7 @@ async def look(what: str) -> str:
     return f"nonce {nonce}"
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def charge(what: str, after: str) -> str:
     """Take money."""
     nonce = called(f"charge {what}", [after])

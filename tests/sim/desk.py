@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from overwinter.functions.agents.agent import Agent
+from overwinter.functions.effects import Resolve
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said, Scripted, call
 from overwinter.functions.tools.tool import tool
@@ -25,7 +26,7 @@ class Desk:
             await asyncio.sleep(0.05)
             return f"seen {what}"
 
-        @tool(effect="irreversible")
+        @tool(effect="irreversible", in_doubt=Resolve(after="5s"))
         async def charge(what: str) -> str:
             """Take money."""
             self.made[what] += 1

@@ -85,7 +85,7 @@ class Far:
             await asyncio.sleep(self.draw.choice((0.0, 0.1, 3.0)))
             return f"{part} gathered"
 
-        @tool(effect="irreversible")
+        @tool(effect="irreversible", in_doubt="fail")
         async def charge(what: str) -> str:
             """May not."""
             self._does(what)

@@ -17,7 +17,7 @@ from overwinter.functions.events.ordered import Caller, Ordered
 from overwinter.functions.http import called
 from overwinter.functions.invocation import by_event, sending
 from overwinter.functions.messages.answer import json_answer
-from overwinter.orchestrator.agent import turn
+from overwinter.orchestrator.agent import marking
 from overwinter.orchestrator.engine.performing import Pending, Performer
 from overwinter.orchestrator.protocol import calls
 from overwinter.orchestrator.protocol.calls import proven
@@ -106,7 +106,7 @@ def _believed_without_its_mark(monkeypatch: pytest.MonkeyPatch) -> None:
         return proven(fact | {"mark": mark}, mark, sends)
 
     monkeypatch.setattr(calls, "proven", believed)
-    monkeypatch.setattr(turn, "proven", believed)
+    monkeypatch.setattr(marking, "proven", believed)
 
 
 def _ordered_once(monkeypatch: pytest.MonkeyPatch) -> None:

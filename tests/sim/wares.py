@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from overwinter import Agent, Context, Retry, Scripted, subscribe, tool, workflow
+from overwinter.functions.effects import Resolve
 from overwinter.functions.models.port import Message
 from overwinter.testing.process import Process
 
@@ -147,7 +148,7 @@ class Doings:
                 return n
 
         @subscribe(type=PAID)
-        @tool(effect="irreversible")
+        @tool(effect="irreversible", in_doubt=Resolve(after="5s"))
         async def charge(n: str, key: str, fate: str) -> str:
             """May not."""
             async with self.doing("charge", n):

@@ -82,6 +82,7 @@ TOLD: list[tuple[str, dict[str, Any]]] = [
     ("observation", {"op": "t1.m1.0", "name": "pay", "error": {"message": "no"}}),
     ("retrying", {"op": "t1.m2", "name": "model", "attempt": 1, "until": 0, "error": {"message": "away"}}),
     ("routed", {"op": "t1.m2", "model": "b", "why": "a is away"}),
+    ("handoff", {"op": "t1.m2.0", "from": "front", "agent": "billing", "why": '{"reason":"a bill"}'}),
     ("status", {"status": "paused"}),
     ("step", {"op": "1", "name": "s", "ms": 3}),
     ("unheard_of", {}),
@@ -99,4 +100,5 @@ def test_every_event_has_its_line(live: bool, capsys: pytest.CaptureFixture[str]
     assert out == ("It is \nNo.\n" if live else "No.\n"), "in a pipe there is nothing to be taken back"
     for said in ("pay", "waits for approval", "approve desk/k t1.m1.0", "denied by ana", "away", "paused", "3 ms"):
         assert said in err
+    assert 'front hands over to billing: {"reason":"a bill"}' in err
     assert ("begins anew (attempt 2)" in err) is live

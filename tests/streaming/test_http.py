@@ -118,6 +118,22 @@ def test_it_is_gone_on_with_from_every_event() -> None:
     served(main)
 
 
+def test_a_recorded_answer_that_was_streamed_is_gone_on_with_from_every_event() -> None:
+    """Whoever loses the connection after each event comes to the end all the same."""
+
+    async def main(client: httpx.AsyncClient, _: Runtime) -> None:
+        await client.post("/agents/desk?id=r", json="lamp", headers=EVENTS)
+        told = blocks((await client.get("/stream/r")).text)
+        found = told[:1]
+        while len(found) < len(told):
+            answer = await client.get("/stream/r", headers={"last-event-id": found[-1].id})
+            found.append(blocks(answer.text)[0])
+            assert found[-1].event != "reset"
+        assert found == told
+
+    served(main)
+
+
 @pytest.mark.parametrize("place", ["/agents/desk?id=r", "/workflows/sale?id=r"])
 def test_a_run_is_told_to_its_end(place: str) -> None:
     async def main(client: httpx.AsyncClient, _: Runtime) -> None:

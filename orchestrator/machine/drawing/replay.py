@@ -30,7 +30,7 @@ from ..running.resources import Resources
 from ..running.scope import Scope
 from .course import Course
 
-_OF_CALLS = frozenset({"begun", "retrying", "sent", "answered"})
+_OF_CALLS = frozenset({"begun", "retrying", "doubt", "resolved", "sent", "answered"})
 """What a journal says of calls, which are none here: everything that is called is a child."""
 
 

@@ -18,7 +18,7 @@ from ..running.limits import LIMITS, Limits
 from ..running.recorder import Event, Recorder
 from ..running.resources import Resources
 
-_OF_CALLS = frozenset({"begun", "retrying", "answered"})
+_OF_CALLS = frozenset({"begun", "retrying", "doubt", "resolved", "answered"})
 """How a call got on. No state hears of it."""
 
 

@@ -216,7 +216,7 @@ class Execution(Outgoing):
         self.quit(frame)
         state = frame.here
         for number, retrier in enumerate(getattr(state, "retry", ())):
-            if failure.fits(retrier.error_equals, failed):
+            if failure.retries(retrier.error_equals, failed):
                 if self._again(frame, retrier, number, failed):
                     return
                 break

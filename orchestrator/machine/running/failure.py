@@ -16,6 +16,7 @@ TOO_MANY = "States.ExceedToleratedFailureThreshold"
 READER_FAILED = "States.ItemReaderFailed"
 WRITER_FAILED = "States.ResultWriterFailed"
 DATA_LIMIT = "States.DataLimitExceeded"
+IN_DOUBT = "InDoubt"
 _UNCAUGHT = (RUNTIME, DATA_LIMIT)
 """What ``States.ALL`` does not mean. ``States.Runtime`` is never caught or tried again at all."""
 
@@ -43,6 +44,12 @@ def fits(names: Sequence[str], failure: Failure) -> bool:
     if TASK_FAILED in names and error not in (TIMEOUT, *_UNCAUGHT):
         return True
     return ALL in names and error not in _UNCAUGHT
+
+
+def retries(names: Sequence[str], failure: Failure) -> bool:
+    """Whether a retrier of these names means the error. A call that may have taken effect is not repeated unless a
+    retrier says so by its name."""
+    return fits(names, failure) and (failure.error != IN_DOUBT or IN_DOUBT in names)
 
 
 def of_exception(encoded: Mapping[str, Any]) -> Failure:

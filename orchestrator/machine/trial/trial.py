@@ -195,7 +195,7 @@ class StateTrial(Trial):
         outer = frame.parent
         state = outer.here if outer is not None and outer is self.root else None
         if isinstance(state, Map) and state.selector is not None and not frame.visits:  # an item begins
-            self.noted.setdefault("ItemSelector", []).append(args[-1])
+            self.noted.setdefault("ItemSelector", []).append(frame.input)
         super().soon(work, frame, *args)
 
     def scope(self, frame: Frame, value: Any = None, token: str = "", **states: Any) -> Scope:

@@ -29,7 +29,7 @@ async def stock(order: str) -> int:
     return len(order)
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def refund(ticket: str) -> str:
     """Pay it back, once."""
     await _work(f"refund:{ticket}")

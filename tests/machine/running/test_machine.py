@@ -52,7 +52,7 @@ def on_a_loop_with(test: Callable[[Any], Coroutine[Any, Any, None]]) -> Callable
     return run
 
 
-@tool(effect="irreversible")
+@tool(effect="irreversible", in_doubt="fail")
 async def pay(order: str) -> str:
     """Once."""
     GIVEN.append(order)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from .....state.errors import InvalidInput, PayloadTooLarge
@@ -139,7 +140,7 @@ def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
     if work.detached:
         frame.doing["detached"] = True
     call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
-    return call._replace(caller=run.caller, extra={"state": frame.state})
+    return call._replace(caller=run.caller, extra={"state": frame.state}, given=partial(dict[str, Any], work.input))
 
 
 def _kind(state: Task) -> str:
