@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.extensions import Extension, Notice
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
+    from .orchestrator.governance.approvals.rule import Approval
     from .orchestrator.machine import building as asl
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
@@ -64,6 +65,7 @@ _HOMES = {
         "functions.workflow": "workflow",
         "orchestrator.engine.extensions": "Extension Notice",
         "orchestrator.engine.performing": "current_call",
+        "orchestrator.governance.approvals.rule": "Approval",
         "orchestrator.protocol.media": "audio file image",
         "orchestrator.streaming.told": "StreamEvent",
         "orchestrator.usercode.resilience": "Breaker Retry",
@@ -82,11 +84,12 @@ _HOMES = {
 }
 
 __all__ = [
-    "Agent", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied", "ExecutionFailed",
-    "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded", "Limits",
-    "Memory", "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime", "Scripted",
-    "Settings", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut", "arun", "asl",
-    "audio", "call", "current_call", "file", "image", "run", "schedule", "subscribe", "tool", "workflow",
+    "Agent", "Approval", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied",
+    "ExecutionFailed", "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded",
+    "Limits", "Memory", "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime",
+    "Scripted", "Settings", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut",
+    "arun", "asl", "audio", "call", "current_call", "file", "image", "run", "schedule", "subscribe", "tool",
+    "workflow",
 ]  # fmt: skip
 
 

@@ -44,6 +44,19 @@ def value_of(text: str, hint: str) -> Any:
         return text
 
 
+def object_of(text: str, hint: str) -> dict[str, Any]:
+    """A JSON object: as it is typed, of a file (``@FILE``), or of standard input (``-``)."""
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text("utf-8")
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(f"{text[1:]} can't be read: {error}", param_hint=hint) from None
+    value = read_value(text, hint)
+    if not isinstance(value, dict):
+        raise click.BadParameter("give a JSON object, like '{\"amount\": 5}'", param_hint=hint)
+    return cast("dict[str, Any]", value)
+
+
 def fitting(text: str, schema: Mapping[str, Any], hint: str) -> Any:
     """The value of a text for what takes ``schema``. Where only text is taken, only a text in quotes is read as JSON:
     ``42`` is what somebody said."""

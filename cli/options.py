@@ -109,7 +109,7 @@ def duration_option(name: str, *, none: bool = False, **more: Any) -> Callable[[
     return click.option(*name.split(), metavar="DURATION", callback=check, **more)
 
 
-def text_option(name: str, *, unsaid: str | None = None, **more: Any) -> Callable[[Command], Command]:
+def text_option(*names: str, unsaid: str | None = None, **more: Any) -> Callable[[Command], Command]:
     """An option that takes a text. An empty one is refused: it was meant to say something."""
 
     def check(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -117,7 +117,7 @@ def text_option(name: str, *, unsaid: str | None = None, **more: Any) -> Callabl
             raise click.BadParameter("it is empty; leave the option out, or say which", param=parameter)
         return unsaid if value is None else value
 
-    return click.option(name, default=None, callback=check, **more)
+    return click.option(*names, default=None, callback=check, **more)
 
 
 class Load(NamedTuple):

@@ -16,6 +16,7 @@ from ..state.ids import can_exist
 from ..state.quantities import Duration, seconds
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
+from .deciding import Deciding
 from .engine.delivery import mail_of
 from .engine.door import refuse_deaf, refuse_lasting
 from .errors import failures
@@ -26,7 +27,6 @@ from .governance.proving import prove
 from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.moved import refuse_moved
-from .reading import Reading
 from .usercode.reconciling import Done, GiveUp, NotDone
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _VERDICTS = {Done: "done", NotDone: "not-done", GiveUp: "give-up"}
 _FACT_OF = {"cancel": "cancel", "terminate": "terminated", "pause": "paused", "resume": "resumed", "retry": "retry"}
 
 
-class Control(Reading):
+class Control(Deciding):
     """Signals, decisions and verbs for executions in ``store``."""
 
     def __init__(self, store: Store) -> None:
@@ -155,51 +155,6 @@ class Control(Reading):
         if mark:
             fact |= {"mark": mark} | ({} if outcome is None else {"outcome": outcome})
         await self._send(id, mail_of(fact, keys.event(source, event_id), lane=0))
-
-    # -- approvals -----------------------------------------------------------------------------------
-
-    async def decide(
-        self,
-        id: str,
-        op: str | None,
-        approved: bool,
-        *,
-        by: str = "",
-        reason: str = "",
-        digest: str = "",
-        event: str = "",
-    ) -> str:
-        """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
-        must be that of the proposal: what is approved is then exactly what was read. ``event``: what it came as, for
-        ``was_decided_by``."""
-        await self.prepare()
-        waiting = await self.proposals(id)
-        names = ", ".join(f"{fact['op']} ({fact.get('what', '')})" for fact in waiting) or "none"
-        if op is None:
-            if not waiting:
-                raise InvalidInput(f"{id} waits for no approval; read what it does (overwinter show)")
-            if len(waiting) > 1:
-                raise InvalidInput(f"{id} waits for {len(waiting)} approvals; say which: {names}")
-            op = str(waiting[0]["op"])
-        chosen = next((fact for fact in waiting if fact["op"] == op), None)
-        if chosen is None:
-            raise InvalidInput(f"{id} has no open approval {op!r}; open are: {names}")
-        if digest and digest != chosen.get("digest"):
-            raise InvalidInput(f"the proposal {op!r} of {id} is not the one with digest {digest}; read it again")
-        fact: Fact = {"type": "decided", "at": self.clock(), "op": op, "approved": approved, "by": by, "reason": reason}
-        fact |= {"digest": chosen.get("digest", "")} | ({"event": event} if event else {})
-        accepted = await self._send(id, mail_of(fact, keys.decision(op, chosen["at"]), lane=0))
-        if accepted.answer is Answer.DUPLICATE:
-            raise AlreadyFinished(f"the approval {op!r} of {id} has been decided already; read what it came to")
-        return op
-
-    async def approve(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
-        """``decide`` in favour. Returns the op."""
-        return await self.decide(id, op, True, by=by, reason=reason, digest=digest)
-
-    async def deny(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
-        """``decide`` against. Returns the op."""
-        return await self.decide(id, op, False, by=by, reason=reason, digest=digest)
 
     # -- calls in doubt ------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .machine.history.replaying import Replayed
     from .machine.integrations import Integrations
 
-_LOOKED_BACK = 1000
+LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
 _DEFINED_BY = 50
 """Entries by which a state machine has written its definition: it does so as soon as its first call has ended."""
@@ -266,42 +266,14 @@ class Reading:
         after = 0
         while mails := await self.store.mail(id, 0, after):
             for mail in mails:
-                yield _type_of(mail.body)
+                yield type_of(mail.body)
             after = mails[-1].seq
 
     async def _completed(self, id: str, op: str) -> bool:
         """Whether the callback was completed not long before the end."""
         head = await self.show(id)
-        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
+        texts = await self.store.history(id, max(head.length - LOOKED_BACK, 0), LOOKED_BACK)
         return any(fact["type"] == "callback" and fact.get("op") == op for fact in map(decode, texts))
-
-    async def approvals(self, id: str) -> list[Fact]:
-        """Open approvals: the ``ordered`` entries (op, what, role, digest, until, at, data) not yet decided."""
-        waiting = await self.proposals(id)
-        await resolve(self.store, id, waiting)
-        return waiting
-
-    async def proposals(self, id: str) -> list[Fact]:
-        """The same without what of them lies in blobs (``resolve`` puts it back)."""
-        head = await self.show(id)
-        if head.status in FINAL:
-            return []
-        decided = await self._decisions(id)  # before the journal, into which they may be taken up meanwhile
-        opened: dict[str, Fact] = {}
-        async for fact in self._facts(id, head.base - 1):
-            if fact["type"] == "ordered" and fact.get("kind") == "approval":
-                opened[fact["op"]] = fact
-            elif fact["type"] in ("decided", "checkpoint"):
-                opened = {} if fact["type"] == "checkpoint" else {op: f for op, f in opened.items() if op != fact["op"]}
-        made = {(fact.get("op"), fact.get("digest", "")) for fact in decided}
-        now = self.clock()
-        waiting = [fact for op, fact in opened.items() if (op, fact.get("digest", "")) not in made]
-        return [fact for fact in waiting if (fact.get("until") or now + 1) > now]
-
-    async def _decisions(self, id: str) -> list[Fact]:
-        """Those that were made and that nobody has taken up yet."""
-        _, waiting = await self.store.mailbox(id)
-        return [decode(text) for text in waiting if _type_of(text) == "decided"]
 
     async def doubts(self, id: str) -> list[Fact]:
         """Calls in doubt that nobody has resolved yet: their ``doubt`` entries (op, name, since, key, arguments, why,
@@ -312,18 +284,10 @@ class Reading:
         async for fact in self._facts(id, 0 if head.kind != "agent" else head.base - 1):
             found.take(fact)
         _, waiting = await self.store.mailbox(id) if found.open else (0, ())
-        said = {decode(text).get("op") for text in waiting if _type_of(text) == "resolved"}
+        said = {decode(text).get("op") for text in waiting if type_of(text) == "resolved"}
         doubts = [fact for op, fact in found.open.items() if op not in said]
         await resolve(self.store, id, doubts)
         return doubts
-
-    async def was_decided_by(self, id: str, event: str) -> bool:
-        """Whether the decision that came as that event was taken, not too long before the end."""
-        if any(fact.get("event") == event for fact in await self._decisions(id)):
-            return True
-        head = await self.show(id)  # read last: it shows what was taken up meanwhile
-        texts = await self.store.history(id, max(head.length - _LOOKED_BACK, 0), _LOOKED_BACK)
-        return any(fact["type"] == "decided" and fact.get("event") == event for fact in map(decode, texts))
 
     # -- many ----------------------------------------------------------------------------------------
 
@@ -386,7 +350,7 @@ def _read(texts: Sequence[str], after: int) -> list[Fact]:
     return [shown_anyway(text, number) for number, text in enumerate(texts, after + 1)]
 
 
-def _type_of(mail: str) -> str:
+def type_of(mail: str) -> str:
     """The type of a fact in the mailbox; "" when it can't be read, which is for whoever takes it up to say."""
     try:
         return str(decode(mail)["type"])

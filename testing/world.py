@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from ..functions.bus.broker import Broker
 from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
+from ..orchestrator.governance.approvals.proposal import Proposal, op_of
 from ..orchestrator.governance.doubts import Doubts
 from ..orchestrator.protocol.decider import Fact
 from ..orchestrator.usercode.reconciling import Done, GiveUp, NotDone
@@ -169,15 +170,31 @@ class World:
         event = self._stable("event")
         await self._effect(lambda runtime: runtime.signal(id, name, data, event_id=event, source="world"))
 
-    async def approve(self, id: str, op: str | None = None, *, by: str = "world", reason: str = "") -> None:
-        """Wait until the approval is open, then approve it."""
-        await self._decide(id, op, True, by, reason)
+    async def approve(
+        self,
+        id: str,
+        op: str | None = None,
+        *,
+        by: str = "world",
+        reason: str = "",
+        arguments: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Wait until the approval is open, then approve it; with other ``arguments``, when they are given."""
+        await self._say(
+            id, op, lambda runtime, op: runtime.decide(id, op, True, by=by, reason=reason, arguments=arguments)
+        )
 
     async def deny(self, id: str, op: str | None = None, *, by: str = "world", reason: str = "") -> None:
         """Wait until the approval is open, then deny it."""
-        await self._decide(id, op, False, by, reason)
+        await self._say(id, op, lambda runtime, op: runtime.decide(id, op, False, by=by, reason=reason))
 
-    async def _decide(self, id: str, op: str | None, approved: bool, by: str, reason: str) -> None:
+    async def delegate(
+        self, id: str, op: str | None = None, *, by: str = "world", role: str = "", to: str = ""
+    ) -> None:
+        """Wait until the approval is open, then give it to somebody else to decide."""
+        await self._say(id, op, lambda runtime, op: runtime.delegate(id, op, by=by, role=role, to=to))
+
+    async def _say(self, id: str, op: str | None, work: Callable[[Runtime, str], Awaitable[object]]) -> None:
         def find() -> str | None:
             waiting = self.open_approvals(id)
             if op is None:
@@ -185,8 +202,9 @@ class World:
             return op if any(fact["op"] == op for fact in waiting) else None
 
         chosen = await self.until(find)
-        await self._effect(lambda runtime: runtime.decide(id, chosen, approved, by=by, reason=reason))
-        await self.until(lambda: True if chosen not in self._undecided(id) else None)
+        before = self._undecided(id)[chosen]
+        await self._effect(lambda runtime: work(runtime, chosen))
+        await self.until(lambda: True if self._undecided(id).get(chosen) != before else None)
 
     async def resolve(
         self, id: str, outcome: Done | NotDone | GiveUp, op: str | None = None, *, by: str = "world", reason: str = ""
@@ -209,19 +227,20 @@ class World:
         return found.open
 
     def open_approvals(self, id: str) -> list[Fact]:
-        """The ``ordered`` entries of approvals that nobody has decided."""
+        """The ``ordered`` entries of approvals that nobody has decided, as things stand."""
         return list(self._undecided(id).values())
 
     def _undecided(self, id: str) -> dict[str, Fact]:
-        opened: dict[str, Fact] = {}
+        opened: dict[str, Proposal] = {}
         for fact in self.ledger.journal_now(id):
             if fact["type"] == "ordered" and fact.get("kind") == "approval":
-                opened[fact["op"]] = fact
-            elif fact["type"] in ("decided", "timer"):
-                opened.pop(fact["op"], None)
-            elif fact["type"] in ("checkpoint", *FINAL):
+                opened[fact["op"]] = Proposal(fact)
+            elif fact["type"] in ("decided", "delegated", "timer"):
+                if (proposal := opened.get(op_of(fact))) is not None:
+                    proposal.take(fact)
+            elif fact["type"] in ("checkpoint", "reply", *FINAL):
                 opened.clear()
-        return opened
+        return {op: proposal.shown() for op, proposal in opened.items() if proposal.outcome is None}
 
     async def complete(self, token: str, value: Any = None) -> None:
         """Complete the callback of ``token``, as the outside system does."""

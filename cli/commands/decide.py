@@ -1,8 +1,9 @@
-"""``overwinter approvals | approve | deny``: what waits for a person, and the person's answer. A decision is bound
-to the digest of what was shown, so nobody approves something that changed in between.
+"""``overwinter approvals | approve | deny | delegate``: what waits for a person, and the person's answer. A decision is
+bound to the digest of what was shown, so nobody approves something that changed in between.
 
-``approvals --json``: ``{"approvals": [{execution, function, op, name, what, role, data, digest, until, at}…]}``;
-``approve``/``deny --json``: ``{"execution", "op", "name", "what", "approved", "digest", "by", "reason"}``.
+``approvals --json``: ``{"approvals": [{execution, function, op, name, what, role, data, digest, until, at, …}…]}``;
+``approve``/``deny --json``: ``{"execution", "op", "name", "what", "approved", "digest", "by", "reason", "data"}``;
+``delegate --json``: ``{"execution", "op", "name", "what", "digest", "by", "role", "to", "reason"}``.
 """
 
 from __future__ import annotations
@@ -12,30 +13,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...state.records import FINAL, Filter, Head
+from ...state.records import Head
 from .. import reach
 from ..exits import USAGE, Exit
+from ..inputs import object_of
 from ..options import by_default, complete_id, id_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.control import Control
+    from ...orchestrator.deciding import Wanted
 
 Approval = Mapping[str, Any]
 
-
-LISTED = "--json: {approvals: [{execution, function, op, name, what, role, data, digest, until, at}]}"
-DECIDED = "--json: {execution, op, name, what, approved, digest, by, reason}"
+LISTED = "--json: {approvals: [{execution, function, op, name, what, role, data, digest, until, at, …}]}"
+DECIDED = "--json: {execution, op, name, what, approved, digest, by, reason, data}"
+DELEGATED = "--json: {execution, op, name, what, digest, by, role, to, reason}"
+_SHOWN = ("op", "name", "what", "role", "data", "digest", "until", "at")
+_MORE = ("needs", "votes", "requester", "approver", "moved", "original", "edited", "reminded", "why")
 
 
 @click.command(epilog=LISTED)
 @click.argument("id", metavar="[ID]", required=False, shell_complete=complete_id)
 @text_option("--role", unsaid="", help="Only what this role may decide.")
-@text_option("--function", unsaid="", help="Only of this workflow or agent.")
+@text_option("--function", "--agent", "function", unsaid="", help="Only of this agent, workflow or state machine.")
+@text_option("--older", unsaid="", help="Only what has waited for so long, like 2h.")
+@text_option("--approver", unsaid="", help="Only what was given to this person to decide.")
 @store_option
 @json_option
-def approvals_command(id: str | None, role: str, function: str, store: str, as_json: bool) -> None:
+def approvals_command(
+    id: str | None, role: str, function: str, older: str, approver: str, store: str, as_json: bool
+) -> None:
     """List everything that waits for a person, oldest first."""
-    found = reach.run(_approvals(store, id, role, function))
+    found = reach.run(_approvals(store, id, role, function, older, approver))
     if as_json:
         from ..view.terminal import emit
 
@@ -48,34 +57,71 @@ def approvals_command(id: str | None, role: str, function: str, store: str, as_j
 @id_argument
 @click.argument("op", metavar="[OP]", required=False)
 @click.option("--by", default=None, help="Who approves; you, when not given.")
+@text_option("--role", unsaid="", help="As whom; it must be the role that is asked.")
 @click.option("--reason", default="", help="Why, for the journal.")
+@text_option("--edit", unsaid="", help="Other arguments in the place of the call's own: JSON, or @FILE.")
 @store_option
 @json_option
-def approve_command(id: str, op: str | None, by: str | None, reason: str, store: str, as_json: bool) -> None:
+def approve_command(
+    id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, store: str, as_json: bool
+) -> None:
     """Approve what an execution waits for. OP is needed when it waits for several decisions."""
-    _decide(store, id, op, True, by_default() if by is None else by, reason, as_json=as_json)
+    said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
+    _decide(store, id, op, True, said, edit, as_json=as_json)
 
 
 @click.command(epilog=DECIDED)
 @id_argument
 @click.argument("op", metavar="[OP]", required=False)
 @click.option("--by", default=None, help="Who denies; you, when not given.")
+@text_option("--role", unsaid="", help="As whom; it must be the role that is asked.")
 @click.option("--reason", default="", help="Why; the execution is told.")
 @store_option
 @json_option
-def deny_command(id: str, op: str | None, by: str | None, reason: str, store: str, as_json: bool) -> None:
+def deny_command(id: str, op: str | None, by: str | None, role: str, reason: str, store: str, as_json: bool) -> None:
     """Deny what an execution waits for. OP is needed when it waits for several decisions."""
-    _decide(store, id, op, False, by_default() if by is None else by, reason, as_json=as_json)
+    said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
+    _decide(store, id, op, False, said, "", as_json=as_json)
 
 
-def _decide(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: str, *, as_json: bool) -> None:
-    approval = reach.run(_send(dsn, id, op, approved, by, reason))
+@click.command(epilog=DELEGATED)
+@id_argument
+@click.argument("op", metavar="[OP]", required=False)
+@text_option("--role", unsaid="", help="The role that is to decide it.")
+@text_option("--to", unsaid="", help="The person who alone is to decide it.")
+@click.option("--by", default=None, help="Who gives it to them; you, when not given.")
+@click.option("--reason", default="", help="Why, for the journal.")
+@store_option
+@json_option
+def delegate_command(
+    id: str, op: str | None, role: str, to: str, by: str | None, reason: str, store: str, as_json: bool
+) -> None:
+    """Let another role, or one person, decide what an execution waits for."""
+    said = {"role": role, "to": to, "by": by_default() if by is None else by, "reason": reason}
+    approval = reach.run(_delegate(store, id, op, said))
+    if as_json:
+        from ..view.terminal import emit
+
+        emit({"execution": id, **{key: approval.get(key) for key in ("op", "name", "what", "digest")}, **said})
+        return
+    from ..view.terminal import say
+
+    say(f"{approval.get('name') or 'the request'} of {id} (operation {approval['op']}) is for {to or role} to decide")
+
+
+def _decide(
+    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], edit: str, *, as_json: bool
+) -> None:
+    arguments: dict[str, Any] | None = object_of(edit, "--edit") if edit else None
+    approval = reach.run(_send(dsn, id, op, approved, said, arguments))
     if as_json:
         from ..view.terminal import emit
 
         kept = {key: approval.get(key) for key in ("op", "name", "what", "digest")}
-        emit({"execution": id, "approved": approved, "by": by, "reason": reason, **kept})
+        data = approval.get("data") if arguments is None else arguments
+        emit({"execution": id, "approved": approved, "by": said["by"], "reason": said["reason"], **kept, "data": data})
         return
+    from ..view.decisions import differences
     from ..view.lines import proposal
     from ..view.terminal import say
     from ..view.text import shorten
@@ -83,19 +129,34 @@ def _decide(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: 
     verb = "approved" if approved else "denied"
     name = str(approval.get("name") or "the request")
     about = proposal(dict(approval), name)
+    if arguments is not None:
+        about = differences(approval.get("data"), arguments)
     say(f"{verb} {name} of {id} (operation {approval['op']})" + (f": {shorten(about, 200)}" if about else ""))
+    left = int(approval.get("needs") or 1) - len(approval.get("votes") or ()) - 1
+    if approved and arguments is None and left > 0:
+        say(f"{left} more {'has' if left == 1 else 'have'} to approve it", style="dim")
 
 
-async def _send(dsn: str, id: str, op: str | None, approved: bool, by: str, reason: str) -> Approval:
+async def _send(
+    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], arguments: dict[str, Any] | None
+) -> Approval:
     async with reach.control(dsn) as control:
-        head = await control.show(id)
-        approval = _chosen(head, await control.approvals(id), op)
+        approval = chosen(await control.show(id), await control.approvals(id), op)
         digest = str(approval.get("digest") or "")
-        await control.decide(id, str(approval["op"]), approved, by=by, reason=reason, digest=digest)
+        await control.decide(id, str(approval["op"]), approved, digest=digest, arguments=arguments, **said)
         return approval
 
 
-def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approval:
+async def _delegate(dsn: str, id: str, op: str | None, said: dict[str, str]) -> Approval:
+    if not (said["role"] or said["to"]):
+        raise Exit("say who is to decide: --role ROLE, or --to PERSON", code=USAGE)
+    async with reach.control(dsn) as control:
+        approval = chosen(await control.show(id), await control.approvals(id), op)
+        await control.delegate(id, str(approval["op"]), digest=str(approval.get("digest") or ""), **said)
+        return approval
+
+
+def chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approval:
     """The approval that is meant. Raises Exit naming the choices."""
     from ..view.command import command
 
@@ -113,30 +174,41 @@ def _chosen(head: Head, open_ones: Sequence[Approval], op: str | None) -> Approv
     return open_ones[0]
 
 
-async def _approvals(dsn: str, id: str | None, role: str, function: str) -> list[tuple[Head, Approval]]:
+async def _approvals(
+    dsn: str, id: str | None, role: str, function: str, older: str, approver: str
+) -> list[tuple[Head, Approval]]:
+    from ...orchestrator.deciding import Wanted
+    from ...orchestrator.protocol.entries import resolve
+    from ...state.quantities import milliseconds
 
+    try:
+        lasted = milliseconds(older) if older else 0
+    except ValueError as error:
+        raise Exit(f"--older: {error}", code=USAGE) from None
     async with reach.control(dsn) as control:
         await reach.tell_moved(control.store)
-        where = Filter(function=function, awaits="approval")
-        heads = [await control.show(id)] if id is not None else [head async for head in control.all(where)]
-        found = [(head, approval) for head in heads for approval in await _of(control, head)]
-    wanted = [(head, approval) for head, approval in found if not role or approval.get("role") == role]
-    return sorted(wanted, key=lambda pair: int(pair[1].get("at") or 0))
+        before = control.clock() - lasted if older else 0
+        wanted = Wanted(role, function, before, approver)
+        found = await _of(control, id, wanted)
+        for head, approval in found:
+            await resolve(control.store, head.id, [approval])
+    return sorted(found, key=lambda pair: int(pair[1].get("at") or 0))
 
 
-async def _of(control: Control, head: Head) -> Sequence[Approval]:
-    return [] if head.status in FINAL else await control.approvals(head.id)
+async def _of(control: Control, id: str | None, wanted: Wanted) -> list[tuple[Head, dict[str, Any]]]:
+    if id is None:
+        return [pair async for pair in control.waiting(wanted)]
+    return [pair async for pair in control.waiting_of(await control.show(id), wanted)]
 
 
 def _shape(head: Head, approval: Approval) -> dict[str, Any]:
-    keys = ("op", "name", "what", "role", "data", "digest", "until", "at")
-    return {"execution": head.id, "function": head.function, **{key: approval.get(key) for key in keys}}
+    told = {key: approval.get(key) for key in _SHOWN} | {key: approval[key] for key in _MORE if key in approval}
+    return {"execution": head.id, "function": head.function, **told}
 
 
 def _print(found: Sequence[tuple[Head, Approval]]) -> None:
     from ..view.command import command
     from ..view.heads import table
-    from ..view.lines import proposal
     from ..view.moments import ago, now
     from ..view.terminal import console, say
     from ..view.text import clean, excerpt
@@ -150,10 +222,10 @@ def _print(found: Sequence[tuple[Head, Approval]]) -> None:
             (clean(head.id), "bold"),
             (clean(str(approval["op"])), "dim"),
             (excerpt(approval.get("name") or approval.get("what"), 40), "yellow"),
-            (clean(str(approval.get("role") or "anybody")), ""),
+            (clean(_who(approval)), ""),
             (ago(int(approval.get("at") or today), today), "dim"),
             (ago(int(approval["until"]), today) if approval.get("until") else "never", "dim"),
-            (proposal(dict(approval), str(approval.get("name", ""))), ""),
+            (_about(approval), ""),
         ]
         for head, approval in found
     ]
@@ -162,3 +234,21 @@ def _print(found: Sequence[tuple[Head, Approval]]) -> None:
         out.print(line)
     head, approval = found[0]
     say(f"→ {command('approve', head.id, str(approval['op']))}", style="dim")
+
+
+def _who(approval: Approval) -> str:
+    """Who is to decide, and how many of how many have."""
+    who = str(approval.get("approver") or approval.get("role") or "anybody")
+    needs = int(approval.get("needs") or 1)
+    return f"{who} ({len(approval.get('votes') or ())} of {needs})" if needs > 1 else who
+
+
+def _about(approval: Approval) -> str:
+    from ..view.decisions import differences
+    from ..view.lines import proposal
+    from ..view.text import clean
+
+    about = proposal(dict(approval), str(approval.get("name", "")))
+    if approval.get("edited"):
+        about = f"{differences(approval.get('original'), approval.get('data'))} (by {approval['edited']})"
+    return clean(f"{approval['why']}: {about}" if approval.get("why") else about)

@@ -233,7 +233,8 @@ def _decision(row: Row) -> str:
         return "nobody decided in time"
     said = "approved" if row.facts.get("approved") else "denied"
     by, reason = row.facts.get("by"), row.facts.get("reason")
-    return said + (f" by {clean(str(by))}" if by else "") + (f": {excerpt(reason)}" if reason else "")
+    edit = f", with {row.facts['edit']}" if row.facts.get("edit") else ""
+    return said + (f" by {clean(str(by))}" if by else "") + edit + (f": {excerpt(reason)}" if reason else "")
 
 
 def _answer(value: Any) -> str:
@@ -261,7 +262,7 @@ def _value(row: Row) -> str:
     if row.kind == "model" or (row.kind == "summary" and row.value is not None and not isinstance(row.value, str)):
         return _answer(row.value)
     if row.kind == "timer":
-        return "the time was up"
+        return str(row.value or "the time was up")
     said = [excerpt(row.value)] if row.value is not None else []
     if row.kind not in ("child", "message"):
         by, reason = row.facts.get("by"), row.facts.get("reason")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
+from .decisions import Decisions
 from .entry import Entry, at, doubtful, error, said_in, verdict
 from .listings import listed
 from .text import counted
@@ -109,6 +110,7 @@ class Timeline:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
         self.waiting: dict[str, Row] = {}
+        self._decisions = Decisions()
         self.totals = Totals()
         self.started: int | None = None
 
@@ -240,6 +242,7 @@ class Timeline:
     def _ordered(self, number: int, entry: Entry) -> list[Row]:
         row = self._open(number, str(entry.get("kind", "ordered")), entry)
         row.until = entry.get("until")
+        self._decisions.asked(entry)
         row.facts = {
             key: entry[key] for key in ("what", "role", "digest", "id", "detached", "data", "event") if key in entry
         }
@@ -250,9 +253,12 @@ class Timeline:
         return []
 
     def _decided(self, number: int, entry: Entry) -> list[Row]:
+        if (aside := self._decisions.aside(entry)) is not None or entry["type"] == "delegated":
+            return self._info(number, {**entry, "by": None, "reason": None}, value=aside)
         row = self._settle(number, "approval", entry)
         row.state = DONE if entry.get("approved") else FAILED
         row.facts.update(approved=bool(entry.get("approved")), by=entry.get("by"), reason=entry.get("reason"))
+        row.facts.update(self._decisions.settled(entry))
         return [row]
 
     def _callback(self, number: int, entry: Entry) -> list[Row]:
@@ -268,7 +274,7 @@ class Timeline:
     def _timer(self, number: int, entry: Entry) -> list[Row]:
         row = self.waiting.get(str(entry.get("op", "")))
         if row is None or row.kind in WORK:
-            return self._info(number, entry)
+            return self._info(number, entry, value=self._decisions.aside(entry))
         self._settle(number, row.kind, entry)
         row.state, row.facts["late"] = FAILED, True
         return [row]
@@ -360,7 +366,7 @@ class Timeline:
         "start": _start,
         "message": _message,
         "event": _event,
-        "decided": _decided,
+        **dict.fromkeys(("decided", "delegated"), _decided),
         "callback": _callback,
         "beat": _nothing,
         "child": _child,

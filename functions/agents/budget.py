@@ -13,10 +13,10 @@ from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ...orchestrator.governance.approvals.rule import Approval, rule_of
 from ...orchestrator.governance.budgets.amount import UNITS, Amount
 from ...orchestrator.governance.budgets.bound import ACCOUNTS, INSIDE, Bound
 from ...state.errors import InvalidInput
-from ...state.ids import check_name
 from ...state.quantities import Duration, count, milliseconds, money
 
 Money = str | int | float | Decimal
@@ -31,15 +31,14 @@ class Cheaper(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """At the limit somebody with that role is asked for so much more; who is asked has ``within`` to decide."""
+    """At the limit somebody is asked for so much more: of that role, or as an Approval says."""
 
-    role: str
+    role: str | Approval
     tokens: int = 0
     cost: Money = 0
     model_calls: int = 0
     tool_calls: int = 0
     iterations: int = 0
-    within: Duration = "7d"
 
 
 AtLimit = Literal["stop"] | Cheaper | Ask
@@ -122,8 +121,7 @@ def _asking(bound: Bound, ask: Ask) -> Bound:
         raise ValueError("nobody is asked about an account that executions share; overwinter budget raise gives more")
     if not any(getattr(more, unit) for unit in bound.most):
         raise ValueError(f"Ask({ask.role!r}) asks for no more of {', '.join(bound.most)}; say how much")
-    check_name(ask.role, "role", for_models=False)
-    return bound._replace(then="ask", role=ask.role, more=more, within=milliseconds(ask.within))
+    return bound._replace(then="ask", ask=rule_of(ask.role, "who is asked for more"), more=more)
 
 
 def share_of(value: object, what: str) -> float:

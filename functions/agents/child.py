@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.protocol.decider import Function
 from ...orchestrator.usercode.resilience import DEFAULT
 from ...state.codec import Writer, adapter, stored
 from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
 from ...state.ids import check_name
+from ...state.quantities import milliseconds
 from ..tools.docstring import read
 from ..tools.parameters import Schema
+from ..tools.tool import APPROVAL_WITHIN
 
 
 class ChildTool:
     """The tool that starts ``function``. When its input type is an object, the object's fields are the
     parameters; any other input goes into one parameter named ``input``."""
 
-    approval_within = 0
+    approval_within = milliseconds(APPROVAL_WITHIN)
     most = None
     threaded = False
     policy = DEFAULT
@@ -75,7 +78,12 @@ class ChildTool:
         """Raises InvalidInput that names the fields."""
         self.input(arguments)
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
+    @property
+    def version(self) -> str:
+        """What an approval is bound to that a hook wants for a call."""
+        return version_of(self.name, self.parameters, self.child, None)
+
+    def rule(self, arguments: dict[str, Any]) -> None:
         return None
 
     def starts(self, arguments: dict[str, Any]) -> str:

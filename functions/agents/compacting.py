@@ -16,7 +16,7 @@ from textwrap import indent
 from typing import Any, cast
 
 from ...orchestrator.agent.conversation import READER, Message
-from ...orchestrator.agent.spec import Compactor, Leaving
+from ...orchestrator.agent.leaving import Compactor, Leaving
 from ...orchestrator.usercode.resilience import Policy, Retry
 from ...state.errors import InvalidInput
 from ...state.quantities import size

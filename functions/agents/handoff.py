@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal, Protocol, cast
 
-from ...orchestrator.agent.spec import Leaving
+from ...orchestrator.agent.leaving import Leaving
+from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.resilience import DEFAULT
 from ...state.codec import Writer, adapter, stored, taker
@@ -111,7 +112,12 @@ class Handoff:
             cause = error.__cause__
             raise InvalidInput(complaint(cast("Any", cause)) if hasattr(cause, "errors") else str(error)) from None
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
+    @property
+    def version(self) -> str:
+        """What an approval is bound to that a hook wants for a call."""
+        return version_of(self.name, self.parameters, self.to, None)
+
+    def rule(self, arguments: dict[str, Any]) -> None:
         return None
 
     def starts(self, arguments: dict[str, Any]) -> str:

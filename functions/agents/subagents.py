@@ -7,13 +7,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.resilience import DEFAULT
 from ...state.codec import Writer, stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_name
-from ...state.quantities import count
+from ...state.quantities import count, milliseconds
 from ..framework.target import served
 from ..tools.parameters import Schema
+from ..tools.tool import APPROVAL_WITHIN
 from .limits import Limits
 
 GENERAL = "general"
@@ -81,7 +83,7 @@ def subagents(
 class TaskTool:
     """The tool, once it is known whose it is. ``functions`` are the agents by the names that the model reads."""
 
-    approval_within = 0
+    approval_within = milliseconds(APPROVAL_WITHIN)
     elsewhere = None
     policy = DEFAULT
     threaded = False
@@ -122,7 +124,12 @@ class TaskTool:
             raise InvalidInput(f"there is no agent {arguments['agent']!r:.80}; there are {', '.join(self.by_name)}")
         self.input(arguments)
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
+    @property
+    def version(self) -> str:
+        """What an approval is bound to that a hook wants for a call."""
+        return version_of(self.name, self.parameters, self.child, None)
+
+    def rule(self, arguments: dict[str, Any]) -> None:
         return None
 
     def starts(self, arguments: dict[str, Any]) -> str:

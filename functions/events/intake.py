@@ -266,7 +266,15 @@ async def _decide(runtime: Runtime, event: CloudEvent) -> Taken:
     by = made.by or event.source
     try:
         await runtime.decide(
-            subject, made.op, made.approved, by=by, reason=made.reason, digest=made.digest, event=known
+            subject,
+            made.op,
+            made.approved,
+            by=by,
+            reason=made.reason,
+            digest=made.digest,
+            event=known,
+            role=made.role,
+            arguments=made.arguments,
         )
     except AlreadyFinished:
         if not await runtime.was_decided_by(subject, known):

@@ -46,6 +46,7 @@ class Caller(BaseModel):
     budget: Budget | None = None
     user: str | None = Field(default=None, max_length=1000)
     tenant: str | None = Field(default=None, max_length=1000)
+    by: str | None = Field(default=None, max_length=1000)
     traceparent: str | None = Field(default=None, max_length=200)
     tracestate: str | None = Field(default=None, max_length=1000)
     baggage: str | None = Field(default=None, max_length=8192)

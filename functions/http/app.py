@@ -31,7 +31,9 @@ from . import (
     called,
     calling,
     controlling,
+    deciding,
     doubting,
+    link_deciding,
     machines,
     modelling,
     openapi,
@@ -195,13 +197,14 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
-    yield route("/approvals/{id:path}", "GET", asking.approvals)
+    for path, method, decides in deciding.ROUTES:
+        yield route(path, method, decides)
+    yield route("/decision/{token}", "GET", link_deciding.page, "POST")
     yield route("/counts", "GET", asking.counts)
     yield route("/functions", "GET", asking.functions)
     yield route("/stats", "GET", asking.stats)
     yield route("/sweep", "POST", sweep)
     yield route("/signal/{id:path}", "POST", controlling.signal)
-    yield route("/decide/{id:path}", "POST", controlling.decide)
     yield route("/doubts/{id:path}", "GET", doubting.doubts)
     yield route("/resolve/{id:path}", "POST", doubting.resolve)
     yield route("/complete/{token:path}", "POST", controlling.complete)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
-from ...orchestrator.protocol.entries import resolve
 from ...state.errors import InvalidInput, StoreError, UnknownExecution
 from ...state.records import IN_DOUBT, STATUSES, Filter, Head
 from ..invocation.loading import kind_of
@@ -60,26 +60,6 @@ async def history(call: Call) -> Answer:
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})
 
 
-async def approvals(call: Call) -> Answer:
-    """GET /approvals/{id}: what waits for a decision, by pages."""
-    id, query = call.path("id"), call.query("after")
-    waiting = await call.runtime.proposals(id)
-    after = single(query, "after")
-    if after:
-        found = [number for number, one in enumerate(waiting) if one["op"] == after]
-        if not found:
-            raise Refused(409, f"{after[:100]!r} does not wait any more; read the approvals again from the beginning")
-        waiting = waiting[found[0] + 1 :]
-    page: list[Any] = []
-    for one in waiting:
-        await resolve(call.runtime.store, id, [one])
-        page.append(one)
-        if fitting(page) < len(page):
-            page.pop()
-            break
-    return json_answer({"approvals": page, "next": page[-1]["op"] if len(page) < len(waiting) else None})
-
-
 async def counts(call: Call) -> Answer:
     """GET /counts: number of executions by status."""
     call.query()
@@ -106,7 +86,8 @@ def described(name: str, function: Any) -> dict[str, Any]:
         "output": output_schema(function),
     }
     if kind_of(function) == "tool":
-        shown |= {"effect": function.effect, "approval": approval if isinstance(approval, str) else None}
+        role = getattr(approval, "role", approval)
+        shown |= {"effect": function.effect, "approval": role if isinstance(role, str) else None}
     return shown
 
 
@@ -131,13 +112,10 @@ async def readiness(call: Call) -> Answer:
 async def stats(call: Call) -> Answer:
     """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-    try:
-        doubts: int | None = (await call.runtime.counts()).get(IN_DOUBT, 0)
-    except StoreError:
-        doubts = None  # what this process knows by itself is told all the same
-    return json_answer(
-        {**call.service.counters, **call.runtime.engine.health.numbers(), "doubts": {"executions": doubts}}
-    )
+    numbers = {**call.service.counters, **call.runtime.engine.health.numbers()}
+    with suppress(StoreError):  # this process has its numbers all the same, and now is when they are asked for
+        numbers["doubts"] = {"executions": (await call.runtime.counts()).get(IN_DOUBT, 0)}
+    return json_answer(numbers)
 
 
 async def _head(call: Call) -> Head:

@@ -10,7 +10,7 @@ from ...state.records import Filter
 from ..events.intake import digest_of
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.message import idempotency_key
-from ..messages.models import ACTIONS, Bulk, BulkSignal, Decision, Failure, Reason, Retrying, Signal, Where
+from ..messages.models import ACTIONS, Bulk, BulkSignal, Failure, Reason, Retrying, Signal, Where
 from ..messages.problem import Refused, status_of
 from .outcome import result_url
 from .service import Call, Endpoint
@@ -32,18 +32,6 @@ async def signal(call: Call) -> Answer:
     key = idempotency_key(call.headers)
     event_id = body.id or ("" if key is None else digest_of(key))
     await call.runtime.signal(id, body.name, body.data, event_id=event_id, source=body.source)
-    return accepted()
-
-
-async def decide(call: Call) -> Answer:
-    """POST /decide/{id}: approve or deny."""
-    id = call.path("id")
-    call.query()
-    body = await call.model(Decision)
-    decided = call.runtime.decide(
-        id, body.op, body.approved, by=call.by(body.by), reason=body.reason, digest=body.digest
-    )
-    await refusing(409, decided)
     return accepted()
 
 

@@ -20,7 +20,7 @@ from ..messages import memories, models, schedules
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import remembering, scheduling, working
+from . import deciding, remembering, scheduling, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -31,7 +31,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Part,
     models.Message,
     models.Signal,
-    models.Decision,
+    *models.DECIDING,
     models.Failure,
     models.Reason,
     models.Retrying,
@@ -45,7 +45,6 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Executions,
     models.History,
     models.Events,
-    models.Approvals,
     models.Doubts,
     models.Functions,
     models.Stats,
@@ -188,6 +187,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     schemas: Json = dict(shared["$defs"])
     paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
     paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
+    paths |= deciding.paths(operation, parameter, ref, _AFTER)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)
@@ -308,16 +308,10 @@ def _fixed_paths() -> Json:
         "/execution-history/{id}": {
             "get": operation("Its events as AWS tells them", {200: ref(models.Events)}, parameters=paged)
         },
-        "/approvals/{id}": {
-            "get": operation(
-                "Open approvals", {200: ref(models.Approvals)}, parameters=(*id, _AFTER), errors=(*_READ, 409)
-            )
-        },
         "/counts": {"get": operation("Executions by status", {200: _COUNTS})},
         "/stats": {"get": operation("What this process took in and holds", {200: ref(models.Stats)})},
         "/functions": {"get": operation("What is served", {200: ref(models.Functions)})},
         "/signal/{id}": _post("Send an event to an execution", done, models.Signal, id),
-        "/decide/{id}": _post("Approve or deny", done, models.Decision, id),
         "/doubts/{id}": {"get": operation("Calls in doubt", {200: ref(models.Doubts)}, parameters=id)},
         "/resolve/{id}": _post("Say what came of a call in doubt", done, models.Resolution, id),
         "/fail/{token}": _post("Fail a callback", done, models.Failure, token),

@@ -106,10 +106,20 @@ class _Here:
         self.approval = getattr(asks, "approval", None)
         self.approval_within = getattr(asks, "approval_within", 0)
         self._asks = asks
+        self._tool = tool
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
-        role: str | None = self._asks.role(arguments)
-        return role
+    @property
+    def version(self) -> str:
+        return getattr(self._asks, "version", "")
+
+    def rule(self, arguments: dict[str, Any]) -> Any:
+        return self._asks.rule(arguments)
+
+    def check(self, arguments: dict[str, Any]) -> None:
+        self._tool.check(arguments)
+
+    def invoke(self, arguments: dict[str, Any]) -> Any:
+        return self._tool.invoke(arguments)
 
 
 def _as_function(tool: Called, seen: object) -> Callable[..., Any]:

@@ -70,6 +70,21 @@ class Decision(Asked):
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
     digest: str = Field(default="", min_length=1, max_length=200, description="of what was shown to the person")
+    role: str = Field(default="", min_length=1, max_length=10_000, description="as whom; the one that is asked")
+    arguments: dict[str, Any] | None = Field(
+        default=None, description="with which the call is approved in the place of its own"
+    )
+
+
+class Delegation(Asked):
+    """What is asked is for another role, or for one person, to decide. Without ``op`` there must be exactly one."""
+
+    op: str | None = Field(default=None, min_length=1, max_length=200)
+    by: str = Field(default="", max_length=200)
+    role: str = Field(default="", min_length=1, max_length=10_000)
+    to: str = Field(default="", min_length=1, max_length=200, description="the person")
+    reason: str = Field(default="", max_length=2000)
+    digest: str = Field(default="", min_length=1, max_length=200, description="of what was shown to the person")
 
 
 class Resolution(Asked):
@@ -232,6 +247,18 @@ class Approvals(BaseModel):
 
     approvals: list[Approval]
     next: str | None
+
+
+class Waiting(BaseModel):
+    """Open approvals of all executions, oldest first, each with its ``execution`` and ``function``. ``more``: how many
+    there are beside them."""
+
+    approvals: list[Approval]
+    more: int
+
+
+DECIDING = (Decision, Delegation, Approvals, Waiting)
+"""What is asked of people, and what they say."""
 
 
 class Doubt(BaseModel):

@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from types import MethodType
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, overload
 
+from ...orchestrator.governance.approvals.rule import Approval, rule_of
+from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.reconciling import InDoubtRule, contract
 from ...orchestrator.usercode.resilience import ONCE, Breaker, Policy, Retry
@@ -41,8 +43,8 @@ Reconcile = Callable[[str, dict[str, Any]], Any]
 """Given the idempotency key and the arguments of a call, says whether it took effect: Done, NotDone or Unknown, or an
 awaitable of it."""
 
-Approval = str | Callable[..., str | None] | None
-"""Who must approve a call before it is made: a role, or a pure function of the arguments that gives one."""
+Approves = str | Approval | Callable[..., str | Approval | None] | None
+"""Who must approve a call before it is made: a role, an Approval, or a pure function of the arguments for it."""
 
 EFFECTS: tuple[str, ...] = get_args(Effect)
 APPROVAL_WITHIN: Duration = "7d"
@@ -63,12 +65,6 @@ def _asynchronous(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
         getattr(inner, "__call__", None)  # noqa: B004  # the method itself is looked at, not whether it is there
     )
-
-
-def _check_role(role: object, what: str) -> str:
-    if not isinstance(role, str) or not role.strip():
-        raise InvalidInput(f"{what} is {role!r:.80}, and no role; give a text that names one, or None for nobody")
-    return role
 
 
 def _check_effect(effect: object, reconcile: object) -> None:
@@ -99,7 +95,7 @@ class Tool:
         reconcile: Reconcile | None = None,
         in_doubt: InDoubtRule = "ask",
         key: str = "",
-        approval: Approval = None,
+        approval: Approves = None,
         approval_within: Duration = APPROVAL_WITHIN,
         retry: Retry | None = None,
         timeout: Duration | None = WITHIN,
@@ -124,8 +120,8 @@ class Tool:
         if isinstance(tags, str):
             raise InvalidInput(f"tags= of tool {self.name!r} takes texts in a list: [{tags!r}]")
         self.tags = frozenset(tags)
-        if approval is not None and not callable(approval):
-            _check_role(approval, f"approval= of tool {self.name!r}")
+        if not callable(approval):
+            rule_of(approval, f"approval= of tool {self.name!r}")
         self.approval = approval
         self.approval_within = milliseconds(approval_within)
         self.most = None if most is None else count(most, 1, f"most= of tool {self.name!r}")
@@ -209,12 +205,28 @@ class Tool:
 
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        rule = self.rule(arguments)
+        return None if rule is None else rule.role
+
+    def rule(self, arguments: dict[str, Any]) -> Approval | None:
+        """The same with how many of them, and all else that an Approval says. Raises InvalidInput."""
         if not callable(self.approval):
-            return self.approval
+            return rule_of(self.approval, f"approval= of tool {self.name!r}")
         given = self._parameters.read(arguments)
         ask = partial(self.approval, **given)
-        role: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
-        return None if role is None else _check_role(role, f"what approval= of {self.name!r} returned")
+        said: object = judged(ask, f"whether {self.name!r} needs an approval can't be told")
+        return rule_of(said, f"what approval= of {self.name!r} returned")
+
+    @property
+    def version(self) -> str:
+        """What an approval of a call is bound to: the digest of its name, what it takes, what a second call does, and
+        who must approve it, as far as that does not depend on the arguments."""
+        return self._version
+
+    @cached_property
+    def _version(self) -> str:
+        rule = None if callable(self.approval) else self.rule({})
+        return version_of(self.name, self.parameters, self.effect, rule)
 
     def starts(self, arguments: dict[str, Any]) -> str:
         return self.child
@@ -257,7 +269,7 @@ def tool(
     reconcile: Reconcile | None = None,
     in_doubt: InDoubtRule = "ask",
     key: str = "",
-    approval: Approval = None,
+    approval: Approves = None,
     approval_within: Duration = APPROVAL_WITHIN,
     retry: Retry | None = None,
     timeout: Duration | None = WITHIN,
@@ -280,8 +292,9 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``in_doubt``: what happens when nobody knows: "ask" (a person resolves it, for a week), a ``Resolve`` that says
       for how long and what then, or "fail": InDoubt at once, and a model is told so.
     - ``key``: the parameter that gets the call's idempotency key. Models don't see it.
-    - ``approval``: a role that must approve each call, or a pure function of the arguments that returns the
-      role or None. ``approval_within``: how long a decision may take; after that it counts as denied.
+    - ``approval``: a role that must approve each call, an ``Approval`` that says more, or a pure function of the
+      arguments that returns one of these or None. ``approval_within``: how long a decision may take;
+      after that it counts as denied.
     - ``retry``, ``timeout``, ``breaker``: how a call is made (see ``Retry``, ``Breaker``). An attempt may take five
       minutes where nothing is said; ``timeout=None``: as long as it likes. An irreversible one whose time is over is
       in doubt, as if the process had died.

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from ...state.quantities import Duration
-from ..tools.tool import APPROVAL_WITHIN, Approval, Tool
+from ..tools.tool import APPROVAL_WITHIN, Approves, Tool
 from .approved import Approved
 from .combined import Combined
 from .filtered import Filtered
@@ -57,7 +57,7 @@ class Toolset:
         """Only those that are named, or of which a pure function of the Tool says True; not those ``without``."""
         return _from(Filtered(self, only, without))
 
-    def approved(self, approval: Approval, within: Duration = APPROVAL_WITHIN) -> Toolset:
+    def approved(self, approval: Approves, within: Duration = APPROVAL_WITHIN) -> Toolset:
         """Every call waits for a person of that role. Tools with an approval of their own keep it."""
         return _from(Approved(self, approval, within))
 

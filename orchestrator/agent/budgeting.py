@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 
 from ...state.errors import LimitExceeded
 from ..errors.failures import Failure
+from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
 from ..governance.budgets.amount import NOTHING, Amount
 from ..governance.budgets.bound import Bound
 from ..governance.budgets.hold import LEAST, Hold, Room, Terms, cost, fit, reading, wanted
 from ..governance.usage import Allowance, exceeded, failure, repeated
 from ..protocol.decider import Fact
-from .call import Call, Stage
+from .call import Stage
 from .conversation import size_of
-from .identity import digest
+from .identity import life
 from .judging import Failed, Judged
 from .mode import Mode
 from .routing import Choice
@@ -33,6 +34,8 @@ from .turn import Phase, Turn
 
 _TELLS = (75, 50, 25, 10, 5)
 """What a model is told of what is left, in hundredths: rounded, so that what a provider has cached of it stays good."""
+WITHIN = 7 * 24 * 3_600_000
+"""Milliseconds after which a request for more that nobody has decided counts as denied."""
 _LIMITS = Bound("run", {})
 _ORDERS = (Stage.ASKED, Stage.READY, Stage.APPROVAL)
 
@@ -95,7 +98,7 @@ class Budgeting:
         if hold is not None and short is None:
             stock.hold = op, hold
             return None
-        return self._over(turn, short or standings[0], input, terms, name, at)
+        return self._over(run, turn, short or standings[0], input, terms, name, at)
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
         """All budgets that a call of the turn must fit into."""
@@ -149,18 +152,18 @@ class Budgeting:
     def _may_switch(self, turn: Turn, bound: Bound, name: str, op: str) -> bool:
         return name != bound.model and turn.stock.switched != op
 
-    def _over(self, turn: Turn, short: Standing, input: int, terms: Terms, name: str, at: int) -> Judged:
+    def _over(self, run: Run, turn: Turn, short: Standing, input: int, terms: Terms, name: str, at: int) -> Judged:
         """A budget does not leave enough for the call."""
         bound, op = short.bound, turn.thinking()
         if bound.then == "cheaper" and self._may_switch(turn, bound, name, op):
             return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op)
         if bound.then == "ask":
             if turn.stock.refused(op) is None:
-                return self._plea(turn, short, input, at)
+                return self._plea(run, turn, short, input, at)
             return Failed(_error(short, input, terms, turn, "; nobody has granted more"))
         return Failed(_error(short, input, terms, turn))
 
-    def _plea(self, turn: Turn, short: Standing, input: int, at: int) -> Fact:
+    def _plea(self, run: Run, turn: Turn, short: Standing, input: int, at: int) -> Fact:
         """The entry by which somebody is asked for more."""
         bound, op = short.bound, turn.thinking()
         what = f"{self._first.name} budget"
@@ -168,11 +171,10 @@ class Budgeting:
         most = {unit: _plain(value) for unit, value in short.most.items() if value is not None}
         used = {unit: value for unit, value in short.used.record().items() if unit in most}
         data = {"budget": bound.key, "used": used, "allowed": most, "more": bound.more.record(), "needs": input + LEAST}
-        call = Call(f"{op}.more{number}", "", what, "", data, "")
-        return {
-            "type": "ordered", "op": call.op, "kind": "approval", "name": what, "what": what, "data": data,
-            "digest": digest(call, turn.mark), "role": bound.role, "until": at + bound.within, "budget": bound.key,
-        }  # fmt: skip
+        entry: Fact = {"op": f"{op}.more{number}", "at": at, "name": what, "what": what, "data": data}
+        mark, requester = life(what, turn.mark), run.caller.get("by")
+        asked = propose(entry, bound.ask, mark, lasts=WITHIN, requester=requester)
+        return {**asked, "budget": bound.key}
 
     def ending(self, run: Run) -> Fact:
         """What the entry that ends a turn says: what a model call may have taken that is open still, and what the

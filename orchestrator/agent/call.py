@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from ...state.codec import dumps
+from ..governance.approvals.proposal import Proposal
 from ..governance.budgets.amount import NOTHING
 from ..protocol.decider import Fact
 from ..protocol.media import Part
@@ -22,6 +24,7 @@ class Stage(Enum):
     DONE = "done"
 
 
+EDITED = "A person changed the arguments of this call before approving it. It was made with"
 INVOKED = (Stage.ASKED, Stage.READY, Stage.OPEN)
 """Stages of a call that nobody else works on. Which of them is not journaled: a replay finds it ASKED."""
 
@@ -37,7 +40,7 @@ class Call:
         "changed",
         "child",
         "content",
-        "digest",
+        "edited",
         "entry",
         "heard",
         "id",
@@ -47,9 +50,9 @@ class Call:
         "op",
         "parts",
         "problem",
+        "proposal",
         "raw",
         "stage",
-        "until",
         "verdict",
         "viewed",
     )
@@ -66,8 +69,8 @@ class Call:
         self.approved = False
         self.child = ""  # id of the child execution
         self.lent = NOTHING  # what it may take
-        self.until: int | None = None  # when an open approval expires
-        self.digest = ""  # what an approval was asked for
+        self.proposal: Proposal | None = None  # by which a person was asked
+        self.edited = False  # by a person
         self.content = ""
         self.parts: tuple[Part, ...] = ()  # images, sounds and files among the outcome
         self.entry = 0  # which has the result
@@ -81,6 +84,10 @@ class Call:
     def hook(self) -> str:
         """Op of the hook that is due."""
         return f"{self.op}.a{self.viewed + 1}" if self.stage is Stage.LOOKED else f"{self.op}.b{self.heard + 1}"
+
+    def told_of(self, outcome: str) -> str:
+        """What the model reads of its outcome: where a person has changed the arguments, with which it was made."""
+        return f"{EDITED} {dumps(self.arguments)}\n\n{outcome}" if self.edited else outcome
 
     def told(self, text: str) -> Fact:
         """The entry that ends it with what the model is told in place of a result."""

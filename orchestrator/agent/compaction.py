@@ -18,7 +18,8 @@ from typing import Any, NamedTuple, cast
 from ..protocol.decider import Fact, Invoke
 from .answer import read
 from .conversation import Message, Thread, Weight, heaviness
-from .spec import AgentSpec, Compactor, Leaving
+from .leaving import Compactor, Leaving
+from .spec import AgentSpec
 from .turn import Turn
 
 LONGEST = 32 * 1024

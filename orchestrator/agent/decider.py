@@ -21,16 +21,15 @@ from ..governance.usage import failure, overtime
 from ..protocol import failure_log
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Invoke, Verdict, when
-from . import handing, observations
+from . import deciding, handing, observations
+from .admitting import Admitting
 from .awaiting import awaited
 from .budgeting import Budgeting
 from .call import Call, Stage
-from .children import child
 from .choosing import Choosing
 from .compaction import Compaction
 from .gating import Gates
 from .hooking import Hooking
-from .identity import approval, identity
 from .invoking import invocation
 from .judging import Failed, Judge, Judged, Taken
 from .mode import Mode
@@ -66,6 +65,7 @@ class AgentLoop:
         self._gates = Gates(spec, self._judge, self._run.kept.shown)
         self._choosing = Choosing(spec)
         self._budgeting = Budgeting(spec, self._first)
+        self._admitting = Admitting(self._run, self._first, self._judge, self._hooking, self._budgeting)
 
     # -- facts in ------------------------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ class AgentLoop:
         if fact["type"] == "event":
             self._pass_over(fact)
             return Verdict.IGNORED
-        if fact["type"] == "decided" and not fact.get("digest"):
-            return Verdict.IGNORED  # it does not say what was decided; older journals hold such, and stay readable
+        if fact["type"] in deciding.FACTS and not self._decides(fact):
+            return Verdict.IGNORED
         if fact["type"] == "message" and (run.turn is not None or self._pending) and not run.final:
             repeated = run.mode is Mode.ONCE or (run.turn is not None and run.turn.id == fact.get("id"))
             return Verdict.IGNORED if repeated else Verdict.LATER
@@ -104,7 +104,15 @@ class AgentLoop:
 
     def refusal(self, fact: Fact) -> str:
         """Why a fact can't be used; empty when it may."""
-        return NO_EVENTS if fact["type"] == "event" else ""
+        if fact["type"] == "event":
+            return NO_EVENTS
+        return deciding.refusal(self._run.turn, self._offered, fact) if fact["type"] in deciding.FACTS else ""
+
+    def _decides(self, fact: Fact) -> bool:
+        """Whether what somebody says about a call counts. Why it does not is to be seen."""
+        counts, told = deciding.heard(self._run.turn, self._offered, fact, self._run.now())
+        self._pending += told
+        return counts
 
     def _pass_over(self, event: Fact) -> None:
         """Nobody here would ever read it, and whoever sent it was told that it was taken. So it is to be seen."""
@@ -122,11 +130,11 @@ class AgentLoop:
         turn = run.turn
         if turn is None or run.final or run.seat.lost:
             return []
-        due = [call.op for call in turn.approvals() if call.until is not None and call.until <= now]
+        due = deciding.due(turn, now)
         deadline = turn.deadline(self._first.limits.time)
         if deadline is not None and deadline <= now:
-            due.append(turn.timer())
-        return [{"type": "timer", "op": op, "at": now} for op in due]
+            due.append({"op": turn.timer()})
+        return [{"type": "timer", **one, "at": now} for one in due]
 
     def close(self) -> None:
         self._run.calls = OpenCalls()
@@ -165,7 +173,7 @@ class AgentLoop:
         """Draw every consequence of the state: own entries first, then calls."""
         run = self._run
         while (entry := self._next()) is not None:
-            entry["at"] = max(run.at, run.clock)
+            entry["at"] = run.now()
             run.apply(entry)
             self._pending.append(entry)
             if entry["type"] == "handoff":
@@ -254,7 +262,7 @@ class AgentLoop:
             return other or self._failed(turn.error)
         if turn.phase is Phase.HEARD:
             return self._judged(self._gates.heard(turn))
-        if (begun := self._judged(self._gates.begun(turn, max(run.at, run.clock)))) is not None:
+        if (begun := self._judged(self._gates.begun(turn, run.now()))) is not None:
             return begun
         if turn.around.taken is not None or self._gates.beginning(turn):
             return None
@@ -273,7 +281,7 @@ class AgentLoop:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
             if call.stage is Stage.ASKED or call.stage is Stage.READY:
-                entry = self._asked(turn, call)
+                entry = self._admitting.entry(self._offered(turn), turn, call)
                 if entry is not None:
                     return self._judged(entry)
                 if not self._hooking.waits(turn, call):
@@ -321,42 +329,11 @@ class AgentLoop:
         """What follows from a judgement on a final answer."""
         if isinstance(judged, Taken):
             turn = self._run.turn
-            after = judged if turn is None else self._gates.ended(turn, judged, max(self._run.at, self._run.clock))
+            after = judged if turn is None else self._gates.ended(turn, judged, self._run.now())
             if isinstance(after, Taken):
                 return self._succeeded(after.value) | after.beside
             judged = after
         return self._failed(judged.error) if isinstance(judged, Failed) else judged
-
-    def _asked(self, turn: Turn, call: Call) -> Judged:
-        """What a tool call needs before it can be made; None when it is ready."""
-        offered = self._offered(turn)
-        tool = offered.find(call.name)
-        if tool is None:
-            return self._judge.invented(turn, call, offered.tool_names())
-        if (barred := self._judge.barred(turn, call, tool)) is not None or call.arguments is None:
-            return barred
-        if call.stage is Stage.ASKED:
-            if handing.second(offered, turn, call):
-                return call.told(handing.SECOND)
-            if turn.refused and identity(call) in turn.refused:
-                return call.told(observations.REPEATED)
-            try:
-                tool.check(call.arguments)
-                if self._hooking.waits(turn, call):
-                    return None
-                if (stopped := self._hooking.stopped(call)) is not None:
-                    return stopped
-                role = call.asks or tool.role(call.arguments)
-            except InvalidInput as error:
-                return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
-            if role is not None:
-                return approval(call, tool, role, turn.mark, max(self._run.at, self._run.clock))
-        if key := offered.recalls(call.name):
-            return call.told(self._run.kept.text(key))
-        if tool.child:
-            lent = self._budgeting.share(self._run, turn, offered)
-            return child(self._run.id, call, tool, call.arguments, self._hooking.looks(call), lent)
-        return handing.due(offered, self._run.thread, turn, call, self._first.limits)
 
     def _succeeded(self, value: object) -> Fact:
         return self._ending("completed", {"value": value})
@@ -389,5 +366,5 @@ class AgentLoop:
         if self._run.final:
             return None
         times = [turn.deadline(self._first.limits.time), self._run.calls.wake()]
-        times += [call.until for call in turn.approvals()]
+        times += deciding.wake(turn)
         return min([time for time in times if time is not None], default=None)

@@ -16,6 +16,8 @@ from typing import Any, cast
 from ...state.codec import mended
 from ...state.errors import Denied
 from ..errors.failures import Failure
+from ..governance.approvals.proposal import Proposal, propose
+from ..governance.approvals.rule import rule_of
 from ..governance.usage import failure
 from ..protocol.decider import Fact, Heard, Invoke
 from ..protocol.media import Part
@@ -25,7 +27,7 @@ from .around import Asked, Gate, ModelReply, ModelUse, RunUse
 from .call import Call, Stage
 from .conversation import Message, Thread
 from .hooking import failed
-from .identity import digest
+from .identity import life
 from .judging import HOOK, Failed, Judge, Judged, Taken
 from .spec import AgentSpec, HookSpec
 from .turn import Phase, Turn
@@ -217,11 +219,9 @@ class Gates:
         if not gate.asks or gate.review is not None or gate.heard < len(self._hooks(place)):
             return None
         what = f"{self._spec.name} {next(iter(data))}"
-        call = Call(gate.approval(), "", what, "", data, "")
-        return {
-            "type": "ordered", "op": call.op, "kind": "approval", "name": what, "what": what, "data": data,
-            "digest": digest(call, turn.mark), "role": gate.asks, "until": at + REVIEW_WITHIN,
-        }  # fmt: skip
+        rule = rule_of(gate.asks, "what a hook asks for")
+        entry: Fact = {"op": gate.approval(), "at": at, "name": what, "what": what, "data": data}
+        return propose(entry, rule, life(what, turn.mark), lasts=REVIEW_WITHIN)
 
 
 # -- what entries change --------------------------------------------------------------------------------
@@ -277,27 +277,10 @@ def ordered(entry: Fact, turn: Turn, at: int) -> bool:
     for gate in (turn.around.begins, turn.ends_at()):
         if gate.approval() == entry.get("op") and gate.review is None:
             gate.review = Call(entry["op"], "", str(entry.get("what", "")), "", entry["data"], "")
-            gate.review.stage, gate.review.until = Stage.APPROVAL, entry.get("until")
-            gate.review.digest = str(entry.get("digest", ""))
+            gate.review.stage, gate.review.proposal = Stage.APPROVAL, Proposal(entry)
             turn.tick(at)
             return True
     return False
-
-
-def decided(entry: Fact, turn: Turn, at: int) -> bool:
-    """The person has decided, or has not in time."""
-    if turn.stock.decided(entry):
-        turn.tick(at)
-        return True
-    review = next((one for gate in turn.gates() if (one := gate.waiting()) and one.op == entry.get("op")), None)
-    if review is None or (entry["type"] == "decided" and entry.get("digest") != review.digest):
-        return False
-    if entry.get("approved") is True:
-        review.stage, review.approved, review.until = Stage.READY, True, None
-    else:
-        review.end(observations.turned_down(entry, review.name))
-    turn.tick(at)
-    return True
 
 
 def hold(turn: Turn, op: str, value: Any, model: str) -> None:

@@ -19,7 +19,8 @@ from . import observations
 from .call import Call, Stage
 from .conversation import Thread, Weight
 from .judging import Failed, Judged
-from .spec import AgentSpec, HandoffSpec, Leaving
+from .leaving import Leaving
+from .spec import AgentSpec, HandoffSpec
 from .turn import Turn
 
 SECOND = "The conversation was not handed over by this call: another one in the same answer counts."

@@ -12,10 +12,11 @@ from typing import Any, ClassVar
 from ...state.codec import dumps, loads
 from ..governance.budgets.amount import amount_of
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
+from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact, when
 from ..protocol.media import parts_of
-from . import compaction, dropping, gating, handing, hooking, observations
+from . import compaction, deciding, dropping, gating, handing, hooking, observations
 from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread
@@ -77,9 +78,7 @@ class Run:
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
         turn = self.turn
-        used = self.thread.used
-        if turn is not None:
-            used = used.plus(turn.usage)
+        used = self.thread.used if turn is None else self.thread.used.plus(turn.usage)
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
@@ -91,6 +90,10 @@ class Run:
     def pins(self) -> Pins:
         """The tools that the servers of who has the conversation have listed."""
         return self.seat.pins
+
+    def now(self) -> int:
+        """What its own entries bear as their time."""
+        return max(self.at, self.clock)
 
     def base(self) -> int | None:
         """The first entry that a replay needs; None while all are."""
@@ -120,7 +123,7 @@ class Run:
         if self.mode is not Mode.NEW:
             return False
         self.mode = Mode.ONCE
-        self.depth, self.caller = entry.get("depth", 0), entry.get("caller", {})
+        self.depth, self.caller = entry.get("depth", 0), caller_of(entry)
         self._begin("", entry.get("input"), str(entry.get("seed", "")), entry)
         return True
 
@@ -131,7 +134,7 @@ class Run:
         if (self._skip is not None and self._skip != id) or self.thread.answered(id):
             return False
         self._skip = None
-        self.mode = Mode.SESSION
+        self.mode, self.caller = Mode.SESSION, caller_of(entry)
         mark = f"{entry.get('at', 0)} {id}"
         self._begin(id, entry.get("content"), mark, entry)
         return True
@@ -142,8 +145,8 @@ class Run:
         began = since if number == self.turns and since else self.clock
         parts = parts_of(content) if entry.get("media") else ()
         streamed = bool(entry.get("stream"))
-        number, holder = self.sequence + 1, self.seat.holder
-        turn = Turn(self.turns, number, id, content, began, mark, streamed, parts, holder, self.lasting)
+        own = self.seat.holder, self.lasting
+        turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed, parts, *own)
         turn.content = self.seat.about(turn.content)
         self.turn = turn
 
@@ -245,33 +248,19 @@ class Run:
         return False
 
     def _decided(self, entry: Fact) -> bool:
-        found = self._on(entry, Stage.APPROVAL)
-        if found is None:
-            return self.turn is not None and gating.decided(entry, self.turn, self.at)
-        turn, call = found
-        if entry.get("digest") not in (None, "", call.digest):  # without one: only in the journals of older releases
-            return False
-        if entry.get("approved") is True:
-            call.stage, call.approved, call.until = Stage.READY, True, None
-            turn.tick(self.at)
-        else:
-            turn.settle(call, observations.denied(entry), self.at)
-        return True
+        """What a person has said about a call, or time that has passed meanwhile."""
+        call = deciding.about(self.turn, entry)
+        return self.turn is not None and call is not None and deciding.take(self.turn, call, entry, self.at)
 
     def _timer(self, entry: Fact) -> bool:
         if self.turn is not None and entry.get("op") == self.turn.timer():
             self.turn.timed_out = True
             return True
-        found = self._on(entry, Stage.APPROVAL)
-        if found is None:
-            return self.turn is not None and gating.decided(entry, self.turn, self.at)
-        found[0].settle(found[1], observations.EXPIRED, self.at)
-        return True
+        return self._decided(entry)
 
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
-        op = entry.get("op", "")
-        heard = self.turn is not None and told(self.turn.marks, op, entry)
+        heard = self.turn is not None and told(self.turn.marks, op := entry.get("op", ""), entry)
         return heard and (self.calls.answered(entry) or op not in self.calls)
 
     def _sent(self, entry: Fact) -> bool:
@@ -299,9 +288,7 @@ class Run:
             return self.turn is not None and gating.ordered(entry, self.turn, self.at)
         turn, call = found
         if entry["kind"] == "approval":
-            call.stage, call.until = Stage.APPROVAL, entry.get("until")
-            call.arguments, call.digest = entry["data"], str(entry.get("digest", ""))
-            turn.tick(self.at)
+            deciding.opened(turn, call, entry, self.at)
         else:
             call.stage, call.child, call.after = Stage.CHILD, entry["id"], int(entry.get("after", 0))
             call.lent = amount_of(entry.get("budget"))
@@ -339,10 +326,10 @@ class Run:
         return True
 
     def _budget(self, entry: Fact) -> bool:
-        if self.turn is not None:
-            self.turn.used(entry)
-            self.turn.stock.noted(entry)
-        return self.turn is not None
+        if (turn := self.turn) is not None:
+            turn.used(entry)
+            turn.stock.noted(entry)
+        return turn is not None
 
     def _compacted(self, entry: Fact) -> bool:
         compaction.apply(entry, self.thread, self.turn)
@@ -369,8 +356,7 @@ class Run:
         turn = self.turn
         if turn is None:
             return False
-        turn.used(entry.get("lost"))
-        self._drop(turn)
+        self._drop(turn, entry)
         withhold(turn, entry)
         self.thread.close(turn.past(self.thread.window, str(entry.get("call", ""))))
         self.turn = None
@@ -380,8 +366,7 @@ class Run:
 
     def _end(self, entry: Fact) -> bool:
         if self.turn is not None:
-            self.turn.used(entry.get("lost"))
-            self._drop(self.turn)
+            self._drop(self.turn, entry)
             if unrepaired_in(entry.get("error")):
                 self.turn.faulted = self.turn.said
         self.final = entry["type"]
@@ -400,14 +385,15 @@ class Run:
         self.calls.close(op)
         turn.marks.pop(op, None)
 
-    def _drop(self, turn: Turn) -> None:
+    def _drop(self, turn: Turn, entry: Fact) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
+        turn.used(entry.get("lost"))
         self.abandoned += dropping.dropped(turn, self.calls, self.outbox, self.id, self.at)
 
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
-        "hook": _hook, "check": _check, "child": _child, "decided": _decided, "timer": _timer, "sent": _sent,
-        "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
+        "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
+        "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
         "lost": _budget, "warned": _budget,
         "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark, "answered": _answered,

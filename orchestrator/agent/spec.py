@@ -10,12 +10,14 @@ from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer
 from ..errors.failures import Failure
+from ..governance.approvals.rule import Approval
 from ..governance.budgets.bound import Bound
 from ..governance.budgets.hold import Terms
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
 from .around import Asked, ModelReply, ModelUse, RunUse
 from .conversation import Message, Window
+from .leaving import Compactor, Leaving
 from .routing import Choice, Question
 
 Taking = Callable[[Any], Any]
@@ -38,8 +40,7 @@ class ToolSpec(Protocol):
 
     @property
     def child(self) -> str:
-        """Name of the agent or workflow that is started as a child execution, or of those that may be; "" for a
-        function."""
+        """Name of the agent or workflow that a call starts, or of those that it may; "" for a function."""
         ...
 
     @property
@@ -56,8 +57,13 @@ class ToolSpec(Protocol):
         """Raises InvalidInput that says which parameter is wrong and how."""
         ...
 
-    def role(self, arguments: dict[str, Any]) -> str | None:
+    def rule(self, arguments: dict[str, Any]) -> Approval | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What an approval of a call is bound to; "" for what is never approved."""
         ...
 
     def starts(self, arguments: dict[str, Any]) -> str:
@@ -134,49 +140,6 @@ class Listing(Protocol):
     def call(self, known: dict[str, Any] | None) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks them for their tools. It gives a listing as plain JSON, or ``{"same": digest}`` when
         that is the one that is known."""
-        ...
-
-
-class Leaving(NamedTuple):
-    """What is about to leave the window of a conversation, for whoever says what is to stand in its place.
-    ``earlier`` is the summary that stands before it, and goes too."""
-
-    messages: tuple[Message, ...]
-    earlier: str
-
-
-class Compactor(Protocol):
-    """One way to make a conversation fit into its window again (``compaction``)."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def keep(self) -> int:
-        """Characters that are left of a long result of a tool. 0: whole groups of messages leave."""
-        ...
-
-    @property
-    def part(self) -> float:
-        """So many leave that the rest fits into this part of the window."""
-        ...
-
-    @property
-    def asks(self) -> str:
-        """Who is asked for a summary."""
-        ...
-
-    @property
-    def policy(self) -> Policy: ...
-
-    @property
-    def threaded(self) -> bool:
-        """A plain function: it runs in a thread."""
-        ...
-
-    def call(self, leaving: Leaving) -> Callable[[], Any] | None:
-        """A function that gives a summary of what leaves, or an awaitable of it: a text or a model's answer. None:
-        nothing stands in its place."""
         ...
 
 

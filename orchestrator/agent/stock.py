@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..governance.approvals.proposal import Proposal
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
 from ..governance.budgets.hold import Hold
 from ..protocol.decider import Fact
-from . import observations
 from .call import Call, Stage
 
 
@@ -73,7 +73,7 @@ class Stock:
         if not isinstance(key, str) or op in self.pleas:
             return False
         plea = Call(op, "", str(entry.get("what", "")), "", entry["data"], "")
-        plea.stage, plea.until, plea.digest = Stage.APPROVAL, entry.get("until"), str(entry.get("digest", ""))
+        plea.stage, plea.proposal = Stage.APPROVAL, Proposal(entry)
         self.pleas[op] = key, plea
         return True
 
@@ -82,21 +82,11 @@ class Stock:
         if entry["type"] == "warned":
             self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
 
-    def decided(self, entry: Fact) -> bool:
-        """It was decided, or nobody has in time."""
-        op = str(entry.get("op", ""))
-        key, plea = self.pleas.get(op, ("", None))
-        if plea is None or plea.stage is not Stage.APPROVAL:
-            return False
-        if entry["type"] == "decided" and entry.get("digest") != plea.digest:
-            return False
-        if entry.get("approved") is True:
-            plea.stage, plea.approved, plea.until = Stage.READY, True, None
-            more = (plea.arguments or {}).get("more")
-            self.of(key).raised[op] = key, amount_of(more)
-        else:
-            plea.end(observations.turned_down(entry, plea.name))
-        return True
+    def granted(self, call: Call) -> None:
+        """It was approved, if it is a request for more."""
+        if call.op in self.pleas:
+            key = self.pleas[call.op][0]
+            self.of(key).raised[call.op] = key, amount_of((call.arguments or {}).get("more"))
 
 
 def sum_of(amounts: list[Amount]) -> Amount:

@@ -57,60 +57,13 @@ class Turn:
     began (more than nothing only after a ``retry``)."""
 
     __slots__ = (
-        "allowed",
-        "answer",
-        "around",
-        "asked",
-        "asked_of",
-        "billed",
-        "calls",
-        "chosen",
-        "content",
-        "declined",
-        "discovered",
-        "doubtful",
-        "error",
-        "faulted",
-        "first",
-        "folded",
-        "found",
-        "holding",
-        "id",
-        "mark",
-        "marks",
-        "messages",
-        "model",
-        "notes",
-        "number",
-        "offered",
-        "phase",
-        "reading",
-        "refused",
-        "relisted",
-        "repairs",
-        "repeats",
-        "rerouted",
-        "route",
-        "said",
-        "shortened",
-        "since",
-        "spoilt",
-        "steps",
-        "stock",
-        "stopped",
-        "stopped_at",
-        "streamed",
-        "summary",
-        "surplus",
-        "timed_out",
-        "tools",
-        "tried",
-        "unlisted",
-        "usage",
-        "verdict",
-        "weighed",
-        "within",
-    )
+        "allowed", "answer", "around", "asked", "asked_of", "billed", "calls", "chosen", "content", "declined",
+        "discovered", "doubtful", "error", "faulted", "first", "folded", "found", "holding", "id", "mark", "marks",
+        "messages", "model", "notes", "number", "offered", "phase", "reading", "refused", "relisted", "repairs",
+        "repeats", "rerouted", "route", "said", "shortened", "since", "spoilt", "steps", "stock", "stopped",
+        "stopped_at", "streamed", "summary", "surplus", "timed_out", "tools", "tried", "unlisted", "usage",
+        "verdict", "weighed", "within",
+    )  # fmt: skip
 
     def __init__(
         self, number: int, first: int, id: str, content: Any, since: int, mark: str = "",
@@ -332,11 +285,11 @@ class Turn:
         if call.name == FINDER and isinstance(found := entry.get("value"), list):
             self.discovered += [name for name in found if isinstance(name, str)]  # pyright: ignore[reportUnknownVariableType]  # JSON
         if call.after:
-            call.stage, call.content = Stage.LOOKED, observations.outcome(entry)
+            call.stage, call.content = Stage.LOOKED, call.told_of(observations.outcome(entry))
             self.marks.pop(call.op, None)
         else:
             most = RESULT if call.name == READER else most  # its pages are as long as they may be, and not cut again
-            self.settle(call, observations.outcome(entry, number, most), at, number)
+            self.settle(call, call.told_of(observations.outcome(entry, number, most)), at, number)
 
     def hooked(self, op: str) -> Call | None:
         """The call whose hook has that op, and is due."""

@@ -50,9 +50,7 @@ class Activation:
         self.version = head.version
         self.base = head.base
         self.status = head.status
-        self.awaits = head.awaits
-        self.note = head.note
-        self.state = head.state
+        self.awaits, self.note, self.state = head.awaits, head.note, head.state
         self.paused = head.status == "paused"
         self.last_at = head.updated
         self.mailbox = Mailbox(head.id, head.arrivals)

@@ -42,9 +42,12 @@ _BESIDE = frozenset(
         "sent",
         "skipped",
         "checkpoint",
+        "delegated",
     }
 )
 """Entries about an operation that do not end it."""
+_MEANWHILE = ("reminder", "escalation")
+"""Kinds of timers of an approval that stays open."""
 _KINDS = {"timer": "sleep", "decided": "approval"}
 """The kind of operation that an entry ends, where it is called otherwise."""
 
@@ -163,7 +166,7 @@ class Extensions:
             ended = Notice("operation", id, function, at, str(fact.get("op", "")), kind=type, child=str(fact["id"]))
             status = "succeeded" if fact.get("status") == "completed" else "failed"
             self._tell("ended", ended._replace(status=status, error=error))
-        elif "op" in fact and type not in _BESIDE:
+        elif "op" in fact and type not in _BESIDE and fact.get("kind") not in _MEANWHILE:
             ended = _operation(id, function, fact, _KINDS.get(type, str(fact.get("kind", type))))
             self._tell("ended", ended._replace(ms=fact.get("ms"), status=_status(error), error=error))
 

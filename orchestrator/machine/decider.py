@@ -13,11 +13,13 @@ from typing import Any, Protocol
 
 from ...state.codec import dumps
 from ...state.records import PAYLOAD_LIMIT
+from ..protocol.callers import caller_of
 from ..protocol.decider import Decision, Fact, Verdict, when
 from .checkpoint import restore, write
 from .definition.fields import Malformed
 from .definition.machine import build
 from .facts import HANDLERS, begun
+from .running import approvals
 from .running.compiled import Compiled
 from .running.context import About
 from .running.execution import Execution
@@ -29,6 +31,7 @@ from .running.states.kinds import BEHAVIOURS
 from .version import state_of
 
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
+_PEOPLE = ("decided", "delegated")
 FRESH = 400
 """Entries after which the journal begins anew."""
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
@@ -68,6 +71,7 @@ class MachineDecider:
         self._going = False  # it goes on without anything from outside
         self._over = ""
         self._stuck = ""
+        self._passed: list[Fact] = []  # what was passed over, to be told
         self._since = 0  # entries since the last checkpoint
         self._ahead: Mapping[str, Fact] = {}  # how each operation was begun, as far as that is replayed
         self._rare = 0  # entries that there are before the next one, when more than usual
@@ -96,7 +100,7 @@ class MachineDecider:
         for entry in entries[last:]:
             self._number += 1
             kind = entry["type"]
-            if kind in _OUTSIDE or kind == "machine":
+            if kind in _OUTSIDE or kind in ("machine", "skipped"):
                 continue
             if kind == "ordered":
                 if self._run is not None:
@@ -129,7 +133,7 @@ class MachineDecider:
         if kind == "start":
             if not began or not self._begin(fact, None):
                 return Verdict.LATER if self._stuck else Verdict.IGNORED
-        elif not self._apply(fact):
+        elif (kind in _PEOPLE and self._objects(fact)) or not self._apply(fact):
             return Verdict.IGNORED
         self._first = began and not self._taken
         self._taken += 1
@@ -138,7 +142,19 @@ class MachineDecider:
 
     def refusal(self, fact: Fact) -> str:
         """Why a fact can't be used; empty when it may."""
-        return "a state machine waits for no events; complete its task token" if fact["type"] == "event" else ""
+        if fact["type"] == "event":
+            return "a state machine waits for no events; complete its task token"
+        return approvals.refusal(self._run, fact) if self._run is not None and fact["type"] in _PEOPLE else ""
+
+    def _objects(self, fact: Fact) -> bool:
+        """Whether what a person says counts for nothing. Why is to be seen, as long as it is asked."""
+        asked = None if self._run is None else approvals.about(self._run, fact)
+        why = "" if asked is None else approvals.objection(asked, fact)
+        if asked is None or self._run is None or not why:
+            return False
+        told = {"op": asked.proposal.op, "name": fact["type"], "by": fact.get("by", ""), "why": why}
+        self._passed.append({"type": "skipped", "at": max(self._run.now, when(fact)), **told})
+        return True
 
     def expire(self, now: int) -> list[Fact]:
         run = self._run
@@ -179,7 +195,7 @@ class MachineDecider:
         if fact["type"] == "checkpoint":
             restore(run, fact)
         else:
-            run.now, run.depth, run.caller = when(fact), fact.get("depth", 0), fact.get("caller", {})
+            run.now, run.depth, run.caller = when(fact), fact.get("depth", 0), caller_of(fact)
             name = self._served.name
             about = About(self._id, self._id.rpartition("/")[2], name, "", fact.get("input"), fact.get("at", 0))
             run.start(about, str(fact["seed"]))
@@ -221,7 +237,8 @@ class MachineDecider:
             if named := getattr(self._served.resources, "named", ()):
                 entry["named"] = list(named)  # what becomes of these resources, the definition alone doesn't tell
             decision.entries.append(entry | ({"limits": run.limits.name} if run.limits.name else {}))
-        decision.entries += run.orders()
+        decision.entries += [*run.orders(), *self._passed]
+        self._passed = []
         if not self._over and (ends := run.ends) is not None:
             decision.entries.append(ends)
             self._over = ends["type"]

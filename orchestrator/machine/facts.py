@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from ..governance import tokens
+from ..governance.approvals.proposal import ESCALATION, REMINDER
 from ..protocol.decider import Fact
 from .language.numbers import json_text
 from .running import approvals
@@ -41,15 +42,15 @@ def sent(run: Execution, fact: Fact) -> bool:
 
 
 def decided(run: Execution, fact: Fact) -> bool:
-    """A person has approved a call, or denied it."""
-    asked = run.asked.get(fact["op"])
+    """A person has approved a call, denied it, or given it to somebody else to decide; or time has passed."""
+    asked = approvals.about(run, fact)
     found = approvals.decided(run, fact)
     if asked is None or found is None:
         return False
     frame = asked.frame
     if isinstance(found, Failure):
         run.soon(run.attempt, frame, task.result, run, frame, frame.here, found)
-    else:
+    elif asked.proposal.outcome is not None:
         run.soon(run.attempt, frame, task.approved, run, frame, frame.here)
     return True
 
@@ -59,6 +60,8 @@ def answered(run: Execution, fact: Fact) -> bool:
 
 
 def timer(run: Execution, fact: Fact) -> bool:
+    if fact.get("kind") in (REMINDER, ESCALATION):
+        return run.timers.pop(fact["op"], None) is not None and decided(run, fact)
     return fact["op"] == "on" or run.happened(fact["op"])
 
 
@@ -166,6 +169,7 @@ HANDLERS: Mapping[str, Handler] = {
     "sent": sent,
     "answered": answered,
     "decided": decided,
+    "delegated": decided,
     "timer": timer,
     "child": child,
     "callback": callback,

@@ -11,6 +11,7 @@ from typing import Any, cast
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.ids import check_id
+from ..governance.approvals.rule import Approval
 from ..usercode.calling import checked
 from ..usercode.resilience import ONCE, Policy
 from ..usercode.served import served
@@ -21,7 +22,7 @@ from .definition.resource import Resource
 from .integrations import NONE, Integrations
 from .language.failure import RUNTIME, QueryError
 from .running.failure import Failure
-from .running.resources import Activity, Asking, Call, Child, Export, Reading, Work
+from .running.resources import Activity, Asking, Call, Child, Export, Reading, Wants, Work
 
 _INVOKE = "lambda:invoke"
 _START = "states:startExecution"
@@ -164,7 +165,10 @@ def _work(means: Any, arguments: Any) -> Call | Child:
             own: Policy = means.policy
             policy = Policy(ONCE, own.timeout, own.breaker, own.at_most_once, contract=own.contract)
             call = Call(means.name, partial(_tool, means, arguments), means.threaded, policy, means.write)
-        wants = None if means.approval is None else partial(_wanted, means, arguments)
+        wants: Wants | None = None
+        if means.approval is not None:
+            rule = partial(_wanted, means)
+            wants = Wants(rule, means.approval_within, means.version, partial(_call, means))
         return call._replace(input=arguments, wants=wants)
     if hasattr(means, "decider"):
         return Child(means.name, arguments, kind)
@@ -180,12 +184,18 @@ def _sent(tool: Any, arguments: Any) -> Any:
     return tool.send(_object(tool, arguments))
 
 
-def _wanted(tool: Any, arguments: Any) -> tuple[str, int] | None:
+def _call(tool: Any, arguments: Any) -> Call:
+    made = _work(tool, arguments)
+    assert isinstance(made, Call)
+    return made
+
+
+def _wanted(tool: Any, arguments: Any) -> Approval | None:
     """Who must approve the call; nobody is asked about one that could not be made."""
     given = _object(tool, arguments)
     checked(tool, given)
-    role: str | None = tool.role(given)
-    return None if role is None else (role, tool.approval_within)
+    rule: Approval | None = tool.rule(given)
+    return rule
 
 
 def _object(tool: Any, arguments: Any) -> dict[str, Any]:

@@ -9,12 +9,18 @@ from typing import Any
 
 TRACE = ("traceparent", "tracestate", "baggage")
 """Of W3C: in which trace something is done, and what goes along with it."""
-HANDED_ON = ("user", "tenant", "deadline", "budget", *TRACE)
+HANDED_ON = ("user", "tenant", "by", "deadline", "budget", *TRACE)
 
 
 def handed_on(caller: Mapping[str, Any]) -> dict[str, Any]:
     """The part of it that goes on."""
     return {name: caller[name] for name in HANDED_ON if name in caller} if caller else {}
+
+
+def caller_of(fact: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What is known of who began something, by the fact that began it: ``by`` is the person it is done for."""
+    said: Mapping[str, Any] = fact.get("caller", {})
+    return {**said, "by": fact["by"]} if fact.get("by") and "by" not in said else said
 
 
 def traced(said: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from .decider import Fact
 
 RESULTS = frozenset({"step", "model", "tool", "check", "listed", "summary", "hook", "child", "timer", "callback"})
 """Entries that are the one result of the operation they name."""
-ONCE = {"start": "", "message": "id", "event": "id", "reply": "to", "decided": "op"}
+ONCE = {"start": "", "message": "id", "event": "id", "reply": "to"}
 """Entries that appear once for each value of a field."""
 _BEGINS = frozenset({"start", "message", "checkpoint", "deliver"})
 _BEFORE = frozenset({"event", "cancel", "paused", "resumed", "terminated", "stuck", "cancelled", "failed", "retry"})
@@ -20,6 +20,8 @@ _OTHER = frozenset(
         "beat",
         "begun",
         "dead",
+        "decided",
+        "delegated",
         "doubt",
         "handoff",
         "machine",
@@ -56,7 +58,8 @@ class Rules:
         self._results: dict[str, tuple[int, bool]] = {}  # operation -> entry, whether it is an error
         self._called: set[str] = set()  # of these, what a call or a child has given
         self._once: set[tuple[str, str]] = set()
-        self._denied: set[tuple[str, str]] = set()  # of ``_once``, what a retry asks for again
+        self._needs: dict[str, int] = {}  # how many are to approve each operation, where it is more than one
+        self._left: dict[str, int] = {}  # how many still may; when it is denied, fewer than none
         self._unknown: set[str] = set()
         self._unread = False
 
@@ -103,10 +106,13 @@ class Rules:
             if op in self._results:
                 self.wrong.append(f"entry {number} ({kind}) is a second result of operation {op}")
             self._results[op] = number, "error" in fact or went_wrong(fact)
-        elif kind == "decided" and went_wrong(fact):
-            self._denied.add((kind, _text(fact.get("op", ""))))
+        elif kind == "decided":
+            self._decided(number, fact)
         if kind == "ordered":
             self.ordered[_text(fact.get("id"))] = _text(fact.get("op"))
+            self._left.pop(_text(fact.get("op")), None)
+            if fact.get("kind") == "approval" and type(fact.get("needs")) is int:
+                self._needs[_text(fact.get("op"))] = fact["needs"]
         if kind == "child":
             self.children = [child for child in self.children if child != fact.get("id")]
         elif kind == "ordered" and fact.get("kind") == "child" and not fact.get("detached"):
@@ -116,16 +122,25 @@ class Rules:
         elif kind == "checkpoint":
             state = fact.get("state")
             self.machine = self.machine or (isinstance(state, dict) and "definition" in state)
-            self._once = {(what, which) for what, which in self._once if what != "decided"}
+            self._left.clear()
             self._results.clear()
             self._called.clear()
             self.children.clear()
         elif kind == "retry":
             self.ending = ""
             self._results = {op: found for op, found in self._results.items() if not found[1]}
-            self._once -= self._denied
+            self._left = {op: left for op, left in self._left.items() if left >= 0}
         elif kind in FINAL:
             self.ending = kind
+
+    def _decided(self, number: int, fact: Fact) -> None:
+        op = _text(fact.get("op", ""))
+        needs = self._needs.get(op, 1)
+        left = self._left.get(op, needs)
+        if left <= 0:
+            self.wrong.append(f"entry {number} is a second decided {op}".rstrip())
+        edited = "data" in fact  # whoever has approved before, approved something else
+        self._left[op] = -1 if went_wrong(fact) else needs - 1 if edited else left - 1
 
     def holds(self, op: str) -> bool:
         """Whether there is a result of an operation."""

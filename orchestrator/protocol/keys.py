@@ -21,6 +21,7 @@ _KINDS = (
     "terminated:",
     "event:",
     "decided:",
+    "delegated:",
     "resolved:",
     "retry:",
     "run:",
@@ -55,9 +56,15 @@ def cancel_of(parent: str, op: str) -> str:
     return f"cancel-of:{dumps([parent, op])}"
 
 
-def decision(op: str, at: int) -> str:
-    """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile."""
-    return f"decided:{dumps([op, at])}"
+def decision(op: str, at: int, *more: str) -> str:
+    """On the approval that was asked for under ``op`` at that time. There is one, whoever else decides meanwhile; where
+    there may be several, ``more`` says which: on what exactly, of whom."""
+    return f"decided:{dumps([op, at, *more])}"
+
+
+def delegation(op: str, digest: str) -> str:
+    """Of what is asked now to somebody else. There is one, whoever else delegates it meanwhile."""
+    return f"delegated:{dumps([op, digest])}"
 
 
 def resolution(op: str, since: int, refused: int) -> str:

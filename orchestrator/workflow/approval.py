@@ -6,49 +6,107 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ...state.codec import stored
 from ...state.errors import Denied
 from ...state.quantities import Duration
 from ...state.records import PAYLOAD_LIMIT
+from ..governance.approvals.proposal import Proposal, op_of, propose
+from ..governance.approvals.proposal import digest_of as bound_to
+from ..governance.approvals.rule import Approval
 from ..protocol.decider import Fact
 from . import arguments
 from .naming import named
 from .operation import Waiting
 from .run import Run
 from .scope import Scope
+from .timers import Timer
+
+Fits = Callable[[Any], str]
+"""Why arguments that a person has edited are none for the tool that is asked about; "" when they are."""
 
 
-class Approval(NamedTuple):
-    """Who approved, and what they wrote."""
+class Approved(NamedTuple):
+    """Who approved, and what they wrote. Of several, all of them, with a comma between."""
 
     by: str
     reason: str
 
 
-class Approving(Waiting[Approval]):
-    """Done when somebody has decided."""
+class Approving(Waiting[Approved]):
+    """Done when those who are asked have decided. ``fits`` and ``version`` are those of the tool as it is here."""
 
-    __slots__ = ("digest",)
+    __slots__ = ("beside", "fits", "proposal", "version")
     kind = "approval"
     outside = True
 
-    def __init__(self, run: Run, op: str, what: str, digest: str) -> None:
-        super().__init__(run, op, what)
-        self.digest = self.args = digest
+    def __init__(self, run: Run, op: str, proposal: Proposal, fits: Fits | None, version: str) -> None:
+        super().__init__(run, op, str(proposal.asked["what"]))
+        self.proposal = proposal
+        self.args = proposal.digest
+        self.fits = fits
+        self.version = version
+        self.beside: list[Timer] = []
 
-    def decide(self, fact: Fact) -> None:
+    @property
+    def outdated(self) -> bool:
+        """Whether the tool that was asked about is another one here."""
+        return self.proposal.version not in ("", self.version)
+
+    def objection(self, fact: Fact) -> str:
+        """Why what somebody says counts for nothing; "" when it counts."""
+        why = self.proposal.objection(fact)
+        return why if why or "data" not in fact or self.fits is None else self.fits(fact["data"])
+
+    def refusal(self, fact: Fact) -> str:
+        """The same for who is about to say it."""
+        if fact.get("approved") is True and self.outdated:
+            return f"the tool {self.name!r} has changed since it was asked; deny it, or it is asked anew"
+        return self.objection(fact)
+
+    def hear(self, fact: Fact) -> bool:
+        """Take it in. False when it changes nothing."""
+        proposal = self.proposal
+        if not proposal.take(fact):
+            return False
+        if proposal.outcome is None:
+            self.arm()
+            return True
+        self.run.settle(self.op)
         self.settled()
-        by, reason = str(fact.get("by", "")), str(fact.get("reason", ""))
-        if fact.get("approved") is True:
-            self.set_result(Approval(by, reason))
+        by, reason = str(proposal.last.get("by") or ""), str(proposal.last.get("reason") or "")
+        if proposal.outcome:
+            self.set_result(Approved(by, reason))
         else:
             self.fail(
                 Denied(f"{self.name} was denied by {by or 'somebody'}: {reason}".rstrip(": "), reason=reason, by=by)
             )
+        return True
+
+    def arm(self) -> None:
+        """Set what happens by itself while nobody decides."""
+        self._disarm()
+        for one in self.proposal.timers():
+            fact: Fact = {"type": "timer", "op": one["op"], "kind": one["kind"]}
+            identity = one["kind"], self.name
+            self.beside.append(self.run.timers.add(one["op"], identity, one["due"], self._passed, (fact,)))
+
+    def _passed(self, fact: Fact) -> None:
+        self.hear({**fact, "at": self.run.timers.now})
+
+    def _disarm(self) -> None:
+        for timer in self.beside:
+            timer.cancel()
+        self.beside = []
+
+    def settled(self) -> None:
+        super().settled()
+        self._disarm()
 
     def expired(self) -> None:
+        self._disarm()
         self.fail(Denied(f"{self.name} was not decided in time", reason="expired"))
 
 
@@ -58,41 +116,68 @@ class Asking(Scope):
     __slots__ = ()
 
     def approve(
-        self, what: str, *, data: Any = None, role: str | None = None, timeout: Duration | None = None
+        self, what: str, *, data: Any = None, role: str | Approval | None = None, timeout: Duration | None = None
     ) -> Approving:
-        """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it). Raises Denied
-        when it is denied, or not decided within ``timeout`` (then its reason is "expired"), PayloadTooLarge for more
-        than the store can take."""
+        """Ask a person of ``role`` to approve ``what`` (a short line; ``data`` is shown beside it); an ``Approval`` in
+        its place says how many must, and more. Raises Denied when it is denied, or not decided within ``timeout`` (then
+        its reason is "expired"), PayloadTooLarge for more than the store can take."""
         what = named(what, "what ctx.approve asks for")
-        role = None if role is None else named(role, "a role (None: anybody)")
-        run, shown, op = self._run, stored(data, PAYLOAD_LIMIT), self._next()
-        assert run.origin is not None
+        if not isinstance(role, Approval):
+            role = None if role is None else Approval(named(role, "a role (None: anybody)"), requester=True)
         length = arguments.limit(timeout, "ctx.approve(timeout=…)")
-        digest = digest_of(what, shown, run.origin.seed)
-        ahead = run.recorded.get(op)
-        if ahead is not None and ahead.get("digest") == digest_of(what, shown):
-            digest = ahead["digest"]  # asked by an older release, and perhaps already decided
-        entry: Fact = {"type": "ordered", "op": op, "at": run.began(op), "kind": "approval", "name": what}
-        entry |= {"what": what, "digest": digest}
-        if shown is not None:
-            entry["data"] = shown
-        if role is not None:
-            entry["role"] = role
-        if length is not None:
-            entry["until"] = run.began(op) + length
-        if ahead is None:
-            run.fit(entry)
-        approving = Approving(run, op, what, digest)
-        run.open(approving)
-        if timeout is not None:
-            approving.due(entry["until"])
-        run.own[op] = entry
-        return approving
+        return ask(self._run, self._next(), what, stored(data, PAYLOAD_LIMIT), role, length)
+
+
+def ask(
+    run: Run,
+    op: str,
+    what: str,
+    shown: Any,
+    rule: Approval | None,
+    lasts: int | None,
+    *,
+    version: str = "",
+    fits: Fits | None = None,
+    why: str = "",
+) -> Approving:
+    """Ask under ``op``. Of a call of a tool: which has that ``version``, and which arguments must fit also when a
+    person edits them. ``why`` somebody is asked once more."""
+    assert run.origin is not None
+    seed, requester = run.origin.seed, run.origin.caller.get("by")
+    entry: Fact = {"op": op, "at": run.began(op), "name": what, "what": what}
+    if shown is not None:
+        entry["data"] = shown
+    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why)
+    ahead = run.recorded.get(op)
+    if ahead is not None and _asks(ahead, what, shown, seed):
+        entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
+        entry.pop("blob", None)  # whoever was asked, was asked on these terms, perhaps by an older release
+    elif ahead is None:
+        run.fit(entry)
+    approving = Approving(run, op, Proposal(entry), fits, version)
+    run.open(approving)
+    if (until := entry.get("until")) is not None:
+        approving.due(until)
+    approving.arm()
+    run.own[op] = entry
+    return approving
+
+
+def about(run: Run, fact: Fact) -> Approving | None:
+    """The approval that a fact is about, if it is waited for."""
+    op = run.ops.get(op_of(fact))
+    return op if isinstance(op, Approving) else None
+
+
+def _asks(entry: Fact, what: str, data: Any, seed: str) -> bool:
+    """Whether the entry asks for that: on its own terms, as this release or an older one did."""
+    told = {name: value for name, value in entry.items() if name not in ("what", "data")} | {"what": what}
+    digest = bound_to(told if data is None else {**told, "data": data}, seed)
+    return entry.get("digest") in (digest, digest_of(what, data, seed), digest_of(what, data))
 
 
 def digest_of(what: str, data: Any, seed: str | None = None) -> str:
-    """What an approval is bound to: sha256 over the canonical JSON of both, and of the life that asks. Without a
-    seed, as older releases made it."""
+    """What older releases bound an approval to: sha256 over the canonical JSON of both, and of the life that asks."""
     bound = [what, data] if seed is None else [what, data, seed]
     text = json.dumps(bound, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

@@ -25,7 +25,7 @@ from .run import Origin, Run
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
-_UNNAMED = frozenset({"sent", "answered", "resolved", "child", "decided", "callback", "beat", "skipped"})
+_UNNAMED = frozenset({"sent", "answered", "resolved", "child", "decided", "delegated", "callback", "beat", "skipped"})
 """Entries that need not name the operation they belong to."""
 _CHECKPOINTS = 100
 
@@ -233,9 +233,8 @@ class WorkflowDecider:
             timer = self._run.timers.open.get(entry.get("op", ""))
             fires = entry["type"] == "timer" and timer is not None and timer.deadline <= entry["at"]
             return fires or "op" not in entry or entry["op"] in self._run.unsent
-        return entry["type"] in _UNNAMED or (
-            mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
-        )
+        same = mismatch.identity(entry) == (op.kind, op.name) and not mismatch.differ(op.args, entry)
+        return same or entry["type"] in _UNNAMED
 
     def _accept(self, fact: Fact) -> bool:
         kind, run = fact["type"], self._run

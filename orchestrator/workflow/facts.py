@@ -14,8 +14,7 @@ from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed,
 from ..errors.groups import text
 from ..protocol.decider import Fact, Publish, when
 from ..protocol.keeping import Kept
-from . import mismatch
-from .approval import Approving
+from . import approval, mismatch
 from .callback import Callback
 from .child import Child, tell_to_cancel
 from .operation import error_in
@@ -98,13 +97,17 @@ def event(run: Run, fact: Fact) -> bool:
 
 
 def decided(run: Run, fact: Fact) -> bool:
-    op = run.ops.get(fact["op"])
-    if not isinstance(op, Approving) or fact.get("digest", op.digest) != op.digest:
+    """What a person says of what is asked. Why it counts for nothing is to be seen, as long as it is asked."""
+    op = approval.about(run, fact)
+    if op is None:
+        return False
+    why = "" if run.replaying else op.objection(fact)
+    if why:
+        told = {"op": op.op, "name": fact["type"], "by": fact.get("by", ""), "why": why}
+        run.skip(f"{op.op} {len(run.passed)}", told)
         return False
     advance(run, fact)
-    run.settle(op.op)
-    op.decide(fact)
-    return True
+    return op.hear(fact)
 
 
 def _calling(run: Run, fact: Fact) -> Callback[Any] | None:
@@ -137,6 +140,9 @@ def unusable(run: Run, fact: Fact) -> str:
         if op is None or error is None:
             return ""
         return mismatch.misfit("value of callback", op.name, fact.get("value"), error, example(op.type))
+    if fact["type"] in ("decided", "delegated"):
+        asked = approval.about(run, fact)
+        return "" if asked is None else asked.refusal(fact)
     if fact["type"] == "resolved":
         called = run.ops.get(fact["op"])
         wrong = None if called is None else called.unfit(fact)
@@ -248,6 +254,7 @@ HANDLERS: dict[str, Handler] = {
     "timer": timer,
     "event": event,
     "decided": decided,
+    "delegated": decided,
     "callback": callback,
     "beat": beat,
     "sent": sent,

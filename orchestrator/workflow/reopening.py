@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ..governance.approvals.proposal import op_of
 from ..governance.doubts import doubt_of
 from ..protocol.decider import Fact
 from ..protocol.journal import went_wrong
@@ -61,7 +62,7 @@ def _operations(entries: Sequence[Fact]) -> list[str | None]:
     for entry in entries:
         if entry["type"] == "ordered" and entry["kind"] == "child":
             children[entry["id"]] = entry["op"]
-        ops.append(entry.get("op") or (children.get(entry["id"]) if entry["type"] == "child" else None))
+        ops.append(op_of(entry) or (children.get(entry["id"]) if entry["type"] == "child" else None))
     return ops
 
 

@@ -14,6 +14,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..governance import tokens
 from ..protocol import failure_log
+from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Effect, Fact, Post, Publish, Spawn, when
 from ..protocol.entries import encode
@@ -68,7 +69,7 @@ class Origin:
         self.depth: int = fact.get("depth", 0)
         self.first: int = fact.get("first", 0)
         self.note: str = fact.get("note", "")
-        self.caller: Mapping[str, Any] = fact.get("caller", {})
+        self.caller: Mapping[str, Any] = caller_of(fact)
         self.delivery: Mapping[str, Any] = fact.get("delivery", {})
         self.used: Mapping[str, Any] = fact.get("used", {})
 

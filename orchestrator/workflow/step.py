@@ -12,12 +12,13 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration
+from ..governance.approvals.proposal import CHANGED
 from ..protocol.decider import Away, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
 from ..usercode.resilience import Breaker, Policy, Retry
 from . import arguments
-from .approval import Asking
+from .approval import ask
 from .naming import named
 from .operation import Operation
 from .run import Run
@@ -47,12 +48,31 @@ def order(
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
     call = partial(_order, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
-    return cast("Operation[Any]", run.loop.create_task(_asked(Asking(run, f"{op}."), wanted, call)))
+    return cast("Operation[Any]", run.loop.create_task(_asked(run, op, wanted, call)))
 
 
-async def _asked(asking: Asking, wanted: Wanted, call: Callable[[], Operation[Any]]) -> Any:
-    await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
-    return await call()
+async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operation[Any]]) -> Any:
+    """Call it when it was approved. Somebody is asked once more when the tool is another one by then, unless it was
+    called before it was changed."""
+    tool, place, why = wanted.tool, f"{op}.", ""
+    while True:
+        asking = ask(
+            run,
+            f"{place}0",
+            tool.name,
+            wanted.arguments,
+            wanted.rule,
+            wanted.within,
+            version=tool.version,
+            fits=wanted.misfit,
+            why=why,
+        )
+        await asking
+        place, why = f"{place}0.", CHANGED
+        changed = asking.outdated and f"{op}.1" not in run.recorded
+        if not changed and f"{place}0" not in run.recorded:
+            proposal = asking.proposal
+            return await call(edited=proposal.data if proposal.edited else None)
 
 
 def _order(
@@ -65,7 +85,9 @@ def _order(
     policy: Policy | None,
     *,
     compare: bool,
+    edited: dict[str, Any] | None = None,
 ) -> Operation[Any]:
+    """``edited``: the arguments that a person has put in the place of those that are given."""
     about = describe(fn)
     if about.lost and op not in run.recorded:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
@@ -77,7 +99,7 @@ def _order(
     if entry is None or entry["type"] != "step":
         branch = run.branch_of(op) if run.branches else ""
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
-            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given))
+            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given, edited))
             return call
         policy = policy or about.policy or run.policy
         run.calls.order(
@@ -85,17 +107,25 @@ def _order(
                 op,
                 call.name,
                 "step",
-                partial(fn, *args, **kwargs) if args or kwargs else fn,
+                _made(about.tool, fn, args, kwargs, edited),
                 about.threaded,
                 policy,
                 {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
-                given=partial(_told, fn, args, kwargs) if about.tool is not None and policy.at_most_once else None,
+                given=partial(_told, fn, args, kwargs, edited) if about.tool and policy.at_most_once else None,
             )
         )
     return call
+
+
+def _made(
+    tool: Any, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], edited: dict[str, Any] | None
+) -> Callable[..., Any]:
+    if edited is not None:
+        return partial(tool.invoke, edited)
+    return partial(fn, *args, **kwargs) if args or kwargs else fn
 
 
 def _away(
@@ -107,6 +137,7 @@ def _away(
     policy: Policy,
     branch: str,
     given: str | None,
+    edited: dict[str, Any] | None,
 ) -> Invoke:
     """The call of a tool that lives elsewhere. Its own policy is minded there; ``policy`` says how it is reached."""
     tool, arguments = arguments_of(fn, args, kwargs)
@@ -117,16 +148,18 @@ def _away(
         mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
     away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
-    send = partial(tool.send, arguments)
-    tell: Callable[[], dict[str, Any]] = partial(dict[str, Any], arguments)
+    made = arguments if edited is None else edited
+    send, tell = partial(tool.send, made), partial(dict[str, Any], made)
     return Invoke(
         call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away, given=tell
     )
 
 
-def _told(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def _told(
+    fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], edited: dict[str, Any] | None
+) -> dict[str, Any]:
     """The arguments of a tool, for who is to find out what came of a call."""
-    return arguments_of(fn, args, kwargs)[1]
+    return arguments_of(fn, args, kwargs)[1] if edited is None else edited
 
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from ...state import codec
 from ...state.errors import InvalidArgument, InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
 from ...state.quantities import briefly
+from ..governance.approvals.rule import Approval
 from ..usercode.annotations import annotation, name_of
 from ..usercode.fields import minded
 from ..usercode.resilience import Policy
@@ -97,12 +98,23 @@ def describe(fn: Callable[..., Any]) -> Described:
 
 
 class Wanted(typing.NamedTuple):
-    """An approval that a tool wants before it is called with ``arguments``; ``within`` in seconds."""
+    """An approval that a tool wants before it is called with ``arguments``; ``within`` in milliseconds."""
 
-    tool: str
+    tool: Any
     arguments: dict[str, Any]
-    role: str
-    within: float
+    rule: Approval
+    within: int
+
+    def misfit(self, edited: Any) -> str:
+        """Why arguments that a person has edited are none for the call; "" when they are. An edit changes neither the
+        tool nor who is asked."""
+        try:
+            self.tool.check(edited)
+            wanted: Approval | None = self.tool.rule(edited)
+        except InvalidInput as error:
+            return f"the arguments do not fit: {error}"
+        same = wanted is None or wanted.role == self.rule.role
+        return "" if same else f"such a call is for {wanted.role if wanted else ''} to approve"
 
 
 def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wanted | None:
@@ -113,8 +125,8 @@ def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
     if getattr(getattr(called, "__overwinter__", None), "approval", None) is None:
         return None
     tool, arguments = arguments_of(fn, args, kwargs)
-    role = tool.role(arguments)
-    return None if role is None else Wanted(tool.name, arguments, role, tool.approval_within / 1000)
+    rule: Approval | None = tool.rule(arguments)
+    return None if rule is None else Wanted(tool, arguments, rule, tool.approval_within)
 
 
 def arguments_of(fn: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:

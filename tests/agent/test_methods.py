@@ -89,7 +89,7 @@ def test_a_workflow_steps_through_them() -> None:
 
     assert run(flow, store="memory://") == ["north: o-2", "south: 3 of s-2", "south refunds"]
     wanted = approval_of(NORTH.refund, ("boss",), {})
-    assert wanted is not None and (wanted.role, wanted.arguments) == ("boss", {"role": "boss"})
+    assert wanted is not None and (wanted.rule.role, wanted.arguments) == ("boss", {"role": "boss"})
 
 
 @pytest.mark.parametrize("unbound", [Shop.lookup, Shop.stock])

@@ -8,7 +8,7 @@ from typing import Any, assert_type
 from overwinter import Agent, Runtime, arun, run
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.usercode.resilience import Retry
-from overwinter.orchestrator.workflow.approval import Approval
+from overwinter.orchestrator.workflow.approval import Approved
 from overwinter.orchestrator.workflow.child import Child
 from overwinter.orchestrator.workflow.completion import Completion, Results
 from overwinter.orchestrator.workflow.context import Context
@@ -82,7 +82,7 @@ async def flow(ctx: Context) -> None:
     assert_type(await ctx.wait_for("n", type=int), int)
     assert_type(await ctx.wait_for("n"), Any)
     assert_type(await ctx.callback(type=int), int)
-    assert_type(await ctx.approve("x"), Approval)
+    assert_type(await ctx.approve("x"), Approved)
     assert_type(await ctx.map(slow, [1]), list[str])
     assert_type(await ctx.map(quick, [1]), list[bytes])
     assert_type(await ctx.map(visit, [1]), list[str])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from ..approvals.rule import Approval
 from .amount import Amount
 
 INSIDE = ("call", "run", "session")
@@ -19,7 +20,7 @@ class Bound(NamedTuple):
     (``Amount``). ``window``: hour, day or month in the time zone ``zone``; "": for ever.
 
     ``then`` says what follows at the limit: stop, cheaper (from ``share`` of it on, the ``model`` is asked), or ask:
-    somebody of ``role`` is asked for ``more``, ``within`` so many ms. From the share ``warn`` on it is said that it
+    who must approve it is asked for ``more`` (``ask``). From the share ``warn`` on it is said that it
     runs out. ``tell``: the model is told what is left."""
 
     per: str
@@ -29,9 +30,8 @@ class Bound(NamedTuple):
     then: str = "stop"
     model: str = ""
     share: float = 1.0
-    role: str = ""
+    ask: Approval | None = None
     more: Amount = Amount()
-    within: int = 0
     warn: float | None = None
     tell: bool = False
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from ..running.execution import Execution
 from ..running.frame import Frame
-from ..running.outgoing import approval_of
 from ..running.recorder import Event
 from .replaying import Replayed
 from .states import Attempt, Flow, Visit, Wait
@@ -163,7 +162,7 @@ def _waits(run: Execution, frame: Frame, visit: Visit) -> Wait:
             return Wait(what, until=timer.at)
     ends = [timer.at for key in ("timeout", "heartbeat") if (timer := run.timers.get(f"{op} {key}")) is not None]
     until: Any = min(ends, default=None)
-    if (asked := run.asked.get(approval_of(op))) is not None:
+    for asked in (one for one in run.asked.values() if one.frame is frame):
         last = asked.entry["until"]
         return Wait("approval", str(asked.entry["name"]), last if until is None else min(until, last))
     if op in run.tokens:

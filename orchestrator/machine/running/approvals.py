@@ -10,8 +10,10 @@ import json
 from typing import Any
 
 from ....state.codec import dumps
-from ....state.errors import Denied, PayloadTooLarge
+from ....state.errors import Denied, InvalidInput, PayloadTooLarge
 from ...errors import failures
+from ...governance.approvals.proposal import CHANGED, KIND, Proposal, op_of, propose
+from ...governance.approvals.proposal import digest_of as bound_to
 from ...protocol.decider import Fact
 from .execution import Execution, Timer
 from .failure import Failure, of_exception
@@ -19,53 +21,125 @@ from .frame import Frame
 from .outgoing import Asked, approval_of
 from .resources import Call, Work
 
-KIND = "approval"
+__all__ = ["KIND", "about", "ask", "decided", "denied", "edited", "objection", "op_of", "over", "refusal"]
 
 
-def ask(run: Execution, frame: Frame, work: Work) -> bool:
-    """Have somebody asked whether the call may be made. False: it may be. Raises InvalidInput when that can't be told,
-    and for arguments that the tool doesn't take; PayloadTooLarge for what the store could not show to anybody."""
-    op = approval_of(frame.op)
-    entry = _recorded(run, op, work) or _asks(run, frame, work)
+def ask(run: Execution, frame: Frame, work: Work, again: int = 0) -> bool:
+    """Have somebody asked whether the call may be made, for so many times ``again``. False: it may be. Raises
+    InvalidInput when that can't be told, and for arguments that the tool doesn't take; PayloadTooLarge for what the
+    store could not show to anybody."""
+    op = approval_of(frame.op, again)
+    entry = _recorded(run, op, work) or _asks(run, frame, work, op, again)
     if entry is None:
         return False
-    run.asked[op] = Asked(frame, entry)
+    run.asked[op] = Asked(frame, Proposal(entry), getattr(work, "wants", None))
     run.timers[op] = Timer(entry["until"], KIND, frame)
+    arm(run, op)
     return True
 
 
-def _asks(run: Execution, frame: Frame, work: Work) -> Fact | None:
+def _asks(run: Execution, frame: Frame, work: Work, op: str, again: int) -> Fact | None:
     """The entry by which somebody is asked; None when nobody has to be."""
     if not isinstance(work, Call) or work.wants is None or frame.op in run.recorded:  # an earlier release has made it
         return None
-    digest, before = digest_of(work.name, work.input, run.seed), frame.doing.pop("approved", "")
-    wanted = work.wants()
+    same, before = digest_of(work.name, work.input, run.seed), frame.doing.pop("approved", "")
+    changed, version = frame.doing.pop("edited", None), frame.doing.pop("version", "")
+    wanted = work.wants.rule(work.input)
     if wanted is None:
         return None
-    if before == digest:
-        frame.doing["approved"] = digest
+    if before == same and version in ("", work.wants.version) and not again:
+        frame.doing |= {"approved": same, "version": version} | ({} if changed is None else {"edited": changed})
         return None
-    role, within = wanted
-    until, ends = run.now + within, run.timers.get(f"{frame.op} timeout")
-    until = until if ends is None else min(until, ends.at)  # nobody waits longer
-    entry: Fact = {"type": "ordered", "op": approval_of(frame.op), "at": run.now, "kind": KIND, "name": work.name}
-    entry |= {"what": work.name, "digest": digest, "data": work.input, "role": role, "until": until}
+    ends = run.timers.get(f"{frame.op} timeout")
+    told: Fact = {"op": op, "at": run.now, "name": work.name, "what": work.name, "data": work.input}
+    entry = propose(
+        told,
+        wanted,
+        run.seed,
+        lasts=work.wants.lasts,
+        version=work.wants.version,
+        requester=run.caller.get("by"),
+        latest=None if ends is None else ends.at,  # nobody waits longer
+        why=CHANGED if again else "",
+    )
     if len(dumps(entry).encode()) > run.limit:
         raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
     return entry
 
 
-def decided(run: Execution, fact: Fact) -> Failure | Frame | None:
-    """Somebody has decided: the frame that may go on, or a Failure. None when nobody asked for that."""
-    asked = run.asked.get(fact["op"])
-    if asked is None or fact.get("digest", "") != asked.entry["digest"]:
+def about(run: Execution, fact: Fact) -> Asked | None:
+    """The approval that a fact is about, if it is waited for."""
+    return run.asked.get(op_of(fact))
+
+
+def objection(asked: Asked, fact: Fact) -> str:
+    """Why what somebody says counts for nothing; "" when it counts. An edit changes neither the tool nor who is
+    asked."""
+    why = asked.proposal.objection(fact)
+    if why or "data" not in fact:
+        return why
+    if asked.wants is None:
+        return f"{asked.entry['name']} is not here, so nobody can tell whether the arguments fit"
+    try:
+        wanted = asked.wants.rule(fact["data"])
+    except InvalidInput as error:
+        return f"the arguments do not fit: {error}"
+    return "" if wanted is None or wanted.role == asked.entry.get("role") else f"such a call is for {wanted.role}"
+
+
+def refusal(run: Execution, fact: Fact) -> str:
+    """The same for who is about to say it."""
+    asked = about(run, fact)
+    if asked is None:
+        return ""
+    if fact.get("approved") is True and _outdated(asked):
+        return f"the tool {asked.entry['name']!r} has changed since it was asked; deny it, or it is asked anew"
+    return objection(asked, fact)
+
+
+def decided(run: Execution, fact: Fact) -> Failure | Asked | None:
+    """Somebody has said something, or time has passed: what may go on, or a Failure. None when that settles nothing:
+    ``Proposal.outcome`` tells whether it changed anything."""
+    asked = about(run, fact)
+    if asked is None or not asked.proposal.take(fact):
         return None
-    run.withdraw(asked.frame.op)
-    if fact.get("approved") is True:
-        asked.frame.doing["approved"] = asked.entry["digest"]
-        return asked.frame
-    by, reason = str(fact.get("by", "")), str(fact.get("reason", ""))
+    proposal, frame = asked.proposal, asked.frame
+    if proposal.outcome is None:
+        arm(run, proposal.op)
+        return asked
+    run.withdraw(frame.op)
+    if proposal.outcome:
+        if _outdated(asked) and frame.op not in run.recorded:
+            frame.doing["again"] = frame.doing.get("again", 0) + 1
+            return asked
+        frame.doing["approved"] = digest_of(asked.entry["name"], asked.entry.get("data"), run.seed)
+        frame.doing["version"] = proposal.version
+        if proposal.edited:
+            frame.doing["edited"] = proposal.data
+        return asked
+    by, reason = str(proposal.last.get("by") or ""), str(proposal.last.get("reason") or "")
     return denied(f"{asked.entry['name']} was denied by {by or 'somebody'}: {reason}".rstrip(": "), reason, by)
+
+
+def edited(frame: Frame, work: Work) -> Work:
+    """The call with the arguments that a person has put in the place of its own."""
+    if not isinstance(work, Call) or work.wants is None or "edited" not in frame.doing:
+        return work
+    return work.wants.remade(frame.doing["edited"])._replace(detached=work.detached)
+
+
+def arm(run: Execution, op: str) -> None:
+    """Set what happens by itself while nobody decides."""
+    asked = run.asked[op]
+    for one in asked.proposal.timers():
+        run.timers[one["op"]] = Timer(one["due"], one["kind"], asked.frame)
+
+
+def over(run: Execution, frame: Frame) -> Failure:
+    """Nobody has decided in time."""
+    name = next(asked.entry["name"] for asked in run.asked.values() if asked.frame is frame)
+    run.withdraw(frame.op)
+    return denied(f"{name} was not decided in time", "expired")
 
 
 def denied(message: str, reason: str, by: str = "") -> Failure:
@@ -73,9 +147,16 @@ def denied(message: str, reason: str, by: str = "") -> Failure:
 
 
 def digest_of(tool: str, arguments: Any, seed: str) -> str:
-    """What an approval is bound to: sha256 over the canonical JSON of these."""
+    """What tells one call that is approved from another: sha256 over the canonical JSON of these. Older releases bound
+    an approval to it."""
     text = json.dumps([tool, arguments, seed], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _outdated(asked: Asked) -> bool:
+    """Whether the tool that somebody was asked about is another one here."""
+    version = asked.proposal.version
+    return version != "" and asked.wants is not None and version != asked.wants.version
 
 
 def _recorded(run: Execution, op: str, work: Work) -> Fact | None:
@@ -83,6 +164,9 @@ def _recorded(run: Execution, op: str, work: Work) -> Fact | None:
     something else is none: what was decided about it does not follow then."""
     entry = run.recorded.get(op)
     given = getattr(work, "input", None)
-    if entry is None or digest_of(str(entry.get("name")), given, run.seed) != entry.get("digest"):
+    if entry is None:
+        return None
+    asked = bound_to({**entry, "data": given}, run.seed), digest_of(str(entry.get("name")), given, run.seed)
+    if entry.get("digest") not in asked:
         return None
     return entry if not isinstance(work, Call) or work.name == entry["name"] else None

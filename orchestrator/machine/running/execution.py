@@ -33,7 +33,7 @@ from .compiled import Compiled
 from .failure import Failure
 from .frame import Frame
 from .limits import LIMITS, HistoryFull, Limits
-from .outgoing import Outgoing, approval_of
+from .outgoing import Outgoing
 from .recorder import Counter
 from .resources import Resources
 from .scope import Scope
@@ -318,10 +318,11 @@ class Execution(Outgoing):
 
     def withdraw(self, op: str) -> None:
         """Whoever was asked about what is done under ``op`` need not decide any more."""
-        asked = approval_of(op)
-        if self.asked.pop(asked, None) is not None:
-            self.timers.pop(asked, None)
+        for asked in [one for one in self.asked if one.partition(".approval")[0] == op and ".approval" in one]:
+            del self.asked[asked]
             self.ordered.discard(asked)
+            for key in [key for key in self.timers if key == asked or key.startswith(f"{asked}.")]:
+                del self.timers[key]
 
     def confirmed(self, op: str) -> bool:
         """What was ordered has arrived. False when it was not open."""

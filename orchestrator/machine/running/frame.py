@@ -88,7 +88,7 @@ class Frame:
 
     def approved(self) -> dict[str, Any]:
         """What is remembered of the state when it is tried again: which call somebody has approved."""
-        return {"approved": self.doing["approved"]} if "approved" in self.doing else {}
+        return {name: self.doing[name] for name in ("approved", "version", "edited") if name in self.doing}
 
     # -- checkpoints ---------------------------------------------------------------------------------
 

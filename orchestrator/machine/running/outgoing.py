@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ...governance.approvals.proposal import Proposal
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
 from .frame import Frame
+from .resources import Wants
 
 
 class Asked(NamedTuple):
-    """An approval that is waited for: by whom, and the entry that asks for it."""
+    """An approval that is waited for: by whom, what has become of it, and the tool as it is here."""
 
     frame: Frame
-    entry: Fact
+    proposal: Proposal
+    wants: Wants | None
+
+    @property
+    def entry(self) -> Fact:
+        """That by which it is asked for."""
+        return self.proposal.asked
 
 
-def approval_of(op: str) -> str:
-    """The operation under which an approval of what is done under ``op`` is asked for."""
-    return f"{op}.approval"
+def approval_of(op: str, again: int = 0) -> str:
+    """The operation under which an approval of what is done under ``op`` is asked for, for so many times again."""
+    return f"{op}.approval" + (f"~{again + 1}" if again else "")
 
 
 class Outgoing:
@@ -36,7 +44,7 @@ class Outgoing:
         self.fresh: dict[str, Effect] = {}  # of these, what was not handed out
         self.ordered: set[str] = set()  # of these, the children that the journal tells of
         self.abandoned: list[str] = []
-        self.asked: dict[str, Asked] = {}  # approvals that are open
+        self.asked: dict[str, Asked] = {}  # approvals that are open, by their operations
         self.recorded: Mapping[str, Fact] = {}  # how the journal, as far as it is replayed, says that each was begun
         self.now = 0
         self.ending: Fact | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from ....state.codec import Writer, stored
+from ...governance.approvals.rule import Approval
 from ...protocol.decider import Fact
 from ...usercode.resilience import Policy
 from ..definition.resource import Resource
@@ -24,10 +25,21 @@ class Asking(NamedTuple):
     seed: str
 
 
+class Wants(NamedTuple):
+    """A tool that may want an approval. ``rule`` says whose for these arguments, and raises InvalidInput for what could
+    not be called; ``lasts`` is for how many milliseconds somebody is asked, ``version`` the tool's; ``remade`` is the
+    call with other arguments."""
+
+    rule: Callable[[Any], Approval | None]
+    lasts: int
+    version: str
+    remade: Callable[[Any], Call]
+
+
 class Call(NamedTuple):
     """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable.
-    ``detached``: what comes of it is of no concern to the Task. ``input``: what it is called with. ``wants`` says which
-    role must approve it first, and within how many milliseconds; None: nobody. It raises InvalidInput."""
+    ``detached``: what comes of it is of no concern to the Task. ``input``: what it is called with. ``wants`` says who
+    must approve it first; None: nobody. It raises InvalidInput."""
 
     name: str
     invoke: Callable[[], Any]
@@ -37,7 +49,7 @@ class Call(NamedTuple):
     away: bool = False
     detached: bool = False
     input: Any = None
-    wants: Callable[[], tuple[str, int] | None] | None = None
+    wants: Wants | None = None
 
 
 class Child(NamedTuple):

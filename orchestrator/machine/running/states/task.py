@@ -18,7 +18,6 @@ from ..activity import key_of, taken_place, waiting_place
 from ..execution import Behaviour, Execution
 from ..failure import HEARTBEAT, RUNTIME, TIMEOUT, Failure, of_exception
 from ..frame import Frame
-from ..outgoing import approval_of
 from ..outputs import arguments, finish
 from ..resources import Activity, Asking, Call, Child, Work
 
@@ -51,8 +50,13 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
     _scheduled(run, frame, state, timeout)
     if timeout is not None:
         run.time(frame, "timeout", run.now + timeout * 1000)
+    _approve(run, frame, state, work, token)
+
+
+def _approve(run: Execution, frame: Frame, state: Task, work: Work, token: str = "", again: int = 0) -> None:
+    """Have it called, when nobody has to be asked before."""
     try:
-        if approvals.ask(run, frame, work):
+        if approvals.ask(run, frame, work, again):
             return
     except (InvalidInput, PayloadTooLarge) as error:
         completed(run, frame, state, of_exception(failures.encode(error)))
@@ -61,13 +65,17 @@ def begin(run: Execution, frame: Frame, state: Task) -> None:
 
 
 def approved(run: Execution, frame: Frame, state: Task) -> None:
-    """What had to wait for a person begins."""
+    """What had to wait for a person begins, or somebody is asked once more."""
     work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
-    _go(run, frame, state, moved.as_begun(run, frame.op, work), "")
+    work = moved.as_begun(run, frame.op, work)
+    if "approved" in frame.doing:
+        _go(run, frame, state, work, "")
+    else:
+        _approve(run, frame, state, work, again=frame.doing["again"])
 
 
 def _go(run: Execution, frame: Frame, state: Task, work: Work, token: str) -> None:
-    _order(run, frame, work, token)
+    _order(run, frame, approvals.edited(frame, work), token)
     if _waits(frame, state):
         run.tokens[frame.op] = frame
     beat(run, frame, run.now)
@@ -122,6 +130,7 @@ def _order(run: Execution, frame: Frame, work: Work, token: str) -> None:
 def call_again(run: Execution, frame: Frame, state: Task) -> Invoke | None:
     """The call that a Task has under way, as it was ordered; None when it is no call any more."""
     work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
+    work = approvals.edited(frame, work)
     return invoke(run, frame, frame.op, work) if isinstance(work, Call) else None
 
 
@@ -206,9 +215,7 @@ def quit(run: Execution, frame: Frame) -> None:
 
 def over(run: Execution, frame: Frame, state: Task, kind: str) -> None:
     if kind == approvals.KIND:
-        name = run.asked[approval_of(frame.op)].entry["name"]
-        run.withdraw(frame.op)
-        result(run, frame, state, approvals.denied(f"{name} was not decided in time", "expired"))
+        result(run, frame, state, approvals.over(run, frame))
         return
     run.history.add(f"{_kind(state)}TimedOut", run.now, frame, resource=state.resource.text, error=TIMEOUT)
     run.fail(frame, Failure(TIMEOUT, None, "" if kind == "timeout" else HEARTBEAT))

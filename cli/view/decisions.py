@@ -1,0 +1,78 @@
+"""What becomes of an approval, in words: votes, edits as a difference, delegations, reminders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from ...orchestrator.governance.approvals.proposal import ESCALATION, REMINDER, Proposal, op_of
+from .text import clean, excerpt, json_text
+
+Entry = dict[str, Any]
+
+
+def differences(before: object, after: object) -> str:
+    """``amount: 60 → 5, note: + "x", limit: - 3``: what of the arguments is another one."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return f"{json_text(before)} → {json_text(after)}"
+    old, new = cast("Entry", before), cast("Entry", after)
+    parts = [
+        f"{name}: - {json_text(old[name])}"
+        if name not in new
+        else f"{name}: + {json_text(new[name])}"
+        if name not in old
+        else f"{name}: {json_text(old[name])} → {json_text(new[name])}"
+        for name in dict.fromkeys([*old, *new])
+        if name not in old or name not in new or old[name] != new[name]
+    ]
+    return clean(", ".join(parts)) or "nothing changed"
+
+
+class Decisions:
+    """Of one journal, entry by entry."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, Proposal] = {}
+
+    def asked(self, entry: Entry) -> None:
+        if entry.get("kind") == "approval":
+            self._asked[str(entry.get("op"))] = Proposal({"at": 0, **entry})
+
+    def aside(self, entry: Entry) -> str | None:
+        """What is to be told of an entry after which the approval is still open; None when it is settled, or of
+        something else."""
+        proposal = self._asked.get(op_of(entry))
+        if proposal is None:
+            return None
+        before = proposal.data
+        if not proposal.take(entry) or proposal.outcome is not None:
+            return None
+        if entry.get("kind") == REMINDER:
+            return f"{_who(proposal)} was reminded to decide {_name(proposal)}"
+        if entry.get("kind") == ESCALATION:
+            return f"nobody has decided {_name(proposal)}: it goes to {_who(proposal)}"
+        by = clean(str(entry.get("by") or "somebody"))
+        if entry["type"] == "delegated":
+            return f"{by} has left {_name(proposal)} to {_who(proposal)}" + _why(entry)
+        changed = f" with {differences(before, proposal.data)}" if proposal.data != before else ""
+        return f"{by} has approved {_name(proposal)}{changed} ({len(proposal.votes)} of {proposal.needs})" + _why(entry)
+
+    def settled(self, entry: Entry) -> Mapping[str, Any]:
+        """Who has decided it, and how the arguments were edited."""
+        proposal = self._asked.pop(str(entry.get("op")), None)
+        if proposal is None or not proposal.last:
+            return {}
+        told = {key: proposal.last.get(key) for key in ("by", "reason")}
+        return told | ({"edit": differences(proposal.asked.get("data"), proposal.data)} if proposal.edited else {})
+
+
+def _name(proposal: Proposal) -> str:
+    return excerpt(proposal.asked.get("name") or proposal.asked.get("what"), 60)
+
+
+def _who(proposal: Proposal) -> str:
+    return clean(proposal.approver or proposal.role or "anybody")
+
+
+def _why(entry: Entry) -> str:
+    return f": {excerpt(entry['reason'])}" if entry.get("reason") else ""

@@ -1,0 +1,129 @@
+"""Endpoints for who decides: what waits for a person, decisions and delegations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel
+
+from ...orchestrator.deciding import Wanted
+from ...orchestrator.protocol.entries import resolve
+from ...state.quantities import milliseconds
+from ..messages.answer import Answer, accepted, json_answer
+from ..messages.models import Approvals, Decision, Delegation, Waiting
+from ..messages.problem import Refused
+from .controlling import refusing
+from .paging import fitting
+from .service import Call, single
+
+Json = dict[str, Any]
+
+MOST = 1000
+"""Approvals of all executions that are listed at once."""
+_LISTED = (400, 401, 403, 404, 409, 422, 500, 503)
+_PAGE = (*_LISTED, 413, 415)
+
+
+async def approvals(call: Call) -> Answer:
+    """GET /approvals/{id}: what waits for a decision, by pages."""
+    id, query = call.path("id"), call.query("after")
+    waiting = await call.runtime.proposals(id)
+    after = single(query, "after")
+    if after:
+        found = [number for number, one in enumerate(waiting) if one["op"] == after]
+        if not found:
+            raise Refused(409, f"{after[:100]!r} does not wait any more; read the approvals again from the beginning")
+        waiting = waiting[found[0] + 1 :]
+    page: list[Any] = []
+    for one in waiting:
+        await resolve(call.runtime.store, id, [one])
+        page.append(one)
+        if fitting(page) < len(page):
+            page.pop()
+            break
+    return json_answer({"approvals": page, "next": page[-1]["op"] if len(page) < len(waiting) else None})
+
+
+async def everything(call: Call) -> Answer:
+    """GET /approvals: what waits for a decision anywhere, oldest first."""
+    query = call.query("role", "function", "older", "approver")
+    given = {name: single(query, name) for name in query}
+    if empty := [name for name, value in given.items() if not value]:
+        raise Refused(400, f"{empty[0]} is empty; leave it out, or say which approvals are meant")
+    try:
+        before = call.runtime.clock() - milliseconds(given["older"]) if "older" in given else 0
+    except ValueError as error:
+        raise Refused(400, f"older: {error}") from error
+    wanted = Wanted(given.get("role", ""), given.get("function", ""), before, given.get("approver", ""))
+    found = [(head, one) async for head, one in call.runtime.waiting(wanted)]
+    found.sort(key=lambda pair: int(pair[1]["at"]))
+    page: list[Any] = []
+    for head, one in found[:MOST]:
+        await resolve(call.runtime.store, head.id, [one])
+        page.append({"execution": head.id, "function": head.function, **one})
+        if fitting(page) < len(page):
+            page.pop()
+            break
+    return json_answer({"approvals": page, "more": len(found) - len(page)})
+
+
+async def decide(call: Call) -> Answer:
+    """POST /decide/{id}: approve, also with other arguments, or deny."""
+    id = call.path("id")
+    call.query()
+    body = await call.model(Decision)
+    decided = call.runtime.decide(
+        id,
+        body.op,
+        body.approved,
+        by=call.by(body.by),
+        reason=body.reason,
+        digest=body.digest,
+        role=body.role,
+        arguments=body.arguments,
+    )
+    await refusing(409, decided)
+    return accepted()
+
+
+async def delegate(call: Call) -> Answer:
+    """POST /delegate/{id}: let another role or person decide."""
+    id = call.path("id")
+    call.query()
+    body = await call.model(Delegation)
+    given = call.runtime.delegate(
+        id, body.op, by=call.by(body.by), role=body.role, to=body.to, reason=body.reason, digest=body.digest
+    )
+    await refusing(409, given)
+    return accepted()
+
+
+ROUTES = (
+    ("/approvals", "GET", everything),
+    ("/approvals/{id:path}", "GET", approvals),
+    ("/decide/{id:path}", "POST", decide),
+    ("/delegate/{id:path}", "POST", delegate),
+)
+
+
+def paths(
+    operation: Callable[..., Json], parameter: Callable[..., Json], ref: Callable[[type[BaseModel]], Json], after: Json
+) -> Json:
+    """How the document describes them, and the page of a signed link, made of its parts."""
+    text, id, token = {"type": "string", "minLength": 1}, (parameter("id"),), (parameter("token"),)
+    wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
+    waiting, one = {200: ref(Waiting)}, {200: ref(Approvals)}
+    form = ("application/x-www-form-urlencoded",)
+    return {
+        "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
+        "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, after), errors=_LISTED)},
+        "/decide/{id}": {"post": operation("Approve or deny", {202: None}, body=ref(Decision), parameters=id)},
+        "/delegate/{id}": {
+            "post": operation("Let somebody else decide", {202: None}, body=ref(Delegation), parameters=id)
+        },
+        "/decision/{token}": {
+            "get": operation("A page that asks", {200: None}, parameters=token, errors=_PAGE),
+            "post": operation("Decide", {200: None}, body={}, types=form, parameters=token, errors=_PAGE),
+        },
+    }
