@@ -41,7 +41,7 @@ def error_of(run: Driver) -> Any:
     ("limits", "limit", "used", "allowed"),
     [
         ({"iterations": 2}, "iterations", 2, 2),
-        ({"tokens": 30}, "tokens", 30, 30),
+        ({"tokens": 95}, "tokens", 30, 95),
         ({"cost": "0.02"}, "cost", "0.02", "0.02"),
     ],
 )
@@ -59,9 +59,9 @@ def test_a_limit_fails_the_run_before_calls_whose_results_nobody_would_read(
 
 
 def test_an_answer_that_reaches_the_limit_is_still_an_answer() -> None:
-    run = driver(tokens=10)
+    run = driver(tokens=100)
     run.start()
-    assert run.model("dear").status == "completed"
+    assert run.model({"text": "dear", "usage": {"input": 95, "output": 5}}).status == "completed"
 
 
 def test_limits_hold_for_each_message_of_a_session() -> None:
