@@ -74,7 +74,17 @@ class Budgeting:
             found = exceeded(turn.usage.minus(turn.holding.usage), self._spec.limits)
         if found is None and turn.phase is Phase.THINK:
             found = repeated(turn.repeats.name, turn.repeats.most, allowed)
-        return found
+        return found or (self._futile(run, turn) if turn.phase is Phase.ACT else None)
+
+    def _futile(self, run: Run, turn: Turn) -> Failure | None:
+        """Why tools are not called: nobody could read what they give, because another model call would not fit."""
+        standings = [one for one in self._standings(run, turn) if one.bound.then == "stop" and counts(one.most)]
+        if not standings:
+            return None
+        terms = self._spec.terms(self._spec.model_named(turn.model), turn.content, turn.offered)
+        input = self._input(run, turn, terms)
+        short = next((one for one in standings if _short(one, input, terms)), None)
+        return None if short is None else _error(short, input, terms, turn)
 
     def due(self, run: Run, turn: Turn, name: str, at: int, deaths: int) -> Judged:
         """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits

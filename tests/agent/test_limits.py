@@ -41,7 +41,7 @@ def error_of(run: Driver) -> Any:
     ("limits", "limit", "used", "allowed"),
     [
         ({"iterations": 2}, "iterations", 2, 2),
-        ({"tokens": 95}, "tokens", 30, 95),
+        ({"tokens": 110}, "tokens", 30, 110),
         ({"cost": "0.02"}, "cost", "0.02", "0.02"),
     ],
 )
