@@ -39,6 +39,7 @@
         ├── CompletionFailed         a map or parallel missed its completion rule
         ├── CircuitOpen              the circuit breaker of the target is open
         ├── LimitExceeded            an agent ran out of iterations, tokens, cost or time
+        │   └── BudgetExceeded       an account that it shares with others did
         └── Refused                  the model declined to give an answer of the required type
 
 ``Retryable`` may be raised by user code inside a step to say when to try again, ``Final`` to say never, and
@@ -256,6 +257,30 @@ class LimitExceeded(OperationError):
     def __init__(self, message: str, *, limit: str = "") -> None:
         super().__init__(message)
         self.limit = limit
+
+
+class BudgetExceeded(LimitExceeded):
+    """An account that executions share has not enough left, or is frozen (``limit`` is then ``frozen``). ``account`` is
+    its name, ``window`` hour, day, month or "" (for ever); ``used`` and ``allowed`` are in the unit that ``limit``
+    names (cost as decimal text); ``ends`` is when the window does, in ms, None for never."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limit: str = "",
+        account: str = "",
+        window: str = "",
+        used: int | str = 0,
+        allowed: int | str = 0,
+        ends: int | None = None,
+    ) -> None:
+        super().__init__(message, limit=limit)
+        self.account = account
+        self.window = window
+        self.used = used
+        self.allowed = allowed
+        self.ends = ends
 
 
 class Refused(OperationError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-_EXACT = Context(prec=100)  # not the thread's: a program may have set another, and sums must not round
+EXACT = Context(prec=100)  # not the thread's: a program may have set another, and sums must not round
 ZERO = Decimal(0)
 
 
@@ -24,16 +24,27 @@ class Amount(NamedTuple):
     def plus(self, other: Amount) -> Amount:
         return Amount(
             self[0] + other[0],
-            _EXACT.add(self[1], other[1]),
+            EXACT.add(self[1], other[1]),
             *(a + b for a, b in zip(self[2:], other[2:], strict=True)),
         )
 
     def minus(self, other: Amount) -> Amount:
         return Amount(
             self[0] - other[0],
-            _EXACT.subtract(self[1], other[1]),
+            EXACT.subtract(self[1], other[1]),
             *(a - b for a, b in zip(self[2:], other[2:], strict=True)),
         )
+
+    def times(self, factor: int) -> Amount:
+        return Amount(self[0] * factor, EXACT.multiply(self[1], Decimal(factor)), *(a * factor for a in self[2:]))
+
+    def widest(self, other: Amount) -> Amount:
+        """Of each unit the more of the two."""
+        return self.plus(other.minus(self).positive())
+
+    def positive(self) -> Amount:
+        """Of each unit what is more than nothing."""
+        return Amount(max(self[0], 0), max(self[1], ZERO), *(max(a, 0) for a in self[2:]))
 
     def record(self) -> dict[str, Any]:
         """``{"tokens"?, "cost"?, …}``: what is not zero, the cost as decimal text."""
@@ -60,9 +71,10 @@ def amount_of(record: object) -> Amount:
     """The amount of a record, read without trust: what is no number is zero."""
     if not isinstance(record, Mapping):
         return NOTHING
+    told: Mapping[str, Any] = record  # pyright: ignore[reportUnknownVariableType]  # JSON
     values: dict[str, Any] = {}
     for name in UNITS:
-        value: Any = record.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # JSON
+        value = told.get(name)
         if name == "cost":
             values[name] = _cost(value)
         else:
