@@ -35,6 +35,7 @@ from .engine.delivery import mail_of
 from .engine.door import refuse_unfit
 from .engine.engine import Engine
 from .engine.extensions import Extension, Extensions
+from .engine.paying import give_back, purse_of
 from .engine.settings import Settings
 from .engine.vitals import show_vitals
 from .engine.waiting import Awaited, heard, outdated
@@ -90,6 +91,7 @@ class Runtime(Control):
         brought: Iterable[Extension] = getattr(functions, "extensions", ())
         self.extensions = Extensions([*extensions, *brought], self.engine.active)
         self.engine.performer.extensions = self.extensions
+        self.purse = self.engine.performer.purse = purse_of(self.engine, self.extensions)
         self._audience = self.engine.performer.audience = Audience(self.store, self.clock, self.extensions)
         self._sessions = Sessions(self.store)
         self._awaited = Awaited(REMEMBERED)
@@ -136,6 +138,7 @@ class Runtime(Control):
         try:
             await self.engine.close(grace, cut)
             await self._audience.close()
+            await give_back(self.purse)
         finally:
             if self._watchdog is not None:
                 self._watchdog.stop()

@@ -14,8 +14,7 @@ from typing import Any
 from ...orchestrator.agent.conversation import Message
 from ...orchestrator.engine import collecting
 from ...orchestrator.engine.performing import current_call
-from ...orchestrator.governance.budgets.amount import NOTHING
-from ...orchestrator.governance.budgets.hold import Hold
+from ...orchestrator.governance.budgets.amount import NOTHING, Amount
 from ...orchestrator.governance.usage import Usage, reported
 from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
@@ -23,6 +22,7 @@ from ..models.hosts import Hosts
 from ..models.port import Answer, Delta, Model, Request
 from ..models.prices import Prices, written
 from .bringing import brought
+from .paying import Paying
 
 Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 
@@ -31,7 +31,7 @@ class Asking:
     """A function without arguments that asks the model and gives the answer's JSON. ``request`` makes what is asked."""
 
     def __init__(
-        self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts, hold: Hold | None = None
+        self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts, paying: Paying | None = None
     ) -> None:
         self._model = model
         self._hosts = hosts
@@ -40,7 +40,7 @@ class Asking:
         self._first = 0  # the attempt that the sum begins with
         self._billed: Usage | None = None
         self._by = ""  # who said it piece by piece
-        self._hold = hold  # what is set aside for one attempt; None: nothing counts it
+        self._paying = paying or Paying()
         self._lost = NOTHING  # what attempts may have been billed for that said nothing of it
         self._begun = False  # it has said something
 
@@ -51,6 +51,7 @@ class Asking:
             seen = any([message.parts for message in request.messages])
             if seen:
                 request = request._replace(messages=await brought(request.messages, self._hosts))
+            request = await self._paying.begin(request)
             try:
                 answer = await self._answer(request)
             finally:
@@ -61,7 +62,9 @@ class Asking:
         except (asyncio.CancelledError, TimeoutError, ConnectionError):
             self._doubted()
             raise
-        record = answer._replace(cost=self._cost(answer)).record(self._model.name)
+        cost = self._cost(answer)
+        self._paying.answered(answer, cost)
+        record = answer._replace(cost=cost).record(self._model.name)
         if self._by:
             record["by"] = self._by
         if (billed := self.billed) is not None:
@@ -93,6 +96,7 @@ class Asking:
                 cost = prices.of(used.parts)
                 used = used._replace(cost=Decimal(cost or 0), unpriced=int(cost is None))
             self._billed = used if self._billed is None else self._billed.plus(used)
+            self._paying.took(Amount(used.tokens, used.cost, model_calls=1))
         elif self._begun:
             self._doubted()
         if (billed := self.billed) is not None:
@@ -101,8 +105,14 @@ class Asking:
     def _doubted(self) -> None:
         """An attempt was cut short, and may be billed for all the same: it counts as it was held."""
         self._begun = False
-        if self._hold is not None:
-            self._lost = self._lost.plus(self._hold.amount)
+        if (hold := self._paying.hold) is not None:
+            self._lost = self._lost.plus(hold.amount)
+            self._paying.took(hold.amount)
+
+    @property
+    def settled(self) -> dict[str, Any] | None:
+        """What is settled of shared accounts by the entry that tells what came of it."""
+        return self._paying.settled
 
     @property
     def billed(self) -> dict[str, Any] | None:

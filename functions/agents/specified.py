@@ -32,6 +32,7 @@ from .handoff import Handoff
 from .hooks import Hook
 from .instructions import Told
 from .output import Output
+from .paying import Paying
 from .reading import reader
 from .subagents import TaskTool
 from .terms import terms, weight
@@ -176,7 +177,8 @@ class Specified:
     ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
         request = partial(self.request, messages, content, name, offered, asked)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts, asked.hold)
+        terms = partial(self.terms, name, content, offered)
+        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(asked, terms))
 
     def terms(self, name: str, content: Any, offered: Sequence[str] | None) -> Terms:
         model = self._routing.models[name]

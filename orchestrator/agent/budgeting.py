@@ -16,8 +16,9 @@ from ...state.errors import LimitExceeded
 from ..errors.failures import Failure
 from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
+from ..governance.budgets.account import Account, Limit
 from ..governance.budgets.amount import NOTHING, Amount
-from ..governance.budgets.bound import Bound
+from ..governance.budgets.bound import ACCOUNTS, INSIDE, Bound
 from ..governance.budgets.hold import LEAST, Hold, Room, Terms, cost, fit, reading, wanted
 from ..governance.usage import Allowance, exceeded, failure, repeated
 from ..protocol.decider import Fact
@@ -52,12 +53,13 @@ class Standing(NamedTuple):
 class Budgeting:
     """Of one agent; ``first`` is the one that the conversation began with, whose budgets hold."""
 
-    __slots__ = ("_bounds", "_first", "_spec")
+    __slots__ = ("_bounds", "_first", "_shared", "_spec")
 
     def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
         self._first = first
-        self._bounds = tuple(bound for bound in first.budgets if bound.per in ("call", "run", "session"))
+        self._bounds = tuple(bound for bound in first.budgets if bound.per in INSIDE)
+        self._shared = tuple(bound for bound in first.budgets if bound.per not in INSIDE)
 
     # -- before a model call -------------------------------------------------------------------------
 
@@ -90,9 +92,10 @@ class Budgeting:
         """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits
         for somebody."""
         stock, op = turn.stock, turn.thinking()
-        stock.hold = None
+        stock.hold, stock.accounts = None, self._accounts(run)
         standings = self._standings(run, turn)
-        if not any(counts(standing.most) for standing in standings) or stock.waiting() is not None:
+        counted = self._shared or any(counts(standing.most) for standing in standings)
+        if not counted or stock.waiting() is not None:
             return None
         terms = self._spec.terms(name, turn.content, turn.offered)
         input = self._input(run, turn, terms)
@@ -109,6 +112,25 @@ class Budgeting:
             stock.hold = op, hold
             return None
         return self._over(run, turn, short or standings[0], input, terms, name, at)
+
+    def _accounts(self, run: Run) -> tuple[Account, ...]:
+        """Who may be charged for a call: the agent, and for whom it works."""
+        names = {"agent": self._first.name, "user": run.caller.get("user"), "tenant": run.caller.get("tenant")}
+        found: list[Account] = []
+        for kind in ACCOUNTS:
+            if name := names[kind]:
+                limits = [Limit(one.window, one.most, one.zone, one.warn) for one in self._shared if one.per == kind]
+                found.append(Account(kind, str(name), tuple(limits)))
+        return tuple(found)
+
+    def instead(self, turn: Turn, error: Failure) -> Fact | None:
+        """An account leaves nothing for a call of that model: who is asked instead, where a budget says so."""
+        data = error.get("data")
+        account = str(data.get("account", "")) if isinstance(data, dict) else ""  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  # JSON
+        for bound in self._shared:
+            if bound.then == "cheaper" and account.startswith(f"{bound.per}:") and turn.model != bound.model:
+                return Choice(bound.model, turn.route, f"the budget of {account} is used up").entry(turn.thinking(1))
+        return None
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
         """All budgets that a call of the turn must fit into."""

@@ -86,8 +86,10 @@ class Gates:
 
     def asked(self, turn: Turn) -> Asked:
         """How the model is asked."""
-        asked, hold = turn.asks_at().asked(turn.asked_of, turn.within), turn.stock.hold
-        return asked if hold is None or hold[0] != turn.thinking() else asked._replace(hold=hold[1])
+        asked, stock, op = turn.asks_at().asked(turn.asked_of, turn.within), turn.stock, turn.thinking()
+        if stock.hold is not None and stock.hold[0] == op:
+            asked = asked._replace(hold=stock.hold[1])
+        return asked._replace(accounts=stock.accounts, lost=stock.lost.get(op)) if stock.accounts else asked
 
     def model(self, turn: Turn) -> str:
         """Who is asked."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ..governance.approvals.proposal import Proposal
+from ..governance.budgets.account import Account
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
 from ..governance.budgets.hold import Hold
 from ..protocol.decider import Fact
@@ -39,13 +40,15 @@ class Lasting:
 class Stock:
     """Of a turn. ``hold`` is what is set aside for the model call of that op."""
 
-    __slots__ = ("_turn", "hold", "lasting", "pleas", "says", "switched")
+    __slots__ = ("_turn", "accounts", "hold", "lasting", "lost", "pleas", "says", "switched")
 
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
         self._turn = Lasting()
         self.hold: tuple[str, Hold] | None = None
         self.pleas: dict[str, tuple[str, Call]] = {}  # by op, which budget is to be raised
+        self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
+        self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
         self.says: tuple[str, ...] = ()  # what the model is told of what is left
         self.switched = ""  # op of the call for which another model was chosen
 
@@ -78,7 +81,10 @@ class Stock:
         return True
 
     def noted(self, entry: Fact) -> None:
-        """It was said that a budget runs out."""
+        """It was said that a budget runs out, or that a call may have been made of which nothing is known."""
+        if entry["type"] == "lost":
+            op = str(entry["op"])
+            self.lost[op] = self.lost.get(op, NOTHING).plus(amount_of(entry))
         if entry["type"] == "warned":
             self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
 

@@ -20,6 +20,8 @@ def outcome(call: Invoke, attempt: int, started: int, now: int, result: Fact) ->
     if call.extra:
         fact.update(call.extra)
     fact.update(result)
+    if settled := getattr(call.call, "settled", None):
+        fact["settled"] = settled
     return fact
 
 
@@ -32,6 +34,8 @@ def ended(call: Invoke, attempt: int, started: int, now: int, pause: float | Non
         return outcome(call, attempt, started, now, {"error": failed})
     fact: Fact = {"type": "retrying", "op": call.op, "name": call.name, "at": now, "n": attempt}
     fact["until"] = now + int(pause * 1000) + 1
+    if settled := getattr(call.call, "settled", None):
+        fact["settled"] = settled
     return fact | beside(call) | {"error": failed}
 
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
 from ...state.quantities import seconds
 from ..errors import failures
+from ..governance.budgets.purse import Purse
 from ..protocol import failure_log
 from ..protocol.decider import Away, Fact, Invoke
 from ..protocol.media import given
@@ -70,6 +71,8 @@ class CallInfo(NamedTuple):
     """What whoever ordered this from elsewhere says about itself."""
     carrier: Carrier | None = None
     """Who takes a call that another process makes there, when it has no address."""
+    purse: Purse | None = None
+    """What this process spends from accounts that executions share."""
 
 
 class Pending(Exception):  # no error: a call that another process makes has no outcome yet
@@ -112,6 +115,7 @@ class Performer:
         self.extensions: Extensions | None = None
         self.audience: Audience | None = None
         self.carrier: Carrier | None = None
+        self.purse: Purse | None = None
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
@@ -280,7 +284,11 @@ class Performer:
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
         key = f"{execution}/{call.op}"
-        _current.set(CallInfo(execution, call.op, attempt, key, speech, self._shelf, mark, away, caller, self.carrier))
+        _current.set(
+            CallInfo(
+                execution, call.op, attempt, key, speech, self._shelf, mark, away, caller, self.carrier, self.purse
+            )
+        )
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ...state.ids import check_id
+
 TRACE = ("traceparent", "tracestate", "baggage")
 """Of W3C: in which trace something is done, and what goes along with it."""
 HANDED_ON = ("user", "tenant", "by", "deadline", "budget", *TRACE)
@@ -21,6 +23,12 @@ def caller_of(fact: Mapping[str, Any]) -> Mapping[str, Any]:
     """What is known of who began something, by the fact that began it: ``by`` is the person it is done for."""
     said: Mapping[str, Any] = fact.get("caller", {})
     return {**said, "by": fact["by"]} if fact.get("by") and "by" not in said else said
+
+
+def named(user: str = "", tenant: str = "") -> dict[str, str]:
+    """For whom something is done. Raises InvalidInput for what can't be the name of a user or a tenant."""
+    said = {"user": user, "tenant": tenant}
+    return {name: check_id(text, f"the name of a {name}") for name, text in said.items() if text}
 
 
 def traced(said: Mapping[str, Any]) -> dict[str, str]:

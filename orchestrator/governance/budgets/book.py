@@ -23,6 +23,7 @@ from .windows import key_of
 
 CHANGES = 50
 """The last changes of an account that are kept."""
+PAGE = 500
 TRIES = 64
 """How often a value is read and written again that others write as well."""
 
@@ -152,11 +153,25 @@ class Book:
         self._clock = clock
         self._look = look
         self._read: dict[str, tuple[int, Entry]] = {}
+        self._names: tuple[int, frozenset[str]] | None = None
 
     async def rules(self, account: Account) -> Rules:
         own = await self._entry(str(account))
         kind = await self._entry(f"{account.kind}:{EACH}")
         return resolved(own, kind, account.limits)
+
+    async def named(self) -> frozenset[str]:
+        """The accounts, and the kinds (``user:*``), of which the book says anything."""
+        now, read = self._clock(), self._names
+        if read is None or read[0] <= now - self._look:
+            keys, after = list[str](), ""
+            while page := await self._store.values(PLACE, BOOK, after, PAGE):
+                keys += [key for key, _ in page]
+                after = keys[-1]
+                if len(page) < PAGE:
+                    break
+            read = self._names = now, frozenset(key.removeprefix(BOOK) for key in keys)
+        return read[1]
 
     def known(self, account: Account) -> bool:
         """Whether what was read is new enough."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ....state.records import Change
 from ....state.store import Store
-from .account import Account
+from .account import EACH, Account
 from .amount import NOTHING, Amount
 from .book import Book
 from .recovery import recover, settled_in, settlements
@@ -51,14 +51,23 @@ class Purse:
         clock: Callable[[], int],
         active: Container[str],
         settings: PurseSettings = PurseSettings(),
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         self._store, self._owner, self._clock, self._active = store, owner, clock, active
         self._settings = settings
+        self._begun: Callable[[], None] | None = begun  # told once, before anything is held
         self._book = Book(store, clock, settings.look)
         self._tills: dict[str, Till] = {}
         self._held: dict[str, list[_Held]] = {}
         self._recovered: dict[str, int] = {}
         self._mark, self._count = uuid.uuid4().hex[:12], 0
+
+    async def counted(self, accounts: Sequence[Account]) -> list[Account]:
+        """Those of which anybody says how much they may use: their code, or the book. Raises StoreError."""
+        if not accounts:
+            return []
+        named = await self._book.named()
+        return [one for one in accounts if one.limits or str(one) in named or f"{one.kind}:{EACH}" in named]
 
     async def hold(self, key: str, accounts: Sequence[Account], worst: Amount) -> tuple[str, ...]:
         """Hold the worst case of what is about to be used, of all these accounts or of none. ``key`` is the execution's
@@ -72,6 +81,9 @@ class Purse:
 
     async def _take(self, key: str, accounts: Sequence[Account], amount: Amount, *, beyond: bool) -> tuple[str, ...]:
         taken: list[_Held] = []
+        if (begun := self._begun) is not None:
+            self._begun = None
+            begun()
         try:
             for account in {str(account): account for account in accounts}.values():
                 till = self._till(account)

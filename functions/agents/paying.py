@@ -1,0 +1,77 @@
+"""What one model call takes of the accounts that executions share: its worst case is held before each attempt, and the
+entry that records what came of it says what is settled (``settled``: the slices, and the amount)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from ...orchestrator.agent.around import AS_ALWAYS, Asked
+from ...orchestrator.engine.performing import CallInfo, current_call
+from ...orchestrator.governance.budgets.amount import NOTHING, ZERO, Amount
+from ...orchestrator.governance.budgets.hold import Hold, Terms, reading, wanted
+from ..models.port import Answer, Request
+from .terms import bounded
+
+
+class Paying:
+    """For one call, attempt after attempt. ``terms`` tells what is known of the model."""
+
+    def __init__(self, asked: Asked = AS_ALWAYS, terms: Callable[[], Terms] = Terms) -> None:
+        self.hold = asked.hold  # what is set aside for one attempt; None: nothing counts it
+        self._accounts = asked.accounts
+        self._lost = asked.lost
+        self._terms = terms
+        self._slices: list[str] = []
+        self._used = NOTHING
+
+    async def begin(self, request: Request) -> Request:
+        """Hold the worst case of an attempt. The request, which may write no more than that. Raises BudgetExceeded,
+        StoreError."""
+        call = _call() if self._accounts else None
+        purse = None if call is None else call.purse
+        if call is None or purse is None:
+            return request
+        accounts = await purse.counted(self._accounts)
+        if not accounts:
+            return request
+        if self.hold is None:
+            self.hold = self._wanted(request)
+            request = request._replace(settings=bounded(request.settings, self.hold))
+        if self._lost is not None:
+            lost, self._lost = self._lost, None
+            self._slices += await purse.charge(call.idempotency_key, accounts, lost)
+            self._used = self._used.plus(lost)
+        self._slices += await purse.hold(call.idempotency_key, accounts, _of(self.hold))
+        return request
+
+    def answered(self, answer: Answer, cost: str | None) -> None:
+        """It was answered. What nobody knows the price of cost as much as was held for it."""
+        known = self.hold.cost if cost is None and self.hold is not None else cost
+        self.took(Amount(answer.usage.total, Decimal(known or 0), model_calls=1, iterations=1))
+
+    def took(self, amount: Amount) -> None:
+        """An attempt has taken that."""
+        self._used = self._used.plus(amount)
+
+    @property
+    def settled(self) -> dict[str, Any] | None:
+        """What the entry says; None when nothing was held."""
+        return {"slices": list(dict.fromkeys(self._slices)), **self._used.record()} if self._slices else None
+
+    def _wanted(self, request: Request) -> Hold:
+        terms = self._terms()
+        characters = sum(len(message.content) for message in request.messages if message.role != "system")
+        return wanted(reading(characters, None, terms) + 4 * len(request.messages), terms)
+
+
+def _of(hold: Hold) -> Amount:
+    return Amount(hold.input + hold.output, hold.cost or ZERO, model_calls=1, iterations=1)
+
+
+def _call() -> CallInfo | None:
+    try:
+        return current_call()
+    except LookupError:
+        return None
