@@ -4,11 +4,14 @@ and go on: no limit is broken, and in the end the ledgers say what the journals 
 from __future__ import annotations
 
 import asyncio
+import inspect
+import random
 import tempfile
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -43,7 +46,8 @@ class Machine(RuleBasedStateMachine):
         self.store = self.opened()
         self.world = World(self.store, ACCOUNTS)
         self.run(self.store.open())
-        self.run(self.world.process())
+        for _ in range(2):
+            self.run(self.world.begin(self.run(self.world.process())))
 
     def opened(self) -> Store:
         return MemoryStore()
@@ -76,7 +80,9 @@ class Machine(RuleBasedStateMachine):
         self, which: int, execution: int, accounts: tuple[Account, ...], amount: Amount, charge: bool
     ) -> None:
         process = self.one(which)
-        if process is not None and process.active:
+        if process is not None:
+            if not process.active:
+                self.run(self.world.begin(process))
             id = sorted(process.active)[execution % len(process.active)]
             self.does(self.world.hold(process, id, accounts, amount, charge=charge))
 
@@ -92,8 +98,6 @@ class Machine(RuleBasedStateMachine):
             await asyncio.gather(*works, return_exceptions=True)
 
         self.run(all_of_them())
-        if process.fate.dead.is_set() and process in self.world.processes:
-            self.world.bury(process)
 
     @rule(which=WHICH, hold=WHICH, used=st.none() | AMOUNTS)
     def an_outcome_is_recorded(self, which: int, hold: int, used: Amount | None) -> None:
@@ -113,7 +117,7 @@ class Machine(RuleBasedStateMachine):
     @rule(which=WHICH, execution=WHICH)
     def an_activation_is_lost(self, which: int, execution: int) -> None:
         process = self.one(which)
-        if process is not None and process.active:
+        if process is not None and process.active and execution % 3 == 0:
             process.active.pop(sorted(process.active)[execution % len(process.active)])
 
     @rule(which=WHICH)
@@ -173,7 +177,56 @@ class OnSqlite(Machine):
             self.folder.cleanup()
 
 
+WEIGHTS = {
+    Machine.something_is_held: 16,
+    Machine.several_are_held_at_once: 3,
+    Machine.an_outcome_is_recorded: 16,
+    Machine.something_is_about_to_go_wrong: 5,
+    Machine.time_passes: 3,
+    Machine.an_activation_is_lost: 2,
+    Machine.a_process_takes_over_what_is_free: 2,
+    Machine.a_process_rests: 2,
+    Machine.what_is_dead_is_recovered: 2,
+    Machine.a_process_starts: 2,
+    Machine.an_execution_begins: 1,
+    Machine.an_execution_waits: 1,
+}
+SPANS = [1_000, 1_000, 3_000, 3_000, 70_000, 400_000, 3_600_000, 40 * 3_600_000]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_long_lives(seed: int) -> None:
+    draw = random.Random(seed)
+
+    def amount() -> Amount:
+        return Amount(draw.randrange(40), Decimal(draw.randrange(300)) / 1000, draw.randrange(2))
+
+    def given(name: str) -> Any:
+        drawn: dict[str, Any] = {
+            "accounts": draw.choice([ACCOUNTS, ACCOUNTS[:1], ACCOUNTS[1:]]),
+            "amount": amount(),
+            "amounts": [amount() for _ in range(draw.randrange(2, 5))],
+            "charge": draw.random() < 0.05,
+            "used": amount() if draw.random() < 0.8 else None,
+            "after": draw.randrange(1, 8),
+            "what": draw.choice(["kill", "lose", "lose", "lose"]),
+            "ms": draw.choice(SPANS),
+            "beat": draw.random() < 0.8,
+        }
+        return drawn.get(name, draw.randrange(1_000))
+
+    machine = Machine()
+    try:
+        for _ in range(250):
+            (step,) = draw.choices(list(WEIGHTS), list(WEIGHTS.values()))
+            names = [name for name in inspect.signature(step).parameters if name != "self"]
+            step(machine, **{name: given(name) for name in names})
+            machine.no_limit_is_broken()
+    finally:
+        machine.teardown()
+
+
 TestInMemory: Any = Machine.TestCase
-TestInMemory.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestInMemory.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestOnSqlite: Any = OnSqlite.TestCase
 TestOnSqlite.settings = settings(max_examples=10, stateful_step_count=25, deadline=None)

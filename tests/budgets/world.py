@@ -65,6 +65,7 @@ class Hold:
     op: str
     slices: tuple[str, ...]
     amount: Amount
+    life: int  # the activation that holds it: another one of the same execution does not know of it
 
 
 @dataclass
@@ -74,6 +75,7 @@ class Process:
     fate: Fate
     purse: Purse
     active: dict[str, int]  # execution -> version
+    lives: dict[str, int] = field(default_factory=dict[str, int])  # execution -> its activation
     holds: list[Hold] = field(default_factory=list["Hold"])
 
 
@@ -122,8 +124,9 @@ class World:
         raise Dead
 
     def bury(self, process: Process) -> None:
-        self.processes.remove(process)
-        self.graves.append(process)
+        if process in self.processes:
+            self.processes.remove(process)
+            self.graves.append(process)
 
     # -- what processes do ---------------------------------------------------------------------------
 
@@ -134,6 +137,7 @@ class World:
         )
         if found.answer is Answer.GRANTED and found.head is not None:
             process.active[id] = found.head.version
+            process.lives[id] = self.number()
         return id
 
     async def hold(
@@ -148,7 +152,7 @@ class World:
             assert self.windows.setdefault(slice, tuple(keys.values())) == tuple(keys.values())
             if charge:
                 self.excess[str(account)] = self.excess[str(account)].plus(amount)
-        hold = Hold(execution, op, slices, amount)
+        hold = Hold(execution, op, slices, amount, process.lives[execution])
         process.holds.append(hold)
         return hold
 
@@ -156,7 +160,7 @@ class World:
         """The outcome is committed: what was used, or nothing. Whether it was."""
         process.holds.remove(hold)
         id, version = hold.execution, process.active.get(hold.execution)
-        if version is None:
+        if version is None or hold.life != process.lives[id]:
             return False  # the activation is lost
         fact: dict[str, Any] = {"type": "model", "at": self.now, "op": hold.op}
         if used is not None:
@@ -264,6 +268,7 @@ class World:
             ledger = await self.ledger(account)
             assert not ledger.slices, f"{account}: {ledger.slices} are open"
             past = await archived(self.store, str(account))
-            assert not past.keys() & ledger.spent.keys()
+            for key in past.keys() & ledger.spent.keys():  # whoever archived it died before the ledger forgot it
+                assert past[key] == ledger.spent[key]
             found[str(account)] = {key: amount for key, amount in (past | ledger.spent).items() if amount != NOTHING}
         return found

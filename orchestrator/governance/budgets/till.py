@@ -100,6 +100,7 @@ class Till:
         self._work: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()  # of this process alone: one draws or gives back at a time
         self._known: tuple[Ledger, str] | None = None  # as it was last written, and its etag
+        self._known_at = 0
         self._pending: Slice | None = None  # drawn, perhaps: nobody has said so yet
         self._warned: set[tuple[str, str]] = set()
 
@@ -197,7 +198,7 @@ class Till:
             if not self._wanting or self._known is None:
                 return
             now = self._clock()
-            ledger = await self._settled(now)
+            ledger = await self._settled()
             rules = self._rules or await self._read_rules()
             bounds = rules.bounds(now)
             least, goal = self._needed(ledger, bounds)
@@ -250,21 +251,22 @@ class Till:
     # -- the ledger ----------------------------------------------------------------------------------
 
     async def _read(self) -> None:
+        now = self._clock()
         found = await self._store.get(PLACE, LEDGER + str(self.account))
         ledger = Ledger() if found is None else ledger_of(found.value, str(self.account))
         for id in [id for id in self.drawn if id not in ledger.slices]:
             del self.drawn[id]  # closed by a put whose answer was lost, or recovered by another process
         if self._pending is not None and self._pending.id in ledger.slices:
             self._take_up(ledger.slices[self._pending.id])
-        self._known = ledger, "" if found is None else found.etag
+        self._known, self._known_at = (ledger, "" if found is None else found.etag), now
 
-    async def _settled(self, now: int) -> Ledger:
+    async def _settled(self) -> Ledger:
         """The ledger as it will be: what is used up is closed, the rest given back."""
         if self._known is None:
             await self._read()
         known = self._known
         ledger = Ledger() if known is None else known[0].copy()
-        if past := ledger.past(now):
+        if past := ledger.past(self._known_at):  # what was still open to others then may have changed since
             await archive(self._store, str(self.account), past)
             ledger.forget(past)
         for id, drawn in self.drawn.items():
@@ -277,7 +279,7 @@ class Till:
 
     async def _write(self, ledger: Ledger) -> bool:
         """Whether it is written. If not, another process was first. Raises StoreError: nobody knows, then."""
-        etag = "" if self._known is None else self._known[1]
+        now, etag = self._clock(), "" if self._known is None else self._known[1]
         self._known = None
         try:
             etag = await self._store.put(PLACE, LEDGER + str(self.account), ledger.text(), etag=etag)
@@ -285,7 +287,7 @@ class Till:
             return False
         for id in [id for id in self.drawn if id not in ledger.slices]:
             del self.drawn[id]
-        self._known = ledger, etag
+        self._known, self._known_at = (ledger, etag), now
         return True
 
     async def rest(self) -> bool:
@@ -297,7 +299,7 @@ class Till:
                 fence = self._pending is not None
                 if not fence and not any(not drawn.retired or not drawn.holds for drawn in self.drawn.values()):
                     break
-                if await self._write(await self._settled(self._clock())):
+                if await self._write(await self._settled()):
                     self._pending = None
                     break
         return not self.drawn and not self._wanting and (self._work is None or self._work.done())
