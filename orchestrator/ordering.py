@@ -9,6 +9,7 @@ from ..state.records import NewExecution
 from .engine.delivery import start_mail
 from .engine.engine import Engine
 from .engine.waiting import Awaited
+from .protocol.callers import named
 from .protocol.decider import Function
 from .protocol.media import take
 from .protocol.starting import check_same, is_new
@@ -22,6 +23,23 @@ class Said(TypedDict, total=False):
     by: str
     stream: bool
     caller: Mapping[str, Any] | None
+
+
+class For(TypedDict, total=False):
+    """Who begins something (``by``) and for whom: a ``user``, when that is somebody else, of a ``tenant``. ``stream``:
+    somebody will listen."""
+
+    by: str
+    user: str
+    tenant: str
+    stream: bool
+
+
+def said_of(said: For) -> Said:
+    """The same as the order has it. Raises InvalidInput."""
+    found = Said(by=said.get("by", ""), stream=said.get("stream", False))
+    caller = named(said.get("user", ""), said.get("tenant", ""))
+    return Said(**found, caller=caller) if caller else found
 
 
 async def order(engine: Engine, awaited: Awaited, function: Function, input: Any, id: str, said: Said) -> bool:

@@ -41,7 +41,7 @@ from .engine.vitals import show_vitals
 from .engine.waiting import Awaited, heard, outdated
 from .handles import Handle, Sent
 from .lifetime import Lifetime
-from .ordering import Said, order
+from .ordering import For, Said, order, said_of
 from .protocol import keys
 from .protocol.clock import wall_clock
 from .protocol.decider import Fact, Function
@@ -173,25 +173,26 @@ class Runtime(Control):
 
     @overload
     async def start(
-        self, function: Served[T], input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
+        self, function: Served[T], input: Any = ..., *, id: str | None = ..., **said: Unpack[For]
     ) -> Handle[T]: ...
     @overload
     async def start(
-        self, function: Body[T], input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
+        self, function: Body[T], input: Any = ..., *, id: str | None = ..., **said: Unpack[For]
     ) -> Handle[T]: ...
     @overload
     async def start(
-        self, function: object, input: Any = ..., *, id: str | None = ..., by: str = ..., stream: bool = ...
+        self, function: object, input: Any = ..., *, id: str | None = ..., **said: Unpack[For]
     ) -> Handle[Any]: ...
     async def start(
-        self, function: Any, input: Any = None, *, id: str | None = None, by: str = "", stream: bool = False
+        self, function: Any, input: Any = None, *, id: str | None = None, **said: Unpack[For]
     ) -> Handle[Any]:
         """Start an agent run or a workflow; it is durable when this returns. Starting the same id with the
-        same input again is the same start. ``stream``: somebody will listen to an agent's answer while it is being
+        same input again is the same start. ``by`` is who does it, and for whom; ``user`` another one for whom it is
+        done, ``tenant`` the tenant. ``stream``: somebody will listen to an agent's answer while it is being
         said (``Handle.events``). Raises UnknownFunction, InvalidInput, AlreadyExists."""
         served = self._durable(function)
         id = f"{served.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-        return Handle(self, id, await self.order(served, input, id=id, by=by, stream=stream))
+        return Handle(self, id, await self.order(served, input, id=id, **said_of(said)))
 
     async def order(self, function: Function, input: Any, *, id: str, **said: Unpack[Said]) -> bool:
         """Begin what is ordered by whoever says that of itself; whether it was not begun before. Durable when it
@@ -201,17 +202,17 @@ class Runtime(Control):
 
     @overload
     async def send(
-        self, agent: Served[T], session: str, content: Any, *, id: str | None = ..., by: str = ..., stream: bool = ...
+        self, agent: Served[T], session: str, content: Any, *, id: str | None = ..., **said: Unpack[For]
     ) -> Sent[T]: ...
     @overload
     async def send(
-        self, agent: object, session: str, content: Any, *, id: str | None = ..., by: str = ..., stream: bool = ...
+        self, agent: object, session: str, content: Any, *, id: str | None = ..., **said: Unpack[For]
     ) -> Sent[Any]: ...
     async def send(
-        self, agent: Any, session: str, content: Any, *, id: str | None = None, by: str = "", stream: bool = False
+        self, agent: Any, session: str, content: Any, *, id: str | None = None, **said: Unpack[For]
     ) -> Sent[Any]:
         """Put a message into an agent session, which is created by its first message. ``id`` makes it
-        arrive once. ``stream``: somebody will listen to the answer (``Sent.events``). Raises UnknownFunction,
+        arrive once; ``by``, ``user``, ``tenant`` and ``stream`` are as for ``start``. Raises UnknownFunction,
         InvalidInput, AlreadyFinished; AlreadyExists where the session's id is that of a run or a workflow."""
         self._life.check()
         served = self._durable(agent)
@@ -221,7 +222,8 @@ class Runtime(Control):
         message = secrets.token_hex(8) if id is None else check_id(id, "the id of a message")
         taken = take(served.kind, checked(served, content), self.store.payload_limit)
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": taken.value}
-        fact |= ({"by": by} if by else {}) | ({"stream": True} if stream else {})
+        stream = said.get("stream", False)
+        fact |= {name: value for name, value in said_of(said).items() if value}
         waiter = None
         if not stream:  # else it is listened to; who waits all the same looks for it
             waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))

@@ -13,7 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...orchestrator.governance import tokens
-from ...orchestrator.protocol.callers import traced
+from ...orchestrator.ordering import For
+from ...orchestrator.protocol.callers import named, traced
 from ...orchestrator.usercode.calling import checked
 from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ...state.ids import check_id
@@ -159,13 +160,20 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
     if kind == "tool":
         return Taken(Fate.DONE, name, value=await invoke(runtime, name, arguments_of(event.data)))
     if kind == "agent" and event.subject is not None:
-        sent = await runtime.send(name, event.subject, content_of(event.data), id=key_of(event), by=event.source)
+        said = For(by=event.source, **whose(event))
+        sent = await runtime.send(name, event.subject, content_of(event.data), id=key_of(event), **said)
         return Taken(Fate.ACCEPTED, name, sent.execution, sent.id)
     named = event.subject if event.type.startswith(CALL) else None
     id = check_id(named or f"{name}-{key_of(event)}")
-    function, caller = runtime.engine.function(name), traced(event.extensions)
+    function, caller = runtime.engine.function(name), {**traced(event.extensions), **whose(event)}
     await runtime.order(function, event.data, id=id, by=event.source, caller=caller)
     return Taken(Fate.ACCEPTED, name, id)
+
+
+def whose(event: CloudEvent) -> For:
+    """For whom something is done, as the extension attributes ``user`` and ``tenant`` say. Raises InvalidInput."""
+    user, tenant = (str(event.extensions.get(name) or "") for name in ("user", "tenant"))
+    return {**For(), **named(user, tenant)}  # type: ignore[typeddict-item]
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...orchestrator.ordering import For
+from ...orchestrator.protocol.callers import named
 from ...state.errors import InvalidInput
 from ...state.ids import check_id
 from ..events.intake import arguments_of, digest_of, invoke
@@ -49,7 +51,8 @@ async def _start(call: Call, kind: str) -> Answer:
     if len(by) > 200:
         raise Refused(400, "by is longer than 200 characters; shorten it")
     id = f"{name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-    function, caller = call.runtime.engine.function(name), trace_of(call.headers)
+    function = call.runtime.engine.function(name)
+    caller = trace_of(call.headers) | named(call.header(USER) or "", call.header(TENANT) or "")
     created = await call.runtime.order(
         function, await call.json(), id=id, by=call.by(by), stream=streams, caller=caller
     )
@@ -73,6 +76,10 @@ def _id_of(call: Call, name: str, query: dict[str, list[str]]) -> str | None:
     return None if key is None else f"{name}-{digest_of(name, key)}"
 
 
+USER, TENANT = "overwinter-user", "overwinter-tenant"
+"""Headers that say for whom something is done."""
+
+
 async def send_message(call: Call) -> Answer:
     """POST /sessions/{agent}/{session}: a message, JSON or plain text; waits for the reply."""
     agent, session = call.path("agent"), call.path("session")
@@ -93,7 +100,9 @@ async def send_message(call: Call) -> Answer:
 async def _sent(call: Call, agent: str, session: str, *, stream: bool) -> Sent[Any]:
     message = await _message(call)  # not kept while the reply is waited for
     by = call.by(message.by)
-    return await call.runtime.send(agent, session, message.content, id=message.id, by=by, stream=stream)
+    whose = named(call.header(USER) or "", call.header(TENANT) or "")
+    said = For(by=by, stream=stream, user=whose.get("user", ""), tenant=whose.get("tenant", ""))
+    return await call.runtime.send(agent, session, message.content, id=message.id, **said)
 
 
 async def _message(call: Call) -> Message:

@@ -16,7 +16,7 @@ from ...state.errors import LimitExceeded
 from ..errors.failures import Failure
 from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
-from ..governance.budgets.account import Account, Limit
+from ..governance.budgets.account import Account, Limit, fits
 from ..governance.budgets.amount import NOTHING, Amount
 from ..governance.budgets.bound import ACCOUNTS, INSIDE, Bound
 from ..governance.budgets.hold import LEAST, Hold, Room, Terms, cost, fit, reading, wanted
@@ -115,7 +115,9 @@ class Budgeting:
 
     def _accounts(self, run: Run) -> tuple[Account, ...]:
         """Who may be charged for a call: the agent, and for whom it works."""
-        names = {"agent": self._first.name, "user": run.caller.get("user"), "tenant": run.caller.get("tenant")}
+        caller = run.caller
+        user = caller.get("user") or caller.get("by")
+        names = {"agent": self._first.name, "user": user if fits(user) else "", "tenant": caller.get("tenant")}
         found: list[Account] = []
         for kind in ACCOUNTS:
             if name := names[kind]:

@@ -258,7 +258,6 @@ class AgentLoop:
         if turn.unlisted is not None:
             return self._failed(turn.unlisted)
         if turn.error is not None:
-            name = self._gates.model(turn)
             other = self._budgeting.instead(turn, turn.error)
             other = other or self._choosing.instead(run.thread, turn, turn.error, self._gates.model(turn))
             return other or self._failed(turn.error)

@@ -113,3 +113,11 @@ def told_bounds(most: Mapping[str, Any]) -> dict[str, Any]:
 def measured(amount: Amount, name: str) -> int | Decimal:
     """How much of one unit an amount is."""
     return amount[UNITS.index(name)]
+
+
+def fits(name: object) -> bool:
+    """Whether it can be the name of an account."""
+    try:
+        return name != EACH and bool(check_id(name))
+    except InvalidInput:
+        return False

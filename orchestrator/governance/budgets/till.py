@@ -27,6 +27,12 @@ from .refusing import frozen, refused
 log = logging.getLogger("overwinter")
 
 
+COUNTS = ("model_calls", "tool_calls", "iterations")
+CERTAIN = 10
+"""Counts are what they are held as, where of tokens and money little is used of what is held. So a slice has so many
+times more of them, and lasts as long."""
+
+
 class Sizes(NamedTuple):
     """How a slice is drawn: so many ``times`` the hold, but no more than one ``part``-th of what is left, for ``life``
     ms."""
@@ -241,7 +247,8 @@ class Till:
             if not want.beyond and ledger.refusal(bounds, total) is not None:
                 break
             least = total
-            goal = goal.widest(want.need.times(self._sizes.times))
+            many = want.need.times(self._sizes.times)
+            goal = goal.widest(many._replace(**{unit: getattr(many, unit) * CERTAIN for unit in COUNTS}))
         return least, goal.widest(least)
 
     def _take_up(self, slice: Slice) -> None:
