@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .functions.agents.agent import Agent
+    from .functions.agents.budget import Budget
     from .functions.agents.instructions import Template
     from .functions.agents.limits import History, Limits
     from .functions.bus.subscription import subscribe
@@ -55,6 +56,7 @@ _HOMES = {
     name: home
     for home, names in {
         "functions.agents.agent": "Agent",
+        "functions.agents.budget": "Budget",
         "functions.agents.instructions": "Template",
         "functions.agents.limits": "History Limits",
         "functions.bus.subscription": "subscribe",
@@ -84,7 +86,7 @@ _HOMES = {
 }
 
 __all__ = [
-    "Agent", "Approval", "Breaker", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied",
+    "Agent", "Approval", "Breaker", "Budget", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied",
     "ExecutionFailed", "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded",
     "Limits", "Memory", "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime",
     "Scripted", "Settings", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut",

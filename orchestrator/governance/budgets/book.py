@@ -9,7 +9,9 @@ A freeze of either holds. Processes read it every few seconds at the most: a cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, cast
 
 from ....state.codec import dumps, loads
@@ -154,6 +156,7 @@ class Book:
         self._look = look
         self._read: dict[str, tuple[int, Entry]] = {}
         self._names: tuple[int, frozenset[str]] | None = None
+        self._reading: dict[str, tuple[asyncio.Lock, int]] = {}
 
     async def rules(self, account: Account) -> Rules:
         own = await self._entry(str(account))
@@ -162,16 +165,39 @@ class Book:
 
     async def named(self) -> frozenset[str]:
         """The accounts, and the kinds (``user:*``), of which the book says anything."""
-        now, read = self._clock(), self._names
-        if read is None or read[0] <= now - self._look:
-            keys, after = list[str](), ""
-            while page := await self._store.values(PLACE, BOOK, after, PAGE):
-                keys += [key for key, _ in page]
-                after = keys[-1]
-                if len(page) < PAGE:
-                    break
-            read = self._names = now, frozenset(key.removeprefix(BOOK) for key in keys)
-        return read[1]
+        if (found := self._fresh_names()) is None:
+            async with self._one(""):
+                if (found := self._fresh_names()) is None:
+                    now, found = self._clock(), await self._list()
+                    self._names = now, found
+        return found
+
+    def _fresh_names(self) -> frozenset[str] | None:
+        read = self._names
+        return None if read is None or read[0] <= self._clock() - self._look else read[1]
+
+    async def _list(self) -> frozenset[str]:
+        keys, after = list[str](), ""
+        while page := await self._store.values(PLACE, BOOK, after, PAGE):
+            keys += [key for key, _ in page]
+            after = keys[-1]
+            if len(page) < PAGE:
+                break
+        return frozenset(key.removeprefix(BOOK) for key in keys)
+
+    @asynccontextmanager
+    async def _one(self, name: str) -> AsyncGenerator[None]:
+        """Of those that want to read the same, one does, and the others have it from that one."""
+        lock, waiting = self._reading.get(name, (asyncio.Lock(), 0))
+        self._reading[name] = lock, waiting + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._reading[name]
+            self._reading[name] = lock, waiting - 1
+            if waiting == 1:
+                del self._reading[name]
 
     def known(self, account: Account) -> bool:
         """Whether what was read is new enough."""
@@ -185,9 +211,13 @@ class Book:
         self._read.pop(name, None)
 
     async def _entry(self, name: str) -> Entry:
-        now, read = self._clock(), self._read.get(name)
-        if read is not None and read[0] > now - self._look:
-            return read[1]
-        entry = await read_entry(self._store, name)
-        self._read[name] = now, entry
-        return entry
+        if (found := self._fresh(name)) is None:
+            async with self._one(name):
+                if (found := self._fresh(name)) is None:
+                    now, found = self._clock(), await read_entry(self._store, name)
+                    self._read[name] = now, found
+        return found
+
+    def _fresh(self, name: str) -> Entry | None:
+        read = self._read.get(name)
+        return None if read is None or read[0] <= self._clock() - self._look else read[1]

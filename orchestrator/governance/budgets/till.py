@@ -33,6 +33,16 @@ CERTAIN = 10
 times more of them, and lasts as long."""
 
 
+AT_ONCE = 4
+"""A slice has so many times what is held at the same time: where many calls are made at once, it would be used up by
+those that are under way."""
+
+
+def _many(need: Amount, times: int) -> Amount:
+    many = need.times(times)
+    return many._replace(**{unit: getattr(many, unit) * CERTAIN for unit in COUNTS})
+
+
 class Sizes(NamedTuple):
     """How a slice is drawn: so many ``times`` the hold, but no more than one ``part``-th of what is left, for ``life``
     ms."""
@@ -247,9 +257,13 @@ class Till:
             if not want.beyond and ledger.refusal(bounds, total) is not None:
                 break
             least = total
-            many = want.need.times(self._sizes.times)
-            goal = goal.widest(many._replace(**{unit: getattr(many, unit) * CERTAIN for unit in COUNTS}))
-        return least, goal.widest(least)
+            goal = goal.widest(_many(want.need, self._sizes.times))
+        if least == NOTHING:
+            return least, goal
+        at_once = least
+        for drawn in self.drawn.values():
+            at_once = at_once.plus(drawn.held)
+        return least, goal.widest(_many(at_once, AT_ONCE))
 
     def _take_up(self, slice: Slice) -> None:
         self.drawn[slice.id] = Drawn(slice)
