@@ -53,13 +53,17 @@ class Standing(NamedTuple):
 class Budgeting:
     """Of one agent; ``first`` is the one that the conversation began with, whose budgets hold."""
 
-    __slots__ = ("_bounds", "_first", "_shared", "_spec")
+    __slots__ = ("_bounds", "_charged", "_counting", "_first", "_shared", "_spec", "_stands", "_told")
 
     def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
         self._first = first
         self._bounds = tuple(bound for bound in first.budgets if bound.per in INSIDE)
         self._shared = tuple(bound for bound in first.budgets if bound.per not in INSIDE)
+        self._counting = any(bound.most.keys() - {"tokens", "cost"} for bound in self._bounds)
+        self._told = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
+        self._charged: tuple[object, tuple[Account, ...]] = (None, ())
+        self._stands: tuple[tuple[object, ...], list[Standing]] = ((), [])
 
     # -- before a model call -------------------------------------------------------------------------
 
@@ -85,6 +89,8 @@ class Budgeting:
             return None
         terms = self._spec.terms(self._spec.model_named(turn.model), turn.content, turn.offered)
         input = self._input(run, turn, terms)
+        if fit(input, terms, self._room(standings)) is not None and not self._counting:
+            return None
         short = next((one for one in standings if _short(one, input, terms)), None)
         return None if short is None else _error(short, input, terms, turn)
 
@@ -103,11 +109,12 @@ class Budgeting:
             worst = self._worst(standings, input, terms)
             lost = sum_of([worst.amount] * deaths)
             return {"type": "lost", "op": op, "name": name, "n": deaths} | lost.record()
-        for standing in standings:
+        for standing in standings if self._told else ():
             if (said := self._early(turn, standing, name, op)) is not None:
                 return said
-        hold = fit(input, terms, self._room(standings))
-        short = next((one for one in standings if _short(one, input, terms)), None)
+        hold, short = fit(input, terms, self._room(standings)), None
+        if hold is None or self._counting:
+            short = next((one for one in standings if _short(one, input, terms)), None)
         if hold is not None and short is None:
             stock.hold = op, hold
             return None
@@ -116,6 +123,11 @@ class Budgeting:
     def _accounts(self, run: Run) -> tuple[Account, ...]:
         """Who may be charged for a call: the agent, and for whom it works."""
         caller = run.caller
+        if self._charged[0] is not caller:
+            self._charged = caller, self._charging(caller)
+        return self._charged[1]
+
+    def _charging(self, caller: Mapping[str, Any]) -> tuple[Account, ...]:
         user = caller.get("user") or caller.get("by")
         names = {"agent": self._first.name, "user": user if fits(user) else "", "tenant": caller.get("tenant")}
         found: list[Account] = []
@@ -135,7 +147,13 @@ class Budgeting:
         return None
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
-        """All budgets that a call of the turn must fit into."""
+        """All budgets that a call of the turn must fit into. They are asked for several times before they change."""
+        known = (turn, turn.usage, turn.allowed, run.thread.used, run.seat.holder, len(turn.stock.pleas), _lent(turn))
+        if len(self._stands[0]) != len(known) or not all(map(_same, known, self._stands[0])):
+            self._stands = known, self._stand(run, turn)
+        return self._stands[1]
+
+    def _stand(self, run: Run, turn: Turn) -> list[Standing]:
         allowed = self.allowed(run)
         open_ = _lent(turn)
         used = turn.usage.minus(turn.allowed).amount.plus(open_)
@@ -155,7 +173,9 @@ class Budgeting:
     def _input(self, run: Run, turn: Turn, terms: Terms) -> int:
         window = run.thread.window
         weight = run.thread.weight.plus(turn.weigh(window))
-        more = sum(map(len, turn.asks_at().change("messages", ()))) + len(turn.asks_at().change("instructions", ""))
+        more, gate = 0, turn.asks_at() if self._spec.hooks else None
+        if gate is not None and gate.changed:
+            more = sum(map(len, gate.change("messages", ()))) + len(gate.change("instructions", ""))
         counted = weight.tokens if window.tokens is not None else None
         more += sum(map(size_of, run.kept.shown(())))
         if counted is not None:
@@ -179,6 +199,7 @@ class Budgeting:
         if bound.warn is not None and share >= bound.warn and bound.key not in stock.of(bound.key).warned:
             return {"type": "warned", "op": op, "budget": bound.key, "share": round(share, 4)}
         if bound.then == "cheaper" and share >= bound.share and self._may_switch(turn, bound, name, op):
+            stock.switched = op
             why = f"{round(100 * share)}% of the budget for {_whose(bound)} is used"
             return Choice(bound.model, turn.route, why).entry(op)
         return None
@@ -190,6 +211,7 @@ class Budgeting:
         """A budget does not leave enough for the call."""
         bound, op = short.bound, turn.thinking()
         if bound.then == "cheaper" and self._may_switch(turn, bound, name, op):
+            turn.stock.switched = op
             return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op)
         if bound.then == "ask":
             if turn.stock.refused(op) is None:
@@ -264,6 +286,10 @@ class Budgeting:
 def _lent(turn: Turn) -> Amount:
     """What children have that are at work."""
     return sum_of([call.lent for call in turn.calls.values() if call.stage is Stage.CHILD])
+
+
+def _same(one: object, other: object) -> bool:
+    return one is other or (isinstance(one, (int, str, Amount)) and one == other)
 
 
 def counts(most: Mapping[str, Any]) -> bool:

@@ -214,7 +214,8 @@ class AgentLoop:
                     self._order(call)
 
     def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
-        until, budget = turn.deadline(self._first.limits.time), self._budgeting.left(self._run, turn)
+        until = turn.deadline(self._first.limits.time)
+        budget = {} if tool.elsewhere is None else self._budgeting.left(self._run, turn)
         more = self._hooking.looks(call) | ({"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {})
         return invocation(
             call, tool, Away(self._spec.name, until, call.approved, budget=budget), more, self._run.caller
