@@ -84,6 +84,8 @@ class Budgeting:
 
     def _futile(self, run: Run, turn: Turn) -> Failure | None:
         """Why tools are not called: nobody could read what they give, because another model call would not fit."""
+        if turn.stock.ample and not self._counting:
+            return None
         standings = [one for one in self._standings(run, turn) if one.bound.then == "stop" and counts(one.most)]
         if not standings:
             return None
@@ -112,11 +114,11 @@ class Budgeting:
         for standing in standings if self._told else ():
             if (said := self._early(turn, standing, name, op)) is not None:
                 return said
-        hold, short = fit(input, terms, self._room(standings)), None
+        hold, short = fit(input, terms, room := self._room(standings)), None
         if hold is None or self._counting:
             short = next((one for one in standings if _short(one, input, terms)), None)
         if hold is not None and short is None:
-            stock.hold = op, hold
+            stock.hold, stock.ample = (op, hold), room.ample(hold)
             return None
         return self._over(run, turn, short or standings[0], input, terms, name, at)
 
@@ -128,8 +130,8 @@ class Budgeting:
         return self._charged[1]
 
     def _charging(self, caller: Mapping[str, Any]) -> tuple[Account, ...]:
-        user = caller.get("user") or caller.get("by")
-        names = {"agent": self._first.name, "user": user if fits(user) else "", "tenant": caller.get("tenant")}
+        user = (caller.get("user") or caller.get("by")) if caller else ""
+        names = {"agent": self._first.name, "user": user if user and fits(user) else "", "tenant": caller.get("tenant")}
         found: list[Account] = []
         for kind in ACCOUNTS:
             if name := names[kind]:

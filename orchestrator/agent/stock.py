@@ -40,13 +40,14 @@ class Lasting:
 class Stock:
     """Of a turn. ``hold`` is what is set aside for the model call of that op."""
 
-    __slots__ = ("_turn", "accounts", "hold", "lasting", "lost", "pleas", "says", "switched")
+    __slots__ = ("_turn", "accounts", "ample", "hold", "lasting", "lost", "pleas", "says", "switched")
 
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
         self._turn = Lasting()
         self.hold: tuple[str, Hold] | None = None
         self.pleas: dict[str, tuple[str, Call]] = {}  # by op, which budget is to be raised
+        self.ample = False  # there is enough for several such calls
         self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
         self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
         self.says: tuple[str, ...] = ()  # what the model is told of what is left

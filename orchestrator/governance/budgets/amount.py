@@ -22,6 +22,8 @@ class Amount(NamedTuple):
     time: int = 0
 
     def plus(self, other: Amount) -> Amount:
+        if other is NOTHING or self is NOTHING:
+            return self if other is NOTHING else other
         return Amount(
             self[0] + other[0],
             EXACT.add(self[1], other[1]),

@@ -21,6 +21,8 @@ USUAL = 4_096
 LEAST = 16
 """A call that may write fewer is not worth being made."""
 
+SEVERAL = 4
+
 
 class Terms(NamedTuple):
     """What is known of a model before it is asked. ``beside``: characters that it reads beside the conversation
@@ -56,6 +58,12 @@ class Room(NamedTuple):
 
     tokens: int | None
     cost: Decimal | None
+
+    def ample(self, hold: Hold) -> bool:
+        """Whether there is room for several such calls, so that the next one need not be looked at before its time."""
+        if self.tokens is not None and self.tokens < SEVERAL * (hold.input + hold.output):
+            return False
+        return self.cost is None or (hold.cost is not None and self.cost >= SEVERAL * hold.cost)
 
 
 def reading(characters: int, counted: int | None, terms: Terms) -> int:
