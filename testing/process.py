@@ -17,6 +17,7 @@ from ..functions.bus.broker import Broker
 from ..functions.runtime import Runtime
 from ..orchestrator.engine.activation import Activation
 from ..orchestrator.engine.engine import Engine
+from ..orchestrator.engine.paying import purse_of
 from ..orchestrator.engine.performing import Performer, Sink
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.engine.shelf import Shelf
@@ -87,6 +88,7 @@ class Process:
         witness.ledger, witness.owner = ledger, name
         witness.extensions, witness.audience = self.runtime.extensions, self.runtime.audience
         self.engine.performer = witness
+        witness.purse = self.runtime.purse = purse_of(self.engine, self.runtime.extensions)
         self.runtime.join(self.engine)
 
     async def start(self) -> None:
