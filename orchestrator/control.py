@@ -270,6 +270,11 @@ class Control(Reading):
                     f"{id} has failed because nobody knows whether a call took effect, and a retry would make it "
                     "again. If that is meant, say so: overwinter retry --repeat"
                 )
+            if error.get("undone"):
+                raise InvalidInput(
+                    f"{id} has failed, and a saga of it has undone what it did; opened again it would take that for "
+                    "done. Start it anew, under another id"
+                )
             op = error.get("op")
             fact |= {"op": op} if op else {}
             key = keys.retry(head.length)

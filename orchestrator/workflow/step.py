@@ -16,6 +16,7 @@ from ..protocol.decider import Away, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode.fields import minded
 from ..usercode.resilience import Breaker, Policy, Retry
+from ..usercode.undoing import Undo, undo_of
 from . import arguments
 from .approval import Asking
 from .naming import named
@@ -23,6 +24,7 @@ from .operation import Operation
 from .run import Run
 from .scope import Scope
 from .targets import Wanted, approval_of, arguments_of, describe
+from .undoable import Prepared, around, prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -38,21 +40,46 @@ def order(
     policy: Policy | None = None,
     *,
     compare: bool = True,
+    undo: Undo | None = None,
 ) -> Operation[Any]:
     """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
-    called with must be the same on replay."""
+    called with must be the same on replay. ``undo`` undoes it, when it is called in a saga."""
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
-        return _order(run, op, fn, args, kwargs, name, policy, compare=compare)
+        return _undoable(run, op, fn, args, kwargs, name, policy, compare=compare, undo=undo)
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
-    call = partial(_order, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
+    call = partial(_undoable, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare, undo=undo)
     return cast("Operation[Any]", run.loop.create_task(_asked(Asking(run, f"{op}."), wanted, call)))
 
 
 async def _asked(asking: Asking, wanted: Wanted, call: Callable[[], Operation[Any]]) -> Any:
     await asking.approve(wanted.tool, data=wanted.arguments, role=wanted.role, timeout=wanted.within)
     return await call()
+
+
+def _undoable(
+    run: Run,
+    op: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None,
+    policy: Policy | None,
+    *,
+    compare: bool,
+    undo: Undo | None,
+) -> Operation[Any]:
+    """Order it now; a saga around the code keeps what is needed to undo it."""
+    saga = around(run) if run.sagas else None
+    about: Prepared | None = None
+    if saga is not None and (undo := undo or describe(fn).undo) is not None:
+        saga.refuse()
+        known = describe(fn)
+        means = policy or known.policy or run.policy
+        about = prepared(fn, args, kwargs, name or known.name, undo, means, f"{run.id}/{op}")
+    call = _order(run, op, fn, args, kwargs, name, policy, compare=compare)
+    return call if saga is None or about is None else saga.keep(about, call)
 
 
 def _order(
@@ -188,6 +215,14 @@ class Stepping(Scope):
     @overload
     def step(self, fn: Callable[..., T], *args: Any, fingerprint: bool, **options: Any) -> Operation[T]: ...
     @overload
+    def step(
+        self, fn: Callable[..., Awaitable[T]], *args: Any, undo: Undo | Callable[..., Any], **options: Any
+    ) -> Operation[T]: ...
+    @overload
+    def step(
+        self, fn: Callable[..., T], *args: Any, undo: Undo | Callable[..., Any], **options: Any
+    ) -> Operation[T]: ...
+    @overload
     def step(self, fn: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
     @overload
     def step(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
@@ -201,6 +236,7 @@ class Stepping(Scope):
         at_most_once: bool = False,
         breaker: Breaker | None = None,
         fingerprint: bool = True,
+        undo: Undo | Callable[..., Any] | None = None,
         **kwargs: Any,
     ) -> Operation[Any]:
         """Call ``fn(*args, **kwargs)`` and await its result, typed by its return annotation.
@@ -210,7 +246,8 @@ class Stepping(Scope):
         ``timeout`` (of one attempt) and ``breaker`` override the workflow's. With ``at_most_once`` the
         beginning of each attempt is recorded first, and an attempt that may have happened raises InDoubt
         instead of being made again. A replay must pass the same arguments; with ``fingerprint`` False they may
-        differ. Arguments for ``fn`` of these same names go through ``functools.partial``.
+        differ. In a saga, ``undo`` (a function, a tool or an ``Undo``) undoes it. Arguments for ``fn`` of these same
+        names go through ``functools.partial``.
 
         A tool that is declared with an approval is called when somebody has approved exactly these arguments.
 
@@ -225,4 +262,9 @@ class Stepping(Scope):
             arguments.flag(at_most_once, "ctx.step(at_most_once=…)")
         if fingerprint is not True:
             arguments.flag(fingerprint, "ctx.step(fingerprint=…)")
-        return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint)
+        undoing: Undo | None = None
+        if undo is not None:
+            undoing = undo_of(undo, "ctx.step")
+            if around(self._run) is None:
+                raise InvalidInput("ctx.step(undo=…) has a meaning in a saga: async with ctx.saga(): …")
+        return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint, undo=undoing)
