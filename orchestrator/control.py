@@ -267,8 +267,8 @@ class Control(Reading):
             error = (await self.ending(head)).get("error", {})
             if not repeat and begins_anew(error):
                 raise InvalidInput(
-                    f"{id} has failed because nobody knows whether a call took effect, and a retry would make it "
-                    "again. If that is meant, say so: overwinter retry --repeat"
+                    f"{id} has failed because nobody knows whether a call took effect, or it could not be undone, and "
+                    "a retry would make it again. If that is meant, say so: overwinter retry --repeat"
                 )
             if error.get("undone"):
                 raise InvalidInput(

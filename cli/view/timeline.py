@@ -288,6 +288,19 @@ class Timeline:
         """What came from outside and was passed over, because it has not the type that is waited for."""
         return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
 
+    def _saga(self, number: int, entry: Entry) -> list[Row]:
+        """Why a saga undoes what it did, and what it could not undo."""
+        name = str(entry.get("name", ""))
+        if "data" not in entry:
+            return self._info(number, entry, value=f"undone, the last first: {entry.get('why', '')}", name=name)
+        rows: list[Row] = []
+        for left in entry["data"]:
+            (row,) = self._info(number, entry, name=str(left["name"]))
+            row.state, row.facts["left"] = FAILED, left
+            row.error = {"kind": "", "message": f"not undone: {left['why']}"}
+            rows.append(row)
+        return rows
+
     def _routed(self, number: int, entry: Entry) -> list[Row]:
         """Which model is asked and why, who has the conversation, or what of it the model does not read any more."""
         why = gone(entry) if entry["type"] in ("compacted", "handoff") else entry.get("why")
@@ -382,6 +395,7 @@ class Timeline:
         "routed": _routed,
         **dict.fromkeys(("compacted", "offered", "handoff"), _routed),
         "skipped": _skipped,
+        "saga": _saga,
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),

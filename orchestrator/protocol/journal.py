@@ -29,6 +29,7 @@ _OTHER = frozenset(
         "ordered",
         "observed",
         "routed",
+        "saga",
         "compacted",
         "offered",
         "passed",

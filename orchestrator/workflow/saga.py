@@ -84,12 +84,7 @@ class Saga:
         """Raises what is to be raised instead of ``error``."""
         run = self._run
         task = run.loop.create_task(self._undo(error))
-        cancelled: asyncio.CancelledError | None = None
-        while not task.done():
-            try:
-                await asyncio.wait([task])
-            except asyncio.CancelledError as again:
-                cancelled = again
+        cancelled = await _over(task)
         left = task.result()
         if self._undone:
             run.passed_on.append(error)
@@ -121,7 +116,7 @@ class Saga:
         """Why it could not be undone; "" when it was, or nothing was to be undone."""
         run, undo = self._run, made.about.undo
         if made.inner is not None:
-            await asyncio.wait([made.inner])
+            await _over(made.inner)
             failed = asyncio.CancelledError() if made.inner.cancelled() else made.inner.exception()
             if failed is not None and not made.possible(failed):
                 return ""
@@ -131,7 +126,9 @@ class Saga:
             self._begin(error)
         self._undone += 1
         call: Task[Any] = run.loop.create_task(self._call(made))
-        await asyncio.wait([call])
+        await _over(call)
+        if call.cancelled():
+            return "the workflow's own code has cancelled what was to undo it"
         wrong = call.exception()
         return "" if wrong is None else said(wrong)
 
@@ -160,6 +157,17 @@ class Saga:
         except PayloadTooLarge:
             left = [one._replace(arguments=None) for one in left]
         run.own[op] = entry | {"data": [one._asdict() for one in left]}
+
+
+async def _over(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:
+    """Wait until it is done, whatever is cancelled meanwhile; the last of that."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as again:
+            cancelled = again
+    return cancelled
 
 
 def _bounded(left: list[NotUndone]) -> list[NotUndone]:
