@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ...state.errors import InvalidInput
+from ...state.quantities import briefly
 from .annotations import name_of
 
 
@@ -27,9 +28,9 @@ class Undo:
 
     def __post_init__(self) -> None:
         if not callable(self.function):
-            raise InvalidInput(f"undo= is a function or a tool that undoes the call, not {self.function!r:.80}")
+            raise InvalidInput(f"undo= is a function or a tool that undoes the call, not {briefly(self.function)}")
         if self.unsure is not True and self.unsure is not False:
-            raise InvalidInput(f"unsure= is True or False, not {self.unsure!r:.80}")
+            raise InvalidInput(f"unsure= is True or False, not {briefly(self.unsure)}")
 
     def check(self, names: Collection[str], what: str) -> None:
         """Raises InvalidInput when the arguments of a call of ``what``, that have these names, are not enough."""
@@ -101,5 +102,5 @@ def undo_of(given: object, what: str) -> Undo | None:
     if given is None or isinstance(given, Undo):
         return given
     if not callable(given):
-        raise InvalidInput(f"undo= of {what!r} is a function or a tool that undoes it, not {given!r:.80}")
+        raise InvalidInput(f"undo= of {what!r} is a function or a tool that undoes it, not {briefly(given)}")
     return Undo(given)
