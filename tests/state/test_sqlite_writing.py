@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from overwinter.state.errors import Conflict, InvalidInput, StoreError, StoreFull, StoreUnavailable
-from overwinter.state.records import Accepted, Answer, Change, NewExecution, NewMail
+from overwinter.state.records import IN_DOUBT, Accepted, Answer, Change, NewExecution, NewMail
 from overwinter.state.sqlite import SqliteStore, commands
 from overwinter.state.sqlite.statements import SQL, script
 
@@ -340,6 +340,16 @@ def test_no_statement_reads_a_whole_table() -> None:
                 scans.add(name)
     connection.close()
     assert scans == {"counts"}
+
+
+@pytest.mark.parametrize("status", [IN_DOUBT, "failed", "stuck", "paused", "cancelled", "terminated"])
+def test_statuses_that_people_look_for_are_found_by_an_index(status: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(script("schema.sql"))
+    asked = f"SELECT id FROM execution WHERE status IN ('{status}') ORDER BY created DESC"
+    plan = " ".join(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}"))
+    connection.close()
+    assert "execution_rare" in plan
 
 
 def test_disk_per_session_and_per_conversation(tmp_path: Path) -> None:
