@@ -262,8 +262,9 @@ def _errors(story: Story) -> Iterator[Text]:
         yield Text(f"failed{at}: {complaint(error)}", "bold red")
         yield from (Text(f"  {place}", "red") for place in places(error)[:PLACES])
     retried = max((row.number for row in story.timeline.rows() if row.kind == "retry"), default=0)
-    left = [row.facts["left"] for row in story.timeline.rows() if row.facts.get("left") and row.number > retried]
-    yield from (Text(f"not undone: {not_undone(one)}", "bold red") for one in left)
+    for row in story.timeline.rows():
+        left = row.facts.get("left", ()) if row.number > retried else ()
+        yield from (Text(f"not undone: {not_undone(one)}", "bold red") for one in left)
 
 
 def _waits(story: Story) -> Iterator[Text]:

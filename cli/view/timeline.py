@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
-from .entry import Entry, at, doubtful, error, said_in, verdict
+from .entry import Entry, at, doubtful, error, left_in, said_in, verdict
 from .listings import listed
 from .text import counted
 from .usage import Usage, usage
@@ -284,22 +284,13 @@ class Timeline:
             self.totals.repairs += 1
         return [*settled, *self._info(number, entry, value=entry.get("text"), name=name)]
 
-    def _skipped(self, number: int, entry: Entry) -> list[Row]:
-        """What came from outside and was passed over, because it has not the type that is waited for."""
-        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
-
-    def _saga(self, number: int, entry: Entry) -> list[Row]:
-        """Why a saga undoes what it did, and what it could not undo."""
-        name = str(entry.get("name", ""))
-        if "data" not in entry:
-            return self._info(number, entry, value=f"undone, the last first: {entry.get('why', '')}", name=name)
-        rows: list[Row] = []
-        for left in entry["data"]:
-            (row,) = self._info(number, entry, name=str(left["name"]))
-            row.state, row.facts["left"] = FAILED, left
-            row.error = {"kind": "", "message": f"not undone: {left['why']}"}
-            rows.append(row)
-        return rows
+    def _why(self, number: int, entry: Entry) -> list[Row]:
+        """What came from outside and was passed over, because it has not the type that is waited for; why a saga undoes
+        what it did, or what of it could not be undone."""
+        (row,) = self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+        if "data" in entry:
+            row.state, row.error, row.facts["left"] = FAILED, left_in(entry["data"]), entry["data"]
+        return [row]
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
         """Which model is asked and why, who has the conversation, or what of it the model does not read any more."""
@@ -394,8 +385,7 @@ class Timeline:
         "observed": _observed,
         "routed": _routed,
         **dict.fromkeys(("compacted", "offered", "handoff"), _routed),
-        "skipped": _skipped,
-        "saga": _saga,
+        **dict.fromkeys(("skipped", "saga"), _why),
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),

@@ -84,12 +84,16 @@ def _check_effect(effect: object, reconcile: object) -> None:
         raise InvalidInput(f"reconcile= is a function of the idempotency key and the arguments, not {reconcile!r:.80}")
 
 
-def _check_undo(undo: Undo, tool: Tool) -> None:
+def _undo(given: object, tool: Tool) -> Undo | None:
+    undo = undo_of(given, tool.name)
+    if undo is None:
+        return None
     if tool.effect == "pure":
         raise InvalidInput(f"tool {tool.name!r} is pure: it changes nothing, so there is nothing for undo= to undo")
     known = parameters(tool.function)
     if known is not None and not known.all:
         undo.check([*known.named, *filter(None, [tool.key])], tool.name)
+    return undo
 
 
 class Tool:
@@ -132,9 +136,7 @@ class Tool:
         self.description = description or documented.text or self.name.replace("_", " ")
         self.effect: Effect = effect
         self.key = key
-        self.undo = undo_of(undo, self.name)
-        if self.undo is not None:
-            _check_undo(self.undo, self)
+        self.undo = _undo(undo, self)
         if isinstance(tags, str):
             raise InvalidInput(f"tags= of tool {self.name!r} takes texts in a list: [{tags!r}]")
         self.tags = frozenset(tags)
