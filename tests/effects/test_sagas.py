@@ -298,6 +298,49 @@ def test_retry_undoes_what_could_not_be_undone_and_refuses_what_was() -> None:
     played(scenario, trip)
 
 
+def test_a_parent_does_not_begin_a_child_anew_that_could_not_undo_all() -> None:
+    async def scenario(world: World) -> None:
+        desk.clear()
+        desk.closed = True
+        run = await world.start(holds, "Rome", id="p")
+        with pytest.raises(ExecutionFailed, match="could not be undone"):
+            await run.result()
+        with pytest.raises(InvalidInput, match="could not be undone"):
+            await world.call(lambda runtime: runtime.retry("p"))
+        desk.closed = False
+        booked = len(desk.order)
+        await world.call(lambda runtime: runtime.act("retry", "p", repeat=True))
+        with pytest.raises(ExecutionFailed, match="no rooms"):
+            await run.result()
+        assert desk.order[booked:][-3:] == BACK and len(desk.order) == booked + 6
+
+    played(scenario, holds)
+
+
+@workflow
+async def holds(ctx: Context, city: str) -> str:
+    said: str = await ctx.call(trip, city)
+    return said
+
+
+def test_who_follows_is_told() -> None:
+    async def scenario(world: World) -> None:
+        desk.clear()
+        desk.closed = True
+        run = await world.start(trip, "Rome", id="t")
+        with pytest.raises(ExecutionFailed):
+            await run.result()
+
+        async def told(runtime: Any) -> list[Any]:
+            return [event.data async for event in runtime.events("t") if event.type == "saga"]
+
+        begun, left = await world.call(told)
+        assert begun == {"op": "0", "name": "trip", "why": "Final: no rooms"}
+        assert [one["key"] for one in left["left"]] == ["t/2.1", "t/2.0", "t/1"]
+
+    played(scenario, trip)
+
+
 def test_what_was_not_undone_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "240")

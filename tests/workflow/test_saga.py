@@ -130,6 +130,7 @@ def test_what_fails_of_the_undoing_stops_nothing_else_and_is_told() -> None:
     assert isinstance(error, CompensationFailed) and isinstance(error.__cause__, Final)
     (left,) = error.calls
     assert left[:5] == ("take", "2", "w-1/2", {"room": "b"}, "free") and "free b is broken" in left.why
+    assert "undone" not in world.journal[-1]["error"]  # a retry goes on with the undoing
     told = [entry for entry in world.journal if entry["type"] == "saga"]
     assert told[-1]["data"] == [left._asdict()]
     assert "take (w-1/2)" in str(error) and "no more" in str(error)
@@ -330,6 +331,23 @@ def test_a_saga_in_another_that_fails_is_undone_once() -> None:
 
     played(inside)
     assert done == ["take a", "take b", "free b", "take c", "free c", "free a"]
+
+
+def test_what_undoes_is_not_undone() -> None:
+    @tool(undo=lambda room: _does(f"again {room}"))
+    def leave(room: str) -> None:
+        """Leave a room."""
+        _does(f"leave {room}")
+
+    async def inside(ctx: Context) -> None:
+        async with ctx.saga():
+            await ctx.step(take, "a")
+            async with ctx.saga():
+                await ctx.step(take, "b", undo=leave)
+                raise Final("no")
+
+    assert str(played(inside).error) == "no"
+    assert done == ["take a", "take b", "leave b", "free a"]
 
 
 def test_what_was_done_otherwise_is_registered() -> None:
