@@ -17,13 +17,14 @@ class Journal(NamedTuple):
     """Entries to apply. ``loose`` are the positions in ``entries`` that are dropped when the code has not asked
     for them. ``renewed``: operations that begin again, with the time and the number of the retry. ``positions``:
     where each stood in the journal, when some were left out. ``reopened``: those that begin again, or
-    are in doubt again."""
+    are in doubt again; ``seen``: those of which something is left."""
 
     entries: Sequence[Fact]
     loose: frozenset[int] = frozenset()
     renewed: dict[str, tuple[int, int]] = {}
     positions: Sequence[int] | None = None
     reopened: Set[str] = frozenset()
+    seen: Set[str] = frozenset()
 
 
 def reopened(entries: Sequence[Fact]) -> Journal:
@@ -56,6 +57,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         renewed,
         kept,
         every,
+        {op for index in kept if (op := ops[index]) is not None},
     )
 
 

@@ -78,8 +78,8 @@ class Run:
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
         "failures", "following", "fresh", "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main",
         "note", "number", "ops", "origin", "own", "passed", "passed_on", "people", "policy", "recorded", "renewed",
-        "reopened", "replaying", "result", "retried", "sagas", "skipped", "stuck", "timers", "undoing", "unsent",
-        "unwanted",
+        "reopened", "replaying", "result", "retried", "sagas", "seen", "skipped", "stuck", "timers", "undoing",
+        "unsent", "unwanted",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -115,6 +115,7 @@ class Run:
         self.passed: dict[str, None] = {}  # and those that were in this life
         self.retried: Set[str] = frozenset()  # operations that ``retry`` opened again
         self.reopened: Set[str] = frozenset()  # those that are open again by that, in doubt or not
+        self.seen: Set[str] = frozenset()  # where something was retried: operations that the journal tells of
         self.sagas = 0  # how many are open
         self.undoing: dict[str, int] = {}  # sagas that undid something, and the number of the entry that led to that
         self.failures: dict[str, int] = {}  # operations that failed, and the number of the entry that said so

@@ -8,7 +8,7 @@ be is told by name, in the journal and by CompensationFailed, whose cause is wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -37,7 +37,7 @@ MOST = 48 * 1024
 class Saga:
     """What ``async with ctx.saga() as saga`` gives."""
 
-    __slots__ = ("_calls", "_entered", "_late", "_name", "_run", "_undone")
+    __slots__ = ("_calls", "_entered", "_name", "_run", "_undone")
 
     def __init__(self, run: Run, op: str, name: str) -> None:
         self._run = run
@@ -45,7 +45,6 @@ class Saga:
         self._name = name
         self._entered = False
         self._undone = 0  # undoing calls that were made
-        self._late = run.reopened
 
     def undo(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """From here on, ``fn(*args, **kwargs)`` undoes something that was done in another way than by a call with an
@@ -100,14 +99,21 @@ class Saga:
         leave(None)  # what undoes is not undone
         run, calls = self._run, self._calls
         run.unwanted.update(made.call for made in calls.made if made.inner is not None and not made.inner.done())
-        made = calls.made[::-1]
-        # What ``retry`` opens again comes last: what was undone after it is found in the journal before that.
-        made.sort(key=lambda one: any(op == one.op or op.startswith(f"{one.op}.") for op in self._late))
-        left: list[NotUndone] = []
-        for one in made:
-            why = await self._one(one, error)
-            if why:
-                left.append(self._left(one, why))
+        # What ``retry`` opens again is not waited for where it was at first: what was undone after it stands in the
+        # journal before that. It is made when the journal tells of nothing more.
+        reopened, seen = _parts(run.reopened, calls.op), _parts(run.seen, calls.op)
+        again = [one for one in calls.made[::-1] if one.op in reopened]
+        asked: dict[str, Task[str]] = {}
+        for one in calls.made[::-1]:
+            if one.op not in reopened or one.op in seen:
+                asked[one.op] = run.loop.create_task(self._one(one, error))
+            if one.op not in reopened:
+                await _over(asked[one.op])
+        for one in again:
+            if one.op not in asked:
+                asked[one.op] = run.loop.create_task(self._one(one, error))
+            await _over(asked[one.op])
+        left = [self._left(one, why) for one in calls.made[::-1] if (why := asked[one.op].result())]
         if left:
             self._note(left)
         return left
@@ -157,6 +163,12 @@ class Saga:
         except PayloadTooLarge:
             left = [one._replace(arguments=None) for one in left]
         run.own[op] = entry | {"data": [one._asdict() for one in left]}
+
+
+def _parts(ops: Set[str], saga: str) -> set[str]:
+    """The undoing calls of a saga that one of these operations is, or is a part of."""
+    length = saga.count(".") + 2
+    return {".".join(op.split(".")[:length]) for op in ops if op.startswith(f"{saga}.")}
 
 
 async def _over(future: asyncio.Future[Any]) -> asyncio.CancelledError | None:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from overwinter import tool
 from overwinter.functions.effects import Undo
-from overwinter.orchestrator.protocol.decider import Fact
+from overwinter.orchestrator.protocol.decider import Fact, Invoke
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import CompensationFailed, Final, InDoubt, InvalidInput
 
@@ -155,6 +157,109 @@ def test_a_retry_that_fails_again_leaves_the_same() -> None:
     assert done == ["free c"] and [left.arguments for left in getattr(again.error, "calls", [])] == [{"room": "b"}]
     broken.clear()
     assert isinstance(retried(again).error, Final) and done == ["free c", "free b"]
+
+
+@tool(approval="desk")
+def give(room: str) -> None:
+    """Give a room back, when somebody agrees."""
+    _does(f"free {room}")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.booleans(), min_size=1, max_size=4), st.lists(st.sets(st.integers(0, 3)), max_size=3), st.booleans())
+def test_however_often_it_fails_and_is_retried_each_is_undone_once(
+    approved: list[bool], failing: list[set[int]], nested: bool
+) -> None:
+    """``failing``: which of the undoing calls fail in each of the lives; in the last none does."""
+    done.clear()
+
+    async def rooms(ctx: Context) -> None:
+        async with ctx.saga():
+            for room, asks in enumerate(approved):
+                if nested:
+                    async with ctx.saga():
+                        await ctx.step(take, str(room), undo=give if asks else free)
+                else:
+                    await ctx.step(take, str(room), undo=give if asks else free)
+            raise Final("no")
+
+    world, journal = World(rooms), 0
+    for life in [*failing, set[int]()]:
+        broken.clear()
+        broken.update(f"free {room}" for room in life)
+        while world.status != "failed":
+            assert world.status != "stuck", world.last.error
+            while world.open:
+                world.perform()
+            if world.last.awaits.startswith("approval"):
+                asked = [entry["op"] for entry in world.journal if entry["type"] == "ordered"]
+                world.mail({"type": "decided", "op": asked[-1], "approved": True, "by": "ann"})
+        for cut in range(journal, len(world.journal) + 1):
+            replayed_from(world, cut)
+        if isinstance(world.error, Final):
+            break
+        journal = len(world.journal) + 1
+        entry: Fact = {"type": "retry", "at": world.now + 10, "op": world.journal[-1]["error"]["op"]}
+        world.close()
+        world = World(world.workflow, journal=[*world.journal, entry])
+    assert isinstance(world.error, Final) and world.journal[-1]["error"]["undone"]
+    assert sorted(done[len(approved) :]) == [f"free {room}" for room in range(len(approved))]
+    broken.clear()
+
+
+@pytest.mark.parametrize("failing", ["free b", "free a", "free c"])
+def test_what_was_approved_of_the_undoing_stays_approved_when_it_is_made_again(failing: str) -> None:
+    @tool(approval="desk")
+    def refund(room: str) -> str:
+        """Give money back."""
+        return _does(f"free {room}")
+
+    async def asks(ctx: Context) -> None:
+        async with ctx.saga():
+            for room in "abc":
+                await ctx.step(take, room, undo=refund)
+            raise Final("no")
+
+    broken.add(failing)
+    world = World(asks)
+    while world.status != "failed":
+        while world.open:
+            world.perform()
+        if world.last.awaits.startswith("approval"):
+            asked = [entry["op"] for entry in world.journal if entry["type"] == "ordered"]
+            world.mail({"type": "decided", "op": asked[-1], "approved": True, "by": "ann"})
+    replayed_from_every_prefix(world)
+    broken.clear()
+    del done[:]
+    again = retried(world)
+    assert done == [failing] and isinstance(again.error, Final)
+
+
+def test_an_undoing_call_in_doubt_is_in_doubt_again_after_a_retry_and_nothing_is_undone_twice() -> None:
+    def maybe(what: str) -> None:
+        done.append(f"maybe {what}")
+        raise InDoubt("nobody knows")
+
+    async def doubtful(ctx: Context) -> None:
+        async with ctx.saga() as saga:
+            await ctx.step(take, "a")
+            saga.undo(maybe, "b")
+            await ctx.step(take, "c")
+            raise Final("no")
+
+    world = played(doubtful)
+    assert done[2:] == ["free c", "maybe b", "free a"]
+    assert isinstance(world.error, CompensationFailed)
+    again = retried(world)
+    assert again.status == "in-doubt" and done[5:] == []
+    since = next(entry["at"] for entry in world.journal if entry.get("op") == "0.1" and "error" in entry)
+    again.mail({"type": "resolved", "op": "0.1", "since": since, "verdict": "done", "value": None, "by": "ann"})
+    (effect,) = again.open.values()
+    assert isinstance(effect, Invoke) and effect.doubt is not None and effect.doubt.resolved is not None
+    again.open.clear()
+    again.mail({"type": "step", "op": "0.1", "name": "undo maybe", "ms": 0, "args": effect.args, "value": None})
+    assert isinstance(again.error, Final) and done[5:] == []
+    replayed_from(again, len(again.journal))
 
 
 def test_a_failure_that_was_undone_says_so_and_a_later_one_does_not() -> None:
