@@ -57,7 +57,7 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         renewed,
         kept,
         every,
-        {op for index in kept if (op := ops[index]) is not None},
+        {found for index in kept if (found := ops[index]) is not None},
     )
 
 
