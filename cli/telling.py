@@ -112,6 +112,8 @@ class Teller:
             return _failed(said, entry) if kind == "failed" else Line(WELL if kind == "completed" else ODD, said)
         if kind in CALLS and entry.get("error"):
             return _failed(f"{shown} {_call(entry, at)}", entry)
+        if kind == "saga" and "why" in entry:
+            return Line(ODD, f"{shown} undoes what it did: {excerpt(entry['why'], 200)}")
         if kind == "skipped":
             return Line(ODD, f"{shown} passes event {str(entry.get('name'))!r} over: {excerpt(entry.get('why'), 200)}")
         return None

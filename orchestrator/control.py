@@ -222,8 +222,13 @@ class Control(Deciding):
             error = (await self.ending(head)).get("error", {})
             if not repeat and begins_anew(error):
                 raise InvalidInput(
-                    f"{id} has failed because nobody knows whether a call took effect, and a retry would make it "
-                    "again. If that is meant, say so: overwinter retry --repeat"
+                    f"{id} has failed because nobody knows whether a call took effect, or it could not be undone, and "
+                    "a retry would make it again. If that is meant, say so: overwinter retry --repeat"
+                )
+            if error.get("undone"):
+                raise InvalidInput(
+                    f"{id} has failed, and a saga of it has undone what it did; opened again it would take that for "
+                    "done. Start it anew, under another id"
                 )
             op = error.get("op")
             fact |= {"op": op} if op else {}

@@ -37,6 +37,7 @@
         ├── Denied                   an approval was denied or expired
         ├── CallbackFailed           the outside system completed a callback with an error
         ├── CompletionFailed         a map or parallel missed its completion rule
+        ├── CompensationFailed       of a saga that failed, not all could be undone
         ├── CircuitOpen              the circuit breaker of the target is open
         ├── LimitExceeded            an agent ran out of iterations, tokens, cost or time
         │   └── BudgetExceeded       an account that it shares with others did
@@ -48,7 +49,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class OverwinterError(Exception):
@@ -241,6 +242,27 @@ class CompletionFailed(OperationError):
     def __init__(self, message: str, *, results: Any = None) -> None:
         super().__init__(message)
         self.results = results
+
+
+class NotUndone(NamedTuple):
+    """A call of a saga that could not be undone, and ``why``. ``op`` and ``key`` are the call's own, "" when it was
+    registered by ``saga.undo``; ``arguments`` is None when they are large; ``undo`` is what was to undo it."""
+
+    name: str
+    op: str
+    key: str
+    arguments: dict[str, Any] | None
+    undo: str
+    why: str
+
+
+class CompensationFailed(OperationError):
+    """A saga failed or was cancelled, and not all it had done could be undone: ``calls`` says what. ``__cause__`` is
+    what it failed with. ``overwinter retry ID`` tries again what failed of the undoing, and nothing else."""
+
+    def __init__(self, message: str, *, calls: list[NotUndone] | None = None) -> None:
+        super().__init__(message)
+        self.calls = calls or []
 
 
 class CircuitOpen(OperationError):

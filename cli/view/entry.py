@@ -21,6 +21,12 @@ def verdict(entry: Entry) -> str:
     return " · ".join(filter(None, [*parts, f"by {entry['by']}" if entry.get("by") else ""]))
 
 
+def left_in(data: Any) -> Entry:
+    """As the error of a saga, what it could not undo."""
+    each = [f"{left.get('name')}: {left.get('why')}" for left in cast("list[Entry]", data)]
+    return {"kind": "", "message": f"not undone: {'; '.join(each)}"}
+
+
 def said_in(entry: Entry, field: str) -> Any:
     return said(entry.get(field)) if entry.get("media") else entry.get(field)
 

@@ -205,6 +205,12 @@ def doubted(facts: Entry) -> str:
     return clean(f"{facts.get('name', '')}({_arguments(facts.get('arguments'))})")
 
 
+def not_undone(left: Entry) -> str:
+    """A call of a saga that could not be undone: with what, under which key, what was to undo it, and why not."""
+    key = f", key {clean(str(left['key']))}" if left.get("key") else ""
+    return f"{doubted(left)}{key}, by {clean(str(left.get('undo', '')))}: {excerpt(left.get('why'), 300)}"
+
+
 def proposal(facts: Entry, name: str) -> str:
     """What a person is asked to decide: a tool call of an agent, or what a workflow shows with its question."""
     what, data = facts.get("what"), facts.get("data")

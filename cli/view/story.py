@@ -20,7 +20,7 @@ from . import doubts
 from .command import command
 from .condense import Gap, condense
 from .example import written
-from .lines import STYLES, Columns, columns, complaint, details, line, places, proposal
+from .lines import STYLES, Columns, columns, complaint, details, line, not_undone, places, proposal
 from .moments import ago, clock
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
@@ -191,7 +191,9 @@ def next_commands(story: Story) -> list[str]:
     approvals = [row for row in open_rows if row.kind == "approval"]
     doubtful = [row for row in open_rows if row.facts.get("doubt")]
     if head.status == "failed":
-        return [command("retry", head.id)]
+        ends = [row.error for row in story.timeline.rows() if row.kind == "failed"]
+        undone = bool(ends and ends[-1] and ends[-1].get("undone"))
+        return [] if undone else [command("retry", head.id)]
     if head.status in ("stuck", "paused"):
         return [command("resume", head.id)]
     if head.status in FINAL:
@@ -259,6 +261,10 @@ def _errors(story: Story) -> Iterator[Text]:
         at = f" in operation {clean(str(error['op']))}" if error.get("op") else ""
         yield Text(f"failed{at}: {complaint(error)}", "bold red")
         yield from (Text(f"  {place}", "red") for place in places(error)[:PLACES])
+    retried = max((row.number for row in story.timeline.rows() if row.kind == "retry"), default=0)
+    for row in story.timeline.rows():
+        left = row.facts.get("left", ()) if row.number > retried else ()
+        yield from (Text(f"not undone: {not_undone(one)}", "bold red") for one in left)
 
 
 def _waits(story: Story) -> Iterator[Text]:

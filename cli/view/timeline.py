@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ...orchestrator.agent.billing import billed
 from .decisions import Decisions
-from .entry import Entry, at, doubtful, error, said_in, verdict
+from .entry import Entry, at, doubtful, error, left_in, said_in, verdict
 from .listings import listed
 from .text import counted
 from .usage import Usage, usage
@@ -290,9 +290,13 @@ class Timeline:
             self.totals.repairs += 1
         return [*settled, *self._info(number, entry, value=entry.get("text"), name=name)]
 
-    def _skipped(self, number: int, entry: Entry) -> list[Row]:
-        """What came from outside and was passed over, because it has not the type that is waited for."""
-        return self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+    def _why(self, number: int, entry: Entry) -> list[Row]:
+        """What came from outside and was passed over, because it has not the type that is waited for; why a saga undoes
+        what it did, or what of it could not be undone."""
+        (row,) = self._info(number, entry, value=entry.get("why"), name=str(entry.get("name", "")))
+        if "data" in entry:
+            row.state, row.error, row.facts["left"] = FAILED, left_in(entry["data"]), entry["data"]
+        return [row]
 
     def _routed(self, number: int, entry: Entry) -> list[Row]:
         """Which model is asked and why, who has the conversation, or what of it the model does not read any more."""
@@ -387,7 +391,7 @@ class Timeline:
         "observed": _observed,
         "routed": _routed,
         **dict.fromkeys(("compacted", "offered", "handoff"), _routed),
-        "skipped": _skipped,
+        **dict.fromkeys(("skipped", "saga"), _why),
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),

@@ -18,6 +18,7 @@ from ...orchestrator.governance.approvals.version import version_of
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.reconciling import InDoubtRule, contract
 from ...orchestrator.usercode.resilience import ONCE, Breaker, Policy, Retry
+from ...orchestrator.usercode.undoing import Undo, parameters, undo_of
 from ...orchestrator.workflow.targets import annotation, losses, mender
 from ...state.codec import Writer
 from ...state.errors import InvalidInput
@@ -79,6 +80,18 @@ def _check_effect(effect: object, reconcile: object) -> None:
         raise InvalidInput(f"reconcile= is a function of the idempotency key and the arguments, not {reconcile!r:.80}")
 
 
+def _undo(given: object, tool: Tool) -> Undo | None:
+    undo = undo_of(given, tool.name)
+    if undo is None:
+        return None
+    if tool.effect == "pure":
+        raise InvalidInput(f"tool {tool.name!r} is pure: it changes nothing, so there is nothing for undo= to undo")
+    known = parameters(tool.function)
+    if known is not None and not known.all:
+        undo.check([*known.named, *filter(None, [tool.key])], tool.name)
+    return undo
+
+
 class Tool:
     """A function that a model may call. ``kind`` is "tool"; see ``tool`` for the meaning of the options."""
 
@@ -95,6 +108,7 @@ class Tool:
         reconcile: Reconcile | None = None,
         in_doubt: InDoubtRule = "ask",
         key: str = "",
+        undo: Undo | Callable[..., Any] | None = None,
         approval: Approves = None,
         approval_within: Duration = APPROVAL_WITHIN,
         retry: Retry | None = None,
@@ -117,6 +131,8 @@ class Tool:
         self.name = check_name(name, "tool", for_models=True)
         self.description = description or documented.text or self.name.replace("_", " ")
         self.effect: Effect = effect
+        self.key = key
+        self.undo = _undo(undo, self)
         if isinstance(tags, str):
             raise InvalidInput(f"tags= of tool {self.name!r} takes texts in a list: [{tags!r}]")
         self.tags = frozenset(tags)
@@ -133,8 +149,8 @@ class Tool:
             contract=declared if begun else None,
         )  # fmt: skip
         self._options: dict[str, Any] = {
-            "effect": effect, "reconcile": reconcile, "in_doubt": in_doubt, "key": key, "approval": approval,
-            "approval_within": approval_within, "retry": retry,
+            "effect": effect, "reconcile": reconcile, "in_doubt": in_doubt, "key": key, "undo": undo,
+            "approval": approval, "approval_within": approval_within, "retry": retry,
             "timeout": timeout, "breaker": breaker, "schema": schema, "most": most, "tags": self.tags,
         }  # fmt: skip
         self._parameters: Parameters | SchemaParameters = (
@@ -269,6 +285,7 @@ def tool(
     reconcile: Reconcile | None = None,
     in_doubt: InDoubtRule = "ask",
     key: str = "",
+    undo: Undo | Callable[..., Any] | None = None,
     approval: Approves = None,
     approval_within: Duration = APPROVAL_WITHIN,
     retry: Retry | None = None,
@@ -292,6 +309,8 @@ def tool(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     - ``in_doubt``: what happens when nobody knows: "ask" (a person resolves it, for a week), a ``Resolve`` that says
       for how long and what then, or "fail": InDoubt at once, and a model is told so.
     - ``key``: the parameter that gets the call's idempotency key. Models don't see it.
+    - ``undo``: the function or tool that undoes a call, or an ``Undo`` that says more; it is given what the call was
+      given and its ``result``, and is called by a saga (``ctx.saga()``) that fails.
     - ``approval``: a role that must approve each call, an ``Approval`` that says more, or a pure function of the
       arguments that returns one of these or None. ``approval_within``: how long a decision may take;
       after that it counts as denied.

@@ -39,6 +39,7 @@ _BESIDE = frozenset(
         "resolved",
         "retrying",
         "routed",
+        "saga",
         "sent",
         "skipped",
         "checkpoint",

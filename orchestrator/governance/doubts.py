@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ...state.errors import InDoubt
+from ...state.errors import CompensationFailed, InDoubt
 from ...state.records import FINAL
 from ..protocol.decider import Fact
 
 _KIND = f"{InDoubt.__module__}.{InDoubt.__qualname__}"
+_NOT_UNDONE = f"{CompensationFailed.__module__}.{CompensationFailed.__qualname__}"
 _ENDS = frozenset({*FINAL, "reply"})
 _GOES_ON = frozenset({"begun", "retrying", "sent", "resolved", "step", "tool"})
 """What is recorded of a call when it is no longer in doubt."""
@@ -22,8 +23,8 @@ def doubt_of(entry: Fact) -> Fact | None:
 
 
 def begins_anew(error: Fact) -> bool:
-    """Whether a retry after this failure would begin a child or a Task anew in which a call is in doubt. A step's own
-    call is in doubt again, and not made."""
+    """Whether a retry after this failure would begin a child or a Task anew in which a call is in doubt, or could not
+    be undone. A step's own call is in doubt again, and not made."""
     kind = str(error.get("kind", "")).rpartition(".")[2]
     told: Fact = error.get("data") or {}
     if kind == "StateFailed":
@@ -31,7 +32,7 @@ def begins_anew(error: Fact) -> bool:
     cause: Fact | None = told.get("cause")
     if kind != "ExecutionFailed" or cause is None:
         return False
-    return cause.get("kind") == _KIND or begins_anew(cause)
+    return cause.get("kind") in (_KIND, _NOT_UNDONE) or begins_anew(cause)
 
 
 class Doubts:

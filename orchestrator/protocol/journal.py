@@ -31,6 +31,7 @@ _OTHER = frozenset(
         "ordered",
         "observed",
         "routed",
+        "saga",
         "compacted",
         "offered",
         "passed",

@@ -142,6 +142,20 @@ def _routed(entry: Fact) -> Told:
     return Told("routed", _some(entry, "op", "why", "route") | {"model": entry.get("name", "")})
 
 
+def _doubted(entry: Fact) -> Told:
+    return Told("doubt", _some(entry, "op", "name", "since", "key", "arguments", "why", "rule"))
+
+
+def _resolved(entry: Fact) -> Told:
+    return Told("resolved", _some(entry, "op", "name", "verdict", "by", "reason"))
+
+
+def _saga(entry: Fact) -> Told:
+    """Why it undoes what it did, or what it could not undo."""
+    data = _some(entry, "op", "name", "why")
+    return Told("saga", data | ({"left": entry["data"]} if "data" in entry else {}))
+
+
 def _handed(entry: Fact) -> Told:
     return Told("handoff", _some(entry, "op", "from", "why") | {"agent": entry.get("name", "")})
 
@@ -165,6 +179,9 @@ _MADE = {
     "decided": _decided,
     "timer": _expired,
     "retrying": _retrying,
+    "doubt": _doubted,
+    "resolved": _resolved,
+    "saga": _saga,
     "routed": _routed,
     "paused": _status,
     "resumed": _status,

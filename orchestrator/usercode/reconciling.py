@@ -14,7 +14,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Literal, NamedTuple, get_args
 
 from ...state.errors import InvalidInput
-from ...state.quantities import Duration, milliseconds, span
+from ...state.quantities import Duration, briefly, milliseconds, span
 
 Then = Literal["give-up", "not-done"]
 THEN: tuple[str, ...] = get_args(Then)
@@ -88,7 +88,7 @@ def contract(reconcile: Callable[[str, dict[str, Any]], Any] | None, rule: objec
         waits = None if rule.after is None else milliseconds(rule.after)
         return Contract(reconcile, waits, rule.then, threaded)
     if rule != "fail":
-        raise InvalidInput(f'in_doubt= of tool {what!r} is {rule!r:.80}; it is "ask", "fail" or a Resolve(…)')
+        raise InvalidInput(f'in_doubt= of tool {what!r} is {briefly(rule)}; it is "ask", "fail" or a Resolve(…)')
     return None if reconcile is None else Contract(reconcile, threaded=threaded)
 
 

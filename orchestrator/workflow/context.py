@@ -24,11 +24,14 @@ from .map import Branching
 from .naming import named
 from .naming import text as storable
 from .publish import Publishing
+from .saga import Compensating
 from .sleep import Polling
 from .step import Stepping
 
 
-class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching, Parenting, Publishing, Drawing):
+class Context(
+    Stepping, Handing, Polling, Listening, Calling, Asking, Branching, Parenting, Publishing, Drawing, Compensating
+):
     """The durable operations of a workflow. Branches of map and parallel get contexts of their own."""
 
     __slots__ = ()
@@ -85,6 +88,11 @@ class Context(Stepping, Handing, Polling, Listening, Calling, Asking, Branching,
         """
         if self._prefix:
             raise InvalidInput("checkpoint begins the whole workflow anew; call it outside of map and parallel")
+        if self._run.sagas:
+            raise InvalidInput(
+                "checkpoint would forget what a saga is to undo; call it when the saga's block (async with ctx.saga()) "
+                "is over"
+            )
         self._run.begin_anew(self._run.accept(input, PAYLOAD_LIMIT), self._count)
         await self._run.loop.create_future()
         raise AssertionError("unreachable")

@@ -91,7 +91,7 @@ class WorkflowDecider:
             self._kept = kept(facts[begun], first, entries) if begun >= 0 else []
         except StoreCorrupt as error:
             run.stuck = str(error)
-        run.renewed = journal.renewed
+        run.renewed, run.reopened, run.seen = journal.renewed, journal.reopened, journal.seen
         run.recorded = _ahead(facts, begun + 1, journal.loose)
         run.skipped = {str(entry.get("id", "")) for entry in entries if entry["type"] == "skipped"}
         run.retried = _retried(entries)
@@ -211,7 +211,7 @@ class WorkflowDecider:
         if kind == "checkpoint":
             self._begin(Origin(entry), self._kept, kind)
             return True
-        if kind == "ordered":
+        if kind in ("ordered", "saga"):
             return self._ordered(entry)
         if kind == "skipped":
             run.own.pop(f"skipped {entry.get('id', '')}", None)

@@ -10,7 +10,7 @@ import hmac
 from collections.abc import Callable
 from typing import Any, cast
 
-from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated
+from ...state.errors import ExecutionCancelled, ExecutionError, ExecutionFailed, ExecutionTerminated, Final
 from ..errors.groups import text
 from ..protocol.decider import Fact, Publish, when
 from ..protocol.keeping import Kept
@@ -60,7 +60,13 @@ def resolved(run: Run, fact: Fact) -> bool:
         why = mismatch.misfit("result of", op.name, fact.get("value"), error)
         run.skip(f"{op.op} {len(run.passed)}", {"op": op.op, "name": op.name, "why": why})
         return False
-    return attempt(run, fact)
+    if not attempt(run, fact):
+        return False
+    if op is not None and op.op in run.unwanted and fact.get("verdict") == "not-done":
+        run.withdraw(op.op)
+        run.settle(op.op)
+        op.fail(Final(f"{op.name} was not done, and nobody wants it any more"))
+    return True
 
 
 def answered(run: Run, fact: Fact) -> bool:

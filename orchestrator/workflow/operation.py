@@ -78,6 +78,7 @@ class Operation(_Typed[T]):
         if isinstance(error, StopIteration):
             error = StepFailed(failures.text_of(error), kind="builtins.StopIteration")
         failures.mark(error, self.op)
+        self.run.failures[self.op] = self.run.number
         self.set_exception(error)
 
     def cancel(self, msg: Any | None = None) -> bool:

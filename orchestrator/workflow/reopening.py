@@ -5,7 +5,7 @@ doubt is not made again: it is in doubt again, until somebody says what came of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 from ..governance.approvals.proposal import op_of
@@ -17,12 +17,15 @@ from ..protocol.journal import went_wrong
 class Journal(NamedTuple):
     """Entries to apply. ``loose`` are the positions in ``entries`` that are dropped when the code has not asked
     for them. ``renewed``: operations that begin again, with the time and the number of the retry. ``positions``:
-    where each stood in the journal, when some were left out."""
+    where each stood in the journal, when some were left out. ``reopened``: those that begin again, or
+    are in doubt again; ``seen``: those of which something is left."""
 
     entries: Sequence[Fact]
     loose: frozenset[int] = frozenset()
     renewed: dict[str, tuple[int, int]] = {}
     positions: Sequence[int] | None = None
+    reopened: Set[str] = frozenset()
+    seen: Set[str] = frozenset()
 
 
 def reopened(entries: Sequence[Fact]) -> Journal:
@@ -34,9 +37,11 @@ def reopened(entries: Sequence[Fact]) -> Journal:
     doubts: dict[int, Fact] = {}
     loose: set[int] = set()
     renewed: dict[str, tuple[int, int]] = {}
+    every: set[str] = set()
     for count, (failed, retried) in enumerate(_retries(entries), start=1):
         left_out.add(failed)
         again, begun = _again(entries, ops, left_out, failed, retried)
+        every |= again
         for op in again:
             renewed[op] = (entries[retried]["at"], count)
         for index in range(failed):
@@ -52,6 +57,8 @@ def reopened(entries: Sequence[Fact]) -> Journal:
         frozenset(position for position, index in enumerate(kept) if index in loose),
         renewed,
         kept,
+        every,
+        {found for index in kept if (found := ops[index]) is not None},
     )
 
 

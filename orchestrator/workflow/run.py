@@ -5,7 +5,7 @@ done, and what the journal holds ahead while it is replayed. Operations order he
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Set
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Set
 from typing import Any, Protocol, cast
 
 from ...state.codec import Writer, stored
@@ -79,10 +79,10 @@ class Run:
 
     __slots__ = (
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
-        "following", "fresh", "function", "halted", "id", "leaving", "lending", "limit", "listeners", "loop", "main",
-        "note",
-        "number", "ops", "origin", "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result",
-        "retried", "skipped", "stuck", "timers", "unsent",
+        "failures", "following", "fresh", "function", "halted", "id", "leaving", "lending", "limit", "listeners",
+        "loop", "main", "note", "number", "ops", "origin", "own", "passed", "passed_on", "people", "policy",
+        "recorded", "renewed", "reopened", "replaying", "result", "retried", "sagas", "seen", "skipped", "stuck",
+        "timers", "undoing", "unsent", "unwanted",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -118,6 +118,13 @@ class Run:
         self.skipped: Set[str] = frozenset()  # events that the journal says were passed over
         self.passed: dict[str, None] = {}  # and those that were in this life
         self.retried: Set[str] = frozenset()  # operations that ``retry`` opened again
+        self.reopened: Set[str] = frozenset()  # those that are open again by that, in doubt or not
+        self.seen: Set[str] = frozenset()  # where something was retried: operations that the journal tells of
+        self.sagas = 0  # how many are open
+        self.undoing: dict[str, int] = {}  # sagas that undid something, and the number of the entry that led to that
+        self.failures: dict[str, int] = {}  # operations that failed, and the number of the entry that said so
+        self.passed_on: list[BaseException] = []  # errors after which a saga undid what it had done
+        self.unwanted: set[str] = set()  # calls of sagas that are being undone: what was not done is not made again
         self.ending: Fact | None = None  # final entry; waits until children are started and events published
         self.accept: Writer = stored  # the workflow's input, and what it returns, as plain JSON
         self.result: Callable[[Any], Any] = stored
@@ -172,9 +179,20 @@ class Run:
         op = _origin_of(error)
         if op is not None:
             failure["op"] = op
+        if self.undoing and self._undone(error, op):
+            failure["undone"] = True
         if not self.replaying:
             failure_log.execution(self.id, op, error)
         return {"type": "failed", "at": at, "error": failure}
+
+    def _undone(self, error: BaseException, op: str | None) -> bool:
+        """Whether this failure made a saga undo what it had done, which a ``retry`` would take for done. The undoing
+        alone may be opened again, where nothing else was undone meanwhile."""
+        if op is None:
+            return any(found is one for found in _chain(error) for one in self.passed_on)
+        if op in self.undoing:
+            return len(self.undoing) > 1
+        return self.failures.get(op, 0) <= max(self.undoing.values())
 
     def cancel(self, reason: str) -> None:
         self.cancelling = True
@@ -320,6 +338,11 @@ class Run:
 
 def _origin_of(error: BaseException) -> str | None:
     """The operation an error came from: its own, or that of an error it was raised from or groups."""
+    return next((op for found in _chain(error) if (op := failures.origin(found)) is not None), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and those that it was raised from or groups, nearest first."""
     seen: set[int] = set()
     open_: list[BaseException | None] = [error]
     while open_:
@@ -327,10 +350,7 @@ def _origin_of(error: BaseException) -> str | None:
         if found is None or id(found) in seen:
             continue
         seen.add(id(found))
-        op = failures.origin(found)
-        if op is not None:
-            return op
+        yield found
         if isinstance(found, BaseExceptionGroup):
             open_ += cast("BaseExceptionGroup[BaseException]", found).exceptions
         open_ += [found.__cause__, found.__context__]
-    return None

@@ -6,27 +6,35 @@ A step may run twice only when the process dies between its effect and its recor
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from types import FunctionType
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from ...state.codec import stored
 from ...state.errors import InvalidInput
-from ...state.quantities import Duration
+from ...state.quantities import Duration, briefly
 from ..governance.approvals.proposal import CHANGED
 from ..protocol.decider import Away, Invoke
 from ..usercode import fingerprint as fingerprints
+from ..usercode import undoing
 from ..usercode.fields import minded
+from ..usercode.reconciling import Contract, InDoubtRule, contract
 from ..usercode.resilience import Breaker, Policy, Retry
+from ..usercode.undoing import Undo, undo_of
 from . import arguments
 from .approval import ask
 from .naming import named
 from .operation import Operation
 from .run import Run
 from .scope import Scope
-from .targets import Wanted, approval_of, arguments_of, describe
+from .targets import Described, Wanted, approval_of, arguments_of, describe
+from .undoable import Prepared, around, prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Reconcile = Callable[[str, dict[str, Any]], Any]
+"""Given the idempotency key and the arguments of a call, says Done, NotDone or Unknown, or an awaitable of it."""
 
 
 def order(
@@ -39,15 +47,16 @@ def order(
     policy: Policy | None = None,
     *,
     compare: bool = True,
+    undo: Undo | None = None,
 ) -> Operation[Any]:
     """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
-    called with must be the same on replay."""
+    called with must be the same on replay. ``undo`` undoes it, when it is called in a saga."""
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
-        return _order(run, op, fn, args, kwargs, name, policy, compare=compare)
+        return _undoable(run, op, fn, args, kwargs, name, policy, compare=compare, undo=undo)
     if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
         raise InvalidInput(lost)
-    call = partial(_order, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare)
+    call = partial(_undoable, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare, undo=undo)
     return cast("Operation[Any]", run.loop.create_task(_asked(run, op, wanted, call)))
 
 
@@ -73,6 +82,32 @@ async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operatio
         if not changed and f"{place}0" not in run.recorded:
             proposal = asking.proposal
             return await call(edited=proposal.data if proposal.edited else None)
+
+
+def _undoable(
+    run: Run,
+    op: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None,
+    policy: Policy | None,
+    *,
+    compare: bool,
+    undo: Undo | None,
+    edited: dict[str, Any] | None = None,
+) -> Operation[Any]:
+    """Order it now; a saga around the code keeps what is needed to undo it."""
+    saga = around(run) if run.sagas else None
+    about: Prepared | None = None
+    if saga is not None and (undo := undo or describe(fn).undo) is not None:
+        saga.refuse()
+        known = describe(fn)
+        means = policy or known.policy or run.policy
+        given, more = (args, kwargs) if edited is None else ((), edited)  # what a person has made of the arguments
+        about = prepared(fn, given, more, name or known.name, undo, means, f"{run.id}/{op}")
+    call = _order(run, op, fn, args, kwargs, name, policy, compare=compare, edited=edited)
+    return call if saga is None or about is None else saga.keep(about, call)
 
 
 def _order(
@@ -102,6 +137,7 @@ def _order(
             run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given, edited))
             return call
         policy = policy or about.policy or run.policy
+        tells = policy.at_most_once and _tells(about, policy)
         run.calls.order(
             Invoke(
                 op,
@@ -114,7 +150,7 @@ def _order(
                 write=about.write,
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
-                given=partial(_told, fn, args, kwargs, edited) if about.tool and policy.at_most_once else None,
+                given=partial(_told, fn, args, kwargs, edited) if tells else None,
             )
         )
     return call
@@ -155,11 +191,24 @@ def _away(
     )
 
 
+def _tells(about: Described, policy: Policy) -> bool:
+    return about.tool is not None or policy.contract is not None
+
+
 def _told(
     fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], edited: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """The arguments of a tool, for who is to find out what came of a call."""
-    return arguments_of(fn, args, kwargs)[1] if edited is None else edited
+    """The arguments of a call, for who is to find out what came of it: of a function that is no tool those that have a
+    JSON form."""
+    if edited is not None:
+        return edited
+    if describe(fn).tool is not None:
+        return arguments_of(fn, args, kwargs)[1]
+    told: dict[str, Any] = {}
+    for name, value in undoing.arguments_of(fn, args, kwargs).items():
+        with suppress(InvalidInput):
+            told[name] = stored(value)
+    return told
 
 
 def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
@@ -178,17 +227,40 @@ def policy_of(
     timeout: Duration | None = None,
     breaker: Breaker | None = None,
     at_most_once: bool = False,
+    reconcile: Reconcile | None = None,
+    in_doubt: InDoubtRule | None = None,
 ) -> Policy:
     """The policy of a call of ``fn``: what is given, else its own, else the workflow's."""
-    base = describe(fn).policy or run.policy
+    about = describe(fn)
+    base = about.policy or run.policy
+    declared = base.contract
+    if reconcile is not None or in_doubt is not None:
+        declared = _contract(about, base, reconcile, in_doubt, at_most_once)
     return Policy(
         retry or base.retry,
         base.timeout if timeout is None else timeout,
         breaker or base.breaker,
-        at_most_once or base.at_most_once,
+        at_most_once or base.at_most_once or reconcile is not None,
         base.target,
-        base.contract,
+        declared,
     )
+
+
+def _contract(
+    about: Described, base: Policy, reconcile: Reconcile | None, in_doubt: InDoubtRule | None, at_most_once: bool
+) -> Contract | None:
+    """What a step says about the case that nobody knows whether its call took effect. Raises InvalidInput."""
+    if reconcile is not None and not callable(reconcile):
+        raise InvalidInput(
+            f"reconcile= is a function of the idempotency key and the arguments, not {briefly(reconcile)}"
+        )
+    if about.tool is not None and about.tool.elsewhere is not None:
+        raise InvalidInput(f"{about.name!r} lives in another process; declare there what a doubt means (@tool)")
+    if reconcile is None and not (at_most_once or base.at_most_once):
+        raise InvalidInput("in_doubt= is said of a call that must not be made twice: at_most_once=True, or reconcile=")
+    if reconcile is None and base.contract is not None:
+        reconcile = base.contract.reconcile
+    return contract(reconcile, "ask" if in_doubt is None else in_doubt, about.name)
 
 
 class Stepping(Scope):
@@ -221,6 +293,26 @@ class Stepping(Scope):
     @overload
     def step(self, fn: Callable[..., T], *args: Any, fingerprint: bool, **options: Any) -> Operation[T]: ...
     @overload
+    def step(
+        self, fn: Callable[..., Awaitable[T]], *args: Any, reconcile: Reconcile, **options: Any
+    ) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, reconcile: Reconcile, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(
+        self, fn: Callable[..., Awaitable[T]], *args: Any, in_doubt: InDoubtRule, **options: Any
+    ) -> Operation[T]: ...
+    @overload
+    def step(self, fn: Callable[..., T], *args: Any, in_doubt: InDoubtRule, **options: Any) -> Operation[T]: ...
+    @overload
+    def step(
+        self, fn: Callable[..., Awaitable[T]], *args: Any, undo: Undo | Callable[..., Any], **options: Any
+    ) -> Operation[T]: ...
+    @overload
+    def step(
+        self, fn: Callable[..., T], *args: Any, undo: Undo | Callable[..., Any], **options: Any
+    ) -> Operation[T]: ...
+    @overload
     def step(self, fn: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
     @overload
     def step(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Operation[T]: ...
@@ -234,6 +326,9 @@ class Stepping(Scope):
         at_most_once: bool = False,
         breaker: Breaker | None = None,
         fingerprint: bool = True,
+        reconcile: Reconcile | None = None,
+        in_doubt: InDoubtRule | None = None,
+        undo: Undo | Callable[..., Any] | None = None,
         **kwargs: Any,
     ) -> Operation[Any]:
         """Call ``fn(*args, **kwargs)`` and await its result, typed by its return annotation.
@@ -242,7 +337,9 @@ class Stepping(Scope):
         they may do anything. ``name`` (default: the function's) identifies the step on replay. ``retry``,
         ``timeout`` (of one attempt) and ``breaker`` override the workflow's. With ``at_most_once`` the
         beginning of each attempt is recorded first, and an attempt that may have happened raises InDoubt
-        instead of being made again. A replay must pass the same arguments; with ``fingerprint`` False they may
+        instead of being made again; with ``in_doubt`` somebody is asked first. ``reconcile`` says whether an attempt
+        took effect, as that of a tool does: it is asked before the call is made again. In a saga, ``undo`` (a function,
+        a tool or an ``Undo``) undoes it. A replay must pass the same arguments; with ``fingerprint`` False they may
         differ. Arguments for ``fn`` of these same names go through ``functools.partial``.
 
         A tool that is declared with an approval is called when somebody has approved exactly these arguments.
@@ -252,10 +349,16 @@ class Stepping(Scope):
         if name is not None:
             name = named(name, "a step's name (None: the function's)")
         policy: Policy | None = None
-        if retry is not None or timeout is not None or at_most_once or breaker is not None:
+        declared = reconcile is not None or in_doubt is not None
+        if retry is not None or timeout is not None or at_most_once or breaker is not None or declared:
             with arguments.named_by("ctx.step"):
-                policy = policy_of(self._run, fn, retry, timeout, breaker, at_most_once)
+                policy = policy_of(self._run, fn, retry, timeout, breaker, at_most_once, reconcile, in_doubt)
             arguments.flag(at_most_once, "ctx.step(at_most_once=…)")
         if fingerprint is not True:
             arguments.flag(fingerprint, "ctx.step(fingerprint=…)")
-        return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint)
+        undone: Undo | None = None
+        if undo is not None:
+            undone = undo_of(undo, "ctx.step")
+            if around(self._run) is None:
+                raise InvalidInput("ctx.step(undo=…) has a meaning in a saga: async with ctx.saga(): …")
+        return order(self._run, self._next(), fn, args, kwargs, name, policy, compare=fingerprint, undo=undone)

@@ -22,6 +22,7 @@ from ..usercode.annotations import annotation, name_of
 from ..usercode.fields import minded
 from ..usercode.resilience import Policy
 from ..usercode.served import served
+from ..usercode.undoing import Undo
 
 __all__ = [
     "NOTHING",
@@ -59,7 +60,7 @@ class Described:
     """``policy`` is the function's own, if it brings one; ``branch``: its first parameter is a Context; ``minded``: it
     has parameters with a Field, and is to be called by ``fields.minded``."""
 
-    __slots__ = ("branch", "decode", "lost", "minded", "name", "policy", "threaded", "tool", "write")
+    __slots__ = ("branch", "decode", "lost", "minded", "name", "policy", "threaded", "tool", "undo", "write")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
         inner, tool = _inner(fn)
@@ -76,6 +77,8 @@ class Described:
         policy = getattr(tool, "policy", None)
         self.policy = policy if isinstance(policy, Policy) else None
         self.branch = asynchronous and _takes_context(inner)
+        undo = getattr(tool, "undo", None)
+        self.undo = undo if isinstance(undo, Undo) else None  # what undoes it, if it names that itself
         self.tool: Any = tool  # the tool that it is; None for any other function
         self.minded = tool is None and minded(fn) is not None  # a decorated one minds them itself
 

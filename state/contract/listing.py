@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import Conflict, InvalidInput
-from ..records import FINAL, Answer, Filter, NewExecution
+from ..records import FINAL, IN_DOUBT, Answer, Filter, NewExecution
 from ..store import Store
 from .case import NOW, TTL, WORKFLOW, Case, bodies, change, found, known, lease, mail, refusal, scenario, settle
 
@@ -165,6 +165,29 @@ class Listing(Case):
             page = await store.executions(Filter(status=["failed"]), page.cursor, 4)
             ids += [head.id for head in page.heads]
         assert ids == [f"x{number}" for number in range(27, -1, -3)]
+
+    @scenario
+    async def test_a_status_that_people_look_for_is_found_as_long_as_it_is_had(self, store: Store) -> None:
+        """Each of them that a store has an index of: when it comes, when it goes, and when it is deleted."""
+
+        async def ids(*status: str) -> list[str]:
+            return [head.id for head in (await store.executions(Filter(status=status))).heads]
+
+        looked_for = (IN_DOUBT, "failed", "stuck", "paused", "cancelled", "terminated")
+        for number, status in enumerate(looked_for):
+            await settle(store, f"x{number}", status, now=NOW + number)
+            await settle(store, f"idle{number}", "idle", now=NOW + number)
+        for number, status in enumerate(looked_for):
+            assert await ids(status) == [f"x{number}"]
+        assert await ids(*looked_for) == [f"x{number}" for number in reversed(range(len(looked_for)))]
+        head = known(await store.accept("x0", None, now=NOW, owner="a"))
+        await store.append(change(head, ["entry"], status="idle", release=True))
+        assert await ids(IN_DOUBT) == []
+        head = known(await store.accept("idle1", None, now=NOW, owner="a"))
+        await store.append(change(head, ["entry"], status=IN_DOUBT, release=True))
+        assert await ids(IN_DOUBT) == ["idle1"]
+        assert await store.delete("x1", now=NOW) is True
+        assert await ids("failed") == [] and await store.verify() == []
 
     @scenario
     async def test_history_is_read_in_parts(self, store: Store) -> None:

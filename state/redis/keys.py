@@ -34,9 +34,10 @@ from zlib import crc32
 
 from redis.crc import key_slot
 
+from ..records import IN_DOUBT
 from .wire import bulk
 
-RARE = frozenset({"failed", "stuck", "paused", "cancelled", "terminated"})
+RARE = frozenset({IN_DOUBT, "failed", "stuck", "paused", "cancelled", "terminated"})
 """Statuses that have an index."""
 
 

@@ -26,3 +26,10 @@ ALTER TABLE execution ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
 
 -- name: 4
 CREATE INDEX mail_control ON mail (id) WHERE lane = 0;
+
+-- 5: executions with a call in doubt are found as failed ones are.
+
+-- name: 5
+DROP INDEX execution_rare;
+CREATE INDEX execution_rare ON execution (status)
+    WHERE status IN ('in-doubt', 'failed', 'stuck', 'paused', 'cancelled', 'terminated');

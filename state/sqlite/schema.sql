@@ -1,4 +1,4 @@
--- The file of a SqliteStore, version 4 (PRAGMA user_version). Times are milliseconds since the epoch.
+-- The file of a SqliteStore, version 5 (PRAGMA user_version). Times are milliseconds since the epoch.
 --
 -- execution   the heads: one small row for each execution, the one source of its status
 --   no        number of the row; journal, mail and blobs are clustered by it
@@ -72,7 +72,7 @@ CREATE INDEX execution_due ON execution (wake) WHERE owner IS NULL AND wake IS N
 CREATE INDEX execution_owner ON execution (owner) WHERE owner IS NOT NULL;
 CREATE INDEX execution_parent ON execution (parent) WHERE parent IS NOT NULL;
 CREATE INDEX execution_rare ON execution (status)
-    WHERE status IN ('failed', 'stuck', 'paused', 'cancelled', 'terminated');
+    WHERE status IN ('in-doubt', 'failed', 'stuck', 'paused', 'cancelled', 'terminated');
 
 CREATE TABLE journal (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 

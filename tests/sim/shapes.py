@@ -17,7 +17,7 @@ from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.orchestrator.usercode.resilience import Retry
 from overwinter.orchestrator.workflow.context import Context
-from overwinter.state.errors import Denied, InDoubt, StepFailed, TimedOut
+from overwinter.state.errors import Denied, Final, InDoubt, StepFailed, TimedOut
 from overwinter.tests.sim.desk import answers
 
 Shape = dict[str, Any]
@@ -78,7 +78,7 @@ class Generator:
         kinds += ["state", "until", "callback", "agent", "odd", "late"]
         if depth:
             kinds += ["seq"] * 8 + ["par"] * 4 + ["gather", "child", "child", "child", "child", "detached", "again"]
-            kinds += ["deadline"] * 6
+            kinds += ["deadline"] * 6 + ["saga"] * 3
         return self._make(draw.choice(kinds), depth)
 
     def _make(self, kind: str, depth: int) -> Shape:
@@ -103,6 +103,13 @@ class Generator:
             shape["items"] = [self.shape(depth - 1) for _ in range(draw.randint(2, 4))]
         elif kind in ("child", "detached", "again"):
             shape["shape"] = self.shape(depth - 1)
+        elif kind == "saga":
+            shape["items"] = [self.shape(0), self.shape(0)]
+            shape["count"], shape["fails"], shape["ms"] = (
+                draw.randint(1, 4),
+                draw.random() < 0.7,
+                draw.choice((0, 5, 300)),
+            )
         elif kind == "odd":
             shape["raises"] = draw.choice(sorted(ODD))
         return shape
@@ -151,6 +158,8 @@ def fits(shape: Shape, value: Any) -> bool:
         return bool(value == "odd")
     if kind in ("detached", "state"):
         return isinstance(value, str)
+    if kind == "saga":
+        return bool(value == ("undone" if shape["fails"] else "done"))
     if kind == "until":
         return bool(value == "enough")
     if kind == "agent":
@@ -209,6 +218,8 @@ class Doing:
             return await ctx.child(self.shapes, shape["shape"], detached=True)
         if kind == "again":
             return await self._again(ctx, shape)
+        if kind == "saga":
+            return await self._saga(ctx, shape)
         if kind in ("odd", "late", "failing"):
             return await self._unusual(ctx, shape)
         if kind in ("signal", "approve", "callback"):
@@ -231,6 +242,34 @@ class Doing:
         id = f"{ctx.execution}/{shape['label']}"
         await ctx.child(self.shapes, shape["shape"], id=id)
         return await ctx.child(self.shapes, shape["shape"], id=id)
+
+    async def _saga(self, ctx: Context, shape: Shape) -> str:
+        """Calls that are undone, beside shapes that are none of theirs."""
+        label = shape["label"]
+
+        async def made(index: int) -> str:
+            await asyncio.sleep(shape["ms"] / 1000)
+            return f"{label} {index}"
+
+        async def back(index: int, result: str) -> None:
+            journal = [fact["name"] for fact in self._journal_of(ctx.execution) if fact["type"] == "step"]
+            there = journal.count(f"{label} {index}")
+            later = sum(f"undo {label} {other}" in journal for other in range(index + 1, shape["count"]))
+            if result != f"{label} {index}" or there != 1 or later != shape["count"] - index - 1:
+                self.wrong.append(f"{ctx.execution}: {label} {index} is undone out of turn: {there}, {later}")
+
+        try:
+            async with ctx.saga(label):
+                calls = [
+                    ctx.step(made, index, name=f"{label} {index}", undo=back, retry=QUICK)
+                    for index in range(shape["count"])
+                ]
+                await asyncio.gather(*calls, *(self._do(ctx, item, "") for item in shape["items"]))
+                if shape["fails"]:
+                    raise Final(label)
+        except Final:
+            return "undone"
+        return "done"
 
     async def _unusual(self, ctx: Context, shape: Shape) -> Any:
         """A call that fails in an odd way, one that is given up and reports all the same, one that fails at first."""

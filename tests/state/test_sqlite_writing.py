@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from overwinter.state.errors import Conflict, InvalidInput, StoreError, StoreFull, StoreUnavailable
-from overwinter.state.records import Accepted, Answer, Change, NewExecution, NewMail
-from overwinter.state.sqlite import SqliteStore, commands
+from overwinter.state.records import IN_DOUBT, Accepted, Answer, Change, Filter, NewExecution, NewMail
+from overwinter.state.sqlite import SqliteStore, commands, queries
 from overwinter.state.sqlite.statements import SQL, script
 
 NOW = 1_790_000_000_000
@@ -340,6 +340,17 @@ def test_no_statement_reads_a_whole_table() -> None:
                 scans.add(name)
     connection.close()
     assert scans == {"counts"}
+
+
+@pytest.mark.parametrize("status", [IN_DOUBT, "failed", "stuck", "paused", "cancelled", "terminated"])
+def test_statuses_that_people_look_for_are_found_by_an_index(status: str) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.executescript(script("schema.sql"))
+    conditions, values = queries._conditions(Filter(status=[status]))
+    asked = f"SELECT id FROM execution WHERE {' AND '.join(conditions)} ORDER BY created DESC, no DESC LIMIT 10"
+    plan = " ".join(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {asked}", values))
+    connection.close()
+    assert "execution_rare" in plan
 
 
 def test_disk_per_session_and_per_conversation(tmp_path: Path) -> None:

@@ -512,3 +512,65 @@ async def publishes_in_branches(ctx: Context) -> Any:
         return await ctx.publish("order.paid", n)
 
     return await ctx.map(one, [1, 2, 3])
+
+
+# -- undoing -----------------------------------------------------------------------------------------
+
+
+async def back(n: int, result: int) -> int:
+    return n - result
+
+
+async def stays(n: int, result: int) -> int:
+    raise ValueError(f"{n} stays {result}")
+
+
+@shape()
+async def undone(ctx: Context) -> Any:
+    async def one(ctx: Context, n: int) -> None:
+        await ctx.step(double, n, undo=back)
+        await ctx.step(even, n, undo=back)
+
+    try:
+        async with ctx.saga("outer") as saga:
+            await ctx.step(double, 1, undo=back)
+            async with ctx.saga("inner"):
+                await ctx.map(one, [2, 4, 6])
+            saga.undo(add, 1)
+            await ctx.parallel(ctx.step(double, 3, undo=back), ctx.step(even, 3, undo=back), ctx.sleep("1h"))
+    except ValueError as error:
+        return str(error)
+
+
+@shape()
+async def not_undone(ctx: Context) -> Any:
+    async with ctx.saga():
+        await ctx.step(double, 1, undo=back)
+        await asyncio.gather(*(ctx.step(double, n, undo=stays) for n in range(3)))
+        await ctx.step(boom)
+
+
+@shape(script=cancel)
+async def undone_when_cancelled(ctx: Context) -> None:
+    async with ctx.saga():
+        await ctx.step(add, 1, undo=back_from)
+        await asyncio.gather(ctx.step(double, 1, undo=back), ctx.step(double, 2, undo=back), ctx.sleep("1h"))
+
+
+async def back_from(a: int, b: int, result: int) -> None: ...
+
+
+@shape()
+async def undone_in_time(ctx: Context) -> str:
+    try:
+        async with asyncio.timeout(30), ctx.saga():
+            await ctx.parallel(ctx.step(double, 1, undo=back), sleeper)
+    except TimeoutError:
+        return "late"
+    return "in time"
+
+
+async def sleeper(ctx: Context) -> None:
+    async with ctx.saga():
+        await ctx.step(double, 2, undo=back)
+        await ctx.sleep("1h")

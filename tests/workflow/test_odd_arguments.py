@@ -56,8 +56,9 @@ FACE: Face = {
     "step": (
         Context.step,
         {"fn": plain, "name": None, "retry": None, "timeout": None, "at_most_once": False, "breaker": None,
-         "fingerprint": True},
+         "fingerprint": True, "undo": None, "reconcile": None, "in_doubt": None},
     ),
+    "saga": (Context.saga, {"name": "n"}),
     "call": (Context.call, {"target": plain, "input": 1, "name": None}),
     "call by name": (Context.call, {"target": "w", "input": 1, "output": int}),
     "child": (

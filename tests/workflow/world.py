@@ -28,7 +28,7 @@ from overwinter.orchestrator.workflow.function import Workflow
 from overwinter.state.codec import plain
 from overwinter.state.errors import EtagMismatch, InvalidInput
 
-OWN = frozenset({"ordered", "skipped", "checkpoint", "completed", "failed", "cancelled"})
+OWN = frozenset({"ordered", "saga", "skipped", "checkpoint", "completed", "failed", "cancelled"})
 FINAL = frozenset({"completed", "failed", "cancelled"})
 START = 1_700_000_000_000
 

@@ -2,7 +2,7 @@
 -- partition. What each key holds is said in keys.py.
 
 local FINAL = {completed = true, failed = true, cancelled = true, terminated = true}
-local RARE = {failed = true, stuck = true, paused = true, cancelled = true, terminated = true}
+local RARE = {['in-doubt'] = true, failed = true, stuck = true, paused = true, cancelled = true, terminated = true}
 local BATCH = 100 -- records.MAIL_BATCH
 
 -- A time in 16 digits, so that the order of texts is that of times.
