@@ -13,6 +13,7 @@ from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..governance import tokens
+from ..governance.approvals.standing import Standings
 from ..protocol import failure_log
 from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
@@ -58,7 +59,7 @@ class Listener(Protocol):
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed")
+    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed", "standing")
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
@@ -70,6 +71,7 @@ class Origin:
         self.note: str = fact.get("note", "")
         self.caller: Mapping[str, Any] = caller_of(fact)
         self.delivery: Mapping[str, Any] = fact.get("delivery", {})
+        self.standing: list[Fact] = fact.get("standing", [])
 
 
 class Run:
@@ -79,7 +81,7 @@ class Run:
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
         "following", "fresh", "function", "halted", "id", "leaving", "limit", "listeners", "loop", "main", "note",
         "number", "ops", "origin", "own", "passed", "people", "policy", "recorded", "renewed", "replaying", "result",
-        "retried", "skipped", "stuck", "timers", "unsent",
+        "retried", "skipped", "standings", "stuck", "timers", "unsent",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -103,6 +105,7 @@ class Run:
         self.listeners: dict[str, list[Listener]] = {}
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
+        self.standings = Standings()
         self.origin: Origin | None = None
         self.main: Task[Any] | None = None
         self.note = ""
@@ -124,6 +127,7 @@ class Run:
 
     def begin(self, origin: Origin, body: Coroutine[Any, Any, Any]) -> None:
         self.origin = origin
+        self.standings = Standings(origin.standing)
         self.note = self.note or origin.note
         self.main = self.loop.create_task(body, name="main")
         self.main.add_done_callback(self._ended)
@@ -224,6 +228,8 @@ class Run:
             following["caller"] = self.origin.caller
         if self.note:
             following["note"] = self.note
+        if standing := self.standings.record():
+            following["standing"] = standing
         self.fit(following)
         self.following = following
         self.let_go()
