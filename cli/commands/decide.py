@@ -94,7 +94,7 @@ def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
     name, _, most = up_to.partition("=")
     try:
         return Standing(lasts, exactly, {name.strip(): most.strip()} if up_to else None)
-    except (InvalidInput, ValueError) as error:
+    except InvalidInput as error:
         raise Exit(f"--standing: {error}", code=USAGE) from None
 
 

@@ -52,6 +52,7 @@ def listed(dsn: str, id: str | None, role: str, function: str, *, as_json: bool)
 
         emit({"standing": [{"execution": head.id, "function": head.function, **terms} for head, terms in found]})
         return
+    from ..view.decisions import bounds
     from ..view.heads import table
     from ..view.moments import ago, now
     from ..view.terminal import console, say
@@ -75,13 +76,6 @@ def listed(dsn: str, id: str | None, role: str, function: str, *, as_json: bool)
     out = console()
     for line in table(["ID", "STANDING", "TOOL", "ONLY", "GIVEN BY", "ENDS"], rows, out.width):
         out.print(line)
-
-
-def bounds(terms: Mapping[str, Any]) -> str:
-    """What it is for, in words; "" for all calls of the tool."""
-    if "exactly" in terms:
-        return "exactly these arguments"
-    return ", ".join(f"{name} up to {most}" for name, most in terms.get("up_to", {}).items())
 
 
 async def _found(dsn: str, id: str | None, role: str, function: str) -> list[tuple[Head, Mapping[str, Any]]]:

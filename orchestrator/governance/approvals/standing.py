@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, cast
 
 from ....state.errors import InvalidInput
 from ....state.quantities import Duration, milliseconds
@@ -40,8 +40,15 @@ class Standing:
     up_to: Mapping[str, int | float | Decimal | str] | None = None
 
     def __post_init__(self) -> None:
-        if self.lasts != SESSION and milliseconds(self.lasts) <= 0:
-            raise InvalidInput(f'a standing approval for {self.lasts!r} is none; give "session", or a time like "1d"')
+        if self.lasts != SESSION:
+            try:
+                good = milliseconds(self.lasts) > 0
+            except ValueError:
+                good = False
+            if not good:
+                raise InvalidInput(
+                    f'a standing approval lasts for a "session" or a time like "1d", not {self.lasts!r:.80}'
+                )
         if not isinstance(self.exactly, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             raise InvalidInput("exactly= of a standing approval is True or False")
         if self.exactly and self.up_to is not None:
@@ -73,14 +80,12 @@ def objection(terms: Any, asked: Fact, role: str | None, data: Any, moved: Seque
         return "it is no call of a tool, so there are no later ones that a standing approval could be for"
     if moved:
         return "it was given on to be decided this once, so no standing approval follows from it"
-    fits = isinstance(terms, dict) and (terms.get("what"), terms.get("version"), terms.get("role")) == (
-        asked.get("what"), asked["version"], role,
-    )  # fmt: skip
-    if not fits:
+    said = cast("Fact", terms) if isinstance(terms, dict) else {}
+    if (said.get("what"), said.get("version"), said.get("role")) != (asked.get("what"), asked["version"], role):
         return "the standing approval is for another tool, version or role than what is asked"
-    if "exactly" in terms and terms["exactly"] != arguments_digest(data):
+    if "exactly" in said and said["exactly"] != arguments_digest(data):
         return "the standing approval is for other arguments than those that are approved"
-    limits: Mapping[str, Any] = terms.get("up_to", {})
+    limits: Mapping[str, Any] = said.get("up_to", {})
     over = [name for name, most in limits.items() if not _within(data, name, most)]
     return f"the call itself is not within it: {over[0]} is no number from 0 up to {limits[over[0]]}" if over else ""
 
