@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from overwinter import (
     Agent,
     Approval,
     Context,
+    History,
     InvalidInput,
     Limits,
     Runtime,
@@ -23,6 +25,8 @@ from overwinter import (
     tool,
     workflow,
 )
+from overwinter.functions.frameworks.agent import ForeignAgent
+from overwinter.functions.frameworks.port import Turn
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.governance.approvals.proposal import Proposal, propose
@@ -95,6 +99,10 @@ everywhere = pytest.mark.parametrize("kind", list(KINDS))
 
 async def begin(world: World, function: Any, by: str = "ana") -> None:
     await world.call(lambda runtime: runtime.start(function, "go", id="x", by=by))
+
+
+async def send(function: Any, id: str, by: str, content: str, runtime: Runtime) -> Any:
+    return await runtime.send(function, "x", content, id=id, by=by)
 
 
 async def waits_for(world: World, amount: int) -> Any:
@@ -219,6 +227,82 @@ def test_in_a_session_it_is_none_of_who_asks_then() -> None:
         return [one["by"] for one in await world.call(lambda runtime: runtime.standing("clerk/s"))]
 
     assert simulate(scenario, functions=[clerk]) == ["ben"]
+
+
+def test_it_goes_on_after_a_checkpoint_wherever_the_process_dies() -> None:
+    @workflow(name="clerk")
+    async def patrol(ctx: Context, night: int) -> str:
+        await ctx.step(refund, "o-1", amount=60 + night)
+        if night < 2:
+            await ctx.checkpoint(night + 1)
+        return "done"
+
+    async def scenario(world: World) -> Any:
+        await world.call(lambda runtime: runtime.start(patrol, 0, id="x", by="ana"))
+        await world.approve("x", by="ben", standing=Standing(up_to={"amount": 61}))
+        await waits_for(world, 62)
+        await world.approve("x", by="cleo")
+        return await world.result("x"), decided(world.journal("x"))
+
+    found = crash_everywhere(scenario, functions=[patrol], fresh=PAID.clear).outcome.value
+    assert found == ("done", [("ben", 60, False), ("ben", 61, True), ("cleo", 62, False)])
+
+
+def answer(messages: Sequence[Message], tools: object) -> Said:
+    last = messages[-1]
+    return "done" if last.role == "tool" else call("payout", order="o-1", amount=int(last.content))
+
+
+class Own:
+    name = "own"
+
+    async def answer(self, turn: Turn) -> str:
+        await turn.ctx.step(payout, "o-1", amount=int(turn.input))
+        return "done"
+
+
+SESSIONS: dict[str, Any] = {
+    "agent": Agent("clerk", Scripted(answer), tools=TOOLS, history=History(messages=2)),
+    "own code": ForeignAgent("clerk", Own(), history=1),
+}
+
+
+@pytest.mark.parametrize("made", list(SESSIONS))
+def test_in_a_session_it_holds_for_later_messages_wherever_the_process_dies(made: str) -> None:
+    """Also when the message that it was given in has left the window."""
+    clerk = SESSIONS[made]
+
+    async def scenario(world: World) -> Any:
+        for number, (by, content) in enumerate([("ana", "60"), ("ana", "61"), ("ana", "62"), ("ben", "63")]):
+            await world.call(partial(send, clerk, str(number), by, content))
+            if number == 0:
+                await world.approve("clerk/x", by="ben", standing=Standing())
+            if number == 3:  # ben asks himself
+                (asked,) = await world.until(lambda: world.open_approvals("clerk/x") or None)
+                assert asked["requester"] == "ben" and "standing" not in asked
+                await world.approve("clerk/x", by="cleo")
+            assert await world.reply("clerk/x", str(number)) == "done"
+        found = [entry for entry in world.journal("clerk/x") if entry["type"] == "decided"]
+        return [(one["by"], "under" in one) for one in found]
+
+    found = crash_everywhere(scenario, functions=[clerk], fresh=PAID.clear).outcome.value
+    assert found == [("ben", False), ("ben", True), ("ben", True), ("cleo", False)]
+
+
+@pytest.mark.parametrize("made", list(SESSIONS))
+def test_between_two_messages_it_is_revoked(made: str) -> None:
+    clerk = SESSIONS[made]
+
+    async def scenario(world: World) -> Any:
+        await world.call(partial(send, clerk, "1", "ana", "60"))
+        await world.approve("clerk/x", by="ben", standing=Standing())
+        await world.reply("clerk/x", "1")
+        (terms,) = await world.call(lambda runtime: runtime.standing("clerk/x"))
+        await world.call(lambda runtime: runtime.revoke("clerk/x", terms["id"], by="cleo"))
+        await world.until(lambda: any(one["type"] == "revoked" for one in world.journal("clerk/x")) or None)
+        return await world.call(lambda runtime: runtime.standing("clerk/x"))
+
+    assert simulate(scenario, functions=[clerk]) == []
 
 
 # -- what fits, alone ------------------------------------------------------------------------------------
