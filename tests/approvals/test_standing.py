@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -32,6 +33,7 @@ from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.governance.approvals.proposal import Proposal, propose
 from overwinter.orchestrator.governance.approvals.rule import rule_of
 from overwinter.orchestrator.governance.approvals.standing import MOST, Standing, Standings, amount
+from overwinter.orchestrator.machine import decider as deciding
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
 
@@ -197,6 +199,8 @@ def test_who_asked_may_not_and_a_word_of_one_is_one_of_several(kind: str) -> Non
         await world.approve("x", by="cleo")
         asked = await world.until(lambda: next((o for o in world.open_approvals("x") if o.get("votes")), None))
         assert asked["votes"] == ["ben"]
+        await world.sleep("1h")
+        assert "skipped" not in [entry["type"] for entry in world.journal("x")]  # it was said once
         await world.approve("x", by="cleo")
         return await world.result("x"), decided(world.journal("x"))
 
@@ -303,6 +307,23 @@ def test_between_two_messages_it_is_revoked(made: str) -> None:
         return await world.call(lambda runtime: runtime.standing("clerk/x"))
 
     assert simulate(scenario, functions=[clerk]) == []
+
+
+def test_a_state_machine_keeps_it_in_its_checkpoints_wherever_the_process_dies() -> None:
+    function = machine("refund", [60, 80, 80, 80, 500])
+
+    async def scenario(world: World) -> Any:
+        await begin(world, function)
+        await world.approve("x", by="ben", standing=Standing(up_to={"amount": 100}))
+        await waits_for(world, 500)
+        await world.approve("x", by="cleo")
+        await world.result("x")
+        journal = world.journal("x")
+        return [(by, under) for by, _, under in decided(journal)], any(one["type"] == "checkpoint" for one in journal)
+
+    with mock.patch.object(deciding, "FRESH", 2):
+        found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear).outcome.value
+    assert found == ([("ben", False), ("ben", True), ("ben", True), ("ben", True), ("cleo", False)], True)
 
 
 # -- what fits, alone ------------------------------------------------------------------------------------
