@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .orchestrator.engine.performing import current_call
     from .orchestrator.engine.settings import Settings
     from .orchestrator.governance.approvals.rule import Approval
+    from .orchestrator.governance.approvals.standing import Standing
     from .orchestrator.machine import building as asl
     from .orchestrator.protocol.media import audio, file, image
     from .orchestrator.streaming.told import StreamEvent
@@ -68,6 +69,7 @@ _HOMES = {
         "orchestrator.engine.extensions": "Extension Notice",
         "orchestrator.engine.performing": "current_call",
         "orchestrator.governance.approvals.rule": "Approval",
+        "orchestrator.governance.approvals.standing": "Standing",
         "orchestrator.protocol.media": "audio file image",
         "orchestrator.streaming.told": "StreamEvent",
         "orchestrator.usercode.resilience": "Breaker Retry",
@@ -89,9 +91,9 @@ __all__ = [
     "Agent", "Approval", "Breaker", "Budget", "CallbackFailed", "Completion", "CompletionFailed", "Context", "Denied",
     "ExecutionFailed", "Extension", "Final", "HeartbeatLost", "History", "InDoubt", "InvalidInput", "LimitExceeded",
     "Limits", "Memory", "ModelRetry", "Notice", "OverwinterError", "Retry", "Retryable", "Route", "Runtime",
-    "Scripted", "Settings", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template", "TimedOut",
-    "arun", "asl", "audio", "call", "current_call", "file", "image", "run", "schedule", "subscribe", "tool",
-    "workflow",
+    "Scripted", "Settings", "Standing", "StateFailed", "StateMachine", "StepFailed", "StreamEvent", "Template",
+    "TimedOut", "arun", "asl", "audio", "call", "current_call", "file", "image", "run", "schedule", "subscribe",
+    "tool", "workflow",
 ]  # fmt: skip
 
 

@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "signal": ("signals", "Send an event to an execution."),
         "approve": ("decide", "Approve what waits for a person."),
         "deny": ("decide", "Deny what waits for a person."),
+        "revoke": ("standing", "End a standing approval."),
         "delegate": ("decide", "Let somebody else decide it."),
         "approval-link": ("approval_link", "Print a link by which one person decides it."),
         "resolve": ("doubts", "Say what came of a call in doubt."),

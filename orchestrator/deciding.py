@@ -16,6 +16,7 @@ from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from .engine.delivery import mail_of
 from .governance.approvals.person import person
 from .governance.approvals.proposal import Proposal, op_of
+from .governance.approvals.standing import REVOKED, Standing, Standings
 from .protocol import keys
 from .protocol.decider import Fact
 from .protocol.entries import decode, resolve
@@ -102,12 +103,15 @@ class Deciding(Reading):
                 await self._follow(id, opened, fact)
         return [one for one in opened.values() if one.outcome is None and (one.until or now + 1) > now]
 
-    async def _follow(self, id: str, opened: dict[str, Proposal], fact: Fact) -> None:
+    async def _follow(
+        self, id: str, opened: dict[str, Proposal], fact: Fact, standings: Standings | None = None
+    ) -> None:
         proposal = opened.get(op_of(fact))
         if proposal is not None:
             if "blob" in fact:
                 await resolve(self.store, id, [fact])
-            proposal.take(fact)
+            if proposal.take(fact) and standings is not None:
+                standings.take(fact)
 
     async def _said(self, id: str) -> list[Fact]:
         """What people have said and nobody has taken up yet."""
@@ -136,11 +140,13 @@ class Deciding(Reading):
         event: str = "",
         role: str = "",
         arguments: Mapping[str, Any] | None = None,
+        standing: Standing | None = None,
     ) -> str:
         """Approve or deny operation ``op`` (None: the only open one). Returns the op. ``digest``, when given,
         must be that of the proposal: what is approved is then exactly what was read. ``role``: as whom; it must be the
-        one that is asked. ``arguments``: approve the call with these in the place of its own. ``event``: what it came
-        as, for ``was_decided_by``. Raises InvalidInput, which says why a decision would count for nothing."""
+        one that is asked. ``arguments``: approve the call with these in the place of its own. ``standing``: what is
+        said of later calls like it. ``event``: what it came as, for ``was_decided_by``. Raises InvalidInput, which says
+        why a decision would count for nothing."""
         await self.prepare()
         chosen = await self._chosen(id, op, digest)
         fact: Fact = {"type": "decided", "at": self.clock(), "op": chosen.op, "approved": approved, "by": by}
@@ -148,6 +154,9 @@ class Deciding(Reading):
         fact |= {"role": role} if role else {}
         if arguments is not None:
             fact["data"] = mended(dict(arguments))
+        if standing is not None:
+            data = fact.get("data", chosen.data)
+            fact["standing"] = standing.terms(chosen.asked, chosen.role, data, fact["at"], chosen.digest, by)
         await self._check(id, chosen, fact)
         await self._say(
             id, chosen, mail_of(fact, keys.decision(chosen.op, chosen.asked["at"], *_which(chosen, fact)), lane=0)
@@ -163,9 +172,12 @@ class Deciding(Reading):
         reason: str = "",
         digest: str = "",
         arguments: Mapping[str, Any] | None = None,
+        standing: Standing | None = None,
     ) -> str:
         """``decide`` in favour. Returns the op."""
-        return await self.decide(id, op, True, by=by, reason=reason, digest=digest, arguments=arguments)
+        return await self.decide(
+            id, op, True, by=by, reason=reason, digest=digest, arguments=arguments, standing=standing
+        )
 
     async def deny(self, id: str, op: str | None = None, *, by: str = "", reason: str = "", digest: str = "") -> str:
         """``decide`` against. Returns the op."""
@@ -191,6 +203,57 @@ class Deciding(Reading):
         await self._check(id, chosen, fact)
         await self._say(id, chosen, mail_of(fact, keys.delegation(chosen.op, chosen.digest), lane=0))
         return chosen.op
+
+    # -- of later calls ------------------------------------------------------------------------------
+
+    async def standing(self, id: str) -> list[Fact]:
+        """Standing approvals of an execution that are good now: id, what (the tool), version, role, by, at, and as was
+        said until, exactly, up_to."""
+        head = await self.show(id)
+        if head.status in FINAL:
+            return []
+        said = [decode(text) for text in (await self.store.mailbox(id))[1] if type_of(text) == REVOKED]
+        found = Standings()
+        opened: dict[str, Proposal] = {}
+        async for fact in self._facts(id, 0):
+            if fact["type"] == "ordered" and fact.get("kind") == "approval":
+                opened[fact["op"]] = Proposal(fact)
+            elif fact["type"] in (*_SAID, "timer"):
+                await self._follow(id, opened, fact, found)
+            elif fact["type"] == REVOKED:
+                found.take(fact)
+        for fact in said:
+            found.take(fact)
+        now = self.clock()
+        return [terms for terms in found.record() if terms.get("until", now + 1) > now]
+
+    async def standings(
+        self, id: str | None = None, *, role: str = "", function: str = ""
+    ) -> AsyncIterator[tuple[Head, Fact]]:
+        """Those of one execution, or of all that have not ended, of a role and a function where one is said. Their
+        journals are read for it."""
+        heads = self.all(Filter(function=function)) if id is None else _one(await self.show(id))
+        async for head in heads:
+            for terms in await self.standing(head.id) if head.status not in FINAL else ():
+                if role in ("", terms["role"]) and function in ("", head.function):
+                    yield head, terms
+
+    async def revoke(self, id: str, standing: str, *, by: str, reason: str = "") -> Fact:
+        """End a standing approval. What is asked from then on waits for somebody. Returns what it was. Raises
+        InvalidInput when there is none."""
+        await self.prepare()
+        if not person(by):
+            raise InvalidInput("it has to be known who revokes it; say so (by)")
+        found = await self.standing(id)
+        terms = next((one for one in found if one["id"] == standing), None)
+        if terms is None:
+            names = ", ".join(f"{one['id']} ({one['what']})" for one in found) or "none"
+            raise InvalidInput(f"{id} has no standing approval {standing[:80]!r}; there are: {names}")
+        fact: Fact = {"type": REVOKED, "at": self.clock(), "standing": standing, "by": by, "reason": reason}
+        accepted = await self._send(id, mail_of(fact, keys.revocation(standing), lane=0))
+        if accepted.answer is Answer.DUPLICATE:
+            raise AlreadyFinished(f"the standing approval {standing!r} of {id} has been revoked already")
+        return terms
 
     async def _chosen(self, id: str, op: str | None, digest: str) -> Proposal:
         """The open approval that is meant."""
@@ -220,6 +283,10 @@ class Deciding(Reading):
         accepted = await self._send(id, mail)
         if accepted.answer is Answer.DUPLICATE:
             raise AlreadyFinished(f"the approval {chosen.op!r} of {id} has been decided already; read what it came to")
+
+
+async def _one(head: Head) -> AsyncIterator[Head]:
+    yield head
 
 
 def _which(chosen: Proposal, fact: Fact) -> list[str]:

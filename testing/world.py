@@ -18,6 +18,7 @@ from ..functions.runtime import Runtime
 from ..orchestrator.engine.engine import Engine
 from ..orchestrator.engine.settings import Settings
 from ..orchestrator.governance.approvals.proposal import Proposal, op_of
+from ..orchestrator.governance.approvals.standing import Standing
 from ..orchestrator.governance.doubts import Doubts
 from ..orchestrator.protocol.decider import Fact
 from ..orchestrator.usercode.reconciling import Done, GiveUp, NotDone
@@ -178,11 +179,12 @@ class World:
         by: str = "world",
         reason: str = "",
         arguments: Mapping[str, Any] | None = None,
+        standing: Standing | None = None,
     ) -> None:
-        """Wait until the approval is open, then approve it; with other ``arguments``, when they are given."""
-        await self._say(
-            id, op, lambda runtime, op: runtime.decide(id, op, True, by=by, reason=reason, arguments=arguments)
-        )
+        """Wait until the approval is open, then approve it; with other ``arguments``, when they are given, and with
+        what is said of later calls."""
+        said: dict[str, Any] = {"by": by, "reason": reason, "arguments": arguments, "standing": standing}
+        await self._say(id, op, lambda runtime, op: runtime.decide(id, op, True, **said))
 
     async def deny(self, id: str, op: str | None = None, *, by: str = "world", reason: str = "") -> None:
         """Wait until the approval is open, then deny it."""

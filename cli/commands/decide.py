@@ -18,10 +18,12 @@ from .. import reach
 from ..exits import USAGE, Exit
 from ..inputs import object_of
 from ..options import by_default, complete_id, id_argument, json_option, store_option, text_option
+from .standing import listed
 
 if TYPE_CHECKING:
     from ...orchestrator.control import Control
     from ...orchestrator.deciding import Wanted
+    from ...orchestrator.governance.approvals.standing import Standing
 
 Approval = Mapping[str, Any]
 
@@ -38,12 +40,18 @@ _MORE = ("needs", "votes", "requester", "approver", "moved", "original", "edited
 @text_option("--function", "--agent", "function", unsaid="", help="Only of this agent, workflow or state machine.")
 @text_option("--older", unsaid="", help="Only what has waited for so long, like 2h.")
 @text_option("--approver", unsaid="", help="Only what was given to this person to decide.")
+@click.option("--standing", is_flag=True, help="The standing approvals instead, with --role and --agent.")
 @store_option
 @json_option
 def approvals_command(
-    id: str | None, role: str, function: str, older: str, approver: str, store: str, as_json: bool
+    id: str | None, role: str, function: str, older: str, approver: str, standing: bool, store: str, as_json: bool
 ) -> None:
     """List everything that waits for a person, oldest first."""
+    if standing:
+        if older or approver:
+            raise Exit("--older and --approver are about what waits, and not about --standing", code=USAGE)
+        listed(store, id, role, function, as_json=as_json)
+        return
     found = reach.run(_approvals(store, id, role, function, older, approver))
     if as_json:
         from ..view.terminal import emit
@@ -60,14 +68,34 @@ def approvals_command(
 @text_option("--role", unsaid="", help="As whom; it must be the role that is asked.")
 @click.option("--reason", default="", help="Why, for the journal.")
 @text_option("--edit", unsaid="", help="Other arguments in the place of the call's own: JSON, or @FILE.")
+@text_option("--standing", unsaid="", help="Later calls too: 'session', or for a time like 1d.")
+@click.option("--exactly", is_flag=True, help="With --standing: only with exactly these arguments.")
+@text_option("--up-to", "up_to", unsaid="", help="With --standing: only up to an amount, like amount=100.")
 @store_option
 @json_option
 def approve_command(
-    id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, store: str, as_json: bool
-) -> None:
+    id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, standing: str, exactly: bool,
+    up_to: str, store: str, as_json: bool,
+) -> None:  # fmt: skip
     """Approve what an execution waits for. OP is needed when it waits for several decisions."""
     said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
-    _decide(store, id, op, True, said, edit, as_json=as_json)
+    _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to))
+
+
+def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
+    """What is said of later calls. Raises Exit."""
+    from ...orchestrator.governance.approvals.standing import Standing
+    from ...state.errors import InvalidInput
+
+    if not lasts:
+        if exactly or up_to:
+            raise Exit("--exactly and --up-to say what --standing is for; give that too", code=USAGE)
+        return None
+    name, _, most = up_to.partition("=")
+    try:
+        return Standing(lasts, exactly, {name.strip(): most.strip()} if up_to else None)
+    except InvalidInput as error:
+        raise Exit(f"--standing: {error}", code=USAGE) from None
 
 
 @click.command(epilog=DECIDED)
@@ -110,10 +138,11 @@ def delegate_command(
 
 
 def _decide(
-    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], edit: str, *, as_json: bool
-) -> None:
+    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], edit: str, *, as_json: bool,
+    standing: Standing | None = None,
+) -> None:  # fmt: skip
     arguments: dict[str, Any] | None = object_of(edit, "--edit") if edit else None
-    approval = reach.run(_send(dsn, id, op, approved, said, arguments))
+    approval = reach.run(_send(dsn, id, op, approved, said, arguments, standing))
     if as_json:
         from ..view.terminal import emit
 
@@ -138,12 +167,17 @@ def _decide(
 
 
 async def _send(
-    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], arguments: dict[str, Any] | None
-) -> Approval:
+    dsn: str, id: str, op: str | None, approved: bool, said: dict[str, str], arguments: dict[str, Any] | None,
+    standing: Standing | None,
+) -> Approval:  # fmt: skip
     async with reach.control(dsn) as control:
         approval = chosen(await control.show(id), await control.approvals(id), op)
         digest = str(approval.get("digest") or "")
-        await control.decide(id, str(approval["op"]), approved, digest=digest, arguments=arguments, **said)
+        by, reason, role = said["by"], said["reason"], said["role"]
+        await control.decide(
+            id, str(approval["op"]), approved, by=by, reason=reason, role=role, digest=digest, arguments=arguments,
+            standing=standing,
+        )  # fmt: skip
         return approval
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from ...orchestrator.governance.approvals.proposal import ESCALATION, REMINDER, Proposal, op_of
+from ...orchestrator.governance.approvals.standing import REVOKED
 from .text import clean, excerpt, json_text
 
 Entry = dict[str, Any]
@@ -28,6 +29,13 @@ def differences(before: object, after: object) -> str:
     return clean(", ".join(parts)) or "nothing changed"
 
 
+def bounds(terms: Mapping[str, Any]) -> str:
+    """What a standing approval is for, in words; "" for all calls of the tool."""
+    if "exactly" in terms:
+        return "exactly these arguments"
+    return ", ".join(f"{name} up to {most}" for name, most in terms.get("up_to", {}).items())
+
+
 class Decisions:
     """Of one journal, entry by entry."""
 
@@ -41,6 +49,8 @@ class Decisions:
     def aside(self, entry: Entry) -> str | None:
         """What is to be told of an entry after which the approval is still open; None when it is settled, or of
         something else."""
+        if entry["type"] == REVOKED:
+            return f"{clean(str(entry.get('by')))} has revoked {clean(str(entry.get('standing')))}" + _why(entry)
         proposal = self._asked.get(op_of(entry))
         if proposal is None:
             return None
@@ -63,6 +73,10 @@ class Decisions:
         if proposal is None or not proposal.last:
             return {}
         told = {key: proposal.last.get(key) for key in ("by", "reason")}
+        if terms := entry.get("standing"):
+            within = bounds(terms)
+            said = f"standing approval {terms['id']} of {terms['what']}" + (f" ({within})" if within else "")
+            told["reason"] = f"{told['reason']}; {said}" if told["reason"] else said
         return told | ({"edit": differences(proposal.asked.get("data"), proposal.data)} if proposal.edited else {})
 
 

@@ -370,7 +370,7 @@ class Timeline:
         "start": _start,
         "message": _message,
         "event": _event,
-        **dict.fromkeys(("decided", "delegated"), _decided),
+        **dict.fromkeys(("decided", "delegated", "revoked"), _decided),
         "callback": _callback,
         "beat": _nothing,
         "child": _child,

@@ -283,6 +283,7 @@ async def _decide(runtime: Runtime, event: CloudEvent) -> Taken:
             event=known,
             role=made.role,
             arguments=made.arguments,
+            standing=None if made.standing is None else made.standing.meant(),
         )
     except AlreadyFinished:
         if not await runtime.was_decided_by(subject, known):

@@ -11,7 +11,7 @@ from ...orchestrator.deciding import Wanted
 from ...orchestrator.protocol.entries import resolve
 from ...state.quantities import milliseconds
 from ..messages.answer import Answer, accepted, json_answer
-from ..messages.models import Approvals, Decision, Delegation, Waiting
+from ..messages.models import Approvals, Decision, Delegation, Revocation, StandingApprovals, Waiting
 from ..messages.problem import Refused
 from .controlling import refusing
 from .paging import fitting
@@ -82,6 +82,7 @@ async def decide(call: Call) -> Answer:
         digest=body.digest,
         role=body.role,
         arguments=body.arguments,
+        standing=None if body.standing is None else body.standing.meant(),
     )
     await refusing(409, decided)
     return accepted()
@@ -99,7 +100,36 @@ async def delegate(call: Call) -> Answer:
     return accepted()
 
 
+async def standing(call: Call) -> Answer:
+    """GET /standing and /standing/{id}: the standing approvals that are good now."""
+    id, query = call.path("id") if "id" in call.scope["path_params"] else None, call.query("role", "function")
+    given = {name: single(query, name) for name in query}
+    if empty := [name for name, value in given.items() if not value]:
+        raise Refused(400, f"{empty[0]} is empty; leave it out, or say which are meant")
+    role, function = given.get("role", ""), given.get("function", "")
+    page: list[Any] = []
+    found = 0
+    async for head, terms in call.runtime.standings(id, role=role, function=function):
+        found += 1
+        if len(page) < MOST:
+            page.append({"execution": head.id, "function": head.function, **terms})
+    page = page[: fitting(page)]
+    return json_answer({"standing": page, "more": found - len(page)})
+
+
+async def revoke(call: Call) -> Answer:
+    """POST /revoke/{id}: a standing approval ends."""
+    id = call.path("id")
+    call.query()
+    body = await call.model(Revocation)
+    await refusing(409, call.runtime.revoke(id, body.standing, by=call.by(body.by), reason=body.reason))
+    return accepted()
+
+
 ROUTES = (
+    ("/standing", "GET", standing),
+    ("/standing/{id:path}", "GET", standing),
+    ("/revoke/{id:path}", "POST", revoke),
     ("/approvals", "GET", everything),
     ("/approvals/{id:path}", "GET", approvals),
     ("/decide/{id:path}", "POST", decide),
@@ -114,10 +144,16 @@ def paths(
     text, id, token = {"type": "string", "minLength": 1}, (parameter("id"),), (parameter("token"),)
     wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
     waiting, one = {200: ref(Waiting)}, {200: ref(Approvals)}
+    good = {200: ref(StandingApprovals)}
     form = ("application/x-www-form-urlencoded",)
     return {
         "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
         "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, after), errors=_LISTED)},
+        "/standing": {"get": operation("All standing approvals", good, parameters=wanted[:2])},
+        "/standing/{id}": {"get": operation("Standing approvals", good, parameters=(*id, *wanted[:2]))},
+        "/revoke/{id}": {
+            "post": operation("End a standing approval", {202: None}, body=ref(Revocation), parameters=id)
+        },
         "/decide/{id}": {"post": operation("Approve or deny", {202: None}, body=ref(Decision), parameters=id)},
         "/delegate/{id}": {
             "post": operation("Let somebody else decide", {202: None}, body=ref(Delegation), parameters=id)

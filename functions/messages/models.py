@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ...orchestrator.governance.approvals.standing import Standing
 from ...orchestrator.machine.version import definition_of
 from ...orchestrator.workflow.takes import taken
 from ...state.records import Filter, Head
@@ -62,6 +63,18 @@ class Signal(Asked):
     source: str = Field(default="", max_length=1000)
 
 
+class StandingTerms(Asked):
+    """What is said beside an approval, of later calls of the tool: for how long, and within what."""
+
+    lasts: str = Field(min_length=1, max_length=100, description='"session", or a time within it like "1d"')
+    exactly: bool = Field(default=False, description="only with exactly these arguments")
+    up_to: dict[str, float | str] | None = Field(default=None, description="arguments by name, and the most of each")
+
+    def meant(self) -> Standing:
+        """Raises InvalidInput."""
+        return Standing(self.lasts, self.exactly, self.up_to)
+
+
 class Decision(Asked):
     """A decision on an approval. Without ``op`` there must be exactly one that waits."""
 
@@ -74,6 +87,15 @@ class Decision(Asked):
     arguments: dict[str, Any] | None = Field(
         default=None, description="with which the call is approved in the place of its own"
     )
+    standing: StandingTerms | None = None
+
+
+class Revocation(Asked):
+    """Which standing approval ends."""
+
+    standing: str = Field(min_length=1, max_length=200, description="its id")
+    by: str = Field(default="", max_length=200)
+    reason: str = Field(default="", max_length=2000)
 
 
 class Delegation(Asked):
@@ -257,7 +279,26 @@ class Waiting(BaseModel):
     more: int
 
 
-DECIDING = (Decision, Delegation, Approvals, Waiting)
+class StandingApproval(BaseModel):
+    """Good for later calls of the tool ``what`` in that version. Times are milliseconds since the epoch."""
+
+    model_config = ConfigDict(extra="allow")
+    id: str
+    what: str
+    role: str | None
+    by: str
+    until: int | None = Field(default=None, description="absent: until the execution ends")
+    up_to: dict[str, str] | None = Field(default=None, description="absent: for any amount")
+
+
+class StandingApprovals(BaseModel):
+    """Those that are good now. ``more``: how many there are beside them."""
+
+    standing: list[StandingApproval]
+    more: int
+
+
+DECIDING = (Decision, Delegation, Approvals, Waiting, StandingTerms, Revocation, StandingApproval, StandingApprovals)
 """What is asked of people, and what they say."""
 
 

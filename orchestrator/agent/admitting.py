@@ -65,6 +65,5 @@ class Admitting:
             return child(self._run.id, call, tool, call.arguments or {}, looks, lent)
         return handing.due(offered, self._run.thread, turn, call, self._first.limits)
 
-    def _requester(self) -> object:
-        """For whom the calls are made."""
-        return self._run.caller.get("by")
+    def _requester(self) -> deciding.Requester:
+        return deciding.Requester(self._run.caller.get("by"), self._run.standings)

@@ -133,8 +133,8 @@ class AgentLoop:
         due = deciding.due(turn, now)
         deadline = turn.deadline(self._first.limits.time)
         if deadline is not None and deadline <= now:
-            due.append({"op": turn.timer()})
-        return [{"type": "timer", **one, "at": now} for one in due]
+            due.append({"type": "timer", "op": turn.timer(), "at": now})
+        return due
 
     def close(self) -> None:
         self._run.calls = OpenCalls()

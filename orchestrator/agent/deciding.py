@@ -7,11 +7,12 @@ that is open waits. The model is asked again when the last of them has one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...state.errors import InvalidInput
 from ..governance.approvals.proposal import CHANGED, Proposal, op_of, propose
 from ..governance.approvals.rule import Approval, rule_of
+from ..governance.approvals.standing import Standings
 from ..protocol.decider import Fact
 from . import observations
 from .call import Call, Stage
@@ -23,6 +24,13 @@ FACTS = ("decided", "delegated")
 """What people say."""
 
 
+class Requester(NamedTuple):
+    """For whom calls are made, and what has been said already of calls that are made for them."""
+
+    by: object
+    standings: Standings
+
+
 def rule(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Approval | None:
     """Who must approve the call: whom a hook wants, in the place of the tool's own. Raises InvalidInput."""
     if call.asks:
@@ -30,15 +38,15 @@ def rule(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Approval | No
     return tool.rule(arguments)
 
 
-def asked(turn: Turn, call: Call, tool: ToolSpec, by: Approval, requester: object, at: int, why: str = "") -> Fact:
+def asked(turn: Turn, call: Call, tool: ToolSpec, by: Approval, who: Requester, at: int, why: str = "") -> Fact:
     """The entry by which somebody is asked to approve the call."""
     entry: Fact = {"op": call.op, "at": at, "name": tool.name, "what": tool.name, "data": call.arguments}
     lasts, version = tool.approval_within, tool.version
     bound = life(call.name, turn.mark)
-    return propose(entry, by, bound, lasts=lasts, version=version, requester=requester, why=why)
+    return propose(entry, by, bound, lasts=lasts, version=version, requester=who.by, why=why, standings=who.standings)
 
 
-def again(turn: Turn, call: Call, tool: ToolSpec, requester: object, at: int) -> Fact | None:
+def again(turn: Turn, call: Call, tool: ToolSpec, who: Requester, at: int) -> Fact | None:
     """The entry by which somebody is asked once more, because what was approved is another tool now; None when the
     call may be made. One that has begun was made by the tool that was approved."""
     proposal = call.proposal
@@ -50,7 +58,7 @@ def again(turn: Turn, call: Call, tool: ToolSpec, requester: object, at: int) ->
         wanted = rule(call, tool, arguments)
     except InvalidInput as error:
         return call.told(observations.unfit(str(error), ""))
-    return None if wanted is None else asked(turn, call, tool, wanted, requester, at, CHANGED)
+    return None if wanted is None else asked(turn, call, tool, wanted, who, at, CHANGED)
 
 
 def opened(turn: Turn, call: Call, entry: Fact, at: int) -> None:
@@ -66,11 +74,12 @@ def about(turn: Turn | None, fact: Fact) -> Call | None:
     return next((call for call in waiting if call.op == op_of(fact) and call.proposal is not None), None)
 
 
-def take(turn: Turn, call: Call, entry: Fact, at: int) -> bool:
+def take(turn: Turn | None, call: Call, entry: Fact, at: int, standings: Standings) -> bool:
     """Somebody has said something about the call, or time has passed. False when that changes nothing."""
     proposal = call.proposal
-    if proposal is None or not proposal.take(entry):
+    if turn is None or proposal is None or not proposal.take(entry):
         return False
+    standings.take(entry)
     if proposal.outcome is True:
         call.stage, call.approved = Stage.READY, True
         call.arguments = proposal.data
@@ -132,7 +141,8 @@ def passed_over(fact: Fact, why: str, at: int) -> Fact:
 
 def due(turn: Turn, now: int) -> list[Fact]:
     """The timers of all that is waited for that are due."""
-    return [one for call in turn.approvals() if call.proposal is not None for one in call.proposal.due(now)]
+    waiting = [call.proposal for call in turn.approvals() if call.proposal is not None]
+    return [one.passing({"type": "timer", **timer, "at": now}) for one in waiting for timer in one.due(now)]
 
 
 def wake(turn: Turn) -> list[int | None]:

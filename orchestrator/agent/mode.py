@@ -14,6 +14,6 @@ class Mode(Enum):
 
 
 FACTS = frozenset((
-    "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "delegated", "timer", "sent",
-    "cancel", "check", "retry", "answered", "resolved", "doubt", "listed", "summary", "hook"))  # fmt: skip
+    "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "delegated", "revoked", "timer",
+    "sent", "cancel", "check", "retry", "answered", "resolved", "doubt", "listed", "summary", "hook"))  # fmt: skip
 """What comes from outside. The loop's own entries don't move its clock."""

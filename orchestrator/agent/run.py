@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from ...state.codec import dumps, loads
+from ..governance.approvals.standing import Standings
 from ..governance.budgets.amount import amount_of
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
 from ..protocol.callers import caller_of
@@ -54,6 +55,7 @@ class Run:
         self.final = ""  # the final status
         self._seeing = Seeing()
         self.kept = Kept(saved.get("kept"))
+        self.standings = Standings(saved.get("standing", ()))
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
@@ -82,6 +84,7 @@ class Run:
         state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
         if turn is not None and not self.final:
             state["since"] = turn.since
+        state |= {"standing": standing} if (standing := self.standings.record()) else {}
         state |= self.seat.record() | self.kept.record(self.reach()) | self.lasting.record()
         state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         return dumps(state)
@@ -250,7 +253,10 @@ class Run:
     def _decided(self, entry: Fact) -> bool:
         """What a person has said about a call, or time that has passed meanwhile."""
         call = deciding.about(self.turn, entry)
-        return self.turn is not None and call is not None and deciding.take(self.turn, call, entry, self.at)
+        return call is not None and deciding.take(self.turn, call, entry, self.at, self.standings)
+
+    def _revoked(self, entry: Fact) -> bool:
+        return self.standings.take(entry)
 
     def _timer(self, entry: Fact) -> bool:
         if self.turn is not None and entry.get("op") == self.turn.timer():
@@ -393,6 +399,7 @@ class Run:
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
+        "revoked": _revoked,
         "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
         "lost": _budget, "warned": _budget,

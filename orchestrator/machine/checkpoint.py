@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..governance.approvals.standing import Standings
 from ..protocol.decider import Access, Effect, Fact, Post, Publish, Spawn
 from .language.failure import QueryError
 from .running.context import About
@@ -37,6 +38,8 @@ def write(run: Execution, definition: Any) -> Fact:
         "children": dict(run.children),
         "unsent": [_effect(effect) for effect in run.unsent.values()],
     }
+    if standing := run.standings.record():
+        state["standing"] = standing
     if run.limits.name:
         state["limits"] = run.limits.name
     return {"type": "checkpoint", "at": run.now, "state": state}
@@ -54,6 +57,7 @@ def restore(run: Execution, entry: Fact) -> None:
     run.tokens = {op: frames[id] for op, id in state["tokens"].items()}
     run.timers = {key: Timer(at, kind, frames[id]) for key, (at, kind, id) in state["timers"].items()}
     run.children = dict(state["children"])
+    run.standings = Standings(state.get("standing", ()))
     run.started = {op: id for id, op in run.children.items()}
     for told in state["unsent"]:
         ((kind, fields),) = told.items()

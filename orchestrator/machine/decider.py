@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from ...state.codec import dumps
 from ...state.records import PAYLOAD_LIMIT
+from ..governance.approvals.proposal import STANDING
 from ..protocol.callers import caller_of
 from ..protocol.decider import Decision, Fact, Verdict, when
 from .checkpoint import restore, write
@@ -167,7 +168,9 @@ class MachineDecider:
         due = sorted((timer.at, key) for key, timer in run.timers.items() if timer.at <= now)
         for _, key in due:
             timer = run.timers[key]
-            told.append({"type": "timer", "op": key, "kind": timer.kind, "name": timer.frame.state, "at": now})
+            fact: Fact = {"type": "timer", "op": key, "kind": timer.kind, "name": timer.frame.state, "at": now}
+            asked = approvals.about(run, fact) if timer.kind == STANDING else None
+            told.append(fact if asked is None else asked.proposal.passing(fact))
         return told
 
     def close(self) -> None:

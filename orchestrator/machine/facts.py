@@ -47,12 +47,18 @@ def decided(run: Execution, fact: Fact) -> bool:
     found = approvals.decided(run, fact)
     if asked is None or found is None:
         return False
+    run.standings.take(fact)
     frame = asked.frame
     if isinstance(found, Failure):
         run.soon(run.attempt, frame, task.result, run, frame, frame.here, found)
     elif asked.proposal.outcome is not None:
         run.soon(run.attempt, frame, task.approved, run, frame, frame.here)
     return True
+
+
+def revoked(run: Execution, fact: Fact) -> bool:
+    """A standing approval ends."""
+    return run.standings.take(fact)
 
 
 def answered(run: Execution, fact: Fact) -> bool:
@@ -170,6 +176,7 @@ HANDLERS: Mapping[str, Handler] = {
     "answered": answered,
     "decided": decided,
     "delegated": decided,
+    "revoked": revoked,
     "timer": timer,
     "child": child,
     "callback": callback,

@@ -27,6 +27,7 @@ _OTHER = frozenset(
         "machine",
         "resolved",
         "retrying",
+        "revoked",
         "sent",
         "ordered",
         "observed",

@@ -23,6 +23,7 @@ _KINDS = (
     "decided:",
     "delegated:",
     "resolved:",
+    "revoked:",
     "retry:",
     "run:",
 )
@@ -65,6 +66,11 @@ def decision(op: str, at: int, *more: str) -> str:
 def delegation(op: str, digest: str) -> str:
     """Of what is asked now to somebody else. There is one, whoever else delegates it meanwhile."""
     return f"delegated:{dumps([op, digest])}"
+
+
+def revocation(standing: str) -> str:
+    """Of a standing approval. There is one, whoever else revokes it meanwhile."""
+    return f"revoked:{standing}"
 
 
 def resolution(op: str, since: int, refused: int) -> str:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ...state.codec import stored
 from ...state.errors import Denied
 from ...state.quantities import Duration
 from ...state.records import PAYLOAD_LIMIT
-from ..governance.approvals.proposal import Proposal, op_of, propose
+from ..governance.approvals.proposal import STANDING, Proposal, op_of, propose
 from ..governance.approvals.proposal import digest_of as bound_to
 from ..governance.approvals.rule import Approval
 from ..protocol.decider import Fact
@@ -147,7 +147,9 @@ def ask(
     entry: Fact = {"op": op, "at": run.began(op), "name": what, "what": what}
     if shown is not None:
         entry["data"] = shown
-    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why)
+    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why,
+        standings=run.standings,
+    )  # fmt: skip
     ahead = run.recorded.get(op)
     if ahead is not None and _asks(ahead, what, shown, seed):
         entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
@@ -167,6 +169,15 @@ def about(run: Run, fact: Fact) -> Approving | None:
     """The approval that a fact is about, if it is waited for."""
     op = run.ops.get(op_of(fact))
     return op if isinstance(op, Approving) else None
+
+
+def passing(run: Run, due: Sequence[Fact]) -> list[Fact]:
+    """What timers that are due come to: a standing approval's is a decision."""
+    found = list[Fact]()
+    for timer in due:
+        asked = about(run, timer) if timer.get("kind") == STANDING else None
+        found.append(timer if asked is None else asked.proposal.passing(timer))
+    return found
 
 
 def _asks(entry: Fact, what: str, data: Any, seed: str) -> bool:

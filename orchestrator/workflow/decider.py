@@ -15,7 +15,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..protocol.decider import Decision, Fact, Post, Verdict
 from ..protocol.keeping import Kept, keep, kept
 from ..usercode.resilience import Policy
-from . import mismatch, takes
+from . import approval, mismatch, takes
 from .awaiting import awaited, people
 from .context import Context
 from .facts import HANDLERS, advance, unusable
@@ -25,7 +25,9 @@ from .run import Origin, Run
 _OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
-_UNNAMED = frozenset({"sent", "answered", "resolved", "child", "decided", "delegated", "callback", "beat", "skipped"})
+_UNNAMED = frozenset(
+    {"sent", "answered", "resolved", "child", "decided", "delegated", "revoked", "callback", "beat", "skipped"}
+)
 """Entries that need not name the operation they belong to."""
 _CHECKPOINTS = 100
 
@@ -148,7 +150,7 @@ class WorkflowDecider:
 
     def expire(self, now: int) -> list[Fact]:
         self._run.calls.expire(now)
-        return _in_branches(self._run, self._run.timers.due(now))
+        return _in_branches(self._run, approval.passing(self._run, self._run.timers.due(now)))
 
     def decide(self) -> Decision:
         decision = Decision()

@@ -113,7 +113,18 @@ def decided(run: Run, fact: Fact) -> bool:
         run.skip(f"{op.op} {len(run.passed)}", told)
         return False
     advance(run, fact)
-    return op.hear(fact)
+    heard = op.hear(fact)
+    if heard:
+        run.standings.take(fact)
+    return heard
+
+
+def revoked(run: Run, fact: Fact) -> bool:
+    """A standing approval ends."""
+    if not run.standings.take(fact):
+        return False
+    advance(run, fact)
+    return True
 
 
 def _calling(run: Run, fact: Fact) -> Callback[Any] | None:
@@ -261,6 +272,7 @@ HANDLERS: dict[str, Handler] = {
     "event": event,
     "decided": decided,
     "delegated": decided,
+    "revoked": revoked,
     "callback": callback,
     "beat": beat,
     "sent": sent,

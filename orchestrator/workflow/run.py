@@ -13,6 +13,7 @@ from ...state.errors import InvalidInput
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..governance import tokens
+from ..governance.approvals.standing import Standings
 from ..protocol import failure_log
 from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
@@ -59,7 +60,9 @@ class Listener(Protocol):
 class Origin:
     """What a run begins from: a ``start`` or a ``checkpoint`` entry. ``first`` is the number of its first operation."""
 
-    __slots__ = ("at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed", "used")
+    __slots__ = (
+        "at", "caller", "delivery", "depth", "first", "input", "note", "parent", "seed", "standing", "used",
+    )  # fmt: skip
 
     def __init__(self, fact: Fact) -> None:
         self.at: int = when(fact)
@@ -71,6 +74,7 @@ class Origin:
         self.note: str = fact.get("note", "")
         self.caller: Mapping[str, Any] = caller_of(fact)
         self.delivery: Mapping[str, Any] = fact.get("delivery", {})
+        self.standing: list[Fact] = fact.get("standing", [])
         self.used: Mapping[str, Any] = fact.get("used", {})
 
 
@@ -81,8 +85,8 @@ class Run:
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
         "failures", "following", "fresh", "function", "halted", "id", "leaving", "lending", "limit", "listeners",
         "loop", "main", "note", "number", "ops", "origin", "own", "passed", "passed_on", "people", "policy",
-        "recorded", "renewed", "reopened", "replaying", "result", "retried", "sagas", "seen", "skipped", "stuck",
-        "timers", "undoing", "unsent", "unwanted",
+        "recorded", "renewed", "reopened", "replaying", "result", "retried", "sagas", "seen", "skipped", "standings",
+        "stuck", "timers", "undoing", "unsent", "unwanted",
     )  # fmt: skip
 
     def __init__(self, id: str, function: str, policy: Policy, at: int = 0) -> None:
@@ -106,6 +110,7 @@ class Run:
         self.listeners: dict[str, list[Listener]] = {}
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
+        self.standings = Standings()
         self.origin: Origin | None = None
         self.lending = Lending({})
         self.main: Task[Any] | None = None
@@ -136,6 +141,7 @@ class Run:
     def begin(self, origin: Origin, body: Coroutine[Any, Any, Any]) -> None:
         self.origin = origin
         self.lending = Lending(origin.caller.get("budget", {}), origin.used)
+        self.standings = Standings(origin.standing)
         self.note = self.note or origin.note
         self.main = self.loop.create_task(body, name="main")
         self.main.add_done_callback(self._ended)
@@ -251,6 +257,8 @@ class Run:
             following["used"] = used
         if self.note:
             following["note"] = self.note
+        if standing := self.standings.record():
+            following["standing"] = standing
         self.fit(following)
         self.following = following
         self.let_go()

@@ -17,7 +17,9 @@ from ...state.codec import clean, dumps, loads
 from ...state.errors import ExecutionCancelled, PayloadTooLarge
 from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
+from ..governance.approvals.standing import REVOKED, Standings
 from ..governance.usage import failure
+from ..protocol.callers import caller_of
 from ..protocol.decider import NO_EVENTS, Decision, Fact, Post, Verdict, when
 from ..protocol.entries import encode
 from .decider import Code, WorkflowDecider
@@ -78,6 +80,7 @@ class SessionDecider:
         self._sending: set[str] = set()  # what was handed out of that
         self._cancelled: Fact | None = None
         self._passed: list[Fact] = []
+        self._standings = Standings()
         self._over = ""
 
     @property
@@ -98,7 +101,8 @@ class SessionDecider:
 
     def replay(self, state: str, first: int, entries: Sequence[Fact], now: int) -> None:
         self._length, self._base, self._at = first - 1, first, now
-        self._session = bool(state) and loads(state).get("mode") == "session"
+        saved: Fact = loads(state) if state else {}
+        self._session, self._standings = saved.get("mode") == "session", Standings(saved.get("standing", ()))
         if any(entry["type"] == "start" for entry in entries):
             self._once = self._code(self._agent.once())
             self._once.replay(state, first, entries, now)
@@ -107,6 +111,7 @@ class SessionDecider:
         at = first
         for number, entry in enumerate(entries, first):
             self._length = number
+            self._standings.take(entry)
             kind = entry["type"]
             if kind == "message":
                 begun, at, self._session = entry, number, True
@@ -120,7 +125,7 @@ class SessionDecider:
         if begun is not None:
             self._begin(begun, at)
             rest = entries[at - first + 1 :]
-            cast("Open", self._open).code.replay("", 1, [_start(self._id, begun), *rest], now)
+            cast("Open", self._open).code.replay("", 1, [self._begun(begun), *rest], now)
 
     def offer(self, fact: Fact) -> Verdict:
         kind = fact["type"]
@@ -143,7 +148,13 @@ class SessionDecider:
             return self._start(fact)
         if kind == "cancel":
             return self._cancel(fact)
-        return Verdict.IGNORED if self._open is None else self._counted(self._open.code.offer(fact))
+        if self._open is None:  # only what was said of later calls may be over then
+            revoked = kind == REVOKED and self._standings.take(fact)
+            return self._counted(Verdict.TAKEN if revoked else Verdict.IGNORED)
+        verdict = self._counted(self._open.code.offer(fact))
+        if verdict is Verdict.TAKEN:
+            self._standings.take(fact)
+        return verdict
 
     def expire(self, now: int) -> list[Fact]:
         self._at = max(self._at, now)
@@ -163,7 +174,8 @@ class SessionDecider:
         decision.immediate = decision.immediate and not decision.entries
         if self._open is None:
             self._rest(decision)
-        decision.state = dumps({"mode": "session"}) if self._session else ""
+        standing = {"standing": kept} if (kept := self._standings.record()) else {}
+        decision.state = dumps({"mode": "session"} | standing) if self._session else ""
         self._length += len(decision.entries)
         if self._session and self._open is None:
             base = self._said[0].first if self._said else max(1, self._length)
@@ -208,12 +220,17 @@ class SessionDecider:
         self._session = True
         self._length += 1
         self._begin(fact, self._length)
-        cast("Open", self._open).code.offer(_start(self._id, fact))
+        cast("Open", self._open).code.offer(self._begun(fact))
         return Verdict.TAKEN
 
     def _begin(self, message: Fact, number: int) -> None:
         past = [one for said in self._said for one in said.kept]
         self._open = Open(number, str(message["id"]), self._code(self._agent.turn(f"{number}.", past)))
+
+    def _begun(self, message: Fact) -> Fact:
+        """What a turn begins with, and what was said of its calls in turns before."""
+        standing = self._standings.record()
+        return _start(self._id, message) | ({"standing": standing} if standing else {})
 
     def _cancel(self, fact: Fact) -> Verdict:
         if self._cancelled is not None:
@@ -282,4 +299,5 @@ def _start(id: str, message: Fact) -> Fact:
     """What a turn begins with, as the start of its workflow. A message brings no seed; what follows from one must
     differ between turns and sessions, and proves nothing."""
     fact: Fact = {"type": "start", "at": when(message), "input": message.get("content")}
+    fact |= {"by": by} if (by := caller_of(message).get("by")) else {}
     return fact | {"seed": f"{id} {message.get('at', 0)} {message['id']}"}

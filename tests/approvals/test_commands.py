@@ -28,6 +28,17 @@ async def payout(ctx: Context, input: int) -> str:
     return await ctx.step(transfer, "o-1", amount=input)
 
 
+@tool(approval="desk")
+async def refund(order: str, amount: int) -> str:
+    """Refund an order."""
+    return f"{amount} for {order}"
+
+
+@workflow
+async def refunds(ctx: Context, input: list[int]) -> list[str]:
+    return [await ctx.step(refund, "o-1", amount=amount) for amount in input]
+
+
 @workflow
 async def other(ctx: Context) -> str:
     await ctx.approve("sell", role="owner")
@@ -125,3 +136,40 @@ def test_the_same_person_counts_once_and_another_one_lets_it_go_on(shell: Run, d
     assert work(dsn) == "60 for o-1"
     assert "ben has left transfer to dora: holiday" in shell("show", "p-1").output
     assert shell("approve", "p-1", "--by", "dora").exit_code == 2
+
+
+def test_a_standing_approval_is_given_listed_shown_and_revoked(dsn: str) -> None:
+    def shell(*words: str) -> Result:
+        return CliRunner(env={"COLUMNS": "240"}).invoke(cli, [*words, "--store", dsn])
+
+    async def go_on(amount: int) -> None:
+        async with Runtime([refunds], dsn) as runtime:
+            await runtime.start(refunds, [60, 80, 500, 90], id="r-1", by="ana")
+            while [one["data"]["amount"] for one in await runtime.approvals("r-1")] != [amount]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    asyncio.run(go_on(60))
+    assert shell("approve", "r-1", "--up-to", "amount=100").exit_code == 2
+    assert shell("approve", "r-1", "--standing", "1d", "--up-to", "amount=much").exit_code == 2
+    assert shell("approve", "r-1", "--standing", "1d", "--up-to", "amount=100", "--exactly").exit_code == 2
+    assert "not within it" in shell("approve", "r-1", "--by", "ben", "--standing", "1d", "--up-to", "amount=50").output
+    assert "no standing approvals" in shell("approvals", "--standing").output
+    told = shell("approve", "r-1", "--by", "ben", "--standing", "1d", "--up-to", "amount=100")
+    assert told.exit_code == 0, told.output
+    asyncio.run(go_on(500))
+    (one,) = json.loads(shell("approvals", "--standing", "--json").output)["standing"]
+    assert (one["execution"], one["what"], one["by"], one["role"]) == ("r-1", "refund", "ben", "desk")
+    assert (one["up_to"], one["until"] - one["at"]) == ({"amount": "100"}, 86_400_000)
+    assert "amount up to 100" in shell("approvals", "--standing", "--agent", "refunds").output
+    assert "no standing" in shell("approvals", "--standing", "--role", "boss").output
+    assert shell("approvals", "--standing", "--older", "1h").exit_code == 2
+    assert "r-1 has no standing approval" in shell("revoke", "r-1", "s0", "--by", "cleo").output
+    ended = shell("revoke", "r-1", one["id"], "--by", "cleo", "--reason", "enough", "--json")
+    assert json.loads(ended.output)["standing"] == one["id"]
+    assert shell("revoke", "r-1", one["id"], "--by", "cleo").exit_code == 2
+    assert shell("approve", "r-1", "--by", "ben").exit_code == 0
+    asyncio.run(go_on(90))
+    story = " ".join(shell("show", "r-1").output.split())
+    assert f"standing approval {one['id']} of refund (amount up to 100)" in story
+    assert f"approved by ben: standing approval {one['id']}" in story
+    assert f"cleo has revoked {one['id']}: enough" in story

@@ -24,6 +24,17 @@ async def payout(ctx: Context, input: int) -> str:
     return await ctx.step(transfer, "o-1", amount=input)
 
 
+@tool(approval="desk")
+async def refund(order: str, amount: int) -> str:
+    """Refund an order."""
+    return f"{amount} for {order}"
+
+
+@workflow
+async def refunds(ctx: Context, input: list[int]) -> list[str]:
+    return [await ctx.step(refund, "o-1", amount=amount) for amount in input]
+
+
 @workflow
 async def other(ctx: Context) -> str:
     await ctx.approve("sell", role="owner")
@@ -44,7 +55,7 @@ async def until(client: Client, path: str, fits: Callable[[list[Any]], bool]) ->
 
 def over_http(work: Callable[[Client, Runtime], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with Runtime([payout, other], "memory://") as runtime:
+        async with Runtime([payout, refunds, other], "memory://") as runtime:
             transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
             async with Client(transport=transport, base_url="http://localhost") as client:
                 await client.post("/workflows/payout?id=p-1&by=ana", json=60)
@@ -110,5 +121,33 @@ def test_what_counts_for_nothing_is_a_problem_that_says_why(body: Any, why: str)
         assert told.status_code in (409, 422) and why in told.json()["detail"], told.text
         assert told.headers["content-type"] == "application/problem+json"
         assert "votes" not in (await client.get("/approvals/p-1")).json()["approvals"][0]
+
+    over_http(work)
+
+
+def test_a_standing_approval_is_given_listed_and_revoked() -> None:
+    async def work(client: Client, runtime: Runtime) -> None:
+        await client.post("/workflows/refunds?id=r-1&by=ana", json=[60, 60, 61, 60])
+        await until(client, "/approvals/r-1", bool)
+        decision: dict[str, Any] = {"approved": True, "by": "ben"}
+        for wrong in ({"lasts": "soon"}, {"lasts": "1d", "up_to": {"amount": "much"}}, {"lasts": "1d", "more": 1}, 5):
+            told = await client.post("/decide/r-1", json=decision | {"standing": wrong})
+            assert told.status_code in (400, 422), told.text
+        assert (await client.get("/standing")).json() == {"standing": [], "more": 0}
+        standing = {"lasts": "session", "exactly": True}
+        assert (await client.post("/decide/r-1", json=decision | {"standing": standing})).status_code == 202
+        await until(client, "/approvals/r-1", lambda found: [one["data"]["amount"] for one in found] == [61])
+        (one,) = (await client.get("/standing/r-1")).json()["standing"]
+        assert (one["execution"], one["function"], one["by"], "until" in one) == ("r-1", "refunds", "ben", False)
+        assert (await client.get("/standing?role=desk&function=refunds")).json()["standing"] == [one]
+        assert (await client.get("/standing?role=boss")).json()["standing"] == []
+        assert (await client.get("/standing?role=")).status_code == 400
+        revocation = {"standing": one["id"], "by": "cleo"}
+        assert (await client.post("/revoke/r-1", json=revocation | {"by": ""})).status_code in (409, 422)
+        assert (await client.post("/revoke/r-1", json=revocation)).status_code == 202
+        assert (await client.get("/standing/r-1")).json()["standing"] == []
+        assert (await client.post("/revoke/r-1", json=revocation)).status_code == 409
+        assert (await client.post("/decide/r-1", json=decision)).status_code == 202
+        await until(client, "/approvals/r-1", lambda found: [one["data"]["amount"] for one in found] == [60])
 
     over_http(work)

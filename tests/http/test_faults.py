@@ -91,6 +91,8 @@ ROWS: dict[str, Row] = {
                              [1], "/decide/nobody"),
     "POST /delegate/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/delegate/waiting",
                                {"by": "ana", "to": "ben"}, JSON, [1], "/delegate/nobody"),
+    "POST /revoke/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/revoke/waiting",
+                             {"standing": "s1", "by": "ana"}, JSON, [1], "/revoke/nobody"),
     "POST /resolve/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/resolve/waiting",
                               {"verdict": "not-done"}, JSON, [1], "/resolve/nobody"),
     "GET /decision/{token}": Row("-   -   -   404 -   503 -   -   404 404 405", f"/decision/{TOKENLIKE}", None, {},
@@ -133,6 +135,8 @@ ROWS: dict[str, Row] = {
                                               "-   -   -   404 -   503 503 422 401 403 405"),  # it is no machine's
     "GET /approvals/{id}": _looking("/approvals/waiting", "/approvals/nobody"),
     "GET /approvals": _looking("/approvals", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /standing": _looking("/standing", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /standing/{id}": _looking("/standing/waiting", "/standing/nobody"),
     "GET /doubts/{id}": _looking("/doubts/waiting", "/doubts/nobody"),
     "GET /memories": _looking("/memories", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "DELETE /memories": _looking("/memories?user=ana", expected="-   -   -   -   -   503 503 200 401 403 405"),
@@ -144,7 +148,7 @@ ROWS: dict[str, Row] = {
     "GET /readyz": _looking("/readyz", expected="-   -   -   -   -   200 503 503 200 200 405"),
 }  # fmt: skip
 READING = {"GET /messages/{id}", "GET /results/{id}", "GET /stream/{id}", "GET /executions/{id}", "GET /history/{id}",
-           "GET /approvals/{id}", "GET /doubts/{id}", "GET /schedules/{name}"}  # fmt: skip
+           "GET /approvals/{id}", "GET /doubts/{id}", "GET /standing/{id}", "GET /schedules/{name}"}  # fmt: skip
 """A full store can be read."""
 
 

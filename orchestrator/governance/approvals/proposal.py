@@ -15,9 +15,11 @@ from typing import Any
 from ...protocol.decider import Fact
 from .person import person
 from .rule import Approval
+from .standing import Standings
+from .standing import objection as too_wide
 
 KIND = "approval"
-REMINDER, ESCALATION = "reminder", "escalation"
+REMINDER, ESCALATION, STANDING = "reminder", "escalation", "standing"
 """Kinds of the timers that a proposal has beside its expiry, whose kind is that of the operation."""
 CHANGED = "the tool has changed since that was approved"
 """Why somebody is asked once more."""
@@ -35,10 +37,12 @@ def propose(
     requester: object = None,
     latest: int | None = None,
     why: str = "",
+    standings: Standings | None = None,
 ) -> Fact:
     """``entry`` (op, at, name, what, data) as the one by which somebody is asked. ``life`` tells the life that asks
     from every other one, ``lasts`` is for how many milliseconds, unless the rule says; nobody waits longer than until
-    ``latest``. ``version`` is the tool's, ``requester`` for whom the call is made, ``why`` why once more."""
+    ``latest``. ``version`` is the tool's, ``requester`` for whom the call is made, ``why`` why once more. Those of the
+    ``standings`` that it fits, and that count, are named in it."""
     at: int = entry["at"]
     asked: Fact = {"type": "ordered", **entry, "kind": KIND}
     if rule is not None:
@@ -54,7 +58,26 @@ def propose(
             asked["requester"] = str(requester)
     if why:
         asked["why"] = why
-    return asked | {"digest": digest_of(asked, life)}
+    asked["digest"] = digest_of(asked, life)
+    if standings is not None and (named := _counting(asked, standings)):
+        asked["standing"] = named
+    return asked
+
+
+def _counting(asked: Fact, standings: Standings) -> list[Fact]:
+    """Id and giver of the standing approvals that approve it: each is the word of one person, under the same rule as
+    any."""
+    trial, found = Proposal(asked), list[Fact]()
+    for terms in standings.fit(asked):
+        if trial.outcome is None and trial.take(_stood(trial, terms)):
+            found.append({"id": terms["id"], "by": terms["by"]})
+    return found
+
+
+def _stood(proposal: Proposal, given: Mapping[str, Any]) -> Fact:
+    """The decision that follows from a standing approval."""
+    told: Fact = {"type": "decided", "op": proposal.op, "approved": True, "by": given["by"], "under": given["id"]}
+    return told | {"digest": proposal.digest, "reason": f"standing approval {given['id']}"}
 
 
 def digest_of(asked: Fact, life: str) -> str:
@@ -71,7 +94,7 @@ def _digest(bound: Any) -> str:
 def op_of(fact: Fact) -> str:
     """The operation of the approval that an entry is about."""
     op = str(fact.get("op", ""))
-    return op.rpartition(".")[0] if fact.get("kind") in (REMINDER, ESCALATION) else op
+    return op.rpartition(".")[0] if fact.get("kind") in (REMINDER, ESCALATION, STANDING) else op
 
 
 class Proposal:
@@ -80,7 +103,7 @@ class Proposal:
 
     __slots__ = (
         "_told", "approver", "asked", "data", "digest", "edited", "escalated", "expired", "last", "moved", "outcome",
-        "reasons", "reminded", "role", "votes",
+        "reasons", "reminded", "role", "under", "votes",
     )  # fmt: skip
 
     def __init__(self, asked: Fact) -> None:
@@ -91,6 +114,7 @@ class Proposal:
         self.approver = ""  # the one person who may decide; "": whoever has the role
         self.votes: list[str] = []
         self.reasons: list[str] = []
+        self.under: list[str] = []  # ids of the standing approvals that have been counted
         self.edited = ""  # by whom
         self.moved: list[str] = []  # the roles and persons that it was with before
         self.reminded = 0
@@ -136,7 +160,7 @@ class Proposal:
         if self.approver and person(by) != person(self.approver):
             return f"it is for {self.approver} alone to decide"
         requester = str(self.asked.get("requester", ""))
-        if not person(by) and (requester or self.needs > 1 or fact["type"] == "delegated"):
+        if not person(by) and (requester or self.needs > 1 or fact["type"] == "delegated" or "standing" in fact):
             return "it has to be known who decides; say so (by)"
         if requester and person(by) == person(requester):
             return f"{requester} has asked for it, and somebody else has to decide"
@@ -145,6 +169,12 @@ class Proposal:
         same = fact.get("data", self.data) == self.data
         if fact.get("approved") is True and same and person(by) in map(person, self.votes):
             return f"{by or 'somebody'} has approved it already, and {self.needs} different people have to"
+        if "standing" in fact and fact.get("approved") is not True:
+            return "only who approves a call says something of later ones"
+        if "standing" in fact:
+            wide = too_wide(fact["standing"], self.asked, self.role, fact.get("data", self.data), self.moved)
+            if wide:
+                return wide
         return self._unedited(fact) if "data" in fact else ""
 
     def _unedited(self, fact: Fact) -> str:
@@ -179,6 +209,7 @@ class Proposal:
             self.data, self.edited, self.votes, self.reasons = fact["data"], by or "somebody", [], []
             self.digest = _digest([self.digest, "edited", self.data])
         self.votes.append(by)
+        self.under += [str(fact["under"])] if "under" in fact else []
         self.reasons += [reason] if reason else []
         if len(self.votes) >= self.needs:
             self.outcome = True
@@ -213,12 +244,22 @@ class Proposal:
         asked, found = self.asked, list[Fact]()
         if self.outcome is not None:
             return found
+        for number, given in enumerate(self.asked.get("standing", ()), 1):
+            if given["id"] not in self.under and self.digest == asked["digest"]:
+                found.append({"op": f"{self.op}.stands{number}", "kind": STANDING, "due": asked["at"]})
         if "reminds" in asked:
             due = self._told + asked["reminds"]
             found.append({"op": f"{self.op}.remind{self.reminded + 1}", "kind": REMINDER, "due": due})
         if "escalates" in asked and not self.escalated:
             found.append({"op": f"{self.op}.escalate", "kind": ESCALATION, "due": asked["escalates"]["at"]})
         return [one for one in found if self.until is None or one["due"] < self.until]
+
+    def passing(self, timer: Fact) -> Fact:
+        """The fact that a timer which is due is: what a standing approval decides is a decision, and not time alone."""
+        if timer.get("kind") != STANDING:
+            return timer
+        given = self.asked["standing"][int(str(timer["op"]).rpartition(".stands")[2]) - 1]
+        return _stood(self, given) | {"at": timer["at"]}
 
     def wake(self) -> int | None:
         """When the next of all these is due."""

@@ -12,7 +12,7 @@ from typing import Any
 from ....state.codec import dumps
 from ....state.errors import Denied, InvalidInput, PayloadTooLarge
 from ...errors import failures
-from ...governance.approvals.proposal import CHANGED, KIND, Proposal, op_of, propose
+from ...governance.approvals.proposal import CHANGED, KIND, STANDING, Proposal, op_of, propose
 from ...governance.approvals.proposal import digest_of as bound_to
 from ...protocol.decider import Fact
 from .execution import Execution, Timer
@@ -61,6 +61,7 @@ def _asks(run: Execution, frame: Frame, work: Work, op: str, again: int) -> Fact
         requester=run.caller.get("by"),
         latest=None if ends is None else ends.at,  # nobody waits longer
         why=CHANGED if again else "",
+        standings=run.standings,
     )
     if len(dumps(entry).encode()) > run.limit:
         raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
@@ -131,6 +132,8 @@ def edited(frame: Frame, work: Work) -> Work:
 def arm(run: Execution, op: str) -> None:
     """Set what happens by itself while nobody decides."""
     asked = run.asked[op]
+    for key in [key for key, timer in run.timers.items() if timer.kind == STANDING and key.startswith(f"{op}.stands")]:
+        del run.timers[key]
     for one in asked.proposal.timers():
         run.timers[one["op"]] = Timer(one["due"], one["kind"], asked.frame)
 

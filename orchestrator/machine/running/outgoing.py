@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...governance.approvals.proposal import Proposal
+from ...governance.approvals.standing import Standings
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
@@ -45,6 +46,7 @@ class Outgoing:
         self.ordered: set[str] = set()  # of these, the children that the journal tells of
         self.abandoned: list[str] = []
         self.asked: dict[str, Asked] = {}  # approvals that are open, by their operations
+        self.standings = Standings()
         self.recorded: Mapping[str, Fact] = {}  # how the journal, as far as it is replayed, says that each was begun
         self.now = 0
         self.ending: Fact | None = None
