@@ -268,9 +268,7 @@ class Run:
         return heard and (self.calls.answered(entry) or op not in self.calls)
 
     def _sent(self, entry: Fact) -> bool:
-        if "until" in entry:
-            return self._mark(entry)
-        return self.outbox.confirm(entry.get("op", ""))
+        return self._mark(entry) if "until" in entry else self.outbox.confirm(entry.get("op", ""))
 
     def _cancel(self, entry: Fact) -> bool:
         if self.cancelling is not None:

@@ -25,7 +25,7 @@ BODIES: dict[str, Any] = {
     "/decide/t-1": {"approved": True},
     "/delegate/t-1": {"by": "ana", "to": "ben"},
     "/revoke/t-1": {"standing": "s1", "by": "ana"},
-    "/resolve/t-1": {"verdict": "not-done"},
+    "/resolve/t-1": {"op": "0", "verdict": "give-up"},
     "/bulk/signal": {"name": "customer.reply", "all": True},
     "/bulk/cancel": {"all": True},
 }
