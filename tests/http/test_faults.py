@@ -94,7 +94,7 @@ ROWS: dict[str, Row] = {
     "POST /revoke/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/revoke/waiting",
                              {"standing": "s1", "by": "ana"}, JSON, [1], "/revoke/nobody"),
     "POST /resolve/{id}": Row("400 415 422 404 413 503 503 409 401 403 405", "/resolve/waiting",
-                              {"verdict": "not-done"}, JSON, [1], "/resolve/nobody"),
+                              {"op": "0", "verdict": "give-up"}, JSON, [1], "/resolve/nobody"),
     "GET /decision/{token}": Row("-   -   -   404 -   503 -   -   404 404 405", f"/decision/{TOKENLIKE}", None, {},
                                  None, "/decision/nothing"),
     "POST /decision/{token}": Row("-   -   -   404 -   503 -   -   404 404 405", f"/decision/{TOKENLIKE}", None, {},
