@@ -55,7 +55,7 @@ class Fate(Faults):
         if what == "kill" or self.dead.is_set():
             self.dead.set()
             await asyncio.get_running_loop().create_future()
-        if what == "lose" and moment.operation in ("put", "get"):
+        if what == "lose" and moment.operation in ("put", "get", "append"):
             raise StoreUnavailable(f"injected {moment}")
 
 
@@ -145,13 +145,13 @@ class World:
     ) -> Hold:
         op = f"op/{self.number()}"
         take = process.purse.charge if charge else process.purse.hold
+        for account in accounts if charge else ():
+            self.excess[str(account)] = self.excess[str(account)].plus(amount)
         slices = await self.alive(process, take(f"{execution}/{op}", accounts, amount))
         for slice, account in zip(slices, accounts, strict=True):
             self.whose[slice] = str(account)
             keys = resolved(EMPTY, EMPTY, account.limits).keys(self.now)
             assert self.windows.setdefault(slice, tuple(keys.values())) == tuple(keys.values())
-            if charge:
-                self.excess[str(account)] = self.excess[str(account)].plus(amount)
         hold = Hold(execution, op, slices, amount, process.lives[execution])
         process.holds.append(hold)
         return hold
@@ -201,13 +201,16 @@ class World:
 
         try:
             await self.alive(process, stored())
-        except Conflict:
+        except (Conflict, StoreUnavailable):  # somebody else goes on, or nobody knows whether it was written
             process.active.pop(id, None)
             return False
         process.active[id] = version + 1
         if release:
             del process.active[id]
         return True
+
+    async def write(self, process: Process, execution: str, texts: list[str]) -> None:
+        await self._append(process, execution, process.active[execution], texts)
 
     async def leave(self, process: Process, execution: str) -> None:
         """The execution is committed to wait, and given back."""

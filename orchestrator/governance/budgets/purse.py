@@ -86,8 +86,10 @@ class Purse:
     def settle(self, key: str, slices: Sequence[str], used: Amount) -> None:
         """What is held under the key is replaced by what was used of these slices, once. For what is recorded:
         ``committed`` calls it."""
+        left = set(slices)
         for one in self._held.pop(key, ()):
-            one.till.give(one.slice, one.amount, used if one.slice in slices else NOTHING)
+            one.till.give(one.slice, one.amount, used if one.slice in left else NOTHING)
+            left.discard(one.slice)  # once of each, however often it was held of
 
     def release(self, key: str) -> None:
         """Nothing was used of what is held under the key."""
@@ -182,8 +184,9 @@ class Purse:
         for one in self._held.pop(key):
             used = NOTHING
             for named, amount in settled:
-                used = used.plus(amount) if one.slice in named else used
+                used = used.plus(amount) if one.slice in named and one.slice in slices else used
             one.till.give(one.slice, one.amount, used)
+            slices.discard(one.slice)
         return True
 
 

@@ -317,7 +317,7 @@ class Till:
                     continue
                 self._warned.add((bound.key, unit))
                 log.warning(
-                    "%s has used, or holds, %d %% of its %s for %s",
+                    "%s: %d %% of its %s are used or held (%s)",
                     self.account,
                     share * 100,
                     unit,
