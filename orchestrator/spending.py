@@ -21,7 +21,7 @@ from .governance.usage import NOTHING, Usage, reported
 from .protocol.decider import Fact
 from .protocol.journal import RESULTS
 from .reading import Reading
-from .upkeep.moving import Report
+from .upkeep.moving import Report, silent
 
 By = Literal["agent", "user", "tenant", "model", "day"]
 GROUPS: tuple[By, ...] = get_args(By)
