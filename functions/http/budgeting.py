@@ -18,18 +18,23 @@ from ..messages.answer import Answer, accepted, json_answer
 from ..messages.models import Reason
 from ..messages.problem import Refused
 from .controlling import refusing
-from .service import Call, Endpoint, single
+from .paging import fitting
+from .service import Call, Endpoint, number, single
 
 Json = dict[str, Any]
+MOST = 1000
+"""Accounts of a page."""
 _ACCOUNT: Json = {"type": "string", "pattern": "^(tenant|user|agent):.+$", "maxLength": 210}
 
 
 async def listed(call: Call) -> Answer:
-    """GET /budgets"""
-    call.query()
-    store = call.runtime.store
-    found = await accounts.listed(store, await present(store))
-    return json_answer({"budgets": [one.record() for one in found]})
+    """GET /budgets: by pages."""
+    query, store = call.query("after", "limit"), call.runtime.store
+    limit = number(query, "limit", 100, MOST, 1)
+    found = await accounts.listed(store, await present(store), after=single(query, "after"), limit=limit + 1)
+    page = [one.record() for one in found[:limit]]
+    page = page[: fitting(page)]
+    return json_answer({"budgets": page, "next": page[-1]["account"] if len(page) < len(found) else None})
 
 
 async def show(call: Call) -> Answer:
@@ -145,9 +150,11 @@ def paths(
     one, told = (parameter("account", "path", _ACCOUNT),), {200: ref(shapes.Budget)}
     reason = {"body": ref(Reason), "body_needed": False, "parameters": one}
     times = tuple(parameter(name, "query", {"type": "string"}) for name in ("since", "until"))
+    limit = parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST})
+    pages = (parameter("after", "query", {"type": "string"}), limit)
     by = parameter("by", "query", {"enum": list(GROUPS)})
     return {
-        "/budgets": {"get": operation("List budgets", {200: ref(shapes.Budgets)})},
+        "/budgets": {"get": operation("List budgets", {200: ref(shapes.Budgets)}, parameters=pages)},
         "/budgets/{account}": {
             "get": operation("One budget", told, parameters=one),
             "put": operation("Set the limits of a budget", told, body=ref(shapes.Limits), parameters=one),

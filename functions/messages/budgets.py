@@ -92,9 +92,11 @@ class Budget(BaseModel):
 
 
 class Budgets(BaseModel):
-    """All accounts that have limits or have used something."""
+    """A page of accounts that have limits or have used something, by name. ``next`` is what ``after`` is for the next
+    one, null on the last."""
 
     budgets: list[Budget]
+    next: str | None
 
 
 class Spent(BaseModel):

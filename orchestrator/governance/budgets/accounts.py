@@ -10,8 +10,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ....state.errors import InvalidInput
-from ....state.store import Store
-from .account import EACH, Account, Limit, account_of, bounds_of, told_bounds
+from ....state.store import EVERY_KEY, Store
+from .account import EACH, KINDS, Account, Limit, account_of, bounds_of, told_bounds
 from .amount import NOTHING, Amount
 from .archive import archived
 from .book import EMPTY, Entry, Frozen, Rules, entry_of, read_entry, resolved, rewrite
@@ -71,23 +71,24 @@ class Standing(NamedTuple):
 # -- what people see ---------------------------------------------------------------------------------
 
 
-async def listed(store: Store, now: int) -> list[Standing]:
-    """All accounts that have limits or have used something, in order of their names."""
+async def listed(store: Store, now: int, *, after: str = "", limit: int = EVERY_KEY) -> list[Standing]:
+    """Accounts that have limits or have used something, in order of their names, those ``after`` one."""
     names = {*await accounts(store), *[name async for name in _booked(store)]}
-    return [await standing(store, name, now) for name in sorted(names)]
+    kinds = {kind: await read_entry(store, f"{kind}:{EACH}") for kind in KINDS}
+    wanted = sorted(name for name in names if name > after)[:limit]
+    return [await _standing(store, name, now, kinds[name.partition(":")[0]]) for name in wanted]
 
 
 async def shown(store: Store, account: str, now: int) -> Standing:
     """One of them; of an account that nobody knows yet, what would hold for it. Raises InvalidInput."""
-    account_of(account, pattern=True)
-    return await standing(store, account, now)
+    named = account_of(account, pattern=True)
+    return await _standing(store, account, now, await read_entry(store, f"{named.kind}:{EACH}"))
 
 
-async def standing(store: Store, name: str, now: int) -> Standing:
+async def _standing(store: Store, name: str, now: int, kind: Entry) -> Standing:
     found = await store.get(PLACE, LEDGER + name)
     ledger = Ledger() if found is None else ledger_of(found.value, name)
     own = await read_entry(store, name)
-    kind = await read_entry(store, f"{name.partition(':')[0]}:{EACH}")
     rules = resolved(own, EMPTY if _is_pattern(name) else kind, ledger.declared)
     slices = tuple(
         {"id": slice.id, "amount": slice.amount.record(), "owner": slice.owner, "at": slice.at, "until": slice.until}
@@ -157,7 +158,7 @@ async def raise_limits(
     amount = Amount(**bounds_of(more))
     if amount == NOTHING:
         raise InvalidInput("say how much more, like a cost of 10")
-    rules = (await standing(store, account, now)).rules
+    rules = (await shown(store, account, now)).rules
     raised = [
         limit
         for limit in rules.limits
@@ -207,7 +208,7 @@ async def remove(store: Store, account: str) -> bool:
     """Its limits, what it has used, and its past: whoever charges it next begins anew. Whether there was any."""
     _named(account)
     gone = [await store.remove(PLACE, BOOK + account), await store.remove(PLACE, LEDGER + account)]
-    for key in await store.keys(PLACE, past_of(account), 2**31 - 1):
+    for key in await store.keys(PLACE, past_of(account), EVERY_KEY):
         gone.append(await store.remove(PLACE, key))
     return any(gone)
 

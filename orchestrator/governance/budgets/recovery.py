@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ....state.errors import EtagMismatch, StoreCorrupt
 from ....state.records import Head
-from ....state.store import Store
+from ....state.store import EVERY_KEY, Store
 from ...protocol.entries import decode
 from .amount import NOTHING, Amount, amount_of
 from .book import TRIES
@@ -28,12 +28,7 @@ _HEADS, _ENTRIES = 500, 1000
 
 async def accounts(store: Store) -> list[str]:
     """All that have a ledger."""
-    found: list[str] = []
-    after = ""
-    while page := await store.values(PLACE, LEDGER, after, _HEADS):
-        after = page[-1][0]
-        found.extend(key.removeprefix(LEDGER) for key, _ in page)
-    return found
+    return [key.removeprefix(LEDGER) for key in await store.keys(PLACE, LEDGER, EVERY_KEY)]
 
 
 async def recover(store: Store, names: Iterable[str], now: int) -> int:
