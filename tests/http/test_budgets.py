@@ -1,4 +1,4 @@
-"""``/budgets`` and ``/spending``: accounts are limited, raised, frozen, removed over HTTP, and what was spent is told."""
+"""``/budgets`` and ``/spending``: accounts are limited, raised, frozen and removed over HTTP; what was spent is told."""
 
 from __future__ import annotations
 
