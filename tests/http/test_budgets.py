@@ -1,4 +1,4 @@
-"""``/budgets`` and ``/spending``: accounts are limited, raised, frozen and removed over HTTP; what was spent is told."""
+"""``/budgets`` and ``/spending``: accounts are limited, raised, frozen and removed; what was spent is told."""
 
 from __future__ import annotations
 
