@@ -13,9 +13,11 @@ import pytest
 from overwinter.orchestrator.governance.budgets.account import Account, Limit
 from overwinter.orchestrator.governance.budgets.amount import NOTHING, Amount
 from overwinter.orchestrator.governance.budgets.book import Entry, Frozen, rewrite
+from overwinter.orchestrator.governance.budgets.ledger import Ledger, Slice, ledger_of
 from overwinter.orchestrator.governance.budgets.places import LEDGER, PLACE
 from overwinter.orchestrator.governance.budgets.purse import PurseSettings
 from overwinter.orchestrator.governance.budgets.recovery import recover
+from overwinter.orchestrator.governance.budgets.till import Till
 from overwinter.state.dynamodb.store import DynamoStore
 from overwinter.state.errors import BudgetExceeded, StoreCorrupt, StoreUnavailable
 from overwinter.state.memory import MemoryStore
@@ -334,15 +336,17 @@ def test_a_slice_that_its_idle_owner_may_still_use_is_not_recovered() -> None:
 def test_a_window_is_archived_as_it_is_not_as_it_was_known() -> None:
     async def test(world: World) -> None:
         one, other = await world.process(), await world.process()
-        for process, used in ((one, 30), (other, 40), (one, 0)):
-            execution = await world.begin(process)
-            hold = await world.hold(process, execution, (ACME,), tokens(50))
-            await world.record(process, hold, tokens(used))
-            await process.purse.rest()
-            if used == 40:
-                world.now += 48 * 3_600_000
+        mine, theirs = await world.begin(one), await world.begin(other)
+        await world.hold(one, mine, (ACME,), tokens(10))  # it stays open, in the window before
+        world.now += 120_000
+        await world.record(one, await world.hold(one, mine, (ACME,), tokens(50)), tokens(30))
+        await one.purse.rest()
+        await world.record(other, await world.hold(other, theirs, (ACME,), tokens(50)), tokens(40))
+        await other.purse.rest()
+        world.now += 72 * 3_600_000
+        await world.hold(one, mine, (ACME,), tokens(10))
         await world.end()
-        assert (await world.spent())[str(ACME)]["2026-12-02"] == tokens(70)
+        assert (await world.spent())[str(ACME)]["2026-12-03"] == tokens(70)
 
     run(test)
 
@@ -456,3 +460,36 @@ def test_a_process_that_dies_while_it_draws_leaves_nothing_that_is_not_recovered
         run(test)
         moment += 1
     assert moment > 16
+
+
+def test_what_was_drawn_for_one_that_is_cancelled_at_that_moment_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(world: World) -> None:
+        process = await world.process()
+        work = asyncio.ensure_future(process.purse.hold("e/1", [ACME], tokens(10)))
+        give = Till.__dict__["_hand_out"]
+
+        def and_cancel(till: Till) -> None:
+            give(till)
+            if till.drawn:
+                work.cancel()  # it has been given its slice, and has not yet woken up
+
+        monkeypatch.setattr(Till, "_hand_out", and_cancel)
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        await process.purse.close()
+        ledger = await world.ledger(ACME)
+        assert not ledger.slices and ledger.used("") == NOTHING
+
+    run(test)
+
+
+def test_a_slice_is_drawn_once_and_closed_once() -> None:
+    ledger = Ledger()
+    slice = Slice("s", tokens(10), "p", 0, 1, ("2026-12", ""))
+    for _ in range(2):
+        ledger.draw(slice)
+    ledger.draw(slice._replace(amount=tokens(99)))
+    assert ledger.used("2026-12") == tokens(10)
+    assert [ledger.close("s", tokens(7)) for _ in range(2)] == [True, False]
+    assert ledger.spent == {"2026-12": tokens(7), "": tokens(7)}
+    assert ledger_of(ledger.text(), "x").spent == ledger.spent
