@@ -25,7 +25,8 @@ def used(tokens: int, cost: str | None) -> dict[str, Any]:
 
 
 def model(op: str, tokens: int, cost: str | None, **more: Any) -> dict[str, Any]:
-    return {"type": "model", "op": op, "name": "m-1", "value": {**used(tokens, cost), **more}}
+    name = more.pop("name", "m-1")
+    return {"type": "model", "op": op, "name": name, "value": {"model": "m-2026", **used(tokens, cost), **more}}
 
 
 def failed(op: str, first: int, tokens: int, cost: str, type: str = "retrying") -> dict[str, Any]:
@@ -45,7 +46,7 @@ STORY: list[dict[str, Any]] = [
     model("1", 100, "1", billed={"first": 3, **used(7, "0.07")}),
     {"type": "tool", "op": "t", "error": {"data": {"billed": used(999, "9")}}},  # no attempt of a model call
     {"type": "handoff", "op": "h", "name": "tech"},
-    model("2", 40, None, model="m-2"),
+    model("2", 40, None, name="m-2"),
     failed("3", 1, 3, "0.03", "model"),
     {"type": "lost", "op": "4", "tokens": 11, "cost": "0.11"},
     {"type": "summary", "op": "5", "name": "m-3", "value": used(2, "0.02")},

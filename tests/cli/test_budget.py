@@ -114,7 +114,7 @@ def test_removing_asks_first_and_recovering_counts(desk: Desk) -> None:
 
 def test_what_was_spent_is_summed_from_the_journals(desk: Desk) -> None:
     assert desk.json("spent") == [{"of": "desk", "tokens": 24, "cost": "0.50", "answers": 2, "unpriced": 0}]
-    assert [one["of"] for one in desk.json("spent", "--by", "model")] == ["m-1"]
+    assert [one["of"] for one in desk.json("spent", "--by", "model")] == ["scripted/script"]
     assert desk.json("spent", "--until", "1h") == [] and "nothing was spent" in desk.run("spent", "--until", "1h")
     assert "$0.50" in desk.run("spent", "--by", "day", "--since", "1h")
 
