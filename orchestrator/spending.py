@@ -3,8 +3,8 @@ last record.
 
 Counted are answers of models, summaries, attempts that failed and were billed (``agent.billing``), and what was lost
 with a process (``lost``). Each is counted in the journal that it stands in: what a child took, with the child, once.
-An execution's user and tenant are those of whoever ordered it, its agent is the one that has the conversation; a model is
-the one that was asked, a day one of UTC.
+An execution's user and tenant are those of whoever ordered it, its agent is the one that has the conversation; a model
+is the one that was asked, a day one of UTC.
 """
 
 from __future__ import annotations

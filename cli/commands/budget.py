@@ -210,10 +210,10 @@ def recover_command(store: str, as_json: bool) -> None:
 
     Processes do it by themselves when an account refuses.
     """
-    from ...orchestrator.governance.budgets.accounts import recovered
+    from ...orchestrator.governance.budgets.recovery import recover_all
     from ..view.text import counted
 
-    found = _with(store, recovered, writes=True)
+    found = _with(store, recover_all, writes=True)
     _done({"recovered": found}, f"recovered {counted(found, 'slice')}", as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from overwinter.orchestrator.errors.failures import decode, encode
 from overwinter.orchestrator.governance.budgets.account import Account, Limit
 from overwinter.orchestrator.governance.budgets.amount import NOTHING, Amount
 from overwinter.orchestrator.governance.budgets.book import Entry, Frozen, rewrite
@@ -18,8 +19,10 @@ from overwinter.orchestrator.governance.budgets.places import LEDGER, PLACE
 from overwinter.orchestrator.governance.budgets.purse import PurseSettings
 from overwinter.orchestrator.governance.budgets.recovery import recover
 from overwinter.orchestrator.governance.budgets.till import Till
+from overwinter.orchestrator.upkeep.tidying import tidy
+from overwinter.state.codec import dumps, loads
 from overwinter.state.dynamodb.store import DynamoStore
-from overwinter.state.errors import BudgetExceeded, StoreCorrupt, StoreUnavailable
+from overwinter.state.errors import BudgetExceeded, LimitExceeded, StoreCorrupt, StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.redis.store import RedisStore
 from overwinter.state.sqlite.store import SqliteStore
@@ -313,6 +316,50 @@ def test_a_slice_of_a_dead_process_is_recovered_by_whoever_needs_it() -> None:
             await world.hold(other, mine, (ACME,), tokens(1))
 
     run(test, settings=PurseSettings(life=20_000))
+
+
+def test_journals_are_read_before_they_are_removed() -> None:
+    async def test(world: World) -> None:
+        dead = await world.process()
+        execution = await world.begin(dead)
+        await world.record(dead, await world.hold(dead, execution, (FREE,), tokens(60)), tokens(50))
+        await world.leave(dead, execution, "completed")
+        world.bury(dead)
+        world.now += 48 * 3_600_000
+        assert await tidy(world.store, "1d", world.now) == 1
+        ledger = await world.ledger(FREE)
+        assert not ledger.slices and ledger.spent[""] == tokens(50)
+
+    run(test)
+
+
+def test_a_process_recovers_what_others_had_drawn() -> None:
+    async def test(world: World) -> None:
+        dead, other = await world.process(), await world.process()
+        execution = await world.begin(dead)
+        await world.record(dead, await world.hold(dead, execution, (FREE, ACME), tokens(60)), tokens(50))
+        await world.leave(dead, execution)
+        world.bury(dead)
+        assert await other.purse.recover() == 0
+        world.now += 400_000
+        assert await other.purse.recover() == 2 and await other.purse.recover() == 0
+        assert (await world.ledger(ACME)).spent[""] == tokens(50)
+
+    run(test)
+
+
+def test_an_error_that_is_recorded_comes_back_as_it_was() -> None:
+    async def test(world: World) -> None:
+        process = await world.process()
+        with pytest.raises(BudgetExceeded) as refused:
+            await process.purse.hold("e/1", [ACME], tokens(2_000))
+        again = decode(loads(dumps(encode(refused.value))))
+        assert isinstance(again, BudgetExceeded) and isinstance(again, LimitExceeded)
+        for name in ("account", "window", "limit", "used", "allowed", "ends"):
+            assert getattr(again, name) == getattr(refused.value, name)
+        assert str(again) == str(refused.value)
+
+    run(test)
 
 
 def test_a_slice_that_its_idle_owner_may_still_use_is_not_recovered() -> None:

@@ -173,9 +173,7 @@ class World:
             process.purse.release(f"{id}/{hold.op}")
         return stored
 
-    async def _append(
-        self, process: Process, id: str, version: int, texts: list[str], *, release: bool = False
-    ) -> bool:
+    async def _append(self, process: Process, id: str, version: int, texts: list[str], *, release: str = "") -> bool:
         change = Change(
             id=id,
             owner=process.name,
@@ -184,9 +182,9 @@ class World:
             entries=texts,
             consumed=(),
             arrivals=0,
-            status="waiting" if release else "running",
+            status=release or "running",
             wake=None,
-            release=release,
+            release=bool(release),
             base=1,
             awaits="",
             note="",
@@ -212,10 +210,10 @@ class World:
     async def write(self, process: Process, execution: str, texts: list[str]) -> None:
         await self._append(process, execution, process.active[execution], texts)
 
-    async def leave(self, process: Process, execution: str) -> None:
-        """The execution is committed to wait, and given back."""
+    async def leave(self, process: Process, execution: str, status: str = "waiting") -> None:
+        """The execution is committed to wait, or to have ended, and given back."""
         if (version := process.active.get(execution)) is not None:
-            await self._append(process, execution, version, [], release=True)
+            await self._append(process, execution, version, [], release=status)
 
     # -- what is true --------------------------------------------------------------------------------
 

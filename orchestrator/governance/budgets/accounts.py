@@ -17,7 +17,7 @@ from .archive import archived
 from .book import EMPTY, Entry, Frozen, Rules, entry_of, read_entry, resolved, rewrite
 from .ledger import Bound, Ledger, ledger_of
 from .places import BOOK, LEDGER, PLACE, past_of
-from .recovery import accounts, recover
+from .recovery import accounts
 from .windows import end_of, key_of
 
 _PAGE = 500
@@ -211,11 +211,6 @@ async def remove(store: Store, account: str) -> bool:
     for key in await store.keys(PLACE, past_of(account), EVERY_KEY):
         gone.append(await store.remove(PLACE, key))
     return any(gone)
-
-
-async def recovered(store: Store, now: int) -> int:
-    """How many slices of processes that have ended were closed, of all accounts."""
-    return await recover(store, await accounts(store), now)
 
 
 def _named(account: str) -> Account:

@@ -19,7 +19,7 @@ from ....state.store import Store
 from .account import Account
 from .amount import NOTHING, Amount
 from .book import Book
-from .recovery import recover, settled_in, settlements
+from .recovery import recover, recover_all, settled_in, settlements
 from .till import Sizes, Till
 
 
@@ -116,6 +116,11 @@ class Purse:
                 del self._tills[name]
                 self._book.forget(name)
                 self._recovered.pop(name, None)
+
+    async def recover(self) -> int:
+        """For the sweep of a process: look after what others that have ended had drawn, of all accounts. How many
+        slices. It reads all ledgers; and the executions only where there is something to recover."""
+        return await recover_all(self._store, self._clock())
 
     async def close(self) -> None:
         """The process ends: what is being drawn is drawn, and given back. Raises StoreError."""

@@ -31,15 +31,31 @@ async def accounts(store: Store) -> list[str]:
     return [key.removeprefix(LEDGER) for key in await store.keys(PLACE, LEDGER, EVERY_KEY)]
 
 
+async def recover_all(store: Store, now: int) -> int:
+    """Of all accounts; their ledgers are read a page at a time. Before journals are deleted, too: what was used of a
+    slice is nowhere else."""
+    names: list[str] = []
+    after = ""
+    while page := await store.values(PLACE, LEDGER, after, _HEADS):
+        after = page[-1][0]
+        for key, value in page:
+            name = key.removeprefix(LEDGER)
+            if any(_is_over(slice, now) for slice in ledger_of(value.value, name).slices.values()):
+                names.append(name)
+    return await recover(store, names, now) if names else 0
+
+
+def _is_over(slice: Slice, now: int) -> bool:
+    return slice.until + SLACK < now
+
+
 async def recover(store: Store, names: Iterable[str], now: int) -> int:
     """How many slices of these accounts were closed."""
     living = await store.owners(now)
     wanted: dict[str, list[Slice]] = {}
     for name in names:
         ledger, _ = await _read(store, name)
-        wanted[name] = [
-            slice for slice in ledger.slices.values() if slice.until + SLACK < now and slice.owner not in living
-        ]
+        wanted[name] = [slice for slice in ledger.slices.values() if _is_over(slice, now) and slice.owner not in living]
     slices = [slice for some in wanted.values() for slice in some]
     if not slices:
         return 0
