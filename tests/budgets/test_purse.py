@@ -34,6 +34,7 @@ from overwinter.tests.servers.redis import RedisServer
 ACME = Account("tenant", "acme", (Limit("day", {"tokens": 1_000}),))
 ANA = Account("user", "ana", (Limit("month", {"cost": Decimal("0.50")}),))
 FREE = Account("agent", "support")
+WIDE = Account("tenant", "wide", (Limit("", {"tokens": 10**9}),))
 
 
 def run(
@@ -92,14 +93,29 @@ def test_a_draw_is_one_put_and_a_hold_is_none() -> None:
         process = await world.process()
         execution = await world.begin(process)
         calls = process.fate.calls
-        hold = await world.hold(process, execution, (FREE,), tokens(10))
+        hold = await world.hold(process, execution, (WIDE,), tokens(10))
         assert calls == ["get", "get", "get", "put"]  # its limits, those of its kind, the ledger
         await world.record(process, hold, tokens(10))
         calls.clear()
         for _ in range(99):
-            hold = await world.hold(process, execution, (FREE,), tokens(10))
+            hold = await world.hold(process, execution, (WIDE,), tokens(10))
             await world.record(process, hold, tokens(10))
         assert [call for call in calls if call != "append"] == ["put"] * 9
+
+    run(test)
+
+
+def test_what_nothing_limits_is_counted_and_costs_no_draw() -> None:
+    async def test(world: World) -> None:
+        process = await world.process()
+        execution = await world.begin(process)
+        for _ in range(30):
+            hold = await world.hold(process, execution, (WIDE, FREE), Amount(10, Decimal("0.01"), 1))
+            await world.record(process, hold, Amount(1, Decimal("0.02"), 1))
+        assert process.fate.calls.count("put") == 2
+        await process.purse.close()
+        for account in (WIDE, FREE):
+            assert (await world.ledger(account)).spent[""] == Amount(30, Decimal("0.60"), 30)
 
     run(test)
 
