@@ -2,14 +2,14 @@
 share may use and have used, and what was spent by whom.
 
 ``--json``: ``list`` an array of what ``show`` and ``set`` give: ``{"account", "frozen", "limits", "windows", "slices",
-"changes"}``; ``raise`` ``{"account", "windows"}``; ``freeze`` and ``unfreeze`` ``{"account", "frozen"}``; ``remove``
-``{"account", "removed"}``; ``recover`` ``{"recovered"}``; ``spent`` an array of ``{"of", "tokens", "cost", "answers",
+"changes", "past"?}``; ``raise`` ``{"account", "windows"}``; ``freeze`` and ``unfreeze`` ``{"account", "frozen"}``;
+``remove`` ``{"account", "removed"}``; ``recover`` ``{"recovered"}``; ``spent`` an array of ``{"of", "tokens", "cost", "answers",
 "unpriced"}``. Times are milliseconds since 1970, costs decimal text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
@@ -20,6 +20,7 @@ from ..options import by_default, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.governance.budgets.accounts import Standing
+    from ...orchestrator.governance.budgets.amount import Amount
     from ...orchestrator.spending import By, Spent
     from ...state.store import Store
 
@@ -86,16 +87,18 @@ def list_command(store: str, as_json: bool) -> None:
 
 @budget_command.command("show", epilog=STANDING)
 @_account
+@click.option("--past", is_flag=True, help="Also what was used in windows that are over.")
 @store_option
 @json_option
-def show_command(account: str, store: str, as_json: bool) -> None:
+def show_command(account: str, past: bool, store: str, as_json: bool) -> None:
     """One account: its limits, what is used and drawn, who has changed what."""
-    from ...orchestrator.governance.budgets.accounts import shown
+    from ...orchestrator.governance.budgets import accounts
 
-    async def work(there: Store, now: int) -> Standing:
-        return await shown(there, account, now)
+    async def work(there: Store, now: int) -> tuple[Standing, dict[str, Amount]]:
+        return await accounts.shown(there, account, now), await accounts.past(there, account) if past else {}
 
-    _tell_one(_with(store, work), as_json=as_json)
+    one, before = _with(store, work)
+    _tell_one(one, before, as_json=as_json)
 
 
 @budget_command.command("set", epilog=STANDING)
@@ -265,18 +268,19 @@ def _tell(found: list[Standing], *, as_json: bool) -> None:
         out.print(line)
 
 
-def _tell_one(one: Standing, *, as_json: bool) -> None:
+def _tell_one(one: Standing, past: Mapping[str, Amount] = {}, *, as_json: bool) -> None:
     if as_json:
         from ..view.terminal import emit
 
-        emit(one.record())
+        more = {"past": {key: amount.record() for key, amount in past.items()}} if past else {}
+        emit(one.record() | more)
         return
-    from ..view.budgets import details
+    from ..view.budgets import before, details
     from ..view.moments import now
     from ..view.terminal import show
 
     _tell([one], as_json=False)
-    show(*details(one, now()))
+    show(*before(past), *details(one, now()))
 
 
 def _done(told: dict[str, Any], sentence: str, *, as_json: bool) -> None:

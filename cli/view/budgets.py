@@ -15,6 +15,7 @@ from .text import clean
 
 if TYPE_CHECKING:
     from ...orchestrator.governance.budgets.accounts import Standing, Window
+    from ...orchestrator.governance.budgets.amount import Amount
     from ...orchestrator.spending import Spent
 
 WIDTH = 12
@@ -109,6 +110,13 @@ def details(one: Standing, now: int) -> Iterator[Text]:
         yield Text(f"drawn {clock(slice['at'], now)} by {clean(str(slice['owner']))}: {told}", "dim")
     for change in one.changes[-10:]:
         yield Text(f"{clock(int(change['at']), now)} {_change(change)}", "dim")
+
+
+def before(past: Mapping[str, Amount]) -> Iterator[Text]:
+    """Windows that are over, the earliest first."""
+    for key in sorted(past):
+        used = ", ".join(amount(unit, measured(past[key], unit)) for unit in past[key].record())
+        yield Text(f"{clean(key)}: {used or 'nothing'}", "dim")
 
 
 def _change(change: Mapping[str, Any]) -> str:

@@ -38,10 +38,14 @@ async def listed(call: Call) -> Answer:
 
 
 async def show(call: Call) -> Answer:
-    """GET /budgets/{account}"""
-    account, store = call.path("account"), call.runtime.store
-    call.query()
-    return json_answer((await accounts.shown(store, account, await present(store))).record())
+    """GET /budgets/{account}; with ``past``, windows that are over too."""
+    account, store, query = call.path("account"), call.runtime.store, call.query("past")
+    if (past := single(query, "past")) not in ("", "true", "false"):
+        raise Refused(400, f"past is true or false, not {past[:40]!r}")
+    told = (await accounts.shown(store, account, await present(store))).record()
+    if past == "true":
+        told["past"] = {key: one.record() for key, one in (await accounts.past(store, account)).items()}
+    return json_answer(told)
 
 
 async def put(call: Call) -> Answer:
@@ -152,11 +156,12 @@ def paths(
     times = tuple(parameter(name, "query", {"type": "string"}) for name in ("since", "until"))
     limit = parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST})
     pages = (parameter("after", "query", {"type": "string"}), limit)
+    past = parameter("past", "query", {"enum": ["true", "false"]})
     by = parameter("by", "query", {"enum": list(GROUPS)})
     return {
         "/budgets": {"get": operation("List budgets", {200: ref(shapes.Budgets)}, parameters=pages)},
         "/budgets/{account}": {
-            "get": operation("One budget", told, parameters=one),
+            "get": operation("One budget", told, parameters=(*one, past)),
             "put": operation("Set the limits of a budget", told, body=ref(shapes.Limits), parameters=one),
             "delete": operation("Remove a budget and what it has used", {202: None}, parameters=one),
         },

@@ -81,7 +81,7 @@ class Drawn(BaseModel):
 
 
 class Budget(BaseModel):
-    """An account as it stands, with its last changes."""
+    """An account as it stands, with its last changes; ``past``, when it is asked for, are windows that are over."""
 
     account: str
     frozen: Freeze | None
@@ -89,6 +89,7 @@ class Budget(BaseModel):
     windows: list[Used]
     slices: list[Drawn]
     changes: list[dict[str, Any]]
+    past: dict[str, Amounts] | None = None
 
 
 class Budgets(BaseModel):

@@ -556,3 +556,24 @@ def test_a_slice_is_drawn_once_and_closed_once() -> None:
     assert [ledger.close("s", tokens(7)) for _ in range(2)] == [True, False]
     assert ledger.spent == {"2026-12": tokens(7), "": tokens(7)}
     assert ledger_of(ledger.text(), "x").spent == ledger.spent
+
+
+def test_where_several_declare_limits_the_smaller_hold() -> None:
+    loose = Account("tenant", "acme", (Limit("day", {"tokens": 9_000, "cost": "1"}), Limit("", {"tokens": 9_999})))
+
+    async def test(world: World) -> None:
+        process = await world.process()
+        execution = await world.begin(process)
+        await world.hold(process, execution, (ACME,), tokens(10))
+        for refused in (Amount(1_000), Amount(1, Decimal(2))):
+            with pytest.raises(BudgetExceeded):
+                await world.hold(process, execution, (loose,), refused)
+            with pytest.raises(BudgetExceeded):
+                await world.hold(process, execution, (ACME,), refused)
+        await process.purse.rest()
+        assert {limit.window for limit in (await world.ledger(ACME)).declared} == {"day"}
+        await world.hold(process, execution, (loose,), tokens(10))
+        declared = {limit.window: limit.most for limit in (await world.ledger(ACME)).declared}
+        assert declared == {"day": {"tokens": 1_000, "cost": 1}, "": {"tokens": 9_999}}
+
+    run(test)

@@ -13,10 +13,12 @@ from click.testing import CliRunner
 
 from overwinter import Agent, Runtime, Scripted
 from overwinter.cli.main import cli
+from overwinter.cli.reach import opened
 from overwinter.cli.view.budgets import amount, bar
 from overwinter.functions.model import Answer, Request, Usage
 from overwinter.orchestrator.governance.budgets.account import account_of
 from overwinter.orchestrator.governance.budgets.amount import Amount
+from overwinter.orchestrator.governance.budgets.archive import archive
 from overwinter.orchestrator.governance.budgets.purse import Purse
 from overwinter.orchestrator.protocol.clock import wall_clock
 from overwinter.state.opening import open_store
@@ -103,6 +105,17 @@ def test_more_for_this_window_and_a_freeze_say_who_and_why(desk: Desk) -> None:
 )
 def test_what_makes_no_sense_is_refused_and_says_what_would(desk: Desk, arguments: tuple[str, ...]) -> None:
     desk.run(*arguments, code=2)
+
+
+def test_past_windows_are_shown_when_asked_for(desk: Desk) -> None:
+    async def archives() -> None:
+        async with opened(desk.store) as store:
+            await archive(store, "user:anna", {"2026-01-31": Amount(7), "2026-01": Amount(9, Decimal(2))})
+
+    asyncio.run(archives())
+    assert desk.json("show", "user:anna", "--past")["past"]["2026-01-31"] == {"tokens": 7}
+    assert "2026-01: 9 tokens, $2.00" in desk.run("show", "user:anna", "--past")
+    assert "2026-01:" not in desk.run("show", "user:anna") and "past" not in desk.json("show", "user:anna")
 
 
 def test_removing_asks_first_and_recovering_counts(desk: Desk) -> None:

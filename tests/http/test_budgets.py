@@ -40,6 +40,8 @@ def test_an_account_is_limited_used_raised_and_frozen() -> None:
         assert (told["frozen"]["by"], told["frozen"]["reason"]) == ("ops", "a leak")
         assert [change["what"] for change in told["changes"]] == ["set", "raise", "freeze"]
         assert (await client.get("/budgets")).json() == {"budgets": [told], "next": None}
+        assert (await client.get(f"{PLACE}?past=true")).json() == told | {"past": {}}
+        problem_of(await client.get(f"{PLACE}?past=maybe"), 400)
         assert (await client.post(f"{PLACE}/unfreeze")).status_code == 202
         problem_of(await client.post(f"{PLACE}/unfreeze"), 409)
 

@@ -111,7 +111,7 @@ def _windows(rules: Rules, ledger: Ledger, now: int) -> list[Window]:
 
 async def past(store: Store, account: str) -> dict[str, Amount]:
     """What was used in windows that are over, by their keys."""
-    account_of(account)
+    account_of(account, pattern=True)
     return await archived(store, account)
 
 

@@ -147,6 +147,7 @@ class Purse:
                 self._resolve,
                 self._recover,
             )
+        till.declare(account)
         return till
 
     def _name(self) -> str:

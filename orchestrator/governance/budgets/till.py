@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ....state.errors import EtagMismatch, OverwinterError, StoreUnavailable
 from ....state.store import Store
-from .account import Account, measured
+from .account import Account, measured, stricter
 from .amount import NOTHING, UNITS, Amount
 from .archive import archive
 from .book import TRIES, Book, Rules
@@ -89,6 +89,7 @@ class Till:
         recover: Callable[[str], Awaitable[bool]],
     ) -> None:
         self.account = account
+        self._declared = [account.limits]
         self.used_at = clock()
         self.drawn: dict[str, Drawn] = {}
         self._store, self._owner, self._clock, self._book, self._sizes = store, owner, clock, book, sizes
@@ -103,6 +104,13 @@ class Till:
         self._known_at = 0
         self._pending: Slice | None = None  # drawn, perhaps: nobody has said so yet
         self._warned: set[tuple[str, str]] = set()
+
+    def declare(self, account: Account) -> None:
+        """Somebody else names the account, perhaps with other limits: the smaller ones hold."""
+        if account.limits not in self._declared:
+            limits = stricter(self.account.limits, account.checked().limits)
+            self._declared.append(account.limits)
+            self.account, self._rules = self.account._replace(limits=limits), None
 
     # -- taking and giving back ----------------------------------------------------------------------
 
