@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "events": ("events", "What a broker carries, and still has."),
         "subscriptions": ("subscriptions", "Which functions get which events."),
         "memory": ("memory", "What agents remember, and erasing it."),
+        "budget": ("budget", "What accounts may use, have used, and who has spent it."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },
     "Steer": {

@@ -111,9 +111,11 @@ def _note(found: Pruned, verdict: Verdict) -> None:
 
 
 async def _delete(store: Store, plan: Plan, now: int) -> Pruned:
+    from ...orchestrator.governance.budgets.recovery import recover_all
     from ...orchestrator.upkeep.retention import TOGETHER, drop
     from ..store_progress import progress
 
+    await recover_all(store, now)  # what dead processes have used of shared budgets stands in journals alone
     done = Pruned(Counter(), Counter())
     batch: list[Head] = []
 

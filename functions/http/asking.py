@@ -111,12 +111,6 @@ async def readiness(call: Call) -> Answer:
 async def stats(call: Call) -> Answer:
     """GET /stats: what this process has taken in since it started, and what it holds now."""
     call.query()
-<<<<<<< HEAD
-    numbers = {**call.service.counters, **call.runtime.engine.health.numbers()}
-    with suppress(StoreError):  # this process has its numbers all the same, and now is when they are asked for
-        numbers["doubts"] = {"executions": (await call.runtime.counts()).get(IN_DOUBT, 0)}
-    return json_answer(numbers)
-=======
     try:
         doubts: int | None = (await call.runtime.counts()).get(IN_DOUBT, 0)
     except StoreError:
@@ -124,7 +118,6 @@ async def stats(call: Call) -> Answer:
     return json_answer(
         {**call.service.counters, **call.runtime.engine.health.numbers(), "doubts": {"executions": doubts}}
     )
->>>>>>> w-A
 
 
 async def _head(call: Call) -> Head:

@@ -14,6 +14,7 @@ from ...state.errors import EtagMismatch, StoreError
 from ...state.quantities import Duration, milliseconds
 from ...state.records import FINAL
 from ...state.store import Store
+from ..governance.budgets.recovery import recover_all
 from .retention import prune
 
 log = logging.getLogger("overwinter")
@@ -41,6 +42,7 @@ async def tidy(store: Store, retention: Duration, now: int) -> int:
         await store.put(SCOPE, KEY, str(now), etag="" if last is None else last.etag)
     except EtagMismatch:
         return 0  # another process was quicker
+    await recover_all(store, now)  # what dead processes have used of shared budgets stands in journals alone
     gone = 0
     while taken := await prune(store, milliseconds(retention), FINAL, now):
         gone += taken

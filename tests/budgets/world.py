@@ -55,7 +55,7 @@ class Fate(Faults):
         if what == "kill" or self.dead.is_set():
             self.dead.set()
             await asyncio.get_running_loop().create_future()
-        if what == "lose" and moment.operation in ("put", "get"):
+        if what == "lose" and moment.operation in ("put", "get", "append"):
             raise StoreUnavailable(f"injected {moment}")
 
 
@@ -145,13 +145,13 @@ class World:
     ) -> Hold:
         op = f"op/{self.number()}"
         take = process.purse.charge if charge else process.purse.hold
+        for account in accounts if charge else ():
+            self.excess[str(account)] = self.excess[str(account)].plus(amount)
         slices = await self.alive(process, take(f"{execution}/{op}", accounts, amount))
         for slice, account in zip(slices, accounts, strict=True):
             self.whose[slice] = str(account)
             keys = resolved(EMPTY, EMPTY, account.limits).keys(self.now)
             assert self.windows.setdefault(slice, tuple(keys.values())) == tuple(keys.values())
-            if charge:
-                self.excess[str(account)] = self.excess[str(account)].plus(amount)
         hold = Hold(execution, op, slices, amount, process.lives[execution])
         process.holds.append(hold)
         return hold
@@ -173,9 +173,7 @@ class World:
             process.purse.release(f"{id}/{hold.op}")
         return stored
 
-    async def _append(
-        self, process: Process, id: str, version: int, texts: list[str], *, release: bool = False
-    ) -> bool:
+    async def _append(self, process: Process, id: str, version: int, texts: list[str], *, release: str = "") -> bool:
         change = Change(
             id=id,
             owner=process.name,
@@ -184,9 +182,9 @@ class World:
             entries=texts,
             consumed=(),
             arrivals=0,
-            status="waiting" if release else "running",
+            status=release or "running",
             wake=None,
-            release=release,
+            release=bool(release),
             base=1,
             awaits="",
             note="",
@@ -201,7 +199,7 @@ class World:
 
         try:
             await self.alive(process, stored())
-        except Conflict:
+        except (Conflict, StoreUnavailable):  # somebody else goes on, or nobody knows whether it was written
             process.active.pop(id, None)
             return False
         process.active[id] = version + 1
@@ -209,10 +207,13 @@ class World:
             del process.active[id]
         return True
 
-    async def leave(self, process: Process, execution: str) -> None:
-        """The execution is committed to wait, and given back."""
+    async def write(self, process: Process, execution: str, texts: list[str]) -> None:
+        await self._append(process, execution, process.active[execution], texts)
+
+    async def leave(self, process: Process, execution: str, status: str = "waiting") -> None:
+        """The execution is committed to wait, or to have ended, and given back."""
         if (version := process.active.get(execution)) is not None:
-            await self._append(process, execution, version, [], release=True)
+            await self._append(process, execution, version, [], release=status)
 
     # -- what is true --------------------------------------------------------------------------------
 

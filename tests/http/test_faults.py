@@ -140,6 +140,18 @@ ROWS: dict[str, Row] = {
     "GET /doubts/{id}": _looking("/doubts/waiting", "/doubts/nobody"),
     "GET /memories": _looking("/memories", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "DELETE /memories": _looking("/memories?user=ana", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /budgets": _looking("/budgets", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /spending": _looking("/spending", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /budgets/{account}": _looking("/budgets/tenant:acme", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "DELETE /budgets/{account}": _looking("/budgets/tenant:acme", "/budgets/tenant:nobody",
+                                           "-   -   -   404 -   503 503 202 401 403 405"),  # that takes no room
+    "PUT /budgets/{account}": Row("400 415 422 -   413 503 503 503 401 403 405", "/budgets/tenant:acme",
+                                  {"limits": {"day": {"most": {"tokens": 1}}}}, JSON, [1], "/budgets"),
+    "POST /budgets/{account}/raise": Row("400 415 422 -   413 503 503 503 401 403 405", "/budgets/tenant:acme/raise",
+                                         {"most": {"tokens": 1}}, JSON, [1], "/budgets"),
+    **{f"POST /budgets/{{account}}/{verb}": Row("400 415 422 -   413 503 503 503 401 403 405",
+                                                f"/budgets/tenant:acme/{verb}", {}, JSON, [1], "/budgets")
+       for verb in ("freeze", "unfreeze")},
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /functions": _looking("/functions", expected="-   -   -   -   -   503 200 200 401 403 405"),
     "GET /stats": _looking("/stats", expected="-   -   -   -   -   503 200 200 401 403 405"),
@@ -219,6 +231,8 @@ async def prepared(place: Place) -> None:
     await place.client.post("/workflows/ticket?id=failed", json={"q": "fail"}, headers={"prefer": "wait=1"})
     hourly = {"function": "ticket", "name": "night", "every": "1h", "input": {"q": "w"}}
     assert (await place.client.post("/schedules", json=hourly)).status_code == 200
+    await place.client.put("/budgets/tenant:acme", json={"limits": {"day": {"most": {"tokens": 1}}}})
+    await place.client.post("/budgets/tenant:acme/freeze")
     await place.client.post("/sessions/echo/c", json={"content": "hi", "id": "m"})
 
 
@@ -258,7 +272,7 @@ async def faulty(place: Place, name: str, row: Row, fault: str) -> httpx.Respons
         case "deliverer":
             return await sent(place, name, row, authorization=f"Bearer {DELIVERY}", **{"x-hook": "nobody"})
         case _:
-            return await place.client.request("PUT", row.url)
+            return await place.client.request("PATCH" if row.url.startswith("/budgets/") else "PUT", row.url)
 
 
 def fill(store: Any) -> None:

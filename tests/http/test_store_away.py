@@ -25,11 +25,7 @@ BODIES: dict[str, Any] = {
     "/decide/t-1": {"approved": True},
     "/delegate/t-1": {"by": "ana", "to": "ben"},
     "/revoke/t-1": {"standing": "s1", "by": "ana"},
-<<<<<<< HEAD
-    "/resolve/t-1": {"verdict": "not-done"},
-=======
     "/resolve/t-1": {"op": "0", "verdict": "give-up"},
->>>>>>> w-A
     "/bulk/signal": {"name": "customer.reply", "all": True},
     "/bulk/cancel": {"all": True},
 }

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -60,6 +60,19 @@ class Account(NamedTuple):
         """Raises InvalidInput for a name that can't be one, and for limits that can't be held."""
         _check(self.kind, self.name, str(self))
         return self._replace(limits=tuple(limit.checked() for limit in self.limits))
+
+
+def stricter(one: Sequence[Limit], other: Sequence[Limit]) -> tuple[Limit, ...]:
+    """What holds where both are declared for an account: of each window the smaller bounds, in the first one's zone."""
+    found = {limit.window: limit for limit in one}
+    for limit in other:
+        there = found.get(limit.window)
+        if there is None:
+            found[limit.window] = limit
+            continue
+        most = {**there.most, **{unit: min(bound, there.most.get(unit, bound)) for unit, bound in limit.most.items()}}
+        found[limit.window] = there._replace(most=most, warn=limit.warn if there.warn is None else there.warn)
+    return tuple(found.values())
 
 
 def account_of(text: str, *, pattern: bool = False) -> Account:

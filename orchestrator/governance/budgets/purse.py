@@ -19,7 +19,7 @@ from ....state.store import Store
 from .account import EACH, Account
 from .amount import NOTHING, Amount
 from .book import Book
-from .recovery import recover, settled_in, settlements
+from .recovery import recover, recover_all, settled_in, settlements
 from .till import Sizes, Till
 
 
@@ -98,8 +98,10 @@ class Purse:
     def settle(self, key: str, slices: Sequence[str], used: Amount) -> None:
         """What is held under the key is replaced by what was used of these slices, once. For what is recorded:
         ``committed`` calls it."""
+        left = set(slices)
         for one in self._held.pop(key, ()):
-            one.till.give(one.slice, one.amount, used if one.slice in slices else NOTHING)
+            one.till.give(one.slice, one.amount, used if one.slice in left else NOTHING)
+            left.discard(one.slice)  # once of each, however often it was held of
 
     def release(self, key: str) -> None:
         """Nothing was used of what is held under the key."""
@@ -127,6 +129,11 @@ class Purse:
                 self._book.forget(name)
                 self._recovered.pop(name, None)
 
+    async def recover(self) -> int:
+        """For the sweep of a process: look after what others that have ended had drawn, of all accounts. How many
+        slices. It reads all ledgers; and the executions only where there is something to recover."""
+        return await recover_all(self._store, self._clock())
+
     async def close(self) -> None:
         """The process ends: what is being drawn is drawn, and given back. Raises StoreError."""
         for till in list(self._tills.values()):
@@ -152,6 +159,7 @@ class Purse:
                 self._resolve,
                 self._recover,
             )
+        till.declare(account)
         return till
 
     def _name(self) -> str:
@@ -194,8 +202,9 @@ class Purse:
         for one in self._held.pop(key):
             used = NOTHING
             for named, amount in settled:
-                used = used.plus(amount) if one.slice in named else used
+                used = used.plus(amount) if one.slice in named and one.slice in slices else used
             one.till.give(one.slice, one.amount, used)
+            slices.discard(one.slice)
         return True
 
 

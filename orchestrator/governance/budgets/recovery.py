@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from ....state.errors import EtagMismatch, StoreCorrupt
 from ....state.records import Head
-from ....state.store import Store
+from ....state.store import EVERY_KEY, Store
 from ...protocol.entries import decode
 from .amount import NOTHING, Amount, amount_of
 from .book import TRIES
@@ -28,12 +28,25 @@ _HEADS, _ENTRIES = 500, 1000
 
 async def accounts(store: Store) -> list[str]:
     """All that have a ledger."""
-    found: list[str] = []
+    return [key.removeprefix(LEDGER) for key in await store.keys(PLACE, LEDGER, EVERY_KEY)]
+
+
+async def recover_all(store: Store, now: int) -> int:
+    """Of all accounts; their ledgers are read a page at a time. Before journals are deleted, too: what was used of a
+    slice is nowhere else."""
+    names: list[str] = []
     after = ""
     while page := await store.values(PLACE, LEDGER, after, _HEADS):
         after = page[-1][0]
-        found.extend(key.removeprefix(LEDGER) for key, _ in page)
-    return found
+        for key, value in page:
+            name = key.removeprefix(LEDGER)
+            if any(_is_over(slice, now) for slice in ledger_of(value.value, name).slices.values()):
+                names.append(name)
+    return await recover(store, names, now) if names else 0
+
+
+def _is_over(slice: Slice, now: int) -> bool:
+    return slice.until + SLACK < now
 
 
 async def recover(store: Store, names: Iterable[str], now: int) -> int:
@@ -42,9 +55,7 @@ async def recover(store: Store, names: Iterable[str], now: int) -> int:
     wanted: dict[str, list[Slice]] = {}
     for name in names:
         ledger, _ = await _read(store, name)
-        wanted[name] = [
-            slice for slice in ledger.slices.values() if slice.until + SLACK < now and slice.owner not in living
-        ]
+        wanted[name] = [slice for slice in ledger.slices.values() if _is_over(slice, now) and slice.owner not in living]
     slices = [slice for some in wanted.values() for slice in some]
     if not slices:
         return 0

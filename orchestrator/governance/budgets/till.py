@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 from ....state.errors import EtagMismatch, OverwinterError, StoreUnavailable
 from ....state.store import Store
-from .account import Account, measured
-from .amount import NOTHING, Amount
+from .account import Account, measured, stricter
+from .amount import NOTHING, UNITS, Amount
 from .archive import archive
 from .book import TRIES, Book, Rules
 from .ledger import Bound, Ledger, Slice, ledger_of
@@ -67,11 +67,10 @@ class Drawn:
     def counted(self) -> Amount:
         return self.held.plus(self.used)
 
-    def has(self, need: Amount) -> bool:
-        """Units that are not needed may be used up, and over."""
-        total = self.counted.plus(need)
-        most = self.slice.amount
-        return all(most[at] >= total[at] for at, wanted in enumerate(need) if wanted)
+    def has(self, need: Amount, limited: tuple[int, ...]) -> bool:
+        """Units that are not needed may be used up, and over; those that nothing limits are counted only."""
+        total, most = self.counted.plus(need), self.slice.amount
+        return all(most[at] >= total[at] for at in limited if need[at])
 
     def take(self, need: Amount) -> None:
         self.held = self.held.plus(need)
@@ -106,11 +105,13 @@ class Till:
         recover: Callable[[str], Awaitable[bool]],
     ) -> None:
         self.account = account
+        self._declared = [account.limits]
         self.used_at = clock()
         self.drawn: dict[str, Drawn] = {}
         self._store, self._owner, self._clock, self._book, self._sizes = store, owner, clock, book, sizes
         self._name, self._resolve, self._recover = name, resolve, recover
         self._rules: Rules | None = None
+        self._limited: tuple[int, ...] = ()  # places in ``UNITS`` of those that a limit names
         self._keys: tuple[int, tuple[str, ...]] = (-1, ())
         self._wanting: deque[_Want] = deque()
         self._work: asyncio.Task[None] | None = None
@@ -119,6 +120,13 @@ class Till:
         self._known_at = 0
         self._pending: Slice | None = None  # drawn, perhaps: nobody has said so yet
         self._warned: set[tuple[str, str]] = set()
+
+    def declare(self, account: Account) -> None:
+        """Somebody else names the account, perhaps with other limits: the smaller ones hold."""
+        if account.limits not in self._declared:
+            limits = stricter(self.account.limits, account.checked().limits)
+            self._declared.append(account.limits)
+            self.account, self._rules = self.account._replace(limits=limits), None
 
     # -- taking and giving back ----------------------------------------------------------------------
 
@@ -154,7 +162,7 @@ class Till:
         keys = self._current(now)
         for id, drawn in self.drawn.items():
             slice = drawn.slice
-            if not drawn.retired and now < slice.until and slice.windows == keys and drawn.has(need):
+            if not drawn.retired and now < slice.until and slice.windows == keys and drawn.has(need, self._limited):
                 drawn.take(need)
                 return id
         return ""
@@ -169,6 +177,8 @@ class Till:
         rules = await self._book.rules(self.account)
         if rules != self._rules:
             self._rules, self._keys = rules, (-1, ())
+            units = {unit for limit in rules.limits for unit in limit.most}
+            self._limited = tuple(at for at, unit in enumerate(UNITS) if unit in units)
             for drawn in self.drawn.values():  # they were drawn under other limits
                 drawn.retired = True
         return rules
@@ -338,7 +348,7 @@ class Till:
                     continue
                 self._warned.add((bound.key, unit))
                 log.warning(
-                    "%s has used, or holds, %d %% of its %s for %s",
+                    "%s: %d %% of its %s are used or held (%s)",
                     self.account,
                     share * 100,
                     unit,
