@@ -18,13 +18,15 @@ from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
 from ..governance.budgets.amount import NOTHING, Amount
 from ..governance.budgets.bound import Bound
-from ..governance.budgets.hold import LEAST, Hold, Room, Terms, cost, fit, reading, wanted
+from ..governance.budgets.hold import CHARACTERS, LEAST, Hold, Room, Terms, cost, fit, reading
 from ..governance.usage import Allowance, exceeded, failure, repeated
-from ..protocol.decider import Fact
+from ..protocol.decider import Fact, Invoke
+from ..usercode.resilience import each_told
 from .call import Stage
 from .conversation import size_of
 from .identity import life
 from .judging import Failed, Judged
+from .leaving import Priced
 from .mode import Mode
 from .routing import Choice
 from .run import Run
@@ -32,7 +34,7 @@ from .spec import AgentSpec
 from .stock import sum_of
 from .turn import Phase, Turn
 
-_TELLS = (75, 50, 25, 10, 5)
+_TELLS = (90, 75, 50, 25, 10, 5)
 """What a model is told of what is left, in hundredths: rounded, so that what a provider has cached of it stays good."""
 WITHIN = 7 * 24 * 3_600_000
 """Milliseconds after which a request for more that nobody has decided counts as denied."""
@@ -80,25 +82,57 @@ class Budgeting:
         """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits
         for somebody."""
         stock, op = turn.stock, turn.thinking()
-        stock.hold = None
+        stock.hold, stock.says = None, ("", "")
         standings = self._standings(run, turn)
         if not any(counts(standing.most) for standing in standings) or stock.waiting() is not None:
             return None
-        terms = self._spec.terms(name, turn.content, turn.offered)
-        input = self._input(run, turn, terms)
-        if deaths and not terms.keeps:
-            worst = self._worst(standings, input, terms)
-            lost = sum_of([worst.amount] * deaths)
-            return {"type": "lost", "op": op, "name": name, "n": deaths} | lost.record()
+        terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)
+        says = _told(standings)
+        input = self._input(run, turn, terms) + -(-len(says) // CHARACTERS)
+        hold = fit(input, terms, self._room(standings))
+        short = next((one for one in standings if _short(one, input, terms)), None)
+        if deaths and not terms.keeps and hold is not None and short is None:  # else nobody has made it
+            return _lost(op, name, hold)
         for standing in standings:
             if (said := self._early(turn, standing, name, op)) is not None:
                 return said
-        hold = fit(input, terms, self._room(standings))
-        short = next((one for one in standings if _short(one, input, terms)), None)
         if hold is not None and short is None:
-            stock.hold = op, hold
+            stock.hold, stock.says = (op, hold), (op, says)
             return None
         return self._over(run, turn, short or standings[0], input, terms, name, at)
+
+    # -- before a summary ----------------------------------------------------------------------------
+
+    def affords(self, run: Run, turn: Turn, call: Invoke) -> bool:
+        """Whether what is left is enough for that call for a summary."""
+        standings = self._limiting(run, turn)
+        return not standings or not isinstance(call.call, Priced) or self._summing(standings, call.call) is not None
+
+    def summed(self, run: Run, turn: Turn, call: Invoke, deaths: int) -> Fact | None:
+        """What comes before it; None when it may be made, with what ``turn.stock`` holds."""
+        turn.stock.hold, standings = None, self._limiting(run, turn)
+        hold = self._summing(standings, call.call) if standings and isinstance(call.call, Priced) else None
+        if hold is not None and deaths:
+            return _lost(call.op, call.name, hold)
+        turn.stock.hold = None if hold is None else (call.op, hold)
+        return None
+
+    def bounded(self, turn: Turn, call: Invoke) -> Invoke:
+        """The call with a limit on what it writes, if something is held for it."""
+        hold = turn.stock.hold
+        if hold is None or hold[0] != call.op or not isinstance(call.call, Priced):
+            return call
+        return call._replace(call=call.call.within(hold[1]), policy=each_told(call.policy))
+
+    def _limiting(self, run: Run, turn: Turn) -> list[Standing]:
+        return [one for one in self._standings(run, turn) if counts(one.most)]
+
+    def _summing(self, standings: Sequence[Standing], call: Priced) -> Hold | None:
+        """What is held for a summary; None: it does not fit."""
+        terms = call.terms
+        input = reading(0, None, terms)
+        short = any(_short(one, input, terms) for one in standings)
+        return None if short else fit(input, terms, self._room(standings))
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
         """All budgets that a call of the turn must fit into."""
@@ -134,10 +168,6 @@ class Budgeting:
         money = [one.most["cost"] - one.used.cost for one in standings if one.most.get("cost") is not None]
         return Room(min(tokens, default=None), min(money, default=None))
 
-    def _worst(self, standings: Sequence[Standing], input: int, terms: Terms) -> Hold:
-        """What a call took at the most that was made before; also when it would not be made any more."""
-        return fit(input, terms, self._room(standings)) or wanted(input, terms)
-
     def _early(self, turn: Turn, standing: Standing, name: str, op: str) -> Fact | None:
         """What is done before a budget is used up: it is said, or a cheaper model is asked."""
         bound, stock = standing.bound, turn.stock
@@ -159,18 +189,18 @@ class Budgeting:
             return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op)
         if bound.then == "ask":
             if turn.stock.refused(op) is None:
-                return self._plea(run, turn, short, input, at)
+                return self._plea(run, turn, short, {"needs": input + LEAST}, at)
             return Failed(_error(short, input, terms, turn, "; nobody has granted more"))
         return Failed(_error(short, input, terms, turn))
 
-    def _plea(self, run: Run, turn: Turn, short: Standing, input: int, at: int) -> Fact:
+    def _plea(self, run: Run, turn: Turn, short: Standing, why: Fact, at: int) -> Fact:
         """The entry by which somebody is asked for more."""
         bound, op = short.bound, turn.thinking()
         what = f"{self._first.name} budget"
         number = len([asked for asked in turn.stock.pleas if asked.startswith(f"{op}.more")]) + 1
         most = {unit: _plain(value) for unit, value in short.most.items() if value is not None}
         used = {unit: value for unit, value in short.used.record().items() if unit in most}
-        data = {"budget": bound.key, "used": used, "allowed": most, "more": bound.more.record(), "needs": input + LEAST}
+        data = {"budget": bound.key, "used": used, "allowed": most, "more": bound.more.record(), **why}
         entry: Fact = {"op": f"{op}.more{number}", "at": at, "name": what, "what": what, "data": data}
         mark, requester = life(what, turn.mark), run.caller.get("by")
         asked = propose(entry, bound.ask, mark, lasts=WITHIN, requester=requester)
@@ -183,9 +213,12 @@ class Budgeting:
         if turn is None:
             return {}
         said: Fact = {}
-        lost, hold = NOTHING, turn.stock.hold
+        hold = turn.stock.hold
+        made = sum(call.stage in (Stage.OPEN, Stage.CHILD) for call in turn.calls.values())
+        lost = turn.stock.lasting.counted(tool_calls=made)
         if hold is not None and hold[0] in run.calls:
-            lost = hold[1].amount
+            lost = lost.plus(hold[1].amount)
+        if lost is not NOTHING:
             said["lost"] = lost.record()
         if run.depth and run.mode is Mode.ONCE:
             said["used"] = turn.usage.amount.plus(lost).plus(_lent(turn)).record()
@@ -193,12 +226,23 @@ class Budgeting:
 
     # -- for tools, children and the model -----------------------------------------------------------
 
-    def tools(self, run: Run, turn: Turn) -> Failed | None:
-        """The end of a turn whose last answer asks for more calls of tools than there may be."""
+    def tools(self, run: Run, turn: Turn, at: int) -> Judged:
+        """What becomes of an answer that asks for more calls of tools than there may be; None when there may be as
+        many, or somebody is being asked."""
+        if "tool_calls" not in turn.stock.lasting.counts or turn.stock.waiting() is not None:
+            return None
+        spec = self._spec.offering(turn.tools)
+        asked = [call for call in turn.unfinished() if call.stage in _ORDERS and not spec.concludes(call.name)]
+        more = sum(spec.find(call.name) is not None and spec.handoff(call.name) is None for call in asked)
         for standing in self._standings(run, turn):
-            most = standing.most.get("tool_calls")
-            if most is not None and standing.used.tool_calls > most:
-                return Failed(_limit(standing, "tool_calls", f"{standing.used.tool_calls:,} calls of tools", turn))
+            most, used = standing.most.get("tool_calls"), standing.used.tool_calls
+            if most is None or used + more <= most:
+                continue
+            refused = turn.stock.refused(turn.thinking())
+            if standing.bound.then == "ask" and refused is None:
+                return self._plea(run, turn, standing, {"needs": more}, at)
+            told = f", and the model asks for {more:,} more" + ("; nobody has granted more" if refused else "")
+            return Failed(_limit(standing, "tool_calls", f"{used:,} calls of tools", turn, told))
         return None
 
     def left(self, run: Run, turn: Turn) -> dict[str, Any]:
@@ -215,16 +259,23 @@ class Budgeting:
         tools = [offered.find(call.name) for call in turn.calls.values() if call.stage in _ORDERS]
         return _ninetenths(self.left(run, turn), sum(tool is not None and bool(tool.child) for tool in tools))
 
-    def told(self, run: Run, turn: Turn) -> str:
-        """What the model is told of what is left; "": nothing."""
-        told: list[str] = []
-        for standing in self._standings(run, turn):
-            if standing.bound.tell:
-                left = 100 * (1 - _share(standing))
-                step = next((step for step in _TELLS if left >= step), 0)
-                some = f"about {step}%" if step else "less than 5%"
-                told.append(f"{some} of the budget for {_whose(standing.bound)} is left")
-        return f"[{'; '.join(told)}]" if told else ""
+
+def _told(standings: Sequence[Standing]) -> str:
+    """What the model is told of what is left; "": nothing."""
+    told: list[str] = []
+    for standing in standings:
+        if standing.bound.tell:
+            left = 100 * (1 - _share(standing))
+            step = next((step for step in _TELLS if left >= step), 0)
+            some = f"more than {step}%" if step else f"less than {_TELLS[-1]}%"
+            told.append(f"{some} of the budget for {_whose(standing.bound)} is left")
+    return f"[{'; '.join(told)}]" if told else ""
+
+
+def _lost(op: str, name: str, worst: Hold) -> Fact:
+    """The entry by which a call counts that a process has begun, which has died. However many have died since anything
+    was written: whoever comes after it writes this first, so only one of them can have begun it."""
+    return {"type": "lost", "op": op, "name": name} | worst.amount.record()
 
 
 def _lent(turn: Turn) -> Amount:

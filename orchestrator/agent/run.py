@@ -62,7 +62,7 @@ class Run:
         self.sequence = first - 1
         self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
-        self.lasting = Lasting(saved.get("budget"))
+        self.lasting = Lasting(saved.get("budget"), spec.budgets)
 
     def apply(self, entry: Fact) -> bool:
         """Take in a fact or an own entry. False when it changes nothing."""
@@ -157,7 +157,7 @@ class Run:
         if turn is None or turn.phase is not Phase.THINK or op != turn.thinking():
             return False
         self._close(turn, op)
-        turn.attempted(entry)
+        turn.attempted(entry, self.calls)
         turn.billed = Billed()
         if "error" in entry:
             turn.phase = Phase.BROKEN
@@ -173,7 +173,7 @@ class Run:
         if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
             return False
         self._close(turn, op)
-        turn.attempted(entry)
+        turn.attempted(entry, self.calls)
         turn.billed = Billed()
         if isinstance(value := entry.get("value"), dict):
             turn.usage = turn.usage.plus(reported(value))  # pyright: ignore[reportUnknownArgumentType]  # JSON
@@ -232,7 +232,7 @@ class Run:
         marked(turn.marks, op, entry)
         turn.tick(self.at)
         if turn.thinks(op):
-            turn.attempted(entry)
+            turn.attempted(entry, self.calls)
         return True
 
     def _child(self, entry: Fact) -> bool:
@@ -395,7 +395,6 @@ class Run:
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
         "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
-        "lost": _budget, "warned": _budget,
-        "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark, "answered": _answered,
-        "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark,
+        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip
