@@ -176,7 +176,7 @@ class Budgeting:
             return {"type": "warned", "op": op, "budget": bound.key, "share": round(share, 4)}
         if bound.then == "cheaper" and share >= bound.share and self._may_switch(turn, bound, name, op):
             why = f"{round(100 * share)}% of the budget for {_whose(bound)} is used"
-            return Choice(bound.model, turn.route, why).entry(op)
+            return Choice(bound.model, turn.route, why).entry(op) | {"budget": bound.key}
         return None
 
     def _may_switch(self, turn: Turn, bound: Bound, name: str, op: str) -> bool:
@@ -186,7 +186,9 @@ class Budgeting:
         """A budget does not leave enough for the call."""
         bound, op = short.bound, turn.thinking()
         if bound.then == "cheaper" and self._may_switch(turn, bound, name, op):
-            return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op)
+            return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op) | {
+                "budget": bound.key
+            }
         if bound.then == "ask":
             if turn.stock.refused(op) is None:
                 return self._plea(run, turn, short, {"needs": input + LEAST}, at)

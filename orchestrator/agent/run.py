@@ -322,14 +322,14 @@ class Run:
         if entry.get("unseen"):
             self.thread.unsee()
             unsee(self.turn)
+        self.turn.stock.noted(entry)
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
     def _budget(self, entry: Fact) -> bool:
-        if (turn := self.turn) is not None:
-            turn.used(entry)
-            turn.stock.noted(entry)
-        return turn is not None
+        if self.turn is not None:
+            self.turn.noted(entry)
+        return self.turn is not None
 
     def _compacted(self, entry: Fact) -> bool:
         compaction.apply(entry, self.thread, self.turn)

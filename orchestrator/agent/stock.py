@@ -104,7 +104,9 @@ class Stock:
         return True
 
     def noted(self, entry: Fact) -> None:
-        """It was said that a budget runs out."""
+        """It was said that a budget runs out, or a cheaper model was chosen for that."""
+        if entry["type"] == "routed" and "budget" in entry:
+            self.switched = str(entry["op"])
         if entry["type"] == "warned":
             self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
 

@@ -256,6 +256,11 @@ class Turn:
         """So much was used beside what the model's answers tell, or may have been."""
         self.usage = self.usage.plus(Usage(beside=amount_of(record)))
 
+    def noted(self, entry: Fact) -> None:
+        """Something about budgets: a call may have been paid for (``lost``), or one of them runs out."""
+        self.used(entry)
+        self.stock.noted(entry)
+
     def repaired(self, repair: int) -> None:
         """The last answer could not be taken, which is the so-manieth of the turn."""
         self.repairs, self.faulted = repair, self.said

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from overwinter.functions.models.port import Answer, Request, ToolCall, Usage
 from overwinter.orchestrator.agent.conversation import size_of
 from overwinter.orchestrator.engine.settings import Settings
-from overwinter.orchestrator.governance.budgets.amount import Amount, amount_of
+from overwinter.orchestrator.governance.budgets.amount import Amount
 from overwinter.orchestrator.governance.usage import recorded
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.codec import dumps, loads
@@ -161,15 +161,11 @@ def played(make: Making, *plan: int) -> Played:
     )
 
 
-def everywhere(make: Making, *, twice: bool = False) -> Iterator[Played]:
-    """Without a death, and with one at each point; ``twice``: and the next process dies too."""
+def everywhere(make: Making, *, each: int = 1, twice: bool = False) -> Iterator[Played]:
+    """Without a death, and with one at ``each`` point, or each so-manieth; ``twice``: and the next process dies too."""
     calm = played(make)
     yield calm
-    for number in range(1, calm.moments + 1):
+    for number in range(1, calm.moments + 1, each):
         yield played(make, number)
         if twice:
             yield played(make, number, 1 + number % 7)
-
-
-def told(data: object) -> Amount:
-    return amount_of(data)
