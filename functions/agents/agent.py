@@ -127,8 +127,8 @@ class Agent(Specified, Generic[Out_co]):
         self._hosts = Hosts(f"agent {name}", media_hosts)
         self.instructions = instructions
         self.limits = limits
-        self.budgets = budgets_of(name, budgets)
-        self._routing.know(bound.model for bound in self.budgets if bound.then == "cheaper")
+        self._budgets = budgets_of(name, budgets)
+        self.budgets = self._routing.know(self._budgets)
         self._history = history
         self.compactors = compactors(self.name, history.compaction if isinstance(history, History) else ())
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
@@ -194,7 +194,7 @@ class Agent(Specified, Generic[Out_co]):
     def model(self, given: str | Model | Sequence[str | Model] | Route) -> None:
         self._routing = Routing(given)
         self.window = window(self._history, self.model.name)  # its tokenizer may be another
-        self._routing.know(bound.model for bound in self.budgets if bound.then == "cheaper")
+        self.budgets = self._routing.know(self._budgets)
         self.__dict__.pop("_terms", None)
         for one in self._generals:
             one.model = given

@@ -81,6 +81,8 @@ class Budget:
             most |= {} if time is None else {"time": milliseconds(time)}
             if not most and of in INSIDE:
                 raise ValueError(f"says nothing; give one of {', '.join(f'{unit}=' for unit in UNITS)}")
+            if of == "call" and (wrong := most.keys() - {"tokens", "cost"}):
+                raise ValueError(f"one model call has tokens and a cost, and no {' or '.join(sorted(wrong))}")
             self.bound = _checked(of, most, per, timezone, at_limit, warn, tell)
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"the budget for {of!r}: {error}") from None

@@ -15,8 +15,11 @@ from inspect import iscoroutinefunction
 from textwrap import indent
 from typing import Any, cast
 
+from ...orchestrator.agent.around import AS_ALWAYS
 from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.agent.leaving import Compactor, Leaving
+from ...orchestrator.governance.budgets.account import Account
+from ...orchestrator.governance.budgets.hold import Hold, Terms
 from ...orchestrator.usercode.resilience import Policy, Retry
 from ...state.errors import InvalidInput
 from ...state.quantities import size
@@ -25,6 +28,8 @@ from ..models.hosts import Hosts
 from ..models.port import Model, Request
 from ..tools.tool import Tool
 from .asking import Asking
+from .paying import Paying
+from .terms import bounded, terms
 
 Writing = Callable[[Leaving], Any]
 """A function of what leaves: it returns the text in its place, or an awaitable of it. None: there is none, and it
@@ -103,11 +108,38 @@ class Summarize:
         self._settings = dict(settings or {})
 
     def call(self, leaving: Leaving) -> Callable[[], Any]:
-        return Asking(self._model, partial(self._request, leaving), {}, Hosts("Summarize", ()))
+        return Summing(self._model, self._instructions, self._settings, leaving)
 
-    def _request(self, leaving: Leaving) -> Request:
-        asked = (Message("system", self._instructions), Message("user", transcript(leaving)))
-        return Request(self.asks, asked, settings=self._settings)
+
+class Summing(Asking):
+    """One call of a model for a summary."""
+
+    def __init__(
+        self,
+        model: Model,
+        instructions: str,
+        settings: Mapping[str, Any],
+        leaving: Leaving,
+        hold: Hold | None = None,
+        accounts: tuple[Account, ...] = (),
+    ) -> None:
+        paying = Paying(AS_ALWAYS._replace(hold=hold, accounts=accounts), lambda: self.terms)
+        super().__init__(model, self._asked, {}, Hosts("Summarize", ()), paying)
+        self._given = model, instructions, settings, leaving
+        self._bound = hold
+
+    @property
+    def terms(self) -> Terms:
+        model, _, settings, _ = self._given
+        return terms(model, settings, None, sum(len(message.content) for message in self._asked().messages))
+
+    def within(self, hold: Hold | None, accounts: tuple[Account, ...]) -> Summing:
+        return Summing(*self._given, hold, accounts)
+
+    def _asked(self) -> Request:
+        model, instructions, settings, leaving = self._given
+        said = (Message("system", instructions), Message("user", transcript(leaving)))
+        return Request(model.name, said, settings=settings if self._bound is None else bounded(settings, self._bound))
 
 
 class Written:

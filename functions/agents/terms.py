@@ -35,8 +35,10 @@ def terms(model: Model, settings: Mapping[str, Any], prices: Prices | None, word
 
 def bounded(settings: Mapping[str, Any], hold: Hold) -> dict[str, Any]:
     """The settings of a call that may write as much as is held for it, and no more."""
-    name = next((name for name in OUTPUTS if name in settings), OUTPUTS[0])
-    return {**settings, name: hold.output}
+    asked = {name: settings[name] for name in OUTPUTS if isinstance(settings.get(name), int)} or {
+        OUTPUTS[0]: hold.output
+    }
+    return {**settings, **{name: min(most, hold.output) for name, most in asked.items()}}
 
 
 def weight(system: str, schemas: Sequence[ToolSchema]) -> int:

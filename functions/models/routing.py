@@ -16,6 +16,7 @@ from typing import Any, cast
 from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.errors.failures import Failure, decode
 from ...orchestrator.errors.groups import said
+from ...orchestrator.governance.budgets.bound import Bound
 from ...orchestrator.usercode.calling import judged
 from ...orchestrator.usercode.resilience import Policy, retry_after
 from ...state.errors import CircuitOpen, InvalidInput, Retryable
@@ -66,10 +67,9 @@ class Routing:
             raise InvalidInput(f"two models are named {model.name!r}; the journal could not tell them apart")
         return model.name
 
-    def know(self, names: Iterable[str]) -> None:
-        """These may be asked too, when something else says so."""
-        for name in names:
-            self._add(name)
+    def know(self, bounds: Iterable[Bound]) -> tuple[Bound, ...]:
+        """The cheaper models of budgets may be asked too; the budgets, with the names that these go by."""
+        return tuple(bound._replace(model=self._add(bound.model)) if bound.model else bound for bound in bounds)
 
     def named(self, name: str) -> str:
         return name if name in self.models else self.first

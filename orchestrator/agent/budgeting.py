@@ -10,50 +10,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
-from ...state.errors import LimitExceeded
 from ..errors.failures import Failure
 from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
 from ..governance.budgets.account import Account, Limit, fits
 from ..governance.budgets.amount import NOTHING, Amount
 from ..governance.budgets.bound import ACCOUNTS, INSIDE, Bound
-from ..governance.budgets.hold import LEAST, Hold, Room, Terms, cost, fit, reading, wanted
-from ..governance.usage import Allowance, exceeded, failure, repeated
-from ..protocol.decider import Fact
+from ..governance.budgets.hold import CHARACTERS, LEAST, Hold, Room, Terms, fit, reading
+from ..governance.usage import Allowance, exceeded, repeated
+from ..protocol.decider import Fact, Invoke
+from ..usercode.resilience import each_told
 from .call import Stage
 from .conversation import size_of
 from .identity import life
 from .judging import Failed, Judged
+from .leaving import Priced
 from .mode import Mode
 from .routing import Choice
 from .run import Run
 from .spec import AgentSpec
+from .standing import LIMITS, Standing, counts, error, plain, reached, share_of, short_of, told, whose
 from .stock import sum_of
 from .turn import Phase, Turn
 
-_TELLS = (75, 50, 25, 10, 5)
-"""What a model is told of what is left, in hundredths: rounded, so that what a provider has cached of it stays good."""
 WITHIN = 7 * 24 * 3_600_000
 """Milliseconds after which a request for more that nobody has decided counts as denied."""
-_LIMITS = Bound("run", {})
 _ORDERS = (Stage.ASKED, Stage.READY, Stage.APPROVAL)
-
-
-class Standing(NamedTuple):
-    """A budget and what was used of it."""
-
-    bound: Bound
-    most: Mapping[str, Any]
-    used: Amount
-    lent: tuple[str, ...] = ()
 
 
 class Budgeting:
     """Of one agent; ``first`` is the one that the conversation began with, whose budgets hold."""
 
-    __slots__ = ("_bounds", "_charged", "_counting", "_first", "_shared", "_spec", "_stands", "_told")
+    __slots__ = ("_bounds", "_charged", "_counting", "_first", "_shared", "_spec", "_stands", "_tells", "_warns")
 
     def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
@@ -61,7 +51,8 @@ class Budgeting:
         self._bounds = tuple(bound for bound in first.budgets if bound.per in INSIDE)
         self._shared = tuple(bound for bound in first.budgets if bound.per not in INSIDE)
         self._counting = any(bound.most.keys() - {"tokens", "cost"} for bound in self._bounds)
-        self._told = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
+        self._warns = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
+        self._tells = any(bound.tell for bound in self._bounds)
         self._charged: tuple[object, tuple[Account, ...]] = (None, ())
         self._stands: tuple[tuple[object, ...], list[Standing]] = ((), [])
 
@@ -93,32 +84,31 @@ class Budgeting:
         input = self._input(run, turn, terms)
         if fit(input, terms, self._room(standings)) is not None and not self._counting:
             return None
-        short = next((one for one in standings if _short(one, input, terms)), None)
-        return None if short is None else _error(short, input, terms, turn)
+        short = next((one for one in standings if short_of(one, input, terms)), None)
+        return None if short is None else error(short, input, terms, turn)
 
     def due(self, run: Run, turn: Turn, name: str, at: int, deaths: int) -> Judged:
         """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits
         for somebody."""
         stock, op = turn.stock, turn.thinking()
-        stock.hold, stock.accounts = None, self._accounts(run)
+        stock.hold, stock.says, stock.accounts = None, ("", ""), self._accounts(run)
         standings = self._standings(run, turn)
         counted = self._shared or any(counts(standing.most) for standing in standings)
         if not counted or stock.waiting() is not None:
             return None
-        terms = self._spec.terms(name, turn.content, turn.offered)
-        input = self._input(run, turn, terms)
-        if deaths and not terms.keeps:
-            worst = self._worst(standings, input, terms)
-            lost = sum_of([worst.amount] * deaths)
-            return {"type": "lost", "op": op, "name": name, "n": deaths} | lost.record()
-        for standing in standings if self._told else ():
-            if (said := self._early(turn, standing, name, op)) is not None:
-                return said
+        terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)
+        says = told(standings) if self._tells else ""
+        input = self._input(run, turn, terms) + -(-len(says) // CHARACTERS)
         hold, short = fit(input, terms, room := self._room(standings)), None
         if hold is None or self._counting:
-            short = next((one for one in standings if _short(one, input, terms)), None)
+            short = next((one for one in standings if short_of(one, input, terms)), None)
+        if deaths and not terms.keeps and hold is not None and short is None:  # else nobody has made it
+            return _lost(op, name, hold)
+        for standing in standings if self._warns else ():
+            if (said := self._early(turn, standing, name, op)) is not None:
+                return said
         if hold is not None and short is None:
-            stock.hold, stock.ample = (op, hold), room.ample(hold)
+            stock.hold, stock.says, stock.ample = (op, hold), (op, says), room.ample(hold)
             return None
         return self._over(run, turn, short or standings[0], input, terms, name, at)
 
@@ -148,6 +138,40 @@ class Budgeting:
                 return Choice(bound.model, turn.route, f"the budget of {account} is used up").entry(turn.thinking(1))
         return None
 
+    # -- before a summary ----------------------------------------------------------------------------
+
+    def affords(self, run: Run, turn: Turn, call: Invoke) -> bool:
+        """Whether what is left is enough for that call for a summary."""
+        standings = self._limiting(run, turn)
+        return not standings or not isinstance(call.call, Priced) or self._summing(standings, call.call) is not None
+
+    def summed(self, run: Run, turn: Turn, call: Invoke, deaths: int) -> Fact | None:
+        """What comes before it; None when it may be made, with what ``turn.stock`` holds."""
+        turn.stock.hold, turn.stock.accounts, standings = None, self._accounts(run), self._limiting(run, turn)
+        hold = self._summing(standings, call.call) if standings and isinstance(call.call, Priced) else None
+        if hold is not None and deaths:
+            return _lost(call.op, call.name, hold)
+        turn.stock.hold = None if hold is None else (call.op, hold)
+        return None
+
+    def bounded(self, turn: Turn, call: Invoke) -> Invoke:
+        """The call with a limit on what it writes, if something is held for it."""
+        hold, accounts = turn.stock.hold, turn.stock.accounts
+        held = None if hold is None or hold[0] != call.op else hold[1]
+        if (held is None and not accounts) or not isinstance(call.call, Priced):
+            return call
+        return call._replace(call=call.call.within(held, accounts), policy=each_told(call.policy))
+
+    def _limiting(self, run: Run, turn: Turn) -> list[Standing]:
+        return [one for one in self._standings(run, turn) if counts(one.most)]
+
+    def _summing(self, standings: Sequence[Standing], call: Priced) -> Hold | None:
+        """What is held for a summary; None: it does not fit."""
+        terms = call.terms
+        input = reading(0, None, terms)
+        short = any(short_of(one, input, terms) for one in standings)
+        return None if short else fit(input, terms, self._room(standings))
+
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
         """All budgets that a call of the turn must fit into. They are asked for several times before they change."""
         known = (turn, turn.usage, turn.allowed, run.thread.used, run.seat.holder, len(turn.stock.pleas), _lent(turn))
@@ -160,11 +184,11 @@ class Budgeting:
         open_ = _lent(turn)
         used = turn.usage.minus(turn.allowed).amount.plus(open_)
         lent: tuple[str, ...] = getattr(allowed, "lent", ())
-        found = [Standing(_LIMITS, {"tokens": allowed.tokens, "cost": allowed.cost}, used, lent)]
+        found = [Standing(LIMITS, {"tokens": allowed.tokens, "cost": allowed.cost}, used, lent)]
         if run.seat.holder:
             own = self._spec.limits
             most = {"tokens": own.tokens, "cost": own.cost}
-            found.append(Standing(_LIMITS, most, turn.usage.minus(turn.holding.usage).amount.plus(open_)))
+            found.append(Standing(LIMITS, most, turn.usage.minus(turn.holding.usage).amount.plus(open_)))
         for bound in self._bounds:
             of = NOTHING if bound.per == "call" else used
             if bound.per == "session":
@@ -190,20 +214,15 @@ class Budgeting:
         money = [one.most["cost"] - one.used.cost for one in standings if one.most.get("cost") is not None]
         return Room(min(tokens, default=None), min(money, default=None))
 
-    def _worst(self, standings: Sequence[Standing], input: int, terms: Terms) -> Hold:
-        """What a call took at the most that was made before; also when it would not be made any more."""
-        return fit(input, terms, self._room(standings)) or wanted(input, terms)
-
     def _early(self, turn: Turn, standing: Standing, name: str, op: str) -> Fact | None:
         """What is done before a budget is used up: it is said, or a cheaper model is asked."""
         bound, stock = standing.bound, turn.stock
-        share = _share(standing)
+        share = share_of(standing)
         if bound.warn is not None and share >= bound.warn and bound.key not in stock.of(bound.key).warned:
             return {"type": "warned", "op": op, "budget": bound.key, "share": round(share, 4)}
         if bound.then == "cheaper" and share >= bound.share and self._may_switch(turn, bound, name, op):
-            stock.switched = op
-            why = f"{round(100 * share)}% of the budget for {_whose(bound)} is used"
-            return Choice(bound.model, turn.route, why).entry(op)
+            why = f"{round(100 * share)}% of the budget for {whose(bound)} is used"
+            return Choice(bound.model, turn.route, why).entry(op) | {"budget": bound.key}
         return None
 
     def _may_switch(self, turn: Turn, bound: Bound, name: str, op: str) -> bool:
@@ -213,22 +232,23 @@ class Budgeting:
         """A budget does not leave enough for the call."""
         bound, op = short.bound, turn.thinking()
         if bound.then == "cheaper" and self._may_switch(turn, bound, name, op):
-            turn.stock.switched = op
-            return Choice(bound.model, turn.route, f"the budget for {_whose(bound)} is nearly used up").entry(op)
+            return Choice(bound.model, turn.route, f"the budget for {whose(bound)} is nearly used up").entry(op) | {
+                "budget": bound.key
+            }
         if bound.then == "ask":
             if turn.stock.refused(op) is None:
-                return self._plea(run, turn, short, input, at)
-            return Failed(_error(short, input, terms, turn, "; nobody has granted more"))
-        return Failed(_error(short, input, terms, turn))
+                return self._plea(run, turn, short, {"needs": input + LEAST}, at)
+            return Failed(error(short, input, terms, turn, "; nobody has granted more"))
+        return Failed(error(short, input, terms, turn))
 
-    def _plea(self, run: Run, turn: Turn, short: Standing, input: int, at: int) -> Fact:
+    def _plea(self, run: Run, turn: Turn, short: Standing, why: Fact, at: int) -> Fact:
         """The entry by which somebody is asked for more."""
         bound, op = short.bound, turn.thinking()
         what = f"{self._first.name} budget"
         number = len([asked for asked in turn.stock.pleas if asked.startswith(f"{op}.more")]) + 1
-        most = {unit: _plain(value) for unit, value in short.most.items() if value is not None}
+        most = {unit: plain(value) for unit, value in short.most.items() if value is not None}
         used = {unit: value for unit, value in short.used.record().items() if unit in most}
-        data = {"budget": bound.key, "used": used, "allowed": most, "more": bound.more.record(), "needs": input + LEAST}
+        data = {"budget": bound.key, "used": used, "allowed": most, "more": bound.more.record(), **why}
         entry: Fact = {"op": f"{op}.more{number}", "at": at, "name": what, "what": what, "data": data}
         mark, requester = life(what, turn.mark), run.caller.get("by")
         asked = propose(entry, bound.ask, mark, lasts=WITHIN, requester=requester)
@@ -241,9 +261,12 @@ class Budgeting:
         if turn is None:
             return {}
         said: Fact = {}
-        lost, hold = NOTHING, turn.stock.hold
+        hold = turn.stock.hold
+        made = sum(call.stage in (Stage.OPEN, Stage.CHILD) for call in turn.calls.values())
+        lost = turn.stock.lasting.counted(tool_calls=made)
         if hold is not None and hold[0] in run.calls:
-            lost = hold[1].amount
+            lost = lost.plus(hold[1].amount)
+        if lost is not NOTHING:
             said["lost"] = lost.record()
         if run.depth and run.mode is Mode.ONCE:
             said["used"] = turn.usage.amount.plus(lost).plus(_lent(turn)).record()
@@ -251,12 +274,23 @@ class Budgeting:
 
     # -- for tools, children and the model -----------------------------------------------------------
 
-    def tools(self, run: Run, turn: Turn) -> Failed | None:
-        """The end of a turn whose last answer asks for more calls of tools than there may be."""
+    def tools(self, run: Run, turn: Turn, at: int) -> Judged:
+        """What becomes of an answer that asks for more calls of tools than there may be; None when there may be as
+        many, or somebody is being asked."""
+        if "tool_calls" not in turn.stock.lasting.counts or turn.stock.waiting() is not None:
+            return None
+        spec = self._spec.offering(turn.tools)
+        asked = [call for call in turn.unfinished() if call.stage in _ORDERS and not spec.concludes(call.name)]
+        more = sum(spec.find(call.name) is not None and spec.handoff(call.name) is None for call in asked)
         for standing in self._standings(run, turn):
-            most = standing.most.get("tool_calls")
-            if most is not None and standing.used.tool_calls > most:
-                return Failed(_limit(standing, "tool_calls", f"{standing.used.tool_calls:,} calls of tools", turn))
+            most, used = standing.most.get("tool_calls"), standing.used.tool_calls
+            if most is None or used + more <= most:
+                continue
+            refused = turn.stock.refused(turn.thinking())
+            if standing.bound.then == "ask" and refused is None:
+                return self._plea(run, turn, standing, {"needs": more}, at)
+            told = f", and the model asks for {more:,} more" + ("; nobody has granted more" if refused else "")
+            return Failed(reached(standing, "tool_calls", f"{used:,} calls of tools", turn, told))
         return None
 
     def left(self, run: Run, turn: Turn) -> dict[str, Any]:
@@ -273,16 +307,11 @@ class Budgeting:
         tools = [offered.find(call.name) for call in turn.calls.values() if call.stage in _ORDERS]
         return _ninetenths(self.left(run, turn), sum(tool is not None and bool(tool.child) for tool in tools))
 
-    def told(self, run: Run, turn: Turn) -> str:
-        """What the model is told of what is left; "": nothing."""
-        told: list[str] = []
-        for standing in self._standings(run, turn):
-            if standing.bound.tell:
-                left = 100 * (1 - _share(standing))
-                step = next((step for step in _TELLS if left >= step), 0)
-                some = f"about {step}%" if step else "less than 5%"
-                told.append(f"{some} of the budget for {_whose(standing.bound)} is left")
-        return f"[{'; '.join(told)}]" if told else ""
+
+def _lost(op: str, name: str, worst: Hold) -> Fact:
+    """The entry by which a call counts that a process has begun, which has died. However many have died since anything
+    was written: whoever comes after it writes this first, so only one of them can have begun it."""
+    return {"type": "lost", "op": op, "name": name} | worst.amount.record()
 
 
 def _lent(turn: Turn) -> Amount:
@@ -294,11 +323,6 @@ def _same(one: object, other: object) -> bool:
     return one is other or (isinstance(one, (int, str, Amount)) and one == other)
 
 
-def counts(most: Mapping[str, Any]) -> bool:
-    """Whether a budget names anything."""
-    return any(value is not None for value in most.values())
-
-
 def _ninetenths(left: Mapping[str, Any], among: int) -> dict[str, Any]:
     found = dict(left)
     if "tokens" in found:
@@ -306,71 +330,3 @@ def _ninetenths(left: Mapping[str, Any], among: int) -> dict[str, Any]:
     if "cost" in found:
         found["cost"] = format(Decimal(found["cost"]) * 9 / 10, "f")
     return shared(found, max(1, among))
-
-
-def _short(standing: Standing, input: int, terms: Terms) -> str:
-    """Which unit of it does not leave enough for the call; "": none."""
-    most, used = standing.most, standing.used
-    for unit, least in (("iterations", 1), ("model_calls", 1)):
-        if most.get(unit) is not None and getattr(used, unit) + least > most[unit]:
-            return unit
-    if most.get("time") is not None and used.time >= most["time"]:
-        return "time"
-    if most.get("tokens") is not None and fit(input, terms, Room(most["tokens"] - used.tokens, None)) is None:
-        return "tokens"
-    if most.get("cost") is not None and fit(input, terms, Room(None, most["cost"] - used.cost)) is None:
-        return "cost"
-    return ""
-
-
-def _share(standing: Standing) -> float:
-    """How much of it is used, of the unit of which there is least left."""
-    used = standing.used._asdict()
-    return max(
-        (float(Decimal(used[unit]) / Decimal(most)) for unit, most in standing.most.items() if most), default=0.0
-    )
-
-
-def _error(short: Standing, input: int, terms: Terms, turn: Turn, more: str = "") -> Failure:
-    unit = _short(short, input, terms) or "tokens"
-    used = getattr(short.used, unit)
-    if unit not in ("tokens", "cost"):
-        return _limit(short, unit, f"{used:,} {unit.replace('_', ' ')}", turn, more)
-    if unit == "tokens":
-        needs = f"{input + LEAST:,} tokens ({input:,} to read, estimated, and {LEAST} to write)"
-        return _limit(short, unit, f"{used:,} tokens", turn, f", and the next model call takes at least {needs}{more}")
-    price = cost(input, LEAST, terms)
-    needs = "" if price is None else f", and the next model call takes at least {format(price, 'f')}"
-    return _limit(short, unit, format(used, "f"), turn, needs + more)
-
-
-def _limit(short: Standing, unit: str, shown: str, turn: Turn, more: str = "") -> Failure:
-    bound, most = short.bound, short.most[unit]
-    allowed: int | str = _plain(most)
-    of = allowed if isinstance(allowed, str) else f"{allowed:,}"
-    name = unit.replace("_", " ")
-    what = f"the limit on {name}" if bound is _LIMITS else f"the budget for {_whose(bound)}, its limit on {name},"
-    said = f"{what} is reached: {shown} used of {of}{more}"
-    if unit in short.lent:
-        said += ", which was left of the limit of whoever ordered it; raise that one, or ask for less"
-    else:
-        said += "; raise the agent's limit, or ask for less"
-    used = getattr(short.used, unit)
-    data: dict[str, Any] = {"limit": unit, "used": _plain(used), "allowed": allowed, "per": bound.per}
-    if far := so_far(turn):
-        data["so_far"] = far
-    return failure(LimitExceeded, said, data)
-
-
-def so_far(turn: Turn) -> str:
-    """The last words of the model in this turn."""
-    said = [message.content for message in turn.messages if message.role == "assistant" and message.content]
-    return said[-1][:4_096] if said else ""
-
-
-def _whose(bound: Bound) -> str:
-    return {"call": "one model call", "run": "this run", "session": "this session"}.get(bound.per, bound.per)
-
-
-def _plain(value: Any) -> int | str:
-    return format(value, "f") if isinstance(value, Decimal) else int(value)

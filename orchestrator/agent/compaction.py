@@ -13,6 +13,7 @@ empty or no shorter than what it stands for changes nothing, and the next way is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 from ..protocol.decider import Fact, Invoke
@@ -44,8 +45,9 @@ class Compaction:
     def __init__(self, spec: AgentSpec) -> None:
         self._spec = spec
 
-    def due(self, thread: Thread, turn: Turn) -> Fact | Invoke | None:
-        """The entry or the call that must come before the model is asked; None when it may be."""
+    def due(self, thread: Thread, turn: Turn, affords: Callable[[Invoke], bool]) -> Fact | Invoke | None:
+        """The entry or the call that must come before the model is asked; None when it may be. A call for a summary
+        that nobody ``affords`` is not made, and the next way is tried."""
         if turn.folded is not None:
             return _summed(thread, turn, turn.folded)
         if not self._spec.compactors:
@@ -57,7 +59,9 @@ class Compaction:
         for number, way in enumerate(self._spec.compactors):
             found = self._cut(thread, turn, way) if way.keep else self._left(thread, turn, number, way, weight)
             if isinstance(found, Invoke):
-                return found
+                if affords(found):
+                    return found
+                continue
             if found is not None:
                 return {"type": "compacted", "op": turn.thinking(), "name": way.name, "why": why, **found}
         return None

@@ -205,8 +205,12 @@ class AgentLoop:
             if turn.listing() not in run.calls:
                 self._order(self._listed(turn, listing))
         elif not self._thinks(turn):
-            due = self._compaction.due(run.thread, turn)
-            first = [due] if isinstance(due, Invoke) else self._gates.before(turn, run.thread)
+            due = self._compacting(turn)
+            first = (
+                [self._budgeting.bounded(turn, due)]
+                if isinstance(due, Invoke)
+                else self._gates.before(turn, run.thread)
+            )
             if not first and turn.stock.waiting() is None:
                 first = [self._gates.thought(turn, run.thread, self._offered(turn))]
             for call in first:
@@ -279,6 +283,10 @@ class AgentLoop:
                 return self._failed(used_up)
             if turn.phase is Phase.THINK and self._due(turn) is None and not self._thinks(turn):
                 return self._before_thought(turn)
+            if (over := self._judged(self._budgeting.tools(run, turn, run.now()))) is not None:
+                return over
+            if turn.stock.waiting() is not None:
+                return None
         if turn.surplus:
             return {"type": "observed", "op": turn.said, "text": observations.surplus(turn.surplus)}
         for call in turn.calls.values():
@@ -297,8 +305,10 @@ class AgentLoop:
     def _before_thought(self, turn: Turn) -> Fact | None:
         """The own entry that must come before the model is asked."""
         run = self._run
-        if (due := self._compaction.due(run.thread, turn)) is not None:
-            return None if isinstance(due, Invoke) else due
+        if (due := self._compacting(turn)) is not None:
+            told = self._budgeting.summed(run, turn, due, self.deaths) if isinstance(due, Invoke) else due
+            self.deaths = 0 if told is not None and told["type"] == "lost" else self.deaths
+            return told
         try:
             if (offer := Selecting(self._offered(turn)).due(run.thread, turn)) is not None:
                 return offer
@@ -311,9 +321,14 @@ class AgentLoop:
         if asking is not None or self._gates.before(turn, run.thread):
             return self._judged(asking)
         at, name = max(run.at, run.clock), self._gates.model(turn)
-        told = self._budgeting.due(run, turn, name, at, self.deaths)
-        self.deaths = 0 if isinstance(told, dict) and told["type"] == "lost" else self.deaths
-        return self._judged(told)
+        before = self._budgeting.due(run, turn, name, at, self.deaths)
+        self.deaths = 0 if isinstance(before, dict) and before["type"] == "lost" else self.deaths
+        return self._judged(before)
+
+    def _compacting(self, turn: Turn) -> Fact | Invoke | None:
+        """What is done first with a conversation that has outgrown its window."""
+        run = self._run
+        return self._compaction.due(run.thread, turn, lambda call: self._budgeting.affords(run, turn, call))
 
     def _thinks(self, turn: Turn) -> bool:
         """Whether the model, or who is to summarize for it, is being asked."""
@@ -325,7 +340,7 @@ class AgentLoop:
         if self._run.mode is Mode.SESSION and self._run.turn is not None:
             message = f"the session was cancelled{f': {reason}' if reason else ''}"
             return self._failed(failure(ExecutionCancelled, message))
-        return {"type": "cancelled", "reason": reason}
+        return {"type": "cancelled", "reason": reason, **self._budgeting.ending(self._run)}
 
     def _judged(self, judged: Judged) -> Fact | None:
         """What follows from a judgement on a final answer."""

@@ -21,6 +21,7 @@ from ..governance.approvals.rule import rule_of
 from ..governance.usage import failure
 from ..protocol.decider import Fact, Heard, Invoke
 from ..protocol.media import Part
+from ..usercode.resilience import each_told
 from . import observations, withholding
 from .answer import Reading, read
 from .around import Asked, Gate, ModelReply, ModelUse, RunUse
@@ -97,14 +98,18 @@ class Gates:
 
     def messages(self, turn: Turn, thread: Thread) -> tuple[Message, ...]:
         """What is read: the conversation, and what hooks say for this call alone."""
-        more = [Message("user", text) for text in (*turn.asks_at().change("messages", ()), *turn.stock.says)]
+        more = [
+            Message("user", text)
+            for text in (*turn.asks_at().change("messages", ()), *turn.stock.told(turn.thinking()))
+        ]
         return self._shown(thread.messages([*turn.messages, *more] if more else turn.messages))
 
     def thought(self, turn: Turn, thread: Thread, offered: AgentSpec) -> Invoke:
         """The call of the model, by the agent with the tools of this turn."""
-        name, held = self.model(turn), self.held()
-        call = offered.think(self.messages(turn, thread), turn.content, name, turn.offered, self.asked(turn))
+        name, held, asked = self.model(turn), self.held(), self.asked(turn)
+        call = offered.think(self.messages(turn, thread), turn.content, name, turn.offered, asked)
         policy = self._spec.model_policy(name, turn.route)
+        policy = policy if asked.hold is None else each_told(policy)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark, bool(held))
         return Invoke(turn.thinking(), name, "model", call, False, policy, held, write=mended, heard=heard)
 

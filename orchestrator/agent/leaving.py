@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
+from ..governance.budgets.account import Account
+from ..governance.budgets.hold import Hold, Terms
 from ..usercode.resilience import Policy
 from .conversation import Message
 
@@ -49,4 +51,18 @@ class Compactor(Protocol):
     def call(self, leaving: Leaving) -> Callable[[], Any] | None:
         """A function that gives a summary of what leaves, or an awaitable of it: a text or a model's answer. None:
         nothing stands in its place."""
+        ...
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A call for a summary that a budget can count, before it is made."""
+
+    @property
+    def terms(self) -> Terms:
+        """What is known of it; all that it reads is ``beside``."""
+        ...
+
+    def within(self, hold: Hold | None, accounts: tuple[Account, ...]) -> Self:
+        """The same with a limit on what it writes, charged to these accounts."""
         ...

@@ -15,6 +15,7 @@ def reopen(turn: Turn, at: int) -> None:
     turn.found, turn.verdict, turn.repairs, turn.faulted = None, None, 0, ""
     turn.allowed, turn.repeats = turn.usage, Repeats()
     turn.holding.renew(turn.usage)
+    turn.stock.reopened()
     turn.since, turn.stopped, turn.stopped_at, turn.timed_out = at, 0, None, False
     turn.error = turn.unlisted = None
     turn.declined = 0

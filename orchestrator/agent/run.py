@@ -64,7 +64,7 @@ class Run:
         self.sequence = first - 1
         self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
-        self.lasting = Lasting(saved.get("budget"))
+        self.lasting = Lasting(saved.get("budget"), spec.budgets)
 
     def apply(self, entry: Fact) -> bool:
         """Take in a fact or an own entry. False when it changes nothing."""
@@ -160,7 +160,7 @@ class Run:
         if turn is None or turn.phase is not Phase.THINK or op != turn.thinking():
             return False
         self._close(turn, op)
-        turn.attempted(entry)
+        turn.attempted(entry, self.calls)
         turn.billed = Billed()
         if "error" in entry:
             turn.phase = Phase.BROKEN
@@ -176,7 +176,7 @@ class Run:
         if turn is None or turn.phase is not Phase.THINK or op != turn.summarizing() or turn.thinking() in self.calls:
             return False
         self._close(turn, op)
-        turn.attempted(entry)
+        turn.attempted(entry, self.calls)
         turn.billed = Billed()
         if isinstance(value := entry.get("value"), dict):
             turn.usage = turn.usage.plus(reported(value))  # pyright: ignore[reportUnknownArgumentType]  # JSON
@@ -235,7 +235,7 @@ class Run:
         marked(turn.marks, op, entry)
         turn.tick(self.at)
         if turn.thinks(op):
-            turn.attempted(entry)
+            turn.attempted(entry, self.calls)
         return True
 
     def _child(self, entry: Fact) -> bool:
@@ -328,14 +328,14 @@ class Run:
         if entry.get("unseen"):
             self.thread.unsee()
             unsee(self.turn)
+        self.turn.stock.noted(entry)
         self.turn.routed(entry["name"], str(entry.get("route", "")), str(entry.get("op", "")), shorter=kept is not None)
         return True
 
     def _budget(self, entry: Fact) -> bool:
-        if (turn := self.turn) is not None:
-            turn.used(entry)
-            turn.stock.noted(entry)
-        return turn is not None
+        if self.turn is not None:
+            self.turn.noted(entry)
+        return self.turn is not None
 
     def _compacted(self, entry: Fact) -> bool:
         compaction.apply(entry, self.thread, self.turn)
@@ -402,7 +402,6 @@ class Run:
         "revoked": _revoked,
         "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
         "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
-        "lost": _budget, "warned": _budget,
-        "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark, "answered": _answered,
-        "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark,
+        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
     }  # fmt: skip

@@ -3,29 +3,39 @@ change."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ..governance.approvals.proposal import Proposal
 from ..governance.budgets.account import Account
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
+from ..governance.budgets.bound import Bound
 from ..governance.budgets.hold import Hold
+from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact
 from .call import Call, Stage
+
+_RARE = frozenset(("model_calls", "tool_calls", "time"))
 
 
 class Lasting:
     """Of an execution: how much more was granted, by the op under which it was asked for, and of which budgets was
-    said that they run out."""
+    said that they run out. ``counts`` are units that its budgets name, which nobody would count else."""
 
-    __slots__ = ("raised", "warned")
+    __slots__ = ("counts", "raised", "warned")
 
-    def __init__(self, saved: object = None) -> None:
+    def __init__(self, saved: object = None, bounds: Iterable[Bound] = ()) -> None:
+        self.counts = _RARE.intersection(unit for bound in bounds for unit in bound.most)
         given = cast("Mapping[str, Any]", saved if isinstance(saved, dict) else {})
         self.raised: dict[str, tuple[str, Amount]] = {
             op: (str(one[0]), amount_of(one[1])) for op, one in given.get("raised", {}).items()
         }
         self.warned: set[str] = set(given.get("warned", ()))
+
+    def counted(self, **units: int) -> Amount:
+        """So much, of what anybody counts."""
+        some = {unit: number for unit, number in units.items() if number and unit in self.counts}
+        return amount_of(some) if some else NOTHING
 
     def record(self) -> dict[str, Any]:
         """For the head. What a replay comes by again is the same again."""
@@ -40,7 +50,7 @@ class Lasting:
 class Stock:
     """Of a turn. ``hold`` is what is set aside for the model call of that op."""
 
-    __slots__ = ("_turn", "accounts", "ample", "hold", "lasting", "lost", "pleas", "says", "switched")
+    __slots__ = ("_over", "_turn", "accounts", "ample", "hold", "lasting", "lost", "pleas", "says", "switched")
 
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
@@ -50,7 +60,8 @@ class Stock:
         self.ample = False  # there is enough for several such calls
         self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
         self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
-        self.says: tuple[str, ...] = ()  # what the model is told of what is left
+        self._over: frozenset[str] = frozenset()  # requests that count no more, because the turn was tried again
+        self.says = "", ""  # for the call of that op: what the model is told of what is left
         self.switched = ""  # op of the call for which another model was chosen
 
     def of(self, key: str) -> Lasting:
@@ -62,13 +73,28 @@ class Stock:
         found = [more for name, more in self.of(key).raised.values() if name == key]
         return None if not found else sum_of(found)
 
+    def told(self, op: str) -> tuple[str, ...]:
+        """What the model is told, in the call of that op, of what is left."""
+        return self.says[1:] if self.says[0] == op and self.says[1] else ()
+
+    def again(self, entry: Fact, calls: OpenCalls) -> None:
+        """An attempt was made that what is set aside was for. The next one needs as much once more: it is ordered anew,
+        if there is enough."""
+        if self.hold is not None and entry["type"] == "retrying" and entry["op"] == self.hold[0]:
+            calls.close(self.hold[0])
+
+    def reopened(self) -> None:
+        """A person wants the turn tried again: what was denied may be asked for once more."""
+        self._over = frozenset(self.pleas)
+
     def waiting(self) -> Call | None:
         """The request that nobody has decided."""
         return next((call for _, call in self.pleas.values() if call.stage is Stage.APPROVAL), None)
 
     def refused(self, op: str) -> Call | None:
         """The request for that call, when it was denied."""
-        found = [call for asked, (_, call) in self.pleas.items() if asked.startswith(f"{op}.more")]
+        wanted = [asked for asked in self.pleas if asked.startswith(f"{op}.more") and asked not in self._over]
+        found = [self.pleas[asked][1] for asked in wanted]
         return next((call for call in found if call.stage is Stage.DONE), None)
 
     def ordered(self, entry: Fact) -> bool:
@@ -82,10 +108,13 @@ class Stock:
         return True
 
     def noted(self, entry: Fact) -> None:
-        """It was said that a budget runs out, or that a call may have been made of which nothing is known."""
+        """It was said that a budget runs out, that a cheaper model was chosen for that, or that a call may have been
+        made of which nothing is known."""
         if entry["type"] == "lost":
             op = str(entry["op"])
             self.lost[op] = self.lost.get(op, NOTHING).plus(amount_of(entry))
+        if entry["type"] == "routed" and "budget" in entry:
+            self.switched = str(entry["op"])
         if entry["type"] == "warned":
             self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
 

@@ -10,8 +10,10 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from ..errors.failures import Failure
+from ..governance.budgets.amount import NOTHING as NOBODY
 from ..governance.budgets.amount import amount_of
 from ..governance.usage import NOTHING, Usage
+from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact
 from ..protocol.media import Part, parts_of, text_of
 from . import marking, observations
@@ -238,13 +240,26 @@ class Turn:
             self.rerouted += 1
         self.shortened = self.shortened or shorter
 
-    def attempted(self, entry: Fact) -> None:
+    def attempted(self, entry: Fact, calls: OpenCalls) -> None:
         """A fact about the open model call: its failed attempts may have been billed."""
-        self.usage = self.usage.plus(self.billed.more(entry))
+        more = self.billed.more(entry)
+        self.usage = self.usage.plus(more)
+        self.count(model_calls=int(more.tokens > 0), time=entry.get("ms", 0))
+        self.stock.again(entry, calls)
+
+    def count(self, **units: int) -> None:
+        """So much was used, if a budget wants it counted."""
+        if (more := self.stock.lasting.counted(**units)) is not NOBODY:
+            self.usage = self.usage.plus(Usage(beside=more))
 
     def used(self, record: object) -> None:
         """So much was used beside what the model's answers tell, or may have been."""
         self.usage = self.usage.plus(Usage(beside=amount_of(record)))
+
+    def noted(self, entry: Fact) -> None:
+        """Something about budgets: a call may have been paid for (``lost``), or one of them runs out."""
+        self.used(entry)
+        self.stock.noted(entry)
 
     def repaired(self, repair: int) -> None:
         """The last answer could not be taken, which is the so-manieth of the turn."""
@@ -280,6 +295,7 @@ class Turn:
     def came(self, call: Call, entry: Fact, at: int, number: int, most: int) -> None:
         """The entry of that number has the outcome of a call, of which ``most`` characters are read: it is settled, or
         hooks look at it first. Of what they look at nobody reads the whole again."""
+        self.count(tool_calls=1, time=entry.get("ms", 0))
         if entry.get("media"):
             call.parts = parts_of(entry.get("value"))
         if call.name == FINDER and isinstance(found := entry.get("value"), list):

@@ -41,8 +41,8 @@ class Usage(NamedTuple):
     def amount(self) -> Amount:
         """All of it, as budgets count."""
         if self.beside is NONE:
-            return Amount(self.parts.total, self.cost, iterations=self.iterations)
-        return self.beside.plus(Amount(self.parts.total, self.cost, iterations=self.iterations))
+            return Amount(self.parts.total, self.cost, self.iterations, iterations=self.iterations)
+        return self.beside.plus(Amount(self.parts.total, self.cost, self.iterations, iterations=self.iterations))
 
     def plus(self, other: Usage) -> Usage:
         if other is NOTHING or self is NOTHING:  # sums are asked for at each commit, and most have one part

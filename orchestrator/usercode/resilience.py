@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from inspect import iscoroutinefunction
 from typing import Any, Literal
 
@@ -164,6 +165,12 @@ class Policy:
 
 
 DEFAULT = Policy()
+
+
+@lru_cache(256)
+def each_told(policy: Policy) -> Policy:
+    """The same, with each attempt that fails recorded before the next one begins."""
+    return replace(policy, retry=replace(policy.retry, in_process=0))
 
 
 def retry_after(error: BaseException) -> float | None:

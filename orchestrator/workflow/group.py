@@ -68,6 +68,7 @@ class Group(Operation[Any]):
         self._asked: tuple[Any] | None = None  # cancelled from outside, with this message
 
     def begin(self) -> None:
+        self.run.lending.begin(self)
         self._judge()
 
     @property

@@ -8,7 +8,7 @@ the same, whatever the code is then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..governance.budget import remaining, shared
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
+class Sharing(Protocol):
+    """Branches that are under way together."""
+
+    @property
+    def op(self) -> str: ...
+
+    @property
+    def slots(self) -> int:
+        """How many of them may be at work at once, of those that have not ended."""
+        ...
+
+    def done(self) -> bool: ...
+
+
 class Lending:
     """Of one life of a workflow. ``budget`` is what it was given, {} when nothing limits it; ``taken`` what its earlier
     lives have used of that."""
 
-    __slots__ = ("_budget", "_lent", "_used")
+    __slots__ = ("_budget", "_groups", "_lent", "_used")
 
     def __init__(self, budget: Mapping[str, Any], taken: object = None) -> None:
         self._budget = budget
+        self._groups: dict[str, Sharing] = {}  # by op, those that have begun
         self._lent: dict[str, Amount] = {}  # by op, of children at work
         self._used = amount_of(taken)
 
@@ -33,11 +48,16 @@ class Lending:
     def limited(self) -> bool:
         return bool(self._budget)
 
-    def order(self, op: str, recorded: Fact | None, open_: Mapping[str, Any]) -> dict[str, Any]:
+    def begin(self, group: Sharing) -> None:
+        """Its branches are about to be ordered."""
+        if self._budget:
+            self._groups[group.op] = group
+
+    def order(self, op: str, recorded: Fact | None) -> dict[str, Any]:
         """What the child that is ordered under ``op`` may take; {}: nothing limits it."""
         if not self._budget:
             return {}
-        given: dict[str, Any] = recorded.get("budget", {}) if recorded is not None else self._share(op, open_)
+        given: dict[str, Any] = recorded.get("budget", {}) if recorded is not None else self._share(op)
         self._lent[op] = amount_of(given)
         return given
 
@@ -53,7 +73,7 @@ class Lending:
             total = total.plus(lent)
         return total.record()
 
-    def _share(self, op: str, open_: Mapping[str, Any]) -> dict[str, Any]:
+    def _share(self, op: str) -> dict[str, Any]:
         budget = amount_of(self._budget)
         most: dict[str, int | Decimal] = {}
         if "tokens" in self._budget:
@@ -61,12 +81,13 @@ class Lending:
         if "cost" in self._budget:
             most["cost"] = budget.cost
         among = 1
-        for group in open_.values():
-            slots: int | None = getattr(group, "slots", None)
-            if slots is not None and op.startswith(f"{group.op}."):
-                own = op[len(group.op) + 1 :].partition(".")[0]
-                others = {
-                    one[len(group.op) + 1 :].partition(".")[0] for one in self._lent if one.startswith(f"{group.op}.")
-                }
-                among *= max(1, slots - len(others - {own}))
+        for group in self._groups.values():
+            if not group.done() and (own := _branch(group, op)):
+                others = {_branch(group, one) for one in self._lent} - {"", own}
+                among *= max(1, group.slots - len(others))
         return shared(remaining(amount_of(self.used()), most), among)
+
+
+def _branch(group: Sharing, op: str) -> str:
+    """The branch of the group that the operation is in; "": none."""
+    return op[len(group.op) + 1 :].partition(".")[0] if op.startswith(f"{group.op}.") else ""

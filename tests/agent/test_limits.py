@@ -41,7 +41,6 @@ def error_of(run: Driver) -> Any:
     ("limits", "limit", "used", "allowed"),
     [
         ({"iterations": 2}, "iterations", 2, 2),
-        ({"tokens": 110}, "tokens", 30, 110),
         ({"cost": "0.02"}, "cost", "0.02", "0.02"),
     ],
 )
@@ -56,6 +55,14 @@ def test_a_limit_fails_the_run_before_calls_whose_results_nobody_would_read(
     assert decision.status == "failed" and decision.perform == []
     error = error_of(run)
     assert (error.limit, error.used, error.allowed) == (limit, used, allowed)
+
+
+def test_so_does_an_answer_that_took_more_than_was_held() -> None:
+    run = driver(tokens=100)
+    run.start()
+    decision = run.model({"tool_calls": [called("lookup", order_id="1")], "usage": {"input": 110, "output": 5}})
+    assert decision.status == "failed" and decision.perform == []
+    assert (error_of(run).limit, error_of(run).used, error_of(run).allowed) == ("tokens", 115, 100)
 
 
 def test_an_answer_that_reaches_the_limit_is_still_an_answer() -> None:
