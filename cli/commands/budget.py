@@ -3,8 +3,8 @@ share may use and have used, and what was spent by whom.
 
 ``--json``: ``list`` an array of what ``show`` and ``set`` give: ``{"account", "frozen", "limits", "windows", "slices",
 "changes", "past"?}``; ``raise`` ``{"account", "windows"}``; ``freeze`` and ``unfreeze`` ``{"account", "frozen"}``;
-``remove`` ``{"account", "removed"}``; ``recover`` ``{"recovered"}``; ``spent`` an array of ``{"of", "tokens", "cost", "answers",
-"unpriced"}``. Times are milliseconds since 1970, costs decimal text.
+``remove`` ``{"account", "removed"}``; ``recover`` ``{"recovered"}``; ``spent`` an array of ``{"of", "tokens", "cost",
+"answers", "unpriced"}``. Times are milliseconds since 1970, costs decimal text.
 """
 
 from __future__ import annotations
