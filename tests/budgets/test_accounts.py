@@ -64,6 +64,21 @@ def test_the_own_entry_wins_then_that_of_the_kind_then_the_code() -> None:
     run(test)
 
 
+def test_a_window_without_a_limit_goes_by_the_time_zone_of_the_others() -> None:
+    async def test(world: World) -> None:
+        await accounts.set_limits(world.store, "user:ana", [Limit("day", {"tokens": 1}, "Europe/Berlin")], world.now)
+        windows = (await standing(world))["by"]
+        assert [window["key"] for window in windows.values()] == [
+            "2026-12-03 Europe/Berlin",
+            "2026-12 Europe/Berlin",
+            "",
+        ]
+        assert windows["month"]["ends"] == START + 60_000 + 28 * 24 * 3_600_000 + 23 * 3_600_000
+        assert "hour" not in windows and windows[""]["ends"] is None
+
+    run(test)
+
+
 def test_a_raise_is_for_the_window_of_now() -> None:
     async def test(world: World) -> None:
         await spends(world, 40)

@@ -103,9 +103,8 @@ def _windows(rules: Rules, ledger: Ledger, now: int) -> list[Window]:
     found: list[Window] = []
     for window, key in rules.keys(now).items():
         bound = bounds.get(window)
-        zone = "UTC" if bound is None else bound.zone
-        spent = ledger.spent.get(key, NOTHING)
-        found.append(Window(window, key, spent, ledger.open(key), bound, end_of(window, zone, now)))
+        spent, ends = ledger.spent.get(key, NOTHING), end_of(window, rules.zone(window), now)
+        found.append(Window(window, key, spent, ledger.open(key), bound, ends))
     return found
 
 

@@ -21,7 +21,7 @@ from .account import EACH, Account, Limit, measured
 from .amount import NOTHING, Amount, amount_of
 from .ledger import Bound, limits_of
 from .places import BOOK, PLACE
-from .windows import key_of
+from .windows import WINDOWS, key_of
 
 CHANGES = 50
 """The last changes of an account that are kept."""
@@ -69,10 +69,14 @@ class Rules(NamedTuple):
     def keys(self, now: int) -> dict[str, str]:
         """The windows of now that are counted, with their keys. Days, months and for ever always are: a limit that is
         set later knows what was used before."""
-        zones = {limit.window: limit.zone for limit in self.limits}
-        zone = next((limit.zone for limit in self.limits if limit.window), "UTC")
-        windows = [window for window in ("hour", "day", "month", "") if window != "hour" or window in zones]
-        return {window: key_of(window, zones.get(window, zone), now) for window in windows}
+        by_hour = any(limit.window == "hour" for limit in self.limits)
+        windows = WINDOWS if by_hour else WINDOWS[1:]
+        return {window: key_of(window, self.zone(window), now) for window in windows}
+
+    def zone(self, window: str) -> str:
+        """Of the limit of that window, else of another of the account's, else UTC."""
+        zones = {limit.window: limit.zone for limit in self.limits if limit.window}
+        return zones.get(window) or next(iter(zones.values()), "UTC")
 
     def bounds(self, now: int) -> list[Bound]:
         found: list[Bound] = []
