@@ -174,7 +174,7 @@ class Budgeting:
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
         """All budgets that a call of the turn must fit into. They are asked for several times before they change."""
-        known = (turn, turn.usage, turn.allowed, run.thread.used, run.seat.holder, len(turn.stock.pleas), _lent(turn))
+        known = (turn, turn.usage, turn.allowed, run.thread.used, run.seat.holder, turn.stock.grants, _lent(turn))
         if len(self._stands[0]) != len(known) or not all(map(_same, known, self._stands[0])):
             self._stands = known, self._stand(run, turn)
         return self._stands[1]

@@ -4,6 +4,7 @@ gives back what is left of accounts that nobody has asked for a while, and all o
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from .extensions import Active, Extensions
 log = logging.getLogger("overwinter")
 IDLE = 60
 """Seconds after which it is given back."""
+RECOVERS = 10
+"""Each time in so many, it is looked after what processes had drawn that have died."""
 
 
 class Payer(Protocol):
@@ -44,10 +47,12 @@ def purse_of(engine: Payer, extensions: Extensions) -> Purse:
 
 
 async def _now_and_then(purse: Purse) -> None:
-    while True:
+    for minute in itertools.count(1):
         await asyncio.sleep(IDLE)
         try:
             await purse.rest(IDLE * 1000)
+            if minute % RECOVERS == 0:
+                await purse.recover()
         except OverwinterError as error:
             log.warning("what is left of shared budgets can't be given back now (%s)", error)
 

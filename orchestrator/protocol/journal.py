@@ -24,6 +24,7 @@ _OTHER = frozenset(
         "delegated",
         "doubt",
         "handoff",
+        "lost",
         "machine",
         "resolved",
         "retrying",
@@ -37,6 +38,7 @@ _OTHER = frozenset(
         "offered",
         "passed",
         "skipped",
+        "warned",
     }
 )
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})

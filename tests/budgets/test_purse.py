@@ -126,7 +126,7 @@ def test_holds_at_the_same_time_share_a_draw() -> None:
         execution = await world.begin(process)
         holds = await asyncio.gather(*(world.hold(process, execution, (FREE,), tokens(10)) for _ in range(30)))
         assert process.fate.calls.count("put") == 1 and len({hold.slices for hold in holds}) == 1
-        assert (await world.ledger(FREE)).open("") == tokens(300)
+        assert (await world.ledger(FREE)).open("") == tokens(1_200)  # four times what is held at once
 
     run(test)
 
