@@ -219,6 +219,10 @@ class Tool:
         """Raises InvalidInput that says which parameter is wrong and how."""
         self._parameters.read(arguments)
 
+    def read(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Plain JSON arguments as the function gets them. Raises InvalidInput."""
+        return self._parameters.read(arguments)
+
     def role(self, arguments: dict[str, Any]) -> str | None:
         """Who must approve this call first; None: nobody. Raises InvalidInput when that can't be told."""
         rule = self.rule(arguments)

@@ -139,22 +139,23 @@ def ask(
     version: str = "",
     fits: Fits | None = None,
     why: str = "",
+    since: int = 0,
 ) -> Approving:
     """Ask under ``op``. Of a call of a tool: which has that ``version``, and which arguments must fit also when a
-    person edits them. ``why`` somebody is asked once more."""
+    person edits them. ``why`` somebody is asked once more, at the earliest at the time ``since``."""
     assert run.origin is not None
     seed, requester = run.origin.seed, run.origin.caller.get("by")
-    entry: Fact = {"op": op, "at": run.began(op), "name": what, "what": what}
+    entry: Fact = {"op": op, "at": max(run.began(op), since), "name": what, "what": what}
     if shown is not None:
         entry["data"] = shown
     entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why,
         standings=run.standings,
     )  # fmt: skip
-    ahead = run.recorded.get(op)
+    ahead = run.ahead(op)
     if ahead is not None and _asks(ahead, what, shown, seed):
         entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
         entry.pop("blob", None)  # whoever was asked, was asked on these terms, perhaps by an older release
-    elif ahead is None:
+    elif op not in run.recorded:
         run.fit(entry)
     approving = Approving(run, op, Proposal(entry), fits, version)
     run.open(approving)

@@ -94,7 +94,11 @@ class WorkflowDecider:
         except StoreCorrupt as error:
             run.stuck = str(error)
         run.renewed, run.reopened, run.seen = journal.renewed, journal.reopened, journal.seen
-        run.recorded = _ahead(facts, begun + 1, journal.loose)
+        for index in range(begun + 1, len(facts)):
+            if (op := _tells_of(facts[index])) is not None and index in journal.loose:
+                run.loose.setdefault(op, []).append(facts[index])
+            elif op is not None:
+                run.recorded.setdefault(op, facts[index])
         run.skipped = {str(entry.get("id", "")) for entry in entries if entry["type"] == "skipped"}
         run.retried = _retried(entries)
         run.replaying = True
@@ -106,13 +110,15 @@ class WorkflowDecider:
                 continue
             run.number = first + (index if journal.positions is None else journal.positions[index])
             if index in journal.loose:
+                if (ahead := run.loose.get(str(entry.get("op")))) and ahead[0] is entry:
+                    del ahead[0]
                 if self._fits(entry):
                     self._apply(entry)
             elif not self._apply(entry) and not run.stuck:
                 run.stuck = mismatch.unasked(self._id, entry, run.main, run.ending)
             if run.stuck:
                 break
-        run.recorded = {}
+        run.recorded, run.loose = {}, {}
         run.abandoned.clear()
         run.loop.forget()
         run.loop.quiet = run.replaying = False
@@ -367,12 +373,7 @@ def _retried(entries: Sequence[Fact]) -> set[str]:
     return ops
 
 
-def _ahead(entries: Sequence[Fact], first: int, loose: frozenset[int]) -> dict[str, Fact]:
-    """The first entry of each operation that the journal holds."""
-    ahead: dict[str, Fact] = {}
-    for index in range(first, len(entries)):
-        entry = entries[index]
-        known = entry["type"] in ("step", "begun", "retrying", "ordered", "timer")
-        if (known or (entry["type"] == "sent" and "until" in entry)) and index not in loose:
-            ahead.setdefault(entry["op"], entry)
-    return ahead
+def _tells_of(entry: Fact) -> str | None:
+    """The operation that an entry says the code has asked for; None: it is about something else."""
+    known = entry["type"] in ("step", "begun", "retrying", "ordered", "timer", "doubt")
+    return str(entry["op"]) if known or (entry["type"] == "sent" and "until" in entry) else None

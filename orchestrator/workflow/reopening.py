@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
-from ..governance.approvals.proposal import op_of
+from ..governance.approvals.proposal import ESCALATION, REMINDER, op_of
 from ..governance.doubts import doubt_of
 from ..protocol.decider import Fact
 from ..protocol.journal import went_wrong
@@ -100,7 +100,7 @@ def _again(
             open_children.add(op)
         elif entry["type"] == "child":
             open_children.discard(op)
-        if wanted is None or not went_wrong(entry):
+        if wanted is None or not went_wrong(entry) or entry.get("kind") in (REMINDER, ESCALATION):
             continue
         if op == wanted or op.startswith(f"{wanted}."):
             again.add(op)

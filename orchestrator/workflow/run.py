@@ -84,7 +84,7 @@ class Run:
     __slots__ = (
         "_reason", "abandoned", "accept", "branches", "calls", "cancelling", "children", "ending", "events",
         "failures", "following", "fresh", "function", "halted", "id", "leaving", "lending", "limit", "listeners",
-        "loop", "main", "note", "number", "ops", "origin", "own", "passed", "passed_on", "people", "policy",
+        "loop", "loose", "main", "note", "number", "ops", "origin", "own", "passed", "passed_on", "people", "policy",
         "recorded", "renewed", "reopened", "replaying", "result", "retried", "sagas", "seen", "skipped", "standings",
         "stuck", "timers", "undoing", "unsent", "unwanted",
     )  # fmt: skip
@@ -109,6 +109,7 @@ class Run:
         self.number = 0  # of the entry that is being taken
         self.listeners: dict[str, list[Listener]] = {}
         self.recorded: dict[str, Fact] = {}  # what the journal holds ahead, by operation
+        self.loose: dict[str, list[Fact]] = {}  # the same of what is dropped unless the code asks for it in time
         self.renewed: dict[str, tuple[int, int]] = {}  # reopened by retry: when, and how many times
         self.standings = Standings()
         self.origin: Origin | None = None
@@ -316,6 +317,11 @@ class Run:
         if not self.calls.close(op):
             self.fresh.pop(op, None)
         self.abandoned.append(op)
+
+    def ahead(self, op: str) -> Fact | None:
+        """What the journal holds ahead for an operation; it may be dropped, when the code comes to it too late."""
+        loose = self.loose.get(op) if self.loose else None
+        return self.recorded.get(op) or (loose[0] if loose else None)
 
     def began(self, op: str) -> int:
         """When the operation counts as begun: now, or when ``retry`` opened it again."""

@@ -28,7 +28,7 @@ from .naming import named
 from .operation import Operation
 from .run import Run
 from .scope import Scope
-from .targets import Described, Wanted, approval_of, arguments_of, describe
+from .targets import Described, Wanted, approval_of, arguments_of, bare, describe, typed
 from .undoable import Prepared, around, prepared
 
 P = ParamSpec("P")
@@ -54,7 +54,7 @@ def order(
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
         return _undoable(run, op, fn, args, kwargs, name, policy, compare=compare, undo=undo)
-    if (lost := describe(fn).lost) and f"{op}.0" not in run.recorded:
+    if (lost := describe(fn).lost) and run.ahead(f"{op}.0") is None:
         raise InvalidInput(lost)
     call = partial(_undoable, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare, undo=undo)
     return cast("Operation[Any]", run.loop.create_task(_asked(run, op, wanted, call)))
@@ -75,11 +75,12 @@ async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operatio
             version=tool.version,
             fits=wanted.misfit,
             why=why,
+            since=run.began(f"{op}.1"),
         )
         await asking
         place, why = f"{place}0.", CHANGED
-        changed = asking.outdated and f"{op}.1" not in run.recorded
-        if not changed and f"{place}0" not in run.recorded:
+        changed = asking.outdated and run.ahead(f"{op}.1") is None
+        if not changed and run.ahead(f"{place}0") is None:
             proposal = asking.proposal
             return await call(edited=proposal.data if proposal.edited else None)
 
@@ -104,8 +105,11 @@ def _undoable(
         saga.refuse()
         known = describe(fn)
         means = policy or known.policy or run.policy
-        given, more = (args, kwargs) if edited is None else ((), edited)  # what a person has made of the arguments
-        about = prepared(fn, given, more, name or known.name, undo, means, f"{run.id}/{op}")
+        key = f"{run.id}/{op}"
+        if edited is None:
+            about = prepared(fn, args, kwargs, name or known.name, undo, means, key)
+        else:  # a person has put these in the place of all that were given
+            about = prepared(bare(fn), (), typed(fn, edited), name or known.name, undo, means, key)
     call = _order(run, op, fn, args, kwargs, name, policy, compare=compare, edited=edited)
     return call if saga is None or about is None else saga.keep(about, call)
 
@@ -124,7 +128,7 @@ def _order(
 ) -> Operation[Any]:
     """``edited``: the arguments that a person has put in the place of those that are given."""
     about = describe(fn)
-    if about.lost and op not in run.recorded:  # what an earlier release has ordered goes on as it began
+    if about.lost and run.ahead(op) is None:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
     given = _given(fn, args, kwargs) if compare else None
     call: Operation[Any] = Operation(run, op, name or about.name, about.decode, given)

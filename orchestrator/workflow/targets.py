@@ -17,6 +17,7 @@ from ...state import codec
 from ...state.errors import InvalidArgument, InvalidInput
 from ...state.formless import FORMLESS, INSTEAD, reason
 from ...state.quantities import briefly
+from ..errors.attributes import attempted
 from ..governance.approvals.rule import Approval
 from ..usercode.annotations import annotation, name_of
 from ..usercode.fields import minded
@@ -122,10 +123,7 @@ class Wanted(typing.NamedTuple):
 
 def approval_of(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Wanted | None:
     """The approval that a call needs; None when it needs none. Raises InvalidInput when that can't be told."""
-    called = fn
-    while isinstance(called, functools.partial):
-        called = called.func
-    if getattr(getattr(called, "__overwinter__", None), "approval", None) is None:
+    if getattr(getattr(bare(fn), "__overwinter__", None), "approval", None) is None:
         return None
     tool, arguments = arguments_of(fn, args, kwargs)
     rule: Approval | None = tool.rule(arguments)
@@ -148,6 +146,19 @@ def arguments_of(fn: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> t
         caught = bound.signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
         given |= value if caught else {name: value}
     return tool, codec.stored(given)
+
+
+def bare(fn: Any) -> Any:
+    """A function without the arguments that are bound to it."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return fn
+
+
+def typed(fn: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """A tool's arguments as its function gets them; as they are, when they are none for the tool as it is now."""
+    read: dict[str, Any] | None = attempted(lambda: bare(fn).__overwinter__.read(arguments))
+    return arguments if read is None else read
 
 
 def durable_name(target: object) -> str | None:

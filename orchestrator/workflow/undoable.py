@@ -162,7 +162,8 @@ def enter(calls: Calls) -> None:
 
 def leave(calls: Calls | None) -> None:
     """From here on the code is in the saga around this one; None: in none at all."""
-    _current.set(None if calls is None else calls.outer)
+    if calls is None or _current.get() is calls:  # code that is collected as garbage leaves amid that of another run
+        _current.set(None if calls is None else calls.outer)
 
 
 def around(run: Run) -> Calls | None:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from overwinter import tool
 from overwinter.functions.effects import Undo
-from overwinter.orchestrator.protocol.decider import Fact, Invoke
+from overwinter.orchestrator.protocol.decider import Fact, Invoke, Verdict
 from overwinter.orchestrator.workflow.context import Context
 from overwinter.state.errors import CompensationFailed, Final, InDoubt, InvalidInput
 
@@ -166,6 +166,7 @@ def give(room: str) -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example([True, False], [{1}], False)  # what was undone after what failed was asked about at another time
 @given(st.lists(st.booleans(), min_size=1, max_size=4), st.lists(st.sets(st.integers(0, 3)), max_size=3), st.booleans())
 def test_however_often_it_fails_and_is_retried_each_is_undone_once(
     approved: list[bool], failing: list[set[int]], nested: bool
@@ -193,7 +194,8 @@ def test_however_often_it_fails_and_is_retried_each_is_undone_once(
                 world.perform()
             if world.last.awaits.startswith("approval"):
                 asked = [entry["op"] for entry in world.journal if entry["type"] == "ordered"]
-                world.mail({"type": "decided", "op": asked[-1], "approved": True, "by": "ann"})
+                told: Fact = {"type": "decided", "op": asked[-1], "approved": True, "by": "ann"}
+                assert world.mail(told) == [Verdict.TAKEN]
         for cut in range(journal, len(world.journal) + 1):
             replayed_from(world, cut)
         if isinstance(world.error, Final):
