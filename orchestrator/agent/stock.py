@@ -57,7 +57,7 @@ class Stock:
         self.hold: tuple[str, Hold] | None = None
         self.pleas: dict[str, tuple[str, Call]] = {}  # by op, which budget is to be raised
         self._over: frozenset[str] = frozenset()  # requests that count no more, because the turn was tried again
-        self.says = "", ""  # for the call of that op: what the model is told of what is left
+        self.says: tuple[str, str] = "", ""  # for the call of that op: what the model is told of what is left
         self.switched = ""  # op of the call for which another model was chosen
 
     def of(self, key: str) -> Lasting:

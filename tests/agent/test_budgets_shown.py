@@ -9,12 +9,13 @@ from overwinter.cli.view.spending import spending, spent
 from overwinter.functions.agents.budget import Ask, Budget
 from overwinter.state.records import Head
 
-from ..agent.driver import Driver
+from .driver import Driver
 
 
 def head(state: str) -> Head:
     fields: dict[str, Any] = dict.fromkeys(Head._fields, 0)
-    return Head(**fields | {"id": "desk/1", "function": "desk", "kind": "agent", "status": "idle", "state": state})
+    fields |= {"id": "desk/1", "function": "desk", "kind": "agent", "status": "idle", "state": state}
+    return Head(**fields)
 
 
 def test_what_was_granted_and_lost_is_shown() -> None:
