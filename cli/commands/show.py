@@ -1,9 +1,10 @@
 """``overwinter show ID``: a readable timeline of one execution.
 
 ``--json``: ``{"execution": head, "entries": [journal entry…], "first": n, "mail": n, "totals": {…},
-"waiting": [{op, kind, name, since, until, what, role, digest, child}…], "children": [head…]}``, and ``"states"`` of a
-state machine's, as docs/state-machines.md says. Entries are as docs/journal.md says, the first one having number
-``first``.
+"waiting": [{op, kind, name, since, until, what, role, digest, child}…], "children": [head…]}``, ``"states"`` of a
+state machine's, as docs/state-machines.md says, and ``"budget": {used, beside, granted, warned}`` of an agent's that
+has used something beside its own answers, or was granted more. Entries are as docs/journal.md says, the first one
+having number ``first``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..options import id_argument, json_option, store_option
 if TYPE_CHECKING:
     from ...orchestrator.machine.history.states import Flow
     from ...orchestrator.reading import Reading
+    from ...state.records import Head
     from ..view.story import Story
     from ..view.timeline import Row
 
@@ -84,8 +86,15 @@ async def _document(dsn: str, id: str) -> dict[str, Any]:
             "totals": timeline.totals.json(),
             "waiting": [_waiting(row) for row in timeline.waiting.values()],
             "children": [reach.head_json(child) for child in found.children],
+            **({"budget": spent} if (spent := _spent(found.head)) else {}),
             **({"states": flow.as_json()} if (flow := await _states(reading, id)) is not None else {}),
         }
+
+
+def _spent(head: Head) -> dict[str, Any]:
+    from ..view.spending import spent
+
+    return spent(head)
 
 
 async def _states(reading: Reading, id: str) -> Flow | None:

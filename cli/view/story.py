@@ -22,6 +22,7 @@ from .condense import Gap, condense
 from .example import written
 from .lines import STYLES, Columns, columns, complaint, details, line, not_undone, places, proposal
 from .moments import ago, clock
+from .spending import spending
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
 from .timeline import DONE, WORK, Row, Timeline, Totals, Turn
@@ -75,6 +76,7 @@ def tell(story: Story, width: int, *, full: bool = False, last: int = 12, bars: 
     for turn, rows in shown:
         yield from turn_lines(turn, rows, shape, story, full=full)
     yield from _kept(story)
+    yield from spending(story.head)
     yield from ending(story, width)
 
 

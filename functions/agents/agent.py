@@ -122,14 +122,12 @@ class Agent(Specified, Generic[Out_co]):
     ) -> None:
         self.name = check_name(name, "agent", for_models=True)
         self._routing = Routing(model)
-        self.description = description
         self.input = input
+        self.description, self.instructions, self.limits = description, instructions, limits
         self._hosts = Hosts(f"agent {name}", media_hosts)
-        self.instructions = instructions
-        self.limits = limits
         self._budgets = budgets_of(name, budgets)
         self.budgets = self._routing.know(self._budgets)
-        self._history = history
+        self._history, self._validators = history, output_validator
         self.compactors = compactors(self.name, history.compaction if isinstance(history, History) else ())
         self._policy = Policy(retry=retry, timeout=timeout, breaker=breaker)
         self._hasty = hasty(self._policy)
@@ -154,7 +152,6 @@ class Agent(Specified, Generic[Out_co]):
         if not self._toolbox.servers:  # what these have is not known yet
             known_to(self.name, self.hooks, {*self._tools, *self._handing})
             self._choice.known(self.tool_names())
-        self._validators = output_validator
         self._answers(output, output_mode)
 
     def _answers(self, output: Any, mode: OutputMode) -> None:

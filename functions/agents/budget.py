@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ...orchestrator.governance.approvals.rule import Approval, rule_of
@@ -135,10 +135,11 @@ def share_of(value: object, what: str) -> float:
 
 def budgets_of(agent: str, given: object) -> tuple[Bound, ...]:
     """Of one agent. Raises InvalidInput."""
-    several: Sequence[Any] = given if isinstance(given, (list, tuple)) else (given,)  # pyright: ignore[reportUnknownVariableType]  # as users may give it
-    if wrong := [one for one in several if not isinstance(one, Budget)]:
+    several = cast("Sequence[Any]", given if isinstance(given, (list, tuple)) else (given,))  # as users may give it
+    wrong: list[Any] = [one for one in several if not isinstance(one, Budget)]
+    if wrong:
         raise InvalidInput(f'agent {agent!r}: budgets=[Budget("session", cost="5.00"), …], not {wrong[0]!r:.60}')
-    bounds = tuple(one.bound for one in several)
+    bounds = tuple(one.bound for one in cast("Sequence[Budget]", several))
     keys = [bound.key for bound in bounds]
     if twice := [key for key in keys if keys.count(key) > 1]:
         raise InvalidInput(f"agent {agent!r} has two budgets for {twice[0]!r}; give one")

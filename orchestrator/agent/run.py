@@ -266,8 +266,8 @@ class Run:
 
     def _answered(self, entry: Fact) -> bool:
         """What another process was to do is done, or it is at work on it."""
-        heard = self.turn is not None and told(self.turn.marks, op := entry.get("op", ""), entry)
-        return heard and (self.calls.answered(entry) or op not in self.calls)
+        turn, op = self.turn, entry.get("op", "")
+        return turn is not None and told(turn.marks, op, entry) and (self.calls.answered(entry) or op not in self.calls)
 
     def _sent(self, entry: Fact) -> bool:
         return self._mark(entry) if "until" in entry else self.outbox.confirm(entry.get("op", ""))

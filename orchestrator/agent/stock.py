@@ -61,7 +61,7 @@ class Stock:
         self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
         self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
         self._over: frozenset[str] = frozenset()  # requests that count no more, because the turn was tried again
-        self.says = "", ""  # for the call of that op: what the model is told of what is left
+        self.says: tuple[str, str] = "", ""  # for the call of that op: what the model is told of what is left
         self.switched = ""  # op of the call for which another model was chosen
 
     def of(self, key: str) -> Lasting:

@@ -117,15 +117,8 @@ def begin(
     child: Child[Any] = Child(run, op, name, decode, args, whole, detached)
     run.open(child)
     run.children[whole] = op
-    run.own[op] = {
-        "type": "ordered",
-        "op": op,
-        "at": run.began(op),
-        "kind": "child",
-        "name": name,
-        "id": whole,
-        "detached": detached,
-    }
+    run.own[op] = {"type": "ordered", "op": op, "at": run.began(op), "kind": "child", "name": name}
+    run.own[op] |= {"id": whole, "detached": detached}
     if args:
         run.own[op]["args"] = args
     depth, caller = (0, {}) if run.origin is None else (run.origin.depth, handed_on(run.origin.caller))

@@ -19,6 +19,7 @@ from overwinter.orchestrator.governance.budgets.amount import Amount
 from overwinter.orchestrator.governance.usage import recorded
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.codec import dumps, loads
+from overwinter.state.errors import ModelError
 from overwinter.testing import Faults, KillAt, Ledger, Moment, World, run_virtual
 
 READ, WRITE = Decimal("0.000001"), Decimal("0.000004")
@@ -70,6 +71,8 @@ class Metered:
     async def complete(self, request: Request) -> Answer:
         self.requests.append(request)
         said = self._says(request)
+        if isinstance(said, ModelError):  # a refusal: it was not asked anything
+            raise said
         text = said if isinstance(said, str) else ""
         calls = () if isinstance(said, (str, BaseException)) else tuple(said)
         most = min((request.settings[name] for name in BOUNDS if name in request.settings), default=1_000_000)

@@ -12,7 +12,7 @@ from overwinter.functions.agents.budget import Ask, Budget, Cheaper
 from overwinter.orchestrator.errors.failures import decode
 from overwinter.state.errors import InvalidInput, LimitExceeded
 
-from ..agent.driver import Driver, called
+from .driver import Driver, called
 
 MODEL = Scripted(["never asked"])
 
@@ -62,15 +62,17 @@ def test_it_stops_with_what_is_there_so_far() -> None:
     assert "the budget for this run" in str(error)
 
 
-@pytest.mark.parametrize(("unit", "most"), [("iterations", 2), ("model_calls", 2)])
-def test_answers_are_counted(unit: str, most: int) -> None:
-    run = driver(Budget("run", **{unit: most}))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("unit", "budget"), [("iterations", Budget("run", iterations=2)), ("model_calls", Budget("run", model_calls=2))]
+)
+def test_answers_are_counted(unit: str, budget: Budget) -> None:
+    run = driver(budget)
     run.start()
-    for _ in range(most):
+    for _ in range(2):
         look(run)
         found(run)
     error = error_of(run)
-    assert (error.limit, error.used, error.allowed) == (unit, most, most)
+    assert (error.limit, error.used, error.allowed) == (unit, 2, 2)
 
 
 def test_a_session_may_take_no_more_in_all_its_answers() -> None:
