@@ -49,7 +49,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from .undone import NotUndone
 
 
 class OverwinterError(Exception):
@@ -244,18 +246,6 @@ class CompletionFailed(OperationError):
         self.results = results
 
 
-class NotUndone(NamedTuple):
-    """A call of a saga that could not be undone, and ``why``. ``op`` and ``key`` are the call's own, "" when it was
-    registered by ``saga.undo``; ``arguments`` is None when they are large; ``undo`` is what was to undo it."""
-
-    name: str
-    op: str
-    key: str
-    arguments: dict[str, Any] | None
-    undo: str
-    why: str
-
-
 class CompensationFailed(OperationError):
     """A saga failed or was cancelled, and not all it had done could be undone: ``calls`` says what. ``__cause__`` is
     what it failed with. ``overwinter retry ID`` tries again what failed of the undoing, and nothing else."""
@@ -286,23 +276,16 @@ class BudgetExceeded(LimitExceeded):
     its name, ``window`` hour, day, month or "" (for ever); ``used`` and ``allowed`` are in the unit that ``limit``
     names (cost as decimal text); ``ends`` is when the window does, in ms, None for never."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        limit: str = "",
-        account: str = "",
-        window: str = "",
-        used: int | str = 0,
-        allowed: int | str = 0,
-        ends: int | None = None,
-    ) -> None:
+    account: str = ""
+    window: str = ""
+    used: int | str = 0
+    allowed: int | str = 0
+    ends: int | None = None
+
+    def __init__(self, message: str, *, limit: str = "", **about: Any) -> None:
         super().__init__(message, limit=limit)
-        self.account = account
-        self.window = window
-        self.used = used
-        self.allowed = allowed
-        self.ends = ends
+        for name, value in about.items():
+            setattr(self, name, value)
 
 
 class Refused(OperationError):

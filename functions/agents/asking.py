@@ -110,6 +110,11 @@ class Asking:
             self._paying.took(hold.amount)
 
     @property
+    def held(self) -> bool:
+        """Whether something is set aside for it: what becomes of it must be recorded."""
+        return self._paying.hold is not None
+
+    @property
     def settled(self) -> dict[str, Any] | None:
         """What is settled of shared accounts by the entry that tells what came of it."""
         return self._paying.settled

@@ -12,8 +12,10 @@ from .outbox import Outbox
 from .turn import Turn
 
 
-def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int) -> list[str]:
-    """Nothing of the turn of the execution ``id`` goes on; the ops that nobody waits for any more."""
+def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int, lost: object) -> list[str]:
+    """Nothing of the turn of the execution ``id`` goes on; the ops that nobody waits for any more. ``lost`` is what
+    calls that are open may have taken."""
+    turn.used(lost)
     hooks = [*(call.hook() for call in turn.calls.values()), *(gate.hook() for gate in turn.gates())]
     ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
     abandoned = [op for op in (*ours, *turn.calls, *hooks) if calls.close(op)]

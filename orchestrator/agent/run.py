@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from ...state.codec import dumps, loads
+from ...state.codec import loads
 from ..governance.approvals.standing import Standings
 from ..governance.budgets.amount import amount_of
 from ..governance.usage import NOTHING, recorded, reported, unrepaired_in
@@ -21,6 +21,7 @@ from . import compaction, deciding, dropping, gating, handing, hooking, observat
 from .billing import Billed
 from .call import INVOKED, Call, Stage
 from .conversation import Thread
+from .heading import heading
 from .identity import identity
 from .keeping import Kept
 from .marking import marked, told
@@ -59,8 +60,7 @@ class Run:
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
-        self.at = 0  # time of the last fact
-        self.clock = 0  # the latest time known
+        self.at = self.clock = 0  # time of the last fact, and the latest time known
         self.sequence = first - 1
         self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
@@ -79,15 +79,12 @@ class Run:
 
     def state(self) -> str:
         """The small state for the head: sums for people, and where a replay begins."""
-        turn = self.turn
-        used = self.thread.used if turn is None else self.thread.used.plus(turn.usage)
-        state: dict[str, Any] = {"mode": self.mode.value, "turn": self.turns, "usage": used.record()}
-        if turn is not None and not self.final:
-            state["since"] = turn.since
-        state |= {"standing": standing} if (standing := self.standings.record()) else {}
-        state |= self.seat.record() | self.kept.record(self.reach()) | self.lasting.record()
-        state["before"] = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
-        return dumps(state)
+        turn, standing = self.turn, self.standings.record()
+        more: dict[str, Any] = {"since": turn.since} if turn is not None and not self.final else {}
+        more |= {"standing": standing} if standing else {}
+        before = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
+        records = more, self.seat.record(), self.kept.record(self.reach()), self.lasting.record(), {"before": before}
+        return heading(self.mode.value, self.turns, self.thread.used, turn, *records)
 
     @property
     def pins(self) -> Pins:
@@ -112,8 +109,7 @@ class Run:
 
     def numbered(self, entry: Fact, number: int) -> None:
         """An entry that was applied has that number in the journal."""
-        if entry["type"] == "compacted" and "turns" in entry:
-            self.thread.noted = number
+        self.thread.noted = number if entry["type"] == "compacted" and "turns" in entry else self.thread.noted
 
     def replayed(self) -> None:
         """The journal has been read; what comes now is live."""
@@ -132,14 +128,12 @@ class Run:
 
     def _message(self, entry: Fact) -> bool:
         id = str(entry.get("id", ""))
-        if self.mode is Mode.ONCE or self.turn is not None:
-            return False
-        if (self._skip is not None and self._skip != id) or self.thread.answered(id):
+        skipped = self._skip is not None and self._skip != id
+        if self.mode is Mode.ONCE or self.turn is not None or skipped or self.thread.answered(id):
             return False
         self._skip = None
         self.mode, self.caller = Mode.SESSION, caller_of(entry)
-        mark = f"{entry.get('at', 0)} {id}"
-        self._begin(id, entry.get("content"), mark, entry)
+        self._begin(id, entry.get("content"), f"{entry.get('at', 0)} {id}", entry)
         return True
 
     def _begin(self, id: str, content: Any, mark: str, entry: Fact) -> None:
@@ -393,15 +387,14 @@ class Run:
 
     def _drop(self, turn: Turn, entry: Fact) -> None:
         """Nothing of the turn goes on: running calls are abandoned, children are told to end."""
-        turn.used(entry.get("lost"))
-        self.abandoned += dropping.dropped(turn, self.calls, self.outbox, self.id, self.at)
+        self.abandoned += dropping.dropped(turn, self.calls, self.outbox, self.id, self.at, entry.get("lost"))
 
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
-        "revoked": _revoked,
-        "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered, "observed": _observed, "reply": _reply,
-        "routed": _routed, "compacted": _compacted, "offered": _offered, "handoff": _handoff, "passed": _passed,
-        "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark, "doubt": _mark, "resolved": _mark,
-        "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end, "terminated": _end,
+        "revoked": _revoked, "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered,
+        "observed": _observed, "reply": _reply, "routed": _routed, "compacted": _compacted, "offered": _offered,
+        "handoff": _handoff, "passed": _passed, "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark,
+        "doubt": _mark, "resolved": _mark, "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end,
+        "terminated": _end,
     }  # fmt: skip

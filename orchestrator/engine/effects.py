@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from ...state.errors import StoreCorrupt, StoreError
 from ..protocol.decider import Effect, Fact, Invoke
 from ..protocol.stuck import damaged
+from .cutting import holds
 from .performing import Performer, Sink
 
 log = logging.getLogger("overwinter")
@@ -48,6 +49,7 @@ class Running(NamedTuple):
 
     task: asyncio.Task[None]
     left: Callable[[asyncio.Task[None]], None]
+    call: Invoke | None
 
 
 class Effects:
@@ -83,7 +85,7 @@ class Effects:
         task = self._loop.create_task(work)
         left = partial(self._left, host, op, call)
         task.add_done_callback(left)
-        self._running[op] = Running(task, left)
+        self._running[op] = Running(task, left, call)
 
     def told(self, fact: Fact) -> None:
         """The fact in which an effect ends has come; ``begun`` alone comes before it."""
@@ -97,6 +99,10 @@ class Effects:
             running = self._running.pop(op, None)
             if running is not None:
                 running.task.cancel()
+
+    def hold(self) -> bool:
+        """Whether a call is under way for which something is held."""
+        return any(holds(running.call) for running in self._running.values())
 
     def cut(self) -> list[asyncio.Task[None]]:
         """Cut off all calls; what counts of them is still reported."""

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence, Sized
 from typing import Protocol
 
+from .cutting import Cut
 from .effects import Effects
 
 SETTLE = 2.0
@@ -21,6 +22,12 @@ class Running(Protocol):
     def unsettled(self) -> bool:
         """Whether something that was told is still to be recorded."""
         ...
+
+
+class Cutting(Protocol):
+    """Who makes the calls."""
+
+    cut: Cut | None
 
 
 class Ending:
@@ -50,9 +57,13 @@ class Ending:
                 return
 
 
-async def cut_off(active: Sequence[Running]) -> None:
+async def cut_off(performer: Cutting, active: Sequence[Running], cut: Cut | None) -> None:
     """Cancel all running calls and wait, not for long, until those that count are recorded; what does not end by that
-    is left as it is."""
+    is left as it is. Without a ``cut`` only those count for which something is held: they may be billed."""
+    active = active if cut is not None else [one for one in active if one.effects.hold()]
+    if not active:
+        return
+    performer.cut = cut or Cut(-1, "the process was stopped")
     loop = asyncio.get_running_loop()
     until = loop.time() + SETTLE
     tasks = [task for activation in active for task in activation.effects.cut()]

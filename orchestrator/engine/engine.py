@@ -130,9 +130,7 @@ class Engine:
         self.performer.impatient = True
         deadline = self.loop.time() + seconds(self.settings.grace if grace is None else grace)
         await self.ending.wait(self.active, deadline)
-        if cut is not None and self.active:
-            self.performer.cut = cut
-            await cut_off(list(self.active.values()))
+        await cut_off(self.performer, list(self.active.values()), cut)
         for activation in list(self.active.values()):
             activation.stop()
         self.active.clear()

@@ -14,7 +14,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from ...state.codec import dumps, plain
-from ...state.errors import CompensationFailed, InvalidArgument, InvalidInput, NotUndone, PayloadTooLarge
+from ...state.errors import CompensationFailed, InvalidArgument, InvalidInput, PayloadTooLarge
+from ...state.undone import NotUndone
 from ..errors import failures
 from ..errors.groups import said
 from ..usercode.annotations import name_of

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -192,8 +192,8 @@ def test_a_call_that_was_edited_is_undone_with_what_it_was_made_with(how: str, m
 
 
 def test_an_undoing_call_in_doubt_is_resolved_and_not_asked_about_anew_when_its_tool_has_changed() -> None:
-    def maybe(effect: str) -> Callable[..., str]:
-        @tool(name="give", approval="desk", effect=effect)  # type: ignore[arg-type]
+    def maybe(effect: Literal["idempotent", "irreversible"]) -> Callable[..., str]:
+        @tool(name="give", approval="desk", effect=effect)
         def give(room: str) -> str:
             """Give a room back."""
             done.append(f"maybe {room}")
