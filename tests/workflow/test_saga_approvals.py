@@ -4,6 +4,7 @@ is retried, with what it was made with, by somebody's word for exactly that."""
 from __future__ import annotations
 
 import datetime
+import gc
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
@@ -41,6 +42,10 @@ def _does(what: str) -> str:
 def take(room: str) -> str:
     """Take a room."""
     return _does(f"take {room}")
+
+
+def frees(room: str) -> None:
+    _does(f"free {room}")
 
 
 def given_by(rule: str | Approval, **more: Any) -> Callable[..., str]:
@@ -207,3 +212,21 @@ def test_an_undoing_call_in_doubt_is_resolved_and_not_asked_about_anew_when_its_
     again = retried(world, rooms(maybe("irreversible"), "a"))
     assert again.status == "in-doubt" and asked(again, length) == []
     assert done == ["take a", "maybe a"]
+
+
+def test_code_that_is_collected_as_garbage_while_it_undoes_leaves_the_saga_of_other_code_alone() -> None:
+    left = [World(rooms(given_by("desk"), "a"))]
+    while left[0].open:
+        left[0].perform()
+    assert left[0].last.awaits == "approval give"
+    done.clear()
+
+    async def code(ctx: Context) -> None:
+        async with ctx.saga():
+            left.clear()
+            gc.collect()
+            await ctx.step(take, "b", undo=frees)
+            raise Final("no")
+
+    world = World(code).run()
+    assert done == ["take b", "free b"] and isinstance(world.error, Final)
