@@ -281,9 +281,9 @@ class Reading:
         head, found = await self.show(id), Doubts()
         if head.status in FINAL:
             return []
+        _, waiting = await self.store.mailbox(id)  # before the journal, into which what waits may move meanwhile
         async for fact in self._facts(id, 0 if head.kind != "agent" else head.base - 1):
             found.take(fact)
-        _, waiting = await self.store.mailbox(id) if found.open else (0, ())
         said = {decode(text).get("op") for text in waiting if type_of(text) == "resolved"}
         doubts = [fact for op, fact in found.open.items() if op not in said]
         await resolve(self.store, id, doubts)

@@ -452,6 +452,6 @@ def test_any_value_by_any_way_comes_back_or_is_refused(way: str, value: Any) -> 
 def test_there_is_no_operation_that_is_not_tried_here() -> None:
     """Whoever adds an operation that takes values adds a way for it, and its name here."""
     about = {"caller", "execution", "function", "parent", "now", "random", "uuid", "sleep", "log"}
-    alike = {"call", "map", "parallel", "branch", "until", "kv"}  # made of steps, children and entries
+    alike = {"call", "map", "parallel", "branch", "until", "kv", "saga"}  # made of steps, children and entries
     tried = {"step", "child", "wait_for", "callback", "approve", "state", "checkpoint", "status", "publish"}
     assert {name for name in dir(Context) if not name.startswith("_")} == about | alike | tried

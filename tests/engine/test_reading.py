@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Denied, Runtime, workflow
-from overwinter.orchestrator import reading
+from overwinter.orchestrator import deciding
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.state.errors import InvalidInput, UnknownExecution
@@ -90,7 +90,7 @@ def test_a_decision_that_is_taken_up_meanwhile_is_not_missed(
                     monkeypatch.setattr(store, name, first(getattr(store, name)))
                 assert await control.approvals("lamp") == []
             else:
-                monkeypatch.setattr(reading, "_LOOKED_BACK", 1)  # as in a long journal
+                monkeypatch.setattr(deciding, "LOOKED_BACK", 1)  # as in a long journal
                 for name in ("head", "mailbox"):
                     monkeypatch.setattr(store, name, first(getattr(store, name)))
                 assert await control.was_decided_by("lamp", "e-1")

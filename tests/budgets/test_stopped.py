@@ -1,0 +1,61 @@
+"""A process that is stopped in order, in the middle of a call of a model: whoever goes on knows that it may have been
+billed, with budgets in the execution and with accounts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from overwinter import Agent, Budget, Runtime
+from overwinter.functions.model import Answer, Request, Usage
+from overwinter.orchestrator.governance.budgets.amount import NOTHING, amount_of
+
+
+class Slow:
+    """Bills when it is asked, and answers when it may."""
+
+    name = "scripted/slow"
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.begun = asyncio.Event()
+        self.may = asyncio.Event()
+
+    async def complete(self, request: Request) -> Answer:
+        self.asked += 1
+        self.begun.set()
+        await self.may.wait()
+        return Answer("done", (), Usage(5, 5), "0", self.name)
+
+
+@pytest.mark.parametrize("of", ["session", "tenant"])
+def test_what_it_may_have_cost_counts(tmp_path: Path, of: str) -> None:
+    store = f"sqlite:///{tmp_path}/s.db"
+
+    async def main() -> None:
+        model = Slow()
+        agent = Agent("desk", model, "You help.", budgets=[Budget(of, tokens=10_000)], settings={"max_tokens": 50})
+        runtime = Runtime([agent], store)
+        async with runtime:
+            await runtime.start(agent, "hi", id="run", tenant="acme")
+            await model.begun.wait()
+            await runtime.close(grace=0)
+        model.may.set()
+        async with Runtime([agent], store) as runtime:
+            assert await runtime.result("run", 20) == "done"
+            entries = [json.loads(text) for text in await runtime.store.history("run")]
+        assert model.asked == 2
+        doubt = [
+            entry["error"]["data"]["billed"]["doubt"]["tokens"] for entry in entries if entry["type"] == "retrying"
+        ]
+        assert len(doubt) == 1 and doubt[0] >= 50
+        if of == "tenant":
+            total = NOTHING
+            for entry in entries:
+                total = total.plus(amount_of(entry.get("settled")))
+            assert total.tokens == doubt[0] + 10
+
+    asyncio.run(main())
