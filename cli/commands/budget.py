@@ -1,10 +1,11 @@
-"""``overwinter budget list|show|set|raise|freeze|unfreeze|remove|recover|spent``: what the accounts that executions
-share may use and have used, and what was spent by whom.
+"""``overwinter budget list|show|set|raise|freeze|unfreeze|remove|recover|spent|bounds``: what the accounts that
+executions share may use and have used, what was spent by whom, and by how much agents may overdraw.
 
 ``--json``: ``list`` an array of what ``show`` and ``set`` give: ``{"account", "frozen", "limits", "windows", "slices",
 "changes", "past"?}``; ``raise`` ``{"account", "windows"}``; ``freeze`` and ``unfreeze`` ``{"account", "frozen"}``;
 ``remove`` ``{"account", "removed"}``; ``recover`` ``{"recovered"}``; ``spent`` an array of ``{"of", "tokens", "cost",
-"answers", "unpriced"}``. Times are milliseconds since 1970, costs decimal text.
+"answers", "unpriced"}``; ``bounds`` of ``{"agent", "budget", "model", "ascii", "any", "cost"}``. Times are milliseconds
+since 1970, costs decimal text.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import click
 
 from .. import reach
 from ..exits import USAGE, Exit
-from ..options import by_default, json_option, store_option, text_option
+from ..options import by_default, file_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.governance.budgets.accounts import Standing
@@ -250,6 +251,32 @@ def spent_command(by: str, since: str | None, until: str | None, store: str, as_
 
     out = console()
     for line in spent_table(found, by, out.width) if found else ("nothing was spent",):
+        out.print(line)
+
+
+@budget_command.command("bounds", epilog="--json: [{agent, budget, model, ascii, any, cost}]")
+@file_argument
+@json_option
+def bounds_command(file: str, as_json: bool) -> None:
+    """By how much the agents in FILE may overdraw what they declare, at the most, with one model call."""
+    from pathlib import Path
+
+    from ...functions.agents.agent import Agent
+    from ...functions.agents.overshoot import overshoots
+    from ...functions.invocation.loading import functions_of, load, sound
+
+    agents = [one for one in sound(functions_of(load(Path(file)))).values() if isinstance(one, Agent)]
+    found = [one for agent in agents for one in overshoots(agent)]
+    if as_json:
+        from ..view.terminal import emit
+
+        emit([one.record() for one in found])
+        return
+    from ..view.budgets import bounds_table
+    from ..view.terminal import console
+
+    out = console()
+    for line in bounds_table(found, out.width) if found else ("no agent has a budget of tokens or money",):
         out.print(line)
 
 

@@ -14,6 +14,7 @@ from .moments import clock
 from .text import clean
 
 if TYPE_CHECKING:
+    from ...functions.agents.overshoot import Overshoot
     from ...orchestrator.governance.budgets.accounts import Standing, Window
     from ...orchestrator.governance.budgets.amount import Amount
     from ...orchestrator.spending import Spent
@@ -145,3 +146,19 @@ def spent_table(found: Sequence[Spent], by: str, width: int) -> Iterator[Text]:
         for one in found
     ]
     yield from table([by.upper(), "TOKENS", "ANSWERS", "COST"], rows, width)
+
+
+def bounds_table(found: Sequence[Overshoot], width: int) -> Iterator[Text]:
+    """By how much one call may overdraw each, in English and in any text."""
+    rows: list[list[Cell]] = [
+        [
+            (clean(one.agent), "bold"),
+            (clean(one.budget), ""),
+            (clean(one.model), "dim"),
+            (f"{one.ascii:,} tokens", ""),
+            (f"{one.any:,} tokens", ""),
+            ("whatever it costs" if one.cost is None else money(one.cost), "yellow" if one.cost is None else ""),
+        ]
+        for one in found
+    ]
+    yield from table(["AGENT", "BUDGET", "MODEL", "PLAIN TEXT", "ANY TEXT", "AT MOST"], rows, width)

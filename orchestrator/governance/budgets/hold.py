@@ -106,7 +106,9 @@ def cost(input: int, output: int, terms: Terms) -> Decimal | None:
     return _EXACT.add(read, wrote)
 
 
-def overshoot(characters: int, counted: bool) -> int:
-    """Tokens by which one call may read more than was held for it: no text has more tokens than bytes, and a
-    conversation of so many characters is held with a third of them. 0 where tokens are counted."""
-    return 0 if counted else characters - characters // CHARACTERS
+def overshoot(characters: int) -> tuple[int, int]:
+    """Tokens by which one call may read more than was held for it, of a conversation of so many characters that nobody
+    counts: of ASCII text, and of any. No text has more tokens than bytes, and it is held with a third of its
+    characters."""
+    held = characters // CHARACTERS
+    return characters - held, 4 * characters - held
