@@ -38,8 +38,9 @@ class For(TypedDict, total=False):
 def said_of(said: For) -> Said:
     """The same as the order has it. Raises InvalidInput."""
     found = Said(by=said.get("by", ""), stream=said.get("stream", False))
-    caller = named(said.get("user", ""), said.get("tenant", ""))
-    return Said(**found, caller=caller) if caller else found
+    if caller := named(said.get("user", ""), said.get("tenant", "")):
+        found["caller"] = caller
+    return found
 
 
 async def order(engine: Engine, awaited: Awaited, function: Function, input: Any, id: str, said: Said) -> bool:

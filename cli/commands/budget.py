@@ -265,7 +265,10 @@ def bounds_command(file: str, as_json: bool) -> None:
     from ...functions.agents.overshoot import overshoots
     from ...functions.invocation.loading import functions_of, load, sound
 
-    agents = [one for one in sound(functions_of(load(Path(file)))).values() if isinstance(one, Agent)]
+    agents: list[Agent[Any]] = []
+    for one in sound(functions_of(load(Path(file)))).values():
+        if isinstance(one, Agent):
+            agents.append(one)  # pyright: ignore[reportUnknownArgumentType]  # of whatever output
     found = [one for agent in agents for one in overshoots(agent)]
     if as_json:
         from ..view.terminal import emit

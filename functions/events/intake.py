@@ -160,20 +160,26 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
     if kind == "tool":
         return Taken(Fate.DONE, name, value=await invoke(runtime, name, arguments_of(event.data)))
     if kind == "agent" and event.subject is not None:
-        said = For(by=event.source, **whose(event))
+        said = whose(event)
+        said["by"] = event.source
         sent = await runtime.send(name, event.subject, content_of(event.data), id=key_of(event), **said)
         return Taken(Fate.ACCEPTED, name, sent.execution, sent.id)
     named = event.subject if event.type.startswith(CALL) else None
     id = check_id(named or f"{name}-{key_of(event)}")
-    function, caller = runtime.engine.function(name), {**traced(event.extensions), **whose(event)}
+    function, caller = runtime.engine.function(name), {**traced(event.extensions), **_caller(event)}
     await runtime.order(function, event.data, id=id, by=event.source, caller=caller)
     return Taken(Fate.ACCEPTED, name, id)
 
 
-def whose(event: CloudEvent) -> For:
+def _caller(event: CloudEvent) -> dict[str, str]:
     """For whom something is done, as the extension attributes ``user`` and ``tenant`` say. Raises InvalidInput."""
-    user, tenant = (str(event.extensions.get(name) or "") for name in ("user", "tenant"))
-    return {**For(), **named(user, tenant)}  # type: ignore[typeddict-item]
+    return named(*(str(event.extensions.get(name) or "") for name in ("user", "tenant")))
+
+
+def whose(event: CloudEvent) -> For:
+    """The same for a message."""
+    found = _caller(event)
+    return For(user=found.get("user", ""), tenant=found.get("tenant", ""))
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:
