@@ -297,6 +297,7 @@ class WorkflowDecider:
     def _collect(self, decision: Decision) -> None:
         """What the code has ordered since the last decision."""
         run = self._run
+        run.lending.settle(run.own, run.fresh, run.unsent)
         if run.own:
             decision.entries.extend(_in_branches(run, list(run.own.values())))
             run.own.clear()

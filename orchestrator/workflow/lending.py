@@ -1,5 +1,6 @@
 """A workflow that was ordered with a budget shares it among the children that it orders: what one has that is at work
-counts as used, what it has not taken comes back when it ends. Operations that go on at the same time get equal shares.
+counts as used, what it has not taken comes back when it ends. Operations that go on at the same time get equal
+shares: the branches of a map, and what the code orders before it waits.
 
 The share of a child stands in the entry that orders it, and what it took in the one that ends it; so a replay comes to
 the same, whatever the code is then.
@@ -7,12 +8,12 @@ the same, whatever the code is then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..governance.budget import remaining, shared
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
-from ..protocol.decider import Fact
+from ..protocol.decider import Fact, Spawn
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -36,13 +37,14 @@ class Lending:
     """Of one life of a workflow. ``budget`` is what it was given, {} when nothing limits it; ``taken`` what its earlier
     lives have used of that."""
 
-    __slots__ = ("_budget", "_groups", "_lent", "_used")
+    __slots__ = ("_budget", "_groups", "_lent", "_together", "_used")
 
     def __init__(self, budget: Mapping[str, Any], taken: object = None) -> None:
         self._budget = budget
         self._groups: dict[str, Sharing] = {}  # by op, those that have begun
         self._lent: dict[str, Amount] = {}  # by op, of children at work
         self._used = amount_of(taken)
+        self._together: list[str] = []  # ordered by the code since it last waited, beside all groups
 
     @property
     def limited(self) -> bool:
@@ -57,9 +59,27 @@ class Lending:
         """What the child that is ordered under ``op`` may take; {}: nothing limits it."""
         if not self._budget:
             return {}
+        if recorded is None and not any(_branch(group, op) for group in self._groups.values() if not group.done()):
+            self._together.append(op)  # who else is ordered before the code waits gets as much
+            return {}
         given: dict[str, Any] = recorded.get("budget", {}) if recorded is not None else self._share(op)
         self._lent[op] = amount_of(given)
         return given
+
+    def settle(self, own: Mapping[str, Fact], *effects: MutableMapping[str, Any]) -> None:
+        """The code waits: those that it has ordered get equal shares. Their entries, and what begins them, say so."""
+        while self._together:
+            among = len(self._together)
+            op = self._together.pop(0)
+            if op not in own:  # it was taken back
+                continue
+            given = self._share(op, among)
+            self._lent[op] = amount_of(given)
+            own[op]["budget"] = given
+            for of in effects:
+                spawn = of.get(op)
+                if isinstance(spawn, Spawn):
+                    of[op] = spawn._replace(caller={**spawn.caller, "budget": given})
 
     def ended(self, op: str, fact: Fact) -> None:
         """It has ended, and says what it took; one that does not has taken all it had."""
@@ -73,14 +93,13 @@ class Lending:
             total = total.plus(lent)
         return total.record()
 
-    def _share(self, op: str) -> dict[str, Any]:
+    def _share(self, op: str, among: int = 1) -> dict[str, Any]:
         budget = amount_of(self._budget)
         most: dict[str, int | Decimal] = {}
         if "tokens" in self._budget:
             most["tokens"] = budget.tokens
         if "cost" in self._budget:
             most["cost"] = budget.cost
-        among = 1
         for group in self._groups.values():
             if not group.done() and (own := _branch(group, op)):
                 others = {_branch(group, one) for one in self._lent} - {"", own}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -84,6 +85,36 @@ def test_branches_of_a_workflow_share_what_it_has() -> None:
     first, second, third = (one["tokens"] for one in ordered(seen, "r/t1.m1.0"))
     assert first == whole // 2 and second == whole - first
     assert second < third + seen.meter.tokens and third <= whole - second  # what the first one left came back
+
+
+def test_what_code_orders_at_once_gets_equal_shares() -> None:
+    """Beside all groups: by asyncio's own means."""
+
+    def make(meter: Meter) -> tuple[Scenario, Iterable[object]]:
+        leaf = Agent("leaf", Metered(meter, lambda request: "leaf", "test/leaf"))
+
+        @workflow
+        async def pair(ctx: Context, why: str) -> list[Any]:
+            first = await asyncio.gather(*(ctx.call(leaf, f"{number} of {why}") for number in range(4)))
+            return [*first, await ctx.call(leaf, "alone")]
+
+        said: list[Any] = [calls("pair"), "done"]
+        top = Agent(
+            "top", Metered(meter, lambda request: said[answers(request)], "test/top"), tools=[pair],
+            limits=Limits(tokens=MANY),
+        )  # fmt: skip
+
+        async def scenario(world: World) -> str:
+            await world.start(top, "go", id="r")
+            return await world.reached("r", "completed", "failed")
+
+        return scenario, [top, pair, leaf]
+
+    for seen in everywhere(make, each=7):
+        assert seen.value == "completed"
+        shares = [one["tokens"] for one in ordered(seen, "r/t1.m1.0")]
+        (whole,) = (entry["budget"]["tokens"] for entry in seen.entries("r", "ordered"))
+        assert min(shares[:4]) == whole // 4 and max(shares[:4]) <= whole // 4 + 1 and shares[4] > whole // 2
 
 
 def test_of_a_child_counts_what_it_took_and_not_what_it_had() -> None:
