@@ -46,7 +46,7 @@ class Activation:
         self.function = head.function
         self.parent = head.parent
         self.decider = decider
-        prepare(decider, engine.store.payload_limit, head.deaths)
+        prepare(decider, engine, head)
         self.version = head.version
         self.base = head.base
         self.status = head.status
@@ -91,7 +91,7 @@ class Activation:
         """The lease was granted again, and what is here is still what the journal says."""
         self.over = False
         self.status = head.status
-        prepare(self.decider, self.engine.store.payload_limit, head.deaths)
+        prepare(self.decider, self.engine, head)
         self.deadlines.asked(asked)
         if self.deadlines.due(self.now()) is None:
             self.decider.expire(self.now())  # nothing is due: it is only told the time

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ...state.records import Head
+from ...state.store import Store
 from ..protocol.decider import Decider, Decision, Fact, Heir, Invoke, Verdict
 from .transition import Transition
 
@@ -34,8 +36,25 @@ def begin(performer: Beginning, decider: Decider, decision: Decision, pending: T
     return found
 
 
-def prepare(decider: Decider, limit: int, deaths: int) -> None:
-    """It is granted here: how large a value may be, and how many owners have died with it."""
-    decider.limit = limit
+class Unheard(Protocol):
+    """Who makes calls."""
+
+    unheard: set[str]
+
+
+class Granting(Protocol):
+    """An engine."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def performer(self) -> Unheard: ...
+
+
+def prepare(decider: Decider, engine: Granting, head: Head) -> None:
+    """It is granted here: how large a value may be, and how often it was left in the middle of what it did, by an owner
+    that died or by this process."""
+    decider.limit, unheard = engine.store.payload_limit, engine.performer.unheard
     if isinstance(decider, Heir):
-        decider.deaths = deaths
+        decider.deaths = head.deaths + (head.id in unheard)
+    unheard.discard(head.id)

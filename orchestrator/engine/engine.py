@@ -327,6 +327,8 @@ class Engine:
             del self.active[activation.id]
             self.suspects.gone(activation.id)
             self.leases.look_after(activation.id)
+        if activation.effects.hold():
+            self.performer.unheard.add(activation.id)
         activation.stop()
         self._made_room()
 

@@ -116,6 +116,7 @@ class Performer:
         self.audience: Audience | None = None
         self.carrier: Carrier | None = None
         self.purse: Purse | None = None
+        self.unheard: set[str] = set()  # executions that were left in the middle of a call for which something is held
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:

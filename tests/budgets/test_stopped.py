@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from overwinter import Agent, Budget, Runtime
+from overwinter import Agent, Budget, Runtime, Settings
 from overwinter.functions.model import Answer, Request, Usage
 from overwinter.orchestrator.governance.budgets.amount import NOTHING, amount_of
 
@@ -57,5 +57,25 @@ def test_what_it_may_have_cost_counts(tmp_path: Path, of: str) -> None:
             for entry in entries:
                 total = total.plus(amount_of(entry.get("settled")))
             assert total.tokens == doubt[0] + 10
+
+    asyncio.run(main())
+
+
+def test_what_a_process_itself_has_left_in_the_middle_counts_too(tmp_path: Path) -> None:
+    """It could not go on there, for once: its store failed it."""
+
+    async def main() -> None:
+        model = Slow()
+        agent = Agent("desk", model, "You help.", budgets=[Budget("run", tokens=10_000)], settings={"max_tokens": 50})
+        async with Runtime([agent], f"sqlite:///{tmp_path}/s.db", Settings(lease="300ms", poll="100ms")) as runtime:
+            await runtime.start(agent, "hi", id="run")
+            await model.begun.wait()
+            runtime.engine.lost(runtime.engine.active["run"])
+            model.may.set()
+            await runtime.store.retire(runtime.engine.owner)
+            assert await runtime.result("run", 20) == "done"
+            entries = [json.loads(text) for text in await runtime.store.history("run")]
+        (lost,) = [entry for entry in entries if entry["type"] == "lost"]
+        assert lost["tokens"] >= 50 and model.asked == 2
 
     asyncio.run(main())
