@@ -38,8 +38,9 @@ class For(TypedDict, total=False):
 def said_of(said: For) -> Said:
     """The same as the order has it. Raises InvalidInput."""
     found = Said(by=said.get("by", ""), stream=said.get("stream", False))
-    if caller := named(said.get("user", ""), said.get("tenant", "")):
-        found["caller"] = caller
+    if "user" in said or "tenant" in said:
+        caller = named(said.get("user", ""), said.get("tenant", ""))
+        return Said(by=found["by"], stream=found["stream"], caller=caller) if caller else found
     return found
 
 

@@ -13,7 +13,6 @@ from ...state.codec import copied, decoder
 from ...state.errors import InvalidInput
 from ..models.port import OutputSchema, Request, ToolSchema
 from ..tools.tool import Tool
-from .terms import bounded
 
 ToolChoice = str | Callable[[Any], str]
 """auto · required: some tool · none · the name of one; or a plain function of the input that returns one of these."""
@@ -97,7 +96,6 @@ def request(
     if asked.tools is None or reader.name in asked.tools:
         shown += _reading(messages, shown, reader)
     settings = {**settings, **asked.settings} if asked.settings else settings
-    settings = settings if asked.hold is None else bounded(settings, asked.hold)
     at_once = parallel if asked.parallel is None else asked.parallel
     return Request(model, messages, shown, output, settings, wanted, at_once)
 

@@ -15,10 +15,10 @@ from inspect import iscoroutinefunction
 from textwrap import indent
 from typing import Any, cast
 
-from ...orchestrator.agent.around import AS_ALWAYS
 from ...orchestrator.agent.conversation import READER, Message
 from ...orchestrator.agent.leaving import Compactor, Leaving
 from ...orchestrator.governance.budgets.account import Account
+from ...orchestrator.governance.budgets.held import Held
 from ...orchestrator.governance.budgets.hold import Hold, Terms
 from ...orchestrator.usercode.resilience import Policy, Retry
 from ...state.errors import InvalidInput
@@ -29,7 +29,7 @@ from ..models.port import Model, Request
 from ..tools.tool import Tool
 from .asking import Asking
 from .paying import Paying
-from .terms import bounded, terms
+from .terms import terms
 
 Writing = Callable[[Leaving], Any]
 """A function of what leaves: it returns the text in its place, or an awaitable of it. None: there is none, and it
@@ -123,10 +123,9 @@ class Summing(Asking):
         hold: Hold | None = None,
         accounts: tuple[Account, ...] = (),
     ) -> None:
-        paying = Paying(AS_ALWAYS._replace(hold=hold, accounts=accounts), lambda: self.terms)
+        paying = Paying(Held(hold, accounts), lambda: self.terms)
         super().__init__(model, self._asked, {}, Hosts("Summarize", ()), paying)
         self._given = model, instructions, settings, leaving
-        self._bound = hold
 
     @property
     def terms(self) -> Terms:
@@ -139,7 +138,7 @@ class Summing(Asking):
     def _asked(self) -> Request:
         model, instructions, settings, leaving = self._given
         said = (Message("system", instructions), Message("user", transcript(leaving)))
-        return Request(model.name, said, settings=settings if self._bound is None else bounded(settings, self._bound))
+        return Request(model.name, said, settings=settings)
 
 
 class Written:

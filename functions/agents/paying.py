@@ -7,9 +7,9 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from ...orchestrator.agent.around import AS_ALWAYS, Asked
 from ...orchestrator.engine.performing import CallInfo, current_call
 from ...orchestrator.governance.budgets.amount import NOTHING, ZERO, Amount
+from ...orchestrator.governance.budgets.held import NO_MEANS, Held
 from ...orchestrator.governance.budgets.hold import Hold, Terms, reading, wanted
 from ..models.port import Answer, Request
 from .terms import bounded
@@ -18,10 +18,10 @@ from .terms import bounded
 class Paying:
     """For one call, attempt after attempt. ``terms`` tells what is known of the model."""
 
-    def __init__(self, asked: Asked = AS_ALWAYS, terms: Callable[[], Terms] = Terms) -> None:
-        self.hold = asked.hold  # what is set aside for one attempt; None: nothing counts it
-        self._accounts = asked.accounts
-        self._lost = asked.lost
+    def __init__(self, means: Held = NO_MEANS, terms: Callable[[], Terms] = Terms) -> None:
+        self.hold = means.hold  # what is set aside for one attempt; None: nothing counts it
+        self._accounts = means.accounts
+        self._lost = means.lost
         self._terms = terms
         self._slices: list[str] = []
         self._used = NOTHING
@@ -29,6 +29,8 @@ class Paying:
     async def begin(self, request: Request) -> Request:
         """Hold the worst case of an attempt. The request, which may write no more than that. Raises BudgetExceeded,
         StoreError."""
+        if self.hold is not None:
+            request = request._replace(settings=bounded(request.settings, self.hold))
         call = _call() if self._accounts else None
         purse = None if call is None else call.purse
         if call is None or purse is None:
@@ -48,6 +50,8 @@ class Paying:
 
     def answered(self, answer: Answer, cost: str | None) -> None:
         """It was answered. What nobody knows the price of cost as much as was held for it."""
+        if not self._slices:
+            return
         known = self.hold.cost if cost is None and self.hold is not None else cost
         self.took(Amount(answer.usage.total, Decimal(known or 0), model_calls=1, iterations=1))
 

@@ -15,6 +15,7 @@ from ...orchestrator.agent.routing import Choice, Question
 from ...orchestrator.agent.spec import Listing, OutputChecks
 from ...orchestrator.errors.failures import Failure
 from ...orchestrator.governance.budgets.bound import Bound
+from ...orchestrator.governance.budgets.held import NO_MEANS, Held
 from ...orchestrator.governance.budgets.hold import Terms
 from ...orchestrator.usercode.resilience import Policy
 from ...state.codec import dumps, taker
@@ -174,11 +175,12 @@ class Specified:
         name: str,
         offered: Sequence[str] | None = None,
         asked: Asked = AS_ALWAYS,
+        means: Held = NO_MEANS,
     ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
         request = partial(self.request, messages, content, name, offered, asked)
         terms = partial(self.terms, name, content, offered)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(asked, terms))
+        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(means, terms))
 
     def terms(self, name: str, content: Any, offered: Sequence[str] | None) -> Terms:
         model = self._routing.models[name]

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from ..governance.budgets.account import Account
-from ..governance.budgets.amount import Amount
-from ..governance.budgets.hold import Hold
 from ..protocol.decider import Fact
 from .call import Call, Stage
 from .conversation import Message, ToolCall
@@ -51,9 +48,7 @@ class ModelReply(NamedTuple):
 class Asked(NamedTuple):
     """How one model call differs from what the agent says. ``tools`` are the only ones that are shown; None: as
     always. ``choice`` and ``parallel``: whether it must call one, and may call several at once. ``called`` are those
-    that it has called in this turn, ``within`` those that it may call; None: all. ``hold`` is what budgets set aside
-    for the call; None: nothing limits it. ``accounts`` are those that it is charged to, if they are
-    counted, ``lost`` what calls in its place may have taken before."""
+    that it has called in this turn, ``within`` those that it may call; None: all."""
 
     instructions: str = ""
     tools: tuple[str, ...] | None = None
@@ -62,9 +57,6 @@ class Asked(NamedTuple):
     parallel: bool | None = None
     called: Collection[str] = ()
     within: Collection[str] | None = None
-    hold: Hold | None = None
-    accounts: tuple[Account, ...] = ()
-    lost: Amount | None = None
 
 
 AS_ALWAYS = Asked()

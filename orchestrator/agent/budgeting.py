@@ -35,6 +35,7 @@ from .standing import LIMITS, Standing, counts, error, plain, reached, share_of,
 from .stock import sum_of
 from .turn import Phase, Turn
 
+NOTHING_TOLD = "", ""
 WITHIN = 7 * 24 * 3_600_000
 """Milliseconds after which a request for more that nobody has decided counts as denied."""
 _ORDERS = (Stage.ASKED, Stage.READY, Stage.APPROVAL)
@@ -43,13 +44,26 @@ _ORDERS = (Stage.ASKED, Stage.READY, Stage.APPROVAL)
 class Budgeting:
     """Of one agent; ``first`` is the one that the conversation began with, whose budgets hold."""
 
-    __slots__ = ("_bounds", "_charged", "_counting", "_first", "_shared", "_spec", "_stands", "_tells", "_warns")
+    __slots__ = (
+        "_bounds",
+        "_charged",
+        "_counting",
+        "_first",
+        "_shared",
+        "_spec",
+        "_stands",
+        "_tells",
+        "_unbound",
+        "_warns",
+    )
 
     def __init__(self, spec: AgentSpec, first: AgentSpec) -> None:
         self._spec = spec
         self._first = first
         self._bounds = tuple(bound for bound in first.budgets if bound.per in INSIDE)
         self._shared = tuple(bound for bound in first.budgets if bound.per not in INSIDE)
+        limits = (first.limits, spec.limits)
+        self._unbound = not self._bounds and all(one.tokens is None and one.cost is None for one in limits)
         self._counting = any(bound.most.keys() - {"tokens", "cost"} for bound in self._bounds)
         self._warns = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
         self._tells = any(bound.tell for bound in self._bounds)
@@ -63,6 +77,10 @@ class Budgeting:
         lent = run.caller.get("budget")
         return within(self._first.limits, lent) if lent else self._first.limits
 
+    def _free(self, run: Run) -> bool:
+        """Whether nothing that is kept in the execution counts tokens, money or calls: as for most agents."""
+        return self._unbound and "budget" not in run.caller
+
     def used_up(self, run: Run, turn: Turn) -> Failure | None:
         """The limit that is reached, whatever the next model call takes; None while there is room."""
         allowed = self.allowed(run)
@@ -75,7 +93,7 @@ class Budgeting:
 
     def _futile(self, run: Run, turn: Turn) -> Failure | None:
         """Why tools are not called: nobody could read what they give, because another model call would not fit."""
-        if turn.stock.ample and not self._counting:
+        if (turn.stock.ample and not self._counting) or self._free(run):
             return None
         standings = [one for one in self._standings(run, turn) if one.bound.then == "stop" and counts(one.most)]
         if not standings:
@@ -90,11 +108,12 @@ class Budgeting:
     def due(self, run: Run, turn: Turn, name: str, at: int, deaths: int) -> Judged:
         """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits
         for somebody."""
-        stock, op = turn.stock, turn.thinking()
-        stock.hold, stock.says, stock.accounts = None, ("", ""), self._accounts(run)
-        standings = self._standings(run, turn)
-        counted = self._shared or any(counts(standing.most) for standing in standings)
-        if not counted or stock.waiting() is not None:
+        stock = turn.stock
+        stock.hold, stock.says, stock.accounts = None, NOTHING_TOLD, self._accounts(run)
+        if (self._free(run) and not self._shared) or stock.waiting() is not None:
+            return None
+        standings, op = self._standings(run, turn), turn.thinking()
+        if not (self._shared or any(counts(standing.most) for standing in standings)):
             return None
         terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)
         says = told(standings) if self._tells else ""
@@ -296,6 +315,8 @@ class Budgeting:
     def left(self, run: Run, turn: Turn) -> dict[str, Any]:
         """What goes along with what the turn orders of others: tokens and cost."""
         found: dict[str, Any] = {}
+        if self._free(run):
+            return found
         for standing in self._standings(run, turn):
             if standing.bound.per != "call":
                 found = lesser(found, remaining(standing.used, standing.most))

@@ -87,10 +87,7 @@ class Gates:
 
     def asked(self, turn: Turn) -> Asked:
         """How the model is asked."""
-        asked, stock, op = turn.asks_at().asked(turn.asked_of, turn.within), turn.stock, turn.thinking()
-        if stock.hold is not None and stock.hold[0] == op:
-            asked = asked._replace(hold=stock.hold[1])
-        return asked._replace(accounts=stock.accounts, lost=stock.lost.get(op)) if stock.accounts else asked
+        return turn.asks_at().asked(turn.asked_of, turn.within)
 
     def model(self, turn: Turn) -> str:
         """Who is asked."""
@@ -106,12 +103,13 @@ class Gates:
 
     def thought(self, turn: Turn, thread: Thread, offered: AgentSpec) -> Invoke:
         """The call of the model, by the agent with the tools of this turn."""
-        name, held, asked = self.model(turn), self.held(), self.asked(turn)
-        call = offered.think(self.messages(turn, thread), turn.content, name, turn.offered, asked)
+        name, held, asked, op = self.model(turn), self.held(), self.asked(turn), turn.thinking()
+        means = turn.stock.means(op)
+        call = offered.think(self.messages(turn, thread), turn.content, name, turn.offered, asked, means)
         policy = self._spec.model_policy(name, turn.route)
-        policy = policy if asked.hold is None else each_told(policy)
+        policy = policy if means.hold is None else each_told(policy)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark, bool(held))
-        return Invoke(turn.thinking(), name, "model", call, False, policy, held, write=mended, heard=heard)
+        return Invoke(op, name, "model", call, False, policy, held, write=mended, heard=heard)
 
     def held(self) -> Fact:
         """What a model call says when its answer is looked at before anybody reads it."""

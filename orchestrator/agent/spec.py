@@ -12,6 +12,7 @@ from ...state.codec import Writer
 from ..errors.failures import Failure
 from ..governance.approvals.rule import Approval
 from ..governance.budgets.bound import Bound
+from ..governance.budgets.held import Held
 from ..governance.budgets.hold import Terms
 from ..governance.usage import Allowance
 from ..usercode.resilience import Policy
@@ -335,11 +336,17 @@ class AgentSpec(Protocol):
         ...
 
     def think(
-        self, messages: Sequence[Message], content: Any, name: str, offered: Sequence[str] | None, asked: Asked
+        self,
+        messages: Sequence[Message],
+        content: Any,
+        name: str,
+        offered: Sequence[str] | None,
+        asked: Asked,
+        means: Held,
     ) -> Callable[[], Any]:
         """A function that asks the model of that name; its awaitable gives the answer's JSON (see ``answer``).
         ``content`` is the input or message that the current turn is about, as plain JSON; ``offered`` are the tools
-        that it is shown, None: all; ``asked`` is what is different this time."""
+        that it is shown, None: all; ``asked`` is what is different this time, ``means`` what budgets leave for it."""
         ...
 
     def used(

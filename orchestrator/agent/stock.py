@@ -10,12 +10,16 @@ from ..governance.approvals.proposal import Proposal
 from ..governance.budgets.account import Account
 from ..governance.budgets.amount import NOTHING, Amount, amount_of
 from ..governance.budgets.bound import Bound
+from ..governance.budgets.held import Held
 from ..governance.budgets.hold import Hold
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import Fact
 from .call import Call, Stage
 
 _RARE = frozenset(("model_calls", "tool_calls", "time"))
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 class Lasting:
@@ -25,15 +29,19 @@ class Lasting:
     __slots__ = ("counts", "raised", "warned")
 
     def __init__(self, saved: object = None, bounds: Iterable[Bound] = ()) -> None:
-        self.counts = _RARE.intersection(unit for bound in bounds for unit in bound.most)
-        given = cast("Mapping[str, Any]", saved if isinstance(saved, dict) else {})
-        self.raised: dict[str, tuple[str, Amount]] = {
-            op: (str(one[0]), amount_of(one[1])) for op, one in given.get("raised", {}).items()
-        }
-        self.warned: set[str] = set(given.get("warned", ()))
+        self.counts = _RARE.intersection([unit for bound in bounds for unit in bound.most]) if bounds else _NONE
+        self.raised: dict[str, tuple[str, Amount]] = {}
+        self.warned: set[str] = set()
+        if isinstance(saved, dict):
+            given = cast("Mapping[str, Any]", saved)
+            raised = given.get("raised", {}).items()
+            self.raised = {op: (str(one[0]), amount_of(one[1])) for op, one in raised}
+            self.warned = set(given.get("warned", ()))
 
     def counted(self, **units: int) -> Amount:
         """So much, of what anybody counts."""
+        if not self.counts:
+            return NOTHING
         some = {unit: number for unit, number in units.items() if number and unit in self.counts}
         return amount_of(some) if some else NOTHING
 
@@ -82,6 +90,11 @@ class Stock:
         """What the model is told, in the call of that op, of what is left."""
         return self.says[1:] if self.says[0] == op and self.says[1] else ()
 
+    def means(self, op: str) -> Held:
+        """What there is for the call of that op."""
+        hold = None if self.hold is None or self.hold[0] != op else self.hold[1]
+        return Held(hold, self.accounts, self.lost.get(op) if self.lost else None)
+
     def again(self, entry: Fact, calls: OpenCalls) -> None:
         """An attempt was made that what is set aside was for. The next one needs as much once more: it is ordered anew,
         if there is enough."""
@@ -94,6 +107,8 @@ class Stock:
 
     def waiting(self) -> Call | None:
         """The request that nobody has decided."""
+        if not self.pleas:
+            return None
         return next((call for _, call in self.pleas.values() if call.stage is Stage.APPROVAL), None)
 
     def refused(self, op: str) -> Call | None:

@@ -185,7 +185,8 @@ class Turn:
 
     def approvals(self) -> list[Call]:
         reviews = [review for gate in self.gates() if (review := gate.waiting()) is not None]
-        reviews += [plea] if (plea := self.stock.waiting()) is not None else []
+        if self.stock.pleas and (plea := self.stock.waiting()) is not None:
+            reviews.append(plea)
         return [call for call in self.calls.values() if call.stage is Stage.APPROVAL] + reviews
 
     def doubts(self) -> list[Call]:
@@ -249,7 +250,7 @@ class Turn:
 
     def count(self, **units: int) -> None:
         """So much was used, if a budget wants it counted."""
-        if (more := self.stock.lasting.counted(**units)) is not NOBODY:
+        if self.stock.lasting.counts and (more := self.stock.lasting.counted(**units)) is not NOBODY:
             self.usage = self.usage.plus(Usage(beside=more))
 
     def used(self, record: object) -> None:

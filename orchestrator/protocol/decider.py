@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 from ...state.codec import Writer, stored
 from ..usercode.resilience import Policy
@@ -215,7 +215,6 @@ class Decider(Protocol):
         ...
 
 
-@runtime_checkable
 class Heir(Protocol):
     """A decider that is told how many owners of its execution have died since it was last written."""
 
