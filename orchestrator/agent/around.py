@@ -53,7 +53,8 @@ class Asked(NamedTuple):
     always. ``choice`` and ``parallel``: whether it must call one, and may call several at once. ``called`` are those
     that it has called in this turn, ``within`` those that it may call; None: all. ``hold`` is what budgets set aside
     for the call; None: nothing limits it. ``accounts`` are those that it is charged to, if they are
-    counted, ``lost`` what calls in its place may have taken before."""
+    counted, ``lost`` what calls in its place may have taken before. So many ``deaths`` may each have cut off one, of
+    which no entry tells."""
 
     instructions: str = ""
     tools: tuple[str, ...] | None = None
@@ -65,6 +66,7 @@ class Asked(NamedTuple):
     hold: Hold | None = None
     accounts: tuple[Account, ...] = ()
     lost: Amount | None = None
+    deaths: int = 0
 
 
 AS_ALWAYS = Asked()

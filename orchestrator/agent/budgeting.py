@@ -94,6 +94,8 @@ class Budgeting:
         stock.hold, stock.says, stock.accounts = None, ("", ""), self._accounts(run)
         standings = self._standings(run, turn)
         counted = self._shared or any(counts(standing.most) for standing in standings)
+        if not counted and deaths:  # nothing is written of it: whether an account counts it, only the store knows
+            stock.deaths = op, deaths
         if not counted or stock.waiting() is not None:
             return None
         terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)

@@ -90,7 +90,10 @@ class Gates:
         asked, stock, op = turn.asks_at().asked(turn.asked_of, turn.within), turn.stock, turn.thinking()
         if stock.hold is not None and stock.hold[0] == op:
             asked = asked._replace(hold=stock.hold[1])
-        return asked._replace(accounts=stock.accounts, lost=stock.lost.get(op)) if stock.accounts else asked
+        if not stock.accounts:
+            return asked
+        deaths = stock.deaths[1] if stock.deaths[0] == op else 0
+        return asked._replace(accounts=stock.accounts, lost=stock.lost.get(op), deaths=deaths)
 
     def model(self, turn: Turn) -> str:
         """Who is asked."""

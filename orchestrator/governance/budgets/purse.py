@@ -95,6 +95,10 @@ class Purse:
         self._held.setdefault(key, []).extend(taken)
         return tuple(one.slice for one in taken)
 
+    def holds(self, key: str) -> bool:
+        """Whether anything is held under the key that no entry has settled."""
+        return key in self._held
+
     def settle(self, key: str, slices: Sequence[str], used: Amount) -> None:
         """What is held under the key is replaced by what was used of these slices, once. For what is recorded:
         ``committed`` calls it."""
