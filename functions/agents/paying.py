@@ -31,6 +31,7 @@ class Paying:
         self._lost = asked.lost
         self._deaths = asked.deaths
         self._calls = calls
+        self._model, self._unpriced = "", set[str]()
         self._terms = terms
         self._slices: list[str] = []
         self._used = NOTHING
@@ -49,6 +50,9 @@ class Paying:
         if self.hold is None:
             self.hold = self._wanted(request)
             request = request._replace(settings=bounded(request.settings, self.hold))
+        if self.hold.cost is None:
+            self._unpriced, self._model = purse.unpriced, request.model
+            await purse.priced(request.model, accounts)
         if self._slices and not purse.holds(call.idempotency_key):  # an attempt that is recorded: it is settled
             self._slices, self._used = [], NOTHING
         if self._lost is not None:
@@ -66,6 +70,8 @@ class Paying:
     def answered(self, answer: Answer, cost: str | None) -> None:
         """It was answered. What nobody knows the price of cost as much as was held for it."""
         known = self.hold.cost if cost is None and self.hold is not None else cost
+        if known is None:
+            self._unpriced.add(self._model)
         called = sum(self._calls(one.name) for one in answer.tool_calls)
         self.took(Amount(answer.usage.total, Decimal(known or 0), 1, called, 1))
 

@@ -195,3 +195,25 @@ def test_what_sessions_spend_belongs_to_whoever_sent_the_message() -> None:
             assert {one.of: one.usage.tokens for one in users} == {"ana": 20, "ben": 20, "zoe": 20}
 
     asyncio.run(main())
+
+
+def test_a_price_that_nobody_knows_is_not_taken_for_nothing_twice() -> None:
+    class Unpriced(Model):
+        async def complete(self, request: Request) -> Answer:
+            return (await super().complete(request))._replace(cost=None)
+
+    async def main() -> None:
+        model = Unpriced(nothing, tools=5)
+        agent = Agent("desk", model, "You help.", [look])
+        async with Runtime([agent], "memory://") as runtime:
+            await limit(runtime, "tenant:acme", {"cost": "100"})
+            for _ in range(2):
+                run = await runtime.start(agent, "hi", tenant="acme")
+                with pytest.raises(ExecutionFailed, match="nobody knows what scripted/counted costs") as failed:
+                    await run.result()
+                assert isinstance(failed.value.cause, BudgetExceeded) and failed.value.cause.limit == "cost"
+            assert model.asked == 1
+            run = await runtime.start(agent, "hi", tenant="bell")  # whose money nobody limits
+            assert await run.result() == "done"
+
+    asyncio.run(main())
