@@ -2,9 +2,10 @@
 last record.
 
 Counted are answers of models, summaries, attempts that failed and were billed or may have been (``agent.billing``), and
-what was lost with a process (``lost``). Each is counted in the journal that it stands in: what a child took, with the
-child, once. User and tenant are those of whoever ordered the execution, or has sent the message that is answered; its
-agent is the one that has the conversation; a model is the one that was asked, a day one of UTC.
+what was lost with a process, or under way when a turn ended (``lost``). Each is counted in the journal that it stands
+in: what a child took, with the child, once. User and tenant are those of whoever ordered the execution, or has sent the
+message that is answered; its agent is the one that has the conversation; a model is the one that was asked, a day one
+of UTC.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ GROUPS: tuple[By, ...] = get_args(By)
 STEP = 100
 """Executions between two reports."""
 _ANSWERS = frozenset({"model", "summary"})
+_ENDINGS = frozenset({"completed", "failed", "cancelled", "reply"})
 _BEGINNINGS = frozenset({"start", "message"})
 
 
@@ -94,6 +96,14 @@ async def _add(reading: Reading, head: Head, by: By, span: Span, sums: dict[str,
             sums[of] = sums.get(of, NOTHING).plus(used)
 
 
+def _lost(record: object) -> Usage:
+    """What nobody knows, and counts as used: a call that was under way when a process died, or a turn ended."""
+    lost = amount_of(record)
+    if not lost.tokens and not lost.cost:
+        return NOTHING
+    return reported({"usage": {"input": lost.tokens}, "cost": format(lost.cost, "f")})
+
+
 class _Journal:
     """One journal, read entry by entry."""
 
@@ -110,8 +120,9 @@ class _Journal:
         elif kind == "handoff":
             self._agent = str(entry.get("name", self._agent))
         elif kind == "lost":
-            lost = amount_of(entry)
-            return reported({"usage": {"input": lost.tokens}, "cost": format(lost.cost, "f")})
+            return _lost(entry)
+        elif kind in _ENDINGS:
+            return _lost(entry.get("lost"))
         elif op and (kind in _ANSWERS or kind not in RESULTS):
             return self._attempted(kind, op, entry)
         return NOTHING

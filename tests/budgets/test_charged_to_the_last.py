@@ -22,7 +22,7 @@ from overwinter.orchestrator.ordering import For
 from overwinter.orchestrator.protocol.clock import present
 from overwinter.orchestrator.reading import Reading
 from overwinter.orchestrator.spending import spending
-from overwinter.state.errors import BudgetExceeded, InvalidInput
+from overwinter.state.errors import BudgetExceeded, ExecutionCancelled, InvalidInput
 from overwinter.testing import run_virtual
 from overwinter.testing.clock import VirtualLoop
 
@@ -215,5 +215,27 @@ def test_a_price_that_nobody_knows_is_not_taken_for_nothing_twice() -> None:
             assert model.asked == 1
             run = await runtime.start(agent, "hi", tenant="bell")  # whose money nobody limits
             assert await run.result() == "done"
+
+    asyncio.run(main())
+
+
+def test_a_call_that_was_under_way_when_its_run_was_cancelled_is_spent() -> None:
+    async def main() -> None:
+        begun = asyncio.Event()
+
+        async def long(number: int) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        agent = desk(Model(long), Budget("run", tokens=1_000))
+        async with Runtime([agent], "memory://") as runtime:
+            run = await runtime.start(agent, "hi", tenant="acme")
+            await begun.wait()
+            await runtime.cancel(run.id)
+            with pytest.raises(ExecutionCancelled):
+                await run.result()
+            ended = json.loads((await runtime.store.history(run.id))[-1])
+            (one,) = await spending(Reading(runtime.store), "tenant")
+            assert one.of == "acme" and one.record()["tokens"] == ended["lost"]["tokens"] >= 50
 
     asyncio.run(main())
