@@ -1,10 +1,11 @@
 """What was spent, from the journals' own records: tokens and money by agent, user, tenant, model or day, exact to the
 last record.
 
-Counted are answers of models, summaries, attempts that failed and were billed (``agent.billing``), and what was lost
-with a process (``lost``). Each is counted in the journal that it stands in: what a child took, with the child, once.
-An execution's user and tenant are those of whoever ordered it, its agent is the one that has the conversation; a model
-is the one that was asked, a day one of UTC.
+Counted are answers of models, summaries, attempts that failed and were billed or may have been (``agent.billing``), and
+what was lost with a process, or under way when a turn ended (``lost``). Each is counted in the journal that it stands
+in: what a child took, with the child, once. User and tenant are those of whoever ordered the execution, or has sent the
+message that is answered; its agent is the one that has the conversation; a model is the one that was asked, a day one
+of UTC.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ..state.records import EVERYTHING, Head
 from .agent.billing import Billed
 from .governance.budgets.amount import amount_of
 from .governance.usage import NOTHING, Usage, reported
+from .protocol.callers import caller_of
 from .protocol.decider import Fact
 from .protocol.journal import RESULTS
 from .reading import Reading
@@ -28,6 +30,8 @@ GROUPS: tuple[By, ...] = get_args(By)
 STEP = 100
 """Executions between two reports."""
 _ANSWERS = frozenset({"model", "summary"})
+_ENDINGS = frozenset({"completed", "failed", "cancelled", "reply"})
+_BEGINNINGS = frozenset({"start", "message"})
 
 
 class Spent(NamedTuple):
@@ -39,11 +43,11 @@ class Spent(NamedTuple):
 
     def record(self) -> dict[str, Any]:
         """``{"of", "tokens", "cost", "answers", "unpriced"}``, the cost as decimal text."""
-        used = self.usage
+        used, all = self.usage, self.usage.amount
         return {
             "of": self.of,
-            "tokens": used.tokens,
-            "cost": format(used.cost, "f"),
+            "tokens": all.tokens,
+            "cost": format(all.cost, "f"),
             "answers": used.iterations,
             "unpriced": used.unpriced,
         }
@@ -79,7 +83,7 @@ async def spending(reading: Reading, by: By, span: Span = Span(), report: Report
             report("reading journals", done, total)
     report("reading journals", done, total)
     found = [Spent(of, used) for of, used in sums.items() if used != NOTHING]
-    return sorted(found, key=lambda one: (-one.usage.cost, -one.usage.tokens, one.of))
+    return sorted(found, key=lambda one: (-one.usage.amount.cost, -one.usage.amount.tokens, one.of))
 
 
 async def _add(reading: Reading, head: Head, by: By, span: Span, sums: dict[str, Usage]) -> None:
@@ -90,6 +94,14 @@ async def _add(reading: Reading, head: Head, by: By, span: Span, sums: dict[str,
         if used is not NOTHING and entry.get("at") in span:
             of = journal.of(by, whole)
             sums[of] = sums.get(of, NOTHING).plus(used)
+
+
+def _lost(record: object) -> Usage:
+    """What nobody knows, and counts as used: a call that was under way when a process died, or a turn ended."""
+    lost = amount_of(record)
+    if not lost.tokens and not lost.cost:
+        return NOTHING
+    return reported({"usage": {"input": lost.tokens}, "cost": format(lost.cost, "f")})
 
 
 class _Journal:
@@ -103,13 +115,14 @@ class _Journal:
     def take(self, entry: Fact) -> Usage:
         """What the entry adds to what was spent."""
         kind, op = str(entry["type"]), str(entry.get("op", ""))
-        if kind == "start":
-            self._caller = _fields(entry.get("caller"))
+        if kind in _BEGINNINGS:
+            self._caller = caller_of(entry)
         elif kind == "handoff":
             self._agent = str(entry.get("name", self._agent))
         elif kind == "lost":
-            lost = amount_of(entry)
-            return reported({"usage": {"input": lost.tokens}, "cost": format(lost.cost, "f")})
+            return _lost(entry)
+        elif kind in _ENDINGS:
+            return _lost(entry.get("lost"))
         elif op and (kind in _ANSWERS or kind not in RESULTS):
             return self._attempted(kind, op, entry)
         return NOTHING
@@ -130,8 +143,4 @@ class _Journal:
             return datetime.fromtimestamp(int(entry["at"]) / 1000, UTC).date().isoformat()
         if by == "model":
             return str(entry.get("name") or entry.get("model") or "")
-        return str(self._caller.get(by) or "")
-
-
-def _fields(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+        return str(self._caller.get(by) or (self._caller.get("by") if by == "user" else "") or "")

@@ -51,7 +51,7 @@ class Asking:
             seen = any([message.parts for message in request.messages])
             if seen:
                 request = request._replace(messages=await brought(request.messages, self._hosts))
-            request = await self._paying.begin(request)
+            request = await self._paid(request)
             try:
                 answer = await self._answer(request)
             finally:
@@ -70,6 +70,14 @@ class Asking:
         if (billed := self.billed) is not None:
             record["billed"] = billed
         return record
+
+    async def _paid(self, request: Request) -> Request:
+        """What it may take is held. What others before may have taken, who have died, is found out there, once."""
+        known = self._paying.doubt
+        request = await self._paying.begin(request)
+        if self._paying.doubt is not known:
+            self._lost = self._lost.plus(self._paying.doubt)
+        return request
 
     async def _answer(self, request: Request) -> Answer:
         """Piece by piece when somebody listens and the model can, else as a whole."""

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ...orchestrator.governance.approvals.rule import Approval, rule_of
+from ...orchestrator.governance.budgets.account import bounds_of
 from ...orchestrator.governance.budgets.amount import UNITS, Amount
 from ...orchestrator.governance.budgets.bound import ACCOUNTS, INSIDE, Bound
 from ...state.errors import InvalidInput
@@ -83,6 +84,7 @@ class Budget:
                 raise ValueError(f"says nothing; give one of {', '.join(f'{unit}=' for unit in UNITS)}")
             if of == "call" and (wrong := most.keys() - {"tokens", "cost"}):
                 raise ValueError(f"one model call has tokens and a cost, and no {' or '.join(sorted(wrong))}")
+            bounds_of(most)
             self.bound = _checked(of, most, per, timezone, at_limit, warn, tell)
         except (ValueError, TypeError) as error:
             raise InvalidInput(f"the budget for {of!r}: {error}") from None

@@ -16,15 +16,26 @@ from .terms import bounded
 
 
 class Paying:
-    """For one call, attempt after attempt. ``terms`` tells what is known of the model."""
+    """For one call, attempt after attempt. ``terms`` tells what is known of the model, ``calls`` whether what is called
+    by that name counts as a tool. ``doubt`` is what calls of processes that have died may have taken, of which nothing
+    is written yet."""
 
-    def __init__(self, means: Held = NO_MEANS, terms: Callable[[], Terms] = Terms) -> None:
+    def __init__(
+        self,
+        means: Held = NO_MEANS,
+        terms: Callable[[], Terms] = Terms,
+        calls: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self.hold = means.hold  # what is set aside for one attempt; None: nothing counts it
         self._accounts = means.accounts
         self._lost = means.lost
+        self._deaths = means.deaths
+        self._calls = calls
+        self._model, self._unpriced = "", set[str]()
         self._terms = terms
         self._slices: list[str] = []
         self._used = NOTHING
+        self.doubt = NOTHING
 
     async def begin(self, request: Request) -> Request:
         """Hold the worst case of an attempt. The request, which may write no more than that. Raises BudgetExceeded,
@@ -41,11 +52,21 @@ class Paying:
         if self.hold is None:
             self.hold = self._wanted(request)
             request = request._replace(settings=bounded(request.settings, self.hold))
+        if self.hold.cost is None:
+            self._unpriced, self._model = purse.unpriced, request.model
+            await purse.priced(request.model, accounts)
+        if self._slices and not purse.holds(call.idempotency_key):  # an attempt that is recorded: it is settled
+            self._slices, self._used = [], NOTHING
         if self._lost is not None:
             lost, self._lost = self._lost, None
             self._slices += await purse.charge(call.idempotency_key, accounts, lost)
             self._used = self._used.plus(lost)
-        self._slices += await purse.hold(call.idempotency_key, accounts, _of(self.hold))
+        if self._deaths and not self._terms().keeps:
+            lost, self._deaths = self.hold.amount.times(self._deaths), 0
+            self._slices += await purse.charge(call.idempotency_key, accounts, lost)
+            self._used, self.doubt = self._used.plus(lost), lost
+        called = any(self._calls(tool.name) for tool in request.tools)
+        self._slices += await purse.hold(call.idempotency_key, accounts, _of(self.hold, called))
         return request
 
     def answered(self, answer: Answer, cost: str | None) -> None:
@@ -53,7 +74,10 @@ class Paying:
         if not self._slices:
             return
         known = self.hold.cost if cost is None and self.hold is not None else cost
-        self.took(Amount(answer.usage.total, Decimal(known or 0), model_calls=1, iterations=1))
+        if known is None:
+            self._unpriced.add(self._model)
+        called = sum(self._calls(one.name) for one in answer.tool_calls)
+        self.took(Amount(answer.usage.total, Decimal(known or 0), 1, called, 1))
 
     def took(self, amount: Amount) -> None:
         """An attempt has taken that."""
@@ -70,8 +94,9 @@ class Paying:
         return wanted(reading(characters, None, terms) + 4 * len(request.messages), terms)
 
 
-def _of(hold: Hold) -> Amount:
-    return Amount(hold.input + hold.output, hold.cost or ZERO, model_calls=1, iterations=1)
+def _of(hold: Hold, called: bool) -> Amount:
+    """What must be left: of time and calls of tools anything, because how much it will be nobody knows."""
+    return Amount(hold.input + hold.output, hold.cost or ZERO, 1, int(called), 1, 1)
 
 
 def _call() -> CallInfo | None:

@@ -180,7 +180,10 @@ class Specified:
         """A function that asks the model of that name and gives the answer's JSON."""
         request = partial(self.request, messages, content, name, offered, asked)
         terms = partial(self.terms, name, content, offered)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(means, terms))
+        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(means, terms, self._counts))
+
+    def _counts(self, tool: str) -> bool:
+        return self.find(tool) is not None and self.handoff(tool) is None and not self.concludes(tool)
 
     def terms(self, name: str, content: Any, offered: Sequence[str] | None) -> Terms:
         model = self._routing.models[name]

@@ -110,10 +110,15 @@ class Budgeting:
         for somebody."""
         stock = turn.stock
         stock.hold, stock.says, stock.accounts = None, NOTHING_TOLD, self._accounts(run)
-        if (self._free(run) and not self._shared) or stock.waiting() is not None:
+        if self._free(run) and not self._shared:
+            if deaths:  # nothing is written of it: whether an account counts it, only the store knows
+                stock.deaths = turn.thinking(), deaths
+            return None
+        if stock.waiting() is not None:
             return None
         standings, op = self._standings(run, turn), turn.thinking()
         if not (self._shared or any(counts(standing.most) for standing in standings)):
+            stock.deaths = (op, deaths) if deaths else stock.deaths
             return None
         terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)
         says = told(standings) if self._tells else ""

@@ -58,7 +58,9 @@ class Lasting:
 class Stock:
     """Of a turn. ``hold`` is what is set aside for the model call of that op."""
 
-    __slots__ = ("_over", "_turn", "accounts", "ample", "hold", "lasting", "lost", "pleas", "says", "switched")
+    __slots__ = (
+        *("_over", "_turn", "accounts", "ample", "deaths", "hold", "lasting", "lost", "pleas", "says", "switched"),
+    )
 
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
@@ -68,6 +70,7 @@ class Stock:
         self.ample = False  # there is enough for several such calls
         self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
         self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
+        self.deaths: tuple[str, int] = "", 0  # of processes that may have begun the call of that op, and told nobody
         self._over: frozenset[str] = frozenset()  # requests that count no more, because the turn was tried again
         self.says: tuple[str, str] = "", ""  # for the call of that op: what the model is told of what is left
         self.switched = ""  # op of the call for which another model was chosen
@@ -93,7 +96,8 @@ class Stock:
     def means(self, op: str) -> Held:
         """What there is for the call of that op."""
         hold = None if self.hold is None or self.hold[0] != op else self.hold[1]
-        return Held(hold, self.accounts, self.lost.get(op) if self.lost else None)
+        deaths = self.deaths[1] if self.deaths[0] == op else 0
+        return Held(hold, self.accounts, self.lost.get(op) if self.lost else None, deaths)
 
     def again(self, entry: Fact, calls: OpenCalls) -> None:
         """An attempt was made that what is set aside was for. The next one needs as much once more: it is ordered anew,

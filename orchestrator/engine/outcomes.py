@@ -20,9 +20,7 @@ def outcome(call: Invoke, attempt: int, started: int, now: int, result: Fact) ->
     if call.extra:
         fact.update(call.extra)
     fact.update(result)
-    if settled := getattr(call.call, "settled", None):
-        fact["settled"] = settled
-    return fact
+    return fact | _settled(call, now - started)
 
 
 def ended(call: Invoke, attempt: int, started: int, now: int, pause: float | None, error: BaseException) -> Fact:
@@ -34,9 +32,13 @@ def ended(call: Invoke, attempt: int, started: int, now: int, pause: float | Non
         return outcome(call, attempt, started, now, {"error": failed})
     fact: Fact = {"type": "retrying", "op": call.op, "name": call.name, "at": now, "n": attempt}
     fact["until"] = now + int(pause * 1000) + 1
-    if settled := getattr(call.call, "settled", None):
-        fact["settled"] = settled
-    return fact | beside(call) | {"error": failed}
+    return fact | _settled(call, now - started) | beside(call) | {"error": failed}
+
+
+def _settled(call: Invoke, took: int) -> Fact:
+    """What it has used of accounts that executions share, its time included."""
+    settled = getattr(call.call, "settled", None)
+    return {"settled": settled | ({"time": took} if took > 0 else {})} if settled else {}
 
 
 def result(value: Any) -> Fact:

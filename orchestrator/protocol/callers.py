@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ...state.errors import InvalidInput
 from ...state.ids import check_id
 
 TRACE = ("traceparent", "tracestate", "baggage")
@@ -28,6 +29,9 @@ def caller_of(fact: Mapping[str, Any]) -> Mapping[str, Any]:
 def named(user: str = "", tenant: str = "") -> dict[str, str]:
     """For whom something is done. Raises InvalidInput for what can't be the name of a user or a tenant."""
     said = {"user": user, "tenant": tenant}
+    for kind, name in said.items():
+        if name == "*":  # no account, and no memory, would be its own
+            raise InvalidInput(f"a {kind} can't be called '*': that stands for every {kind}")
     return {name: check_id(text, f"the name of a {name}") for name, text in said.items() if text}
 
 

@@ -10,10 +10,13 @@ from typing import Any, NamedTuple
 
 from ....state.errors import InvalidInput
 from ....state.ids import check_id
+from ....state.quantities import briefly
 from .amount import UNITS, Amount
 from .windows import WINDOWS, check_zone
 
 KINDS = ("tenant", "user", "agent")
+MOST, LEAST = 2**63, Decimal("1e-12")
+"""No limit on a number reaches it, none on money is smaller: shares of what is allowed are numbers that can be told."""
 EACH = "*"
 """The name that stands for every account of a kind."""
 
@@ -106,16 +109,18 @@ def _bound(name: str, value: object) -> int | Decimal:
     if name not in UNITS:
         raise InvalidInput(f"nothing is counted in {name[:40]!r}; the units are: {', '.join(UNITS)}")
     if name != "cost":
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            raise InvalidInput(f"the limit on {name} is a whole number that is not negative, not {str(value)[:40]!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < MOST:
+            raise InvalidInput(
+                f"the limit on {name} is a whole number that is not negative and less than 2^63, not {briefly(value)}"
+            )
         return value
     try:
         cost = Decimal(str(value)) if isinstance(value, str | int | float | Decimal) else Decimal("nan")
     except InvalidOperation:
         cost = Decimal("nan")
-    if isinstance(value, bool) or not cost.is_finite() or not 0 <= cost < 10**12:
+    if isinstance(value, bool) or not cost.is_finite() or not (cost == 0 or LEAST <= cost < 10**12):
         raise InvalidInput(f"the limit on cost is an amount of dollars like '12.50', not {str(value)[:40]!r}")
-    return cost
+    return cost if cost else Decimal(0)
 
 
 def told_bounds(most: Mapping[str, Any]) -> dict[str, Any]:

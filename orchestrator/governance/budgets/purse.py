@@ -20,6 +20,7 @@ from .account import EACH, Account
 from .amount import NOTHING, Amount
 from .book import Book
 from .recovery import recover, recover_all, settled_in, settlements
+from .refusing import unpriced
 from .till import Sizes, Till
 
 
@@ -60,6 +61,7 @@ class Purse:
         self._tills: dict[str, Till] = {}
         self._held: dict[str, list[_Held]] = {}
         self._recovered: dict[str, int] = {}
+        self.unpriced: set[str] = set()  # models that have answered here, for nobody knows how much
         self._mark, self._count = uuid.uuid4().hex[:12], 0
 
     async def counted(self, accounts: Sequence[Account]) -> list[Account]:
@@ -68,6 +70,14 @@ class Purse:
             return []
         named = await self._book.named()
         return [one for one in accounts if one.limits or str(one) in named or f"{one.kind}:{EACH}" in named]
+
+    async def priced(self, model: str, accounts: Sequence[Account]) -> None:
+        """Before a model is asked again of which nobody knows the price. Raises BudgetExceeded where money is limited:
+        what it costs would be counted as nothing. Raises StoreError."""
+        for account in accounts if model in self.unpriced else ():
+            rules = await self._book.rules(account)
+            if any("cost" in limit.most for limit in rules.limits):
+                raise unpriced(account, model)
 
     async def hold(self, key: str, accounts: Sequence[Account], worst: Amount) -> tuple[str, ...]:
         """Hold the worst case of what is about to be used, of all these accounts or of none. ``key`` is the execution's
@@ -94,6 +104,10 @@ class Purse:
             raise
         self._held.setdefault(key, []).extend(taken)
         return tuple(one.slice for one in taken)
+
+    def holds(self, key: str) -> bool:
+        """Whether anything is held under the key that no entry has settled."""
+        return key in self._held
 
     def settle(self, key: str, slices: Sequence[str], used: Amount) -> None:
         """What is held under the key is replaced by what was used of these slices, once. For what is recorded:

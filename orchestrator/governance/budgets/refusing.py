@@ -38,6 +38,14 @@ def frozen(account: Account, by: Frozen) -> BudgetExceeded:
     return BudgetExceeded(message, limit="frozen", account=str(account))
 
 
+def unpriced(account: Account, model: str) -> BudgetExceeded:
+    message = (
+        f"the money of {account} is limited, and nobody knows what {model} costs; say it with prices= of the agent "
+        "(Prices(0, 0): nothing), or take the limit on cost away"
+    )
+    return BudgetExceeded(message, limit="cost", account=str(account))
+
+
 def moment(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
