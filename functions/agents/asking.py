@@ -62,6 +62,8 @@ class Asking:
         except (asyncio.CancelledError, TimeoutError, ConnectionError):
             self._doubted()
             raise
+        finally:
+            self._paying.ended()
         cost = self._cost(answer)
         self._paying.answered(answer, cost)
         record = answer._replace(cost=cost).record(self._model.name)
@@ -121,6 +123,11 @@ class Asking:
     def held(self) -> bool:
         """Whether something is set aside for it: what becomes of it must be recorded."""
         return self._paying.hold is not None
+
+    @property
+    def cut(self) -> dict[str, Any] | None:
+        """What is settled of shared accounts when the turn ends while it is under way."""
+        return self._paying.cut
 
     @property
     def settled(self) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ class Paying:
         self._terms = terms
         self._slices: list[str] = []
         self._used = NOTHING
+        self._open = NOTHING  # what the attempt under way may take
         self.doubt = NOTHING
 
     async def begin(self, request: Request) -> Request:
@@ -67,7 +68,19 @@ class Paying:
             self._used, self.doubt = self._used.plus(lost), lost
         called = any(self._calls(tool.name) for tool in request.tools)
         self._slices += await purse.hold(call.idempotency_key, accounts, _of(self.hold, called))
+        self._open = self.hold.amount
         return request
+
+    def ended(self) -> None:
+        """The attempt is over, and has said what it took."""
+        self._open = NOTHING
+
+    @property
+    def cut(self) -> dict[str, Any] | None:
+        """What is settled when nobody waits for the call any more: also what the attempt under way may take. None:
+        nothing is held."""
+        used = self._used.plus(self._open).record()
+        return {"slices": list(dict.fromkeys(self._slices)), **used} if self._slices else None
 
     def answered(self, answer: Answer, cost: str | None) -> None:
         """It was answered. What nobody knows the price of cost as much as was held for it."""

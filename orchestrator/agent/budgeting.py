@@ -16,7 +16,7 @@ from ..errors.failures import Failure
 from ..governance.approvals.proposal import propose
 from ..governance.budget import lesser, remaining, shared, within
 from ..governance.budgets.account import Account, Limit, fits
-from ..governance.budgets.amount import NOTHING, Amount
+from ..governance.budgets.amount import NOTHING, Amount, amount_of
 from ..governance.budgets.bound import ACCOUNTS, INSIDE, Bound
 from ..governance.budgets.hold import CHARACTERS, LEAST, Hold, Room, Terms, fit, reading
 from ..governance.usage import Allowance, exceeded, repeated
@@ -288,13 +288,26 @@ class Budgeting:
         hold = turn.stock.hold
         made = sum(call.stage in (Stage.OPEN, Stage.CHILD) for call in turn.calls.values())
         lost = turn.stock.lasting.counted(tool_calls=made)
+        cut = self._cut(run, turn)
         if hold is not None and hold[0] in run.calls:
             lost = lost.plus(hold[1].amount)
+        elif cut is not None:  # an operator's limits alone count it
+            lost = lost.plus(amount_of(cut))
+        if cut is not None:
+            said["settled"] = cut
         if lost is not NOTHING:
             said["lost"] = lost.record()
         if run.depth and run.mode is Mode.ONCE:
             said["used"] = turn.usage.amount.plus(lost).plus(_lent(turn)).record()
         return said
+
+    def _cut(self, run: Run, turn: Turn) -> Fact | None:
+        """What accounts are charged for a model call that is under way still, of whatever it has held there."""
+        for op in (turn.thinking(), turn.summarizing()):
+            call = run.calls.find(op)
+            if call is not None and (cut := getattr(call.call, "cut", None)):
+                return {"op": op, **cut}
+        return None
 
     # -- for tools, children and the model -----------------------------------------------------------
 

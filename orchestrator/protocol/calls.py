@@ -32,6 +32,10 @@ class OpenCalls:
     def __contains__(self, op: str) -> bool:
         return op in self._calls
 
+    def find(self, op: str) -> Invoke | None:
+        """The open call of that op."""
+        return self._calls.get(op)
+
     def order(self, call: Invoke) -> None:
         self._calls[call.op] = call
         self._ready[call.op] = None

@@ -11,7 +11,12 @@ import pytest
 
 from overwinter import Agent, Budget, Runtime, Settings
 from overwinter.functions.model import Answer, Request, Usage
+from overwinter.orchestrator.governance.budgets.account import Limit
 from overwinter.orchestrator.governance.budgets.amount import NOTHING, amount_of
+from overwinter.orchestrator.governance.budgets.book import Entry, rewrite
+from overwinter.orchestrator.governance.budgets.ledger import ledger_of
+from overwinter.orchestrator.governance.budgets.places import LEDGER, PLACE
+from overwinter.state.errors import ExecutionCancelled
 
 
 class Slow:
@@ -77,5 +82,32 @@ def test_what_a_process_itself_has_left_in_the_middle_counts_too(tmp_path: Path)
             entries = [json.loads(text) for text in await runtime.store.history("run")]
         (lost,) = [entry for entry in entries if entry["type"] == "lost"]
         assert lost["tokens"] >= 50 and model.asked == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_who_cancels_in_the_middle_pays(tmp_path: Path, declared: bool) -> None:
+    """Also where an operator has set the limit, and the code knows of none."""
+
+    async def main() -> None:
+        model = Slow()
+        budgets = [Budget("tenant", tokens=10_000)] if declared else []
+        agent = Agent("desk", model, "You help.", budgets=budgets, settings={"max_tokens": 50})
+        async with Runtime([agent], f"sqlite:///{tmp_path}/s.db") as runtime:
+            limits = (Limit("", {"tokens": 10_000}),)
+            await rewrite(runtime.store, "tenant:acme", lambda entry: Entry(limits))
+            await runtime.start(agent, "hi", id="run", tenant="acme")
+            await model.begun.wait()
+            await runtime.cancel("run")
+            with pytest.raises(ExecutionCancelled):
+                await runtime.result("run", 20)
+            ended = json.loads((await runtime.store.history("run"))[-1])
+            await runtime.purse.close()
+            found = await runtime.store.get(PLACE, f"{LEDGER}tenant:acme")
+            assert found is not None
+            ledger = ledger_of(found.value, "tenant:acme")
+        assert ended["type"] == "cancelled" and ended["lost"]["tokens"] == ended["settled"]["tokens"] >= 50
+        assert not ledger.slices and ledger.spent[""].tokens == ended["settled"]["tokens"]
 
     asyncio.run(main())

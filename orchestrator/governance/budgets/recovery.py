@@ -136,7 +136,8 @@ async def settlements(store: Store, id: str) -> AsyncGenerator[tuple[str, tuple[
 
 
 def settled_in(text: str) -> tuple[str, tuple[str, ...], Amount] | None:
-    """What one entry settles. None: nothing, or nobody can read it."""
+    """What one entry settles: of its own operation, or of the one that it names. None: nothing, or nobody can read
+    it."""
     if '"settled"' not in text:
         return None
     try:
@@ -149,4 +150,4 @@ def settled_in(text: str) -> tuple[str, tuple[str, ...], Amount] | None:
     told = cast("dict[str, Any]", settled)
     named: Any = told.get("slices")
     slices: list[Any] = named if isinstance(named, list) else []  # pyright: ignore[reportUnknownVariableType]  # JSON
-    return str(fact.get("op", "")), tuple(dict.fromkeys(map(str, slices))), amount_of(told)
+    return str(told.get("op") or fact.get("op", "")), tuple(dict.fromkeys(map(str, slices))), amount_of(told)
