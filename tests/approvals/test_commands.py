@@ -118,6 +118,18 @@ def test_an_edit_is_shown_as_a_difference_and_what_runs_is_what_was_edited(
     assert "approved by ben, cleo, with amount: 60 → 5" in story
 
 
+def test_what_was_changed_since_it_was_read_is_not_approved(shell: Run) -> None:
+    (read,) = listed(shell, "p-1")
+    edit = ("--edit", '{"order": "o-1", "amount": 5000}')
+    assert shell("approve", "p-1", "--by", "ben", *edit, "--digest", read["digest"]).exit_code == 0
+    for verb in ("approve", "deny"):
+        late = shell(verb, "p-1", "--by", "cleo", "--digest", read["digest"])
+        assert late.exit_code == 2 and "read it again" in late.output
+    (now,) = listed(shell, "p-1")
+    assert now["votes"] == ["ben"]
+    assert shell("approve", "p-1", "--by", "cleo", "--digest", now["digest"]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
