@@ -198,6 +198,8 @@ class Deciding(Reading):
         already, has. Raises InvalidInput."""
         await self.prepare()
         chosen = await self._chosen(id, op, digest)
+        if why := chosen.unable(role, to):
+            raise InvalidInput(f"the approval {chosen.op!r} of {id} can't be given to {to or role!r:.80}: {why}")
         fact: Fact = {"type": "delegated", "at": self.clock(), "op": chosen.op, "by": by, "reason": reason}
         fact |= {"digest": chosen.digest} | ({"role": role} if role else {}) | ({"to": to} if to else {})
         await self._check(id, chosen, fact)
@@ -291,9 +293,9 @@ async def _one(head: Head) -> AsyncIterator[Head]:
 
 def _which(chosen: Proposal, fact: Fact) -> list[str]:
     """What tells a decision from others that may be made of the same question. One that an edit keeps from counting is
-    in no other one's way."""
+    in no other one's way, and what comes as one event, or by one link, says one thing."""
     if "data" in fact:
         return [chosen.digest, person(fact["by"]), hashlib.sha256(dumps(fact["data"]).encode()).hexdigest()]
     if chosen.needs > 1:
-        return [chosen.digest, person(fact["by"]), "yes" if fact["approved"] else "no"]
+        return [chosen.digest, person(fact["by"]), fact.get("event") or ("yes" if fact["approved"] else "no")]
     return [chosen.digest] if chosen.digest != chosen.asked.get("digest") or "why" in chosen.asked else []

@@ -61,6 +61,9 @@ def approvals_command(
     _print(found)
 
 
+_digest_option = text_option("--digest", unsaid="", help="Only what has this digest, as approvals --json told it.")
+
+
 @click.command(epilog=DECIDED)
 @id_argument
 @click.argument("op", metavar="[OP]", required=False)
@@ -68,21 +71,22 @@ def approvals_command(
 @text_option("--role", unsaid="", help="As whom; it must be the role that is asked.")
 @click.option("--reason", default="", help="Why, for the journal.")
 @text_option("--edit", unsaid="", help="Other arguments in the place of the call's own: JSON, or @FILE.")
+@_digest_option
 @text_option("--standing", unsaid="", help="Later calls too: 'session', or for a time like 1d.")
 @click.option("--exactly", is_flag=True, help="With --standing: only with exactly these arguments.")
-@text_option("--up-to", "up_to", unsaid="", help="With --standing: only up to an amount, like amount=100.")
+@click.option("--up-to", "up_to", multiple=True, help="With --standing: only up to an amount, like amount=100.")
 @store_option
 @json_option
 def approve_command(
-    id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, standing: str, exactly: bool,
-    up_to: str, store: str, as_json: bool,
+    id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, digest: str, standing: str,
+    exactly: bool, up_to: tuple[str, ...], store: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Approve what an execution waits for. OP is needed when it waits for several decisions."""
-    said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
+    said = {"by": by_default() if by is None else by, "reason": reason, "role": role, "digest": digest}
     _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to))
 
 
-def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
+def _standing(lasts: str, exactly: bool, up_to: tuple[str, ...]) -> Standing | None:
     """What is said of later calls. Raises Exit."""
     from ...orchestrator.governance.approvals.standing import Standing
     from ...state.errors import InvalidInput
@@ -91,9 +95,14 @@ def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
         if exactly or up_to:
             raise Exit("--exactly and --up-to say what --standing is for; give that too", code=USAGE)
         return None
-    name, _, most = up_to.partition("=")
+    amounts: dict[str, str] = {}
+    for said in up_to:
+        name, _, most = (part.strip() for part in said.partition("="))
+        if name in amounts:
+            raise Exit(f"--up-to: {name or 'nothing'} is said twice; say one amount of each argument", code=USAGE)
+        amounts[name] = most
     try:
-        return Standing(lasts, exactly, {name.strip(): most.strip()} if up_to else None)
+        return Standing(lasts, exactly, amounts or None)
     except InvalidInput as error:
         raise Exit(f"--standing: {error}", code=USAGE) from None
 
@@ -104,11 +113,14 @@ def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
 @click.option("--by", default=None, help="Who denies; you, when not given.")
 @text_option("--role", unsaid="", help="As whom; it must be the role that is asked.")
 @click.option("--reason", default="", help="Why; the execution is told.")
+@_digest_option
 @store_option
 @json_option
-def deny_command(id: str, op: str | None, by: str | None, role: str, reason: str, store: str, as_json: bool) -> None:
+def deny_command(
+    id: str, op: str | None, by: str | None, role: str, reason: str, digest: str, store: str, as_json: bool
+) -> None:
     """Deny what an execution waits for. OP is needed when it waits for several decisions."""
-    said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
+    said = {"by": by_default() if by is None else by, "reason": reason, "role": role, "digest": digest}
     _decide(store, id, op, False, said, "", as_json=as_json)
 
 
@@ -172,7 +184,7 @@ async def _send(
 ) -> Approval:  # fmt: skip
     async with reach.control(dsn) as control:
         approval = chosen(await control.show(id), await control.approvals(id), op)
-        digest = str(approval.get("digest") or "")
+        digest = said["digest"] or str(approval.get("digest") or "")
         by, reason, role = said["by"], said["reason"], said["role"]
         await control.decide(
             id, str(approval["op"]), approved, by=by, reason=reason, role=role, digest=digest, arguments=arguments,

@@ -148,6 +148,7 @@ class AgUi:
                 "reason": "approval",
                 "message": f"{one.get('what', '')} waits for approval{_role(one)}",
                 "toolCallId": str(one["op"]),
+                "metadata": {"digest": one["digest"]},
                 **({"expiresAt": _moment(one["until"])} if one.get("until") else {}),
             }
             for one in waiting

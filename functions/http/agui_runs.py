@@ -58,10 +58,12 @@ class Said(Loose):
 
 
 class Verdict(Loose):
-    """What is answered to an interrupt: whether the call may be made."""
+    """What is answered to an interrupt: whether the call may be made. ``digest`` is that of what was read, as the
+    interrupt told it (``metadata``)."""
 
     approved: StrictBool
     reason: str = ""
+    digest: str = ""
 
 
 class Resume(Loose):
@@ -101,7 +103,7 @@ async def _resume(call: Call, execution: str, asked: Run, answers: list[Resume])
     """Decide, and tell what follows. Asked again, what was decided stays, and the turn is told from its beginning."""
     head = await call.runtime.show(execution)
     turn = await call.runtime.turn(execution)
-    waiting = [str(one["op"]) for one in await call.runtime.proposals(execution)]
+    waiting = {str(one["op"]): one["digest"] for one in await call.runtime.proposals(execution)}
     decisions = {answer.interrupt_id: _decision(answer) for answer in answers}
     if len(decisions) < len(answers):
         raise InvalidInput("an interrupt is answered twice; answer each once")
@@ -109,22 +111,24 @@ async def _resume(call: Call, execution: str, asked: Run, answers: list[Resume])
         raise InvalidInput(f"{unknown[0][:80]!r} is no open interrupt; open are: {', '.join(waiting) or 'none'}")
     if left := [id for id in waiting if id not in decisions]:
         raise InvalidInput(f"a run that goes on answers every interrupt; {', '.join(left)} has no answer")
+    if other := [id for id, digest in waiting.items() if decisions[id].digest not in ("", digest)]:
+        raise InvalidInput(f"what {other[0]} asks has changed since it was read; read it again")
     for id in waiting:
-        approved, reason = decisions[id]
-        await call.runtime.decide(execution, id, approved, by=call.by(""), reason=reason)
+        said = decisions[id]
+        await call.runtime.decide(execution, id, said.approved, by=call.by(""), reason=said.reason, digest=said.digest)
     words = Words(PROTOCOL, asked.thread_id, asked.run_id)
     after = f"{head.length}.0" if waiting else ""
     return await told(call, execution, words, message=turn.message, after=after)
 
 
-def _decision(answer: Resume) -> tuple[bool, str]:
+def _decision(answer: Resume) -> Verdict:
     """Whether it was approved, and why. Raises InvalidInput: nothing is taken for a yes that does not say so."""
     if answer.status == "cancelled":
-        return False, ""
+        return Verdict(approved=False)
     said = answer.payload
     if said is None:
         raise InvalidInput(f'interrupt {answer.interrupt_id[:80]!r} wants the payload {{"approved": true or false}}')
-    return (said, "") if isinstance(said, bool) else (said.approved, said.reason)
+    return Verdict(approved=said) if isinstance(said, bool) else said
 
 
 def _content(content: str | list[Part] | None) -> str | list[Any]:

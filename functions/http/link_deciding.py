@@ -19,6 +19,7 @@ REASON = 2000
 """Characters of a reason."""
 _FORM = "application/x-www-form-urlencoded"
 _GONE = "It has been decided, has expired, or is not wanted any more."
+_USED = "It was good for one decision, and that has been made by it."
 _CHANGED = "What is asked, or who is to decide it, has changed since the link was made. Ask for another link."
 
 
@@ -41,7 +42,7 @@ async def page(call: Call) -> Answer:
     approved, reason = await _said(call)
     try:
         await call.runtime.decide(
-            link.execution, link.op, approved, by=link.by, reason=reason, digest=link.digest, event=f"link {link.id}"
+            link.execution, link.op, approved, by=link.by, reason=reason, digest=link.digest, event=_event(link)
         )
     except InvalidInput as error:
         return saying("Nothing was decided", str(error), 409)
@@ -53,6 +54,7 @@ async def _asked(call: Call, link: Link) -> dict[str, Any] | Answer:
     """The proposal as it stands; a page when the link is not good for it."""
     try:
         waiting = await call.runtime.proposals(link.execution)
+        used = await call.runtime.was_decided_by(link.execution, _event(link))
     except UnknownExecution:
         return saying("Nothing is asked any more", _GONE, 410)
     asked = next((one for one in waiting if one["op"] == link.op), None)
@@ -60,8 +62,15 @@ async def _asked(call: Call, link: Link) -> dict[str, Any] | Answer:
         return saying("Nothing is asked any more", _GONE, 410)
     if asked["digest"] != link.digest:
         return saying("This link is not good any more", _CHANGED, 409)
+    if used:  # others have to decide as well, so it is asked still
+        return saying("This link is used up", _USED, 410)
     await resolve(call.runtime.store, link.execution, [asked])
     return asked
+
+
+def _event(link: Link) -> str:
+    """What a decision by it is known by."""
+    return f"link {link.id}"
 
 
 async def _said(call: Call) -> tuple[bool, str]:

@@ -4,9 +4,9 @@ document is made from these models.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...orchestrator.governance.approvals.standing import Standing
 from ...orchestrator.machine.version import definition_of
@@ -117,6 +117,13 @@ class Resolution(Asked):
     op: str | None = Field(default=None, min_length=1, max_length=200)
     by: str = Field(default="", max_length=200)
     reason: str = Field(default="", max_length=2000)
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        """Who tells a result has seen one, so the call is not made again by their word."""
+        if self.value is not None and self.verdict != "done":
+            raise ValueError(f"a value is the result of a call that is done, and the verdict is {self.verdict!r}")
+        return self
 
 
 class Failure(Asked):

@@ -240,6 +240,12 @@ def policy_of(
     declared = base.contract
     if reconcile is not None or in_doubt is not None:
         declared = _contract(about, base, reconcile, in_doubt, at_most_once)
+    once = about.tool is not None and base.at_most_once and (declared is None or declared.reconcile is None)
+    if once and retry is not None and retry.attempts > 1:
+        raise InvalidInput(
+            f"{about.name!r} is irreversible, and attempted once; leave retry= out, or say with reconcile= how one "
+            "finds out whether a call took effect"
+        )
     return Policy(
         retry or base.retry,
         base.timeout if timeout is None else timeout,

@@ -39,6 +39,17 @@ async def refunds(ctx: Context, input: list[int]) -> list[str]:
     return [await ctx.step(refund, "o-1", amount=amount) for amount in input]
 
 
+@tool(approval="desk")
+async def charge(amount: int, fee: int) -> str:
+    """Charge an amount, and a fee."""
+    return f"{amount} and {fee}"
+
+
+@workflow
+async def pair(ctx: Context) -> list[str]:
+    return [await ctx.step(charge, 60, 1), await ctx.step(charge, 500, 1)]
+
+
 @workflow
 async def other(ctx: Context) -> str:
     await ctx.approve("sell", role="owner")
@@ -107,6 +118,18 @@ def test_an_edit_is_shown_as_a_difference_and_what_runs_is_what_was_edited(
     assert "approved by ben, cleo, with amount: 60 → 5" in story
 
 
+def test_what_was_changed_since_it_was_read_is_not_approved(shell: Run) -> None:
+    (read,) = listed(shell, "p-1")
+    edit = ("--edit", '{"order": "o-1", "amount": 5000}')
+    assert shell("approve", "p-1", "--by", "ben", *edit, "--digest", read["digest"]).exit_code == 0
+    for verb in ("approve", "deny"):
+        late = shell(verb, "p-1", "--by", "cleo", "--digest", read["digest"])
+        assert late.exit_code == 2 and "read it again" in late.output
+    (now,) = listed(shell, "p-1")
+    assert now["votes"] == ["ben"]
+    assert shell("approve", "p-1", "--by", "cleo", "--digest", now["digest"]).exit_code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -116,6 +139,9 @@ def test_an_edit_is_shown_as_a_difference_and_what_runs_is_what_was_edited(
         (["approve", "p-1", "--by", "ben", "--edit", "@nowhere.json"], "can't be read"),
         (["approve", "o-1", "--by", "ben", "--edit", "{}"], "no arguments to edit"),
         (["delegate", "p-1", "--by", "ben"], "say who is to decide"),
+        (["delegate", "p-1", "--by", "ben", "--to", "Ana"], "ana has asked for it"),
+        (["delegate", "p-1", "--by", "ben", "--to", " "], "that names nobody"),
+        (["delegate", "p-1", "--by", "ben", "--role", " "], "that names no role"),
     ],
 )
 def test_what_counts_for_nothing_says_why_and_changes_nothing(shell: Run, words: list[str], why: str) -> None:
@@ -129,6 +155,7 @@ def test_the_same_person_counts_once_and_another_one_lets_it_go_on(shell: Run, d
     told = shell("approve", "p-1", "--by", "ben")
     assert "1 more has to approve it" in told.output
     assert shell("approve", "p-1", "--by", "BEN").exit_code == 2
+    assert "ben has approved it already" in shell("delegate", "p-1", "--by", "cleo", "--to", "ben").output
     assert shell("delegate", "p-1", "--by", "ben", "--to", "dora", "--reason", "holiday").exit_code == 0
     assert [one["execution"] for one in listed(shell, "--approver", "Dora")] == ["p-1"]
     assert shell("approve", "p-1", "--by", "cleo").exit_code == 2
@@ -136,6 +163,33 @@ def test_the_same_person_counts_once_and_another_one_lets_it_go_on(shell: Run, d
     assert work(dsn) == "60 for o-1"
     assert "ben has left transfer to dora: holiday" in shell("show", "p-1").output
     assert shell("approve", "p-1", "--by", "dora").exit_code == 2
+
+
+def test_a_standing_approval_is_bounded_by_every_amount_that_was_said(dsn: str) -> None:
+    def shell(*words: str) -> Result:
+        return CliRunner(env={"COLUMNS": "240"}).invoke(cli, [*words, "--store", dsn])
+
+    async def go_on() -> None:
+        async with Runtime([pair], dsn) as runtime:
+            await runtime.start(pair, id="r-1", by="ana")
+            while not await runtime.approvals("r-1"):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    asyncio.run(go_on())
+    words = ("approve", "r-1", "--by", "ben", "--standing", "1d", "--up-to", "amount=100")
+    twice = shell(*words, "--up-to", "amount=900")
+    assert twice.exit_code == 2 and "amount is said twice" in twice.output
+    told = shell(*words, "--up-to", "fee=5")
+    assert told.exit_code == 0, told.output
+
+    async def end() -> Any:
+        async with Runtime([pair], dsn) as runtime:
+            while [one["data"] for one in await runtime.approvals("r-1")] != [{"amount": 500, "fee": 1}]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            (one,) = await runtime.standing("r-1")
+            return one["up_to"]
+
+    assert asyncio.run(end()) == {"amount": "100", "fee": "5"}
 
 
 def test_a_standing_approval_is_given_listed_shown_and_revoked(dsn: str) -> None:

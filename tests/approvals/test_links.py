@@ -35,6 +35,17 @@ async def payout(ctx: Context, input: str) -> str:
     return await ctx.step(transfer, input, amount=60)
 
 
+@tool(name="transfer", approval=Approval("desk", by=2))
+async def of_two(order: str, amount: int) -> str:
+    """Move money."""
+    return f"{amount} for {order}"
+
+
+@workflow
+async def together(ctx: Context, input: str) -> str:
+    return await ctx.step(of_two, input, amount=60)
+
+
 Client = httpx.AsyncClient
 Work = Callable[[Client, Runtime, str, Link], Awaitable[None]]
 
@@ -118,6 +129,32 @@ def test_an_edit_or_a_delegation_ends_the_link_and_a_time_does() -> None:
         assert len(await runtime.approvals("p-1")) == 1
 
     with_link(work)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_where_others_have_to_decide_as_well_a_link_is_used_up_all_the_same(at_once: bool) -> None:
+    async def main() -> None:
+        async with Runtime([together], "memory://") as runtime:
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+            async with Client(transport=transport, base_url="https://desk.example") as client:
+                await runtime.start(together, "o-1", id="p-1", by="ana")
+                (one,) = await until(lambda: runtime.approvals("p-1"))
+                path = signed(Link("p-1", one["op"], one["digest"], "ben", runtime.clock() + 60_000, "link-1"))
+                if at_once:
+                    told = await asyncio.gather(decide(client, path), decide(client, path, "deny"))
+                    assert sorted(one.status_code for one in told) in ([200, 409], [200, 410])
+                else:
+                    assert (await decide(client, path)).status_code == 200
+                    again = await decide(client, path)
+                    for late in (await decide(client, path, "deny"), await client.get(path), again):
+                        assert late.status_code == 410 and "used up" in late.text
+                    (now,) = await runtime.approvals("p-1")
+                    assert now["votes"] == ["ben"]
+                    other = signed(Link("p-1", now["op"], now["digest"], "cleo", runtime.clock() + 60_000, "link-2"))
+                    assert (await decide(client, other)).status_code == 200
+                    assert await runtime.result("p-1") == "60 for o-1"
+
+    asyncio.run(main())
 
 
 def test_who_may_not_decide_may_not_by_a_link() -> None:

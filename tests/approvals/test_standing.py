@@ -439,7 +439,21 @@ def test_one_that_says_nothing_sound_is_refused(options: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("value", "found"), [(0, "0"), ("1e2", "1E+2"), (Decimal("0.1"), "0.1"), ("-0.1", None), (None, None), ("", None)]
+    ("value", "found"),
+    [
+        (0, "0"),
+        ("1e2", "1E+2"),
+        (Decimal("0.1"), "0.1"),
+        ("-0.1", None),
+        (None, None),
+        ("", None),
+        ("1_0", None),
+        (" 4 ", None),
+        ("\u0663", None),
+        ("5\n", None),
+        (".5", "0.5"),
+        ("0x10", None),
+    ],
 )
 def test_amounts(value: Any, found: str | None) -> None:
     assert (None if (number := amount(value)) is None else str(number)) == found

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Context, ExecutionFailed, current_call, tool, workflow
+from overwinter import Context, ExecutionFailed, Retry, current_call, tool, workflow
 from overwinter.functions.effects import Done, NotDone, Resolve, Unknown
 from overwinter.testing import World, crash_everywhere
 
@@ -107,3 +107,44 @@ def test_what_can_not_be_meant_is_refused(options: dict[str, Any], says: str) ->
             await (await world.start(odd, id="x")).result()
 
     played(scenario, odd)
+
+
+calls: list[str] = []
+
+
+@tool(effect="irreversible")
+async def lost(order: str) -> str:
+    """Pay, and lose the answer the first time."""
+    calls.append(order)
+    if len(calls) == 1:
+        raise ConnectionError("the bank has paid, and its answer is lost")
+    return f"{order} again"
+
+
+@pytest.mark.parametrize(("retry", "says"), [(Retry(attempts=3), "lost.*attempted once"), (Retry(attempts=1), "bank")])
+def test_a_step_does_not_repeat_an_irreversible_tool_on_its_own_word_either(retry: Retry, says: str) -> None:
+    calls.clear()
+
+    @workflow
+    async def twice(ctx: Context) -> str:
+        return await ctx.step(lost, "o", retry=retry)
+
+    async def scenario(world: World) -> None:
+        with pytest.raises(ExecutionFailed, match=says):
+            await (await world.start(twice, id="x")).result()
+
+    played(scenario, twice)
+    assert len(calls) == (0 if retry.attempts > 1 else 1)
+
+
+def test_where_one_can_find_out_it_may_be_repeated() -> None:
+    calls.clear()
+
+    @workflow
+    async def asked(ctx: Context) -> str:
+        return await ctx.step(lost, "o", retry=Retry(attempts=3, first="1ms"), reconcile=lambda key, given: NotDone())
+
+    async def scenario(world: World) -> None:
+        assert await (await world.start(asked, id="x")).result() == "o again"
+
+    played(scenario, asked)

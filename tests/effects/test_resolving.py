@@ -155,6 +155,8 @@ def test_over_http(store: str) -> None:
                 assert (await client.get("/doubts/nobody")).status_code == 404
                 wrong = await client.post("/resolve/x", json={"verdict": "perhaps"})
                 assert wrong.status_code == 422
+                both = await client.post("/resolve/x", json={"verdict": "not-done", "value": "receipt 4711"})
+                assert both.status_code == 422 and "a call that is done" in both.json()["detail"]
                 unfit = await client.post("/resolve/x", json={"verdict": "done", "value": {"no": "text"}})
                 assert unfit.status_code in (202, 422), unfit.text  # at rest here it is refused, else passed over
                 while len(await runtime.history("x")) < 4 and unfit.status_code == 202:  # noqa: ASYNC110  # it is passed over

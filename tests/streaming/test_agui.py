@@ -87,6 +87,27 @@ def test_approvals_interrupt_a_run_and_the_next_one_answers_them() -> None:
     served(main)
 
 
+def test_an_interrupt_tells_a_digest_and_an_answer_to_another_one_decides_nothing() -> None:
+    async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        interrupts = (await told(client, "payer", asked("r1")))[-1]["outcome"]["interrupts"]
+
+        def answers(*digests: str) -> list[Any]:
+            said = [{"approved": True, "digest": digest} for digest in digests]
+            ids = [interrupt["id"] for interrupt in interrupts]
+            return [
+                {"interruptId": id, "status": "resolved", "payload": one} for id, one in zip(ids, said, strict=True)
+            ]
+
+        first, second = (interrupt["metadata"]["digest"] for interrupt in interrupts)
+        late = await client.post(RUN.format("payer"), json=asked("r2", resume=answers(first, "sha256:0")))
+        assert late.status_code == 422 and "read it again" in late.text
+        assert len(await runtime.approvals("payer/t")) == 2, "none of them was decided"
+        events = await told(client, "payer", asked("r2", resume=answers(first, second)))
+        assert events[-1]["result"] == "Both are paid."
+
+    served(main)
+
+
 def test_a_run_that_goes_on_may_be_asked_for_again() -> None:
     async def main(client: httpx.AsyncClient, runtime: Runtime) -> None:
         await told(client, "payer", asked("r1"))

@@ -177,6 +177,22 @@ class Proposal:
                 return wide
         return self._unedited(fact) if "data" in fact else ""
 
+    def unable(self, role: str, to: str) -> str:
+        """Why that role, or that person alone, could not decide it; "" when they could. Nobody could take it back from
+        who was given it all the same."""
+        if role and not role.strip():
+            return "that names no role"
+        if not to:
+            return ""
+        who, requester = person(to), str(self.asked.get("requester", ""))
+        if not who:
+            return "that names nobody"
+        if requester and who == person(requester):
+            return f"{requester} has asked for it, and somebody else has to decide"
+        if who in map(person, self.votes):
+            return f"{to} has approved it already, and {self.needs} different people have to"
+        return ""
+
     def _unedited(self, fact: Fact) -> str:
         if fact.get("approved") is not True:
             return "what is denied is not edited; say in the reason what would be right"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,6 +24,7 @@ from ...protocol.decider import Fact
 SESSION = "session"
 MOST = 100
 """Standing approvals that one execution has at once."""
+_PLAIN = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 REVOKED = "revoked"
 """The type of the entry that ends one."""
 
@@ -145,8 +147,10 @@ def _within(data: Any, name: str, most: str) -> bool:
 
 
 def amount(value: object) -> Decimal | None:
-    """A number of 0 or more, also as text; None for what is none."""
+    """A number of 0 or more, also as text that nobody reads as another one; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
+        return None
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
         return None
     try:
         found = Decimal(str(value))
