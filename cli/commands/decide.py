@@ -71,29 +71,30 @@ def approvals_command(
 @text_option("--standing", unsaid="", help="Later calls too: 'session', or for a time like 1d.")
 @click.option("--exactly", is_flag=True, help="With --standing: only with exactly these arguments.")
 @text_option("--up-to", "up_to", unsaid="", help="With --standing: only up to an amount, like amount=100.")
+@click.option("--for-all", is_flag=True, help="With --standing TIME: in all executions of the agent.")
 @store_option
 @json_option
 def approve_command(
     id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, standing: str, exactly: bool,
-    up_to: str, store: str, as_json: bool,
+    up_to: str, for_all: bool, store: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Approve what an execution waits for. OP is needed when it waits for several decisions."""
     said = {"by": by_default() if by is None else by, "reason": reason, "role": role}
-    _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to))
+    _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to, for_all))
 
 
-def _standing(lasts: str, exactly: bool, up_to: str) -> Standing | None:
+def _standing(lasts: str, exactly: bool, up_to: str, for_all: bool) -> Standing | None:
     """What is said of later calls. Raises Exit."""
     from ...orchestrator.governance.approvals.standing import Standing
     from ...state.errors import InvalidInput
 
     if not lasts:
-        if exactly or up_to:
-            raise Exit("--exactly and --up-to say what --standing is for; give that too", code=USAGE)
+        if exactly or up_to or for_all:
+            raise Exit("--exactly, --up-to and --for-all say what --standing is for; give that too", code=USAGE)
         return None
     name, _, most = up_to.partition("=")
     try:
-        return Standing(lasts, exactly, {name.strip(): most.strip()} if up_to else None)
+        return Standing(lasts, exactly, {name.strip(): most.strip()} if up_to else None, for_all)
     except InvalidInput as error:
         raise Exit(f"--standing: {error}", code=USAGE) from None
 
