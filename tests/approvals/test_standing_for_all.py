@@ -4,13 +4,20 @@ or over; read once before each question, and never lost or doubled, wherever the
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
+from unittest import mock
 
+import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from overwinter import Agent, Approval, Context, InvalidInput, Runtime, Scripted, call, tool, workflow
+from overwinter.cli.main import cli
+from overwinter.functions.http.app import create_app
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.governance.approvals import register
@@ -327,11 +334,18 @@ def test_of_two_equal_ones_at_once_the_one_that_counts_stays() -> None:
         await run(world, "a", "refund 60")
         await waits(world, "a")
 
+        async def first(*given: Any) -> bool:
+            """Each of them has written it first, and is the last to send its decision."""
+            await give(*given)
+            return True
+
         async def both(runtime: Runtime) -> None:
             said = [runtime.approve("a", by="ben", standing=LARGE) for _ in range(3)]
             await asyncio.gather(*said, return_exceptions=True)
 
-        await world.call(both)
+        give = register.give
+        with mock.patch.object(register, "give", first):
+            await world.call(both)
         await world.result("a")
         return await listed(world)
 
@@ -361,6 +375,76 @@ def test_it_is_for_agents_and_the_calls_that_they_make_by_themselves() -> None:
 def test_it_lasts_for_a_time() -> None:
     with pytest.raises(InvalidInput, match="lasts for a time"):
         Standing(for_all=True)
+
+
+# -- at a shell, and over HTTP ---------------------------------------------------------------------------
+
+
+def test_at_a_shell_it_is_given_listed_shown_and_revoked(tmp_path: Path) -> None:
+    dsn = f"sqlite:///{tmp_path}/x.db"
+
+    def shell(*words: str) -> Result:
+        return CliRunner(env={"COLUMNS": "240"}).invoke(cli, [*words, "--store", dsn])
+
+    async def work(id: str, *, waits: bool) -> None:
+        async with Runtime([CLERK], dsn) as runtime:
+            await runtime.start(CLERK, "refund 60", id=id, by="ana")
+            while waits and not await runtime.approvals(id):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            if not waits:
+                assert await runtime.result(id) == "done"
+
+    asyncio.run(work("a", waits=True))
+    given = ["approve", "a", "--by", "ben", "--for-all", "--up-to", "amount=100"]
+    assert shell(*given).exit_code == 2
+    assert "lasts for a time" in shell(*given, "--standing", "session").output
+    assert shell(*given, "--standing", "1d").exit_code == 0
+    asyncio.run(work("a", waits=False))
+    asyncio.run(work("b", waits=False))
+    (one,) = json.loads(shell("approvals", "--standing", "--json").output)["standing"]
+    assert (one["execution"], one["function"], one["for_all"], one["by"]) == ("a", "clerk", True, "ben")
+    row = shell("approvals", "--standing", "b").output
+    assert "clerk" in row and "amount up to 100, in all executions" in row
+    assert "no standing" in shell("approvals", "--standing", "--agent", "scribe").output
+    assert f"approved by ben: standing approval {one['id']}" in " ".join(shell("show", "b").output.split())
+    assert "clerk has no standing" not in (told := shell("revoke", "nobody", one["id"], "--by", "cleo")).output
+    assert told.exit_code != 0 and "there is no execution" in told.output
+    ended = shell("revoke", "clerk", one["id"], "--by", "cleo")
+    assert ended.exit_code == 0 and "all executions" in ended.output
+    again = shell("revoke", "b", one["id"], "--by", "dora")
+    assert again.exit_code != 0 and "by cleo" in again.output
+    assert "no standing approvals" in shell("approvals", "--standing").output
+    asyncio.run(work("c", waits=True))
+
+
+def test_over_http_it_is_given_listed_and_revoked() -> None:
+    async def main() -> None:
+        async with Runtime([CLERK], "memory://") as runtime:
+            transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+                await work(client, runtime)
+
+    async def work(client: httpx.AsyncClient, runtime: Runtime) -> None:
+        await runtime.start(CLERK, "refund 60", id="a", by="ana")
+        while not await runtime.approvals("a"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        decision: dict[str, Any] = {"approved": True, "by": "ben", "standing": {"lasts": "session", "for_all": True}}
+        told = await client.post("/decide/a", json=decision)
+        assert told.status_code in (409, 422) and "lasts for a time" in told.text
+        decision["standing"]["lasts"] = "1d"
+        assert (await client.post("/decide/a", json=decision)).status_code == 202
+        await runtime.start(CLERK, "refund 80", id="b", by="ana")
+        assert await runtime.result("b") == "done"
+        (one,) = (await client.get("/standing")).json()["standing"]
+        assert (one["execution"], one["function"], one["for_all"]) == ("a", "clerk", True)
+        assert (await client.get("/standing/b?role=desk")).json()["standing"] == [one]
+        assert (await client.get("/standing/b?role=boss")).json()["standing"] == []
+        revocation = {"standing": one["id"], "by": "cleo"}
+        assert (await client.post("/revoke/clerk", json=revocation)).status_code == 202
+        assert (await client.post("/revoke/b", json=revocation)).status_code == 409
+        assert (await client.get("/standing")).json()["standing"] == []
+
+    asyncio.run(main())
 
 
 # -- what is kept of them --------------------------------------------------------------------------------
