@@ -14,6 +14,7 @@ from ..state.codec import dumps, mended
 from ..state.errors import AlreadyFinished, InvalidInput
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from .engine.delivery import mail_of
+from .governance.approvals import register
 from .governance.approvals.person import person
 from .governance.approvals.proposal import Proposal, op_of
 from .governance.approvals.standing import REVOKED, Standing, Standings
@@ -158,9 +159,11 @@ class Deciding(Reading):
             data = fact.get("data", chosen.data)
             fact["standing"] = standing.terms(chosen.asked, chosen.role, data, fact["at"], chosen.digest, by)
         await self._check(id, chosen, fact)
-        await self._say(
-            id, chosen, mail_of(fact, keys.decision(chosen.op, chosen.asked["at"], *_which(chosen, fact)), lane=0)
-        )
+        mail = mail_of(fact, keys.decision(chosen.op, chosen.asked["at"], *_which(chosen, fact)), lane=0)
+        if standing is not None and standing.for_all:
+            await self._say_for_all(id, chosen, mail, fact["standing"])
+        else:
+            await self._say(id, chosen, mail)
         return chosen.op
 
     async def approve(
@@ -240,15 +243,34 @@ class Deciding(Reading):
                 if role in ("", terms["role"]) and function in ("", head.function):
                     yield head, terms
 
+    async def standings_for_all(
+        self, id: str | None = None, *, role: str = "", function: str = ""
+    ) -> AsyncIterator[tuple[str, Fact]]:
+        """Those for all executions of an agent, with its name; of the agent of one execution, or of all. Their terms
+        name the ``execution`` that they were given in. No journal is read for it."""
+        names = await register.functions(self.store) if id is None else [(await self.show(id)).function]
+        for name in names:
+            for terms in await register.good(self.store, name, self.clock()) if function in ("", name) else ():
+                if role in ("", terms["role"]):
+                    yield name, terms
+
     async def revoke(self, id: str, standing: str, *, by: str, reason: str = "") -> Fact:
-        """End a standing approval. What is asked from then on waits for somebody. Returns what it was. Raises
+        """End a standing approval; for all executions where it was given for all: ``id`` is then any execution of the
+        agent, or the agent's name. What is asked from then on waits for somebody. Returns what it was. Raises
         InvalidInput when there is none."""
         await self.prepare()
         if not person(by):
             raise InvalidInput("it has to be known who revokes it; say so (by)")
-        found = await self.standing(id)
+        head = await self.find(id)
+        found = await self.standing(id) if head is not None else []
         terms = next((one for one in found if one["id"] == standing), None)
         if terms is None:
+            for name in [id] if head is None else [head.function, id]:
+                ended = await register.revoke(self.store, name, standing, by=by, reason=reason, now=self.clock())
+                if ended is not None:
+                    return ended
+            await self.show(id)
+            found += [one async for _, one in self.standings_for_all(id)]
             names = ", ".join(f"{one['id']} ({one['what']})" for one in found) or "none"
             raise InvalidInput(f"{id} has no standing approval {standing[:80]!r}; there are: {names}")
         fact: Fact = {"type": REVOKED, "at": self.clock(), "standing": standing, "by": by, "reason": reason}
@@ -280,6 +302,27 @@ class Deciding(Reading):
         if why:
             raise InvalidInput(f"the approval {chosen.op!r} of {id} can't be decided like that: {why}")
         await self._admit(id, fact)
+
+    async def _say_for_all(self, id: str, chosen: Proposal, mail: NewMail, terms: Fact) -> None:
+        """What is said of all executions is written before the decision is sent, so that no decision that was accepted
+        lacks it. Where the decision is refused, it is taken back: unless it came before, and this is its repetition."""
+        function, kept = (await self.show(id)).function, terms | {"execution": id}
+        new = await register.give(self.store, function, kept, self.clock())
+        try:
+            await self._say(id, chosen, mail)
+        except InvalidInput:
+            if new and not await self._was_said(id, terms["id"]):
+                await register.withdraw(self.store, function, terms["id"], self.clock())
+            raise
+
+    async def _was_said(self, id: str, standing: str) -> bool:
+        """Whether a decision that was accepted has given that standing approval."""
+        if await self.find(id) is None:
+            return False
+        said = await self._said(id)  # before the journal, into which it may be taken up meanwhile
+        said += [fact async for fact in self._facts(id, 0) if fact["type"] == "decided"]
+        given: list[Fact] = [fact["standing"] for fact in said if "standing" in fact]
+        return any(terms["id"] == standing for terms in given)
 
     async def _say(self, id: str, chosen: Proposal, mail: NewMail) -> None:
         accepted = await self._send(id, mail)

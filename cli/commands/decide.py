@@ -75,25 +75,26 @@ _digest_option = text_option("--digest", unsaid="", help="Only what has this dig
 @text_option("--standing", unsaid="", help="Later calls too: 'session', or for a time like 1d.")
 @click.option("--exactly", is_flag=True, help="With --standing: only with exactly these arguments.")
 @click.option("--up-to", "up_to", multiple=True, help="With --standing: only up to an amount, like amount=100.")
+@click.option("--for-all", is_flag=True, help="With --standing TIME: in all executions of the agent.")
 @store_option
 @json_option
 def approve_command(
     id: str, op: str | None, by: str | None, role: str, reason: str, edit: str, digest: str, standing: str,
-    exactly: bool, up_to: tuple[str, ...], store: str, as_json: bool,
+    exactly: bool, up_to: tuple[str, ...], for_all: bool, store: str, as_json: bool,
 ) -> None:  # fmt: skip
     """Approve what an execution waits for. OP is needed when it waits for several decisions."""
     said = {"by": by_default() if by is None else by, "reason": reason, "role": role, "digest": digest}
-    _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to))
+    _decide(store, id, op, True, said, edit, as_json=as_json, standing=_standing(standing, exactly, up_to, for_all))
 
 
-def _standing(lasts: str, exactly: bool, up_to: tuple[str, ...]) -> Standing | None:
+def _standing(lasts: str, exactly: bool, up_to: tuple[str, ...], for_all: bool) -> Standing | None:
     """What is said of later calls. Raises Exit."""
     from ...orchestrator.governance.approvals.standing import Standing
     from ...state.errors import InvalidInput
 
     if not lasts:
-        if exactly or up_to:
-            raise Exit("--exactly and --up-to say what --standing is for; give that too", code=USAGE)
+        if exactly or up_to or for_all:
+            raise Exit("--exactly, --up-to and --for-all say what --standing is for; give that too", code=USAGE)
         return None
     amounts: dict[str, str] = {}
     for said in up_to:
@@ -102,7 +103,7 @@ def _standing(lasts: str, exactly: bool, up_to: tuple[str, ...]) -> Standing | N
             raise Exit(f"--up-to: {name or 'nothing'} is said twice; say one amount of each argument", code=USAGE)
         amounts[name] = most
     try:
-        return Standing(lasts, exactly, amounts or None)
+        return Standing(lasts, exactly, amounts or None, for_all)
     except InvalidInput as error:
         raise Exit(f"--standing: {error}", code=USAGE) from None
 

@@ -30,10 +30,10 @@ def differences(before: object, after: object) -> str:
 
 
 def bounds(terms: Mapping[str, Any]) -> str:
-    """What a standing approval is for, in words; "" for all calls of the tool."""
-    if "exactly" in terms:
-        return "exactly these arguments"
-    return ", ".join(f"{name} up to {most}" for name, most in terms.get("up_to", {}).items())
+    """What a standing approval is for, in words; "" for all calls of the tool in one execution."""
+    parts = ["exactly these arguments"] if "exactly" in terms else []
+    parts += [f"{name} up to {most}" for name, most in terms.get("up_to", {}).items()]
+    return ", ".join([*parts, *(["in all executions"] if terms.get("for_all") else [])])
 
 
 class Decisions:

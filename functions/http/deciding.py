@@ -109,6 +109,10 @@ async def standing(call: Call) -> Answer:
     role, function = given.get("role", ""), given.get("function", "")
     page: list[Any] = []
     found = 0
+    async for name, terms in call.runtime.standings_for_all(id, role=role, function=function):
+        found += 1
+        if len(page) < MOST:
+            page.append({"function": name, **terms})
     async for head, terms in call.runtime.standings(id, role=role, function=function):
         found += 1
         if len(page) < MOST:

@@ -69,10 +69,11 @@ class StandingTerms(Asked):
     lasts: str = Field(min_length=1, max_length=100, description='"session", or a time within it like "1d"')
     exactly: bool = Field(default=False, description="only with exactly these arguments")
     up_to: dict[str, float | str] | None = Field(default=None, description="arguments by name, and the most of each")
+    for_all: bool = Field(default=False, description="in all executions of the agent, for a time")
 
     def meant(self) -> Standing:
         """Raises InvalidInput."""
-        return Standing(self.lasts, self.exactly, self.up_to)
+        return Standing(self.lasts, self.exactly, self.up_to, self.for_all)
 
 
 class Decision(Asked):
@@ -296,6 +297,7 @@ class StandingApproval(BaseModel):
     by: str
     until: int | None = Field(default=None, description="absent: until the execution ends")
     up_to: dict[str, str] | None = Field(default=None, description="absent: for any amount")
+    for_all: bool = Field(default=False, description="in all executions of the agent")
 
 
 class StandingApprovals(BaseModel):

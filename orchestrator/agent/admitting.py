@@ -29,8 +29,12 @@ class Admitting:
         self._hooking = hooking
         self._budgets = budgets
 
+    def waits(self, turn: Turn, call: Call) -> bool:
+        """Whether a call must not go on before a hook has spoken, or what was said of such calls is read."""
+        return self._hooking.waits(turn, call) or call.looking() in self._run.outbox
+
     def entry(self, offered: AgentSpec, turn: Turn, call: Call) -> Judged:
-        """What must be written before the call can be made; None when it is ready, or waits for a hook."""
+        """What must be written before the call can be made; None when it is ready, or ``waits``."""
         tool = offered.find(call.name)
         if tool is None:
             return self._judge.invented(turn, call, offered.tool_names())
@@ -50,6 +54,10 @@ class Admitting:
                 rule = deciding.rule(call, tool, call.arguments)
             except InvalidInput as error:
                 return call.told(observations.unfit(str(error), "") if not call.changed else observations.bent(error))
+            if rule is not None and call.stands is None:
+                if call.looking() not in self._run.outbox:
+                    self._run.outbox.post(deciding.lookup(call, tool, rule, self._first.name))
+                return None
             if rule is not None:
                 return deciding.asked(turn, call, tool, rule, self._requester(), self._run.now())
         elif (anew := deciding.again(turn, call, tool, self._requester(), self._run.now())) is not None:

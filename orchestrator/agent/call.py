@@ -53,6 +53,7 @@ class Call:
         "proposal",
         "raw",
         "stage",
+        "stands",
         "verdict",
         "viewed",
     )
@@ -69,6 +70,7 @@ class Call:
         self.approved = False
         self.child = ""  # id of the child execution
         self.lent = NOTHING  # what it may take
+        self.stands: list[Fact] | None = None  # standing approvals for all executions; None: not read yet
         self.proposal: Proposal | None = None  # by which a person was asked
         self.edited = False  # by a person
         self.content = ""
@@ -84,6 +86,10 @@ class Call:
     def hook(self) -> str:
         """Op of the hook that is due."""
         return f"{self.op}.a{self.viewed + 1}" if self.stage is Stage.LOOKED else f"{self.op}.b{self.heard + 1}"
+
+    def looking(self) -> str:
+        """Op of the reading of standing approvals for all executions."""
+        return f"{self.op}.s"
 
     def told_of(self, outcome: str) -> str:
         """What the model reads of its outcome: where a person has changed the arguments, with which it was made."""

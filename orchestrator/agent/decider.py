@@ -294,7 +294,7 @@ class AgentLoop:
                 entry = self._admitting.entry(self._offered(turn), turn, call)
                 if entry is not None:
                     return self._judged(entry)
-                if not self._hooking.waits(turn, call):
+                if not self._admitting.waits(turn, call):
                     call.stage = Stage.READY
             elif call.stage is Stage.LOOKED and (shown := self._hooking.shown(call)) is not None:
                 return self._judged(shown)

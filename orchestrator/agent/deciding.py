@@ -7,21 +7,26 @@ that is open waits. The model is asked again when the last of them has one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from ...state.errors import InvalidInput
+from ..governance.approvals import register
 from ..governance.approvals.proposal import CHANGED, Proposal, op_of, propose
 from ..governance.approvals.rule import Approval, rule_of
 from ..governance.approvals.standing import Standings
-from ..protocol.decider import Fact
+from ..protocol.decider import Access, Fact
 from . import observations
 from .call import Call, Stage
 from .identity import life
+from .outbox import Outbox
 from .spec import AgentSpec, ToolSpec
 from .turn import Turn
 
 FACTS = ("decided", "delegated")
 """What people say."""
+LOOKUP = "standing approvals"
+"""The name of the step by which those for all executions are read."""
 
 
 class Requester(NamedTuple):
@@ -38,12 +43,34 @@ def rule(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Approval | No
     return tool.rule(arguments)
 
 
+def lookup(call: Call, tool: ToolSpec, by: Approval, function: str) -> Access:
+    """The reading of the standing approvals for all executions that may be for the call. What it says is in the
+    journal before anybody is asked, so that whoever reads that needs no store."""
+    chosen = partial(register.chosen, what=tool.name, version=tool.version, role=by.role)
+    return Access(call.looking(), LOOKUP, "get", register.PLACE, function, read=chosen)
+
+
+def looked(turn: Turn | None, outbox: Outbox, entry: Fact) -> bool:
+    """It has been read. Where that has failed, nothing stands, and a person is asked."""
+    op = str(entry.get("op", ""))
+    outbox.confirm(op)
+    call = None if turn is None else turn.calls.get(op.removesuffix(".s"))
+    if call is None or call.looking() != op or call.stage is not Stage.ASKED or call.stands is not None:
+        return False
+    found = entry.get("value")
+    call.stands = found if isinstance(found, list) else []  # pyright: ignore[reportUnknownMemberType]  # JSON
+    return True
+
+
 def asked(turn: Turn, call: Call, tool: ToolSpec, by: Approval, who: Requester, at: int, why: str = "") -> Fact:
     """The entry by which somebody is asked to approve the call."""
     entry: Fact = {"op": call.op, "at": at, "name": tool.name, "what": tool.name, "data": call.arguments}
     lasts, version = tool.approval_within, tool.version
-    bound = life(call.name, turn.mark)
-    return propose(entry, by, bound, lasts=lasts, version=version, requester=who.by, why=why, standings=who.standings)
+    bound, standings = life(call.name, turn.mark), who.standings
+    if call.stands and not why:  # what was read before the first question says nothing of a later one
+        standings = Standings([*standings.record(), *call.stands])
+    told = propose(entry, by, bound, lasts=lasts, version=version, requester=who.by, why=why, standings=standings)
+    return told | {"shared": True}
 
 
 def again(turn: Turn, call: Call, tool: ToolSpec, who: Requester, at: int) -> Fact | None:

@@ -20,6 +20,7 @@ def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int, lost
     ours = (turn.listing(), turn.thinking(), turn.summarizing(), turn.checking())
     abandoned = [op for op in (*ours, *turn.calls, *hooks) if calls.close(op)]
     for call in turn.unfinished():
+        abandoned += withdrawn(outbox, call.looking())
         if call.stage is Stage.CHILD:
             abandoned += withdrawn(outbox, call.op)
             turn.used(call.lent.record())  # nobody will hear what it took
@@ -30,13 +31,14 @@ def dropped(turn: Turn, calls: OpenCalls, outbox: Outbox, id: str, at: int, lost
     return abandoned
 
 
-def unasked(calls: OpenCalls, call: Call) -> list[str]:
-    """A hook that is being asked about a call which has ended without it need not say anything any more."""
-    return [call.hook()] if calls.close(call.hook()) else []
+def unasked(calls: OpenCalls, outbox: Outbox, call: Call) -> list[str]:
+    """A hook that is being asked about a call which has ended without it need not say anything any more, nor is
+    anything read for it."""
+    return ([call.hook()] if calls.close(call.hook()) else []) + withdrawn(outbox, call.looking())
 
 
 def withdrawn(outbox: Outbox, op: str) -> list[str]:
-    """A start that is not confirmed need not be any more."""
+    """What is not confirmed need not be any more."""
     abandoned = [op] if outbox.handed_out(op) else []
     outbox.confirm(op)
     return abandoned

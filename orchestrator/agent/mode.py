@@ -15,5 +15,6 @@ class Mode(Enum):
 
 FACTS = frozenset((
     "start", "message", "model", "tool", "begun", "retrying", "child", "decided", "delegated", "revoked", "timer",
-    "sent", "cancel", "check", "retry", "answered", "resolved", "doubt", "listed", "summary", "hook"))  # fmt: skip
+    "sent", "cancel", "check", "retry", "answered", "resolved", "doubt", "listed", "summary", "hook",
+    "step"))  # fmt: skip
 """What comes from outside. The loop's own entries don't move its clock."""

@@ -21,6 +21,7 @@ def reopen(turn: Turn, at: int) -> None:
     turn.declined = 0
     turn.marks = {op: mark for op, mark in turn.marks.items() if mark["type"] in UNDONE}
     for call in turn.calls.values():
+        call.stands = None  # what was read then says nothing of now
         if call.stage is Stage.OPEN:
             call.stage = Stage.READY
         if call.verdict is not None and "end" in call.verdict:

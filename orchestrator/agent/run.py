@@ -143,9 +143,8 @@ class Run:
         parts = parts_of(content) if entry.get("media") else ()
         streamed = bool(entry.get("stream"))
         own = self.seat.holder, self.lasting
-        turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed, parts, *own)
-        turn.content = self.seat.about(turn.content)
-        self.turn = turn
+        self.turn = Turn(self.turns, self.sequence + 1, id, content, began, mark, streamed, parts, *own)
+        self.turn.content = self.seat.about(self.turn.content)
 
     # -- outcomes ------------------------------------------------------------------------------------
 
@@ -249,6 +248,9 @@ class Run:
         call = deciding.about(self.turn, entry)
         return call is not None and deciding.take(self.turn, call, entry, self.at, self.standings)
 
+    def _step(self, entry: Fact) -> bool:
+        return deciding.looked(self.turn, self.outbox, entry)
+
     def _revoked(self, entry: Fact) -> bool:
         return self.standings.take(entry)
 
@@ -267,10 +269,8 @@ class Run:
         return self._mark(entry) if "until" in entry else self.outbox.confirm(entry.get("op", ""))
 
     def _cancel(self, entry: Fact) -> bool:
-        if self.cancelling is not None:
-            return False
-        self.cancelling = entry
-        return True
+        known, self.cancelling = self.cancelling, self.cancelling or entry
+        return known is None
 
     def _retry(self, entry: Fact) -> bool:
         if self.final != "failed" or self.turn is None:
@@ -305,7 +305,7 @@ class Run:
             return True
         found = self._on(entry, *INVOKED, Stage.LOOKED)
         if found is not None:
-            self.abandoned += dropping.unasked(self.calls, found[1])
+            self.abandoned += dropping.unasked(self.calls, self.outbox, found[1])
             found[0].settle(found[1], entry["text"], self.at)
         return found is not None
 
@@ -377,9 +377,7 @@ class Run:
     def _on(self, entry: Fact, *stages: Stage) -> tuple[Turn, Call] | None:
         """The turn and the call that an entry is about, when the call is at one of the stages."""
         call = self.turn.calls.get(entry.get("op", "")) if self.turn is not None else None
-        if self.turn is None or call is None or call.stage not in stages:
-            return None
-        return self.turn, call
+        return None if self.turn is None or call is None or call.stage not in stages else (self.turn, call)
 
     def _close(self, turn: Turn, op: str) -> None:
         self.calls.close(op)
@@ -392,7 +390,7 @@ class Run:
     CHANGES: ClassVar[dict[str, Callable[[Run, Fact], bool]]] = {
         "start": _start, "message": _message, "listed": _listed, "model": _model, "summary": _summary, "tool": _tool,
         "hook": _hook, "check": _check, "child": _child, "decided": _decided, "delegated": _decided, "timer": _timer,
-        "revoked": _revoked, "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered,
+        "step": _step, "revoked": _revoked, "sent": _sent, "cancel": _cancel, "retry": _retry, "ordered": _ordered,
         "observed": _observed, "reply": _reply, "routed": _routed, "compacted": _compacted, "offered": _offered,
         "handoff": _handoff, "passed": _passed, "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark,
         "doubt": _mark, "resolved": _mark, "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end,

@@ -234,7 +234,7 @@ class Delivery:
             value = await self.patiently(partial(self._key_value, effect), activation.id)
             if effect.check is not None:
                 effect.check(value)
-            fact["value"] = value
+            fact["value"] = value if effect.read is None else effect.read(value)
         except OverwinterError as error:
             fact["error"] = failures.encode(error)
         except (ValueError, TypeError) as error:  # somebody has put there what does not fit, and may put it right

@@ -92,7 +92,7 @@ def _effect(effect: Effect) -> dict[str, Any]:
         return {"spawn": effect._asdict() | {"caller": dict(effect.caller)}}
     if isinstance(effect, Access):
         told = effect._asdict()
-        del told["check"]
+        del told["check"], told["read"]
         return {"access": told}
     assert isinstance(effect, (Post, Publish))
     return {"post" if isinstance(effect, Post) else "publish": effect._asdict()}

@@ -138,7 +138,8 @@ class Publish(NamedTuple):
 
 class Access(NamedTuple):
     """Read or write a key-value entry; reported as a ``step`` fact with the value or etag, or with an error when
-    ``check`` raises ValueError or TypeError for what was read."""
+    ``check`` raises ValueError or TypeError for what was read. ``read`` makes of that what is reported, and may raise
+    the same."""
 
     op: str
     name: str
@@ -149,6 +150,7 @@ class Access(NamedTuple):
     etag: str | None = None
     check: Callable[[Any], Any] | None = None
     args: str | None = None  # fingerprint of what is written; recorded with the fact
+    read: Callable[[Any], Any] | None = None
 
 
 Effect = Invoke | Spawn | Post | Publish | Access

@@ -9,7 +9,7 @@ from typing import Any
 
 from overwinter.orchestrator.agent.decider import AgentLoop
 from overwinter.orchestrator.errors.failures import encode
-from overwinter.orchestrator.protocol.decider import Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
+from overwinter.orchestrator.protocol.decider import Access, Decision, Effect, Fact, Invoke, Post, Spawn, Verdict
 from overwinter.state.codec import dumps, loads
 from overwinter.state.records import FINAL
 
@@ -47,6 +47,16 @@ class Driver:
         self.loop = self.replayed()
         self.open = {}
         self._decided(self.loop.decide(), [])
+        self._read(self.decision)
+
+    def _read(self, decision: Decision) -> Decision:
+        """Answer what is read of the store at once: there is nothing in it."""
+        reads = [effect for effect in self.open.values() if isinstance(effect, Access)]
+        told = [(one.op, one.name, None if one.read is None else one.read(None)) for one in reads]
+        facts: list[Fact] = [
+            {"type": "step", "op": op, "name": name, "ms": 0, "value": value} for op, name, value in told
+        ]
+        return self.turn(facts) if facts else decision
 
     def send(self, *facts: Fact) -> Decision:
         """Mail arrives; what the decider does not want yet stays in the mailbox. A decision is on what was asked,
@@ -81,7 +91,7 @@ class Driver:
             self._decided(decision, taken)
             taken = []
             if not self.mailbox or decision.status in FINAL or not (mail or decision.status == "idle"):
-                return decision
+                return self._read(decision)
 
     def _offer(self, facts: list[Fact], taken: list[Fact]) -> None:
         for fact in facts:

@@ -1,4 +1,5 @@
-"""Standing approvals: what somebody who approves a call says of later ones like it, in the same execution.
+"""Standing approvals: what somebody who approves a call says of later ones like it, in the same execution, or in all
+executions of the same agent (``register``).
 
 One is bound to the tool's version and to the role that was asked, and is good for the calls of that tool, for those
 with exactly these arguments, or for those whose named arguments are no more than what is said; until the execution
@@ -33,6 +34,7 @@ REVOKED = "revoked"
 class Standing:
     """What is said beside an approval, of later calls. ``lasts``: "session", as long as the execution, or for a time
     within it. ``exactly``: with these arguments. ``up_to``: names of arguments, and the most that each may be.
+    ``for_all``: in all executions of the agent, for a time.
 
     Raises InvalidInput.
     """
@@ -40,6 +42,7 @@ class Standing:
     lasts: Duration = SESSION
     exactly: bool = False
     up_to: Mapping[str, int | float | Decimal | str] | None = None
+    for_all: bool = False
 
     def __post_init__(self) -> None:
         if self.lasts != SESSION:
@@ -51,6 +54,10 @@ class Standing:
                 raise InvalidInput(
                     f'a standing approval lasts for a "session" or a time like "1d", not {self.lasts!r:.80}'
                 )
+        if not isinstance(self.for_all, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput("for_all= of a standing approval is True or False")
+        if self.for_all and self.lasts == SESSION:
+            raise InvalidInput('a standing approval for all executions lasts for a time; say which, like "1d"')
         if not isinstance(self.exactly, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             raise InvalidInput("exactly= of a standing approval is True or False")
         if self.exactly and self.up_to is not None:
@@ -73,7 +80,7 @@ class Standing:
             told["exactly"] = arguments_digest(data)
         if self.up_to is not None:
             told["up_to"] = {name: str(amount(most)) for name, most in self.up_to.items()}
-        return told
+        return told | ({"for_all": True} if self.for_all else {})
 
 
 def objection(terms: Any, asked: Fact, role: str | None, data: Any, moved: Sequence[str]) -> str:
@@ -83,6 +90,8 @@ def objection(terms: Any, asked: Fact, role: str | None, data: Any, moved: Seque
     if moved:
         return "it was given on to be decided this once, so no standing approval follows from it"
     said = cast("Fact", terms) if isinstance(terms, dict) else {}
+    if "for_all" in said and not asked.get("shared"):
+        return "a standing approval for all executions is of calls that an agent makes by itself; this one is none"
     if (said.get("what"), said.get("version"), said.get("role")) != (asked.get("what"), asked["version"], role):
         return "the standing approval is for another tool, version or role than what is asked"
     if "exactly" in said and said["exactly"] != arguments_digest(data):
@@ -105,8 +114,8 @@ class Standings:
         if fact["type"] == REVOKED:
             return self.open.pop(str(fact.get("standing")), None) is not None
         terms = fact.get("standing")
-        if not isinstance(terms, dict) or fact.get("approved") is not True:
-            return False
+        if not isinstance(terms, dict) or fact.get("approved") is not True or "for_all" in terms:
+            return False  # those for all are not this execution's: what ends them is not in its journal
         self.open[str(terms["id"])] = terms  # pyright: ignore[reportUnknownArgumentType]  # JSON
         for old in list(self.open)[:-MOST]:  # the eldest ends: fewer calls are approved, never more
             del self.open[old]
