@@ -37,11 +37,9 @@ class For(TypedDict, total=False):
 
 def said_of(said: For) -> Said:
     """The same as the order has it. Raises InvalidInput."""
-    found = Said(by=said.get("by", ""), stream=said.get("stream", False))
-    if "user" in said or "tenant" in said:
-        caller = named(said.get("user", ""), said.get("tenant", ""))
-        return Said(by=found["by"], stream=found["stream"], caller=caller) if caller else found
-    return found
+    by, stream = said.get("by", ""), said.get("stream", False)
+    caller = named(said.get("user", ""), said.get("tenant", "")) if "user" in said or "tenant" in said else {}
+    return Said(by=by, stream=stream, caller=caller) if caller else Said(by=by, stream=stream)
 
 
 async def order(engine: Engine, awaited: Awaited, function: Function, input: Any, id: str, said: Said) -> bool:

@@ -26,6 +26,9 @@ BODIES: dict[str, Any] = {
     "/delegate/t-1": {"by": "ana", "to": "ben"},
     "/revoke/t-1": {"standing": "s1", "by": "ana"},
     "/resolve/t-1": {"op": "0", "verdict": "give-up"},
+    "/budgets/tenant:acme": {"limits": {"day": {"most": {"tokens": 1}}}},
+    "/budgets/tenant:acme/raise": {"most": {"tokens": 1}},
+    "/budgets/tenant:acme/freeze": {},
     "/bulk/signal": {"name": "customer.reply", "all": True},
     "/bulk/cancel": {"all": True},
 }
@@ -63,6 +66,13 @@ ASKED = [
     ("POST", "/activities/weigh"),
     ("POST", "/sweep"),
     ("GET", "/schedules"),
+    ("GET", "/budgets"),
+    ("GET", "/budgets/tenant:acme"),
+    ("PUT", "/budgets/tenant:acme"),
+    ("DELETE", "/budgets/tenant:acme"),
+    ("POST", "/budgets/tenant:acme/raise"),
+    ("POST", "/budgets/tenant:acme/freeze"),
+    ("GET", "/spending"),
     ("GET", "/memories"),
     ("DELETE", "/memories?user=ana"),
 ]
