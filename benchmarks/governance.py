@@ -72,7 +72,8 @@ async def talk(runtime: Runtime, agent: Agent[str], sessions: int, turns: int, m
 
 
 async def measure_all(run: Run) -> None:
-    sessions, turns, rounds = (100, 2, 3) if run.quick else (500, 3, 7)
+    sessions, turns, rounds = (100, 2, 3) if run.quick else (500, 3, 9)
+    order = [plain, governed, charged]
     rates: dict[str, list[float]] = {"plain": [], "governed": [], "charged": []}
     async with Runtime([plain, governed, charged], store=run.place.dsn("governance")) as runtime:
         for agent in (plain, governed, charged):
@@ -80,7 +81,7 @@ async def measure_all(run: Run) -> None:
         counted, charges = Counted(runtime.store), 0
         for number in range(rounds):
             run.progress(f"round {number + 1} of {rounds}, {sessions * turns:,} turns of each kind")
-            for agent in (plain, governed, charged):
+            for agent in order[number % 3 :] + order[: number % 3]:  # none is always the first on a bigger file
                 before = counted.calls
                 rates[agent.name].append(await talk(runtime, agent, sessions, turns, f"r{number}"))
                 charges += counted.calls - before if agent is charged else 0

@@ -51,7 +51,6 @@ class Budgeting:
         "_first",
         "_shared",
         "_spec",
-        "_stands",
         "_tells",
         "_unbound",
         "_warns",
@@ -68,7 +67,6 @@ class Budgeting:
         self._warns = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
         self._tells = any(bound.tell for bound in self._bounds)
         self._charged: tuple[object, tuple[Account, ...]] = (None, ())
-        self._stands: tuple[tuple[object, ...], list[Standing]] = ((), [])
 
     # -- before a model call -------------------------------------------------------------------------
 
@@ -117,7 +115,7 @@ class Budgeting:
         if stock.waiting() is not None:
             return None
         standings, op = self._standings(run, turn), turn.thinking()
-        if not (self._shared or any(counts(standing.most) for standing in standings)):
+        if not (self._shared or self._bounds or any(counts(standing.most) for standing in standings)):
             stock.deaths = (op, deaths) if deaths else stock.deaths
             return None
         terms = self._spec.offering(turn.tools).terms(name, turn.content, turn.offered)
@@ -129,7 +127,7 @@ class Budgeting:
         if deaths and not terms.keeps and hold is not None and short is None:  # else nobody has made it
             return _lost(op, name, hold)
         for standing in standings if self._warns else ():
-            if (said := self._early(turn, standing, name, op)) is not None:
+            if standing.bound is not LIMITS and (said := self._early(turn, standing, name, op)) is not None:
                 return said
         if hold is not None and short is None:
             stock.hold, stock.says, stock.ample = (op, hold), (op, says), room.ample(hold)
@@ -197,13 +195,7 @@ class Budgeting:
         return None if short else fit(input, terms, self._room(standings))
 
     def _standings(self, run: Run, turn: Turn) -> list[Standing]:
-        """All budgets that a call of the turn must fit into. They are asked for several times before they change."""
-        known = (turn, turn.usage, turn.allowed, run.thread.used, run.seat.holder, turn.stock.grants, _lent(turn))
-        if len(self._stands[0]) != len(known) or not all(map(_same, known, self._stands[0])):
-            self._stands = known, self._stand(run, turn)
-        return self._stands[1]
-
-    def _stand(self, run: Run, turn: Turn) -> list[Standing]:
+        """All budgets that a call of the turn must fit into."""
         allowed = self.allowed(run)
         open_ = _lent(turn)
         used = turn.usage.minus(turn.allowed).amount.plus(open_)
@@ -217,7 +209,8 @@ class Budgeting:
             of = NOTHING if bound.per == "call" else used
             if bound.per == "session":
                 of = run.thread.used.plus(turn.usage).amount.plus(open_)
-            found.append(Standing(bound, bound.raised(turn.stock.raised(bound.key)), of))
+            granted = turn.stock.raised(bound.key) if turn.stock.pleas or turn.stock.lasting.raised else None
+            found.append(Standing(bound, bound.raised(granted), of))
         return found
 
     def _input(self, run: Run, turn: Turn, terms: Terms) -> int:
@@ -234,13 +227,20 @@ class Budgeting:
         return input if counted is not None else input + 4 * weight.messages
 
     def _room(self, standings: Sequence[Standing]) -> Room:
-        tokens = [one.most["tokens"] - one.used.tokens for one in standings if one.most.get("tokens") is not None]
-        money = [one.most["cost"] - one.used.cost for one in standings if one.most.get("cost") is not None]
-        return Room(min(tokens, default=None), min(money, default=None))
+        tokens: int | None = None
+        money: Decimal | None = None
+        for _, most, used, _ in standings:
+            if (bound := most.get("tokens")) is not None and (tokens is None or bound - used.tokens < tokens):
+                tokens = bound - used.tokens
+            if (bound := most.get("cost")) is not None and (money is None or bound - used.cost < money):
+                money = bound - used.cost
+        return Room(tokens, money)
 
     def _early(self, turn: Turn, standing: Standing, name: str, op: str) -> Fact | None:
         """What is done before a budget is used up: it is said, or a cheaper model is asked."""
         bound, stock = standing.bound, turn.stock
+        if bound.warn is None and bound.then != "cheaper":
+            return None
         share = share_of(standing)
         if bound.warn is not None and share >= bound.warn and bound.key not in stock.of(bound.key).warned:
             return {"type": "warned", "op": op, "budget": bound.key, "share": round(share, 4)}
@@ -356,10 +356,6 @@ def _lost(op: str, name: str, worst: Hold) -> Fact:
 def _lent(turn: Turn) -> Amount:
     """What children have that are at work."""
     return sum_of([call.lent for call in turn.calls.values() if call.stage is Stage.CHILD])
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other or (isinstance(one, (int, str, Amount)) and one == other)
 
 
 def _ninetenths(left: Mapping[str, Any], among: int) -> dict[str, Any]:

@@ -63,10 +63,8 @@ def short_of(standing: Standing, input: int, terms: Terms) -> str:
 
 def share_of(standing: Standing) -> float:
     """How much of it is used, of the unit of which there is least left."""
-    used = standing.used._asdict()
-    return max(
-        (float(Decimal(used[unit]) / Decimal(most)) for unit, most in standing.most.items() if most), default=0.0
-    )
+    used = standing.used
+    return max([float(getattr(used, unit)) / float(most) for unit, most in standing.most.items() if most], default=0.0)
 
 
 def error(short: Standing, input: int, terms: Terms, turn: Turn, more: str = "") -> Failure:

@@ -79,11 +79,6 @@ class Stock:
         """Who remembers what became of that budget."""
         return self.lasting if key.startswith("session") else self._turn
 
-    @property
-    def grants(self) -> int:
-        """Tells whether anything was granted since it was looked at."""
-        return len(self.lasting.raised) + len(self._turn.raised) - len(self._over)
-
     def raised(self, key: str) -> Amount | None:
         """How much more was granted."""
         found = [more for name, more in self.of(key).raised.values() if name == key]

@@ -82,6 +82,10 @@ def fit(input: int, terms: Terms, room: Room) -> Hold | None:
     """What is held of that room; None when the call does not fit into it. Where the price is not known, a room for
     money holds the call as long as there is any: all that is left is held."""
     output = USUAL if terms.output is None else terms.output
+    if terms.priced and output >= LEAST and (room.tokens is None or input + output <= room.tokens):
+        whole = cost(input, output, terms)
+        if room.cost is None or (whole is not None and whole <= room.cost and room.cost > 0):
+            return Hold(input, output, whole)
     if room.tokens is not None:
         output = min(output, room.tokens - input)
     if room.cost is not None:
