@@ -20,6 +20,7 @@ _RARE = frozenset(("model_calls", "tool_calls", "time"))
 
 
 _NONE: frozenset[str] = frozenset()
+_EMPTY: Mapping[str, Any] = {}
 
 
 class Lasting:
@@ -30,13 +31,13 @@ class Lasting:
 
     def __init__(self, saved: object = None, bounds: Iterable[Bound] = ()) -> None:
         self.counts = _RARE.intersection([unit for bound in bounds for unit in bound.most]) if bounds else _NONE
-        self.raised: dict[str, tuple[str, Amount]] = {}
-        self.warned: set[str] = set()
+        self.raised: Mapping[str, tuple[str, Amount]] = _EMPTY  # made anew when it changes: most have none
+        self.warned = _NONE
         if isinstance(saved, dict):
             given = cast("Mapping[str, Any]", saved)
             raised = given.get("raised", {}).items()
             self.raised = {op: (str(one[0]), amount_of(one[1])) for op, one in raised}
-            self.warned = set(given.get("warned", ()))
+            self.warned = frozenset(given.get("warned", ()))
 
     def counted(self, **units: int) -> Amount:
         """So much, of what anybody counts."""
@@ -64,11 +65,11 @@ class Stock:
 
     def __init__(self, lasting: Lasting) -> None:
         self.lasting = lasting
-        self._turn = Lasting()
+        self._turn: Lasting | None = None
         self.hold: tuple[str, Hold] | None = None
-        self.pleas: dict[str, tuple[str, Call]] = {}  # by op, which budget is to be raised
+        self.pleas: Mapping[str, tuple[str, Call]] = _EMPTY  # by op, which budget is to be raised
         self.ample = False  # there is enough for several such calls
-        self.lost: dict[str, Amount] = {}  # by op, what calls in its place may have taken
+        self.lost: Mapping[str, Amount] = _EMPTY  # by op, what calls in its place may have taken
         self.accounts: tuple[Account, ...] = ()  # those that a call is charged to
         self.deaths: tuple[str, int] = "", 0  # of processes that may have begun the call of that op, and told nobody
         self._over: frozenset[str] = frozenset()  # requests that count no more, because the turn was tried again
@@ -77,7 +78,11 @@ class Stock:
 
     def of(self, key: str) -> Lasting:
         """Who remembers what became of that budget."""
-        return self.lasting if key.startswith("session") else self._turn
+        if key.startswith("session"):
+            return self.lasting
+        if self._turn is None:
+            self._turn = Lasting()
+        return self._turn
 
     def raised(self, key: str) -> Amount | None:
         """How much more was granted."""
@@ -123,7 +128,7 @@ class Stock:
             return False
         plea = Call(op, "", str(entry.get("what", "")), "", entry["data"], "")
         plea.stage, plea.proposal = Stage.APPROVAL, Proposal(entry)
-        self.pleas[op] = key, plea
+        self.pleas = {**self.pleas, op: (key, plea)}
         return True
 
     def noted(self, entry: Fact) -> None:
@@ -131,17 +136,19 @@ class Stock:
         made of which nothing is known."""
         if entry["type"] == "lost":
             op = str(entry["op"])
-            self.lost[op] = self.lost.get(op, NOTHING).plus(amount_of(entry))
+            self.lost = {**self.lost, op: self.lost.get(op, NOTHING).plus(amount_of(entry))}
         if entry["type"] == "routed" and "budget" in entry:
             self.switched = str(entry["op"])
         if entry["type"] == "warned":
-            self.of(str(entry["budget"])).warned.add(str(entry["budget"]))
+            of = self.of(str(entry["budget"]))
+            of.warned = of.warned | {str(entry["budget"])}
 
     def granted(self, call: Call) -> None:
         """It was approved, if it is a request for more."""
         if call.op in self.pleas:
             key = self.pleas[call.op][0]
-            self.of(key).raised[call.op] = key, amount_of((call.arguments or {}).get("more"))
+            of = self.of(key)
+            of.raised = {**of.raised, call.op: (key, amount_of((call.arguments or {}).get("more")))}
 
 
 def sum_of(amounts: list[Amount]) -> Amount:
