@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..governance.approvals.standing import Standings
+from ..governance.budgets.lending import Lending
 from ..protocol.decider import Access, Effect, Fact, Post, Publish, Spawn
 from .language.failure import QueryError
 from .running.context import About
@@ -38,6 +39,8 @@ def write(run: Execution, definition: Any) -> Fact:
         "children": dict(run.children),
         "unsent": [_effect(effect) for effect in run.unsent.values()],
     }
+    if lending := run.lending.record():
+        state["lending"] = lending
     if standing := run.standings.record():
         state["standing"] = standing
     if run.limits.name:
@@ -57,6 +60,8 @@ def restore(run: Execution, entry: Fact) -> None:
     run.tokens = {op: frames[id] for op, id in state["tokens"].items()}
     run.timers = {key: Timer(at, kind, frames[id]) for key, (at, kind, id) in state["timers"].items()}
     run.children = dict(state["children"])
+    run.lending = Lending(run.caller.get("budget", {}))
+    run.lending.restore(state.get("lending", {}))
     run.standings = Standings(state.get("standing", ()))
     run.started = {op: id for id, op in run.children.items()}
     for told in state["unsent"]:

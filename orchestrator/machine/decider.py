@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ...state.codec import dumps
 from ...state.records import PAYLOAD_LIMIT
 from ..governance.approvals.proposal import STANDING
+from ..governance.budgets.lending import Lending
 from ..protocol.callers import caller_of
 from ..protocol.decider import Decision, Fact, Verdict, when
 from .checkpoint import restore, write
@@ -105,7 +106,7 @@ class MachineDecider:
                 continue
             if kind == "ordered":
                 if self._run is not None:
-                    self._run.ordered.add(entry["op"])
+                    self._run.has_ordered(entry)
                 continue
             if kind in _FINAL:
                 self._over = kind
@@ -199,6 +200,7 @@ class MachineDecider:
             restore(run, fact)
         else:
             run.now, run.depth, run.caller = when(fact), fact.get("depth", 0), caller_of(fact)
+            run.lending = Lending(run.caller.get("budget", {}))
             name = self._served.name
             about = About(self._id, self._id.rpartition("/")[2], name, "", fact.get("input"), fact.get("at", 0))
             run.start(about, str(fact["seed"]))
@@ -243,7 +245,7 @@ class MachineDecider:
         decision.entries += [*run.orders(), *self._passed]
         self._passed = []
         if not self._over and (ends := run.ends) is not None:
-            decision.entries.append(ends)
+            decision.entries.append(ends | ({"used": run.lending.used()} if run.lending.limited else {}))
             self._over = ends["type"]
         self._number += len(decision.entries)
         self._since += taken + len(decision.entries)

@@ -76,6 +76,7 @@ def child(run: Execution, fact: Fact) -> bool:
     op = fact.get("op") or run.children.get(fact["id"])
     if op is None:
         return False
+    run.lending.ended(op, fact)
     run.unsent.pop(op, None)
     run.fresh.pop(op, None)
     if "op" not in fact:

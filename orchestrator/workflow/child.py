@@ -122,7 +122,7 @@ def begin(
     if args:
         run.own[op]["args"] = args
     depth, caller = (0, {}) if run.origin is None else (run.origin.depth, handed_on(run.origin.caller))
-    if not detached and (lent := run.lending.order(op, ahead)):
+    if lent := run.lending.order(op, ahead):
         run.own[op]["budget"] = lent
         caller = {**caller, "budget": lent}
     run.effect(Spawn(op, whole, name, value, detached, depth, str(getattr(thing, "kind", "")), caller))

@@ -14,6 +14,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..governance import tokens
 from ..governance.approvals.standing import Standings
+from ..governance.budgets.lending import Lending
 from ..protocol import failure_log
 from ..protocol.callers import caller_of
 from ..protocol.calls import OpenCalls
@@ -22,7 +23,6 @@ from ..protocol.entries import encode
 from ..protocol.keeping import Kept
 from ..usercode.resilience import Policy
 from . import mismatch, unawaited
-from .lending import Lending
 from .loop import Halt, Loop, Task
 from .timers import Timers
 

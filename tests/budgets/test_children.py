@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, Context, Limits, workflow
+from overwinter import Agent, Context, Limits, StateMachine, workflow
 from overwinter.functions.models.port import Request, ToolCall
 from overwinter.orchestrator.protocol.decider import Fact
 from overwinter.testing import World
@@ -115,6 +115,81 @@ def test_what_code_orders_at_once_gets_equal_shares() -> None:
         shares = [one["tokens"] for one in ordered(seen, "r/t1.m1.0")]
         (whole,) = (entry["budget"]["tokens"] for entry in seen.entries("r", "ordered"))
         assert min(shares[:4]) == whole // 4 and max(shares[:4]) <= whole // 4 + 1 and shares[4] > shares[0]
+
+
+MACHINE: dict[str, Any] = {
+    "StartAt": "Both",
+    "QueryLanguage": "JSONata",
+    "States": {
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {
+                    "StartAt": name,
+                    "States": {name: {"Type": "Task", "Resource": "leaf", "Arguments": name, "End": True}},
+                }
+                for name in ("left", "right")
+            ],
+            "Next": "Each",
+        },
+        "Each": {
+            "Type": "Map",
+            "Items": [1, 2, 3, 4],
+            "MaxConcurrency": 2,
+            "ItemProcessor": {
+                "StartAt": "Item",
+                "States": {"Item": {"Type": "Task", "Resource": "leaf", "Arguments": "item", "End": True}},
+            },
+            "End": True,
+        },
+    },
+}
+
+
+def staged(tokens: int, machine: dict[str, Any] = MACHINE) -> Making:
+    """top → a state machine → leaves."""
+
+    def make(meter: Meter) -> tuple[Scenario, Iterable[object]]:
+        leaf = Agent("leaf", Metered(meter, lambda request: "leaf " * 40, "test/leaf"))
+        stage = StateMachine("stage", machine, [leaf])
+        said: list[Any] = [[ToolCall("", "stage", '{"input": "go"}')], "done"]
+        model = Metered(meter, lambda request: said[answers(request)], "test/top")
+        top = Agent("top", model, tools=[stage], limits=Limits(tokens=tokens))
+
+        async def scenario(world: World) -> str:
+            await world.start(top, "go", id="r")
+            return await world.reached("r", "completed", "failed")
+
+        return scenario, [top, stage, leaf]
+
+    return make
+
+
+@pytest.mark.parametrize("tokens", [700, MANY])
+def test_states_of_a_machine_take_no_more_together(tokens: int) -> None:
+    for number, seen in enumerate(everywhere(staged(tokens), each=3)):
+        used = seen.used("r").tokens
+        assert seen.error is None, number
+        assert seen.meter.tokens <= used <= tokens, number
+        assert seen.value == "completed" or tokens < MANY
+
+
+def test_states_that_begin_at_once_get_equal_shares_and_what_they_leave_comes_back() -> None:
+    seen = played(staged(MANY))
+    (whole,) = (one["tokens"] for one in ordered(seen, "r"))
+    shares = [one["tokens"] for one in ordered(seen, "r/t1.m1.0")]
+    assert len(shares) == 6
+    assert shares[:2] == [whole // 2, whole - whole // 2] and min(shares[2:]) > whole // 4
+    (told,) = (entry["used"]["tokens"] for entry in seen.entries("r", "child"))
+    assert told == sum(entry["used"]["tokens"] for entry in seen.entries("r/t1.m1.0", "child"))
+
+
+def test_a_machine_that_goes_on_from_a_checkpoint_knows_what_was_taken() -> None:
+    items = MACHINE["States"]["Each"] | {"Items": list(range(160))}
+    long = MACHINE | {"StartAt": "Each", "States": {"Each": items}}
+    for seen in everywhere(staged(100_000, long), each=211):
+        assert seen.value == "completed" and any(seen.entries("r/t1.m1.0", "checkpoint"))
+        assert seen.meter.tokens <= seen.used("r").tokens <= 100_000
 
 
 def test_of_a_child_counts_what_it_took_and_not_what_it_had() -> None:

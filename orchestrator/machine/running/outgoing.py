@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...governance.approvals.proposal import Proposal
 from ...governance.approvals.standing import Standings
+from ...governance.budgets.lending import Lending
 from ...protocol import keys
 from ...protocol.calls import OpenCalls
 from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spawn
@@ -47,6 +48,7 @@ class Outgoing:
         self.abandoned: list[str] = []
         self.asked: dict[str, Asked] = {}  # approvals that are open, by their operations
         self.standings = Standings()
+        self.lending = Lending({})
         self.recorded: Mapping[str, Fact] = {}  # how the journal, as far as it is replayed, says that each was begun
         self.now = 0
         self.ending: Fact | None = None
@@ -81,18 +83,21 @@ class Outgoing:
         """What goes to other executions is recorded before it is sent."""
         made = [asked.entry for op, asked in self.asked.items() if op not in self.ordered]
         self.ordered.update(self.asked)
+        own: dict[str, Fact] = {}
         for effect in self.fresh.values():
             if isinstance(effect, Spawn) and effect.op not in self.ordered:
                 self.ordered.add(effect.op)
-                told: Fact = {
-                    "type": "ordered",
-                    "op": effect.op,
-                    "at": self.now,
-                    "kind": "child",
-                    "name": effect.function,
-                }
-                made.append(told | {"id": effect.id, "detached": effect.detached})
-        return made
+                self.lending.order(effect.op, None)
+                told: Fact = {"type": "ordered", "op": effect.op, "at": self.now, "kind": "child"}
+                own[effect.op] = told | {"name": effect.function, "id": effect.id, "detached": effect.detached}
+        self.lending.settle(own, self.fresh, self.unsent)
+        return [*made, *own.values()]
+
+    def has_ordered(self, entry: Fact) -> None:
+        """The journal tells of it."""
+        self.ordered.add(entry["op"])
+        if entry.get("kind") == "child":
+            self.lending.lend(entry["op"], entry.get("budget", {}), self.fresh, self.unsent)
 
     def take(self) -> list[Effect]:
         """What is to be sent now; each is handed out once."""
@@ -111,5 +116,6 @@ class Outgoing:
         if id is not None:
             fact: Fact = {"type": "cancel", "at": self.now, "reason": f"{self.id} no longer waits", "by": self.id}
             self.send(Post(f"{op}.cancel", id, keys.ending("cancel", self.id), fact))
+        self.lending.ended(op, {})  # nobody will hear what it took
         self.settle(op)
         self.abandoned.append(op)

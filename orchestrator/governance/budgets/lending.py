@@ -1,6 +1,6 @@
-"""A workflow that was ordered with a budget shares it among the children that it orders: what one has that is at work
-counts as used, what it has not taken comes back when it ends. Operations that go on at the same time get equal
-shares: the branches of a map, and what the code orders before it waits.
+"""A workflow or a state machine that was ordered with a budget shares it among the children that it orders: what one
+that is at work has counts as used, what it has not taken comes back when it ends. Of one that nobody waits for nothing
+comes back. What goes on at the same time gets equal shares: the branches of a map, and what is ordered at once.
 
 The share of a child stands in the entry that orders it, and what it took in the one that ends it; so a replay comes to
 the same, whatever the code is then.
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..governance.budget import remaining, shared
-from ..governance.budgets.amount import NOTHING, Amount, amount_of
-from ..protocol.decider import Fact, Spawn
+from ...protocol.decider import Fact, Spawn
+from ..budget import remaining, shared
+from .amount import NOTHING, Amount, amount_of
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -34,7 +34,7 @@ class Sharing(Protocol):
 
 
 class Lending:
-    """Of one life of a workflow. ``budget`` is what it was given, {} when nothing limits it; ``taken`` what its earlier
+    """Of one life. ``budget`` is what it was given, {} when nothing limits it; ``taken`` what its earlier
     lives have used of that."""
 
     __slots__ = ("_budget", "_groups", "_lent", "_together", "_used")
@@ -67,24 +67,40 @@ class Lending:
         return given
 
     def settle(self, own: Mapping[str, Fact], *effects: MutableMapping[str, Any]) -> None:
-        """The code waits: those that it has ordered get equal shares. Their entries, and what begins them, say so."""
+        """Those that are ordered at once get equal shares. Their entries, and what begins them, say so."""
         while self._together:
             among = len(self._together)
             op = self._together.pop(0)
             if op not in own:  # it was taken back
                 continue
-            given = self._share(op, among)
-            self._lent[op] = amount_of(given)
-            own[op]["budget"] = given
-            for of in effects:
-                spawn = of.get(op)
-                if isinstance(spawn, Spawn):
-                    of[op] = spawn._replace(caller={**spawn.caller, "budget": given})
+            given = own[op]["budget"] = self._share(op, among)
+            self.lend(op, given, *effects)
+
+    def lend(self, op: str, given: dict[str, Any], *effects: MutableMapping[str, Any]) -> None:
+        """The child of that operation has that much, and is told so by what begins it."""
+        if not self._budget:
+            return
+        self._lent[op] = amount_of(given)
+        for of in effects:
+            spawn = of.get(op)
+            if isinstance(spawn, Spawn):
+                of[op] = spawn._replace(caller={**spawn.caller, "budget": given})
 
     def ended(self, op: str, fact: Fact) -> None:
-        """It has ended, and says what it took; one that does not has taken all it had."""
+        """It has ended, and says what it took; one that does not has taken all it had, unless it never began."""
         lent = self._lent.pop(op, NOTHING)
-        self._used = self._used.plus(amount_of(fact["used"]) if "used" in fact else lent)
+        unsaid = NOTHING if "op" in fact else lent  # by its operation it is told that it could not be started
+        self._used = self._used.plus(amount_of(fact["used"]) if "used" in fact else unsaid)
+
+    def record(self) -> dict[str, Any]:
+        """For an entry behind which nothing is read again."""
+        lent = {op: amount.record() for op, amount in self._lent.items()}
+        return {"used": self._used.record(), "lent": lent} if self._budget else {}
+
+    def restore(self, told: Mapping[str, Any]) -> None:
+        """Become what such an entry says."""
+        self._used = amount_of(told.get("used"))
+        self._lent = {op: amount_of(amount) for op, amount in told.get("lent", {}).items()}
 
     def used(self) -> dict[str, Any]:
         """What was taken, or may be yet."""
