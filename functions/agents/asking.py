@@ -15,6 +15,7 @@ from ...orchestrator.agent.conversation import Message
 from ...orchestrator.engine import collecting
 from ...orchestrator.engine.performing import current_call
 from ...orchestrator.governance.budgets.amount import NOTHING, Amount
+from ...orchestrator.governance.budgets.held import NO_MEANS, Held
 from ...orchestrator.governance.usage import Usage, reported
 from ...orchestrator.streaming.audience import Speech
 from ...state.errors import ModelError
@@ -22,7 +23,7 @@ from ..models.hosts import Hosts
 from ..models.port import Answer, Delta, Model, Request
 from ..models.prices import Prices, written
 from .bringing import brought
-from .paying import Paying
+from .paying import Paying, charged
 
 Streaming = Callable[[Request, Callable[[Delta], None]], Awaitable[Answer]]
 
@@ -31,7 +32,13 @@ class Asking:
     """A function without arguments that asks the model and gives the answer's JSON. ``request`` makes what is asked."""
 
     def __init__(
-        self, model: Model, request: Any, prices: Mapping[str, Prices], hosts: Hosts, paying: Paying | None = None
+        self,
+        model: Model,
+        request: Any,
+        prices: Mapping[str, Prices],
+        hosts: Hosts,
+        means: Held = NO_MEANS,
+        paying: Callable[[Held], Paying] = Paying,
     ) -> None:
         self._model = model
         self._hosts = hosts
@@ -40,7 +47,8 @@ class Asking:
         self._first = 0  # the attempt that the sum begins with
         self._billed: Usage | None = None
         self._by = ""  # who said it piece by piece
-        self._paying = paying or Paying()
+        self._means, self._made = means, paying
+        self._paying = None if means.hold is None else paying(means)  # None: nobody counts what it takes
         self._lost = NOTHING  # what attempts may have been billed for that said nothing of it
         self._begun = False  # it has said something
 
@@ -51,7 +59,8 @@ class Asking:
             seen = any([message.parts for message in request.messages])
             if seen:
                 request = request._replace(messages=await brought(request.messages, self._hosts))
-            request = await self._paid(request)
+            if self._paying is not None or charged(self._means):
+                request = await self._paid(request)
             try:
                 answer = await self._answer(request)
             finally:
@@ -63,9 +72,11 @@ class Asking:
             self._doubted()
             raise
         finally:
-            self._paying.ended()
+            if self._paying is not None:
+                self._paying.ended()
         cost = self._cost(answer)
-        self._paying.answered(answer, cost)
+        if self._paying is not None:
+            self._paying.answered(answer, cost)
         record = answer._replace(cost=cost).record(self._model.name)
         if self._by:
             record["by"] = self._by
@@ -75,10 +86,11 @@ class Asking:
 
     async def _paid(self, request: Request) -> Request:
         """What it may take is held. What others before may have taken, who have died, is found out there, once."""
-        known = self._paying.doubt
-        request = await self._paying.begin(request)
-        if self._paying.doubt is not known:
-            self._lost = self._lost.plus(self._paying.doubt)
+        paying = self._paying = self._paying or self._made(self._means)
+        known = paying.doubt
+        request = await paying.begin(request)
+        if paying.doubt is not known:
+            self._lost = self._lost.plus(paying.doubt)
         return request
 
     async def _answer(self, request: Request) -> Answer:
@@ -106,7 +118,8 @@ class Asking:
                 cost = prices.of(used.parts)
                 used = used._replace(cost=Decimal(cost or 0), unpriced=int(cost is None))
             self._billed = used if self._billed is None else self._billed.plus(used)
-            self._paying.took(Amount(used.tokens, used.cost, model_calls=1))
+            if self._paying is not None:
+                self._paying.took(Amount(used.tokens, used.cost, model_calls=1))
         elif self._begun:
             self._doubted()
         if (billed := self.billed) is not None:
@@ -115,24 +128,24 @@ class Asking:
     def _doubted(self) -> None:
         """An attempt was cut short, and may be billed for all the same: it counts as it was held."""
         self._begun = False
-        if (hold := self._paying.hold) is not None:
+        if self._paying is not None and (hold := self._paying.hold) is not None:
             self._lost = self._lost.plus(hold.amount)
             self._paying.took(hold.amount)
 
     @property
     def held(self) -> bool:
         """Whether something is set aside for it: what becomes of it must be recorded."""
-        return self._paying.hold is not None
+        return self._paying is not None and self._paying.hold is not None
 
     @property
     def cut(self) -> dict[str, Any] | None:
         """What is settled of shared accounts when the turn ends while it is under way."""
-        return self._paying.cut
+        return None if self._paying is None else self._paying.cut
 
     @property
     def settled(self) -> dict[str, Any] | None:
         """What is settled of shared accounts by the entry that tells what came of it."""
-        return self._paying.settled
+        return None if self._paying is None else self._paying.settled
 
     @property
     def billed(self) -> dict[str, Any] | None:

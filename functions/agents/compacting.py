@@ -123,8 +123,9 @@ class Summing(Asking):
         hold: Hold | None = None,
         accounts: tuple[Account, ...] = (),
     ) -> None:
-        paying = Paying(Held(hold, accounts), lambda: self.terms)
-        super().__init__(model, self._asked, {}, Hosts("Summarize", ()), paying)
+        means = Held(hold, accounts)
+        hosts = Hosts("Summarize", ())
+        super().__init__(model, self._asked, {}, hosts, means, lambda means: Paying(means, lambda: self.terms))
         self._given = model, instructions, settings, leaving
 
     @property

@@ -107,6 +107,12 @@ class Paying:
         return wanted(reading(characters, None, terms) + 4 * len(request.messages), terms)
 
 
+def charged(means: Held) -> bool:
+    """Whether a call may be charged to an account, as far as that is known without asking the store."""
+    call = _call() if means.accounts else None
+    return call is not None and call.purse is not None and not call.purse.nobody(means.accounts)
+
+
 def _of(hold: Hold, called: bool) -> Amount:
     """What must be left: of time and calls of tools anything, because how much it will be nobody knows."""
     return Amount(hold.input + hold.output, hold.cost or ZERO, 1, int(called), 1, 1)

@@ -179,8 +179,11 @@ class Specified:
     ) -> Callable[[], Awaitable[dict[str, Any]]]:
         """A function that asks the model of that name and gives the answer's JSON."""
         request = partial(self.request, messages, content, name, offered, asked)
-        terms = partial(self.terms, name, content, offered)
-        return Asking(self._routing.models[name], request, self.prices, self._hosts, Paying(means, terms, self._counts))
+        paying = partial(self._paying, name, content, offered)
+        return Asking(self._routing.models[name], request, self.prices, self._hosts, means, paying)
+
+    def _paying(self, name: str, content: Any, offered: Sequence[str] | None, means: Held) -> Paying:
+        return Paying(means, partial(self.terms, name, content, offered), self._counts)
 
     def _counts(self, tool: str) -> bool:
         return self.find(tool) is not None and self.handoff(tool) is None and not self.concludes(tool)

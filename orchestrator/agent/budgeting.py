@@ -8,7 +8,7 @@ counts as used (``lost``), before it is made again. All this is a function of th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +49,7 @@ class Budgeting:
         "_charged",
         "_counting",
         "_first",
+        "_own",
         "_shared",
         "_spec",
         "_tells",
@@ -66,6 +67,7 @@ class Budgeting:
         self._counting = any(bound.most.keys() - {"tokens", "cost"} for bound in self._bounds)
         self._warns = any(bound.warn is not None or bound.then == "cheaper" for bound in self._bounds)
         self._tells = any(bound.tell for bound in self._bounds)
+        self._own: tuple[Account, ...] = ()  # for nobody in particular
         self._charged: tuple[object, tuple[Account, ...]] = (None, ())
 
     # -- before a model call -------------------------------------------------------------------------
@@ -103,9 +105,9 @@ class Budgeting:
         short = next((one for one in standings if short_of(one, input, terms)), None)
         return None if short is None else error(short, input, terms, turn)
 
-    def due(self, run: Run, turn: Turn, name: str, at: int, deaths: int) -> Judged:
-        """What comes before the call of that model; None when it may be made, with what ``turn.stock`` holds, or waits
-        for somebody."""
+    def due(self, run: Run, turn: Turn, model: Callable[[Turn], str], deaths: int) -> Judged:
+        """What comes before the call of the ``model`` that is asked; None when it may be made, with what ``turn.stock``
+        holds, or waits for somebody."""
         stock = turn.stock
         stock.hold, stock.says, stock.accounts = None, NOTHING_TOLD, self._accounts(run)
         if self._free(run) and not self._shared:
@@ -114,7 +116,7 @@ class Budgeting:
             return None
         if stock.waiting() is not None:
             return None
-        standings, op = self._standings(run, turn), turn.thinking()
+        standings, op, name = self._standings(run, turn), turn.thinking(), model(turn)
         if not (self._shared or self._bounds or any(counts(standing.most) for standing in standings)):
             stock.deaths = (op, deaths) if deaths else stock.deaths
             return None
@@ -132,7 +134,7 @@ class Budgeting:
         if hold is not None and short is None:
             stock.hold, stock.says, stock.ample = (op, hold), (op, says), room.ample(hold)
             return None
-        return self._over(run, turn, short or standings[0], input, terms, name, at)
+        return self._over(run, turn, short or standings[0], input, terms, name, run.now())
 
     def _accounts(self, run: Run) -> tuple[Account, ...]:
         """Who may be charged for a call: the agent, and for whom it works."""
@@ -142,6 +144,9 @@ class Budgeting:
         return self._charged[1]
 
     def _charging(self, caller: Mapping[str, Any]) -> tuple[Account, ...]:
+        if not caller and not self._shared:
+            self._own = self._own or (Account("agent", self._first.name),)
+            return self._own
         user = (caller.get("user") or caller.get("by")) if caller else ""
         names = {"agent": self._first.name, "user": user if user and fits(user) else "", "tenant": caller.get("tenant")}
         found: list[Account] = []

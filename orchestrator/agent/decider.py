@@ -11,6 +11,7 @@ An agent's code may change between any two transitions: the journal says what ha
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from ...state.codec import clean
 from ...state.errors import ExecutionCancelled, InvalidInput
@@ -218,12 +219,13 @@ class AgentLoop:
                     self._order(call)
 
     def _invocation(self, turn: Turn, call: Call, tool: ToolSpec) -> Invoke:
-        until = turn.deadline(self._first.limits.time)
-        budget = {} if tool.elsewhere is None else self._budgeting.left(self._run, turn)
         more = self._hooking.looks(call) | ({"keeps": key} if (key := self._offered(turn).keeps(call.name)) else {})
-        return invocation(
-            call, tool, Away(self._spec.name, until, call.approved, budget=budget), more, self._run.caller
-        )
+        return invocation(call, tool, partial(self._away, turn, call), more, self._run.caller)
+
+    def _away(self, turn: Turn, call: Call) -> Away:
+        """What goes along with a call that another process is to make."""
+        until, budget = turn.deadline(self._first.limits.time), self._budgeting.left(self._run, turn)
+        return Away(self._spec.name, until, call.approved, budget=budget)
 
     def _offered(self, turn: Turn) -> AgentSpec:
         """The agent with the tools that are pinned for the turn."""
@@ -318,16 +320,17 @@ class AgentLoop:
         except InvalidInput as error:
             return self._failed(failures.encode(error))
         asking = self._gates.asking(turn)
-        if asking is not None or self._gates.before(turn, run.thread):
+        if asking is not None or (self._spec.hooks and self._gates.before(turn, run.thread)):
             return self._judged(asking)
-        at, name = max(run.at, run.clock), self._gates.model(turn)
-        before = self._budgeting.due(run, turn, name, at, self.deaths)
+        before = self._budgeting.due(run, turn, self._gates.model, self.deaths)
         self.deaths = 0 if isinstance(before, dict) and before["type"] == "lost" else self.deaths
         return self._judged(before)
 
     def _compacting(self, turn: Turn) -> Fact | Invoke | None:
         """What is done first with a conversation that has outgrown its window."""
         run = self._run
+        if turn.folded is None and not self._spec.compactors:
+            return None
         return self._compaction.due(run.thread, turn, lambda call: self._budgeting.affords(run, turn, call))
 
     def _thinks(self, turn: Turn) -> bool:

@@ -66,10 +66,6 @@ class Hooking:
         """The hooks to be asked now: one of each call."""
         found: list[Invoke] = []
         for call in turn.calls.values():
-            if found and self._spec.parallel is False:
-                break
-            if self._spec.parallel is False and call.stage in (Stage.READY, Stage.OPEN, Stage.CHILD, Stage.APPROVAL):
-                break
             if self.waits(turn, call):
                 hook = self._before(call)[call.heard]
                 found.append(_asking(hook, call, "before_tool", hook.before(_use(call)), {}))
@@ -77,6 +73,8 @@ class Hooking:
                 hook = self._after(call)[call.viewed]
                 last = {"last": True} if call.viewed + 1 == len(self._after(call)) else {}
                 found.append(_asking(hook, call, "after_tool", hook.after(_use(call), call.content), last))
+            if self._spec.parallel is False and call.stage is not Stage.DONE:
+                break  # those behind it come when it is done
         return found
 
     def looks(self, call: Call) -> Fact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,14 @@ from .call import Call
 from .spec import ToolSpec
 
 
-def invocation(call: Call, tool: ToolSpec, away: Away, more: Fact, caller: Mapping[str, Any]) -> Invoke:
-    """``away`` is what goes along with one that is sent; ``more`` what its outcome says beside."""
-    here = tool.elsewhere is None
+def invocation(call: Call, tool: ToolSpec, away: Callable[[], Away], more: Fact, caller: Mapping[str, Any]) -> Invoke:
+    """``away`` tells what goes along with one that is sent; ``more`` is what its outcome says beside."""
+    elsewhere = tool.elsewhere
+    here = elsewhere is None
     arguments = call.arguments or {}
     work = partial(tool.invoke if here else tool.send, arguments)
-    policy = tool.policy if tool.elsewhere is None else tool.elsewhere
+    policy = tool.policy if elsewhere is None else elsewhere
     return Invoke(
         call.op, tool.name, "tool", work, tool.threaded and here, policy, {"call": call.id, **more},
-        write=tool.write, away=None if here else away, caller=caller, given=partial(dict, arguments),
+        write=tool.write, away=None if here else away(), caller=caller, given=partial(dict, arguments),
     )  # fmt: skip

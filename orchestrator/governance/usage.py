@@ -146,8 +146,7 @@ def exceeded(used: Usage, allowed: Allowance, lent: Collection[str] = ()) -> Fai
     those that whoever has ordered the work has set (``budget``)."""
     if allowed.iterations is not None and used.iterations >= allowed.iterations:
         return _limit("iterations", used.iterations, allowed.iterations, f"{used.iterations} model calls")
-    tokens, cost = used.tokens + used.beside.tokens, used.cost
-    if allowed.tokens is not None and tokens >= allowed.tokens:
+    if allowed.tokens is not None and (tokens := used.tokens + used.beside.tokens) >= allowed.tokens:
         return _limit("tokens", tokens, allowed.tokens, f"{tokens:,} tokens", lent)
     if allowed.cost is None:
         return None
@@ -158,7 +157,7 @@ def exceeded(used: Usage, allowed: Allowance, lent: Collection[str] = ()) -> Fai
             "agent prices=Prices(input=…, output=…), in dollars for a million tokens",
             {"limit": "cost"},
         )
-    cost = cost if used.beside is NONE else _EXACT.add(cost, used.beside.cost)
+    cost = used.cost if used.beside is NONE else _EXACT.add(used.cost, used.beside.cost)
     if cost >= allowed.cost:
         return _limit("cost", format(cost, "f"), format(allowed.cost, "f"), format(cost, "f"), lent)
     return None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, InvalidInput, Limits, Scripted, call
+from overwinter import Agent, InvalidInput, Limits, Scripted, call, tool
 from overwinter.functions.agents.choice import Choosing
 from overwinter.functions.hooks import Change, Hook, Skip
 from overwinter.functions.models import wire
@@ -23,7 +23,7 @@ NEVER = Scripted(["never asked"])
 
 
 def desk(**options: Any) -> Driver:
-    driver = Driver(Agent("desk", NEVER, tools=[lookup, note], **options))
+    driver = Driver(Agent("desk", NEVER, **{"tools": [lookup, note], **options}))
     driver.start()
     return driver
 
@@ -219,6 +219,21 @@ def test_hooks_and_people_are_asked_one_after_the_other_too() -> None:
             made: Any = driver.open[op]
             driver.turn([driver.fact(made, None if op.endswith("1") and len(op) > 7 else "done")])
     assert list(driver.open) == ["t1.m2"]
+
+
+@tool(effect="irreversible", approval="desk")
+def refund(amount: int) -> str:
+    return f"refunded {amount}"
+
+
+def test_a_hook_of_the_next_call_does_not_come_while_it_is_read_who_has_approved_this_one() -> None:
+    driver = desk(parallel_calls=False, tools=[refund, lookup], hooks=Hook(lambda use: None))
+    driver.model([called("refund", amount=101), called("lookup", id="c2", order_id="7")])
+    driver.turn([driver.fact(driver.open["t1.m1.0.b1"], None)])  # type: ignore[arg-type]  # it is an Invoke
+    assert not driver.open and driver.entries("ordered")
+    driver.restart()
+    driver.send({"type": "decided", "op": "t1.m1.0", "approved": False, "by": "ann", "reason": "no"})
+    assert list(driver.open) == ["t1.m1.1.b1"]
 
 
 @pytest.mark.parametrize("given", ["sometimes", "look_up", 7, None])

@@ -169,14 +169,15 @@ class Book:
 
     async def named(self) -> frozenset[str]:
         """The accounts, and the kinds (``user:*``), of which the book says anything."""
-        if (found := self._fresh_names()) is None:
+        if (found := self.known_names()) is None:
             async with self._one(""):
-                if (found := self._fresh_names()) is None:
+                if (found := self.known_names()) is None:
                     now, found = self._clock(), await self._list()
                     self._names = now, found
         return found
 
-    def _fresh_names(self) -> frozenset[str] | None:
+    def known_names(self) -> frozenset[str] | None:
+        """The same, if that was read not long ago."""
         read = self._names
         return None if read is None or read[0] <= self._clock() - self._look else read[1]
 

@@ -69,7 +69,12 @@ class Purse:
         if not accounts:
             return []
         named = await self._book.named()
-        return [one for one in accounts if one.limits or str(one) in named or f"{one.kind}:{EACH}" in named]
+        return [one for one in accounts if _counts(one, named)]
+
+    def nobody(self, accounts: Sequence[Account]) -> bool:
+        """Whether none of them is, as is known without a look into the book."""
+        named = self._book.known_names()
+        return named is not None and not any([_counts(one, named) for one in accounts])
 
     async def priced(self, model: str, accounts: Sequence[Account]) -> None:
         """Before a model is asked again of which nobody knows the price. Raises BudgetExceeded where money is limited:
@@ -220,6 +225,10 @@ class Purse:
             one.till.give(one.slice, one.amount, used)
             slices.discard(one.slice)
         return True
+
+
+def _counts(account: Account, named: frozenset[str]) -> bool:
+    return bool(account.limits) or (bool(named) and (str(account) in named or f"{account.kind}:{EACH}" in named))
 
 
 def _executions(key: str) -> list[str]:
