@@ -22,8 +22,8 @@ from .tools import lookup, note
 NEVER = Scripted(["never asked"])
 
 
-def desk(**options: Any) -> Driver:
-    driver = Driver(Agent("desk", NEVER, **{"tools": [lookup, note], **options}))
+def desk(*tools: Any, **options: Any) -> Driver:
+    driver = Driver(Agent("desk", NEVER, tools=tools or [lookup, note], **options))
     driver.start()
     return driver
 
@@ -227,9 +227,10 @@ def refund(amount: int) -> str:
 
 
 def test_a_hook_of_the_next_call_does_not_come_while_it_is_read_who_has_approved_this_one() -> None:
-    driver = desk(parallel_calls=False, tools=[refund, lookup], hooks=Hook(lambda use: None))
+    driver = desk(refund, lookup, parallel_calls=False, hooks=Hook(lambda use: None))
     driver.model([called("refund", amount=101), called("lookup", id="c2", order_id="7")])
-    driver.turn([driver.fact(driver.open["t1.m1.0.b1"], None)])  # type: ignore[arg-type]  # it is an Invoke
+    made: Any = driver.open["t1.m1.0.b1"]
+    driver.turn([driver.fact(made, None)])
     assert not driver.open and driver.entries("ordered")
     driver.restart()
     driver.send({"type": "decided", "op": "t1.m1.0", "approved": False, "by": "ann", "reason": "no"})
