@@ -24,6 +24,7 @@ from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.governance.approvals import register
 from overwinter.orchestrator.governance.approvals.standing import MOST, Standing
+from overwinter.orchestrator.machine import decider as deciding
 from overwinter.orchestrator.protocol.decider import Invoke, Verdict
 from overwinter.orchestrator.usercode.served import served
 from overwinter.state.errors import AlreadyFinished, StoreCorrupt
@@ -416,6 +417,24 @@ def test_what_an_older_release_asked_goes_on_and_gives_none(kind: str) -> None:
     del said["standing"]
     assert decider.offer(said | {"digest": question["digest"]}) is Verdict.TAKEN
     assert [effect.name for effect in decider.decide().perform if isinstance(effect, Invoke)] == ["refund"]
+
+
+def test_a_state_machine_that_begins_its_journal_anew_reads_them_all_the_same() -> None:
+    """No checkpoint is made between the reading and the question: what was read would be lost there, or stay."""
+    function = KINDS["machine"]
+
+    async def scenario(world: World) -> Any:
+        await run(world, "a", "refund 60", function=function)
+        await world.approve("a", by="ben", standing=LARGE)
+        await world.result("a")
+        await run(world, "b", "refund 80", function=function)
+        await world.result("b")
+        kinds = [entry["type"] for entry in world.journal("b")]
+        return decided(world, "b"), "checkpoint" in kinds, kinds.index("ordered") - kinds.index("step")
+
+    with mock.patch.object(deciding, "FRESH", 1):
+        found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear).outcome.value
+    assert found == ([("b", "ben", True)], True, 1)
 
 
 def test_after_a_retry_of_what_was_denied_a_person_is_asked() -> None:
