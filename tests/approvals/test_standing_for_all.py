@@ -19,6 +19,8 @@ from click.testing import CliRunner, Result
 
 from overwinter import Agent, Context, InvalidInput, Runtime, Scripted, StateMachine, call, tool, workflow
 from overwinter.cli.main import cli
+from overwinter.functions.frameworks.agent import ForeignAgent
+from overwinter.functions.frameworks.port import Turn
 from overwinter.functions.http.app import create_app
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
@@ -372,6 +374,33 @@ def test_of_two_equal_ones_at_once_the_one_that_counts_stays() -> None:
         return await listed(world)
 
     assert len(simulate(scenario, functions=[CLERK])) == 1
+
+
+class Own:
+    name = "own"
+
+    async def answer(self, turn: Turn) -> str:
+        what, amount = turn.input.split()
+        await turn.ctx.step(BY_NAME[what], "o-1", amount=int(amount))
+        return "done"
+
+
+def test_it_holds_in_the_sessions_of_own_code() -> None:
+    own = ForeignAgent("clerk", Own())
+
+    async def say(session: str, runtime: Runtime) -> Any:
+        return await runtime.send(own, session, "refund 60", id="1", by="ana")
+
+    async def scenario(world: World) -> Any:
+        await world.call(partial(say, "s"))
+        await world.approve("clerk/s", by="ben", standing=LARGE)
+        await world.reply("clerk/s", "1")
+        await world.call(partial(say, "t"))
+        await world.reply("clerk/t", "1")
+        return decided(world, "clerk/s", "clerk/t")
+
+    found = crash_everywhere(scenario, functions=[own], fresh=PAID.clear).outcome.value
+    assert found == [("clerk/s", "ben", False), ("clerk/t", "ben", True)]
 
 
 def test_what_is_no_call_of_a_tool_gives_none() -> None:
