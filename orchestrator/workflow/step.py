@@ -15,7 +15,7 @@ from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, briefly
 from ..governance.approvals.proposal import CHANGED
-from ..protocol.decider import Away, Invoke
+from ..protocol.decider import Away, Fact, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode import undoing
 from ..usercode.fields import minded
@@ -98,7 +98,7 @@ async def _asked(call: _Call, wanted: Wanted) -> Any:
         )
         await asking
         place, why = f"{place}0.", CHANGED
-        stands = None if stands is None else []  # what was read says nothing of a later question
+        stands = None if stands is None else list[Fact]()  # what was read says nothing of a later question
         changed = asking.outdated and run.ahead(f"{op}.1") is None
         if not changed and run.ahead(f"{place}0") is None:
             proposal = asking.proposal
