@@ -181,15 +181,21 @@ class Ledger(MemoryStore):
             self._broken(id, f"was released as {change.status} with nothing to wake it")
 
     def _check_timers(self, id: str, book: Book, entries: list[Fact]) -> None:
-        """What was acknowledged by a deadline goes before the timer of that deadline."""
+        """What was acknowledged by a deadline goes before the timer of that deadline. What did not fit is not what was
+        waited for: an entry says that it was passed over."""
         for number, timer in enumerate(entries):
             if timer["type"] != "timer":
                 continue
             due = timer["due"] if "due" in timer else timer["at"]
             earlier = entries[:number]
-            for durable, fact in book.came.values():
-                if durable <= due and _precedes(fact, timer) and fact not in earlier:
-                    self._broken(id, f"the timer of {timer['op']} fired though mail came in time: {dumps(fact)[:200]}")
+            missed = [
+                fact
+                for durable, fact in book.came.values()
+                if durable <= due and _precedes(fact, timer) and fact not in earlier
+            ]
+            unfit = sum(entry["type"] == "skipped" and entry.get("op") == timer["op"] for entry in earlier)
+            for fact in missed[unfit:]:
+                self._broken(id, f"the timer of {timer['op']} fired though mail came in time: {dumps(fact)[:200]}")
 
     def _check_entry(self, id: str, book: Book, entry: Fact) -> None:
         book.read += 1

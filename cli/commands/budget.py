@@ -158,13 +158,7 @@ def raise_command(
 @json_option
 def freeze_command(account: str, by: str | None, reason: str, store: str, as_json: bool) -> None:
     """Let nothing more be used. What is under way is settled."""
-    from ...orchestrator.governance.budgets.accounts import freeze
-
-    async def work(there: Store, now: int) -> None:
-        await freeze(there, account, now, by=by_default() if by is None else by, reason=reason)
-
-    _with(store, work, writes=True)
-    _done({"account": account, "frozen": True}, f"froze {account}", as_json=as_json)
+    _freeze(account, by, reason, store, frozen=True, as_json=as_json)
 
 
 @budget_command.command("unfreeze", epilog="--json: {account, frozen}")
@@ -174,13 +168,7 @@ def freeze_command(account: str, by: str | None, reason: str, store: str, as_jso
 @json_option
 def unfreeze_command(account: str, by: str | None, reason: str, store: str, as_json: bool) -> None:
     """Let it be used again, within its limits."""
-    from ...orchestrator.governance.budgets.accounts import unfreeze
-
-    async def work(there: Store, now: int) -> None:
-        await unfreeze(there, account, now, by=by_default() if by is None else by, reason=reason)
-
-    _with(store, work, writes=True)
-    _done({"account": account, "frozen": False}, f"unfroze {account}", as_json=as_json)
+    _freeze(account, by, reason, store, frozen=False, as_json=as_json)
 
 
 @budget_command.command("remove", epilog="--json: {account, removed}")
@@ -281,6 +269,17 @@ def bounds_command(file: str, as_json: bool) -> None:
     out = console()
     for line in bounds_table(found, out.width) if found else ("no agent has a budget of tokens or money",):
         out.print(line)
+
+
+def _freeze(account: str, by: str | None, reason: str, store: str, *, frozen: bool, as_json: bool) -> None:
+    from ...orchestrator.governance.budgets import accounts
+
+    async def work(there: Store, now: int) -> None:
+        change = accounts.freeze if frozen else accounts.unfreeze
+        await change(there, account, now, by=by_default() if by is None else by, reason=reason)
+
+    _with(store, work, writes=True)
+    _done({"account": account, "frozen": frozen}, f"{'froze' if frozen else 'unfroze'} {account}", as_json=as_json)
 
 
 def _tell(found: list[Standing], *, as_json: bool) -> None:

@@ -75,7 +75,9 @@ _digest_option = text_option("--digest", unsaid="", help="Only what has this dig
 @text_option("--standing", unsaid="", help="Later calls too: 'session', or for a time like 1d.")
 @click.option("--exactly", is_flag=True, help="With --standing: only with exactly these arguments.")
 @click.option("--up-to", "up_to", multiple=True, help="With --standing: only up to an amount, like amount=100.")
-@click.option("--for-all", is_flag=True, help="With --standing TIME: in all executions of the agent.")
+@click.option(
+    "--for-all", is_flag=True, help="With --standing TIME: in all executions of the agent, workflow or machine."
+)
 @store_option
 @json_option
 def approve_command(

@@ -25,10 +25,11 @@ WINDOWS = ("", "hour", "day", "month")
 
 
 class Cheaper(NamedTuple):
-    """From that ``share`` of the budget on, ``model`` is asked. At the limit itself the turn ends."""
+    """From that ``share`` of the budget on (0.8, when none is given), ``model`` is asked. At the limit itself the turn
+    ends. Of an account it is asked when that leaves nothing for the other one, so a ``share`` is refused there."""
 
     model: str
-    share: float = 0.8
+    share: float | None = None
 
 
 class Ask(NamedTuple):
@@ -52,7 +53,8 @@ class Budget:
 
     ``tokens``, ``cost`` (US dollars), ``model_calls``, ``tool_calls``, ``iterations`` (answers of the model), ``time``
     (of work). ``at_limit``: "stop", ``Cheaper(model)`` or ``Ask(role, cost=…)``. ``warn``: from that share on it is
-    said that it runs out. ``tell``: the model is told how much is left, rounded.
+    said that it runs out. ``tell``: the model is told how much is left, rounded; not of an account, of which others
+    take meanwhile.
 
     Raises InvalidInput."""
 
@@ -106,11 +108,24 @@ def _checked(
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{zone!r:.60} is no time zone; write it like Europe/Berlin") from None
-    share_of(warn, "warn") if warn is not None else None
+    if warn is not None:
+        share_of(warn, "warn")
+        if not most:
+            raise ValueError("warn= is a share of what is limited, and nothing is; give it where the limit is set")
+    if tell and of in ACCOUNTS:
+        raise ValueError(
+            f"tell= is for {', '.join(INSIDE)}: what is left of an account follows from no journal, since others take "
+            "of it meanwhile; leave it out, or give the session a budget of its own"
+        )
     bound = Bound(of, most, per, zone, warn=warn, tell=tell)
     if isinstance(at_limit, Cheaper):
-        share_of(at_limit.share, "share of Cheaper")
-        return bound._replace(then="cheaper", model=at_limit.model, share=at_limit.share)
+        if at_limit.share is not None and of in ACCOUNTS:
+            raise ValueError(
+                f"share= of Cheaper is for {', '.join(INSIDE)}: of an account the cheaper model is asked when it "
+                "leaves nothing for the other one; leave it out"
+            )
+        share = 0.8 if at_limit.share is None else share_of(at_limit.share, "share of Cheaper")
+        return bound._replace(then="cheaper", model=at_limit.model, share=share)
     if isinstance(at_limit, Ask):
         return _asking(bound, at_limit)
     if at_limit != "stop":

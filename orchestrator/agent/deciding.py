@@ -7,7 +7,6 @@ that is open waits. The model is asked again when the last of them has one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 from ...state.errors import InvalidInput
@@ -25,8 +24,6 @@ from .turn import Turn
 
 FACTS = ("decided", "delegated")
 """What people say."""
-LOOKUP = "standing approvals"
-"""The name of the step by which those for all executions are read."""
 
 
 class Requester(NamedTuple):
@@ -44,10 +41,8 @@ def rule(call: Call, tool: ToolSpec, arguments: dict[str, Any]) -> Approval | No
 
 
 def lookup(call: Call, tool: ToolSpec, by: Approval, function: str) -> Access:
-    """The reading of the standing approvals for all executions that may be for the call. What it says is in the
-    journal before anybody is asked, so that whoever reads that needs no store."""
-    chosen = partial(register.chosen, what=tool.name, version=tool.version, role=by.role)
-    return Access(call.looking(), LOOKUP, "get", register.PLACE, function, read=chosen)
+    """The reading of the standing approvals for all executions that may be for the call."""
+    return register.lookup(call.looking(), function, what=tool.name, version=tool.version, role=by.role)
 
 
 def looked(turn: Turn | None, outbox: Outbox, entry: Fact) -> bool:

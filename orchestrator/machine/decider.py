@@ -250,7 +250,8 @@ class MachineDecider:
         self._number += len(decision.entries)
         self._since += taken + len(decision.entries)
         # whoever looks for approvals that are open reads on from the last checkpoint
-        if self._since >= max(FRESH, self._rare) and not (self._over or self._going or run.ending or run.asked):
+        rests = not (self._over or self._going or run.ending or run.asked)
+        if self._since >= max(FRESH, self._rare) and rests and not run.looking:
             self._begin_anew(run, decision)
         decision.perform.extend([*ready, *run.take()])
         if self._over:

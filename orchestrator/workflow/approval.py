@@ -13,13 +13,15 @@ from ...state.codec import stored
 from ...state.errors import Denied
 from ...state.quantities import Duration
 from ...state.records import PAYLOAD_LIMIT
+from ..governance.approvals import register
 from ..governance.approvals.proposal import STANDING, Proposal, op_of, propose
 from ..governance.approvals.proposal import digest_of as bound_to
 from ..governance.approvals.rule import Approval
+from ..governance.approvals.standing import Standings
 from ..protocol.decider import Fact
 from . import arguments
 from .naming import named
-from .operation import Waiting
+from .operation import Operation, Waiting
 from .run import Run
 from .scope import Scope
 from .timers import Timer
@@ -110,6 +112,16 @@ class Approving(Waiting[Approved]):
         self.fail(Denied(f"{self.name} was not decided in time", reason="expired"))
 
 
+class Lookup(Operation[list[Fact]]):
+    """The standing approvals for all executions that may be for a call. Where they can't be read nothing stands, and a
+    person is asked."""
+
+    __slots__ = ()
+
+    def fail(self, error: BaseException) -> None:
+        self.set_result([])
+
+
 class Asking(Scope):
     """The part of a context that asks people."""
 
@@ -140,17 +152,20 @@ def ask(
     fits: Fits | None = None,
     why: str = "",
     since: int = 0,
+    stands: Sequence[Fact] | None = None,
 ) -> Approving:
     """Ask under ``op``. Of a call of a tool: which has that ``version``, and which arguments must fit also when a
-    person edits them. ``why`` somebody is asked once more, at the earliest at the time ``since``."""
+    person edits them. ``why`` somebody is asked once more, at the earliest at the time ``since``. ``stands``: what has
+    been read of standing approvals for all executions; None when nobody has looked."""
     assert run.origin is not None
     seed, requester = run.origin.seed, run.origin.caller.get("by")
     entry: Fact = {"op": op, "at": max(run.began(op), since), "name": what, "what": what}
     if shown is not None:
         entry["data"] = shown
-    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why,
-        standings=run.standings,
-    )  # fmt: skip
+    standings = Standings([*run.standings.record(), *stands]) if stands else run.standings
+    entry = propose(entry, rule, seed, lasts=lasts, version=version, requester=requester, why=why, standings=standings)
+    if stands is not None:
+        entry["shared"] = True
     ahead = run.ahead(op)
     if ahead is not None and _asks(ahead, what, shown, seed):
         entry = {**ahead, **{name: entry[name] for name in ("what", "data") if name in entry}}
@@ -164,6 +179,19 @@ def ask(
     approving.arm()
     run.own[op] = entry
     return approving
+
+
+async def standing(run: Run, op: str, what: str, version: str, role: str) -> list[Fact] | None:
+    """Read the standing approvals for all executions before somebody is asked under ``op``. None where a release asked
+    that read none. After a ``retry`` they say nothing: what was denied is for a person to decide."""
+    place = f"{op.removesuffix('0')}s"
+    if run.ahead(place) is None and run.ahead(op) is not None:
+        return None
+    looking = Lookup(run, place, register.LOOKUP)
+    run.open(looking)
+    run.effect(register.lookup(place, run.function, what=what, version=version, role=role))
+    found = await looking
+    return [] if op in run.renewed else found
 
 
 def about(run: Run, fact: Fact) -> Approving | None:

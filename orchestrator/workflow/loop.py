@@ -266,8 +266,11 @@ class Loop(asyncio.AbstractEventLoop):
                 self._adopted[id(other)] = self._new_task(other, {})
         return self._adopted.pop(id(coro), None)
 
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """What nobody awaited is told to the log, once."""
+    def call_exception_handler(self, context: dict[str, Any], ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        """What nobody awaited is told to the log, once. Not what is left over when the interpreter ends: the names of
+        this module, and the log's own, may be gone by then (so ``ends`` is none of them)."""
+        if ends():
+            return
         error = context.get("exception")
         task = isinstance(context.get("future"), Task)
         late = self.halted and not task  # it came when nobody could await it any more

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast, overload
 
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, briefly
 from ..governance.approvals.proposal import CHANGED
-from ..protocol.decider import Away, Invoke
+from ..protocol.decider import Away, Fact, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode import undoing
 from ..usercode.fields import minded
@@ -23,7 +23,7 @@ from ..usercode.reconciling import Contract, InDoubtRule, contract
 from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.undoing import Undo, undo_of
 from . import arguments
-from .approval import ask
+from .approval import ask, standing
 from .naming import named
 from .operation import Operation
 from .run import Run
@@ -35,6 +35,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Reconcile = Callable[[str, dict[str, Any]], Any]
 """Given the idempotency key and the arguments of a call, says Done, NotDone or Unknown, or an awaitable of it."""
+
+
+class _Call(NamedTuple):
+    """A call as the code asks for it. ``compare``: what it is called with must be the same on replay. ``undo`` undoes
+    it, when it is called in a saga. ``edited``: the arguments that a person has put in the place of those given."""
+
+    run: Run
+    op: str
+    fn: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    name: str | None
+    policy: Policy | None
+    compare: bool
+    undo: Undo | None
+    edited: dict[str, Any] | None = None
 
 
 def order(
@@ -51,19 +67,21 @@ def order(
 ) -> Operation[Any]:
     """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
     called with must be the same on replay. ``undo`` undoes it, when it is called in a saga."""
+    called = _Call(run, op, fn, args, kwargs, name, policy, compare, undo)
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
-        return _undoable(run, op, fn, args, kwargs, name, policy, compare=compare, undo=undo)
+        return _undoable(called)
     if (lost := describe(fn).lost) and run.ahead(f"{op}.0") is None:
         raise InvalidInput(lost)
-    call = partial(_undoable, run, f"{op}.1", fn, args, kwargs, name, policy, compare=compare, undo=undo)
-    return cast("Operation[Any]", run.loop.create_task(_asked(run, op, wanted, call)))
+    return cast("Operation[Any]", run.loop.create_task(_asked(called, wanted)))
 
 
-async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operation[Any]]) -> Any:
+async def _asked(call: _Call, wanted: Wanted) -> Any:
     """Call it when it was approved. Somebody is asked once more when the tool is another one by then, unless it was
     called before it was changed."""
-    tool, place, why = wanted.tool, f"{op}.", ""
+    run, op, tool = call.run, call.op, wanted.tool
+    place, why = f"{op}.", ""
+    stands = await standing(run, f"{op}.0", tool.name, tool.version, wanted.rule.role)
     while True:
         asking = ask(
             run,
@@ -76,85 +94,65 @@ async def _asked(run: Run, op: str, wanted: Wanted, call: Callable[..., Operatio
             fits=wanted.misfit,
             why=why,
             since=run.began(f"{op}.1"),
+            stands=stands,
         )
         await asking
         place, why = f"{place}0.", CHANGED
+        stands = None if stands is None else list[Fact]()  # what was read says nothing of a later question
         changed = asking.outdated and run.ahead(f"{op}.1") is None
         if not changed and run.ahead(f"{place}0") is None:
             proposal = asking.proposal
-            return await call(edited=proposal.data if proposal.edited else None)
+            return await _undoable(call._replace(op=f"{op}.1", edited=proposal.data if proposal.edited else None))
 
 
-def _undoable(
-    run: Run,
-    op: str,
-    fn: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    name: str | None,
-    policy: Policy | None,
-    *,
-    compare: bool,
-    undo: Undo | None,
-    edited: dict[str, Any] | None = None,
-) -> Operation[Any]:
+def _undoable(call: _Call) -> Operation[Any]:
     """Order it now; a saga around the code keeps what is needed to undo it."""
+    run, fn = call.run, call.fn
     saga = around(run) if run.sagas else None
     about: Prepared | None = None
-    if saga is not None and (undo := undo or describe(fn).undo) is not None:
+    if saga is not None and (undo := call.undo or describe(fn).undo) is not None:
         saga.refuse()
         known = describe(fn)
-        means = policy or known.policy or run.policy
-        key = f"{run.id}/{op}"
-        if edited is None:
-            about = prepared(fn, args, kwargs, name or known.name, undo, means, key)
+        means = call.policy or known.policy or run.policy
+        name, key = call.name or known.name, f"{run.id}/{call.op}"
+        if call.edited is None:
+            about = prepared(fn, call.args, call.kwargs, name, undo, means, key)
         else:  # a person has put these in the place of all that were given
-            about = prepared(bare(fn), (), typed(fn, edited), name or known.name, undo, means, key)
-    call = _order(run, op, fn, args, kwargs, name, policy, compare=compare, edited=edited)
-    return call if saga is None or about is None else saga.keep(about, call)
+            about = prepared(bare(fn), (), typed(fn, call.edited), name, undo, means, key)
+    made = _order(call)
+    return made if saga is None or about is None else saga.keep(about, made)
 
 
-def _order(
-    run: Run,
-    op: str,
-    fn: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    name: str | None,
-    policy: Policy | None,
-    *,
-    compare: bool,
-    edited: dict[str, Any] | None = None,
-) -> Operation[Any]:
-    """``edited``: the arguments that a person has put in the place of those that are given."""
+def _order(asked: _Call) -> Operation[Any]:
+    run, op, fn, args, kwargs = asked.run, asked.op, asked.fn, asked.args, asked.kwargs
     about = describe(fn)
     if about.lost and run.ahead(op) is None:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
-    given = _given(fn, args, kwargs) if compare else None
-    call: Operation[Any] = Operation(run, op, name or about.name, about.decode, given)
+    given = _given(fn, args, kwargs) if asked.compare else None
+    call: Operation[Any] = Operation(run, op, asked.name or about.name, about.decode, given)
     if about.minded:
         fn = minded(fn) or fn
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
         branch = run.branch_of(op) if run.branches else ""
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
-            run.calls.order(_away(run, call, fn, args, kwargs, elsewhere, branch, given, edited))
+            run.calls.order(_away(asked, call, elsewhere, branch))
             return call
-        policy = policy or about.policy or run.policy
+        policy = asked.policy or about.policy or run.policy
         tells = policy.at_most_once and _tells(about, policy)
         run.calls.order(
             Invoke(
                 op,
                 call.name,
                 "step",
-                _made(about.tool, fn, args, kwargs, edited),
+                _made(about.tool, fn, args, kwargs, asked.edited),
                 about.threaded,
                 policy,
                 {"branch": branch} if branch else {},
                 write=about.write,
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
-                given=partial(_told, fn, args, kwargs, edited) if tells else None,
+                given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
             )
         )
     return call
@@ -168,19 +166,10 @@ def _made(
     return partial(fn, *args, **kwargs) if args or kwargs else fn
 
 
-def _away(
-    run: Run,
-    call: Operation[Any],
-    fn: Callable[..., Any],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-    policy: Policy,
-    branch: str,
-    given: str | None,
-    edited: dict[str, Any] | None,
-) -> Invoke:
+def _away(asked: _Call, call: Operation[Any], policy: Policy, branch: str) -> Invoke:
     """The call of a tool that lives elsewhere. Its own policy is minded there; ``policy`` says how it is reached."""
-    tool, arguments = arguments_of(fn, args, kwargs)
+    run = asked.run
+    tool, arguments = arguments_of(asked.fn, asked.args, asked.kwargs)
     caller: Mapping[str, Any] = run.origin.caller if run.origin is not None else {}
     approved = call.op.endswith(".1") and tool.approval is not None
     mark, renewed = getattr(tool, "mark", ""), run.renewed.get(call.op)
@@ -188,10 +177,10 @@ def _away(
         mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
     away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
     more = {"branch": branch} if branch else {}
-    made = arguments if edited is None else edited
+    made = arguments if asked.edited is None else asked.edited
     send, tell = partial(tool.send, made), partial(dict[str, Any], made)
     return Invoke(
-        call.op, call.name, "step", send, False, policy, more, args=given, caller=caller, away=away, given=tell
+        call.op, call.name, "step", send, False, policy, more, args=call.args, caller=caller, away=away, given=tell
     )
 
 

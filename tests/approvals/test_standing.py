@@ -23,7 +23,6 @@ from overwinter import (
     Scripted,
     StateMachine,
     call,
-    tool,
     workflow,
 )
 from overwinter.functions.frameworks.agent import ForeignAgent
@@ -36,33 +35,7 @@ from overwinter.orchestrator.governance.approvals.standing import MOST, Standing
 from overwinter.orchestrator.machine import decider as deciding
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
-
-PAID: list[int] = []
-
-
-@tool(approval="desk")
-async def refund(order: str, amount: int) -> str:
-    """Refund an order."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
-
-
-@tool(approval=Approval("desk"))
-async def payout(order: str, amount: int) -> str:
-    """Pay out, but never by who asked."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
-
-
-@tool(approval=Approval("desk", by=2))
-async def transfer(order: str, amount: int) -> str:
-    """Move money, when two agree."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
-
-
-TOOLS = [refund, payout, transfer]
-BY_NAME: dict[str, Any] = {"refund": refund, "payout": payout, "transfer": transfer}
+from overwinter.tests.approvals.tools import BY_NAME, PAID, TOOLS, payout, refund
 
 
 def agent(name: str, amounts: Sequence[int]) -> Agent:

@@ -1,11 +1,13 @@
-"""Standing approvals for all executions of an agent: within what was said, for no other agent, until they are revoked
-or over; read once before each question, and never lost or doubled, wherever the process dies."""
+"""Standing approvals for all executions of a function, be it an agent, a workflow or a state machine: within what was
+said, for no other one, until they are revoked or over; read once before each question, and never lost or doubled,
+wherever the process dies."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,39 +17,22 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from overwinter import Agent, Approval, Context, InvalidInput, Runtime, Scripted, call, tool, workflow
+from overwinter import Agent, Context, InvalidInput, Runtime, Scripted, StateMachine, call, tool, workflow
 from overwinter.cli.main import cli
+from overwinter.functions.frameworks.agent import ForeignAgent
+from overwinter.functions.frameworks.port import Turn
 from overwinter.functions.http.app import create_app
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.governance.approvals import register
 from overwinter.orchestrator.governance.approvals.standing import MOST, Standing
+from overwinter.orchestrator.machine import decider as deciding
+from overwinter.orchestrator.protocol.decider import Invoke, Verdict
+from overwinter.orchestrator.usercode.served import served
 from overwinter.state.errors import AlreadyFinished, StoreCorrupt
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
-
-PAID: list[int] = []
-
-
-@tool(approval="desk")
-async def refund(order: str, amount: int) -> str:
-    """Refund an order."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
-
-
-@tool(approval=Approval("desk"))
-async def payout(order: str, amount: int) -> str:
-    """Pay out, but never by who asked."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
-
-
-@tool(approval=Approval("desk", by=2))
-async def transfer(order: str, amount: int) -> str:
-    """Move money, when two agree."""
-    PAID.append(amount)
-    return f"{amount} for {order}"
+from overwinter.tests.approvals.tools import BY_NAME, PAID, TOOLS
 
 
 def newer(role: str = "desk") -> Any:
@@ -69,7 +54,7 @@ def newer(role: str = "desk") -> Any:
     return changed
 
 
-def agent(name: str = "clerk", tools: Sequence[Any] = (refund, payout, transfer)) -> Agent:
+def agent(name: str = "clerk", tools: Sequence[Any] = TOOLS) -> Agent:
     """It calls the tool that the input names with the amount: "refund 60"."""
 
     def answer(messages: Sequence[Message], offered: object) -> Said:
@@ -82,7 +67,25 @@ def agent(name: str = "clerk", tools: Sequence[Any] = (refund, payout, transfer)
     return Agent(name, Scripted(answer), tools=tools)
 
 
+@workflow(name="clerk")
+async def flow(ctx: Context, input: str) -> str:
+    what, amount = input.split()
+    await ctx.step(BY_NAME[what], "o-1", amount=int(amount))
+    return "done"
+
+
+def machine(tools: Sequence[Any] = TOOLS) -> StateMachine:
+    amount = "States.StringToJson(States.ArrayGetItem(States.StringSplit($, ' '), 1))"
+    task = {"Type": "Task", "Parameters": {"order": "o-1", "amount.$": amount}, "Next": "Done"}
+    states: dict[str, Any] = {name: task | {"Resource": name} for name in BY_NAME}
+    ways = [{"Variable": "$", "StringMatches": f"{name} *", "Next": name} for name in BY_NAME]
+    states |= {"Which": {"Type": "Choice", "Choices": ways}, "Done": {"Type": "Pass", "Result": "done", "End": True}}
+    return StateMachine("clerk", {"StartAt": "Which", "States": states}, tools)
+
+
 CLERK = agent()
+KINDS: dict[str, Any] = {"agent": CLERK, "workflow": flow, "machine": machine()}
+everywhere = pytest.mark.parametrize("function", KINDS.values(), ids=list(KINDS))
 LARGE = Standing("1d", up_to={"amount": 100}, for_all=True)
 
 
@@ -126,14 +129,15 @@ async def end(runtime: Runtime) -> None:
         await runtime.revoke(name, terms["id"], by="cleo", reason="enough")
 
 
-def test_another_execution_of_the_agent_asks_nobody_within_what_was_said_wherever_the_process_dies() -> None:
+@everywhere
+def test_another_execution_asks_nobody_within_what_was_said_wherever_the_process_dies(function: Any) -> None:
     async def scenario(world: World) -> Any:
-        await run(world, "a", "refund 60")
+        await run(world, "a", "refund 60", function=function)
         await world.approve("a", by="ben", standing=LARGE)
         assert await world.result("a") == "done"
-        await run(world, "b", "refund 80")
+        await run(world, "b", "refund 80", function=function)
         assert await world.result("b") == "done"
-        await run(world, "c", "refund 500")
+        await run(world, "c", "refund 500", function=function)
         await waits(world, "c")
         await world.approve("c", by="cleo")
         assert await world.result("c") == "done"
@@ -142,24 +146,25 @@ def test_another_execution_of_the_agent_asks_nobody_within_what_was_said_whereve
     def same(expected: Any, found: Any) -> bool:
         return bool(expected == found and set(PAID) == {60, 80, 500})
 
-    found = crash_everywhere(scenario, functions=[CLERK], fresh=PAID.clear, same=same).outcome.value
+    found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear, same=same).outcome.value
     assert found == ([("a", "ben", False), ("b", "ben", True), ("c", "cleo", False)], ["a"])
 
 
-def test_what_is_revoked_approves_nothing_in_any_execution_wherever_the_process_dies() -> None:
+@everywhere
+def test_what_is_revoked_approves_nothing_in_any_execution_wherever_the_process_dies(function: Any) -> None:
     async def scenario(world: World) -> Any:
-        await run(world, "a", "refund 60")
+        await run(world, "a", "refund 60", function=function)
         await world.approve("a", by="ben", standing=LARGE)
         await world.result("a")
         await world.call(end)
         assert await listed(world) == []
-        await run(world, "b", "refund 80")
+        await run(world, "b", "refund 80", function=function)
         await waits(world, "b")
         await world.approve("b", by="dora")
         await world.result("b")
         return decided(world, "a", "b")
 
-    found = crash_everywhere(scenario, functions=[CLERK], fresh=PAID.clear).outcome.value
+    found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear).outcome.value
     assert found == [("a", "ben", False), ("b", "dora", False)]
 
 
@@ -178,43 +183,45 @@ def test_revoked_it_is_over_also_in_the_execution_that_it_was_given_in() -> None
     assert "standing" not in simulate(scenario, functions=[CLERK])
 
 
-def test_what_was_read_is_in_the_journal_before_the_question_and_the_decision_and_the_call() -> None:
+@everywhere
+def test_what_was_read_is_in_the_journal_before_the_question_and_the_decision_and_the_call(function: Any) -> None:
     async def scenario(world: World) -> Any:
-        await run(world, "a", "refund 60")
+        await run(world, "a", "refund 60", function=function)
         await world.approve("a", by="ben", standing=LARGE)
         await world.result("a")
-        await run(world, "b", "refund 80")
+        await run(world, "b", "refund 80", function=function)
         await world.result("b")
         return world.journal("a"), world.journal("b")
 
-    first, second = simulate(scenario, functions=[CLERK])
+    first, second = simulate(scenario, functions=[function])
     (given,) = [entry["standing"] for entry in first if entry["type"] == "decided"]
-    kinds = [entry["type"] for entry in second if entry["type"] in ("step", "ordered", "decided", "tool")]
-    read, proposed, made = (entry for entry in second if entry["type"] in ("step", "ordered", "decided"))
-    assert kinds == ["step", "ordered", "decided", "tool"]
+    read, proposed, made, done = (entry for entry in second if entry["type"] in ("step", "ordered", "decided", "tool"))
+    assert (read["name"], proposed["kind"], made["type"], done["name"]) == (
+        register.LOOKUP, "approval", "decided", "refund",
+    )  # fmt: skip
     assert read["value"] == [given | {"execution": "a"}]
     assert proposed["standing"] == [{"id": given["id"], "by": "ben"}]
     assert (made["under"], made["digest"]) == (given["id"], proposed["digest"])
 
 
-def test_who_reads_the_journal_again_reads_no_store() -> None:
+@everywhere
+def test_who_reads_the_journal_again_reads_no_store(function: Any) -> None:
     """It was revoked after the question was asked, and before another process goes on with it."""
 
     async def scenario(world: World) -> Any:
-        await run(world, "a", "transfer 60")
+        await run(world, "a", "transfer 60", function=function)
         await world.approve("a", by="ben", standing=Standing("1d", for_all=True))
         await world.approve("a", by="cleo")
         await world.result("a")
-        await run(world, "b", "transfer 60")
+        await run(world, "b", "transfer 60", function=function)
         assert (await waits(world, "b"))["votes"] == ["ben"]
         await world.call(end)
         assert (await waits(world, "b"))["votes"] == ["ben"]
         await world.approve("b", by="dora")
         await world.result("b")
-        steps = [entry for entry in world.journal("b") if entry["type"] == "step"]
-        return decided(world, "b"), len(steps)
+        return decided(world, "b"), sum(entry.get("name") == register.LOOKUP for entry in world.journal("b"))
 
-    found = crash_everywhere(scenario, functions=[CLERK], fresh=PAID.clear).outcome.value
+    found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear).outcome.value
     assert found == ([("b", "ben", True), ("b", "dora", False)], 1)
 
 
@@ -234,17 +241,18 @@ def test_only_a_call_that_wants_an_approval_pays_for_it() -> None:
     assert "step" not in simulate(scenario, functions=[free])
 
 
-def test_it_ends_when_its_time_is_over() -> None:
+@everywhere
+def test_it_ends_when_its_time_is_over(function: Any) -> None:
     async def scenario(world: World) -> Any:
-        await run(world, "a", "refund 60")
+        await run(world, "a", "refund 60", function=function)
         await world.approve("a", by="ben", standing=LARGE)
         await world.result("a")
         await world.sleep("1d")
         assert await listed(world) == []
-        await run(world, "b", "refund 60")
+        await run(world, "b", "refund 60", function=function)
         return await waits(world, "b")
 
-    assert "standing" not in simulate(scenario, functions=[CLERK])
+    assert "standing" not in simulate(scenario, functions=[function])
 
 
 @pytest.mark.parametrize(
@@ -275,17 +283,18 @@ def test_it_is_for_nothing_else(other: Agent, content: str) -> None:
     assert "standing" not in simulate(scenario, functions=[other])
 
 
-def test_of_who_asks_it_is_none() -> None:
+@everywhere
+def test_of_who_asks_it_is_none(function: Any) -> None:
     async def scenario(world: World) -> Any:
-        await run(world, "a", "payout 60")
+        await run(world, "a", "payout 60", function=function)
         await world.approve("a", by="ben", standing=LARGE)
         await world.result("a")
-        await run(world, "b", "payout 60", by="cleo")
+        await run(world, "b", "payout 60", by="cleo", function=function)
         await world.result("b")
-        await run(world, "c", "payout 60", by="ben")
+        await run(world, "c", "payout 60", by="ben", function=function)
         return decided(world, "b"), await waits(world, "c")
 
-    found, asked = simulate(scenario, functions=[CLERK])
+    found, asked = simulate(scenario, functions=[function])
     assert found == [("b", "ben", True)]
     assert asked["requester"] == "ben" and "standing" not in asked
 
@@ -367,24 +376,120 @@ def test_of_two_equal_ones_at_once_the_one_that_counts_stays() -> None:
     assert len(simulate(scenario, functions=[CLERK])) == 1
 
 
-def test_it_is_for_agents_and_the_calls_that_they_make_by_themselves() -> None:
-    @workflow(name="flow")
-    async def flow(ctx: Context, input: Any) -> str:
-        await ctx.step(refund, "o-1", amount=60)
+class Own:
+    name = "own"
+
+    async def answer(self, turn: Turn) -> str:
+        what, amount = turn.input.split()
+        await turn.ctx.step(BY_NAME[what], "o-1", amount=int(amount))
+        return "done"
+
+
+def test_it_holds_in_the_sessions_of_own_code() -> None:
+    own = ForeignAgent("clerk", Own())
+
+    async def say(session: str, runtime: Runtime) -> Any:
+        return await runtime.send(own, session, "refund 60", id="1", by="ana")
+
+    async def scenario(world: World) -> Any:
+        await world.call(partial(say, "s"))
+        await world.approve("clerk/s", by="ben", standing=LARGE)
+        await world.reply("clerk/s", "1")
+        await world.call(partial(say, "t"))
+        await world.reply("clerk/t", "1")
+        return decided(world, "clerk/s", "clerk/t")
+
+    found = crash_everywhere(scenario, functions=[own], fresh=PAID.clear).outcome.value
+    assert found == [("clerk/s", "ben", False), ("clerk/t", "ben", True)]
+
+
+def test_what_is_no_call_of_a_tool_gives_none() -> None:
+    @workflow(name="clerk")
+    async def asks(ctx: Context, input: Any) -> str:
+        await ctx.approve("refund", role="desk")
         return "done"
 
     async def scenario(world: World) -> Any:
-        await run(world, "a", "go", function=flow)
+        await run(world, "a", "go", function=asks)
         await waits(world, "a")
 
         async def give(runtime: Runtime) -> None:
-            with pytest.raises(InvalidInput, match="of calls that an agent makes by itself"):
+            with pytest.raises(InvalidInput, match="no call of a tool"):
                 await runtime.approve("a", by="ben", standing=LARGE)
 
         await world.call(give)
         return await listed(world)
 
-    assert simulate(scenario, functions=[flow]) == []
+    assert simulate(scenario, functions=[asks]) == []
+
+
+@pytest.mark.parametrize("kind", ["workflow", "machine"])
+def test_what_an_older_release_asked_goes_on_and_gives_none(kind: str) -> None:
+    """It has read no standing approvals before, so its journal tells of none."""
+    function = KINDS[kind]
+
+    async def asked(world: World) -> Any:
+        await run(world, "a", "refund 60", function=function)
+        question = await waits(world, "a")
+        return [entry for entry in world.journal("a") if entry.get("name") != register.LOOKUP], question["op"]
+
+    journal, op = simulate(asked, functions=[function])
+    (question,) = [entry for entry in journal if entry["type"] == "ordered"]
+    del question["shared"]
+    decider = served(function).decider("a")
+    decider.replay("", 1, journal, question["at"])
+    decision = decider.decide()
+    assert (decision.status, decision.awaits, decision.perform) == ("waiting", "approval refund", [])
+    terms = LARGE.terms(question, "desk", question["data"], 1, question["digest"], "ben")
+    said = {"type": "decided", "op": op, "at": question["at"], "approved": True, "by": "ben", "standing": terms}
+    assert "older release" in decider.refusal(said | {"digest": question["digest"]})
+    del said["standing"]
+    assert decider.offer(said | {"digest": question["digest"]}) is Verdict.TAKEN
+    assert [effect.name for effect in decider.decide().perform if isinstance(effect, Invoke)] == ["refund"]
+
+
+def test_a_state_machine_that_begins_its_journal_anew_reads_them_all_the_same() -> None:
+    """No checkpoint is made between the reading and the question: what was read would be lost there, or stay."""
+    function = KINDS["machine"]
+
+    async def scenario(world: World) -> Any:
+        await run(world, "a", "refund 60", function=function)
+        await world.approve("a", by="ben", standing=LARGE)
+        await world.result("a")
+        await run(world, "b", "refund 80", function=function)
+        await world.result("b")
+        kinds = [entry["type"] for entry in world.journal("b")]
+        return decided(world, "b"), "checkpoint" in kinds, kinds.index("ordered") - kinds.index("step")
+
+    with mock.patch.object(deciding, "FRESH", 1):
+        found = crash_everywhere(scenario, functions=[function], fresh=PAID.clear).outcome.value
+    assert found == ([("b", "ben", True)], True, 1)
+
+
+def test_after_a_retry_of_what_was_denied_a_person_is_asked() -> None:
+    async def scenario(world: World) -> Any:
+        await run(world, "a", "transfer 60", function=flow)
+        await world.approve("a", by="ben", standing=LARGE)
+        await world.approve("a", by="cleo")
+        await world.result("a")
+        await run(world, "b", "transfer 60", function=flow)
+        assert (await waits(world, "b"))["votes"] == ["ben"]
+        await world.deny("b", by="cleo")
+        await world.until(lambda: world.journal("b")[-1]["type"] == "failed" or None)
+        await world.call(end)
+        await world.call(again)
+        assert "votes" not in await waits(world, "b")
+        await world.approve("b", by="dora")
+        await world.approve("b", by="cleo")
+        return await world.result("b"), decided(world, "b")
+
+    async def again(runtime: Runtime) -> None:
+        with suppress(AlreadyFinished, InvalidInput):  # asked again after a crash, it goes on already
+            await runtime.retry("b", by="ana")
+
+    found = crash_everywhere(scenario, functions=[flow], fresh=PAID.clear).outcome.value
+    said = [("b", "ben", True), ("b", "cleo", False), ("b", "dora", False), ("b", "cleo", False)]
+    assert found == ("done", said)
 
 
 def test_it_lasts_for_a_time() -> None:

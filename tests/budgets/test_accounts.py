@@ -100,6 +100,30 @@ def test_a_raise_is_for_the_window_of_now() -> None:
     run(test)
 
 
+def test_a_raise_of_what_nothing_limits_raises_nothing_and_says_what_is_limited() -> None:
+    async def test(world: World) -> None:
+        limits = [Limit("day", {"cost": "5"}), Limit("", {"tokens": 100, "cost": "9"})]
+        await accounts.set_limits(world.store, "user:bea", limits, world.now)
+        for more, window, what in (
+            (
+                {"cost": "1", "model_calls": 3},
+                None,
+                "no limit on model_calls .* tokens and cost for ever, cost per day",
+            ),
+            ({"cost": "1", "tokens": 3}, "day", "no limit on tokens per day"),
+            ({"cost": "1"}, "month", "no limit on cost per month"),
+        ):
+            with pytest.raises(InvalidInput, match=what):
+                await accounts.raise_limits(world.store, "user:bea", more, world.now, window=window)
+        assert (await accounts.shown(world.store, "user:bea", world.now)).changes[-1]["what"] == "set"
+        more = {"cost": "1", "tokens": 3}
+        assert await accounts.raise_limits(world.store, "user:bea", more, world.now) == ["", "2026-12-02"]
+        with pytest.raises(InvalidInput, match="nothing of it is limited"):
+            await accounts.raise_limits(world.store, "user:cleo", {"cost": "1"}, world.now)
+
+    run(test)
+
+
 def test_freezing_says_who_and_why_and_ends() -> None:
     async def test(world: World) -> None:
         await accounts.freeze(world.store, "user:*", world.now, by="ops", reason="a leak")

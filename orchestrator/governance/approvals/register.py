@@ -1,4 +1,4 @@
-"""Standing approvals for all executions of an agent: one value of the store for each, changed by compare-and-set.
+"""Standing approvals for all executions of a function: one value of the store for each, changed by compare-and-set.
 
     {"standing": [terms…], "revoked": [{"standing", "by", "reason", "at"}…]}
 
@@ -10,17 +10,20 @@ eldest ends; those whose time is over go with the next change.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, TypeVar, cast
 
 from ....state.codec import dumps, loads
 from ....state.errors import AlreadyFinished, EtagMismatch, StoreCorrupt, StoreUnavailable
 from ....state.store import Store
-from ...protocol.decider import Fact
+from ...protocol.decider import Access, Fact
 from ...protocol.shared import place_of
 from .standing import MOST
 
 PLACE = place_of("overwinter.standing")
-"""Where they lie, under the name of the agent."""
+"""Where they lie, under the name of the function."""
+LOOKUP = "standing approvals"
+"""The name of the step by which an execution reads them."""
 REVOKED = 50
 """The last revocations that are kept."""
 TRIES = 64
@@ -30,13 +33,19 @@ T = TypeVar("T")
 
 
 class Register(NamedTuple):
-    """Of one agent, oldest first."""
+    """Of one function, oldest first."""
 
     standing: list[Fact]
     revoked: list[Fact]
 
     def text(self) -> str:
         return dumps({"standing": self.standing[-MOST:], "revoked": self.revoked[-REVOKED:]})
+
+
+def lookup(op: str, function: str, *, what: str, version: str, role: str) -> Access:
+    """The reading of those that may be for a call of that tool. What it says is in the journal before anybody is asked,
+    so that whoever reads that needs no store."""
+    return Access(op, LOOKUP, "get", PLACE, function, read=partial(chosen, what=what, version=version, role=role))
 
 
 def chosen(found: Any, *, what: str, version: str, role: str) -> list[Fact]:
@@ -54,7 +63,7 @@ async def good(store: Store, function: str, now: int) -> list[Fact]:
 
 
 async def functions(store: Store) -> list[str]:
-    """The agents that have any, or had."""
+    """The functions that have any, or had."""
     return sorted(await store.keys(PLACE, ""))
 
 

@@ -1,5 +1,5 @@
 """Standing approvals: what somebody who approves a call says of later ones like it, in the same execution, or in all
-executions of the same agent (``register``).
+executions of the same function (``register``).
 
 One is bound to the tool's version and to the role that was asked, and is good for the calls of that tool, for those
 with exactly these arguments, or for those whose named arguments are no more than what is said; until the execution
@@ -34,7 +34,7 @@ REVOKED = "revoked"
 class Standing:
     """What is said beside an approval, of later calls. ``lasts``: "session", as long as the execution, or for a time
     within it. ``exactly``: with these arguments. ``up_to``: names of arguments, and the most that each may be.
-    ``for_all``: in all executions of the agent, for a time.
+    ``for_all``: in all executions of the function, for a time.
 
     Raises InvalidInput.
     """
@@ -91,7 +91,7 @@ def objection(terms: Any, asked: Fact, role: str | None, data: Any, moved: Seque
         return "it was given on to be decided this once, so no standing approval follows from it"
     said = cast("Fact", terms) if isinstance(terms, dict) else {}
     if "for_all" in said and not asked.get("shared"):
-        return "a standing approval for all executions is of calls that an agent makes by itself; this one is none"
+        return "an older release has asked this, which knew of no standing approvals for all executions; leave that out"
     if (said.get("what"), said.get("version"), said.get("role")) != (asked.get("what"), asked["version"], role):
         return "the standing approval is for another tool, version or role than what is asked"
     if "exactly" in said and said["exactly"] != arguments_digest(data):

@@ -152,20 +152,23 @@ async def raise_limits(
     reason: str = "",
 ) -> list[str]:  # fmt: skip
     """That much more, in the window of now alone (of all limits on these units, unless it is said which ``window``).
-    The keys of the windows. Raises InvalidInput when no limit is raised by that."""
+    The keys of the windows. Raises InvalidInput, and raises nothing, when one of the units is not limited there."""
     name = _named(account)
     amount = Amount(**bounds_of(more))
     if amount == NOTHING:
         raise InvalidInput("say how much more, like a cost of 10")
     rules = (await shown(store, account, now)).rules
-    raised = [
-        limit
-        for limit in rules.limits
-        if (window is None or limit.window == window) and any(unit in limit.most for unit in amount.record())
-    ]
-    if not raised:
-        units = " or ".join(amount.record())
-        raise InvalidInput(f"{name} has no limit on {units} that could be raised; set one first")
+    chosen = [limit for limit in rules.limits if window is None or limit.window == window]
+    if missing := [unit for unit in amount.record() if not any(unit in limit.most for limit in chosen)]:
+        there = ", ".join(
+            f"{' and '.join(limit.most)} {f'per {limit.window}' if limit.window else 'for ever'}"
+            for limit in rules.limits
+        )
+        raise InvalidInput(
+            f"{name} has no limit on {' or '.join(missing)}{f' per {window}' if window else ''} that could be raised; "
+            f"{f'limited are: {there}' if there else 'nothing of it is limited'}; set one first"
+        )
+    raised = [limit for limit in chosen if any(unit in limit.most for unit in amount.record())]
     keys = {limit.window: key_of(limit.window, limit.zone, now) for limit in raised}
 
     def change(entry: Entry) -> Entry:

@@ -12,30 +12,84 @@ from typing import Any
 from ....state.codec import dumps
 from ....state.errors import Denied, InvalidInput, PayloadTooLarge
 from ...errors import failures
+from ...governance.approvals import register
 from ...governance.approvals.proposal import CHANGED, KIND, STANDING, Proposal, op_of, propose
 from ...governance.approvals.proposal import digest_of as bound_to
+from ...governance.approvals.standing import Standings
 from ...protocol.decider import Fact
 from .execution import Execution, Timer
 from .failure import Failure, of_exception
 from .frame import Frame
-from .outgoing import Asked, approval_of
+from .outgoing import Asked, approval_of, lookup_of
 from .resources import Call, Work
 
-__all__ = ["KIND", "about", "ask", "decided", "denied", "edited", "objection", "op_of", "over", "refusal"]
+__all__ = [
+    "KIND", "about", "ask", "decided", "denied", "edited", "forget", "looked", "objection", "op_of", "over", "refusal",
+]  # fmt: skip
 
 
 def ask(run: Execution, frame: Frame, work: Work, again: int = 0) -> bool:
-    """Have somebody asked whether the call may be made, for so many times ``again``. False: it may be. Raises
+    """Have somebody asked whether the call may be made, for so many times ``again``. False: it may be. Before the first
+    question it is looked which standing approvals there are for all executions; then it is asked again here. Raises
     InvalidInput when that can't be told, and for arguments that the tool doesn't take; PayloadTooLarge for what the
     store could not show to anybody."""
     op = approval_of(frame.op, again)
+    if not again and _looks(run, frame, work, op):
+        return True
     entry = _recorded(run, op, work) or _asks(run, frame, work, op, again)
+    frame.doing.pop("stands", None)  # what was read says nothing of a later question
     if entry is None:
         return False
     run.asked[op] = Asked(frame, Proposal(entry), getattr(work, "wants", None))
     run.timers[op] = Timer(entry["until"], KIND, frame)
     arm(run, op)
     return True
+
+
+def _looks(run: Execution, frame: Frame, work: Work, op: str) -> bool:
+    """Whether the standing approvals for all executions are to be read first; then they are. What the journal says of
+    that comes, whatever the tool is here; a release that read none has asked, or called, at once."""
+    place = lookup_of(frame.op)
+    if "stands" in frame.doing or (place not in run.recorded and (op in run.recorded or frame.op in run.recorded)):
+        return False
+    found = _wanted(run, frame, work)
+    if found is None and place not in run.recorded:
+        return False
+    role, version = ("", "") if found is None else found
+    name = getattr(work, "name", "")
+    frame.doing["looks"] = True
+    run.waiting[place] = frame
+    run.send(register.lookup(place, run.about.machine, what=name, version=version, role=role))
+    return True
+
+
+def _wanted(run: Execution, frame: Frame, work: Work) -> tuple[str, str] | None:
+    """Of which role an approval is wanted, for which version of the tool; None when nobody has to be asked."""
+    if not isinstance(work, Call) or work.wants is None:
+        return None
+    version, doing = work.wants.version, frame.doing
+    wanted = work.wants.rule(work.input)
+    same = doing.get("approved") == digest_of(work.name, work.input, run.seed)
+    if wanted is None or (same and doing.get("version", "") in ("", version)):
+        return None
+    return wanted.role, version
+
+
+def looked(frame: Frame, found: Any) -> bool:
+    """They have been read. Where that has failed nothing stands, and a person is asked. False: nobody has looked."""
+    if not frame.doing.pop("looks", False):
+        return False
+    frame.doing["stands"] = found if isinstance(found, list) else []
+    return True
+
+
+def forget(run: Execution, frame: Frame) -> None:
+    """Nobody wants to know any more what would be read."""
+    if frame.doing.pop("looks", False):
+        op = lookup_of(frame.op)
+        run.waiting.pop(op, None)
+        run.confirmed(op)
+        run.abandoned.append(op)
 
 
 def _asks(run: Execution, frame: Frame, work: Work, op: str, again: int) -> Fact | None:
@@ -61,11 +115,19 @@ def _asks(run: Execution, frame: Frame, work: Work, op: str, again: int) -> Fact
         requester=run.caller.get("by"),
         latest=None if ends is None else ends.at,  # nobody waits longer
         why=CHANGED if again else "",
-        standings=run.standings,
+        standings=_standings(run, frame),
     )
+    if "stands" in frame.doing or again:
+        entry["shared"] = True
     if len(dumps(entry).encode()) > run.limit:
         raise PayloadTooLarge(f"the arguments of {work.name} are too large to be shown to who approves them")
     return entry
+
+
+def _standings(run: Execution, frame: Frame) -> Standings:
+    """All that may be for the call that is about to be asked about."""
+    found = frame.doing.get("stands")
+    return Standings([*run.standings.record(), *found]) if found else run.standings
 
 
 def about(run: Execution, fact: Fact) -> Asked | None:

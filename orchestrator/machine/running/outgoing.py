@@ -14,6 +14,8 @@ from ...protocol.decider import Access, Effect, Fact, Invoke, Post, Publish, Spa
 from .frame import Frame
 from .resources import Wants
 
+_LOOKUP = ".standing"
+
 
 class Asked(NamedTuple):
     """An approval that is waited for: by whom, what has become of it, and the tool as it is here."""
@@ -31,6 +33,11 @@ class Asked(NamedTuple):
 def approval_of(op: str, again: int = 0) -> str:
     """The operation under which an approval of what is done under ``op`` is asked for, for so many times again."""
     return f"{op}.approval" + (f"~{again + 1}" if again else "")
+
+
+def lookup_of(op: str) -> str:
+    """The operation under which it is read which standing approvals there are for what is done under ``op``."""
+    return f"{op}{_LOOKUP}"
 
 
 class Outgoing:
@@ -73,6 +80,11 @@ class Outgoing:
         self.fresh.pop(op, None)
         self.ordered.discard(op)
         return self.unsent.pop(op, None)
+
+    @property
+    def looking(self) -> bool:
+        """Whether standing approvals are being read; what is made of that does not go into a checkpoint."""
+        return any(op.endswith(_LOOKUP) for op in self.waiting)
 
     @property
     def ends(self) -> Fact | None:

@@ -16,6 +16,7 @@ from overwinter.orchestrator.usercode.served import served
 from overwinter.state.errors import AlreadyFinished, InvalidInput
 from overwinter.testing import crash_everywhere, simulate
 from overwinter.testing.world import World
+from overwinter.tests.machine.running.looking import looked
 
 DONE: list[str] = []
 
@@ -166,7 +167,7 @@ def test_what_is_no_longer_waited_for_can_not_come_late() -> None:
 def test_a_decision_about_something_else_is_none() -> None:
     decider = machine({"R": task()}).decider("x")
     decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
-    asked = decider.decide().entries[-1]
+    asked = looked(decider).entries[-1]
     no = {"type": "decided", "at": 1, "op": asked["op"], "approved": True, "digest": "sha256:of something else"}
     assert decider.offer(no) is Verdict.IGNORED and not decider.decide().perform
     assert decider.offer(no | {"digest": asked["digest"]}) is Verdict.TAKEN
@@ -178,7 +179,7 @@ def test_a_decision_about_what_was_given_up_is_none() -> None:
     catch = [{"ErrorEquals": ["States.Timeout"], "Next": "W"}]
     decider = machine({"R": task(TimeoutSeconds=60, Catch=catch), "W": wait}).decider("x")
     decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
-    asked = decider.decide().entries[-1]
+    asked = looked(decider).entries[-1]
     assert asked["until"] == 60_000
     for fact in decider.expire(60_000):
         decider.offer(fact)
@@ -303,7 +304,7 @@ SENT = {"FunctionName": "refund", "Payload": {"order.$": "$$.Task.Token"}}
 def test_the_heart_of_a_task_beats_from_the_call_on() -> None:
     decider = machine({"R": TOKEN | {"Parameters": SENT}}).decider("x")
     decider.offer({"type": "start", "at": 0, "seed": "s", "input": {}})
-    asked = decider.decide().entries[-1]
+    asked = looked(decider).entries[-1]
     assert decider.expire(3_600_000) == []
     decider.offer(_approved(asked, 3_600_000))
     (call,) = (one for one in decider.decide().perform if isinstance(one, Invoke))
@@ -317,7 +318,7 @@ def test_what_is_made_elsewhere_is_told_that_it_is_approved(monkeypatch: pytest.
     monkeypatch.setattr(type(served(refund)), "elsewhere", Policy(ONCE))
     decider = machine({"R": task()}).decider("x")
     decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
-    asked = decider.decide().entries[-1]
+    asked = looked(decider).entries[-1]
     decider.offer(_approved(asked, 1))
     (call,) = (one for one in decider.decide().perform if isinstance(one, Invoke))
     assert call.away is not None and call.away.approved
@@ -328,7 +329,7 @@ def test_a_refused_call_that_nobody_waits_for_fails_all_the_same() -> None:
     state = {"Type": "Task", "Resource": INVOKE, "Parameters": invoked, "End": True}
     decider = machine({"R": state}).decider("x")
     decider.offer({"type": "start", "at": 0, "seed": "s", "input": {}})
-    asked = decider.decide().entries[-1]
+    asked = looked(decider).entries[-1]
     decider.offer(_approved(asked, 1) | {"approved": False})
     assert decider.decide().status == "failed"
 

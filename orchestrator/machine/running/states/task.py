@@ -66,12 +66,17 @@ def _approve(run: Execution, frame: Frame, state: Task, work: Work, token: str =
 
 def approved(run: Execution, frame: Frame, state: Task) -> None:
     """What had to wait for a person begins, or somebody is asked once more."""
-    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
-    work = moved.as_begun(run, frame.op, work)
+    work = _work(run, frame, state)
     if "approved" in frame.doing:
         _go(run, frame, state, work, "")
     else:
         _approve(run, frame, state, work, again=frame.doing["again"])
+
+
+def _work(run: Execution, frame: Frame, state: Task) -> Work:
+    """What it does, from what it was given."""
+    work = run.resources.target(state.resource, frame.doing["given"], _asking(run, frame))
+    return moved.as_begun(run, frame.op, work)
 
 
 def _go(run: Execution, frame: Frame, state: Task, work: Work, token: str) -> None:
@@ -172,7 +177,11 @@ def _publish(run: Execution, frame: Frame, state: Any, refused: dict[int, str]) 
 
 
 def result(run: Execution, frame: Frame, state: Task, found: Any) -> None:
-    """What was called has an outcome. Who was given a task token says what came of it."""
+    """What was called has an outcome. Who was given a task token says what came of it. What was read before somebody is
+    asked is no outcome yet."""
+    if approvals.looked(frame, found):
+        _approve(run, frame, state, _work(run, frame, state))
+        return
     if frame.doing.get("detached"):
         found = None
     if _waits(frame, state) and not isinstance(found, Failure):
@@ -204,6 +213,7 @@ def completed(run: Execution, frame: Frame, state: Task, found: Any) -> None:
 
 def quit(run: Execution, frame: Frame) -> None:
     """A worker's task is none any more, whether one has taken it or not."""
+    approvals.forget(run, frame)
     if "put" in frame.doing:
         name, key = frame.doing.pop("put")
         if run.waiting.pop(f"{frame.op}.put", None) is not None:
