@@ -4,6 +4,7 @@ before it was asked for; it is taken that the code went on when that one had end
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ def guess(bars: Sequence[Bar], start: int) -> None:
 class _Scopes:
     def __init__(self, bars: Sequence[Bar], start: int) -> None:
         self._start = start
+        self._events = sorted(bar.end or bar.begin for bar in bars if bar.kind == "event" and not bar.op)
         self._places: dict[Path, _Place] = {}
         for bar in bars:
             path = path_of(bar.op)
@@ -57,11 +59,24 @@ class _Scopes:
                 continue
             place = self._places[before]
             if place.end is not None and place.end <= latest and (place.own is not None or len(path) == 1):
-                return place.end
+                return self._passed(_missing(before, path), place.end, latest)
             if place.own is not None:
                 return min(place.own.begin, latest)
             path = before if len(path) == 1 else path[:-1]  # branches of one group begin together
         return min(self._start, latest)
+
+    def _passed(self, missing: int, begin: int, latest: int) -> int:
+        """When so many waits were over that began then, and of which no entry names the operation: those for events."""
+        if missing:
+            came = [at for at in self._events[bisect_right(self._events, begin) :][:missing] if at <= latest]
+            return came[-1] if came else begin
+        return begin
+
+
+def _missing(before: Path, path: Path) -> int:
+    """How many numbers there are between two operations of one scope."""
+    one, other = before[-1], path[-1]
+    return int(other) - int(one) - 1 if one.isdigit() and other.isdigit() else 0
 
 
 def _order(path: Path) -> tuple[tuple[int, int, str], ...]:

@@ -96,7 +96,12 @@ def _under(bar: Bar) -> Iterator[Bar]:
 
 
 def _walk(bars: Sequence[Bar], depth: int) -> Iterator[Bar]:
-    for bar in sorted(bars, key=lambda bar: (bar.begin, bar.entry if bar.entry else 1 << 60)):
+    for bar in sorted(bars, key=lambda bar: (bar.begin, _told(bar))):
         bar.depth = depth
         yield bar
         yield from _walk(bar.inner, depth + 1)
+
+
+def _told(bar: Bar) -> int:
+    """The first entry that tells of it, or of what a group holds."""
+    return min((one.entry for one in _under(bar)), default=0) if bar.kind == GROUP else bar.entry
