@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .bar import Bar
-from .tree import path_of
+from .tree import order, path_of
 
 Path = tuple[str, ...]
 
@@ -26,7 +26,7 @@ def guess(bars: Sequence[Bar], start: int) -> None:
     guessed = [bar for bar in bars if bar.guessed and bar.op]
     if guessed:
         scopes = _Scopes(bars, start)
-        for bar in sorted(guessed, key=lambda bar: _order(path_of(bar.op))):
+        for bar in sorted(guessed, key=lambda bar: order(path_of(bar.op))):
             bar.begin = scopes.asked(path_of(bar.op), bar.begin)
 
 
@@ -47,7 +47,7 @@ class _Scopes:
             inner.setdefault(path[:-1], []).append(path)
         self._before: dict[Path, Path] = {}
         for siblings in inner.values():
-            siblings.sort(key=_order)
+            siblings.sort(key=order)
             self._before.update(zip(siblings[1:], siblings, strict=False))
 
     def asked(self, path: Path, latest: int) -> int:
@@ -77,8 +77,3 @@ def _missing(before: Path, path: Path) -> int:
     """How many numbers there are between two operations of one scope."""
     one, other = before[-1], path[-1]
     return int(other) - int(one) - 1 if one.isdigit() and other.isdigit() else 0
-
-
-def _order(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Numbers as numbers."""
-    return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in path)

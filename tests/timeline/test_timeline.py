@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
@@ -117,5 +118,5 @@ def test_cost_grows_exactly_and_many_points_are_thinned() -> None:
     answer = {"usage": {"input": 1, "output": 1}, "cost": "0.1"}
     calls = [{"type": "model", "op": str(n), "name": "m", "at": n + 1, "ms": 1, "value": answer} for n in range(3_000)]
     found = told(calls)
-    assert len(found.grew) <= 1_001 and found.grew[-1][1:] == (6_000, 300)
+    assert len(found.grew) <= 1_001 and found.grew[-1][1:] == (6_000, Decimal(300))
     assert [str(cost) for _, _, cost in told(calls[:3]).grew] == ["0.1", "0.2", "0.3"]

@@ -104,13 +104,13 @@ def test_branches_stand_below_their_group_and_begin_with_it() -> None:
     found = lived([trip], act)
     assert [(bar.op, bar.depth, bar.parent) for bar in found.rows if bar.kind != "start"] == [
         ("0", 0, ""),
-        ("0.2", 1, "0"),
-        ("0.1", 1, "0"),
-        ("0.1.0", 2, "0.1"),
-        ("0.1.1", 2, "0.1"),
         ("0.0", 1, "0"),
         ("0.0.0", 2, "0.0"),
         ("0.0.1", 2, "0.0"),
+        ("0.1", 1, "0"),
+        ("0.1.0", 2, "0.1"),
+        ("0.1.1", 2, "0.1"),
+        ("0.2", 1, "0"),
     ]
     assert one(found, "0.0.0").begin == found.begin and one(found, "0.0.0").branch == "air"
     hotel = one(found, "0.1")
