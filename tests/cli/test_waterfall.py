@@ -42,7 +42,8 @@ TICKET: list[Entry] = [
 def drawn(shelf: Shelf, overwinter: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def draw(width: int, *more: str) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(width))
-        return overwinter("show", "t-1", "--waterfall", *more).stdout.splitlines()
+        found: list[str] = overwinter("show", "t-1", "--waterfall", *more).stdout.splitlines()
+        return found
 
     return draw
 
