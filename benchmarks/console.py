@@ -8,8 +8,12 @@ process, so that the figures are those of the store and the API.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
+import os
 import random
+import shutil
+import socket
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,11 +21,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
+import uvicorn
 
 from overwinter import Agent, Runtime
 from overwinter.benchmarks.measure import Run, main, percentile
 from overwinter.console.files import read
+from overwinter.console.serving import PREFIX, Console
 from overwinter.functions.http.app import create_app
+from overwinter.functions.http.connection import config
+from overwinter.functions.http.door import Door
 from overwinter.state.opening import open_store
 
 NOW = 1_790_000_000_000
@@ -46,6 +54,9 @@ FILTERS: dict[str, dict[str, Any]] = {
     "cost": {"cost": "0.9"},
     "kind": {"kind": "agent", "status": "completed", "function": FUNCTIONS[7]},
 }
+
+
+PAINTED = 'performance.getEntriesByName("first-contentful-paint")[0]'
 
 
 def rows(count: int) -> Iterator[tuple[Any, ...]]:
@@ -89,9 +100,46 @@ async def page(client: httpx.AsyncClient, query: dict[str, Any]) -> tuple[dict[s
     return answer.json(), taken
 
 
+def chromium() -> str | None:
+    """Where a browser is that playwright can drive; None: there is none, or no playwright."""
+    if importlib.util.find_spec("playwright") is None:
+        return None
+    return shutil.which(os.environ.get("OVERWINTER_CHROMIUM", "chromium"))
+
+
+async def painted(run: Run, app: Any, browser: str, rounds: int) -> None:
+    """How soon the list of executions shows something, in a browser that has never been there."""
+    from playwright.async_api import async_playwright
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(config(app, Door(), log_level="error", timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}/console/"
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    taken: list[float] = []
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=browser, args=[*flags, "--disable-sync"])
+        for number in range(rounds):
+            run.progress(f"first paint, {number} of {rounds}")
+            context = await started.new_context()
+            page = await context.new_page()
+            await page.goto(address, wait_until="load")
+            await page.wait_for_function(f"() => {PAINTED} !== undefined")
+            taken.append(await page.evaluate(f"() => {PAINTED}.startTime"))
+            await context.close()
+        await started.close()
+    server.should_exit = True
+    await serving
+    listening.close()
+    run.report("console.first_paint_ms", percentile(taken, 50), "ms")
+
+
 async def listed(run: Run, dsn: str, count: int, rounds: int) -> None:
     async with Runtime([Agent("echo", "scripted:echo")], dsn) as runtime:
-        transport = httpx.ASGITransport(cast("Any", create_app(runtime, token=None)))
+        app = create_app(runtime, token=None, pages={PREFIX: Console()})
+        if (browser := chromium()) is not None:
+            await painted(run, app, browser, rounds * 4)
+        transport = httpx.ASGITransport(cast("Any", app))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as client:
             every: list[float] = []
             for name, query in FILTERS.items():
