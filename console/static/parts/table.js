@@ -62,6 +62,16 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
     return made;
   }
 
+  function fill(made, row) {
+    const cells = [...made.children].slice(chosen ? 1 : 0);
+    columns.forEach((column, number) => {
+      const fresh = cells[number].cloneNode(false);
+      fresh.append(...[column.cell(row)].flat(Infinity).filter(Boolean));
+      if (fresh.isEqualNode(cells[number])) return; // who reads or has the focus there is not disturbed
+      cells[number].replaceChildren(...fresh.childNodes);
+    });
+  }
+
   function draw() {
     if (!element.isConnected) return;
     const size = rowHeight(), box = body.getBoundingClientRect();
@@ -200,6 +210,17 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       say();
       draw();
     },
+    /** All rows anew, in a new order perhaps; those in sight keep their elements, and with them the focus. */
+    replace(given, next = null) {
+      rows = given;
+      cursor = next;
+      begun = true;
+      at.clear();
+      rows.forEach((row, index) => at.set(key(row), index));
+      for (const [one, made] of drawn) if (at.has(one)) fill(made, rows[at.get(one)]);
+      say();
+      draw();
+    },
     /** A row that changed, in its place. */
     update(row) {
       const index = at.get(key(row));
@@ -208,13 +229,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       rows[index] = row;
       const made = drawn.get(key(row));
       if (same || !made) return true;
-      const cells = [...made.children].slice(chosen ? 1 : 0);
-      columns.forEach((column, number) => {
-        const fresh = cells[number].cloneNode(false);
-        fresh.append(column.cell(row));
-        if (fresh.isEqualNode(cells[number])) return; // whoever reads or focuses it is not disturbed
-        cells[number].replaceChildren(...fresh.childNodes);
-      });
+      fill(made, row);
       made.classList.remove("changed");
       void made.offsetWidth;
       made.classList.add("changed");
