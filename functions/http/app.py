@@ -206,6 +206,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
+    yield route("/graph/{id:path}", "GET", machines.graph)
     for path, method, decides in deciding.ROUTES:
         yield route(path, method, decides)
     yield route("/decision/{token}", "GET", link_deciding.page, "POST")
