@@ -57,13 +57,12 @@ class Watched:
         self.context = context
         self.home = home
         self.wrong: list[str] = []
-        self.expected: tuple[str, ...] = ()
         page.on("console", self._logged)
         page.on("pageerror", lambda error: self.wrong.append(f"raised: {error}"))
         page.on("request", lambda request: self._asked(request.url))
 
     def _logged(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not any(part in message.text for part in self.expected):
+        if message.type in ("error", "warning"):
             self.wrong.append(f"{message.type}: {message.text} ({message.location.get('url', '')})")
 
     def _asked(self, url: str) -> None:
