@@ -4,7 +4,7 @@
 import { api } from "./api.js";
 import { live } from "./live.js";
 import "./waiting.js";
-import { el } from "./parts/dom.js";
+import { el, svg } from "./parts/dom.js";
 import { dialog } from "./parts/dialog.js";
 
 const ROOT = "/console/";
@@ -141,8 +141,12 @@ const button = document.getElementById("theme");
 function theme(name) {
   if (name === "system") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = name;
-  button.textContent = { system: "Auto", light: "Light", dark: "Dark" }[name];
-  button.setAttribute("aria-label", `Theme: ${button.textContent}`);
+  const half = { system: "M8 2a6 6 0 0 1 0 12z", light: "", dark: "M8 2a6 6 0 0 1 0 12A6 6 0 0 1 8 2z" }[name];
+  button.replaceChildren(svg("svg", { viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" },
+    svg("circle", { cx: 8, cy: 8, r: 6, fill: "none", stroke: "currentColor", "stroke-width": 1.5 }),
+    svg("path", { d: half, fill: "currentColor" })));
+  button.title = `Theme: ${{ system: "as the system has it", light: "light", dark: "dark" }[name]}`;
+  button.setAttribute("aria-label", button.title);
   localStorage.setItem("overwinter.theme", name);
 }
 theme(THEMES.includes(localStorage.getItem("overwinter.theme")) ? localStorage.getItem("overwinter.theme") : "system");
@@ -157,4 +161,5 @@ live.watch((state) => {
   light.lastChild.textContent = { on: "live", lost: "reconnecting", connecting: "connecting", off: "not live" }[state];
 });
 
+history.scrollRestoration = "manual"; // pages know better when they are as long as they were
 render(false);

@@ -4,7 +4,7 @@
 
 import { el } from "./dom.js";
 
-const AROUND = 12, AHEAD = 60;
+const AROUND = 12, AHEAD = 60, DRY = 20; // pages without a row, after which one is asked whether to look further
 const narrow = matchMedia("(max-width: 720px)");
 
 /**
@@ -14,7 +14,7 @@ const narrow = matchMedia("(max-width: 720px)");
  * `empty`: what is said (text or node) when there is none. `opened(row)`: what a click on a row does.
  */
 export function table({ label, columns, key, load, height = 36, tall = 62, chosen = null, empty = "Nothing.", opened, loaded }) {
-  let rows = [], cursor = null, busy = null, generation = 0, wrong = null, begun = false;
+  let rows = [], cursor = null, busy = null, generation = 0, wrong = null, begun = false, dry = 0;
   const at = new Map(), drawn = new Map(), choice = new Set();
   const all = chosen && checkbox("Choose all that are loaded", () => {
     for (const row of rows) all.checked ? choice.add(key(row)) : choice.delete(key(row));
@@ -22,7 +22,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
     tellChoice();
   });
   const head = el("div", { class: "tr th", role: "row" },
-    chosen && el("div", { role: "columnheader", class: "check" }, all),
+    chosen && el("div", { role: "columnheader", class: "td check" }, all),
     columns.map((column) => el("div", { role: "columnheader", class: classOf(column) }, column.title)));
   const body = el("div", { class: "tbody", role: "rowgroup" });
   const foot = el("div", { class: "tfoot", "aria-live": "polite" });
@@ -62,9 +62,20 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
     return made;
   }
 
+  function fill(made, row) {
+    const cells = [...made.children].slice(chosen ? 1 : 0);
+    columns.forEach((column, number) => {
+      const fresh = cells[number].cloneNode(false);
+      fresh.append(...[column.cell(row)].flat(Infinity).filter(Boolean));
+      if (fresh.isEqualNode(cells[number])) return; // who reads or has the focus there is not disturbed
+      cells[number].replaceChildren(...fresh.childNodes);
+    });
+  }
+
   function draw() {
     if (!element.isConnected) return;
     const size = rowHeight(), box = body.getBoundingClientRect();
+    body.style.setProperty("--row", `${size}px`);
     body.style.height = `${rows.length * size}px`;
     body.hidden = rows.length === 0;
     const from = Math.max(0, Math.floor(-box.top / size) - AROUND);
@@ -94,7 +105,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       made.style.transform = `translateY(${index * size}px)`;
     }
     grid.setAttribute("aria-rowcount", cursor === null ? rows.length + 1 : -1);
-    if (cursor !== null && !busy && !wrong && to + AHEAD > rows.length) more();
+    if (cursor !== null && !busy && !wrong && dry < DRY && to + AHEAD > rows.length) more();
   }
 
   function say() {
@@ -103,7 +114,10 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
         el("button", { type: "button", onclick: () => { wrong = null; more(); } }, "Try again")));
     } else if (busy) foot.replaceChildren(el("p", { class: "muted" }, "Loading…"));
     else if (begun && !rows.length && cursor === null) foot.replaceChildren(el("div", { class: "empty" }, empty));
-    else foot.replaceChildren();
+    else if (dry >= DRY && cursor !== null) {
+      foot.replaceChildren(el("p", { class: "muted" }, "Nothing among those looked through last. ",
+        el("button", { type: "button", class: "small", onclick: () => { dry = 0; more(); } }, "Look further")));
+    } else foot.replaceChildren();
   }
 
   async function more() {
@@ -120,6 +134,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
         rows.push(row);
       }
       cursor = page.cursor;
+      dry = page.rows.length ? 0 : dry + 1;
       loaded?.(rows, cursor);
     } catch (error) {
       if (mine !== generation || error.name === "AbortError") return;
@@ -171,6 +186,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       cursor = null;
       wrong = busy = null;
       begun = false;
+      dry = 0;
       if (chosen) tellChoice();
       if (!kept) return more();
       begun = true;
@@ -194,6 +210,17 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       say();
       draw();
     },
+    /** All rows anew, in a new order perhaps; those in sight keep their elements, and with them the focus. */
+    replace(given, next = null) {
+      rows = given;
+      cursor = next;
+      begun = true;
+      at.clear();
+      rows.forEach((row, index) => at.set(key(row), index));
+      for (const [one, made] of drawn) if (at.has(one)) fill(made, rows[at.get(one)]);
+      say();
+      draw();
+    },
     /** A row that changed, in its place. */
     update(row) {
       const index = at.get(key(row));
@@ -202,13 +229,7 @@ export function table({ label, columns, key, load, height = 36, tall = 62, chose
       rows[index] = row;
       const made = drawn.get(key(row));
       if (same || !made) return true;
-      const cells = [...made.children].slice(chosen ? 1 : 0);
-      columns.forEach((column, number) => {
-        const fresh = cells[number].cloneNode(false);
-        fresh.append(column.cell(row));
-        if (fresh.isEqualNode(cells[number])) return; // whoever reads or focuses it is not disturbed
-        cells[number].replaceChildren(...fresh.childNodes);
-      });
+      fill(made, row);
       made.classList.remove("changed");
       void made.offsetWidth;
       made.classList.add("changed");
