@@ -16,6 +16,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=igno
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE __init__.py py.typed ./
 COPY cli cli
+COPY console console
 COPY functions functions
 COPY orchestrator orchestrator
 COPY patterns patterns

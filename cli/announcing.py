@@ -35,6 +35,10 @@ def announce(functions: Mapping[str, object], place: Place, listening: socket.so
         )
     )
     out.print(Text(f"store {clean(shown(place.store))}" + (" · token required" if place.token else ""), "dim"))
+    if place.console and not place.models:
+        from ..console.serving import PREFIX
+
+        out.print(Text.assemble(("console ", "dim"), (f"{where}{PREFIX}/", "cyan")))
     out.print()
     rows = [
         [

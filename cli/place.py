@@ -26,3 +26,4 @@ class Place(NamedTuple):
     quiet: bool = False
     models: tuple[str, ...] = ()  # in place of a file: NAME=MODEL each
     media_hosts: tuple[str, ...] = ()  # of those models
+    console: bool = True  # pages for people, beside the API

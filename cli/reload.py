@@ -124,6 +124,7 @@ async def _start(place: Place, listening: socket.socket, *, again: bool) -> asyn
         *arguments,
         *(["--again"] if again else []),
         *(["--quiet"] if place.quiet else []),
+        *([] if place.console else ["--no-console"]),
         pass_fds=[fd],
         env=environ,
     )

@@ -97,7 +97,7 @@ async def _serve(place: Place, listening: socket.socket) -> None:
     late = late_replies()
     async with Runtime(functions, place.store, settings, unnamed=[late.function] if late else ()) as runtime:
         app = _app(place, runtime, door.limits, late)
-        server = _Server(
+        server = Unsignalled(
             config(
                 _told(app, runtime, quiet=place.quiet) if place.desk else app,
                 door,
@@ -145,7 +145,16 @@ def _app(place: Place, runtime: Runtime, limits: Measured, late: Late | None) ->
         max_held=limits.held,
         max_requests=limits.requests,
         longest_wait=place.wait,
+        pages=_pages(place),
     )
+
+
+def _pages(place: Place) -> Mapping[str, Any]:
+    if not place.console or place.models:
+        return {}
+    from ..console.serving import PREFIX, Console
+
+    return {PREFIX: Console(playground=place.desk)}
 
 
 async def _loaded(place: Place, listening: socket.socket) -> Mapping[str, Any] | None:
@@ -222,7 +231,7 @@ async def _stand_in(error: InvalidInput, place: Place, listening: socket.socket)
         parent.cancel()
 
 
-class _Server(uvicorn.Server):
+class Unsignalled(uvicorn.Server):
     """Leaves signals alone: uvicorn would take them only while it serves, and raise them again at its end, which
     would end the process before the engine has handed over."""
 

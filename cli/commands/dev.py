@@ -41,6 +41,8 @@ def address_options(command: Command) -> Command:
     return command
 
 
+console_option = click.option("--no-console", is_flag=True, help="Serve the API alone, without pages for people.")
+
 wait_option = duration_option(
     "--wait",
     envvar="OVERWINTER_WAIT",
@@ -57,10 +59,19 @@ wait_option = duration_option(
 @address_options
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
 @click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
+@console_option
 @door_options
 @store_option
 def dev_command(
-    file: str, host: str, port: int, token: str, no_reload: bool, quiet: bool, bounds: Bounds, store: str
+    file: str,
+    host: str,
+    port: int,
+    token: str,
+    no_reload: bool,
+    quiet: bool,
+    no_console: bool,
+    bounds: Bounds,
+    store: str,
 ) -> None:
     """Serve the agents, tools and workflows of FILE, and reload when it changes.
 
@@ -68,7 +79,7 @@ def dev_command(
     """
     if not quiet:
         tell_environment()
-    place = Place(file, host, port, store, token, bounds=bounds, desk=True, quiet=quiet)
+    place = Place(file, host, port, store, token, bounds=bounds, desk=True, quiet=quiet, console=not no_console)
     if no_reload or os.name != "posix":
         _serve(place)
     else:
@@ -96,6 +107,7 @@ def dev_command(
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)
 @click.option("--quiet", is_flag=True, hidden=True)
+@console_option
 @store_option
 def serve_command(
     file: str,
@@ -109,6 +121,7 @@ def serve_command(
     fd: int | None,
     again: bool,
     quiet: bool,
+    no_console: bool,
     store: str,
 ) -> None:
     """Serve the agents, tools and workflows of FILE, without watching it.
@@ -117,7 +130,8 @@ def serve_command(
     """
     if fd is None:
         tell_environment()
-    _serve(Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds, fd is not None, quiet))
+    place = Place(file, host, port, store, token, fd, again, load, delivery_token, wait, bounds, fd is not None, quiet)
+    _serve(place._replace(console=not no_console))
 
 
 def _serve(place: Place) -> None:

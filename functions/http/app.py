@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +78,7 @@ def create_app(
     longest_wait: Duration = LONGEST_WAIT,
     late: Late | None = None,
     handshake: Handshake | None = None,
+    pages: Mapping[str, Any] = {},
     lifespan: Any = None,
 ) -> Starlette:
     """The app over an opened runtime.
@@ -87,7 +88,8 @@ def create_app(
     else, for senders whose configuration others can read (``guard``). ``max_body`` bounds a request in bytes,
     ``max_held`` all that are open together, ``max_requests`` how many are open, ``longest_wait`` how long one may wait
     for an outcome. ``late`` sends replies that come after that; ``handshake`` says who may deliver events, by default
-    as the environment has it. ``lifespan`` is Starlette's. What a connection may do is the server's:
+    as the environment has it. ``pages`` are ASGI applications by the first part of their paths, like ``/console``,
+    that are open to anybody: they hold nothing. ``lifespan`` is Starlette's. What a connection may do is the server's:
     ``connection.config``.
     """
     if late is not None:
@@ -103,10 +105,10 @@ def create_app(
     shaking = handshake or handshake_of_environment()
     service = Service(runtime, body, most, seconds(longest_wait), counters, room, closing, models, late, shaking)
     hooks = Hooks(runtime, room, body, reachable=token is not None)
-    own = list(_routes(service, token))
+    own = [*_beside(pages), *_routes(service, token)]
     app = Starlette(
         routes=[*(Route(path, _Endpoint(service, one), methods=["POST"]) for path, one in hooks.endpoints(own)), *own],
-        middleware=[Middleware(Guard, token, delivery_token, hooks.verified)],
+        middleware=[Middleware(Guard, token, delivery_token, hooks.verified, frozenset(pages))],
         exception_handlers={HTTPException: _refused},
         lifespan=lifespan,
     )
@@ -165,6 +167,12 @@ async def _receive(call: Call, name: str | None) -> Answer:
 def _check_served(call: Call, name: str) -> None:
     if name not in call.runtime.functions:
         raise Refused(404, f"no function {name[:100]!r} is served here; GET /functions lists all")
+
+
+def _beside(pages: Mapping[str, Any]) -> Iterator[Route]:
+    for prefix, page in pages.items():
+        yield Route(prefix, page)
+        yield Route(f"{prefix}/{{rest:path}}", page)
 
 
 def _routes(service: Service, token: str | None) -> Iterator[Route]:

@@ -65,7 +65,8 @@ def guard(host: str, token: str | None, delivery_token: str | None = None) -> No
 
 class Guard:
     """ASGI middleware: 401 without the token, 403 for browsers of other sites, otherwise nothing. What is posted to
-    ``verified`` paths proves there who has sent it."""
+    ``verified`` paths proves there who has sent it; what lies at ``pages`` and below holds nothing that anybody may not
+    see."""
 
     def __init__(
         self,
@@ -73,9 +74,11 @@ class Guard:
         token: str | None,
         delivery_token: str | None = None,
         verified: frozenset[str] = frozenset(),
+        pages: frozenset[str] = frozenset(),
     ) -> None:
         self._app = app
         self._verified = verified
+        self._pages = pages
         remember(*(secret for secret in (token, delivery_token) if secret))
         self._token = None if token is None else token.encode()
         self._delivery = None if delivery_token is None else delivery_token.encode()
@@ -95,7 +98,7 @@ class Guard:
         path: str = scope["path"]
         if path in self._verified and scope["method"] == "POST":
             return None
-        if path.startswith(LINKS):
+        if path.startswith(LINKS) or "/".join(path.split("/", 2)[:2]) in self._pages:
             return None
         if self._token is None:
             return _foreign(headers)
