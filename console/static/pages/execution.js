@@ -19,7 +19,7 @@ export async function show(view, { id, query }, context) {
   const path = `/executions/${part(id)}`;
   let head = await api.get(path);
   const names = Object.keys(TABS).filter((name) => TABS[name].fits(head));
-  let current = null, opened = null, opening = 0, gone = false;
+  let current = null, opened = null, opening = 0, gone = false, entryWanted = 0;
 
   const title = el("h1", { class: "mono" }, id);
   const crumbs = el("p", { class: "crumbs" });
@@ -101,7 +101,6 @@ export async function show(view, { id, query }, context) {
       if (mine === opening) box.replaceChildren(el("p", { class: "notice bad" }, error.message));
     }
   }
-  let entryWanted = 0;
   function takeEntry() {
     const entry = entryWanted;
     entryWanted = 0;

@@ -18,7 +18,7 @@ export function patterns() {
 }
 
 export function waterfall({ load, inspect }) {
-  let axis = scale(0, 1, []), now = 0;
+  let axis = scale(0, 1, []), now = 0, marks = [];
   const ruler = el("div", { class: "ruler" });
   const rows = table({
     label: "Timeline of operations", height: HEIGHT, tall: 50, load, key: (row) => row.key, opened: inspect,
@@ -46,7 +46,8 @@ export function waterfall({ load, inspect }) {
 
   function bars(row) {
     const open = row.end === null || row.end === undefined, end = open ? Math.max(now, row.begin) : row.end;
-    const drawn = [], y = (HEIGHT - BAR) / 2;
+    const drawn = marks.map(({ x }) => svg("line", { x1: percent(x), x2: percent(x), y1: 0, y2: HEIGHT, class: "grid" }));
+    const y = (HEIGHT - BAR) / 2;
     for (const fold of axis.folds) drawn.push(svg("rect", { x: percent(fold.x), width: percent(fold.width), y: 0, height: "100%", class: "fold" }));
     const bar = (from, to, kind) => {
       const x = axis.at(from), width = Math.max(axis.at(to) - x, LEAST);
@@ -71,7 +72,8 @@ export function waterfall({ load, inspect }) {
   }
 
   function rule() {
-    const wide = ruler.clientWidth || 600, marks = ticks(axis, Math.max(2, Math.floor(wide / 110)));
+    const wide = ruler.clientWidth || 600;
+    marks = ticks(axis, Math.max(2, Math.floor(wide / 110)));
     ruler.replaceChildren(svg("svg", { width: "100%", height: 18, "aria-hidden": "true" },
       marks.map(({ at, x }) => svg("text", { x: percent(x), y: 13, class: "tick" }, at === axis.from ? "0" : `+${duration(at - axis.from)}`)),
       axis.folds.map((fold) => svg("text", { x: percent(fold.x + fold.width / 2), y: 13, class: "tick gap", "text-anchor": fold.x > 0.9 ? "end" : "middle" }, `⋯ ${duration(fold.end - fold.begin)}`))),
