@@ -144,6 +144,9 @@ class Filter(NamedTuple):
     parent: str | None = None
     awaits: str = ""  # start of Head.awaits
     before: int = 0  # Head.updated is earlier than this
+    kind: str = ""
+    since: int = 0  # Head.created is this or later
+    until: int = 0  # Head.created is earlier than this
 
     def matches(self, head: Head) -> bool:
         """For stores that look through heads themselves."""
@@ -154,6 +157,9 @@ class Filter(NamedTuple):
             and (self.parent is None or head.parent == self.parent != "")
             and head.awaits.startswith(self.awaits)
             and (not self.before or head.updated < self.before)
+            and (not self.kind or head.kind == self.kind)
+            and head.created >= self.since
+            and (not self.until or head.created < self.until)
         )
 
 
@@ -166,6 +172,15 @@ class Page(NamedTuple):
 
     heads: Sequence[Head]
     cursor: str | None
+
+
+class Scan(NamedTuple):
+    """What was found among the ``looked`` executions that were looked at, newest first. ``cursor`` is given back to
+    look on, also when nothing was found; None at the end."""
+
+    heads: Sequence[Head]
+    cursor: str | None
+    looked: int
 
 
 class Dump(NamedTuple):

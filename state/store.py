@@ -35,6 +35,7 @@ from .records import (
     NewMail,
     Page,
     Remark,
+    Scan,
     Value,
 )
 
@@ -54,6 +55,8 @@ class Store(ABC):
     """How often a look at the due index is worth its price, unless the settings say otherwise."""
     vigilance: Duration = "1s"
     """How often ``look`` is worth its price while there is work."""
+    counting: Duration = "1s"
+    """How often ``counts`` is worth its price while somebody looks on."""
     saying: Duration = "100ms"
     """How often it is worth its price to write what an answer says until now, while somebody listens elsewhere."""
     payload_limit: int = PAYLOAD_LIMIT
@@ -195,6 +198,12 @@ class Store(ABC):
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         """Newest first by ``created``; those of one millisecond in a fixed order of the store's own. The cursor
         stays valid while executions come and go."""
+
+    async def scan(self, where: Filter, cursor: str | None = None, limit: int = 50, most: int = 10_000) -> Scan:
+        """The same as ``executions``, with its cursors, and it looks at no more than about ``most`` of them: where few
+        fit, a page ends before it is full. A store that finds what fits by an index looks at nothing else."""
+        page = await self.executions(where, cursor, limit)
+        return Scan(page.heads, page.cursor, len(page.heads))
 
     @abstractmethod
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:

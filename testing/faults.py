@@ -25,6 +25,7 @@ from ..state.records import (
     NewExecution,
     NewMail,
     Page,
+    Scan,
     Value,
 )
 from ..state.store import Store
@@ -178,6 +179,11 @@ class StoreOfOneProcess(Store):
 
     async def executions(self, where: Filter = FILTER, cursor: str | None = None, limit: int = 50) -> Page:
         return await self._ask("executions", "", lambda: self._shared.executions(where, cursor, limit))
+
+    async def scan(
+        self, where: Filter = FILTER, cursor: str | None = None, limit: int = 50, most: int = 10_000
+    ) -> Scan:
+        return await self._ask("executions", "", lambda: self._shared.scan(where, cursor, limit, most))
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         return await self._ask("history", id, lambda: self._shared.history(id, after, limit))

@@ -167,6 +167,56 @@ class Listing(Case):
         assert ids == [f"x{number}" for number in range(27, -1, -3)]
 
     @scenario
+    async def test_executions_are_found_by_their_kind_and_by_when_they_were_made(self, store: Store) -> None:
+        for number in range(6):
+            kind = NewExecution("f", ("workflow", "agent")[number % 2])
+            await store.accept(f"x{number}", None, now=NOW + number // 2, create=kind)
+
+        async def ids(limit: int = 50, **fields: Any) -> list[str]:
+            found, cursor = list[str](), None
+            while True:
+                page = await store.executions(Filter()._replace(**fields), cursor, limit)
+                found += [head.id for head in page.heads]
+                cursor = page.cursor
+                if cursor is None:
+                    return sorted(found)
+
+        assert await ids(kind="agent") == ["x1", "x3", "x5"]
+        assert await ids(kind="none") == []
+        for limit in (1, 2, 50):
+            assert await ids(limit, since=NOW + 1) == ["x2", "x3", "x4", "x5"]
+            assert await ids(limit, until=NOW + 1) == ["x0", "x1"]
+            assert await ids(limit, since=NOW + 1, until=NOW + 2) == ["x2", "x3"]
+            assert await ids(limit, since=NOW + 1, kind="workflow", status=("pending",)) == ["x2", "x4"]
+        assert await ids(since=NOW + 3) == await ids(until=NOW) == []
+
+    @scenario
+    async def test_a_scan_finds_what_a_listing_finds_however_little_it_looks_at(self, store: Store) -> None:
+        for number in range(24):
+            await settle(store, f"x{number:02}", ("idle", "failed", "completed")[number % 3], now=NOW + number // 4)
+        for where in (
+            Filter(),
+            Filter(prefix="x1"),
+            Filter(prefix="x07"),
+            Filter(("failed",)),
+            Filter(("failed", "stuck", "idle")),
+            Filter(("failed", "paused"), since=NOW + 2, until=NOW + 5),
+            Filter(function="f", before=NOW + 3),
+            Filter(parent="nobody"),
+        ):
+            wanted = [head.id for head in (await store.executions(where)).heads]
+            for limit, most in ((50, 10_000), (2, 3), (3, 1), (1, 5)):
+                found, cursor = list[str](), None
+                while True:
+                    scan = await store.scan(where, cursor, limit, most)
+                    assert len(scan.heads) <= limit and scan.looked >= len(scan.heads)
+                    found += [head.id for head in scan.heads]
+                    cursor = scan.cursor
+                    if cursor is None:
+                        break
+                assert found == wanted, (where, limit, most)
+
+    @scenario
     async def test_a_status_that_people_look_for_is_found_as_long_as_it_is_had(self, store: Store) -> None:
         """Each of them that a store has an index of: when it comes, when it goes, and when it is deleted."""
 

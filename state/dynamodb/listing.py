@@ -43,6 +43,8 @@ class Listing:
             if not candidates:
                 break
             before = candidates[-1][0]
+            if where.since and candidates[0][0] < f"{where.since:015d}":
+                break  # all that follow are older
             heads = await self.heads(id for _, id in candidates)
             found += [(place, head) for place, head in heads if where.matches(head)]
             if len(candidates) <= limit:
@@ -54,6 +56,8 @@ class Listing:
         """Where the next ones stand and their ids, newest first, as the index has them."""
         if where.before:
             before = min(before, f"{where.before:015d}")  # what is created later is not older
+        if where.until:
+            before = min(before, f"{where.until:015d}")
         if where.parent is not None:
             asked = [
                 self._table.ask(CHILDREN, execution(where.parent), relation="<", bound=before, newest=True, limit=limit)

@@ -65,6 +65,7 @@ class DynamoStore(Store):
     poll: Duration = "1s"
     saying: Duration = "1s"
     vigilance: Duration = "5s"
+    counting: Duration = "60s"  # all of the listing's index is read for it
 
     def __init__(self, dsn: str, *, window: int = DEDUPLICATION_WINDOW_MS, patience: Duration = "5s") -> None:
         self.dsn = dsn

@@ -105,7 +105,8 @@ class Queries:
 
     async def look(self, where: Filter, at: Partition, arguments: list[bytes], key: bytes) -> tuple[Any, list[Head]]:
         """One step through an index: where it ended, and what was found."""
-        filters = (where.function, where.prefix, where.parent or "", where.awaits, str(where.before), *where.status)
+        times = (str(where.before), where.kind, str(where.since), str(where.until))
+        filters = (where.function, where.prefix, where.parent or "", where.awaits, *times, *where.status)
         arguments = [*arguments, at.tag + b"head:", *(text.encode() for text in filters)]
         last, *found = await self._exchange.call(at, _LIST, [key], arguments, _list)
         heads: list[Head] = []
@@ -206,10 +207,12 @@ class _Pages:
         self._at = at
         self._key = key
         self._start = start
-        self._next = b"(" + start + (b":" if position is None else position)  # a colon comes after all digits
+        latest = digits(where.until) if where.until else b":"  # a colon comes after all digits
+        self._next = b"(" + start + (latest if position is None else min(position, latest))
+        self._last = start + digits(where.since) if where.since else start
 
     async def fill(self, wanted: int) -> None:
-        span = [self._next, b"[" + self._start if self._start else b"-", b"%d" % _STEPS, b"%d" % wanted]
+        span = [self._next, b"[" + self._last if self._last else b"-", b"%d" % _STEPS, b"%d" % wanted]
         arguments = [*span, b"%d" % len(self._start)]
         last, heads = await self._queries.look(self._where, self._at, arguments, self._key)
         self.heads = [(digits(head.created) + head.id.encode(), head) for head in heads]

@@ -35,6 +35,7 @@ from ..records import (
     NewMail,
     Page,
     Remark,
+    Scan,
     Value,
 )
 from ..store import Store
@@ -67,6 +68,7 @@ class SealedStore(Store):
         self._keys = keys
         self.dsn = inner.dsn
         self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
+        self.counting = inner.counting
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys, above=compress))
@@ -274,6 +276,10 @@ class SealedStore(Store):
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         page = await self.inner.executions(where, cursor, limit)
         return page._replace(heads=[self._of(head).show(head) for head in page.heads])
+
+    async def scan(self, where: Filter, cursor: str | None = None, limit: int = 50, most: int = 10_000) -> Scan:
+        scan = await self.inner.scan(where, cursor, limit, most)
+        return scan._replace(heads=[self._of(head).show(head) for head in scan.heads])
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         first = max(after, 0) + 1

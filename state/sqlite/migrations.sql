@@ -33,3 +33,23 @@ CREATE INDEX mail_control ON mail (id) WHERE lane = 0;
 DROP INDEX execution_rare;
 CREATE INDEX execution_rare ON execution (status)
     WHERE status IN ('in-doubt', 'failed', 'stuck', 'paused', 'cancelled', 'terminated');
+
+-- 6: executions of a status are found in order unless nearly all have it, those of a function always, and how many
+-- there are of each status is kept.
+
+-- name: 6
+DROP INDEX execution_rare;
+CREATE INDEX execution_function ON execution (function, created);
+CREATE INDEX execution_status ON execution (status, created) WHERE status NOT IN ('completed', 'idle');
+CREATE TABLE tally (status TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER tally_come AFTER INSERT ON execution BEGIN
+    INSERT INTO tally (status, number) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER tally_change AFTER UPDATE OF status ON execution WHEN new.status <> old.status BEGIN
+    UPDATE tally SET number = number - 1 WHERE status = old.status;
+    INSERT INTO tally (status, number) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER tally_go AFTER DELETE ON execution BEGIN
+    UPDATE tally SET number = number - 1 WHERE status = old.status;
+END;
+INSERT INTO tally (status, number) SELECT status, count(*) FROM execution GROUP BY status;

@@ -8,24 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ..compression import opened, unpack_blob
-from ..errors import InvalidInput, StoreCorrupt
+from ..errors import StoreCorrupt
 from ..heads import impossible, shown
-from ..records import STATUSES, Dump, Filter, Head, Mail, Page, Value, unleased
+from ..records import Dump, Filter, Head, Mail, Page, Scan, Value, unleased
 from ..whole import check_whole
 from . import schema, texts
 from .commands import BUCKET
 from .leases import Leases, Owner
+from .listing import HEAD, after_all, look
 from .place import Place
 from .statements import SQL
 from .texts import SHIFT
 
 _LAST = (1 << SHIFT) - 1
-_HEAD = len(Head._fields)
-_CREATED = Head._fields.index("created")
-_LATEST = 2**63 - 1
-_LIST = SQL["find"].partition("WHERE")[0]
-_RARE = ("in-doubt", "failed", "stuck", "paused", "cancelled", "terminated")
-"""Statuses that ``execution_rare`` covers, as schema.sql has them."""
 
 
 class Queries:
@@ -73,7 +68,7 @@ class Queries:
 
     def head(self, id: str) -> Head | None:
         rows = self._heads(SQL["find"], (id,))
-        return shown(rows[0][:_HEAD]) if rows else None
+        return shown(rows[0][:HEAD]) if rows else None
 
     def _heads(self, statement: str, values: Sequence[Any], *, first: str = "") -> list[Any]:
         """Rows of heads. A text that is none hides no other: what can be read of it is shown."""
@@ -89,17 +84,10 @@ class Queries:
                 self._connection.text_factory = str
 
     def executions(self, where: Filter, cursor: str | None, limit: int) -> Page:
-        conditions, values = _conditions(where)
-        if cursor is not None:
-            conditions.append("(created, no) < (?, ?)")
-            values += _position(cursor)
-        limit = max(limit, 1)
-        rows = self._heads(
-            f"{_LIST} WHERE {' AND '.join(conditions) or 'TRUE'} ORDER BY created DESC, no DESC LIMIT ?",
-            (*values, limit + 1),
-        )
-        heads = [shown(row[:_HEAD]) for row in rows[:limit]]
-        return Page(heads, _cursor(rows[limit - 1]) if len(rows) > limit else None)
+        return Page(*look(self._heads, where, cursor, limit, None)[:2])
+
+    def scan(self, where: Filter, cursor: str | None, limit: int, most: int) -> Scan:
+        return look(self._heads, where, cursor, limit, max(most, 1))
 
     def history(self, id: str, after: int, limit: int) -> list[str]:
         rows = self._rows(SQL["number"], (id,))
@@ -133,7 +121,7 @@ class Queries:
         try:
             if not rows:
                 return None
-            head, no = Head._make(rows[0][:_HEAD]), rows[0][_HEAD]
+            head, no = Head._make(rows[0][:HEAD]), rows[0][HEAD]
             wrong = impossible(head)
             if wrong:
                 raise StoreCorrupt(f"the head of {id} can't be: {wrong}")
@@ -154,9 +142,20 @@ class Queries:
         return [scope for (scope,) in self._rows(SQL["scopes"], (after, max(limit, 0)))]
 
     def verify(self) -> list[str]:
-        """What SQLite itself finds wrong with the file."""
+        """What SQLite itself finds wrong with the file, and counts that are not those of the executions."""
         found = [text for (text,) in self._rows("PRAGMA integrity_check")]
-        return [] if found == ["ok"] else [f"{self._path}: {text}" for text in found]
+        wrong = [] if found == ["ok"] else [f"{self._path}: {text}" for text in found]
+        self._rows("SELECT 1", first="BEGIN")  # both as of one moment
+        try:
+            told, counted = (dict(self._rows(SQL[name])) for name in ("counts", "counted"))
+        finally:
+            self._rows("ROLLBACK")
+        for status in sorted(told.keys() | counted.keys(), key=str):
+            if told.get(status, 0) != counted.get(status, 0):
+                wrong.append(
+                    f"{self._path}: {counted.get(status, 0)} executions are {status}, not {told.get(status, 0)}"
+                )
+        return wrong
 
     # -- key-value and blobs -------------------------------------------------------------------------
 
@@ -165,11 +164,11 @@ class Queries:
         return Value(opened(rows[0][0]), rows[0][1]) if rows else None
 
     def keys(self, scope: str, prefix: str, limit: int) -> list[str]:
-        return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, _after(prefix), max(limit, 0)))]
+        return [key for (key,) in self._rows(SQL["keys"], (scope, prefix, after_all(prefix), max(limit, 0)))]
 
     def values(self, scope: str, prefix: str, after: str, limit: int) -> list[tuple[str, Value]]:
         first = max(prefix, after)
-        rows = self._rows(SQL["values"], (scope, first, _after(prefix), after, max(limit, 0)))
+        rows = self._rows(SQL["values"], (scope, first, after_all(prefix), after, max(limit, 0)))
         return [(key, Value(opened(value), etag)) for key, value, etag in rows]
 
     def blob(self, id: str, digest: str) -> bytes | None:
@@ -186,53 +185,3 @@ def _as_far_as_possible(text: bytes) -> str:
         return text.decode()
     except UnicodeDecodeError:
         return _NoText(text.decode(errors="backslashreplace"))
-
-
-def _conditions(where: Filter) -> tuple[list[str], list[Any]]:
-    conditions: list[str] = []
-    values: list[Any] = []
-    if where.status:
-        # SQLite uses the index of rare statuses where its condition stands in the statement, word for word.
-        if set(where.status) <= set(_RARE):
-            conditions.append(f"status IN ({', '.join(map(repr, _RARE))})")
-        known = ", ".join(f"'{status}'" for status in STATUSES if status in where.status)
-        conditions.append(f"status IN ({known})")
-    if where.function:
-        conditions.append("function = ?")
-        values.append(where.function)
-    if where.parent is not None:
-        conditions.append("parent = ?" if where.parent else "FALSE")
-        values += [where.parent] if where.parent else []
-    if where.before:
-        conditions.append("updated < ?")
-        values.append(where.before)
-    for column, prefix in (("id", where.prefix), ("awaits", where.awaits)):
-        if prefix:
-            conditions.append(f"{column} >= ?")
-            values.append(prefix)
-        if _after(prefix):
-            conditions.append(f"{column} < ?")
-            values.append(_after(prefix))
-    return conditions, values
-
-
-def _after(prefix: str) -> str:
-    """The least text that sorts after all texts with this prefix; empty when there is none."""
-    while prefix:
-        last = ord(prefix[-1]) + 1
-        if last <= 0x10FFFF:
-            return prefix[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else last)
-        prefix = prefix[:-1]
-    return ""
-
-
-def _cursor(row: Sequence[Any]) -> str:
-    created = row[_CREATED]
-    return f"{created if type(created) is int else _LATEST}.{row[_HEAD]}"  # what is no number sorts after all that are
-
-
-def _position(cursor: str) -> tuple[int, int]:
-    created, _, no = cursor.partition(".")
-    if not (created.isdecimal() and no.isdecimal()):
-        raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
-    return int(created), int(no)

@@ -16,7 +16,7 @@ from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreUnavailable
 from .failures import busy, translate
 from .statements import script, sections
 
-VERSION = 5
+VERSION = 6
 APPLICATION = 0x6F767774
 """PRAGMA application_id of every file of ours: the letters "ovwt"."""
 

@@ -1,4 +1,4 @@
--- The file of a SqliteStore, version 5 (PRAGMA user_version). Times are milliseconds since the epoch.
+-- The file of a SqliteStore, version 6 (PRAGMA user_version). Times are milliseconds since the epoch.
 --
 -- execution   the heads: one small row for each execution, the one source of its status
 --   no        number of the row; journal, mail and blobs are clustered by it
@@ -13,6 +13,8 @@
 --   status, updated, awaits, note, state    as in records.Head
 --   token     of the last change
 --   deaths    as in records.Head
+--
+-- tally       how many executions of each status there are, kept by triggers
 --
 -- journal     the transitions, only ever appended
 --   id        execution.no << 28 | sequence number from 1: one execution's entries lie side by side
@@ -71,8 +73,20 @@ CREATE INDEX execution_created ON execution (created);
 CREATE INDEX execution_due ON execution (wake) WHERE owner IS NULL AND wake IS NOT NULL;
 CREATE INDEX execution_owner ON execution (owner) WHERE owner IS NOT NULL;
 CREATE INDEX execution_parent ON execution (parent) WHERE parent IS NOT NULL;
-CREATE INDEX execution_rare ON execution (status)
-    WHERE status IN ('in-doubt', 'failed', 'stuck', 'paused', 'cancelled', 'terminated');
+CREATE INDEX execution_function ON execution (function, created);
+CREATE INDEX execution_status ON execution (status, created) WHERE status NOT IN ('completed', 'idle');
+
+CREATE TABLE tally (status TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER tally_come AFTER INSERT ON execution BEGIN
+    INSERT INTO tally (status, number) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER tally_change AFTER UPDATE OF status ON execution WHEN new.status <> old.status BEGIN
+    UPDATE tally SET number = number - 1 WHERE status = old.status;
+    INSERT INTO tally (status, number) VALUES (new.status, 1) ON CONFLICT (status) DO UPDATE SET number = number + 1;
+END;
+CREATE TRIGGER tally_go AFTER DELETE ON execution BEGIN
+    UPDATE tally SET number = number - 1 WHERE status = old.status;
+END;
 
 CREATE TABLE journal (id INTEGER PRIMARY KEY, body TEXT NOT NULL);
 

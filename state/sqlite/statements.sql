@@ -144,6 +144,9 @@ SELECT min(wake) FROM execution WHERE owner IS NULL AND wake IS NOT NULL
 -- For people.
 
 -- name: counts
+SELECT status, number FROM tally WHERE number > 0
+
+-- name: counted
 SELECT status, count(*) FROM execution GROUP BY status
 
 -- name: number

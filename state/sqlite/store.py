@@ -31,6 +31,7 @@ from ..records import (
     NewExecution,
     NewMail,
     Page,
+    Scan,
     Value,
 )
 from ..store import Store
@@ -165,6 +166,9 @@ class SqliteStore(Store):
 
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
         return await self._ask(self._queries.executions, where, cursor, limit)
+
+    async def scan(self, where: Filter, cursor: str | None = None, limit: int = 50, most: int = 10_000) -> Scan:
+        return await self._ask(self._queries.scan, where, cursor, limit, most)
 
     async def history(self, id: str, after: int = 0, limit: int = 1000) -> Sequence[str]:
         return await self._ask(self._queries.history, id, after, limit)

@@ -6,7 +6,8 @@
 --       5 where in a member the time begins; 16 digits later the id does
 --       6 beginning of the names of heads
 --       7 function  8 prefix of the id  9 parent  10 prefix of awaits  11 updated before, "0": any time
---      12 … statuses; none: any. Empty fields match everything.
+--      12 kind  13 created at or after, and 14 before, "0": any time
+--      15 … statuses; none: any. Empty fields match everything.
 --
 -- Answers {last member that was looked at, or false when none is left; id, head, id, head …}, a head as a list of
 -- its fields in the order of records.Head without the id; false for a head that is not here: a cluster is moving
@@ -15,15 +16,19 @@
 local first, last, steps, wanted, offset, heads = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]),
   tonumber(ARGV[5]), ARGV[6]
 local fn, prefix, parent, awaits, before = ARGV[7], ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+local kind, since, till = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local statuses = {}
-for i = 12, #ARGV do statuses[ARGV[i]] = true end
+for i = 15, #ARGV do statuses[ARGV[i]] = true end
 
 local function matches(h)
-  return (#ARGV < 12 or statuses[h[3]])
+  return (#ARGV < 15 or statuses[h[3]])
     and (fn == '' or h[1] == fn)
     and (parent == '' or h[10] == parent)
     and string.sub(h[13], 1, #awaits) == awaits
     and (before == 0 or tonumber(h[12]) < before)
+    and (kind == '' or h[2] == kind)
+    and tonumber(h[11]) >= since
+    and (till == 0 or tonumber(h[11]) < till)
 end
 
 local answer = {false}

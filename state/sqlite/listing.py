@@ -1,0 +1,182 @@
+"""Listings: which index serves which filter, and how far it is gone through for one page.
+
+Every index used here has its rows in the order of the listing, so a page costs what it shows, wherever it is. What no
+index tells apart is looked at row by row: as far as it takes, or up to a bound, at which the page ends with a cursor.
+With several statuses their rows, each in order, are merged down to where all of them are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import InvalidInput
+from ..heads import shown
+from ..records import STATUSES, Filter, Head, Scan
+from .statements import SQL
+
+HEAD = len(Head._fields)
+FEW = 2000
+"""Executions whose ids begin alike that are rather sorted than found among all."""
+_CREATED = Head._fields.index("created")
+_LATEST = 2**63 - 1
+_LIST = SQL["find"].partition("FROM")[0]
+_DENSE = ("completed", "idle")
+"""Statuses that ``execution_status`` leaves out, as schema.sql has them."""
+_PARTIAL = f"status NOT IN {_DENSE}"
+_ORDER = "ORDER BY created DESC, no DESC"
+
+Rows = Callable[[str, Sequence[Any]], list[Any]]
+Place = tuple[int, int]
+"""Where a row stands: ``created`` and ``no``."""
+_END: Place = (-1, -1)
+
+
+class Part(NamedTuple):
+    """Conditions and their values."""
+
+    conditions: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+
+    def plus(self, condition: str, *values: Any) -> Part:
+        return Part((*self.conditions, condition), (*self.values, *values))
+
+    def join(self, other: Part) -> Part:
+        return Part(self.conditions + other.conditions, self.values + other.values)
+
+    def __str__(self) -> str:
+        return " AND ".join(self.conditions) or "TRUE"
+
+
+class Source(NamedTuple):
+    """Rows in the order of the listing, by an index, and what it does not tell apart. ``sorted``: they come in another
+    order, and are few."""
+
+    index: str
+    by: Part
+    rest: Part
+    sorted: bool = False
+
+
+class Piece(NamedTuple):
+    """What a source has for a page. All of it that stands at ``down_to`` or above is known."""
+
+    rows: list[Any]
+    down_to: Place
+    looked: int
+
+
+def look(rows: Rows, where: Filter, cursor: str | None, limit: int, most: int | None) -> Scan:
+    """A page of at most ``limit``, made by looking at about ``most`` rows (None: as many as it takes)."""
+    before = None if cursor is None else position(cursor)
+    limit = max(limit, 1)
+    sources = _sources(rows, where)
+    share = None if most is None else max(1, most // len(sources))
+    pieces = [_piece(rows, source, before, limit, share) for source in sources]
+    down_to = max(piece.down_to for piece in pieces)
+    found = sorted((row for piece in pieces for row in piece.rows if _place(row) >= down_to), key=_place, reverse=True)
+    last = _place(found[limit - 1]) if len(found) > limit else down_to
+    heads = [shown(row[:HEAD]) for row in found[:limit]]
+    looked = max(sum(piece.looked for piece in pieces), len(heads))
+    return Scan(heads, None if last == _END else f"{last[0]}.{last[1]}", looked)
+
+
+def _sources(rows: Rows, where: Filter) -> list[Source]:
+    times = Part()
+    if where.since:
+        times = times.plus("created >= ?", where.since)
+    if where.until:
+        times = times.plus("created < ?", where.until)
+    if where.parent is not None:
+        children = Part(("parent = ?" if where.parent else "FALSE",), (where.parent,) if where.parent else ())
+        return [Source("execution_parent", children.join(times), _rest(where), sorted=True)]
+    if where.status and not set(where.status) & set(_DENSE):
+        known = [status for status in STATUSES if status in where.status]
+        by = [Part((_PARTIAL, "status = ?"), (status,)).join(times) for status in known]
+        return [Source("execution_status", one, _rest(where)) for one in by] or [_nothing()]
+    statuses = _statuses(where)
+    if where.prefix:
+        alike = starts("id", where.prefix)
+        begin = f"SELECT count(*) FROM (SELECT 1 FROM execution WHERE {alike} LIMIT {FEW + 1})"
+        if rows(begin, alike.values)[0][0] <= FEW:
+            return [Source("sqlite_autoindex_execution_1", alike.join(times), _rest(where).join(statuses), sorted=True)]
+    if where.function:
+        by = Part(("function = ?",), (where.function,)).join(times)
+        return [Source("execution_function", by, _rest(where).join(statuses))]
+    return [Source("execution_created", times, _rest(where).join(statuses))]
+
+
+def _nothing() -> Source:
+    return Source("execution_created", Part(("FALSE",)), Part())
+
+
+def _statuses(where: Filter) -> Part:
+    known = ", ".join(f"'{status}'" for status in STATUSES if status in where.status)
+    return Part((f"status IN ({known})",)) if where.status else Part()
+
+
+def _rest(where: Filter) -> Part:
+    rest = starts("id", where.prefix).join(starts("awaits", where.awaits))
+    if where.function:
+        rest = rest.plus("function = ?", where.function)
+    if where.kind:
+        rest = rest.plus("kind = ?", where.kind)
+    return rest.plus("updated < ?", where.before) if where.before else rest
+
+
+def starts(column: str, prefix: str) -> Part:
+    """The texts that begin so."""
+    part = Part((f"{column} >= ?",), (prefix,)) if prefix else Part()
+    after = after_all(prefix)
+    return part.plus(f"{column} < ?", after) if after else part
+
+
+def after_all(prefix: str) -> str:
+    """The least text that sorts after all texts with this prefix; empty when there is none."""
+    while prefix:
+        last = ord(prefix[-1]) + 1
+        if last <= 0x10FFFF:
+            return prefix[:-1] + chr(0xE000 if 0xD800 <= last <= 0xDFFF else last)
+        prefix = prefix[:-1]
+    return ""
+
+
+def _piece(rows: Rows, source: Source, before: Place | None, limit: int, most: int | None) -> Piece:
+    by = source.by if before is None else source.by.plus("(created, no) < (?, ?)", *before)
+    table = f"FROM execution INDEXED BY {source.index}"
+    end = None
+    if most is not None and not source.sorted:  # else all that the index names are gone through anyway
+        end = next(
+            iter(rows(f"SELECT created, no {table} WHERE {by} {_ORDER} LIMIT 1 OFFSET ?", (*by.values, most - 1))), None
+        )
+    among = by if end is None else by.plus("(created, no) >= (?, ?)", *end)
+    whole = among.join(source.rest)
+    found = rows(f"{_LIST}{table} WHERE {whole} {_ORDER} LIMIT ?", (*whole.values, limit + 1))
+    if len(found) > limit:
+        down_to = _place(found[-1])
+        return Piece(found, down_to, _between(rows, table, by, down_to) if source.rest.conditions else limit)
+    if end is None:
+        return Piece(found, _END, len(found))
+    assert most is not None
+    return Piece(found, _sorting(end[0], end[1]), most)
+
+
+def _between(rows: Rows, table: str, by: Part, last: Place) -> int:
+    """How many rows were gone through down to that one."""
+    counted: int = rows(f"SELECT count(*) {table} WHERE {by} AND (created, no) >= (?, ?)", (*by.values, *last))[0][0]
+    return counted
+
+
+def _place(row: Sequence[Any]) -> Place:
+    return _sorting(row[_CREATED], row[HEAD])
+
+
+def _sorting(created: Any, no: int) -> Place:
+    return created if type(created) is int else _LATEST, no  # what is no number sorts after all that are
+
+
+def position(cursor: str) -> Place:
+    created, _, no = cursor.partition(".")
+    if not (created.isdecimal() and no.isdecimal()):
+        raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
+    return int(created), int(no)
