@@ -161,7 +161,7 @@ def test_what_is_stuck_names_its_line_and_is_resumed(play: Play) -> None:
     async def main(stage: Stage) -> None:
         seen = await stage.open("/console/inbox")
         page, stuck = seen.page, seen.page.locator('article[data-key="ledger-1"]')
-        assert (await stuck.locator(".line").inner_text()).startswith("desk.py:")
+        assert (await stuck.locator(".codeline").inner_text()).startswith("desk.py:")
         await stuck.get_by_role("button", name="Resume…").click()
         await page.locator("dialog").get_by_role("button", name="Resume").click()
         await page.wait_for_selector("dialog", state="detached")

@@ -317,7 +317,7 @@ function stuck(one, desk) {
     });
   };
   return card([el("h3", {}, el("b", {}, seen(one.function)), " does not go on"), el("span", { class: "muted" }, linkTo(one.id), " · ", ago(one.updated))], {
-    facts: line ? [["Line", el("code", { class: "line" }, line)]] : null,
+    facts: line ? [["Line", el("code", { class: "codeline" }, line)]] : null,
     body: el("p", { class: "notice bad" }, before, line && el("code", {}, line), after.join(line)),
     actions: [
       ["Resume…", "resume", "primary", verb("resume", "Resume", "Resume", "primary", "It is tried again with the code that is served now. Nothing that is recorded is lost if it is stuck again.")],
