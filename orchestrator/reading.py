@@ -27,10 +27,12 @@ from .streaming.following import Following
 from .streaming.journal import Since
 from .streaming.position import Position, position
 from .streaming.told import StreamEvent
+from .timeline.story import Story
 
 if TYPE_CHECKING:
     from .machine.history.replaying import Replayed
     from .machine.integrations import Integrations
+    from .timeline.timeline import Timeline
 
 LOOKED_BACK = 1000
 """Entries before the end in which the completion of a callback is looked for, when it comes again."""
@@ -39,20 +41,11 @@ _DEFINED_BY = 50
 PAGE = 100  # entries read at once; one has 256 KB at the most
 FIRST, STEP = 16, 64  # … when their bytes are counted
 MANY = 1000  # heads read at once
+TOLD = 20_000
+"""Entries of a timeline, the last ones."""
 MANY_CHILDREN = 100
 _REVIVES = {"failed": ("retry",), "stuck": ("resumed", "terminated")}
 """Mail by which an execution of that status goes on."""
-
-
-class Story(NamedTuple):
-    """One execution: its head, the entries of its journal from number ``first`` on with their numbers, how much mail
-    waits for it, and its children, oldest first (a hundred at the most, the newest)."""
-
-    head: Head
-    first: int
-    entries: Sequence[tuple[int, Fact]]
-    mail: int
-    children: Sequence[Head]
 
 
 class Turn(NamedTuple):
@@ -108,6 +101,17 @@ class Reading:
         mail, _ = await self.store.mailbox(id, 1)
         children = (await self.page(Filter(parent=id), limit=MANY_CHILDREN)).heads
         return Story(head, first, entries, mail, children[::-1])
+
+    async def timeline(self, id: str, *, last: int | None = TOLD) -> Timeline:
+        """What ran when, what was waited for and how the cost grew, of the ``last`` entries, or of all. Raises
+        UnknownExecution."""
+        from .machine.history.telling import states
+        from .timeline.timeline import timeline
+
+        story = await self.story(id, last=last)
+        replayed = await self.replayed(id) if story.first == 1 else None
+        flow = None if replayed is None or replayed.problem else states(replayed)
+        return timeline(story, self.clock(), flow)
 
     async def numbered(self, id: str, after: int = 0) -> AsyncIterator[tuple[int, Fact]]:
         """Journal entries with their numbers, without a look at blobs: a field that lies in one reads ``{"$blob",

@@ -19,9 +19,9 @@ from ..options import id_argument, json_option, store_option
 if TYPE_CHECKING:
     from ...orchestrator.machine.history.states import Flow
     from ...orchestrator.reading import Reading
+    from ...orchestrator.timeline.row import Row
     from ...state.records import Head
     from ..view.story import Story
-    from ..view.timeline import Row
 
 WINDOW = 20_000
 """How many of the last entries are read without ``--full``."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from .timeline import FAILED, OPEN, Row
+from ...orchestrator.timeline.row import FAILED, OPEN, Row
 
 SIBLINGS = 8
 """How many rows under one operation are shown as they are."""

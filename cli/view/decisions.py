@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from ...orchestrator.governance.approvals.proposal import ESCALATION, REMINDER, Proposal, op_of
-from ...orchestrator.governance.approvals.standing import REVOKED
+from ...orchestrator.governance.approvals.proposal import ESCALATION, REMINDER, Proposal
+from ...orchestrator.timeline.entry import Entry
+from ...orchestrator.timeline.votes import Votes
 from .text import clean, excerpt, json_text
-
-Entry = dict[str, Any]
 
 
 def differences(before: object, after: object) -> str:
@@ -36,27 +35,13 @@ def bounds(terms: Mapping[str, Any]) -> str:
     return ", ".join([*parts, *(["in all executions"] if terms.get("for_all") else [])])
 
 
-class Decisions:
-    """Of one journal, entry by entry."""
+class Decisions(Votes):
+    """Of one journal, entry by entry, in words."""
 
-    def __init__(self) -> None:
-        self._asked: dict[str, Proposal] = {}
+    def revoked(self, entry: Entry) -> str:
+        return f"{clean(str(entry.get('by')))} has revoked {clean(str(entry.get('standing')))}" + _why(entry)
 
-    def asked(self, entry: Entry) -> None:
-        if entry.get("kind") == "approval":
-            self._asked[str(entry.get("op"))] = Proposal({"at": 0, **entry})
-
-    def aside(self, entry: Entry) -> str | None:
-        """What is to be told of an entry after which the approval is still open; None when it is settled, or of
-        something else."""
-        if entry["type"] == REVOKED:
-            return f"{clean(str(entry.get('by')))} has revoked {clean(str(entry.get('standing')))}" + _why(entry)
-        proposal = self._asked.get(op_of(entry))
-        if proposal is None:
-            return None
-        before = proposal.data
-        if not proposal.take(entry) or proposal.outcome is not None:
-            return None
+    def told(self, entry: Entry, proposal: Proposal, before: Any) -> str:
         if entry.get("kind") == REMINDER:
             return f"{_who(proposal)} was reminded to decide {_name(proposal)}"
         if entry.get("kind") == ESCALATION:
@@ -69,7 +54,7 @@ class Decisions:
 
     def settled(self, entry: Entry) -> Mapping[str, Any]:
         """Who has decided it, and how the arguments were edited."""
-        proposal = self._asked.pop(str(entry.get("op")), None)
+        proposal = self.open.pop(str(entry.get("op")), None)
         if proposal is None or not proposal.last:
             return {}
         told = {key: proposal.last.get(key) for key in ("by", "reason")}

@@ -13,12 +13,12 @@ from rich.text import Text
 from ...functions.models.reasoning import recorded
 from ...orchestrator.errors import traces
 from ...orchestrator.errors.groups import lone_in, said_in
+from ...orchestrator.timeline.entry import Entry
+from ...orchestrator.timeline.row import DROPPED, FAILED, INFO, OPEN, WORK, Row
 from ...state.quantities import span
 from .condense import Gap
-from .entry import Entry
 from .moments import clock, coarse, offset
 from .text import clean, cost, counted, excerpt, json_text, shorten, tokens
-from .timeline import DROPPED, FAILED, INFO, OPEN, WORK, Row
 
 STYLES = {
     "step": "cyan",

@@ -12,16 +12,17 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from ...orchestrator.timeline.entry import Entry
+from ...orchestrator.timeline.row import WORK, Row
 from ...state.records import Head
 from ..again import again, gone
 from .command import command
-from .entry import Entry
 from .lines import Columns, line
 from .moments import coarse, now
 from .story import STATUS_STYLES, summary, title, whole
 from .terminal import put
 from .text import clean, excerpt
-from .timeline import WORK, Row, Timeline
+from .timeline import Timeline
 
 
 class Display(AbstractContextManager["Display"]):

@@ -12,6 +12,7 @@ from ...orchestrator.agent.keeping import kept_in
 from ...orchestrator.machine.history.states import Flow
 from ...orchestrator.machine.version import definition_of
 from ...orchestrator.protocol.stuck import REASONS, reason
+from ...orchestrator.timeline.row import DONE, WORK, Row, Turn
 from ...orchestrator.workflow.takes import EVENT, events, taken, waits
 from ...state.quantities import span
 from ...state.records import FINAL, Head
@@ -25,7 +26,7 @@ from .moments import ago, clock
 from .spending import spending
 from .states import state_lines
 from .text import clean, clean_lines, cost, counted, excerpt, shorten, tokens
-from .timeline import DONE, WORK, Row, Timeline, Totals, Turn
+from .timeline import Timeline, Totals
 
 STATUS_STYLES = {
     "pending": "cyan",

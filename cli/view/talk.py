@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from ...orchestrator.timeline.entry import Entry
+from ...orchestrator.timeline.row import WORK, Row
 from ...state.quantities import span
-from .entry import Entry
 from .lines import MARKS, complaint, outcome, proposal
 from .moments import ago, now
 from .text import clean, clean_lines, excerpt, json_text
-from .timeline import WORK, Row, Timeline
+from .timeline import Timeline
 
 INDENT = "  "
 

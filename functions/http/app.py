@@ -42,6 +42,7 @@ from . import (
     remembering,
     scheduling,
     streaming,
+    timing,
     working,
 )
 from .closing import Closing, cut_off
@@ -206,6 +207,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions", "GET", asking.executions)
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
+    yield route("/timeline/{id:path}", "GET", timing.timeline)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
     for path, method, decides in deciding.ROUTES:
         yield route(path, method, decides)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from overwinter.cli.view.condense import Gap, condense
 from overwinter.cli.view.lines import columns, line
 from overwinter.cli.view.text import clean, excerpt, json_text
-from overwinter.cli.view.timeline import DONE, DROPPED, FAILED, OPEN, Row, Timeline
+from overwinter.cli.view.timeline import Timeline
+from overwinter.orchestrator.timeline.row import DONE, DROPPED, FAILED, OPEN, Row
 
 Entry = dict[str, Any]
 ERROR: Entry = {"kind": "builtins.ValueError", "message": "no"}

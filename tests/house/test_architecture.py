@@ -36,6 +36,7 @@ INNER = {
         "upkeep",
         "streaming",
         "workflow agent schedule machine queue engine",
+        "timeline",
     ),
     "functions": (
         "messages invocation",

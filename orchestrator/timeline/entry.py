@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ...orchestrator.protocol.media import said
+from ..protocol.media import said
 
 Entry = dict[str, Any]
 SHOWN = ("since", "key", "arguments", "why", "rule")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple, cast
 
-from ...orchestrator.governance.parts import PARTS
+from ..governance.parts import PARTS
 
 
 class Usage(NamedTuple):
