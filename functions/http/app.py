@@ -209,6 +209,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/history/{id:path}", "GET", asking.history)
     yield route("/timeline/{id:path}", "GET", timing.timeline)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
+    yield route("/graph/{id:path}", "GET", machines.graph)
     for path, method, decides in deciding.ROUTES:
         yield route(path, method, decides)
     yield route("/decision/{token}", "GET", link_deciding.page, "POST")

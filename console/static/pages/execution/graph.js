@@ -22,8 +22,7 @@ export async function open(box, head, { api }) {
     const drawn = await api.get(`/graph/${part(head.id)}`, { headers: { Accept: "image/svg+xml" } });
     const source = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(drawn)}`;
     if (image.src !== source) image.src = save.href = source;
-    const parsed = new DOMParser().parseFromString(drawn, "image/svg+xml"); // read, and never put into the page
-    const words = parsed.querySelector("desc")?.textContent ?? "";
+    const words = plain(/<desc[^>]*>([^<]*)<\/desc>/.exec(drawn)?.[1] ?? "");
     const from = told.querySelector("pre") ?? told.appendChild(el("pre", { class: "box", tabindex: "0" }));
     if (from.textContent !== words) from.textContent = words;
   }
@@ -32,4 +31,9 @@ export async function open(box, head, { api }) {
     changed: (next) => { head = next; return read(); },
     leave() {},
   };
+}
+
+function plain(text) {
+  const names = { amp: "&", lt: "<", gt: ">", quot: '"' };
+  return text.replace(/&(amp|lt|gt|quot);/g, (_, name) => names[name]);
 }
