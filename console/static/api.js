@@ -86,12 +86,12 @@ async function read(method, path, options) {
   return (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : text;
 }
 
-/** Server-sent events of a GET, until the server ends them or `signal` does. `tell(name, data, id)` for each one;
+/** Server-sent events of a GET (or of what `method` and `body` say), until the server ends them or `signal` does. `tell(name, data, id)` for each one;
  *  comments are told as the name "". Resolves with the response's status: 204 is "nothing is left to tell". */
-async function stream(path, tell, { signal, last = "" } = {}) {
+async function stream(path, tell, { signal, last = "", method = "GET", body } = {}) {
   const headers = { Accept: "text/event-stream" };
   if (last) headers["Last-Event-ID"] = last;
-  const response = await request("GET", path, { headers, signal });
+  const response = await request(method, path, { headers, signal, body });
   if (response.status === 204) return 204;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let held = "", event = { name: "message", data: [], id: last };

@@ -3,6 +3,7 @@
 
 import { api } from "./api.js";
 import { live } from "./live.js";
+import "./waiting.js";
 import { el, svg } from "./parts/dom.js";
 import { dialog } from "./parts/dialog.js";
 
