@@ -98,7 +98,7 @@ async def opened(
         locale="en-GB",
         timezone_id="UTC",
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(15_000)
     page = await context.new_page()
     await page.add_init_script(_WATCH)
     watched = Watched(page, context, home)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 Value = TypeVar("Value")
-MOST = 240.0
+MOST = 60.0
 """Seconds after which a test is given up."""
 PENDING = ("404",)
 
@@ -70,7 +70,7 @@ class Theatre:
         self._loop.close()
 
     async def play(
-        self, main: Main, store: str, functions: Sequence[object], token: str | None, expected: Sequence[str]
+        self, main: Main, store: str, functions: Sequence[object], expected: Sequence[str], **served: Any
     ) -> None:
         opened: list[browser.Watched] = []
 
@@ -80,7 +80,7 @@ class Theatre:
 
         async with (
             Runtime(functions, store) as runtime,
-            serving(application(runtime, token=token)) as home,
+            serving(application(runtime, **served)) as home,
             httpx.AsyncClient(base_url=home) as client,
         ):
             try:
@@ -112,19 +112,20 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def play(theatre: Theatre, filled: Path, tmp_path: Path) -> Callable[..., None]:
     """``play(main)``: ``main(stage)`` on a copy of the filled store; ``play(main, empty=True)`` on one of its own.
-    ``expected`` are parts of what a page may log: an answer of 4xx that the test is about."""
+    ``expected`` are parts of what a page may log: an answer of 4xx that the test is about. The rest
+    is for the server: ``token``, ``playground``."""
 
     def start(
         main: Main,
         *,
         empty: bool = False,
         functions: Sequence[object] = desk.NOW,
-        token: str | None = None,
         expected: Sequence[str] = (),
+        **served: Any,
     ) -> None:
         path = tmp_path / "desk.db"
         if not empty:
             shutil.copy(filled, path)
-        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, token, (*expected, *PENDING)))
+        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, (*expected, *PENDING), **served))
 
     return start

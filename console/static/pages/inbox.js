@@ -167,7 +167,7 @@ function approval(one, desk) {
     one.standing?.length ? ["Fits", `the standing approval of ${one.standing.map((each) => seen(each.by)).join(", ")}`] : null,
   ];
   const body = [one.why && el("p", { class: "notice warn" }, `Asked once more: ${seen(one.why)}`),
-    one.data === undefined || one.data === null ? el("p", { class: "muted" }, "It takes no arguments.") : el("div", { class: "said" }, words(one.data)),
+    one.data === undefined || one.data === null ? el("p", { class: "muted" }, "It takes no arguments.") : el("div", { class: "worded" }, words(one.data)),
     one.edited && el("details", { open: true }, el("summary", {}, `Edited by ${seen(one.edited)}`), difference(one.original, one.data))];
   const tool = desk.functions.get(one.what ?? one.name);
   const editable = Boolean(one.version) && one.data && typeof one.data === "object" && !Array.isArray(one.data);
@@ -193,7 +193,7 @@ function decide(one, desk, approved) {
   const sign = signed({ must: true, why: approved ? "Reason" : "Reason, which is told to whoever asked" });
   return dialog({
     title: `${approved ? "Approve" : "Deny"} ${one.what ?? one.name} of ${one.execution}`,
-    body: [el("div", { class: "said" }, words(one.data)), sign.element],
+    body: [el("div", { class: "worded" }, words(one.data)), sign.element],
     actions: [{ label: "Cancel", value: null }, {
       label: approved ? "Approve" : "Deny", tone: approved ? "primary" : "danger",
       value: () => send(one, desk, { approved, ...sign.read() }),
@@ -263,7 +263,7 @@ function doubt(one, desk) {
     rule && one.rule.at ? [rule, countdown(one.rule.at)] : null,
   ];
   const body = [el("p", { class: "notice warn" }, seen(one.why || one.error?.message || "Its process ended in the middle.")),
-    one.arguments ? el("div", { class: "said" }, words(one.arguments)) : el("p", { class: "muted" }, "No arguments are known.")];
+    one.arguments ? el("div", { class: "worded" }, words(one.arguments)) : el("p", { class: "muted" }, "No arguments are known.")];
   const verdict = (name) => () => resolve(one, desk, name);
   return card(title, { facts, body, actions: [
     ["It was done…", "done", "primary", verdict("done")], ["It was not done…", "not-done", "", verdict("not-done")], ["Give up…", "give-up", "quiet", verdict("give-up")],
@@ -346,7 +346,7 @@ function letter(one, desk) {
     facts: [["Attempts", number(one.attempts)], ["First", ago(one.first)], ["Event", el("code", {}, seen(event.id ?? "–"))],
       event.source ? ["From", seen(event.source)] : null, event.subject ? ["About", seen(event.subject)] : null],
     body: [el("p", { class: "notice bad" }, seen(one.error?.message || one.error?.kind || "It could not be taken.")),
-      "data" in event ? el("div", { class: "said" }, words(event.data)) : el("p", { class: "muted" }, "It has no data that was kept.")],
+      "data" in event ? el("div", { class: "worded" }, words(event.data)) : el("p", { class: "muted" }, "It has no data that was kept.")],
     actions: [
       ["Send again…", "send", "primary", asked("send", `Send it to ${one.subscription} again`, "Send again", "primary",
         "A new execution begins with the event. It stays here when it does not fit now either.", (answer) => `Sent: ${answer?.execution ?? one.id}`)],

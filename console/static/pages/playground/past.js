@@ -17,7 +17,8 @@ export function step(state, entry) {
   if (state.status !== "paused" || type === "resumed") state.status = "running";
   if (KEPT.has(type)) {
     ended(state, op);
-    state.known.set(op, { op, name: entry.name, kind: type, at: entry.at, ms: entry.ms, ...(entry.error ? { error: entry.error.message ?? String(entry.error) } : { value: entry.value }) });
+    const value = type === "model" ? said(entry.value) : entry.value;
+    state.known.set(op, { op, name: entry.name, kind: type, at: entry.at, ms: entry.ms, ...(entry.error ? { error: entry.error.message ?? String(entry.error) } : { value }) });
     if (type === "model") spend(state, entry.value);
   } else if (type === "begun") state.open.set(op, { op, name: entry.name, why: `attempt ${entry.n} has begun`, at: entry.at });
   else if (type === "retrying") {
@@ -59,6 +60,12 @@ function rest(state, entry) {
 function ended(state, op) {
   state.open.delete(op);
   state.waiting.delete(op);
+}
+
+/** Of an answer: its words, and what it calls. */
+function said(value) {
+  const calls = (value?.tool_calls ?? []).map((one) => `calls ${one.name} ${one.arguments}`);
+  return calls.length ? [...(value.text ? [value.text] : []), ...calls] : value?.text ?? value;
 }
 
 function spend(state, value) {

@@ -117,7 +117,7 @@ export async function replay(box, query, context) {
       shown.replaceChildren(...[
         el("div", { class: "bar" }, statusOf(state.status === "running" && awaited(next) ? "waiting" : state.status),
           state.tokens ? el("span", { class: "muted" }, `${number(state.tokens)} tokens, ${money(String(state.cost))} so far`) : null),
-        group("This entry", [el("div", { class: "said" }, words(told(entry)))]),
+        group("This entry", [el("div", { class: "worded" }, words(told(entry)))]),
         group("Waiting", [...state.waiting.values()].map((one) => item(one, [one.why, one.needs > 1 ? ` (${one.votes.size} of ${one.needs})` : "", one.until ? `, until ${when(one.until)}` : ""]))),
         group("Open", [...state.open.values()].map((one) => item(one, one.why))),
         next && awaited(next) ? group("Then", [el("p", {}, `${duration(next.at - entry.at)} later: ${next.type} ${seen(next.name ?? "")}`)]) : null,
@@ -147,7 +147,7 @@ function item(one, ...said) {
 }
 
 function group(title, items, all = items.length) {
-  if (!items.length) return title === "This entry" || title === "Known" ? el("div", {}, el("h3", {}, title), el("p", { class: "muted" }, "nothing yet")) : null;
-  return el("div", { class: "fields" }, el("h3", {}, title, all > 1 ? el("span", { class: "muted" }, ` ${number(all)}`) : null), items,
+  if (!items.length) return title === "This entry" || title === "Known" ? el("div", {}, el("h2", {}, title), el("p", { class: "muted" }, "nothing yet")) : null;
+  return el("div", { class: "fields" }, el("h2", {}, title, all > 1 ? el("span", { class: "muted" }, ` ${number(all)}`) : null), items,
     all > items.length && el("p", { class: "muted" }, `and ${number(all - items.length)} before them`));
 }
