@@ -30,6 +30,7 @@ from .streaming.told import StreamEvent
 from .timeline.story import Story
 
 if TYPE_CHECKING:
+    from .machine.drawing.execution import Drawn
     from .machine.history.replaying import Replayed
     from .machine.integrations import Integrations
     from .timeline.timeline import Timeline
@@ -209,6 +210,15 @@ class Reading:
         if found.problem:
             raise InvalidInput(f"the history of {id} can't be told: {found.problem}")
         return aws_events(found, data=data)
+
+    async def drawn(self, id: str) -> Drawn:
+        """A state machine's execution, to be drawn with the path that it took. All of the journal is read. Raises
+        UnknownExecution, and InvalidInput when it is no state machine's, or none that has begun."""
+        from .machine.drawing.execution import drawn
+
+        head = await self.show(id)
+        entries = [await self.entire(id, without_blob(fact)) async for fact in self._facts(id, 0)]
+        return drawn(head, entries, self.clock(), self.integrations)
 
     async def events(
         self, id: str, *, message: str = "", after: str = "", since: Since | None = None

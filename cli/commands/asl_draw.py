@@ -14,9 +14,7 @@ from ..options import complete_id, store_option
 from ..view.command import command
 
 if TYPE_CHECKING:
-    from ...orchestrator.machine.drawing.course import Course
     from ...orchestrator.machine.drawing.sketch import Sketch
-    from ...state.records import Head
 
 FORMATS = ("mermaid", "svg")
 
@@ -71,37 +69,22 @@ def _definition(file: str, form: str) -> str:
 
 
 async def _execution(dsn: str, id: str, form: str) -> str:
-    from ...orchestrator.machine.drawing.replay import followed
-    from ...orchestrator.machine.drawing.sketch import sketch
-    from ...state.errors import InvalidInput
-    from ..view.moments import now
+    from ...state.errors import InvalidInput, UnknownExecution
 
     async with reach.control(dsn) as reading:
         await reach.tell_moved(reading.store)
-        found = await reading.story(id)
-        entries = [await reading.entire(id, entry) for _, entry in found.entries]
-    try:
-        machine, course = followed(found.head.function, id, entries, found.head.status, now(), reading.integrations)
-    except InvalidInput as error:
-        raise Exit(
-            f"{id} can't be drawn: {error}", code=USAGE, advice=f"{command('show', id)} says what it is."
-        ) from None
-    if course.problem:
+        try:
+            drawn = await reading.drawn(id)
+        except UnknownExecution:
+            raise
+        except InvalidInput as error:
+            advice = f"{command('show', id)} says what it is."
+            raise Exit(f"{id} can't be drawn: {error}", code=USAGE, advice=advice) from None
+    if drawn.problem:
         from ..view.terminal import say
 
-        say(f"drawn as far as it can be followed: {course.problem}", style="yellow")
-    return _written(sketch(machine, course), form, f"{found.head.function} · {id}", _told(found.head, course))
-
-
-def _told(head: Head, course: Course) -> str:
-    """The execution in a line."""
-    from ...orchestrator.machine.running.context import moment
-    from ...state.quantities import span
-
-    retries = sum(stay.retries for stay in course.stays.values())
-    parts = [head.status, f"began {moment(head.created)}", span(max(course.now - head.created, 0))]
-    parts += [f"{retries} {'retry' if retries == 1 else 'retries'}"] if retries else []
-    return " · ".join([*parts, *([head.awaits] if head.awaits and course.status != "completed" else [])])
+        say(f"drawn as far as it can be followed: {drawn.problem}", style="yellow")
+    return _written(drawn.sketch, form, drawn.title, drawn.told)
 
 
 def _written(drawn: Sketch, form: str, title: str, told: str) -> str:

@@ -32,6 +32,7 @@ from . import (
     called,
     calling,
     controlling,
+    dead_lettering,
     deciding,
     doubting,
     link_deciding,
@@ -209,6 +210,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/history/{id:path}", "GET", asking.history)
     yield route("/timeline/{id:path}", "GET", timing.timeline)
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
+    yield route("/graph/{id:path}", "GET", machines.graph)
     for path, method, decides in deciding.ROUTES:
         yield route(path, method, decides)
     yield route("/decision/{token}", "GET", link_deciding.page, "POST")
@@ -227,7 +229,8 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    for path, (endpoint, methods) in {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES}.items():
+    asked = {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES, **dead_lettering.ROUTES}
+    for path, (endpoint, methods) in asked.items():
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))

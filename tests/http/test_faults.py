@@ -133,6 +133,7 @@ ROWS: dict[str, Row] = {
     "GET /history/{id}": _looking("/history/waiting", "/history/nobody"),
     "GET /execution-history/{id}": _looking("/execution-history/waiting", "/execution-history/nobody",
                                               "-   -   -   404 -   503 503 422 401 403 405"),  # it is no machine's
+    "GET /graph/{id}": _looking("/graph/waiting", "/graph/nobody", "-   -   -   404 -   503 503 422 401 403 405"),
     "GET /approvals/{id}": _looking("/approvals/waiting", "/approvals/nobody"),
     "GET /approvals": _looking("/approvals", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /standing": _looking("/standing", expected="-   -   -   -   -   503 503 200 401 403 405"),

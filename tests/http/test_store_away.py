@@ -44,6 +44,7 @@ ASKED = [
     ("GET", "/executions/t-1"),
     ("GET", "/history/t-1"),
     ("GET", "/execution-history/t-1"),
+    ("GET", "/graph/t-1"),
     ("GET", "/approvals"),
     ("GET", "/approvals/t-1"),
     ("GET", "/doubts/t-1"),

@@ -1,0 +1,49 @@
+// Values in plain words, for people who decide: names without underscores, yes and no, lists and what lies in them.
+
+import { el } from "./dom.js";
+
+const DEEPEST = 4, MOST = 100, LONG = 400;
+const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 12 });
+// What is not seen, or turns the direction of what follows, is shown by its number.
+const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
+
+/** A text whose every character is seen. */
+export function seen(text) {
+  return String(text).replace(UNSEEN, (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+}
+
+/** order_id → order id, orderId → order id. */
+export function named(name) {
+  return seen(name).replaceAll("_", " ").replace(/([a-z])([A-Z])/g, (_, one, two) => `${one} ${two.toLowerCase()}`).trim() || seen(name);
+}
+
+/** A value as an element: a definition list for an object, a list for a list, a text for all else. */
+export function words(value, depth = 0) {
+  if (value === null || value === undefined) return el("span", { class: "muted" }, "nothing");
+  if (value === true) return "yes";
+  if (value === false) return "no";
+  if (typeof value === "number") return plain.format(value);
+  if (typeof value === "string") return value === "" ? el("span", { class: "muted" }, "empty") : text(seen(value));
+  if (depth >= DEEPEST) return el("code", {}, seen(JSON.stringify(value)));
+  if (Array.isArray(value)) {
+    if (!value.length) return el("span", { class: "muted" }, "none");
+    return el("ul", { class: "plain" }, value.slice(0, MOST).map((one) => el("li", {}, words(one, depth + 1))),
+      value.length > MOST && el("li", { class: "muted" }, `and ${plain.format(value.length - MOST)} more`));
+  }
+  const names = Object.keys(value);
+  if (!names.length) return el("span", { class: "muted" }, "nothing");
+  return el("dl", { class: "facts" }, names.slice(0, MOST).map((name) => [
+    el("dt", { title: name }, named(name)), el("dd", {}, words(value[name], depth + 1)),
+  ]), names.length > MOST && [el("dt", {}, "…"), el("dd", { class: "muted" }, `and ${plain.format(names.length - MOST)} more`)]);
+}
+
+function text(whole) {
+  if (whole.length <= LONG) return el("span", { class: "text" }, whole);
+  return el("details", {}, el("summary", {}, `${whole.slice(0, 120)} … `,
+    el("span", { class: "muted" }, `(${plain.format(whole.length)} characters)`)), el("pre", { class: "box", tabindex: 0 }, whole));
+}
+
+/** "3 approvals", "1 approval". */
+export function counted(number, one, many = `${one}s`) {
+  return `${plain.format(number)} ${number === 1 ? one : many}`;
+}
