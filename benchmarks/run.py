@@ -52,6 +52,7 @@ WORKLOADS = {
     "asl": Workload("asl_queries.py", "Queries of state machines", ("sqlite",)),
     "machines": Workload("asl_machines.py", "State machines", ("sqlite",)),
     "bus": Workload("bus_events.py", "Events", BOTH),
+    "console": Workload("console.py", "Console", ("sqlite",)),
     "w6": Workload("w6_crash.py", "W6 crash", BOTH),
     "w7": Workload("w7_processes.py", "W7 processes", ("redis",)),
     "w8": Workload("w8_backlog.py", "W8 backlog", BOTH),

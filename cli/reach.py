@@ -96,9 +96,11 @@ async def tell_moved(store: Store) -> str:
 
 def head_json(head: Head) -> dict[str, Any]:
     """An execution for programs, in the same shape as over HTTP. Times are milliseconds since the epoch."""
+    from ..orchestrator.governance.usage import used_by
     from ..orchestrator.machine.version import definition_of
     from ..orchestrator.workflow.takes import taken
 
+    used = used_by(head.state)
     return {
         "id": head.id,
         "function": head.function,
@@ -116,6 +118,8 @@ def head_json(head: Head) -> dict[str, Any]:
         "owner": head.owner,
         "deaths": head.deaths,
         "definition": definition_of(head.state),
+        "tokens": None if used is None else used.amount.tokens,
+        "cost": None if used is None else format(used.amount.cost, "f"),
     }
 
 

@@ -239,32 +239,51 @@ class Control(Deciding):
         if accepted.answer is Answer.DUPLICATE and action == "retry":
             raise InvalidInput(f"{id} is retried already; somebody else has just asked for it")
 
-    async def bulk(self, action: str, where: Filter, *, by: str = "", reason: str = "") -> int:
-        """The action for all executions of the filter that can take it. Returns how many."""
+    async def bulk(
+        self, action: str, where: Filter, *, by: str = "", reason: str = "", fits: Callable[[Head], bool] | None = None
+    ) -> int:
+        """The action for all executions of the filter that can take it, as far as they fit. Returns how many."""
 
         async def act(head: Head) -> None:
             await self.act(action, head.id, by=by, reason=reason)
 
-        return await self._for_each(where, act, failed=action == "retry")
+        return await self._for_each(where, act, failed=action == "retry", fits=fits)
 
     async def signal_all(
-        self, where: Filter, name: str, data: Any = None, *, event_id: str = "", source: str = "", by: str = ""
+        self,
+        where: Filter,
+        name: str,
+        data: Any = None,
+        *,
+        event_id: str = "",
+        source: str = "",
+        by: str = "",
+        fits: Callable[[Head], bool] | None = None,
     ) -> int:
-        """The event for all executions of the filter that have not ended and may wait for one. Returns how many."""
+        """The event for all executions of the filter that have not ended and may wait for one, as far as they fit.
+        Returns how many."""
 
         async def send(head: Head) -> None:
             refuse_deaf(head)
             await self.signal(head.id, name, data, event_id=event_id, source=source, by=by)
 
-        return await self._for_each(where, send, failed=False)
+        return await self._for_each(where, send, failed=False, fits=fits)
 
-    async def _for_each(self, where: Filter, work: Callable[[Head], Awaitable[None]], *, failed: bool) -> int:
+    async def _for_each(
+        self,
+        where: Filter,
+        work: Callable[[Head], Awaitable[None]],
+        *,
+        failed: bool,
+        fits: Callable[[Head], bool] | None,
+    ) -> int:
         """Do ``work`` for all of the filter that have ``failed``, or else for those that have not ended."""
         done, cursor = 0, None
         while True:
             page = await self.store.executions(where, cursor, 200)
             for head in page.heads:
-                if (head.status == "failed") if failed else (head.status not in FINAL):
+                due = (head.status == "failed") if failed else (head.status not in FINAL)
+                if due and (fits is None or fits(head)):
                     try:
                         await work(head)
                     except (AlreadyFinished, UnknownExecution, Unfit):

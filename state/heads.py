@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 from .records import Head
@@ -28,9 +29,21 @@ def impossible(head: Head) -> str:
     return ""
 
 
+_WHOLE = (*(Head._fields.index(name) for name in NUMBERS),)
+_FREE = {"owner": str, "parent": str, "wake": int}
+_SOUND = frozenset(
+    tuple(type(None) if name in empty else _FREE.get(name, int if name in NUMBERS else str) for name in Head._fields)
+    for many in range(len(_FREE) + 1)
+    for empty in combinations(_FREE, many)
+)
+"""The types of the fields of heads that can be: a listing has hundreds of them, which are known by one look."""
+
+
 def shown(values: Sequence[Any]) -> Head:
     """The head of these stored fields. One that can't be has what can be read of it, and says so in ``awaits``."""
     head = Head._make(values)
+    if tuple(map(type, values)) in _SOUND and min([values[place] for place in _WHOLE]) >= 0:
+        return head
     wrong = impossible(head)
     if not wrong:
         return head

@@ -2,7 +2,7 @@
 
 ``--json``: ``{"executions": [head…], "cursor": text | null, "counts": {status: number}}``; a head is ``{id,
 function, kind, status, version, length, created, updated, wake, awaits, takes, note, parent, owner, deaths,
-definition}``; the last one is the digest of a state machine's definition.
+definition, tokens, cost}``: the digest of a state machine's definition, and what an agent has used.
 """
 
 from __future__ import annotations

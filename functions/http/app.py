@@ -39,6 +39,7 @@ from . import (
     machines,
     modelling,
     openapi,
+    overseeing,
     remembering,
     scheduling,
     streaming,
@@ -214,6 +215,8 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
         yield route(path, method, decides)
     yield route("/decision/{token}", "GET", link_deciding.page, "POST")
     yield route("/counts", "GET", asking.counts)
+    for path, looks in overseeing.routes(service.runtime):
+        yield route(path, "GET", looks)
     yield route("/functions", "GET", asking.functions)
     yield route("/stats", "GET", asking.stats)
     yield route("/sweep", "POST", sweep)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
+from ...orchestrator.searching import Sought, search, words_of
 from ...state.errors import InvalidInput, StoreError, UnknownExecution
 from ...state.records import IN_DOUBT, STATUSES, Filter, Head
 from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
-from ..messages.models import Execution
+from ..messages.models import COST, Execution
 from ..messages.problem import Refused, Whose, document, settle, without_place
 from .paging import PAGE_BYTES, fitting
 from .schemas import input_schema, output_schema
@@ -17,30 +20,49 @@ from .service import Call, number, single
 PAGE = 200
 
 
+FILTERS = ("status", "function", "prefix", "parent", "awaits", "kind", "text", "session", "since", "before", "cost")
+LONGEST = 2**53
+
+
 async def executions(call: Call) -> Answer:
     """GET /executions: filtered, newest first, by pages."""
-    query = call.query("status", "function", "prefix", "parent", "awaits", "cursor", "limit")
+    query = call.query(*FILTERS, "cursor", "limit")
+    sought = _sought(query)
+    limit = number(query, "limit", 50, PAGE, 1)
+    try:
+        cursor = single(query, "cursor") or None
+        page = await search(call.runtime, sought, cursor, limit)
+        count = fitting(page.heads)
+        if count < len(page.heads):
+            page = await search(call.runtime, sought, cursor, count)
+    except InvalidInput as error:
+        raise Refused(400, f"{error}") from error
+    told = [Execution.of(head) for head in page.heads]
+    return json_answer({"executions": told, "cursor": page.cursor, "scanned": page.looked})
+
+
+def _sought(query: dict[str, list[str]]) -> Sought:
+    """What is asked for. Raises Refused."""
     status = tuple(query.get("status", ()))
     for one in status:
         if one not in STATUSES:
             raise Refused(400, f"unknown status {one[:40]!r}; the statuses are: {', '.join(STATUSES)}")
-    fields: dict[str, Any] = {
-        name: single(query, name) for name in ("function", "prefix", "parent", "awaits") if name in query
-    }
-    for name, value in fields.items():
-        if not value:
+    said: dict[str, str] = {name: single(query, name) for name in FILTERS[1:] if name in query}
+    for name, value in said.items():
+        if not value.strip():
             raise Refused(400, f"{name} is empty; leave it out, or say which executions are meant")
-    where = Filter(status)._replace(**fields)
-    limit = number(query, "limit", 50, PAGE, 1)
-    try:
-        cursor = single(query, "cursor") or None
-        page = await call.runtime.page(where, cursor, limit)
-        count = fitting(page.heads)
-        if count < len(page.heads):
-            page = await call.runtime.page(where, cursor, count)
-    except InvalidInput as error:
-        raise Refused(400, f"{error}") from error
-    return json_answer({"executions": [Execution.of(head) for head in page.heads], "cursor": page.cursor})
+    if said.get("kind", "agent") not in ("workflow", "agent"):
+        raise Refused(400, f"kind is workflow or agent, not {said['kind'][:40]!r}")
+    if not re.fullmatch(COST, said.get("cost", "0")):
+        raise Refused(400, f"cost is an amount of dollars like 0.05, not {said['cost'][:40]!r}")
+    fields: dict[str, Any] = {
+        name: said[name] for name in ("function", "prefix", "parent", "awaits", "kind") if name in said
+    }
+    where = Filter(status)._replace(
+        **fields, since=number(query, "since", 0, LONGEST), until=number(query, "before", 0, LONGEST, 1)
+    )
+    cost = Decimal(said["cost"]) if "cost" in said else None
+    return Sought(where, words_of(said.get("text", "")), cost, said.get("session", ""))
 
 
 async def execution(call: Call) -> Answer:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Any
 
+from ...orchestrator.searching import Sought, preview, takes
 from ...state.codec import mended
 from ...state.errors import InvalidInput, StateFailed
-from ...state.records import Filter
 from ..events.intake import digest_of
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.message import idempotency_key
-from ..messages.models import ACTIONS, Bulk, BulkSignal, Failure, Reason, Retrying, Signal, Where
+from ..messages.models import ACTIONS, Bulk, BulkSignal, Execution, Failure, Reason, Retrying, Signal, Where
 from ..messages.problem import Refused, status_of
 from .outcome import result_url
+from .paging import fitting
 from .service import Call, Endpoint
 
 
@@ -83,19 +85,29 @@ async def bulk(call: Call) -> Answer:
     if action == "signal":
         event = await call.model(BulkSignal)
         chosen = _chosen(event.where, everything=event.all)
-        count = await call.runtime.signal_all(
-            chosen, event.name, event.data, event_id=event.id, source=event.source, by=call.by(event.by)
-        )
+        if event.preview:
+            return await _preview(call, action, chosen)
+        given: dict[str, Any] = {"event_id": event.id, "source": event.source, "by": call.by(event.by)}
+        count = await call.runtime.signal_all(chosen.where, event.name, event.data, **given, fits=chosen.fits)
         return json_answer({"count": count})
     if action not in ACTIONS:
         raise Refused(404, f"there is no action {action[:40]!r}; the actions are: {', '.join(ACTIONS)}, signal")
     body = await call.model(Bulk)
-    where = _chosen(body.where, everything=body.all)
-    return json_answer({"count": await call.runtime.bulk(action, where, by=call.by(body.by), reason=body.reason)})
+    chosen = _chosen(body.where, everything=body.all)
+    if body.preview:
+        return await _preview(call, action, chosen)
+    given = {"by": call.by(body.by), "reason": body.reason}
+    return json_answer({"count": await call.runtime.bulk(action, chosen.where, **given, fits=chosen.fits)})
 
 
-def _chosen(where: Where, *, everything: bool) -> Filter:
-    chosen = where.filter()
-    if chosen == Filter() and not everything:
+async def _preview(call: Call, action: str, chosen: Sought) -> Answer:
+    found = await preview(call.runtime, chosen, takes(action))
+    examples = [Execution.of(head) for head in found.examples]
+    return json_answer({"count": found.many, "examples": examples[: fitting(examples)], "more": found.more})
+
+
+def _chosen(where: Where, *, everything: bool) -> Sought:
+    chosen = where.sought()
+    if chosen == Sought() and not everything:
         raise InvalidInput('an empty "where" means every execution; narrow it, or send "all": true')
     return chosen

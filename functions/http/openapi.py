@@ -16,11 +16,11 @@ from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
 from ..invocation.loading import kind_of
-from ..messages import budgets, dead_letters, memories, models, schedules, timelines
+from ..messages import budgets, dead_letters, memories, models, oversight, schedules, timelines
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import budgeting, dead_lettering, deciding, machines, remembering, scheduling, timing, working
+from . import budgeting, dead_lettering, deciding, machines, overseeing, remembering, scheduling, timing, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -54,6 +54,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     *memories.MODELS,
     *budgets.MODELS,
     *timelines.MODELS,
+    *oversight.MODELS,
 )
 _ERRORS = {
     400: "the request can't be read",
@@ -192,7 +193,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
     paths |= deciding.paths(operation, parameter, ref, _AFTER) | machines.paths(operation, parameter)
     paths |= budgeting.paths(operation, parameter, ref) | timing.paths(operation, parameter, ref)
-    paths |= dead_lettering.paths(operation, parameter, ref)
+    paths |= dead_lettering.paths(operation, parameter, ref) | overseeing.paths(operation, parameter, ref)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)
@@ -378,10 +379,14 @@ def _post(
 
 
 def _listing() -> tuple[Json, ...]:
-    texts = (parameter(name, "query", {"type": "string"}) for name in ("function", "prefix", "parent", "awaits"))
+    names = ("function", "prefix", "parent", "awaits", "text", "session")
+    texts = (parameter(name, "query", {"type": "string"}) for name in names)
+    times = (parameter("since", "query", _whole(2**53)), parameter("before", "query", _whole(2**53, 1)))
+    cost = parameter("cost", "query", {"type": "string", "pattern": models.COST})
+    kind = parameter("kind", "query", {"enum": ["workflow", "agent"]})
     statuses: Json = {"type": "array", "items": {"enum": list(STATUSES)}}
     page = (parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200, 1)))
-    return (parameter("status", "query", statuses), *texts, *page)
+    return (parameter("status", "query", statuses), *texts, kind, *times, cost, *page)
 
 
 def _paging(most: int) -> tuple[Json, ...]:

@@ -4,12 +4,15 @@ document is made from these models.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ...orchestrator.governance.approvals.standing import Standing
+from ...orchestrator.governance.usage import used_by
 from ...orchestrator.machine.version import definition_of
+from ...orchestrator.searching import Sought, words_of
 from ...orchestrator.workflow.takes import taken
 from ...state.records import Filter, Head
 
@@ -149,6 +152,9 @@ class Retrying(Reason):
     repeat: bool = Field(default=False, description="also when a call that may have taken effect would be made again")
 
 
+COST = r"^[0-9]{1,12}(\.[0-9]{1,12})?$"
+
+
 class Where(Asked):
     """Which executions; what is left out matches all. An empty text is refused: it was meant to narrow."""
 
@@ -160,8 +166,17 @@ class Where(Asked):
         default="", min_length=1, max_length=1000, description='start of what it waits for, like "approval"'
     )
 
-    def filter(self) -> Filter:
-        return Filter(tuple(self.status), self.function, self.prefix, self.parent, self.awaits)
+    kind: Literal["", "workflow", "agent"] = ""
+    text: str = Field(default="", min_length=1, max_length=1000, description="words in id, function, awaits and note")
+    session: str = Field(default="", min_length=1, max_length=200, description="start of a session's key")
+    since: int = Field(default=0, ge=0, le=2**53, description="created then or later, in ms since the epoch")
+    before: int = Field(default=0, ge=0, le=2**53, description="created earlier than that")
+    cost: str | None = Field(default=None, pattern=COST, description="dollars that it has cost at the least")
+
+    def sought(self) -> Sought:
+        where = Filter(tuple(self.status), self.function, self.prefix, self.parent, self.awaits, kind=self.kind)
+        where = where._replace(since=self.since, until=self.before)
+        return Sought(where, words_of(self.text), None if self.cost is None else Decimal(self.cost), self.session)
 
 
 class Bulk(Reason):
@@ -169,6 +184,7 @@ class Bulk(Reason):
 
     where: Where = Where()
     all: bool = Field(default=False, description="really every execution")
+    preview: bool = Field(default=False, description="only tell what it would touch")
 
 
 class BulkSignal(Signal):
@@ -177,12 +193,7 @@ class BulkSignal(Signal):
     by: str = Field(default="", max_length=200)
     where: Where = Where()
     all: bool = Field(default=False, description="really every execution")
-
-
-class Count(BaseModel):
-    """How many executions an action has reached."""
-
-    count: int
+    preview: bool = Field(default=False, description="only tell what it would touch")
 
 
 class Swept(BaseModel):
@@ -222,18 +233,34 @@ class Execution(BaseModel):
     owner: str | None
     deaths: int
     definition: str = Field(description="of a state machine: the digest of the definition that it goes by")
+    tokens: int | None = Field(default=None, description="of an agent: what it has used, with its children")
+    cost: str | None = Field(default=None, description="of an agent: in dollars, as decimal text")
 
     @staticmethod
     def of(head: Head) -> dict[str, Any]:
-        known = {"takes": taken(head.state, head.awaits), "definition": definition_of(head.state)}
+        known: dict[str, Any] = {"takes": taken(head.state, head.awaits), "definition": definition_of(head.state)}
+        used = used_by(head.state)
+        known["tokens"] = None if used is None else used.amount.tokens
+        known["cost"] = None if used is None else format(used.amount.cost, "f")
         return {name: known[name] if name in known else getattr(head, name) for name in Execution.model_fields}
 
 
 class Executions(BaseModel):
-    """One page, newest first. Give ``cursor`` back to read on; null at the end."""
+    """One page, newest first. Give ``cursor`` back to read on; null at the end. ``scanned`` executions were looked at
+    for it: where few fit, a page ends before it is full, and goes on by its cursor."""
 
     executions: list[Execution]
     cursor: str | None
+    scanned: int
+
+
+class Count(BaseModel):
+    """How many executions an action has reached, or with ``preview`` would; then some of them, newest first, and
+    ``more``: not all have been looked at."""
+
+    count: int
+    examples: list[Execution] | None = None
+    more: bool | None = None
 
 
 class History(BaseModel):

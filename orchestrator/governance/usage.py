@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Context, Decimal, InvalidOperation
 from typing import Any, NamedTuple, Protocol, cast
 
+from ...state.codec import loads
 from ...state.errors import LimitExceeded
 from ...state.quantities import span
 from ..errors.failures import Failure
@@ -84,6 +85,17 @@ def recorded(record: dict[str, Any]) -> Usage:
     """The Usage that ``record`` was made from."""
     beside = amount_of(record["beside"]) if "beside" in record else NONE
     return Usage(record["iterations"], tokens_of(record), Decimal(record["cost"]), record.get("unpriced", 0), beside)
+
+
+def used_by(state: str) -> Usage | None:
+    """What an execution has used, as the state of its head tells; None where that does not."""
+    if '"usage"' not in state:
+        return None
+    try:
+        told: Any = loads(state)
+        return recorded(told["usage"])
+    except (ValueError, TypeError, KeyError, ArithmeticError):
+        return None  # no agent's: the word stands in something else
 
 
 def reported(record: Mapping[str, Any], iterations: int = 0) -> Usage:

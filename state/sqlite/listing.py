@@ -52,10 +52,22 @@ class Source(NamedTuple):
     """Rows in the order of the listing, by an index, and what it does not tell apart. ``sorted``: they come in another
     order, and are few."""
 
-    index: str
+    through: str
     by: Part
     rest: Part
     sorted: bool = False
+
+
+class Span(NamedTuple):
+    """From ``low`` on, and before ``high``. One bound on each side: of several SQLite would begin at any."""
+
+    low: Place | None
+    high: Place | None
+
+    def within(self, by: Part) -> Part:
+        if self.low is not None:
+            by = by.plus("(created, no) >= (?, ?)", *self.low)
+        return by if self.high is None else by.plus("(created, no) < (?, ?)", *self.high)
 
 
 class Piece(NamedTuple):
@@ -68,11 +80,11 @@ class Piece(NamedTuple):
 
 def look(rows: Rows, where: Filter, cursor: str | None, limit: int, most: int | None) -> Scan:
     """A page of at most ``limit``, made by looking at about ``most`` rows (None: as many as it takes)."""
-    before = None if cursor is None else position(cursor)
+    span = Span((where.since, 0) if where.since else None, _earlier(where.until, cursor))
     limit = max(limit, 1)
     sources = _sources(rows, where)
     share = None if most is None else max(1, most // len(sources))
-    pieces = [_piece(rows, source, before, limit, share) for source in sources]
+    pieces = [_piece(rows, source, span, limit, share) for source in sources]
     down_to = max(piece.down_to for piece in pieces)
     found = sorted((row for piece in pieces for row in piece.rows if _place(row) >= down_to), key=_place, reverse=True)
     last = _place(found[limit - 1]) if len(found) > limit else down_to
@@ -82,28 +94,23 @@ def look(rows: Rows, where: Filter, cursor: str | None, limit: int, most: int | 
 
 
 def _sources(rows: Rows, where: Filter) -> list[Source]:
-    times = Part()
-    if where.since:
-        times = times.plus("created >= ?", where.since)
-    if where.until:
-        times = times.plus("created < ?", where.until)
     if where.parent is not None:
         children = Part(("parent = ?" if where.parent else "FALSE",), (where.parent,) if where.parent else ())
-        return [Source("execution_parent", children.join(times), _rest(where), sorted=True)]
+        return [Source("execution_parent", children, _rest(where), sorted=True)]
     if where.status and not set(where.status) & set(_DENSE):
         known = [status for status in STATUSES if status in where.status]
-        by = [Part((_PARTIAL, "status = ?"), (status,)).join(times) for status in known]
+        by = [Part((_PARTIAL, "status = ?"), (status,)) for status in known]
         return [Source("execution_status", one, _rest(where)) for one in by] or [_nothing()]
     statuses = _statuses(where)
     if where.prefix:
         alike = starts("id", where.prefix)
         begin = f"SELECT count(*) FROM (SELECT 1 FROM execution WHERE {alike} LIMIT {FEW + 1})"
         if rows(begin, alike.values)[0][0] <= FEW:
-            return [Source("sqlite_autoindex_execution_1", alike.join(times), _rest(where).join(statuses), sorted=True)]
+            return [Source("sqlite_autoindex_execution_1", alike, _rest(where).join(statuses), sorted=True)]
     if where.function:
-        by = Part(("function = ?",), (where.function,)).join(times)
+        by = Part(("function = ?",), (where.function,))
         return [Source("execution_function", by, _rest(where).join(statuses))]
-    return [Source("execution_created", times, _rest(where).join(statuses))]
+    return [Source("execution_created", Part(), _rest(where).join(statuses))]
 
 
 def _nothing() -> Source:
@@ -141,30 +148,33 @@ def after_all(prefix: str) -> str:
     return ""
 
 
-def _piece(rows: Rows, source: Source, before: Place | None, limit: int, most: int | None) -> Piece:
-    by = source.by if before is None else source.by.plus("(created, no) < (?, ?)", *before)
-    table = f"FROM execution INDEXED BY {source.index}"
-    end = None
+def _piece(rows: Rows, source: Source, span: Span, limit: int, most: int | None) -> Piece:
+    table, by = f"FROM execution INDEXED BY {source.through}", span.within(source.by)
+    end: Place | None = None
     if most is not None and not source.sorted:  # else all that the index names are gone through anyway
-        end = next(
-            iter(rows(f"SELECT created, no {table} WHERE {by} {_ORDER} LIMIT 1 OFFSET ?", (*by.values, most - 1))), None
-        )
-    among = by if end is None else by.plus("(created, no) >= (?, ?)", *end)
-    whole = among.join(source.rest)
+        bound = rows(f"SELECT created, no {table} WHERE {by} {_ORDER} LIMIT 1 OFFSET ?", (*by.values, most - 1))
+        end = _sorting(*bound[0]) if bound else None
+    whole = (by if end is None else span._replace(low=end).within(source.by)).join(source.rest)
     found = rows(f"{_LIST}{table} WHERE {whole} {_ORDER} LIMIT ?", (*whole.values, limit + 1))
     if len(found) > limit:
-        down_to = _place(found[-1])
-        return Piece(found, down_to, _between(rows, table, by, down_to) if source.rest.conditions else limit)
+        last = _place(found[-1])
+        looked = _between(rows, table, span._replace(low=last).within(source.by)) if source.rest.conditions else limit
+        return Piece(found, last, looked)
     if end is None:
         return Piece(found, _END, len(found))
     assert most is not None
-    return Piece(found, _sorting(end[0], end[1]), most)
+    return Piece(found, end, most)
 
 
-def _between(rows: Rows, table: str, by: Part, last: Place) -> int:
-    """How many rows were gone through down to that one."""
-    counted: int = rows(f"SELECT count(*) {table} WHERE {by} AND (created, no) >= (?, ?)", (*by.values, *last))[0][0]
+def _between(rows: Rows, table: str, among: Part) -> int:
+    """How many rows were gone through."""
+    counted: int = rows(f"SELECT count(*) {table} WHERE {among}", among.values)[0][0]
     return counted
+
+
+def _earlier(until: int, cursor: str | None) -> Place | None:
+    places = [] if cursor is None else [position(cursor)]
+    return min(places + ([(until, 0)] if until else []), default=None)
 
 
 def _place(row: Sequence[Any]) -> Place:

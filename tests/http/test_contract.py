@@ -104,6 +104,8 @@ def test_schemathesis_accepts_the_document_and_finds_no_lie(shop: Any) -> None:
         for result in schema.get_all_operations():
             assert isinstance(result, Ok)
             operation = result.ok()
+            if operation.path == "/changes":
+                continue  # it never ends: test_changes
             for mode in (schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE):
                 tried += examine(operation, mode)
         assert tried > 200
