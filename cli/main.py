@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "subscriptions": ("subscriptions", "Which functions get which events."),
         "memory": ("memory", "What agents remember, and erasing it."),
         "budget": ("budget", "What accounts may use, have used, and who has spent it."),
+        "audit": ("audit", "Who did what, and whether the record of it holds."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },
     "Steer": {

@@ -28,6 +28,7 @@ from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
 from . import (
     asking,
+    auditing,
     budgeting,
     called,
     calling,
@@ -214,7 +215,12 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    for path, (endpoint, methods) in {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES}.items():
+    for path, (endpoint, methods) in {
+        **scheduling.ROUTES,
+        **remembering.ROUTES,
+        **budgeting.ROUTES,
+        **auditing.ROUTES,
+    }.items():
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))

@@ -16,11 +16,11 @@ from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
 from ..invocation.loading import kind_of
-from ..messages import budgets, memories, models, schedules
+from ..messages import audits, budgets, memories, models, schedules
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import budgeting, deciding, remembering, scheduling, working
+from . import auditing, budgeting, deciding, remembering, scheduling, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -51,7 +51,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Problem,
     *schedules.MODELS,
     *memories.MODELS,
-    *budgets.MODELS,
+    *(*budgets.MODELS, *audits.MODELS),
 )
 _ERRORS = {
     400: "the request can't be read",
@@ -189,7 +189,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
     paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
     paths |= deciding.paths(operation, parameter, ref, _AFTER)
-    paths |= budgeting.paths(operation, parameter, ref)
+    paths |= budgeting.paths(operation, parameter, ref) | auditing.paths(operation, parameter, ref)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from ...security.chain import link_of
 from ...state.codec import dumps, loads
 from ...state.errors import (
     AlreadyExists,
@@ -299,6 +300,11 @@ class Delivery:
                 raise StoreCorrupt(f"entry {head.base + len(texts)} and all after it are missing in the store")
             texts += more
         return texts
+
+    async def link(self, head: Head) -> str:
+        """The link of the last entry, which the next one follows."""
+        last = await self._engine.store.history(head.id, head.length - 1, 1) if head.length else ()
+        return link_of(last[-1]) if last else ""
 
     async def finish_outbox(self, activation: Sending, head: Head) -> None:
         """An execution ended and the process died before children and parent were told: tell them again.
