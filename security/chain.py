@@ -67,14 +67,15 @@ class Broken(NamedTuple):
 
 
 class Proof:
-    """Looks at one chain, text by text. ``broken`` says where it does not hold, ``begins`` is the number of its first
-    link (0: it has none), ``last`` the link of the text that was looked at last, "" when that has none."""
+    """Looks at one chain, text by text; ``follows`` is its root. ``broken`` says where it does not hold, ``begins`` is
+    the number of its first link (0: it has none), ``last`` the link of the text that was looked at last, "" when that
+    has none."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, follows: str) -> None:
         self.broken: list[Broken] = []
         self.number = self.begins = 0
         self.last = ""
-        self._before: str | None = root(name)  # None: it can't be known
+        self._before: str | None = follows  # None: it can't be known
 
     def take(self, text: str, missing: str = "") -> None:
         """The next text; ``missing``: why there is none."""
@@ -99,9 +100,9 @@ class Proof:
         self.broken.append(Broken(self.number, what))
 
 
-def prove(name: str, texts: Sequence[str]) -> Proof:
+def prove(follows: str, texts: Sequence[str]) -> Proof:
     """Look at a whole chain."""
-    proof = Proof(name)
+    proof = Proof(follows)
     for text in texts:
         proof.take(text)
     return proof

@@ -1,8 +1,8 @@
-"""``overwinter audit list|export|verify``: who did what, as lines for an archive, and whether anybody has changed it.
+"""``overwinter audit list|export|verify``: who did what, as lines for an archive, and whether anybody changed it.
 
-``--json``: ``list`` ``{"acts": [{at, by, what, on, function, reason, details, chain, n, link}]}``; ``export`` ``{"file",
-"acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "findings": [{chain, n, what}]}``. Exit code 1
-of ``verify``: something does not hold.
+``--json``: ``list`` ``{"acts": [{at, by, what, on, function, reason, details, chain, n, link}]}``; ``export``
+``{"file", "acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "findings": [{chain, n, what}]}``.
+Exit code 1 of ``verify``: something does not hold.
 """
 
 from __future__ import annotations

@@ -28,9 +28,10 @@ _TEXTS = ("by", "what", "function", "on")
 async def listed(call: Call) -> Answer:
     """GET /audit: acts that fit, by pages."""
     query = call.query(*_TEXTS, "since", "until", "cursor", "limit")
-    texts = {name: single(query, name) for name in _TEXTS}
-    times = {name: moment(single(query, name), name) or 0 for name in ("since", "until")}
-    return await _page(call, Wanted(**texts, **times), single(query, "cursor"), number(query, "limit", 100, MOST, 1))
+    by, what, function, on = (single(query, name) for name in _TEXTS)
+    since, until = (moment(single(query, name), name) or 0 for name in ("since", "until"))
+    wanted = Wanted(by, what, function, on, since, until)
+    return await _page(call, wanted, single(query, "cursor"), number(query, "limit", 100, MOST, 1))
 
 
 async def _page(call: Call, wanted: Wanted, cursor: str, limit: int) -> Answer:

@@ -6,16 +6,19 @@ chain must say that its execution was deleted. Without one, whoever can write ev
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
 from ...security.chain import Proof, link_of, root
-from ...state.errors import StoreCorrupt, StoreError, StoreUnavailable
+from ...state.errors import OverwinterError, StoreCorrupt, StoreUnavailable
 from ...state.ids import AUDIT
 from ...state.records import EVERYTHING, Filter, Head
 from ...state.store import Store
 from ...state.whole import GAP
+from ..protocol.entries import shown_anyway
+from ..protocol.media import digests
 from . import store_chain
 from .reading import STORE
 
@@ -93,11 +96,12 @@ async def of_execution(
             for text in texts:
                 proof.take(text, "" if text != GAP else "is missing, or is no text")
                 _anchored(proof, wanted, said, head.id, was_deleted=bool(gone))
+                said += [Finding(head.id, proof.number, what) for what in await _beside(store, head.id, text)]
         if proof.number != head.length:
             now = await store.head(head.id)  # it may have gone on, or have been deleted, meanwhile
     except StoreUnavailable:
         raise
-    except StoreError as error:
+    except OverwinterError as error:  # what a store makes of a row that was changed is its own
         said.append(Finding(head.id, proof.number + 1, f"can't be read: {error}"))
     if now is not None:
         said += [Finding(head.id, broken.number, broken.what) for broken in proof.broken]
@@ -106,6 +110,21 @@ async def of_execution(
             lost = [n for n in wanted if n > proof.number]
             said += [Finding(head.id, n, "was there when the anchor was made, and is gone") for n in lost]
     return Proven(head.id, head.function, proof.number, proof.begins, proof.last, tuple(said[:MOST]))
+
+
+async def _beside(store: Store, id: str, text: str) -> list[str]:
+    """What an entry names by its digest, and keeps beside itself, is there and is that."""
+    if '"sha256:' not in text:
+        return []
+    fact = shown_anyway(text, 0)
+    wrong: list[str] = []
+    for reference in [fact.get("blob"), *digests(fact)]:
+        digest = reference.get("digest") if isinstance(reference, dict) else None
+        if isinstance(digest, str):
+            content = await store.blob(id, digest)
+            if content is None or "sha256:" + hashlib.sha256(content).hexdigest() != digest:
+                wrong.append(f"names {digest[:23]}…, which {'is missing' if content is None else 'was changed'}")
+    return wrong
 
 
 def _counted(now: Head, before: Head, number: int) -> list[Finding]:
