@@ -41,7 +41,7 @@ def test_everything_that_people_do_is_told_and_holds(dsn: str) -> None:
                 ("cara", "signal", "o-1"),
             ]
             assert [act.n for act in acts[:5]] == [1, 2, 3, 4, 5] and all(act.link for act in acts)
-            assert acts[6].reason == "it is paid" and acts[6].details["role"] == "desk"
+            assert acts[6].reason == "it is paid" and acts[6].details["approved"] is True
             assert await findings(store) == []
 
     asyncio.run(main())
