@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 import click
 
 from .. import reach
-from ..exits import FAILED, NOT_FOUND, USAGE, Exit
+from ..exits import FAILED, USAGE, Exit
 from ..options import complete_id, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.audit.acts import Act, Wanted
     from ...orchestrator.audit.exporting import Written
     from ...orchestrator.audit.proving import Anchor, Proven
-    from ...state.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LISTED = "--json: {acts: [{at, by, what, on, function, reason, details, chain, n, link}]}"
@@ -233,48 +232,17 @@ def _against(against: str, secret: str) -> tuple[list[Anchor], str]:
 
 
 async def _verify(dsn: str, id: str | None, kept: Sequence[Anchor], link: str) -> tuple[list[Proven], bool]:
-    from ...orchestrator.audit.proving import prove
+    from ...orchestrator.audit.proving import holds, prove, prove_one
 
-    async with reach.opened(dsn) as store:
+    async with reach.control(dsn) as control:
+        store = control.store
         if id is not None:
-            found = [await _one(store, id, kept)]
+            head = await control.show(id)
+            found = [await prove_one(store, head, [anchor for anchor in kept if anchor.chain == id])]
         else:
             async with contextlib.aclosing(prove(store, anchors=kept)) as chains:
                 found = [one async for one in chains]
-        return found, bool(link) and not await _holds(store, found, link)
-
-
-async def _one(store: Store, id: str, kept: Sequence[Anchor]) -> Proven:
-    from ...orchestrator.audit.proving import of_execution
-    from ...state.ids import can_exist
-
-    head = await store.head(id) if can_exist(id) else None
-    if head is None:
-        raise Exit(f"there is no execution {id[:200]!r}", code=NOT_FOUND, advice="overwinter ps --all lists them.")
-    return await of_execution(store, head, [anchor for anchor in kept if anchor.chain == id])
-
-
-async def _holds(store: Store, proven: Sequence[Proven], link: str) -> bool:
-    """Whether any of these chains has that link."""
-    from ...orchestrator.audit.reading import STORE
-    from ...orchestrator.audit.store_chain import texts
-    from ...security.chain import link_of
-
-    for one in proven:
-        if one.link == link:
-            return True
-        if one.chain.startswith(STORE):
-            async with contextlib.aclosing(texts(store, one.chain.removeprefix(STORE))) as records:
-                async for _, text in records:
-                    if link_of(text) == link:
-                        return True
-            continue
-        number = 0
-        while entries := await store.history(one.chain, number):
-            if any(link_of(text) == link for text in entries):
-                return True
-            number += len(entries)
-    return False
+        return found, bool(link) and not await holds(store, found, link)
 
 
 def _report(proven: Sequence[Proven], unlinked: int, missing: str) -> None:

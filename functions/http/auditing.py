@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ...orchestrator.audit.acts import Wanted
-from ...orchestrator.audit.proving import of_execution
+from ...orchestrator.audit.proving import prove_one
 from ...orchestrator.audit.reading import page
 from ...state.errors import InvalidInput, UnknownExecution
 from ..messages import audits as shapes
@@ -53,7 +53,7 @@ async def of_one(call: Call) -> Answer:
     head = await call.runtime.find(id)
     if head is None:
         raise UnknownExecution(f"there is no execution {id[:200]!r}; GET /executions lists them")
-    proven = await of_execution(call.runtime.store, head)
+    proven = await prove_one(call.runtime.store, head)
     findings = [finding._asdict() for finding in proven.findings]
     told = {"id": id, "holds": not findings, "entries": proven.entries, "begins": proven.begins, "link": proven.link}
     return json_answer({**told, "findings": findings})

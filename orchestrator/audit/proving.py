@@ -74,7 +74,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
     while True:
         page = await store.executions(where, cursor, 100)
         for head in page.heads:
-            yield await of_execution(store, head, kept.pop(head.id, ()), gone.get(head.id, ()))
+            yield await prove_one(store, head, kept.pop(head.id, ()), gone.get(head.id, ()))
         cursor = page.cursor
         if cursor is None:
             break
@@ -84,7 +84,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
             yield Proven(chain, "", 0, 0, "", (Finding(chain, missing[-1].n, what),))
 
 
-async def of_execution(
+async def prove_one(
     store: Store, head: Head, anchors: Collection[Anchor] = (), gone: Collection[Mapping[str, Any]] = ()
 ) -> Proven:
     """Look at one journal. ``gone``: what the store's chain says of deletions of executions with this id."""
@@ -193,3 +193,22 @@ def _deleted(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if not isinstance(found, list):
         return []
     return [cast("Mapping[str, Any]", one) for one in found if isinstance(one, dict)]
+
+
+async def holds(store: Store, proven: Iterable[Proven], link: str) -> bool:
+    """Whether any of these chains has that link anywhere."""
+    for one in proven:
+        if one.link == link:
+            return True
+        if one.chain.startswith(STORE):
+            async with aclosing(store_chain.texts(store, one.chain.removeprefix(STORE))) as records:
+                async for _, text in records:
+                    if link_of(text) == link:
+                        return True
+            continue
+        number = 0
+        while entries := await store.history(one.chain, number, _PAGE):
+            if any(link_of(text) == link for text in entries):
+                return True
+            number += len(entries)
+    return False

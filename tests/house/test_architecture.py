@@ -31,6 +31,7 @@ INNER = {
         "errors",
         "usercode",
         "protocol",
+        "audit",
         "governance",
         "upkeep",
         "streaming",
