@@ -190,8 +190,8 @@ class Schedules:
             if head.status not in FINAL:
                 return is_new(accepted)
             try:
-                told = {"id": id, "length": head.length, "link": ""}
-                await record(desk.store, "store.delete", "store", at=desk.clock(), by=by, deleted=[told])
+                gone = {"id": id, "length": head.length, "link": ""}
+                await record(desk.store, "store.delete", "store", at=desk.clock(), by=by, deleted=[gone])
                 await desk.store.delete(id, now=desk.clock())
             except Conflict:
                 await asyncio.sleep(_PAUSE)  # its end is still being told

@@ -95,6 +95,6 @@ def test_wherever_a_writer_dies_no_act_is_done_without_its_record(after: bool) -
 def test_no_code_of_a_user_reaches_it() -> None:
     from overwinter.orchestrator.protocol.shared import place_of
 
-    for taken in (lambda: place_of(AUDIT), lambda: check_id(AUDIT)):
+    for taken in (place_of, check_id):
         with pytest.raises(InvalidInput):
-            taken()
+            taken(AUDIT)
