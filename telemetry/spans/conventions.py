@@ -1,5 +1,5 @@
-"""What spans are called and what they say: OpenTelemetry's semantic conventions 1.44 for generative AI, FaaS, CloudEvents
-and messaging. What these have no word for begins with ``overwinter.``.
+"""What spans are called and what they say: OpenTelemetry's semantic conventions 1.44 for generative AI, FaaS,
+CloudEvents and messaging. What these have no word for begins with ``overwinter.``.
 
 Content (what people, models and tools say) is only there when it is asked for, with secrets cut out and bounded.
 """

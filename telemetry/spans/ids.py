@@ -34,7 +34,7 @@ class Identity(NamedTuple):
 
     @property
     def trace_id(self) -> str:
-        """Of an execution that belongs to nobody's trace. It begins with the second of creation, as AWS X-Ray has it."""
+        """Of an execution that belongs to nobody's trace. It begins with the second of creation, as X-Ray has it."""
         digest = blake2b(f"{self.execution}\0{self.created}".encode(), digest_size=12).hexdigest()
         return f"{self.created // 1000 & 0xFFFFFFFF:08x}{digest}"
 

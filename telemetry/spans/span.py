@@ -26,8 +26,8 @@ class Link(NamedTuple):
 
 
 class Span(NamedTuple):
-    """``trace_id`` has 32 hexadecimal digits, ``span_id`` and ``parent_id`` ("" none) have 16. ``start`` and ``end`` are
-    in milliseconds since 1970. ``error`` is "" when nothing failed."""
+    """``trace_id`` has 32 hexadecimal digits, ``span_id`` and ``parent_id`` ("" none) have 16. ``start`` and ``end``
+    are in milliseconds since 1970. ``error`` is "" when nothing failed."""
 
     trace_id: str
     span_id: str
