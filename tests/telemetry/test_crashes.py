@@ -39,7 +39,12 @@ def check(runs: list[Run]) -> dict[tuple[str, str], Any]:
         tree = run.tree()
         missing, more = calm.keys() - tree.keys(), tree.keys() - calm.keys()
         differ = {key: (tree[key], calm[key]) for key in tree.keys() & calm.keys() if tree[key] != calm[key]}
-        assert not (missing or more or differ), (number, [calm[key] for key in missing], [tree[k] for k in more], differ)
+        assert not (missing or more or differ), (
+            number,
+            [calm[key] for key in missing],
+            [tree[k] for k in more],
+            differ,
+        )
     ids = {span_id for _, span_id in calm}
     assert all(parent in ids for parent, *_ in calm.values() if parent)
     return calm
@@ -48,9 +53,7 @@ def check(runs: list[Run]) -> dict[tuple[str, str], Any]:
 def test_a_workflow_with_a_long_wait_and_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
     tree = check(runs_of(monkeypatch, ticket, "o"))
     names = sorted(name for _, name, *_ in tree.values())
-    assert names == sorted(
-        ["invoke_workflow ticket"] * 2 + ["invoke_workflow parcel", "child parcel"] + ["pay"] * 5
-    )
+    assert names == sorted(["invoke_workflow ticket"] * 2 + ["invoke_workflow parcel", "child parcel"] + ["pay"] * 5)
     assert len({trace for trace, _ in tree}) == 1
 
 
@@ -82,14 +85,17 @@ async def conversation(world: World) -> list[str]:
 def test_a_session_of_an_agent(monkeypatch: pytest.MonkeyPatch) -> None:
     tree = check(runs_of(monkeypatch, conversation, functions=[clerk]))
     names = sorted(name for _, name, *_ in tree.values())
-    assert names == sorted(["invoke_agent clerk", "chat script", "chat script", "execute_tool lookup", "execute_tool lookup"] * 2)
+    assert names == sorted(
+        ["invoke_agent clerk", "chat script", "chat script", "execute_tool lookup", "execute_tool lookup"] * 2
+    )
 
 
 machine = StateMachine(
+    "paying",
     {
         "StartAt": "Pay",
         "States": {
-            "Pay": {"Type": "Task", "Resource": "settle", "Next": "Rest"},
+            "Pay": {"Type": "Task", "Resource": "settle", "ResultPath": None, "Next": "Rest"},
             "Rest": {"Type": "Wait", "Seconds": 86400, "Next": "Both"},
             "Both": {
                 "Type": "Parallel",
@@ -101,7 +107,6 @@ machine = StateMachine(
             },
         },
     },
-    name="paying",
 )
 
 
@@ -115,4 +120,6 @@ async def settle(order: str) -> str:
 def test_a_state_machine_that_waits_for_a_day(monkeypatch: pytest.MonkeyPatch) -> None:
     tree = check(runs_of(monkeypatch, machine, {"order": "o"}, functions=[settle]))
     names = sorted(name for _, name, *_ in tree.values())
-    assert names == ["invoke_workflow paying"] * 2 + ["settle"] * 3
+    assert (
+        names == ["child settle"] * 3 + ["invoke_workflow paying"] * 2 + ["invoke_workflow settle"] * 3 + ["settle"] * 3
+    )

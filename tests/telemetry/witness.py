@@ -36,7 +36,9 @@ class Run:
 
 
 def _timeless(span: Span) -> Any:
-    said = {key: value for key, value in span.attributes.items() if key not in ("faas.coldstart", "overwinter.attempts")}
+    said = {
+        key: value for key, value in span.attributes.items() if key not in ("faas.coldstart", "overwinter.attempts")
+    }
     return span.parent_id, span.name, span.kind, bool(span.error), tuple(span.links), sorted(said.items())
 
 
