@@ -15,6 +15,12 @@ from .span import Attribute, Kind
 
 SCHEMA = "https://opentelemetry.io/schemas/1.44.0"
 _LONGEST = 8192
+_ROOTS = {
+    "agent": ("invoke_agent", "gen_ai.agent.name"),
+    "tool": ("execute_tool", "gen_ai.tool.name"),
+    "workflow": ("invoke_workflow", "gen_ai.workflow.name"),
+}
+"""What an execution of each kind does, and which attribute says what it is called."""
 Attributes = dict[str, Attribute]
 Fact = Mapping[str, Any]
 
@@ -36,12 +42,11 @@ class Conventions(NamedTuple):
 
     def root(self, execution: str, function: str, kind: str, entry: Fact) -> Described:
         """An execution, or a turn of a session."""
-        agent = kind == "agent"
+        does, named = _ROOTS.get(kind, _ROOTS["workflow"])
         said: Attributes = {"overwinter.execution": execution, "overwinter.function": function, "faas.name": function}
         said["faas.trigger"] = trigger_of(entry)
-        said["gen_ai.operation.name"] = "invoke_agent" if agent else "invoke_workflow"
-        said["gen_ai.agent.name" if agent else "gen_ai.workflow.name"] = function
-        if agent:
+        said |= {"gen_ai.operation.name": does, named: function}
+        if kind == "agent":
             said["gen_ai.conversation.id"] = execution
         if entry.get("type") == "message":
             said["overwinter.message"] = str(entry.get("id", ""))
@@ -57,7 +62,7 @@ class Conventions(NamedTuple):
             said |= _received(entry)
         if self.content:
             self.put(said, "gen_ai.input.messages", entry.get("content", entry.get("input")))
-        return Described(f"{said['gen_ai.operation.name']} {function}", span, said)
+        return Described(f"{does} {function}", span, said)
 
     def operation(self, entry: Fact, *, elsewhere: bool) -> Described:
         """A call that has ended: a model, a tool, a step, a check."""

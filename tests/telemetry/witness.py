@@ -1,4 +1,4 @@
-"""Traced processes in virtual time: a span arrives five seconds after it was handed on, unless its process died before."""
+"""Traced processes in virtual time: a span arrives five seconds after it was handed on, if its process lives then."""
 
 from __future__ import annotations
 
