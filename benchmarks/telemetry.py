@@ -1,6 +1,6 @@
 """Traces: what they cost W1 with 64 workflows at a time, on and off, in turns within one run.
 
-The floor is a runtime that is not traced. *Off* is another one of the same kind, so its ratio says how far apart two equal
+The floor is a runtime that is not traced. *Off* is another one of the same kind: its ratio says how far apart two equal
 ones are in this run; *on* samples a tenth of the executions and exports them by OTLP to a collector in another process,
 which throws them away. Figures are ratios of the time that the same workflows took, medians of each.
 """
