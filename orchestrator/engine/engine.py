@@ -216,8 +216,7 @@ class Engine:
             if not done.cancelled() and isinstance(done.exception(), (StoreUnavailable, StoreCorrupt)):
                 self.sweeper.doubt(id)
             return
-        accepted = done.result()
-        head = accepted.head
+        head = (accepted := done.result()).head
         if accepted.answer is Answer.GRANTED and head is not None:
             self._activate(accepted, head, asked)
         elif head is not None and head.owner == self.owner:
@@ -278,6 +277,7 @@ class Engine:
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
         activation.unread = (head.state, head.base, entries)
+        self.performer.loaded(head, entries)
         activation.loading = False
         activation.schedule()
 
