@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "memory": ("memory", "What agents remember, and erasing it."),
         "budget": ("budget", "What accounts may use, have used, and who has spent it."),
         "console": ("console", "Pages for a browser, of a server anywhere."),
+        "audit": ("audit", "Who did what, and whether the record of it holds."),
         "doctor": ("doctor", "Check the set-up and the store."),
     },
     "Steer": {

@@ -10,6 +10,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..orchestrator.workflow.takes import EVENT, waits
+from ..security.chain import without
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again, gone
@@ -65,7 +66,7 @@ class Teller:
         if done.cancelled() or done.exception() is not None:
             return
         for text in change.entries:
-            line = self.line(change.id, json.loads(text))
+            line = self.line(change.id, json.loads(without(text)))
             if line is not None:
                 self.say(line)
         if change.status == "stuck":

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from ..orchestrator import runtime
@@ -23,8 +24,10 @@ from ..orchestrator.usercode.calling import checked
 from ..orchestrator.usercode.served import by_name
 from ..orchestrator.usercode.threads import Threads
 from ..state.errors import BrokerUnavailable, StoreError
+from ..state.quantities import seconds
 from ..state.records import Accepted, NewExecution, NewMail
 from ..state.store import Store
+from . import tracing
 from .bus.place import ENVIRONMENT, KEY, PLACE
 from .invocation.internal import TELLER, WATCH, Internal
 from .invocation.proxy import Proxy
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from ..orchestrator.schedules import Schedules
     from ..orchestrator.workflow.function import Workflow
     from ..state.quantities import Duration
+    from ..telemetry.spans.tracing import Tracing
     from .bus.broker import Broker
     from .bus.bus import Bus
     from .events.attributes import Extension as Attribute
@@ -49,7 +53,8 @@ log = logging.getLogger("overwinter")
 
 class Runtime(runtime.Runtime):
     __doc__ = f"""{runtime.Runtime.__doc__}
-    ``broker`` carries what is published: a DSN, or None for ``OVERWINTER_BROKER``, by default the store itself."""
+    ``broker`` carries what is published: a DSN, or None for ``OVERWINTER_BROKER``, by default the store itself.
+    ``telemetry`` is told what happens, for traces; None: as ``OVERWINTER_TRACES`` and ``OTEL_…`` say."""
 
     def __init__(
         self,
@@ -62,6 +67,7 @@ class Runtime(runtime.Runtime):
         extensions: Iterable[Extension] = (),
         unnamed: Iterable[object] = (),
         broker: str | Broker | None = None,
+        telemetry: Tracing | None = None,
     ) -> None:
         found = by_name(functions)
         self.tasks: Mapping[str, Task] = _tasks(found)
@@ -81,6 +87,10 @@ class Runtime(runtime.Runtime):
         self._abroad, self._broker = proxy, broker
         self._bus: Bus | None = None
         self._opened: asyncio.Future[None] | None = None
+        self._until = 0.0
+        self.tracing = telemetry if telemetry is not None else tracing.from_environment()
+        if self.tracing is not None:
+            self.extensions.hear(self.tracing.committed)
         if _subscribed(found) or broker is not None or os.environ.get(ENVIRONMENT, "").strip() not in ("", "store"):
             self._bus = self._made_bus()
         self.join(self.engine)
@@ -92,6 +102,8 @@ class Runtime(runtime.Runtime):
         engine.delivery.abroad, engine.delivery.publisher, engine.performer.carrier = self._abroad, self, self
         if self._bus is not None:
             self._bus.join(engine)
+        if self.tracing is not None:
+            tracing.join(self.tracing, engine)
 
     @property
     def bus(self) -> Bus:
@@ -194,6 +206,8 @@ class Runtime(runtime.Runtime):
     async def _open(self) -> None:
         await super()._open()
         try:
+            if self.tracing is not None:
+                await tracing.begin(self.tracing, self.engine)
             if self._bus is None:
                 self.engine.spawn(self._take_back())
             else:
@@ -210,9 +224,16 @@ class Runtime(runtime.Runtime):
             raise
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
+        until = monotonic() + seconds(self.engine.settings.grace if grace is None else grace)
+        self._until = max(until, monotonic() + 1)
         if self.ready:
             await self._close_bus()
         await super().close(grace, cut)
+
+    async def _handed_over(self) -> None:
+        if self.tracing is not None:
+            await self.tracing.close(max(0.5, self._until - monotonic()))
+            await tracing.end(self.engine)
 
     async def _close_bus(self) -> None:
         if self._bus is not None:

@@ -9,7 +9,7 @@ from ..state.records import NewExecution
 from .engine.delivery import start_mail
 from .engine.engine import Engine
 from .engine.waiting import Awaited
-from .protocol.callers import named
+from .protocol.callers import named, of_event, traced
 from .protocol.decider import Function
 from .protocol.media import take
 from .protocol.starting import check_same, is_new
@@ -27,18 +27,21 @@ class Said(TypedDict, total=False):
 
 class For(TypedDict, total=False):
     """Who begins something (``by``) and for whom: a ``user``, when that is somebody else, of a ``tenant``. ``stream``:
-    somebody will listen."""
+    somebody will listen. ``trace``: W3C's ``traceparent``, ``tracestate`` and ``baggage`` of whoever does."""
 
     by: str
     user: str
     tenant: str
     stream: bool
+    trace: Mapping[str, str]
 
 
 def said_of(said: For) -> Said:
     """The same as the order has it. Raises InvalidInput."""
     by, stream = said.get("by", ""), said.get("stream", False)
     caller = named(said.get("user", ""), said.get("tenant", "")) if "user" in said or "tenant" in said else {}
+    if trace := said.get("trace"):
+        caller |= of_event(trace) if trace.get("from") == "event" else traced(trace)
     return Said(by=by, stream=stream, caller=caller) if caller else Said(by=by, stream=stream)
 
 

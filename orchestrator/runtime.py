@@ -127,8 +127,7 @@ class Runtime(Control):
         await self.close()
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
-        """Hand running executions over within the grace period and close the store. Once is enough. With ``cut`` it
-        counts as a failed attempt that a call was cut off then."""
+        """Hand over within the grace period and close the store, once. With ``cut`` a call cut off then has failed."""
         if self._closing or not self._life.begun:
             return
         if self.ready:
@@ -139,11 +138,15 @@ class Runtime(Control):
             await self.engine.close(grace, cut)
             await self._audience.close()
             await give_back(self.purse)
+            await self._handed_over()
         finally:
             if self._watchdog is not None:
                 self._watchdog.stop()
             await self.store.close()
             self._life.end()
+
+    async def _handed_over(self) -> None:
+        """Nothing is at work here any more, and the store is still open."""
 
     def clock(self) -> int:
         return self.engine.clock()

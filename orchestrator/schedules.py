@@ -27,6 +27,7 @@ from ..state.errors import (
 from ..state.quantities import Duration
 from ..state.records import FINAL, Accepted, Filter, Head, NewExecution, NewMail
 from ..state.store import Store
+from .audit.store_chain import record
 from .engine.delivery import mail_of, start_mail
 from .protocol import keys
 from .protocol.catalogue import kind_of
@@ -189,6 +190,8 @@ class Schedules:
             if head.status not in FINAL:
                 return is_new(accepted)
             try:
+                gone = {"id": id, "length": head.length, "link": ""}
+                await record(desk.store, "store.delete", "store", at=desk.clock(), by=by, deleted=[gone])
                 await desk.store.delete(id, now=desk.clock())
             except Conflict:
                 await asyncio.sleep(_PAUSE)  # its end is still being told

@@ -24,10 +24,11 @@ import re
 from .errors import InvalidInput
 
 SCHEDULES = "overwinter.schedules"
+AUDIT = "overwinter.audit"
 RESERVED = frozenset(
     {
         *("overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"),
-        *("overwinter.listening", SCHEDULES),
+        *("overwinter.listening", SCHEDULES, AUDIT),
     }
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""

@@ -184,7 +184,7 @@ def remove_command(account: str, yes: bool, store: str, as_json: bool) -> None:
         await shown(there, account, now)
         if not yes:
             _confirm(account)
-        return await remove(there, account)
+        return await remove(there, account, by=by_default())
 
     removed = _with(store, work, writes=True)
     _done(

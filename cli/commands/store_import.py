@@ -18,7 +18,7 @@ import click
 from ...state.quantities import seconds
 from .. import reach
 from ..exits import USAGE, Exit
-from ..options import duration_option, json_option, store_option
+from ..options import by_default, duration_option, json_option, store_option
 
 if TYPE_CHECKING:
     from ...orchestrator.upkeep.archive import Imported
@@ -67,6 +67,8 @@ def _opened(file: str) -> Generator[BinaryIO]:
 
 
 async def _import(dsn: str, stream: BinaryIO, patience: float) -> Imported:
+    from ...orchestrator.audit.store_chain import record
+    from ...orchestrator.protocol.clock import present
     from ...orchestrator.protocol.moved import refuse_moved
     from ...orchestrator.upkeep.archive import lines_of, load
     from ...orchestrator.upkeep.moving import nobody
@@ -77,4 +79,6 @@ async def _import(dsn: str, stream: BinaryIO, patience: float) -> Imported:
         with progress() as report:
             await nobody(store, patience, report)
             await refuse_moved(store)
+            name = getattr(stream, "name", "")
+            await record(store, "store.import", "store", at=await present(store), by=by_default(), source=str(name))
             return await load(store, lines_of(stream), report=report)

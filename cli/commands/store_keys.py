@@ -15,7 +15,7 @@ import click
 
 from .. import reach
 from ..exits import NOT_FOUND, USAGE, Exit
-from ..options import json_option, store_option
+from ..options import by_default, json_option, store_option
 from ..view.terminal import emit, interactive, say
 from ..view.text import counted
 
@@ -84,6 +84,8 @@ def reseal_command(store: str, as_json: bool) -> None:
 
 
 async def _reseal(dsn: str) -> Resealed:
+    from ...orchestrator.audit.store_chain import record
+    from ...orchestrator.protocol.clock import present
     from ...state.sealing.rotation import reseal
     from ...state.sealing.store import SealedStore
 
@@ -91,6 +93,7 @@ async def _reseal(dsn: str) -> Resealed:
         if not isinstance(store, SealedStore):
             advice = "Name the keys first: OVERWINTER_KEYS='file:/new file:/old'; overwinter store new-key makes one."
             raise Exit("there are no keys to seal with", code=USAGE, advice=advice)
+        await record(store, "store.reseal", "store", at=await present(store), by=by_default())
         return await reseal(store)
 
 

@@ -15,7 +15,7 @@ import click
 from ...state.quantities import seconds
 from .. import reach
 from ..exits import USAGE, Exit
-from ..options import duration_option, json_option, store_option
+from ..options import by_default, duration_option, json_option, store_option
 
 if TYPE_CHECKING:
     from ...orchestrator.protocol.moved import Mark
@@ -60,6 +60,8 @@ def move_command(target: str | None, patience: str, back: bool, yes: bool, store
 
 
 async def _undo(dsn: str, *, finished: bool) -> Mark | None:
+    from ...orchestrator.audit.store_chain import record
+    from ...orchestrator.protocol.clock import present
     from ...orchestrator.protocol.moved import read_mark
     from ...orchestrator.upkeep.moving import undo
 
@@ -68,18 +70,26 @@ async def _undo(dsn: str, *, finished: bool) -> Mark | None:
         if mark is not None and mark.state == "moved" and not finished:
             advice = "If nothing has gone on there, or none of it is wanted: overwinter store move --undo --yes"
             raise Exit(f"the move to {mark.other} is finished", code=USAGE, advice=advice)
+        if mark is not None:
+            await record(store, "store.move-undo", "store", at=await present(store), by=by_default(), to=mark.other)
         return await undo(store, finished=finished)
 
 
 async def _move(dsn: str, target: str, patience: float) -> Moved:
-    from ...orchestrator.protocol.moved import NOTICE
+    from ...orchestrator.audit.store_chain import record
+    from ...orchestrator.protocol.clock import present
+    from ...orchestrator.protocol.moved import NOTICE, read_mark
     from ...orchestrator.upkeep.moving import move
+    from ...security.address import shown
     from ..store_carrying import made
     from ..store_progress import progress
 
     # The processes on one machine's file are all known; elsewhere one that is idle shows nowhere.
     settle = 0.0 if reach.sqlite_path(dsn) and reach.sqlite_path(target) else NOTICE
     async with reach.opened(_absolute(dsn)) as here, made(_absolute(target)) as there:
+        if await read_mark(here) is None:  # else it has been said, and what says it may have been copied
+            target = shown(there.dsn)
+            await record(here, "store.move", "store", at=await present(here), by=by_default(), to=target)
         with progress() as report:
             return await move(here, there, patience=patience, settle=settle, report=report)
 

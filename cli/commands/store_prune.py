@@ -16,7 +16,7 @@ import click
 from ...state.quantities import milliseconds
 from ...state.records import FINAL, Filter, Head
 from .. import reach
-from ..options import duration_option, json_option, store_option
+from ..options import by_default, duration_option, json_option, store_option
 from ..selection import confirm, selection
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ async def _delete(store: Store, plan: Plan, now: int) -> Pruned:
     batch: list[Head] = []
 
     async def flush() -> None:
-        for head, went in zip(batch, await drop(store, batch, now), strict=True):
+        for head, went in zip(batch, await drop(store, batch, now, by=by_default()), strict=True):
             done.gone[head.status] += went
             done.kept["changed meanwhile"] += not went
         batch.clear()

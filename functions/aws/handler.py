@@ -287,6 +287,8 @@ class Handler:
     async def _leave(self, hours: Hours) -> None:
         """Hand over what is still active."""
         if self._runtime is None or self._runtime.engine.idle():
+            if self._runtime is not None and self._runtime.tracing is not None:  # Lambda freezes the process now
+                await self._runtime.tracing.flush(max(0.0, hours.end - 0.2 - asyncio.get_running_loop().time()))
             return
         time, clock = asyncio.get_running_loop().time(), self._runtime.clock()
         if self._leaving:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ...orchestrator.engine.delivery import mail_of, start_mail
 from ...orchestrator.errors.failures import encode
 from ...orchestrator.protocol import keys
-from ...orchestrator.protocol.callers import traced
+from ...orchestrator.protocol.callers import of_event
 from ...orchestrator.protocol.decider import Fact, Function
 from ...orchestrator.protocol.media import take as taken_of
 from ...orchestrator.queue.queue import name_of
@@ -99,7 +99,7 @@ class Taking:
         value = to_json(event) if subscription.gives == "event" else event.data
         if subscription.kind == "agent" and subscription.session:
             key, message = subscription.session_of(event), id.rpartition(":")[2]
-            return await self._message(subscription, key, message, content_of(value), event.source)
+            return await self._message(subscription, key, message, content_of(value), event)
         if subscription.kind == "tool":
             value = arguments_of(value)
         function = self._office.functions.get(subscription.function)
@@ -109,7 +109,7 @@ class Taking:
         delivery: dict[str, Any] = {"subscription": subscription.name, "event": context_of(event)}
         if function is None:
             delivery["unchecked"] = True
-        caller = traced(event.extensions)
+        caller = of_event(event.extensions)
         mail = start_mail(self._office.clock(), taken, by=event.source, caller=caller, delivery=delivery)
         accepted = await self._office.post(id, mail, create=create)
         if accepted.answer is Answer.OTHER:
@@ -135,12 +135,15 @@ class Taking:
             )
         return id
 
-    async def _message(self, subscription: Subscription, key: str, message: str, content: Any, by: str) -> str:
+    async def _message(
+        self, subscription: Subscription, key: str, message: str, content: Any, event: CloudEvent
+    ) -> str:
         office, execution = self._office, f"{subscription.function}/{key}"
         function = office.functions.get(subscription.function)
         content = stored(content) if function is None else checked(function, content)
         taken = taken_of(subscription.kind, content, office.store.payload_limit)
-        fact: Fact = {"type": "message", "at": office.clock(), "id": message, "content": taken.value, "by": by}
+        fact: Fact = {"type": "message", "at": office.clock(), "id": message, "content": taken.value}
+        fact |= {"by": event.source} | ({"caller": caller} if (caller := of_event(event.extensions)) else {})
         mail = mail_of(fact, keys.message(message), lane=1, taken=taken)
         accepted = await office.post(execution, mail, create=NewExecution(subscription.function, "agent"))
         await self._sessions.check(subscription.function, accepted)

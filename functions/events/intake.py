@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ...orchestrator.governance import tokens
 from ...orchestrator.ordering import For
-from ...orchestrator.protocol.callers import named, traced
+from ...orchestrator.protocol.callers import named, of_event
 from ...orchestrator.usercode.calling import checked
 from ...state.errors import AlreadyFinished, InvalidInput, UnknownExecution, UnknownFunction
 from ...state.ids import check_id
@@ -166,7 +166,7 @@ async def call(runtime: Runtime, name: str, event: CloudEvent) -> Taken:
         return Taken(Fate.ACCEPTED, name, sent.execution, sent.id)
     named = event.subject if event.type.startswith(CALL) else None
     id = check_id(named or f"{name}-{key_of(event)}")
-    function, caller = runtime.engine.function(name), {**traced(event.extensions), **_caller(event)}
+    function, caller = runtime.engine.function(name), {**of_event(event.extensions), **_caller(event)}
     await runtime.order(function, event.data, id=id, by=event.source, caller=caller)
     return Taken(Fate.ACCEPTED, name, id)
 
@@ -179,7 +179,7 @@ def _caller(event: CloudEvent) -> dict[str, str]:
 def whose(event: CloudEvent) -> For:
     """The same for a message."""
     found = _caller(event)
-    return For(user=found.get("user", ""), tenant=found.get("tenant", ""))
+    return For(user=found.get("user", ""), tenant=found.get("tenant", ""), trace=of_event(event.extensions))
 
 
 async def invoke(runtime: Runtime, name: str, arguments: dict[str, Any]) -> Any:

@@ -169,7 +169,7 @@ class Server:
             content = content_of(read_json(asked.headers, asked.body))
         key = idempotency_key(asked.headers)
         id = None if key is None else digest_of(key)
-        sent = await runtime.send(self.name, session, content, id=id)
+        sent = await runtime.send(self.name, session, content, id=id, trace=trace_of(asked.headers))
         taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
         outcome = await self._outcome(runtime, taken, asked, sent.duplicate)
         pending = {"id": sent.execution, "message": sent.id}

@@ -28,6 +28,7 @@ from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
 from . import (
     asking,
+    auditing,
     budgeting,
     called,
     calling,
@@ -229,7 +230,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    asked = {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES, **dead_lettering.ROUTES}
+    asked = {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES, **dead_lettering.ROUTES, **auditing.ROUTES}
     for path, (endpoint, methods) in asked.items():
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:

@@ -63,7 +63,7 @@ async def remove(call: Call) -> Answer:
     """DELETE /budgets/{account}: its limits and all that it has used."""
     account = call.path("account")
     call.query()
-    if not await accounts.remove(call.runtime.store, account):
+    if not await accounts.remove(call.runtime.store, account, by=call.by("")):
         raise Refused(404, f"nothing is known of {account[:200]}; GET /budgets lists all accounts")
     return accepted()
 
@@ -110,12 +110,13 @@ async def spent(call: Call) -> Answer:
     by = single(query, "by") or "agent"
     if by not in GROUPS:
         raise Refused(400, f"by is one of {', '.join(GROUPS)}, not {by[:40]!r}")
-    span = Span(_moment(single(query, "since"), "since"), _moment(single(query, "until"), "until"))
+    span = Span(moment(single(query, "since"), "since"), moment(single(query, "until"), "until"))
     found = await spending(Reading(call.runtime.store), by, span)
     return json_answer({"spending": [one.record() for one in found]})
 
 
-def _moment(text: str, what: str) -> int | None:
+def moment(text: str, what: str) -> int | None:
+    """A day or a time, in ms. Raises Refused."""
     if not text:
         return None
     try:

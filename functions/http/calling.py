@@ -102,6 +102,7 @@ async def _sent(call: Call, agent: str, session: str, *, stream: bool) -> Sent[A
     by = call.by(message.by)
     whose = named(call.header(USER) or "", call.header(TENANT) or "")
     said = For(by=by, stream=stream, user=whose.get("user", ""), tenant=whose.get("tenant", ""))
+    said["trace"] = trace_of(call.headers)
     return await call.runtime.send(agent, session, message.content, id=message.id, **said)
 
 

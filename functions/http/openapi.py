@@ -16,11 +16,11 @@ from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
 from ..invocation.loading import kind_of
-from ..messages import budgets, dead_letters, memories, models, oversight, schedules, timelines
+from ..messages import audits, budgets, dead_letters, memories, models, oversight, schedules, timelines
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import budgeting, dead_lettering, deciding, machines, overseeing, remembering, scheduling, timing, working
+from . import auditing, budgeting, dead_lettering, deciding, machines, overseeing, remembering, scheduling, timing, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -55,6 +55,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     *budgets.MODELS,
     *timelines.MODELS,
     *oversight.MODELS,
+    *audits.MODELS,
 )
 _ERRORS = {
     400: "the request can't be read",
@@ -194,6 +195,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     paths |= deciding.paths(operation, parameter, ref, _AFTER) | machines.paths(operation, parameter)
     paths |= budgeting.paths(operation, parameter, ref) | timing.paths(operation, parameter, ref)
     paths |= dead_lettering.paths(operation, parameter, ref) | overseeing.paths(operation, parameter, ref)
+    paths |= auditing.paths(operation, parameter, ref)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)

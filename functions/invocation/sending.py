@@ -15,7 +15,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from ...orchestrator.engine.performing import CallInfo, Pending, current_call
-from ...orchestrator.protocol.callers import handed_on
+from ...orchestrator.protocol.callers import TRACE, handed_on
 from ...orchestrator.usercode.reconciling import Contract
 from ...orchestrator.usercode.resilience import Breaker, Policy, Retry, wait_of
 from ...state.codec import dumps
@@ -140,7 +140,7 @@ def _place(name: str) -> Route | None:
 
 async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
     try:
-        headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"}
+        headers = sent_as("application/json", place.bearer()) | {"prefer": f"wait={HELD}"} | _trace_in(body)
     except InvalidInput as error:
         raise _NoOutcome(error, access=True) from None
     try:
@@ -151,6 +151,12 @@ async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
         raise FunctionUnavailable(f"{name}: {str(error)[:300]}") from None
     except Unwanted as error:
         raise _NoOutcome(StepFailed(f"{name}: {error}"), taken=True) from None
+
+
+def _trace_in(body: Mapping[str, Any]) -> dict[str, str]:
+    """The trace of a call, as headers: for what stands between, the function reads it in the body."""
+    call: Mapping[str, Any] = body.get("call", {})
+    return {name: str(call[name]) for name in TRACE if call.get(name)}
 
 
 _LATER = (404, 408, 425, 429)

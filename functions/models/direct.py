@@ -21,6 +21,7 @@ from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
+from ...orchestrator.engine.performing import current_call
 from ...orchestrator.usercode.resilience import wait_of
 from ...security.redaction import remember
 from ...state.codec import dumps
@@ -39,6 +40,8 @@ if TYPE_CHECKING:  # it takes a tenth of a second
     import httpx
 
 PREFIX = "openai-compatible:"
+TRACED = "OVERWINTER_TRACE_MODELS"
+"""Whether servers of models are told in which trace they are asked: most are somebody else's."""
 KEY, BASE = "OPENAI_COMPATIBLE_API_KEY", "OPENAI_COMPATIBLE_API_BASE"
 _NAMED = "os.environ/"
 _TIMEOUT = 600.0
@@ -143,7 +146,7 @@ class Direct:
         headers = {"content-type": "application/json", "accept": "application/json"}
         if key:
             headers["authorization"] = f"Bearer {key}"
-        headers |= _with_headers(request.settings)
+        headers |= {**_trace(), **_with_headers(request.settings)}
         return url, headers, question(request, self._wire, self.name)
 
     def _written(self, body: dict[str, Any]) -> bytes:
@@ -318,6 +321,15 @@ def _within(settings: Mapping[str, Any]) -> float:
         return _TIMEOUT if given is None else positive(given, "timeout")
     except ValueError as error:
         raise InvalidInput(f"settings: {error}") from None
+
+
+def _trace() -> Mapping[str, str]:
+    if os.environ.get(TRACED, "").strip().lower() not in ("1", "true", "yes", "on"):
+        return {}
+    try:
+        return current_call().trace
+    except LookupError:
+        return {}
 
 
 def _with_headers(settings: Mapping[str, Any]) -> dict[str, str]:

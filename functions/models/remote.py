@@ -160,6 +160,7 @@ class FunctionModel:
         try:
             own = current_call()
             operation = f"{own.idempotency_key} {own.mark}".rstrip()
+            headers |= own.trace
         except LookupError:  # outside of a durable call: only what this very call asks again is the same
             operation = secrets.token_hex(16)
         return headers | {"overwinter-operation": json.dumps(operation)}  # in ASCII

@@ -213,7 +213,7 @@ class AgentLoop:
                 else self._gates.before(turn, run.thread)
             )
             if not first and turn.stock.waiting() is None:
-                first = [self._gates.thought(turn, run.thread, self._offered(turn))]
+                first = [self._gates.thought(turn, run.thread, self._offered(turn), run.caller)]
             for call in first:
                 if call.op not in run.calls:
                     self._order(call)

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Sequence
 from functools import partial
 
+from ...security.chain import link_of
 from ...state.errors import Conflict, InvalidInput, OverwinterError, StoreError
 from ...state.records import FINAL, Appended, Head, Mail
 from ..errors import failures, groups
@@ -35,12 +36,12 @@ class Activation:
 
     __slots__ = (
         "awaits", "base", "broken", "committing", "deadlines", "decider", "durable", "effects", "engine", "facts",
-        "function", "handed", "id", "last_at", "loading", "mailbox", "note", "nudged", "offering", "over", "parent",
-        "paused", "pending", "reopened", "scheduled", "settling", "stale", "standing", "state", "status", "suspect",
-        "timer", "unread", "version", "withheld",
+        "function", "handed", "id", "last_at", "link", "loading", "mailbox", "note", "nudged", "offering", "over",
+        "parent", "paused", "pending", "reopened", "scheduled", "settling", "stale", "standing", "state", "status",
+        "suspect", "timer", "unread", "version", "withheld",
     )  # fmt: skip
 
-    def __init__(self, engine: Host[Activation], head: Head, decider: Decider) -> None:
+    def __init__(self, engine: Host[Activation], head: Head, decider: Decider, entries: Sequence[str] | None) -> None:
         self.engine = engine
         self.id = head.id
         self.function = head.function
@@ -52,7 +53,7 @@ class Activation:
         self.status = head.status
         self.awaits, self.note, self.state = head.awaits, head.note, head.state
         self.paused = head.status == "paused"
-        self.last_at = head.updated
+        self.last_at, self.link = head.updated, link_of(entries[-1]) if entries else ""  # that of the last entry
         self.mailbox = Mailbox(head.id, head.arrivals)
         self.deadlines = Deadlines(engine.clock)
         self.offering = Offering(self.mailbox, self.deadlines)
@@ -336,8 +337,8 @@ class Activation:
     def _advance(self, commit: Commit, answer: Appended) -> None:
         change, looked = commit.change, self.deadlines.look is not None
         self.deadlines.asked(commit.asked)
-        self.committing = None
-        self.version += 1
+        self.committing, self.version = None, self.version + 1
+        self.link = link_of(change.entries[-1]) if change.entries else self.link
         self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
         self.status = change.status
         if self.suspect and change.entries:

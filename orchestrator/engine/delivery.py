@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from ...security.chain import link_of
 from ...state.codec import dumps, loads
 from ...state.errors import (
     AlreadyExists,
@@ -40,6 +41,7 @@ from ..protocol.media import Taken, take
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
 from .publishing import Publisher, publish
+from .tracing import Tracing
 from .transition import child_post
 
 log = logging.getLogger("overwinter")
@@ -140,6 +142,7 @@ class Delivery:
     def __init__(self, engine: Office) -> None:
         self._engine = engine
         self.publisher: Publisher | None = None
+        self.tracing: Tracing | None = None
         self._missed: set[str] = set()  # functions that were ordered and are served nowhere yet
 
     async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
@@ -148,6 +151,8 @@ class Delivery:
         elif isinstance(effect, Post):
             await self._post(activation, effect)
         elif isinstance(effect, Publish):
+            if self.tracing is not None:
+                effect = effect._replace(event=dict(self.tracing.event(activation.id, effect.op, effect.event)))
             await publish(self.publisher, activation, effect, self._engine.clock, self.patiently)
         else:
             await self._access(activation, effect)
@@ -163,6 +168,8 @@ class Delivery:
             name, kind, value = await self._target(effect, activation.id)
             taken = take(kind, value, engine.store.payload_limit)
             caller = effect.caller if name == effect.function else {**effect.caller, "caller": activation.function}
+            if self.tracing is not None:
+                caller = self.tracing.caller(activation.id, effect.op, caller)
             more: dict[str, Any] = {"parent": activation.id, "depth": effect.depth + 1, "caller": caller}
             mail = start_mail(engine.clock(), taken, **more)
             create = NewExecution(name, kind, parent)
@@ -299,6 +306,11 @@ class Delivery:
                 raise StoreCorrupt(f"entry {head.base + len(texts)} and all after it are missing in the store")
             texts += more
         return texts
+
+    async def link(self, head: Head) -> str:
+        """The link of the last entry, which the next one follows."""
+        last = await self._engine.store.history(head.id, head.length - 1, 1) if head.length else ()
+        return link_of(last[-1]) if last else ""
 
     async def finish_outbox(self, activation: Sending, head: Head) -> None:
         """An execution ended and the process died before children and parent were told: tell them again.

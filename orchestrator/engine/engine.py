@@ -216,8 +216,7 @@ class Engine:
             if not done.cancelled() and isinstance(done.exception(), (StoreUnavailable, StoreCorrupt)):
                 self.sweeper.doubt(id)
             return
-        accepted = done.result()
-        head = accepted.head
+        head = (accepted := done.result()).head
         if accepted.answer is Answer.GRANTED and head is not None:
             self._activate(accepted, head, asked)
         elif head is not None and head.owner == self.owner:
@@ -248,7 +247,7 @@ class Engine:
             self.suspects.gone(head.id)
             self.spawn(self.leases.hand_back(head))
             return
-        activation = Activation(self, head, function.decider(head.id))
+        activation = Activation(self, head, function.decider(head.id), accepted.entries)
         self._supersede(activation)
         self.taken += 1
         activation.deadlines.asked(asked)
@@ -278,12 +277,13 @@ class Engine:
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
         activation.unread = (head.state, head.base, entries)
+        self.performer.loaded(head, entries)
         activation.loading = False
         activation.schedule()
 
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:
-        """Loading that needs the store again: blobs, the unfinished outbox of an ended execution, or a journal
-        that was not asked for because the cache had it, until it made room for others."""
+        """Loading that needs the store again: blobs, an ended one's outbox, a journal that the cache had let go."""
+        activation.link = activation.link if texts else await self.delivery.link(head)
         if head.status in FINAL:
             activation.loading = False
             await self.delivery.finish_outbox(activation, head)

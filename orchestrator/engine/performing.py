@@ -11,15 +11,17 @@ import asyncio
 import contextvars
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
 from ...state.quantities import seconds
+from ...state.records import Head
 from ..errors import failures
 from ..governance.budgets.purse import Purse
 from ..protocol import failure_log
+from ..protocol.callers import TRACE
 from ..protocol.decider import Away, Fact, Invoke
 from ..protocol.media import given
 from ..streaming.audience import Audience, Speech
@@ -34,6 +36,7 @@ from .doubting import Doubting, anew, overdue, possible
 from .extensions import Extensions
 from .publishing import Carrier
 from .shelf import Shelf
+from .tracing import Tracing
 
 log = logging.getLogger("overwinter")
 Clock = Callable[[], int]
@@ -73,6 +76,17 @@ class CallInfo(NamedTuple):
     """Who takes a call that another process makes there, when it has no address."""
     purse: Purse | None = None
     """What this process spends from accounts that executions share."""
+
+    @property
+    def traceparent(self) -> str:
+        """The trace that the call belongs to, in W3C's form, for the headers of what it asks others; "" when none is
+        known. With traces switched on it is the call's own span, else that of whoever began all this."""
+        return str(self.caller.get("traceparent", ""))
+
+    @property
+    def trace(self) -> Mapping[str, str]:
+        """``traceparent``, ``tracestate`` and ``baggage``, as headers, as far as they are known."""
+        return {name: str(self.caller[name]) for name in TRACE if self.caller.get(name)}
 
 
 class Pending(Exception):  # no error: a call that another process makes has no outcome yet
@@ -116,11 +130,17 @@ class Performer:
         self.audience: Audience | None = None
         self.carrier: Carrier | None = None
         self.purse: Purse | None = None
+        self.tracing: Tracing | None = None
         self.unheard: set[str] = set()  # executions that were left in the middle of a call for which something is held
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
     def close(self) -> None:
         self.threads.close()
+
+    def loaded(self, head: Head, entries: Sequence[Fact]) -> None:
+        """An execution is taken up in this process, with the entries that it goes on from."""
+        if self.tracing is not None:
+            self.tracing.loaded(head, entries)
 
     def circuits(self) -> dict[str, object]:
         """How many targets have a circuit, and for how many more seconds which are open."""
@@ -283,6 +303,8 @@ class Performer:
         if call.heard is not None and not call.heard.held and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
         away, caller = call.away, call.caller
+        if self.tracing is not None:
+            caller = self.tracing.caller(execution, call.op, caller, call.report)
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
         key = f"{execution}/{call.op}"
         _current.set(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from ...security.chain import linked_all, root
 from ...state.codec import clean
 from ...state.errors import PayloadTooLarge
 from ...state.records import FINAL, Change, Mail
@@ -111,6 +112,7 @@ class Committing(Protocol):
     base: int
     note: str
     state: str
+    link: str
     mailbox: Mailbox
 
     @property
@@ -127,7 +129,7 @@ def change_of(activation: Committing, decision: Decision, carried: Transition, *
         engine.owner,
         activation.version,
         activation.now(),
-        carried.entries,
+        linked_all(activation.link or root(activation.id), carried.entries),
         carried.consumed,
         -1 if activation.nudged else activation.mailbox.arrivals,
         "paused" if activation.paused else status,

@@ -44,6 +44,17 @@ def traced(said: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def trace_in(caller: Mapping[str, Any]) -> dict[str, Any]:
+    """The trace alone of what is said of who began something."""
+    return {name: caller[name] for name in (*TRACE, "from") if name in caller} if caller else {}
+
+
+def of_event(said: Mapping[str, Any]) -> dict[str, str]:
+    """The trace in what an event says. It came by an event, and whoever looks at traces may only link to it."""
+    found = traced(said)
+    return {**found, "from": "event"} if found.get("traceparent") else found
+
+
 _FITS = {
     "traceparent": re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.{1,144})?"),
     "tracestate": re.compile(r"[ -~]{1,1000}"),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ...security.address import shown
+from ...security.chain import FIELD
 from ...state.codec import cleaned, dumps, loads
 from ...state.errors import InvalidInput, PayloadTooLarge, StoreCorrupt
 from ...state.records import BLOB_THRESHOLD, PAYLOAD_LIMIT, Mail
@@ -73,7 +74,7 @@ def check_size(bytes_: int, what: str, limit: int = PAYLOAD_LIMIT) -> None:
 
 
 def decode(text: str) -> Fact:
-    """The fact of a journal or mail text, its blob not yet read. Raises StoreCorrupt."""
+    """The fact of a journal or mail text, its blob not yet read, without its link. Raises StoreCorrupt."""
     try:
         fact = loads(text)
     except (ValueError, TypeError) as error:
@@ -82,6 +83,7 @@ def decode(text: str) -> Fact:
         raise StoreCorrupt(f"a journal entry is not JSON ({error}): {text[:80]!r}") from None
     if not isinstance(fact, dict) or "type" not in fact:
         raise StoreCorrupt(f"a journal entry is no object with a type: {text[:80]!r}")
+    fact.pop(FIELD, None)
     return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
 
 

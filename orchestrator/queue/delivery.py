@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..protocol.callers import traced
+from ..protocol.callers import of_event
 from ..protocol.decider import Fact
 
 
@@ -56,7 +56,7 @@ class Delivery:
     @property
     def caller(self) -> dict[str, str]:
         """What goes on of who published the event."""
-        return traced(self.fact["event"])
+        return of_event(self.fact["event"])
 
     def letter(self, subscription: str, function: str) -> dict[str, Any]:
         """What is kept of it when it has failed for good."""

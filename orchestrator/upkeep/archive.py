@@ -25,7 +25,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from ...security.address import shown
 from ...state.codec import dumps, loads
 from ...state.errors import Conflict, InvalidInput, StoreCorrupt
-from ...state.ids import RESERVED, check_kept
+from ...state.ids import AUDIT, RESERVED, check_kept
 from ...state.records import EVERYTHING, STATUSES, Dump, Filter, Head, Mail
 from ...state.store import Store
 from ..protocol.shared import place_of, scope_of
@@ -151,7 +151,7 @@ async def _write_scopes(store: Store, write: Callable[[bytes], object], report: 
     while scopes := await store.scopes(after):
         for scope in scopes:
             after = scope
-            if scope in RESERVED or await store.head(scope) is not None:
+            if scope in RESERVED - {AUDIT} or await store.head(scope) is not None:
                 continue  # an execution's own entries went with it
             values = await _values(store, scope)
             for some in _portions(values, lambda pair: len(pair[1])):
@@ -232,7 +232,8 @@ class _Reading:
         elif kind == "execution":
             self.parcel = _Parcel(_head(line[kind]), raw)
         elif kind == "scope":
-            await self._put(place_of(_is(str, line["scope"])), _pairs(line["values"]))
+            scope = _is(str, line["scope"])
+            await self._put(scope if scope == AUDIT else place_of(scope), _pairs(line["values"]))
         elif kind == "total":
             await self.flush()
             self._total(line[kind])

@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
+from ...security.chain import link_of
 from ...state.errors import Conflict, InvalidInput
 from ...state.records import FINAL, Filter, Head
 from ...state.store import Store
+from ..audit.store_chain import record
 from .moving import together
 
 PRUNABLE = ("completed", "failed", "cancelled", "terminated", "idle")
@@ -57,9 +59,19 @@ def check(older_than_ms: int, statuses: Collection[str]) -> None:
         raise InvalidInput("an age to prune by must be positive; write it like 30d")
 
 
-async def drop(store: Store, heads: Sequence[Head], now: int) -> list[bool]:
-    """Delete them, except those that have changed since they were read. Which of them went."""
+async def drop(store: Store, heads: Sequence[Head], now: int, *, by: str = "") -> list[bool]:
+    """Delete them, except those that have changed since they were read. Which of them went. ``by``: who does it; the
+    rule of a retention, when nobody does. It is written down before, with the links that their journals end with."""
+    if heads:
+        links = await together([_link(store, head) for head in heads])
+        told = [{"id": head.id, "length": head.length, "link": link} for head, link in zip(heads, links, strict=True)]
+        await record(store, "store.delete", "store", at=now, by=by, deleted=told)
     return await together([_drop(store, head, now) for head in heads])
+
+
+async def _link(store: Store, head: Head) -> str:
+    last = await store.history(head.id, head.length - 1, 1) if head.length else ()
+    return link_of(last[-1]) if last else ""
 
 
 async def _drop(store: Store, head: Head, now: int) -> bool:

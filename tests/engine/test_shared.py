@@ -22,7 +22,7 @@ from overwinter.orchestrator.upkeep.archive import export, load
 from overwinter.orchestrator.upkeep.moving import PASSING, move
 from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import ExecutionFailed, InvalidInput
-from overwinter.state.ids import RESERVED, SCHEDULES, check_id
+from overwinter.state.ids import AUDIT, RESERVED, SCHEDULES, check_id
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import FINAL
 from overwinter.state.sealing import marker
@@ -99,7 +99,7 @@ def test_no_id_can_be_where_shared_entries_lie() -> None:
 def test_the_runtimes_marks_are_out_of_reach() -> None:
     of_one_store = {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moved.SCOPE, trials.SCOPE, marks.SCOPE}
     assert of_one_store == PASSING
-    assert of_one_store | {SCHEDULES} == RESERVED  # which schedules the code is known to declare goes along
+    assert of_one_store | {SCHEDULES, AUDIT} == RESERVED  # what the code declares and who did what go along
 
     async def work(runtime: Runtime) -> None:
         for name in sorted(RESERVED):

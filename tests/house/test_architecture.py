@@ -32,6 +32,7 @@ INNER = {
         "errors",
         "usercode",
         "protocol",
+        "audit",
         "governance",
         "upkeep",
         "streaming",

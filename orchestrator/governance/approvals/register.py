@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from ....state.codec import dumps, loads
 from ....state.errors import AlreadyFinished, EtagMismatch, StoreCorrupt, StoreUnavailable
 from ....state.store import Store
+from ...audit.store_chain import record
 from ...protocol.decider import Access, Fact
 from ...protocol.shared import place_of
 from .standing import MOST
@@ -76,6 +77,8 @@ async def give(store: Store, function: str, terms: Mapping[str, Any], now: int) 
         new = all(one["id"] != terms["id"] for one in register.standing)
         return Register([*others, dict(terms)], revoked), new
 
+    said = {name: terms[name] for name in ("id", "what", "version", "role", "execution", "until") if name in terms}
+    await record(store, "standing.give", function, at=now, by=str(terms.get("by") or ""), terms=said)
     return await _changed(store, function, change)
 
 
@@ -85,6 +88,7 @@ async def withdraw(store: Store, function: str, standing: str, now: int) -> None
     def change(register: Register) -> tuple[Register, None]:
         return Register([one for one in _current(register, now) if one["id"] != standing], register.revoked), None
 
+    await record(store, "standing.withdraw", function, at=now, standing=standing)
     await _changed(store, function, change)
 
 
@@ -103,6 +107,7 @@ async def revoke(store: Store, function: str, standing: str, *, by: str, reason:
         rest = [one for one in there if one["id"] != standing]
         return Register(rest, [*register.revoked, *ended]), terms
 
+    await record(store, "standing.revoke", function, at=now, by=by, reason=reason, standing=standing)
     return await _changed(store, function, change)
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from ....state.errors import InvalidInput
 from ....state.store import EVERY_KEY, Store
+from ...audit.store_chain import record
+from ...protocol.clock import present
 from .account import EACH, KINDS, Account, Limit, account_of, bounds_of, told_bounds
 from .amount import NOTHING, Amount
 from .archive import archived
@@ -144,6 +146,8 @@ async def set_limits(
         there = tuple(limit for limit in kept.values() if limit.most)
         return _changed(entry._replace(limits=there), told, now, by)
 
+    said = {limit.window: limit.record() for limit in checked}
+    await record(store, "budget.set", account, at=now, by=by, limits=said, whole=whole)
     await rewrite(store, account, change)
 
 
@@ -179,6 +183,7 @@ async def raise_limits(
         told = {"what": "raise", "amount": amount.record(), "windows": keys}
         return _changed(entry._replace(raises=raises), told, now, by, reason)
 
+    await record(store, "budget.raise", account, at=now, by=by, reason=reason, amount=amount.record(), windows=keys)
     await rewrite(store, account, change)
     return list(keys.values())
 
@@ -191,6 +196,7 @@ async def freeze(store: Store, account: str, now: int, *, by: str = "", reason: 
         frozen = Frozen(by, reason, now)
         return _changed(entry._replace(frozen=frozen), {"what": "freeze"}, now, by, reason)
 
+    await record(store, "budget.freeze", account, at=now, by=by, reason=reason)
     await rewrite(store, account, change)
 
 
@@ -203,12 +209,14 @@ async def unfreeze(store: Store, account: str, now: int, *, by: str = "", reason
             raise InvalidInput(f"{account} is not frozen")
         return _changed(entry._replace(frozen=None), {"what": "unfreeze"}, now, by, reason)
 
+    await record(store, "budget.unfreeze", account, at=now, by=by, reason=reason)
     await rewrite(store, account, change)
 
 
-async def remove(store: Store, account: str) -> bool:
+async def remove(store: Store, account: str, *, by: str = "") -> bool:
     """Its limits, what it has used, and its past: whoever charges it next begins anew. Whether there was any."""
     _named(account)
+    await record(store, "budget.remove", account, at=await present(store), by=by)
     gone = [await store.remove(PLACE, BOOK + account), await store.remove(PLACE, LEDGER + account)]
     for key in await store.keys(PLACE, past_of(account), EVERY_KEY):
         gone.append(await store.remove(PLACE, key))

@@ -1,0 +1,124 @@
+"""Traces of a runtime: switched on by the environment or by code, and what a process that died may not have told.
+
+Each traced process leaves a mark in the store while it lives. Whoever opens a runtime later and finds the mark of one
+that is dead tells once more what ended shortly before: the spans of its last commits may not have gone out. They have
+the same ids and content as those that did.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from ..state.codec import dumps, loads
+from ..state.errors import InvalidInput, StoreError
+from ..state.records import FINAL
+
+if TYPE_CHECKING:
+    from ..orchestrator.engine.engine import Engine
+    from ..telemetry.spans.tracing import Tracing
+
+log = logging.getLogger("overwinter")
+MARKS = "overwinter.traces"
+"""Scope of the marks in the store, by process."""
+_LOOKED_AT = 200
+"""Executions that are looked at after a death at the most, the newest first."""
+_ON, _OFF = ("1", "true", "yes", "on", "otlp"), ("0", "false", "no", "off", "none")
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | None:
+    """As OVERWINTER_TRACES and OpenTelemetry's own variables say; None, and nothing is imported, when they say
+    nothing. Raises InvalidInput."""
+    said = environment.get("OVERWINTER_TRACES", "").strip()
+    given = any(environment.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT", "").strip() for name in ("", "TRACES_"))
+    off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if off or said.lower() in _OFF or not (said or given):
+        return None
+    if not said and environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() not in ("", "otlp"):
+        return None
+    if said.lower() not in ("", *_ON) and not said.startswith(("http://", "https://")):
+        raise InvalidInput(f"OVERWINTER_TRACES={said[:80]!r}: write on, off or the address of a collector (http://…)")
+    try:
+        return _made(environment, said if said.startswith("http") else None)
+    except InvalidInput as error:
+        if said or not isinstance(error.__cause__, ImportError):
+            raise
+        log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, and there will be no traces: %s", error)
+        return None
+
+
+def _made(environment: Mapping[str, str], endpoint: str | None) -> Tracing:
+    protocol = next(
+        (found for name in ("TRACES_", "") if (found := environment.get(f"OTEL_EXPORTER_OTLP_{name}PROTOCOL", ""))), ""
+    )
+    if protocol not in ("", "http/protobuf"):
+        raise InvalidInput(
+            f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol[:40]!r}: traces go out by http/protobuf (a collector's port 4318)"
+        )
+    from ..telemetry.spans.batch import limits_of
+    from ..telemetry.spans.conventions import Conventions
+    from ..telemetry.spans.otlp import Otlp
+    from ..telemetry.spans.sampling import sampling_of
+    from ..telemetry.spans.tracing import Tracing
+
+    events = environment.get("OVERWINTER_TRACE_EVENTS", "").strip().lower() or "link"
+    if events not in ("link", "parent"):
+        raise InvalidInput(f"OVERWINTER_TRACE_EVENTS={events[:40]!r}: write link or parent")
+    content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
+    conventions = Conventions(content not in ("", *_OFF), "parent" if events == "parent" else "link")
+    if endpoint is not None and not endpoint.rstrip("/").endswith("/v1/traces"):
+        endpoint = endpoint.rstrip("/") + "/v1/traces"
+    exporter = Otlp(endpoint=endpoint)
+    return Tracing(exporter, sampling_of(environment), conventions, limits=limits_of(environment))
+
+
+def join(tracing: Tracing, engine: Engine) -> None:
+    """Trace what this engine does."""
+    tracing.reads(engine.store.history)
+    engine.performer.tracing = engine.delivery.tracing = tracing
+
+
+async def begin(tracing: Tracing, engine: Engine) -> None:
+    """Leave the mark, and tell what those that have died may not have told. Tracing costs nobody a start."""
+    try:
+        await _look_back(tracing, engine)
+        await engine.store.put(MARKS, engine.owner, dumps({"since": engine.clock()}))
+    except StoreError as error:
+        log.warning("telemetry: what a process that died has not told can't be looked for (%s)", error)
+
+
+async def end(engine: Engine) -> None:
+    """The process ends in order, and has told everything."""
+    try:
+        await engine.store.remove(MARKS, engine.owner)
+    except StoreError as error:
+        log.warning("telemetry: the mark of this process stays (%s)", error)
+
+
+async def _look_back(tracing: Tracing, engine: Engine) -> None:
+    store, now = engine.store, engine.clock()
+    marks = await store.keys(MARKS)
+    if not marks:
+        return
+    living, since = await store.owners(now), now + 1
+    for owner in marks:
+        if owner not in living and owner != engine.owner:
+            mark = await store.get(MARKS, owner)
+            since = min(since, _since(mark.value) if mark is not None else since)
+            await store.remove(MARKS, owner)
+    if since > now:
+        return
+    tracing.lost = (since, now)
+    for head in (await store.executions(limit=_LOOKED_AT)).heads:
+        over = head.owner is None or head.status in FINAL  # the others are taken up, by somebody who looks at that
+        if over and head.updated >= since:
+            texts = await store.history(head.id, head.base - 1, 1000)
+            if len(texts) == head.length - head.base + 1 and all(texts):
+                tracing.again(head, [cast("Mapping[str, Any]", loads(text)) for text in texts])
+
+
+def _since(text: str) -> int:
+    mark = loads(text)
+    return int(cast("Mapping[str, Any]", mark).get("since", 0)) if isinstance(mark, dict) else 0

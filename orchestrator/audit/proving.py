@@ -1,0 +1,214 @@
+"""Proof that the chains of a store hold: what was changed, taken out or put elsewhere is named.
+
+``anchors`` are links that were kept elsewhere (an export): each must still be where it was, or a record of the store's
+chain must say that its execution was deleted. Without one, whoever can write everything can make everything anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any, NamedTuple, cast
+
+from ...security.chain import Proof, link_of, root
+from ...state.errors import OverwinterError, StoreCorrupt, StoreUnavailable
+from ...state.ids import AUDIT
+from ...state.records import EVERYTHING, Filter, Head
+from ...state.store import Store
+from ...state.whole import GAP
+from ..protocol.entries import shown_anyway
+from ..protocol.media import digests
+from . import store_chain
+from .reading import STORE
+
+_PAGE = 500
+MOST = 20
+"""Findings of one chain that are told."""
+
+
+class Anchor(NamedTuple):
+    """A link that was kept elsewhere: that of entry ``n`` of a chain."""
+
+    chain: str
+    n: int
+    link: str
+
+
+class Finding(NamedTuple):
+    """What does not hold. ``n`` is the number of the entry, 0 when it is the chain as a whole."""
+
+    chain: str
+    n: int
+    what: str
+
+
+class Proven(NamedTuple):
+    """One chain that was looked at: ``begins`` is its first entry with a link (0: it has none), ``link`` that of its
+    last."""
+
+    chain: str
+    function: str
+    entries: int
+    begins: int
+    link: str
+    findings: tuple[Finding, ...]
+
+
+async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anchor] = ()) -> AsyncGenerator[Proven]:
+    """Look at the store's chains, then at every execution that matches, then for anchors that nothing holds. Raises
+    StoreUnavailable."""
+    kept: dict[str, list[Anchor]] = {}
+    for anchor in anchors:
+        kept.setdefault(anchor.chain, []).append(anchor)
+    gone: dict[str, list[Mapping[str, Any]]] = {}
+    own = await store_chain.current(store)
+    chains = await store_chain.names(store)
+    for name in chains:
+        yield await _of_store(store, name, kept.pop(f"{STORE}{name}", ()), gone, lags=name != own)
+    if chains and own not in chains:
+        yield Proven(
+            STORE, "", 0, 0, "", (Finding(STORE, 0, "the chain that is the store's own is gone, or is not named"),)
+        )
+    cursor: str | None = None
+    while True:
+        page = await store.executions(where, cursor, 100)
+        for head in page.heads:
+            yield await prove_one(store, head, kept.pop(head.id, ()), gone.get(head.id, ()))
+        cursor = page.cursor
+        if cursor is None:
+            break
+    for chain, missing in kept.items():
+        if chain.startswith(STORE) or (where == EVERYTHING and not gone.get(chain)):
+            what = "is gone, and no record says that it was deleted"
+            yield Proven(chain, "", 0, 0, "", (Finding(chain, missing[-1].n, what),))
+
+
+async def prove_one(
+    store: Store, head: Head, anchors: Collection[Anchor] = (), gone: Collection[Mapping[str, Any]] = ()
+) -> Proven:
+    """Look at one journal. ``gone``: what the store's chain says of deletions of executions with this id."""
+    wanted = {anchor.n: anchor.link for anchor in anchors}
+    proof, said = Proof(root(head.id)), list[Finding]()
+    now: Head | None = head
+    try:
+        while texts := await store.history(head.id, proof.number, _PAGE):
+            for text in texts:
+                proof.take(text, "" if text != GAP else "is missing, or is no text")
+                _anchored(proof, wanted, said, head.id, was_deleted=bool(gone))
+                said += [Finding(head.id, proof.number, what) for what in await _beside(store, head.id, text)]
+        if proof.number != head.length:
+            now = await store.head(head.id)  # it may have gone on, or have been deleted, meanwhile
+    except StoreUnavailable:
+        raise
+    except OverwinterError as error:  # what a store makes of a row that was changed is its own
+        said.append(Finding(head.id, proof.number + 1, f"can't be read: {error}"))
+    if now is not None:
+        said += [Finding(head.id, broken.number, broken.what) for broken in proof.broken]
+        said += _counted(now, head, proof.number)
+        if not gone:
+            lost = [n for n in wanted if n > proof.number]
+            said += [Finding(head.id, n, "was there when the anchor was made, and is gone") for n in lost]
+    return Proven(head.id, head.function, proof.number, proof.begins, proof.last, tuple(said[:MOST]))
+
+
+async def _beside(store: Store, id: str, text: str) -> list[str]:
+    """What an entry names by its digest, and keeps beside itself, is there and is that."""
+    if '"sha256:' not in text:
+        return []
+    fact = shown_anyway(text, 0)
+    wrong: list[str] = []
+    for reference in [fact.get("blob"), *digests(fact)]:
+        digest = reference.get("digest") if isinstance(reference, dict) else None
+        if isinstance(digest, str):
+            content = await store.blob(id, digest)
+            if content is None or "sha256:" + hashlib.sha256(content).hexdigest() != digest:
+                wrong.append(f"names {digest[:23]}…, which {'is missing' if content is None else 'was changed'}")
+    return wrong
+
+
+def _counted(now: Head, before: Head, number: int) -> list[Finding]:
+    if number < before.length:
+        return [Finding(now.id, number + 1, f"is missing: the head counts {before.length} entries")]
+    if number > now.length:
+        return [Finding(now.id, now.length + 1, f"was added: the head counts {now.length} entries")]
+    return []
+
+
+def _anchored(proof: Proof, wanted: Mapping[int, str], said: list[Finding], chain: str, *, was_deleted: bool) -> None:
+    link = wanted.get(proof.number)
+    if link is not None and link != proof.last and not was_deleted:
+        said.append(Finding(chain, proof.number, "is another one than when the anchor was made"))
+
+
+async def _of_store(
+    store: Store, name: str, anchors: Collection[Anchor], gone: dict[str, list[Mapping[str, Any]]], *, lags: bool
+) -> Proven:
+    """Look at one of the store's chains, and note what it says of deletions. ``lags``: it is another store's, and was
+    imported more than once."""
+    chain, wanted = f"{STORE}{name}", {anchor.n: anchor.link for anchor in anchors}
+    proof, said = Proof(store_chain.root_of(name)), list[Finding]()
+    links: dict[int, str] = {}
+    async with aclosing(store_chain.texts(store, name)) as records:
+        async for number, text in records:
+            while proof.number + 1 < number:
+                proof.take("", "is missing")
+            links[number] = link_of(text)
+            proof.take(text, "" if links[number] else "has no link: it was changed")
+            _anchored(proof, wanted, said, chain, was_deleted=False)
+            told = store_chain.read(text)
+            if told.get("n") != number:
+                said.append(Finding(chain, number, f"says that it is record {told.get('n')!r:.20}"))
+            for one in _deleted(told):
+                gone.setdefault(str(one.get("id")), []).append(one)
+    said = [*(Finding(chain, broken.number, broken.what) for broken in proof.broken), *said]
+    said += await _head(store, name, proof, links, lags=lags)
+    said += [Finding(chain, n, "was there when the anchor was made, and is gone") for n in wanted if n > proof.number]
+    return Proven(chain, "", proof.number, proof.begins, proof.last, tuple(said[:MOST]))
+
+
+async def _head(store: Store, name: str, proof: Proof, links: Mapping[int, str], *, lags: bool) -> list[Finding]:
+    """The head tells of nothing that is not there. It may lag: the next who writes moves it on."""
+    chain = f"{STORE}{name}"
+    try:
+        found = await store.get(AUDIT, f"{name}/{store_chain.HEAD}")
+        head = store_chain.reached(found)
+    except StoreCorrupt as error:
+        return [Finding(chain, 0, str(error))]
+    if found is None:
+        return [Finding(chain, 0, "has no head: it was taken out")] if proof.number > 1 else []
+    if head.n < proof.number - 1 and not lags:
+        return [Finding(chain, 0, f"its head says {head.n}, and there are {proof.number} records")]
+    if head.n > proof.number:
+        again = await store.get(AUDIT, store_chain.key(name, head.n))
+        if again is None:
+            return [Finding(chain, head.n, f"is missing: its head says {head.n}, and {proof.number} are there")]
+    elif head.link != links.get(head.n, ""):
+        return [Finding(chain, head.n, "is another one than the head of the chain says")]
+    return []
+
+
+def _deleted(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found: Any = told.get("deleted")
+    if not isinstance(found, list):
+        return []
+    return [cast("Mapping[str, Any]", one) for one in found if isinstance(one, dict)]
+
+
+async def holds(store: Store, proven: Iterable[Proven], link: str) -> bool:
+    """Whether any of these chains has that link anywhere."""
+    for one in proven:
+        if one.link == link:
+            return True
+        if one.chain.startswith(STORE):
+            async with aclosing(store_chain.texts(store, one.chain.removeprefix(STORE))) as records:
+                async for _, text in records:
+                    if link_of(text) == link:
+                        return True
+            continue
+        number = 0
+        while entries := await store.history(one.chain, number, _PAGE):
+            if any(link_of(text) == link for text in entries):
+                return True
+            number += len(entries)
+    return False

@@ -1,0 +1,132 @@
+"""The store's own chain: who changed what belongs to no single execution, or to one that is gone by it.
+
+Key-value entries under the scope ``overwinter.audit``, which no code of a user can write:
+
+    current            the name of this store's chain
+    NAME/000000000001  {"n", "at", "what", "on", "by", …, "link"}, numbered from 1, each written once and never again
+    NAME/head          {"n", "link"}: how far it has come
+
+A record is written before what it tells of is done, so that nothing is done without one; one that tells of what a crash
+or a refusal then prevented may stand. A number is taken by whoever writes it first (compare-and-set), and the head
+follows; one that lags because its writer died is moved on by the next. Chains of other stores that were imported stand
+beside it under their own names.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple, cast
+
+from ...security.chain import link_of, linked, root
+from ...state.codec import cleaned, dumps, loads
+from ...state.errors import EtagMismatch, StoreCorrupt, StoreUnavailable
+from ...state.ids import AUDIT
+from ...state.records import Value
+from ...state.store import EVERY_KEY, Store
+
+CURRENT, HEAD = "current", "head"
+TRIES = 64
+"""How often a number is tried that others write at the same time."""
+_PAGE = 500
+
+
+class Reached(NamedTuple):
+    """How far a chain has come: the number of its last record, and that one's link."""
+
+    n: int
+    link: str
+
+
+async def record(store: Store, what: str, on: str, *, at: int, by: str = "", **more: Any) -> None:
+    """Write down what is about to be done. It is durable when this returns. Raises StoreError."""
+    name = await _name(store)
+    told = {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more, "id": secrets.token_hex(8)}
+    for _ in range(TRIES):
+        there = await store.get(AUDIT, f"{name}/{HEAD}")
+        head = reached(there)
+        text = linked(head.link or root_of(name), dumps(cleaned({"n": head.n + 1, **told})))
+        mine = True
+        try:
+            await store.put(AUDIT, key(name, head.n + 1), text, etag="")
+        except EtagMismatch:
+            found = await store.get(AUDIT, key(name, head.n + 1))
+            if found is None:
+                continue
+            mine, text = found.value == text, found.value
+        link = link_of(text)
+        if not link:
+            raise StoreCorrupt(f"record {head.n + 1} of the audit of the store was changed; overwinter audit verify")
+        with suppress(EtagMismatch):  # somebody else has moved it on
+            told_head = dumps({"n": head.n + 1, "link": link})
+            await store.put(AUDIT, f"{name}/{HEAD}", told_head, etag="" if there is None else there.etag)
+        if mine:
+            return
+    raise StoreUnavailable("the audit of the store is being written by many others; try again")
+
+
+async def _name(store: Store) -> str:
+    found = await store.get(AUDIT, CURRENT)
+    if found is None:
+        with suppress(EtagMismatch):
+            await store.put(AUDIT, CURRENT, dumps(secrets.token_hex(8)), etag="")
+        found = await store.get(AUDIT, CURRENT)
+    if found is None:
+        raise StoreUnavailable("the audit of the store could not be begun; try again")
+    return str(loads(found.value))
+
+
+def key(name: str, number: int) -> str:
+    return f"{name}/{number:012}"
+
+
+def root_of(name: str) -> str:
+    """What the first record of a chain follows."""
+    return root(f"store {name}")
+
+
+def reached(head: Value | None) -> Reached:
+    """Raises StoreCorrupt."""
+    if head is None:
+        return Reached(0, "")
+    try:
+        told = loads(head.value)
+        return Reached(int(told["n"]), str(told["link"]))
+    except (ValueError, TypeError, KeyError):
+        raise StoreCorrupt(f"how far the audit of the store has come can't be read: {head.value[:80]!r}") from None
+
+
+async def current(store: Store) -> str:
+    """The name of the store's own chain; "" when none is named."""
+    found = await store.get(AUDIT, CURRENT)
+    return "" if found is None else found.value.strip('"')
+
+
+async def names(store: Store) -> list[str]:
+    """The chains that there are, this store's own first."""
+    found = dict.fromkeys(one.partition("/")[0] for one in await store.keys(AUDIT, "", EVERY_KEY) if "/" in one)
+    own = await current(store)
+    return sorted(found, key=lambda name: (name != own, name))
+
+
+async def texts(store: Store, name: str, after: int = 0) -> AsyncGenerator[tuple[int, str]]:
+    """The records of a chain with the numbers that their keys say, in order."""
+    last = key(name, after)
+    while page := await store.values(AUDIT, f"{name}/", last, _PAGE):
+        for where, value in page:
+            number = where.partition("/")[2]
+            if number.isdecimal():
+                yield int(number), value.value
+        last = page[-1][0]
+
+
+def read(text: str) -> Mapping[str, Any]:
+    """What a record says; one that can't be read says so."""
+    try:
+        told = loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        return {"what": "damaged", "on": "", "at": 0}
+    return cast("dict[str, Any]", told)

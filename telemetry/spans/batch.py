@@ -1,0 +1,136 @@
+"""Spans on their way out: kept in a bounded queue, and exported by a thread of its own, some at a time.
+
+Whoever puts a span in never waits. What does not fit is dropped, counted and logged.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from .span import Span
+
+log = logging.getLogger("overwinter")
+
+
+class Exporter(Protocol):
+    """Where spans go. It is called by one thread."""
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        """Whether they are there now; what is not is dropped."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Limits(NamedTuple):
+    """``queue``: spans that wait at the most; ``batch``: those of one export; ``every``: seconds between two."""
+
+    queue: int = 2048
+    batch: int = 512
+    every: float = 5.0
+
+
+def limits_of(environment: Mapping[str, str]) -> Limits:
+    """As OTEL_BSP_* says; what is no number counts as unsaid."""
+
+    def number(name: str, unsaid: float, unit: float = 1) -> float:
+        text = environment.get(name, "").strip()
+        return int(text) / unit if text.isdecimal() and int(text) > 0 else unsaid
+
+    queue, batch = number("OTEL_BSP_MAX_QUEUE_SIZE", 2048), number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512)
+    return Limits(int(queue), int(min(queue, batch)), number("OTEL_BSP_SCHEDULE_DELAY", 5.0, 1000))
+
+
+class Batch:
+    """The queue and its thread, which begins with the first span: a process that is forked before has none."""
+
+    def __init__(self, exporter: Exporter, limits: Limits = Limits()) -> None:
+        self._exporter = exporter
+        self._limits = limits
+        self._waiting: deque[Span] = deque()
+        self._thread: threading.Thread | None = None
+        self._moved = threading.Condition()
+        self._busy = self._hurry = self._closed = False
+        self.exported = self.dropped = self.failed = 0
+
+    def put(self, spans: Sequence[Span]) -> None:
+        """Have them exported."""
+        room = self._limits.queue - len(self._waiting)
+        if self._closed or room < len(spans):
+            room = 0 if self._closed else max(0, room)
+            self._drop(len(spans) - room)
+            spans = spans[:room]
+        self._waiting.extend(spans)
+        if self._thread is None and spans:
+            self._thread = threading.Thread(target=self._run, name="overwinter-spans", daemon=True)
+            self._thread.start()
+        elif len(self._waiting) >= self._limits.batch:
+            self._wake()
+
+    def _drop(self, count: int) -> None:
+        before, self.dropped = self.dropped, self.dropped + count
+        if before.bit_length() != self.dropped.bit_length():  # said the first time, and each time that it has doubled
+            log.warning("telemetry: %d spans were dropped so far: more come than can be exported", self.dropped)
+
+    def _wake(self) -> None:
+        if self._moved.acquire(blocking=False):  # else the thread is awake, and looks again by itself
+            self._moved.notify_all()
+            self._moved.release()
+
+    def flush(self, timeout: float) -> bool:
+        """Export what waits, for so many seconds at the most. Whether all is out."""
+        deadline = time.monotonic() + timeout
+        with self._moved:
+            self._hurry = True
+            self._moved.notify_all()
+            while (self._waiting or self._busy) and self._thread is not None:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                self._moved.wait(left)
+        return True
+
+    def close(self, timeout: float) -> None:
+        """Flush, and take nothing more."""
+        if not self.flush(timeout):
+            log.warning("telemetry: %d spans were not exported before the process had to end", len(self._waiting))
+        self._closed = True
+        with self._moved:
+            self._moved.notify_all()
+        thread = self._thread
+        if thread is not None:
+            thread.join(0.2)
+        if thread is None or not thread.is_alive():
+            self._exporter.close()
+
+    def _run(self) -> None:
+        while True:
+            with self._moved:
+                self._busy = False
+                self._moved.notify_all()
+                if not self._waiting:
+                    self._hurry = False
+                if not (self._hurry or self._closed or len(self._waiting) >= self._limits.batch):
+                    self._moved.wait(self._limits.every)
+                if self._closed:
+                    return
+                spans = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.batch))]
+                self._busy = bool(spans)
+            if spans:
+                self._export(spans)
+
+    def _export(self, spans: Sequence[Span]) -> None:
+        try:
+            arrived = self._exporter.export(spans)
+        except Exception:  # the edge to exporters: whatever one raises, the next batch goes out
+            log.warning("telemetry: the exporter failed", exc_info=True)
+            arrived = False
+        if arrived:
+            self.exported += len(spans)
+        else:
+            self.failed += len(spans)

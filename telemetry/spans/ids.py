@@ -1,0 +1,57 @@
+"""Ids of traces and spans, and the context that goes on from one process to another (W3C Trace Context).
+
+An id is a hash of what names the thing: every process that reads the same records comes to the same ids.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+_PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+
+
+class Context(NamedTuple):
+    """The place of a span in a trace: what ``traceparent`` and ``tracestate`` say."""
+
+    trace_id: str
+    span_id: str
+    sampled: bool
+    tracestate: str = ""
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
+
+
+class Identity(NamedTuple):
+    """One life of an execution: another one under the same id, after the first was removed, has another time."""
+
+    execution: str
+    created: int
+
+    @property
+    def trace_id(self) -> str:
+        """Of an execution that belongs to nobody's trace. It begins with the second of creation, as X-Ray has it."""
+        digest = blake2b(f"{self.execution}\0{self.created}".encode(), digest_size=12).hexdigest()
+        return f"{self.created // 1000 & 0xFFFFFFFF:08x}{digest}"
+
+    def span_id(self, *parts: object) -> str:
+        """``parts`` name the span within the execution."""
+        text = "\0".join((self.execution, str(self.created), *map(str, parts)))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+    def operation(self, op: str, reopened: int) -> str:
+        """The span of an operation. All attempts are one; when the execution was opened again, it is another."""
+        return self.span_id("operation", op, reopened)
+
+
+def context_of(said: Mapping[str, Any]) -> Context | None:
+    """The context that somebody handed over; None when there is none that can be gone on with."""
+    match = _PARENT.fullmatch(str(said.get("traceparent") or ""))
+    if match is None:
+        return None
+    trace_id, span_id, flags = match.groups()
+    return Context(trace_id, span_id, bool(int(flags, 16) & 1), str(said.get("tracestate") or ""))

@@ -1,0 +1,269 @@
+"""What a process knows of the traces of its executions: it hears what is loaded and what is stored, folds that into
+spans, and says in which context a call is made.
+
+Nothing goes out before it is stored. Of an execution that is not sampled no entry is read, unless it fails or costs
+more than a limit: then its journal is read once more, and its spans go out all the same, from the beginning of the turn
+or of the history that it is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from ...state.codec import loads
+from ...state.errors import OverwinterError
+from .batch import Batch, Exporter, Limits
+from .conventions import Conventions, dollars
+from .fold import Fold, Traces
+from .ids import Context, Identity
+from .sampling import Sampling
+from .span import Span
+
+log = logging.getLogger("overwinter")
+Fact = Mapping[str, Any]
+History = Callable[[str, int, int], Awaitable[Sequence[str]]]
+_BEGINS = ('{"type":"start"', '{"type":"message"', '{"type":"checkpoint"')
+_KINDS = frozenset({"workflow", "agent", "tool"})
+_AGAIN = 60_000
+"""Milliseconds before its last entry, of which the spans of one that died may not have gone out."""
+_READ = 10_000
+"""Entries of one execution that are read once more at the most."""
+
+
+class Head(Protocol):
+    """What is asked of an execution's head."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def function(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def created(self) -> int: ...
+    @property
+    def length(self) -> int: ...
+    @property
+    def base(self) -> int: ...
+    @property
+    def deaths(self) -> int: ...
+
+
+class Change(Protocol):
+    """What is asked of a commit."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def base(self) -> int: ...
+    @property
+    def entries(self) -> Sequence[str]: ...
+
+
+class _Traced:
+    """An execution of which this process holds the journal, or did."""
+
+    __slots__ = ("base", "context", "cost", "fold", "function", "identity", "kept", "kind", "length", "missed")
+
+    def __init__(self, head: Head, length: int) -> None:
+        self.identity = Identity(head.id, head.created)
+        self.function = head.function
+        self.kind = head.kind
+        self.base = head.base
+        self.length = length
+        self.context: Context | None = None  # of what is under way; its span_id is the parent's
+        self.fold: Fold | None = None  # None: it is not sampled
+        self.kept = False  # it is not, and goes out all the same
+        self.cost = 0.0
+        self.missed: list[str] | None = None  # what was stored while the journal is read once more
+
+
+class Tracing:
+    """Traces of one runtime. ``exporter`` is where spans go; ``known``: so many executions are kept in mind."""
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        sampling: Sampling = Sampling(),
+        conventions: Conventions = Conventions(),
+        *,
+        limits: Limits = Limits(),
+        known: int = 4096,
+    ) -> None:
+        self.traces = Traces(sampling, conventions)
+        self.batch = Batch(exporter, limits)
+        self._known: OrderedDict[str, _Traced] = OrderedDict()
+        self._most = known
+        self._cold = True
+        self._history: History | None = None
+        self._reading: set[asyncio.Task[None]] = set()
+        self._told: dict[str, int] = {}  # executions that were told once more, and how long they were
+        self.lost = (0, -1)
+        """A process has died that was at work between these times; what it stored last may not have gone out."""
+
+    def reads(self, history: History) -> None:
+        """Where journals are read: ``(id, after, limit)``."""
+        self._history = history
+
+    # -- what is heard -------------------------------------------------------------------------------
+
+    def loaded(self, head: Head, entries: Sequence[Fact]) -> None:
+        """An execution is taken up here, with the entries from ``head.base`` on."""
+        if head.kind not in _KINDS or head.function.startswith("overwinter/"):
+            return
+        traced = _Traced(head, head.length - len(entries))
+        self._known[head.id] = traced
+        self._known.move_to_end(head.id)
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+        last = int(entries[-1].get("at", 0)) if entries else 0
+        lost = self.lost[0] <= last <= self.lost[1] and self._told.get(head.id) != head.length
+        again = bool(head.deaths) or lost
+        for entry in entries:
+            traced.length += 1
+            self._take(traced, entry, out=again and int(entry.get("at", 0)) > last - _AGAIN, known=True)
+        if traced.kept and traced.fold is None:
+            traced.fold = self._fold(traced, head.length - len(entries))
+            for entry in entries:
+                traced.fold.take(entry)
+
+    def again(self, head: Head, entries: Sequence[Fact]) -> None:
+        """Nobody is at work on it, and who was has died: its last spans may not have gone out."""
+        self.loaded(head, entries)
+        self._told[head.id] = head.length
+
+    def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
+        """A commit was answered."""
+        if not change.entries or done.cancelled() or done.exception() is not None:
+            return
+        traced = self._known.get(change.id)
+        if traced is None:
+            return
+        traced.base = change.base
+        for text in change.entries:
+            traced.length += 1
+            if traced.missed is not None:
+                traced.missed.append(text)
+            elif traced.fold is not None or text.startswith(_BEGINS) or self._tells(text):
+                self._take(traced, cast("Fact", loads(text)), out=True)
+
+    def _tells(self, text: str) -> bool:
+        """Whether an entry of an execution that is not sampled may be a reason to keep it."""
+        sampling = self.traces.sampling
+        return (sampling.errors and '"error":' in text) or (sampling.cost > 0 and '"cost":' in text)
+
+    def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False) -> None:
+        """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand."""
+        if entry.get("type") in ("start", "message", "checkpoint"):
+            self._begin(traced, entry)
+        fold = traced.fold
+        if fold is None:
+            if self._is_kept(traced, entry):
+                traced.kept = True
+                if not known:
+                    self._read_again(traced)
+            return
+        spans = fold.take(entry)
+        if out and spans:
+            self.put(spans)
+
+    def _begin(self, traced: _Traced, entry: Fact) -> None:
+        """With it, it is decided anew whether it is sampled."""
+        state: Any = entry.get("state")
+        caller: Fact = entry.get("caller") or (state.get("caller") if isinstance(state, dict) else None) or {}
+        caller = {**caller, "from": "event"} if "delivery" in entry else caller
+        traced.context, _ = self.traces.context(traced.identity, caller)
+        traced.kept, traced.cost = False, 0.0
+        if not traced.context.sampled:
+            traced.fold = None
+        elif traced.fold is None:
+            traced.fold = self._fold(traced, traced.length - 1)
+
+    def _fold(self, traced: _Traced, length: int) -> Fold:
+        return Fold(traced.identity, traced.function, traced.kind, self.traces, length)
+
+    def _is_kept(self, traced: _Traced, entry: Fact) -> bool:
+        sampling, value = self.traces.sampling, entry.get("value")
+        if isinstance(value, dict):
+            traced.cost += dollars(cast("Fact", value)) or 0.0
+        return (sampling.errors and entry.get("error") is not None) or 0 < sampling.cost < traced.cost
+
+    # -- what was not sampled and is kept ------------------------------------------------------------
+
+    def _read_again(self, traced: _Traced) -> None:
+        if self._history is None:
+            return
+        traced.missed = []
+        task = asyncio.ensure_future(self._reread(traced, self._history))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _reread(self, traced: _Traced, history: History) -> None:
+        fold, until = self._fold(traced, traced.base - 1), traced.length
+        numbered: list[tuple[int, list[Span]]] = []
+        try:
+            for text in await history(traced.identity.execution, traced.base - 1, _READ):
+                if fold.length < until:
+                    numbered.append((fold.length + 1, fold.take(cast("Fact", loads(text)))))
+        except (OverwinterError, ValueError) as error:
+            log.warning("telemetry: the journal of %s can't be read (%s)", traced.identity.execution, error)
+        missed, traced.missed = traced.missed or (), None
+        traced.fold = fold
+        self.put([span for number, spans in numbered if number >= fold.begun for span in spans])
+        for text in missed:
+            self._take(traced, cast("Fact", loads(text)), out=True)
+
+    # -- what goes on --------------------------------------------------------------------------------
+
+    def caller(self, execution: str, op: str, caller: Fact, report: str = "") -> Fact:
+        """What is said of who orders something by the operation ``op``: its span is the parent of what comes of it.
+        ``report``: it is a call in this process, by what its entry is called."""
+        traced = self._known.get(execution)
+        if traced is None:
+            return caller
+        fresh = "traceparent" in caller or (report in ("model", "tool") and traced.kind == "agent")
+        context = traced.context
+        if context is None or (report and fresh):
+            context, _ = self.traces.context(traced.identity, caller)
+        fold = traced.fold
+        span_id = traced.identity.operation(op, 0) if fold is None else fold.operation(op)
+        told = {name: value for name, value in caller.items() if name not in ("from", "tracestate")}
+        told["traceparent"] = context._replace(span_id=span_id, sampled=context.sampled or traced.kept).traceparent
+        if context.tracestate:
+            told["tracestate"] = context.tracestate
+        return told
+
+    def event(self, execution: str, op: str, event: Fact) -> Fact:
+        """An event that is published, with the trace that it belongs to, when it does not say so itself."""
+        if event.get("traceparent"):
+            return event
+        said = self.caller(execution, op, {})
+        return {**event, **{name: said[name] for name in ("traceparent", "tracestate") if name in said}}
+
+    # -- what goes out -------------------------------------------------------------------------------
+
+    def put(self, spans: Sequence[Span]) -> None:
+        """Have spans exported. The first execution of a process says that it was one."""
+        if self._cold:
+            for number, span in enumerate(spans):
+                if "faas.trigger" in span.attributes:
+                    self._cold = False
+                    cold = span._replace(attributes={**span.attributes, "faas.coldstart": True})
+                    spans = [*spans[:number], cold, *spans[number + 1 :]]
+                    break
+        self.batch.put(spans)
+
+    async def flush(self, timeout: float) -> bool:
+        """Export what waits, for so many seconds at the most. Whether all is out."""
+        if self._reading:
+            await asyncio.wait(self._reading, timeout=timeout)
+        return await asyncio.to_thread(self.batch.flush, timeout)
+
+    async def close(self, timeout: float) -> None:
+        if self._reading:
+            await asyncio.wait(self._reading, timeout=timeout)
+        await asyncio.to_thread(self.batch.close, timeout)

@@ -1,0 +1,112 @@
+"""Who did what, on every store: each act is told once, with who, on what and where it stands."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from overwinter.orchestrator.audit import ocsf
+from overwinter.orchestrator.audit.acts import Wanted
+from overwinter.orchestrator.audit.reading import page
+from overwinter.orchestrator.governance.budgets.account import Limit
+from overwinter.orchestrator.governance.budgets.accounts import freeze, raise_limits, remove, set_limits, unfreeze
+from overwinter.state.errors import InvalidInput
+from overwinter.state.memory import MemoryStore
+from overwinter.state.opening import open_store
+
+from .desk import NOW, all_acts, findings, one_order, short, working
+
+
+def test_everything_that_people_do_is_told_and_holds(dsn: str) -> None:
+    async def main() -> None:
+        store = open_store(dsn)
+        async with working(store) as runtime:
+            await one_order(runtime)
+            await set_limits(store, "user:ana", [Limit("day", {"tokens": 10})], NOW, by="dora")
+            await raise_limits(store, "user:ana", {"tokens": 5}, NOW, by="dora", reason="busy")
+            await freeze(store, "user:ana", NOW, by="dora", reason="a leak")
+            await unfreeze(store, "user:ana", NOW, by="emil")
+            await remove(store, "user:ana", by="emil")
+            acts = await all_acts(store)
+            told = [(act.by, act.what, act.on) for act in acts]
+            assert told == [
+                ("dora", "budget.set", "user:ana"),
+                ("dora", "budget.raise", "user:ana"),
+                ("dora", "budget.freeze", "user:ana"),
+                ("emil", "budget.unfreeze", "user:ana"),
+                ("emil", "budget.remove", "user:ana"),
+                ("ana", "start", "o-1"),
+                ("ben", "approve", "o-1"),
+                ("cara", "signal", "o-1"),
+            ]
+            assert [act.n for act in acts[:5]] == [1, 2, 3, 4, 5] and all(act.link for act in acts)
+            assert acts[6].reason == "it is paid" and acts[6].details["approved"] is True
+            assert await findings(store) == []
+
+    asyncio.run(main())
+
+
+def test_acts_are_chosen_by_who_what_function_and_time() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        async with working(store) as runtime:
+            await one_order(runtime)
+            await (await runtime.start(short, "x", id="s-1", by="ana")).result("20s")
+            await freeze(store, "user:ana", NOW, by="ana")
+            for wanted, expected in (
+                (Wanted(by="ana"), {"start", "budget.freeze"}),
+                (Wanted(what="budget"), {"budget.freeze"}),
+                (Wanted(what="approve"), {"approve"}),
+                (Wanted(function="short"), {"start"}),
+                (Wanted(on="o-1"), {"start", "approve", "signal"}),
+                (Wanted(on="user:ana"), {"budget.freeze"}),
+                (Wanted(by="nobody"), set[str]()),
+                (Wanted(until=1), set[str]()),
+                (Wanted(since=1 << 50), set[str]()),
+            ):
+                assert {act.what for act in await all_acts(store, wanted)} == expected
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("scan", [1, 2, 3, 7, 1000])
+def test_pages_tell_each_act_once_however_little_one_page_looks_at(scan: int) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        async with working(store) as runtime:
+            for number in range(3):
+                await one_order(runtime, f"o-{number}")
+                await freeze(store, f"user:u-{number}", NOW, by="dora")
+            whole = await all_acts(store)
+            found, cursor = list[object](), None
+            while True:
+                told = await page(store, Wanted(), cursor, limit=2, scan=scan)
+                assert len(told.acts) <= 2 and told.scanned <= scan
+                found += told.acts
+                cursor = told.cursor
+                if cursor is None:
+                    break
+            assert found == whole and len(whole) == 12
+            for bad in ("x", "!", "W10", "WzEsMiwzXQ"):
+                with pytest.raises(InvalidInput):
+                    await page(store, Wanted(), bad, limit=1, scan=1)
+
+    asyncio.run(main())
+
+
+def test_an_act_as_an_event_of_ocsf_has_what_the_class_requires() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        async with working(store) as runtime:
+            await one_order(runtime)
+            await remove(store, "user:ana", by="emil")
+            for act in await all_acts(store):
+                told = ocsf.event(act, "1.0")
+                assert told["type_uid"] == told["class_uid"] * 100 + told["activity_id"] and told["class_uid"] == 6003
+                needed = ("activity_id", "actor", "api", "category_uid", "class_uid", "metadata", "severity_id")
+                assert all(told[name] for name in (*needed, "src_endpoint", "time", "type_uid"))
+                assert told["metadata"]["version"] == "1.3.0" and told["metadata"]["product"]["vendor_name"]
+                assert told["actor"]["user"]["name"] == act.by and told["api"]["operation"] == act.what
+
+    asyncio.run(main())

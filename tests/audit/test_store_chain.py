@@ -1,0 +1,100 @@
+"""The store's own chain: many write at once, and a writer that dies at any moment leaves it whole, with the record
+before the act."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from overwinter.orchestrator.audit.store_chain import names, record, texts
+from overwinter.orchestrator.governance.budgets.accounts import freeze, shown
+from overwinter.state.errors import InvalidInput, StoreUnavailable
+from overwinter.state.ids import AUDIT, check_id
+from overwinter.state.memory import MemoryStore
+from overwinter.state.records import Value
+from overwinter.state.store import Store
+
+from .desk import NOW, all_acts, findings, opened
+
+
+def test_many_write_at_once_and_each_has_its_number(dsn: str) -> None:
+    async def main() -> None:
+        async with opened(dsn) as store:
+            await record(store, "budget.set", "user:x", at=NOW, by="first")
+            await asyncio.gather(*(record(store, "budget.set", f"user:{n}", at=NOW, by=str(n)) for n in range(8)))
+            (name,) = await names(store)
+            assert [number async for number, _ in texts(store, name)] == list(range(1, 10))
+            assert {act.by for act in await all_acts(store)} == {"first", *map(str, range(8))}
+            assert await findings(store) == []
+
+    asyncio.run(main())
+
+
+class Dying(MemoryStore):
+    """It dies at the so-manieth call that reads or changes a value, before it is made or after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.after = 1 << 30, False
+
+    def _dies(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise StoreUnavailable("it died")
+
+    async def get(self, scope: str, key: str) -> Value | None:
+        if not self.after:
+            self._dies()
+        found = await super().get(scope, key)
+        if self.after:
+            self._dies()
+        return found
+
+    async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:
+        if not self.after:
+            self._dies()
+        made = await super().put(scope, key, value, etag=etag)
+        if self.after:
+            self._dies()
+        return made
+
+
+async def is_frozen(store: Store) -> bool:
+    return (await shown(store, "user:a", NOW)).rules.frozen is not None
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_wherever_a_writer_dies_no_act_is_done_without_its_record(after: bool) -> None:
+    async def main() -> int:
+        died = 0
+        for moment in range(1, 100):
+            store = Dying()
+            await store.open()
+            await record(store, "budget.set", "user:x", at=NOW, by="first")
+            store.left, store.after = moment, after
+            try:
+                await freeze(store, "user:a", NOW, by="dora")
+            except StoreUnavailable:
+                died += 1
+            done = store.left > 0
+            store.left = 1 << 30
+            told = [act.by for act in await all_acts(store)]
+            assert told in (["first"], ["first", "dora"])
+            assert "dora" in told or not await is_frozen(store)
+            assert await findings(store) == []
+            await freeze(store, "user:a", NOW, by="emil")  # the next one goes on from wherever it stopped
+            assert [act.by for act in await all_acts(store)] == [*told, "emil"] and await findings(store) == []
+            if done:
+                return died
+        raise AssertionError("it never came to its end")
+
+    assert asyncio.run(main()) >= 5
+
+
+def test_no_code_of_a_user_reaches_it() -> None:
+    from overwinter.orchestrator.protocol.shared import place_of
+
+    for taken in (place_of, check_id):
+        with pytest.raises(InvalidInput):
+            taken(AUDIT)

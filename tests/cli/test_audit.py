@@ -1,0 +1,113 @@
+"""``overwinter audit``: who did what is listed and exported, and what was changed is found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from overwinter.cli.main import cli
+from overwinter.state.opening import open_store
+from overwinter.tests.audit.desk import one_order, working
+
+
+class Desk:
+    """A store in which an order was approved and an account frozen."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "a.db"
+        asyncio.run(self._fill())
+        self.run("freeze", "user:ana", "--by", "dora", "--reason", "a leak", group="budget")
+
+    async def _fill(self) -> None:
+        async with working(open_store(f"sqlite:///{self.path}")) as runtime:
+            await one_order(runtime)
+
+    def run(self, *arguments: str, code: int = 0, group: str = "audit") -> str:
+        result = CliRunner().invoke(cli, [group, *arguments, "--store", f"sqlite:///{self.path}"])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self.run(*arguments, "--json", code=code))
+
+    def lie(self) -> None:
+        """Somebody edits the store itself."""
+        with sqlite3.connect(self.path) as db:
+            db.execute("UPDATE journal SET body = replace(body, 'it is paid', 'it is free')")
+        db.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+def test_acts_are_listed_oldest_first_and_chosen(desk: Desk) -> None:
+    acts = desk.json("list")["acts"]
+    assert [(act["by"], act["what"], act["on"]) for act in acts] == [
+        ("ana", "start", "o-1"),
+        ("ben", "approve", "o-1"),
+        ("cara", "signal", "o-1"),
+        ("dora", "budget.freeze", "user:ana"),
+    ]
+    assert [act["what"] for act in desk.json("list", "--limit", "2")["acts"]] == ["signal", "budget.freeze"]
+    assert [act["by"] for act in desk.json("list", "o-1", "--what", "approve")["acts"]] == ["ben"]
+    assert desk.json("list", "--by", "ana", "--since", "2999-01-01")["acts"] == []
+    shown = desk.run("list", "--function", "order")
+    assert "it is paid" in shown and "dora" not in shown
+    assert "nobody" in desk.run("list", "--by", "zoe")
+    assert "no day or time" in desk.run("list", "--since", "yesterday", code=2)
+
+
+def test_what_was_changed_is_found_and_named(desk: Desk) -> None:
+    told = desk.json("verify")
+    assert told["ok"] and told["chains"] == 2 and told["findings"] == [] and told["unlinked"] == 0
+    assert "all of them hold" in desk.run("verify", "o-1")
+    desk.lie()
+    told = desk.json("verify", code=1)
+    (finding,) = told["findings"]
+    (approval,) = desk.json("list", "--what", "approve")["acts"]
+    assert (finding["chain"], finding["n"]) == ("o-1", approval["n"])
+    assert f"o-1 entry {approval['n']}" in desk.run("verify", "o-1", code=1)
+    assert "no execution" in desk.run("verify", "o-9", code=3)
+
+
+def test_an_export_is_held_against_the_store(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUDIT_SECRET", "a secret of the tests")
+    kept, signed = str(tmp_path / "kept.jsonl"), ("--secret", "env:AUDIT_SECRET")
+    assert desk.json("export", kept, *signed) == {"file": kept, "acts": 4, "chains": 2}
+    assert "exists already" in desk.run("export", kept, code=2)
+    desk.run("verify", "--against", kept, *signed)
+    monkeypatch.setenv("OTHER", "another")
+    assert "another secret" in desk.run("verify", "--against", kept, "--secret", "env:OTHER", code=2)
+    assert "by where it lies" in desk.run("verify", "--against", kept, "--secret", "s3cret", code=2)
+    assert "can't be read" in desk.run("verify", "--against", str(tmp_path / "none"), code=2)
+    (anchor,) = [json.loads(line) for line in Path(kept).read_text().splitlines() if '"chain":"o-1","n"' in line[:40]]
+    desk.run("verify", "o-1", "--against", anchor["link"])
+    assert not desk.json("verify", "--against", anchor["link"][::-1], code=1)["ok"]
+    with sqlite3.connect(desk.path) as db:
+        for table in ("execution", "journal", "mail"):
+            db.execute(f"DELETE FROM {table}")
+    db.close()
+    desk.run("verify")  # what is left holds in itself
+    assert "no record says that it was deleted" in desk.run("verify", "--against", kept, code=1)
+
+
+def test_what_is_exported_for_others_is_one_event_a_line(desk: Desk, tmp_path: Path) -> None:
+    lines = desk.run("export", "-", "--ocsf").splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {event["class_uid"] for event in events} == {6003} and len(events) == 4
+    assert "name a file" in desk.run("export", "-", "--json", code=2)
+
+
+def test_what_is_pruned_is_in_the_audit(desk: Desk) -> None:
+    desk.run("prune", "--older-than", "1ms", "--yes", group="store")
+    (act,) = desk.json("list", "--what", "store.delete")["acts"]
+    (gone,) = act["details"]["deleted"]
+    assert gone["id"] == "o-1" and gone["link"] and desk.json("verify")["ok"]

@@ -1,0 +1,35 @@
+"""``/audit``: who did what, by pages, and whether a journal holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overwinter.orchestrator.governance.budgets.accounts import freeze
+from overwinter.tests.audit.desk import one_order, order, short
+
+from .conftest import asked_over
+from .test_api import problem_of
+
+
+def test_acts_come_by_pages_and_a_journal_is_proven() -> None:
+    async def main(shop: Any) -> None:
+        client, runtime = shop.client, shop.runtime
+        await one_order(runtime, "a/b")
+        await freeze(runtime.store, "user:ana", runtime.clock(), by="dora")
+        whole = (await client.get("/audit")).json()
+        assert [act["what"] for act in whole["acts"]] == ["budget.freeze", "start", "approve", "signal"]
+        assert whole["cursor"] is None and whole["scanned"] > 4
+        first = (await client.get("/audit?limit=3")).json()
+        rest = (await client.get("/audit", params={"limit": 3, "cursor": first["cursor"]})).json()
+        assert first["acts"] + rest["acts"] == whole["acts"] and rest["cursor"] is None
+        told = (await client.get("/audit?on=a/b&by=ben")).json()
+        assert [act["what"] for act in told["acts"]] == ["approve"]
+        assert (await client.get("/audit?since=2999-01-01")).json()["acts"] == []
+        proof = (await client.get("/audit/a/b")).json()
+        assert proof["holds"] and proof["begins"] == 1 and proof["link"] and proof["findings"] == []
+        problem_of(await client.get("/audit/nothing"), 404)
+        problem_of(await client.get("/audit?limit=0"), 400)
+        problem_of(await client.get("/audit?cursor=x"), 400)
+        problem_of(await client.get("/audit?since=yesterday"), 400)
+
+    asked_over(main, [order, short])

@@ -1,0 +1,213 @@
+"""Spans over the wire: a service on loopback, a collector of the tests' own, tools and functions of other processes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from overwinter import Agent, Context, Runtime, Scripted, call, current_call, tool, workflow
+from overwinter.functions import tracing
+from overwinter.state.errors import InvalidInput
+from overwinter.state.records import EVERYTHING
+from overwinter.telemetry.spans.batch import Batch, Limits
+from overwinter.telemetry.spans.span import Span
+
+from ..apart.place import on_a_loop, served
+from .receiver import Receiver
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CALLER = f"00-{TRACE}-{PARENT}-01"
+SERVER, CLIENT = 2, 3
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.headers: list[dict[str, str]] = []
+
+
+seen: Seen
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    global seen
+    seen = Seen()
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
+
+
+@tool
+async def ask_carrier(order: str) -> str:
+    """Ask the carrier."""
+    transport = httpx.MockTransport(_carrier)
+    async with httpx.AsyncClient(transport=transport) as client:
+        return (await client.get("http://carrier/", headers=dict(current_call().trace))).text
+
+
+def _carrier(request: httpx.Request) -> httpx.Response:
+    seen.headers.append(dict(request.headers))
+    return httpx.Response(200, text="on its way")
+
+
+@tool
+async def lookup(order: str) -> str:
+    """Look it up; that lives elsewhere."""
+    return f"{order} in stock"
+
+
+@workflow
+async def ticket(ctx: Context, order: str) -> str:
+    await ctx.step(lookup, order)
+    return await ctx.step(ask_carrier, order)
+
+
+def say(messages: Any, tools: Any) -> Any:
+    return "It is." if messages[-1].role == "tool" else call("ask_carrier", order="A-1")
+
+
+@on_a_loop
+async def test_a_request_is_the_parent_and_tools_and_functions_elsewhere_hang_under_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Receiver() as receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
+        async with served([lookup]) as there:
+            monkeypatch.setenv("OVERWINTER_ROUTES", json.dumps({"lookup": there.url}))
+            async with served([ticket, ask_carrier]) as here, httpx.AsyncClient() as client:
+                headers = {"traceparent": CALLER, "tracestate": "shop=1", "baggage": "a=b", "prefer": "wait=20"}
+                answer = await client.post(f"{here.url}/workflows/ticket?id=t", json="A-1", headers=headers)
+                assert answer.status_code == 200, answer.text
+        execution, step = receiver.named("invoke_workflow ticket"), receiver.named("ask_carrier")
+        remote, done = receiver.named("lookup", kind=CLIENT), receiver.named("execute_tool lookup")
+    assert {span.trace for span in receiver.spans} == {TRACE}
+    assert (execution.parent, execution.kind, execution.service) == (PARENT, SERVER, "shop")
+    assert execution.attributes["faas.trigger"] == "http" and execution.attributes["faas.coldstart"] is True
+    assert step.parent == remote.parent == execution.id
+    assert done.parent == remote.id
+    assert remote.attributes["faas.invoked_name"] == "lookup"
+    (asked,) = seen.headers
+    assert asked["traceparent"] == f"00-{TRACE}-{step.id}-01"
+    assert (asked["tracestate"], asked["baggage"]) == ("shop=1", "a=b")
+
+
+@on_a_loop
+async def test_a_turn_of_a_session_by_the_conventions_of_generative_ai(monkeypatch: pytest.MonkeyPatch) -> None:
+    clerk = Agent("clerk", Scripted(say), tools=[ask_carrier])
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        async with served([clerk]) as here, httpx.AsyncClient() as client:
+            said = {"content": "Where is it?", "id": "m1"}
+            headers = {"traceparent": CALLER}
+            answer = await client.post(f"{here.url}/sessions/clerk/c-1", json=said, headers=headers)
+            assert answer.status_code == 200, answer.text
+            said = {"content": "And now?", "id": "m2"}
+            assert (await client.post(f"{here.url}/sessions/clerk/c-1", json=said)).status_code == 200
+        first, second = (span for span in receiver.spans if span.name == "invoke_agent clerk")
+    assert (first.trace, first.parent) == (TRACE, PARENT)
+    assert second.trace != TRACE and second.parent == ""
+    assert first.attributes["gen_ai.conversation.id"] == "clerk/c-1"
+    chats = [span for span in receiver.spans if span.name == "chat script" and span.parent == first.id]
+    assert len(chats) == 2
+    for chat in chats:
+        assert chat.attributes["gen_ai.operation.name"] == "chat"
+        assert chat.attributes["gen_ai.usage.input_tokens"] >= 0
+    assert chats[0].attributes["gen_ai.response.finish_reasons"] == ["tool_calls"]
+    (used,) = (span for span in receiver.spans if span.name == "execute_tool ask_carrier" and span.trace == TRACE)
+    assert used.attributes["gen_ai.tool.call.id"]
+    assert seen.headers[0]["traceparent"] == f"00-{TRACE}-{used.id}-01"
+    assert "Where is it" not in str(receiver.spans)
+
+
+@on_a_loop
+async def test_what_is_said_is_there_when_it_is_asked_for_and_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARRIER_TOKEN", "way-too-secret")
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+    clerk = Agent("clerk", Scripted(["My key is way-too-secret."]))
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        async with Runtime([clerk], "memory://") as runtime:
+            await (await runtime.send(clerk, "c", "Where is it?")).reply()
+    turn, chat = receiver.named("invoke_agent clerk"), receiver.named("chat script")
+    assert "Where is it?" in turn.attributes["gen_ai.input.messages"]
+    assert "My key is ***" in chat.attributes["gen_ai.output.messages"]
+
+
+@on_a_loop
+async def test_an_event_is_linked_and_by_choice_the_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"ce-specversion": "1.0", "ce-type": "order.paid", "ce-source": "/shop", "ce-traceparent": CALLER}
+    for choice, links, parent in (("link", [(TRACE, PARENT)], ""), ("parent", [], PARENT)):
+        with Receiver() as receiver:
+            monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+            monkeypatch.setenv("OVERWINTER_TRACE_EVENTS", choice)
+            async with served([paid]) as here, httpx.AsyncClient() as client:
+                sent = headers | {"ce-id": "1", "content-type": "application/json"}
+                answer = await client.post(f"{here.url}/events/paid", content=b'"o"', headers=sent)
+                assert answer.status_code < 300, answer.text
+                async for head in here.runtime.all(EVERYTHING):
+                    if head.function == "paid":
+                        await here.runtime.result(head.id, 20)
+        execution, out = receiver.named("invoke_workflow paid"), receiver.named("send order.sent")
+        assert (execution.links, execution.parent) == (links, parent)
+        assert execution.attributes["faas.trigger"] == "pubsub"
+        assert (execution.trace == TRACE) is (choice == "parent")
+        assert out.parent == execution.id and out.trace == execution.trace
+        assert out.attributes["cloudevents.event_type"] == "order.sent"
+
+
+@workflow
+async def paid(ctx: Context, order: str) -> None:
+    await ctx.publish("order.sent", {"order": order})
+
+
+def test_what_is_set_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert tracing.from_environment({}) is None
+    assert tracing.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
+    assert tracing.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OVERWINTER_TRACES": "off"}) is None
+    for wrong in (
+        {"OVERWINTER_TRACES": "perhaps"},
+        {"OVERWINTER_TRACES": "on", "OTEL_TRACES_SAMPLER": "sometimes"},
+        {"OVERWINTER_TRACES": "on", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10"},
+        {"OVERWINTER_TRACES": "on", "OVERWINTER_TRACE_EVENTS": "both"},
+        {"OVERWINTER_TRACES": "on", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+    ):
+        with pytest.raises(InvalidInput, match=list(wrong)[-1]):
+            tracing.from_environment(wrong)
+
+
+class Stuck:
+    """An exporter that takes its time and fails."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def export(self, spans: Any) -> bool:
+        self.taken += [span.name for span in spans]
+        if len(self.taken) < 3:
+            raise OSError("no collector")
+        return True
+
+    def close(self) -> None: ...
+
+
+def test_what_does_not_fit_is_dropped_and_counted_and_an_exporter_that_fails_harms_nobody() -> None:
+    exporter = Stuck()
+    batch = Batch(exporter, Limits(queue=4, batch=2, every=60))
+    spans = [Span("1" * 32, "2" * 16, "", str(number), "internal", 0, 1) for number in range(10)]
+    batch._closed = True
+    batch.put(spans[:1])
+    assert batch.dropped == 1
+    batch._closed = False
+    batch._thread = object()  # type: ignore[assignment]  # nobody takes any for now
+    batch.put(spans[:3])
+    batch.put(spans[3:7])
+    assert batch.dropped == 4
+    batch._thread = None
+    batch.put(())
+    batch.close(1)
+    batch = Batch(exporter, Limits(queue=4, batch=2, every=60))
+    batch.put(spans[:4])
+    assert batch.flush(20)
+    assert (batch.failed, batch.exported, exporter.taken) == (2, 2, ["0", "1", "2", "3"])
+    batch.close(20)
