@@ -20,7 +20,7 @@ from ..messages import budgets, memories, models, schedules
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import budgeting, deciding, remembering, scheduling, working
+from . import budgeting, deciding, metrics, remembering, scheduling, working
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -189,7 +189,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
     paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
     paths |= deciding.paths(operation, parameter, ref, _AFTER)
-    paths |= budgeting.paths(operation, parameter, ref)
+    paths |= budgeting.paths(operation, parameter, ref) | metrics.paths(operation)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)

@@ -24,6 +24,7 @@ log = logging.getLogger("overwinter")
 
 T = TypeVar("T")
 Committed = Callable[[Change, "asyncio.Future[Any]"], None]
+Begun = Callable[[Change], Callable[["asyncio.Future[Any]"], None]]
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset(
     {
@@ -110,9 +111,10 @@ class Extensions:
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
         self._listeners: list[Committed] = []
+        self._timing: list[Begun] = []
 
     def __bool__(self) -> bool:
-        return bool(self._all or self._listeners)
+        return bool(self._all or self._listeners or self._timing)
 
     @property
     def watching(self) -> bool:
@@ -127,6 +129,10 @@ class Extensions:
         """Call it no more."""
         self._listeners.remove(committed)
 
+    def time(self, begun: Begun) -> None:
+        """Call it with each commit when that begins; what it gives is called with the answer. For who measures."""
+        self._timing.append(begun)
+
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)
         return "" if active is None else active.function
@@ -137,6 +143,8 @@ class Extensions:
             stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
         for committed in self._listeners:
             stored.add_done_callback(partial(committed, change))
+        for begun in self._timing:
+            stored.add_done_callback(begun(change))
         return stored
 
     def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:
