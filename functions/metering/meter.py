@@ -1,6 +1,6 @@
 """The meter of one runtime: hears its commits, and looks at the rest when somebody asks.
 
-On the way of a step it adds one callback to a commit, on the event loop: no lock, no I/O, nothing that waits. What it
+On the way of a step it keeps its short text, on the event loop: no lock, no I/O, nothing that waits. What it
 fails at costs numbers, never a step or a scrape.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...state.errors import OverwinterError
 from ...telemetry.metrics import catalogue
+from ...telemetry.metrics.entry import is_plain
 from ...telemetry.metrics.feed import Feed
 from ...telemetry.metrics.instruments import Metrics, Reading
 from .survey import Survey
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from ..runtime import Runtime
     from .sending import Sending
 
+EACH = 8
+"""Of so many plain steps one is timed."""
+MANY = 256
+"""So many plain steps are read at once."""
+
 
 class Meter:
     """``sends``: what is counted also goes out by OTLP while the runtime is open."""
@@ -32,6 +38,8 @@ class Meter:
         self._runtime = runtime
         self._feed = Feed(self.metrics)
         self._store = runtime.store.dsn.partition(":")[0]
+        self._steps: list[tuple[str, asyncio.Future[Appended]]] = []  # plain ones, not counted yet
+        self._transitions = self.metrics.counter(catalogue.TRANSITIONS)
         self._commits = self.metrics.histogram(catalogue.COMMITS)
         self._failures = self.metrics.counter(catalogue.FAILURES)
         self._activations = self.metrics.histogram(catalogue.ACTIVATIONS)
@@ -56,17 +64,52 @@ class Meter:
 
     # -- what is heard -------------------------------------------------------------------------------
 
-    def _begun(self, change: Change) -> Any:
-        return partial(self._stored, change, perf_counter())
-
-    def _stored(self, change: Change, began: float, done: asyncio.Future[Appended]) -> None:
-        if done.cancelled():
+    def _begun(self, change: Change, stored: asyncio.Future[Appended]) -> None:
+        """Of a plain step only its short text is kept until there are many, and its time is taken now and then: the
+        callbacks of an answer cost more than all else here."""
+        entries = change.entries
+        if len(entries) == 1 and not change.release and change.version and is_plain(entries[0]):
+            self._steps.append((entries[0], stored))
+            if len(self._steps) % EACH == 0:
+                stored.add_done_callback(partial(self._timed, perf_counter()))
+                if len(self._steps) >= MANY:
+                    self._settle()
             return
+        active = self._runtime.engine.active.get(change.id)
+        stored.add_done_callback(partial(self._stored, change, active, perf_counter()))
+
+    def _timed(self, began: float, done: asyncio.Future[Appended]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            self._commits.observe((self._store,), perf_counter() - began)
+
+    def _settle(self) -> None:
+        """Count the plain steps that are durable by now; the others are looked at the next time."""
+        steps, self._steps = self._steps, []
+        taken: list[str] = []
+        for step in steps:
+            text, stored = step
+            if not stored.done():
+                self._steps.append(step)
+            elif self._succeeded(stored):
+                taken.append(text)
+        if taken:
+            self._transitions.add((self._store,), len(taken))
+            self._feed.steps(taken)
+
+    def _succeeded(self, done: asyncio.Future[Appended]) -> bool:
+        if done.cancelled():
+            return False
         if (error := done.exception()) is not None:
             self._failures.add((self._store, type(error).__name__ if isinstance(error, OverwinterError) else "defect"))
+        return error is None
+
+    def _stored(
+        self, change: Change, active: Activation | None, began: float, done: asyncio.Future[Appended]
+    ) -> None:
+        if not self._succeeded(done):
             return
-        self._commits.observe((self._store,), perf_counter() - began)
-        active = self._runtime.engine.active.get(change.id)
+        self._timed(began, done)
+        self._transitions.add((self._store,))
         function = "" if active is None else active.function
         self._feed.committed(change.id, function, change.entries, change.blobs, first=change.version == 0)
         if change.release and active is not None and done.result().released:
@@ -78,6 +121,7 @@ class Meter:
 
     async def read(self) -> list[Reading]:
         """Everything, as it is now; of the store what it said at most a few seconds ago, while the runtime is open."""
+        self._settle()
         self._look()
         await self._survey.look()
         return self.metrics.read()

@@ -24,7 +24,6 @@ log = logging.getLogger("overwinter")
 
 T = TypeVar("T")
 Committed = Callable[[Change, "asyncio.Future[Any]"], None]
-Begun = Callable[[Change], Callable[["asyncio.Future[Any]"], None]]
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset(
     {
@@ -111,7 +110,7 @@ class Extensions:
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
         self._listeners: list[Committed] = []
-        self._timing: list[Begun] = []
+        self._timing: list[Committed] = []
 
     def __bool__(self) -> bool:
         return bool(self._all or self._listeners or self._timing)
@@ -129,8 +128,9 @@ class Extensions:
         """Call it no more."""
         self._listeners.remove(committed)
 
-    def time(self, begun: Begun) -> None:
-        """Call it with each commit when that begins; what it gives is called with the answer. For who measures."""
+    def time(self, begun: Committed) -> None:
+        """Call it with each commit when that begins, and with its answer that is still to come: for who measures, and
+        adds what it needs to the answer itself. It must not raise."""
         self._timing.append(begun)
 
     def _function_of(self, execution: str) -> str:
@@ -144,7 +144,7 @@ class Extensions:
         for committed in self._listeners:
             stored.add_done_callback(partial(committed, change))
         for begun in self._timing:
-            stored.add_done_callback(begun(change))
+            begun(change, stored)
         return stored
 
     def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:

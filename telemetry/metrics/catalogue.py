@@ -68,8 +68,9 @@ GEN_AI_DURATION = Definition(
 )
 
 # -- the store, as this process uses it ------------------------------------------------------------
+TRANSITIONS = Definition("overwinter.transitions", "counter", "Transitions committed", ("store",), "{transition}")
 COMMITS = Definition(
-    "overwinter.commit.duration", "histogram", "Transitions committed, from handed over to durable", ("store",), "s", _QUICK
+    "overwinter.commit.duration", "histogram", "Commits from handed over to durable; of plain steps every eighth", ("store",), "s", _QUICK
 )
 FAILURES = Definition(
     "overwinter.commit.failures", "counter", "Commits that the store did not take", ("store", "error"), "{commit}"
@@ -116,6 +117,6 @@ BUDGET = Definition(
 
 ALL: tuple[Definition, ...] = (
     STARTED, ENDED, TURNS, STUCK, DOUBTS, RETRIES, OPERATIONS, TOOLS, ASKED, DECIDED, TOKENS, COST, UNPRICED,
-    GEN_AI_TOKENS, GEN_AI_DURATION, COMMITS, FAILURES, BATCH, ACTIVATIONS, ACTIVE, ROOM, CACHED, MAIL, THREADS, OPEN,
+    GEN_AI_TOKENS, GEN_AI_DURATION, TRANSITIONS, COMMITS, FAILURES, BATCH, ACTIVATIONS, ACTIVE, ROOM, CACHED, MAIL, THREADS, OPEN,
     STALLS, REQUESTS, UP, EXECUTIONS, DUE, LAG, PROCESSES, LEASES, APPROVALS, AGE, DEAD, BUDGET,
 )  # fmt: skip

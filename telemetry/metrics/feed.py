@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 
 from . import catalogue
 from .billing import OPEN, Bills, Used, lost
-from .entry import READ, Call, Fact, call_of, mapping, parsed, parts, quick, type_of, whole
+from .entry import READ, Call, Fact, call_of, is_plain, mapping, parsed, parts, times_of, type_of, whole
 from .instruments import Metrics
 
 _CALLS = frozenset({"step", "tool", "check", "hook", "listed"})
 _ENDINGS = frozenset({"completed", "failed", "cancelled", "terminated"})
-_PARSED = frozenset({"model", "summary", "retrying", "doubt", "ordered", "decided", "lost", "stuck", "reply", ""})
+_BESIDE = frozenset({"model", "summary", "retrying", "doubt", "ordered", "decided", "lost", "stuck", "reply", ""})
+_READ = _CALLS | _ENDINGS | _BESIDE
+"""Types of entries that are parsed; "" is one that does not begin with its type."""
 _PROVIDERS = {
     "azure": "azure.ai.openai",
     "bedrock": "aws.bedrock",
@@ -50,6 +52,11 @@ class Feed:
         self._bills = Bills()
         self._tried: OrderedDict[tuple[str, str], int] = OrderedDict()  # attempts of open calls that were counted
 
+    def steps(self, texts: Sequence[str]) -> None:
+        """Transitions that were nothing but one plain step each are durable."""
+        for ms, times in times_of(texts).items():
+            self._operations.observe(("step", "succeeded"), int(ms) / 1000, times)
+
     def committed(
         self, id: str, function: str, entries: Sequence[str], blobs: Mapping[str, bytes], *, first: bool
     ) -> None:
@@ -58,17 +65,12 @@ class Feed:
             self._started.add((function,))
         for text in entries:
             type = type_of(text)
-            if type in _CALLS and (call := quick(text)) is not None:
-                if call.attempts == 1:
-                    self._call(call)
-                    continue
+            if is_plain(text):
+                self.steps((text,))
             elif type in _ENDINGS and '"lost":' not in text:
                 self._ended.add((function, type))
-                continue
-            if type in _CALLS or type in _ENDINGS or type in _PARSED:
-                entry = parsed(text, blobs)
-                if entry is not None:
-                    self._entry(id, function, entry)
+            elif type in _READ and (entry := parsed(text, blobs)) is not None:
+                self._entry(id, function, entry)
 
     def _entry(self, id: str, function: str, entry: Fact) -> None:
         type = str(entry.get("type", ""))

@@ -131,15 +131,15 @@ class Histogram:
         self._series: dict[Labels, Buckets] = {}
         self._admission = _Admission(len(definition.labels))
 
-    def observe(self, labels: Labels, value: float) -> None:
+    def observe(self, labels: Labels, value: float, times: int = 1) -> None:
         series = self._series.get(labels) or self._of(labels)
-        series.counts[bisect_left(self._bounds, value)] += 1
-        series.sum += value
+        series.counts[bisect_left(self._bounds, value)] += times
+        series.sum += value * times
 
-    def put(self, labels: Labels, counts: Iterable[int], sum: float) -> None:
-        """Counts that somebody else keeps, as they are now, one a bucket."""
+    def put(self, labels: Labels, counts: Iterable[int], total: float) -> None:
+        """Counts that somebody else keeps, as they are now, one a bucket, and the sum of what was observed."""
         series = self._of(labels)
-        series.counts, series.sum = list(counts), sum
+        series.counts, series.sum = list(counts), total
 
     def _of(self, labels: Labels) -> Buckets:
         found = self._series.get(labels)
