@@ -1,6 +1,6 @@
 """The meter of one runtime: hears its commits, and looks at the rest when somebody asks.
 
-On the way of a step it keeps its short text, on the event loop: no lock, no I/O, nothing that waits. What it
+On the way of a step it keeps the answer of its commit, on the event loop: no lock, no I/O, nothing that waits. What it
 fails at costs numbers, never a step or a scrape.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EACH = 8
 """Of so many plain steps one is timed."""
 MANY = 256
-"""So many plain steps are read at once."""
+"""So many plain steps are counted at once."""
 
 
 class Meter:
@@ -38,7 +38,7 @@ class Meter:
         self._runtime = runtime
         self._feed = Feed(self.metrics)
         self._store = runtime.store.dsn.partition(":")[0]
-        self._steps: list[tuple[str, asyncio.Future[Appended]]] = []  # plain ones, not counted yet
+        self._steps: list[asyncio.Future[Appended]] = []  # commits of plain ones, not counted yet
         self._transitions = self.metrics.counter(catalogue.TRANSITIONS)
         self._commits = self.metrics.histogram(catalogue.COMMITS)
         self._failures = self.metrics.counter(catalogue.FAILURES)
@@ -65,14 +65,15 @@ class Meter:
     # -- what is heard -------------------------------------------------------------------------------
 
     def _begun(self, change: Change, stored: asyncio.Future[Appended]) -> None:
-        """Of a plain step only its short text is kept until there are many, and its time is taken now and then: the
-        callbacks of an answer cost more than all else here."""
+        """Of a plain step only the answer is kept, until there are many, and its time is taken now and then:
+        callbacks of answers cost more than all else here."""
         entries = change.entries
         if len(entries) == 1 and not change.release and change.version and is_plain(entries[0]):
-            self._steps.append((entries[0], stored))
-            if len(self._steps) % EACH == 0:
+            steps = self._steps
+            steps.append(stored)
+            if not len(steps) % EACH:
                 stored.add_done_callback(partial(self._timed, perf_counter()))
-                if len(self._steps) >= MANY:
+                if len(steps) >= MANY:
                     self._settle()
             return
         active = self._runtime.engine.active.get(change.id)
@@ -84,17 +85,11 @@ class Meter:
 
     def _settle(self) -> None:
         """Count the plain steps that are durable by now; the others are looked at the next time."""
-        steps, self._steps = self._steps, []
-        taken: list[str] = []
-        for step in steps:
-            text, stored = step
-            if not stored.done():
-                self._steps.append(step)
-            elif self._succeeded(stored):
-                taken.append(text)
-        if taken:
-            self._transitions.add((self._store,), len(taken))
-            self._feed.steps(taken)
+        done = [stored for stored in self._steps if stored.done()]
+        self._steps = [stored for stored in self._steps if not stored.done()]
+        if count := sum(map(self._succeeded, done)):
+            self._transitions.add((self._store,), count)
+            self._feed.plain(count)
 
     def _succeeded(self, done: asyncio.Future[Appended]) -> bool:
         if done.cancelled():

@@ -30,10 +30,11 @@ DOUBTS = Definition("overwinter.doubts", "counter", "Calls that came in doubt", 
 RETRIES = Definition(
     "overwinter.retries", "counter", "Attempts that failed and are followed by another", ("function",), "{attempt}"
 )
+STEPS = Definition("overwinter.steps", "counter", "Steps that have ended", ("status",), "{step}")
 OPERATIONS = Definition(
     "overwinter.operation.duration",
     "histogram",
-    "Last attempts of calls, by their kind",
+    "Last attempts of calls that are no steps, by their kind",
     ("kind", "status"),
     "s",
     _LONG,
@@ -116,7 +117,7 @@ BUDGET = Definition(
 )
 
 ALL: tuple[Definition, ...] = (
-    STARTED, ENDED, TURNS, STUCK, DOUBTS, RETRIES, OPERATIONS, TOOLS, ASKED, DECIDED, TOKENS, COST, UNPRICED,
+    STARTED, ENDED, TURNS, STUCK, DOUBTS, RETRIES, STEPS, OPERATIONS, TOOLS, ASKED, DECIDED, TOKENS, COST, UNPRICED,
     GEN_AI_TOKENS, GEN_AI_DURATION, TRANSITIONS, COMMITS, FAILURES, BATCH, ACTIVATIONS, ACTIVE, ROOM, CACHED, MAIL, THREADS, OPEN,
     STALLS, REQUESTS, UP, EXECUTIONS, DUE, LAG, PROCESSES, LEASES, APPROVALS, AGE, DEAD, BUDGET,
 )  # fmt: skip

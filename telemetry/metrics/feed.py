@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from . import catalogue
 from .billing import OPEN, Bills, Used, lost
-from .entry import READ, Call, Fact, call_of, is_plain, mapping, parsed, parts, times_of, type_of, whole
+from .entry import READ, Call, Fact, call_of, is_plain, mapping, parsed, parts, type_of, whole
 from .instruments import Metrics
 
 _CALLS = frozenset({"step", "tool", "check", "hook", "listed"})
@@ -40,6 +40,7 @@ class Feed:
         self._stuck = metrics.counter(catalogue.STUCK)
         self._doubts = metrics.counter(catalogue.DOUBTS)
         self._retries = metrics.counter(catalogue.RETRIES)
+        self._steps = metrics.counter(catalogue.STEPS)
         self._operations = metrics.histogram(catalogue.OPERATIONS)
         self._tools = metrics.histogram(catalogue.TOOLS)
         self._asked = metrics.counter(catalogue.ASKED)
@@ -52,10 +53,9 @@ class Feed:
         self._bills = Bills()
         self._tried: OrderedDict[tuple[str, str], int] = OrderedDict()  # attempts of open calls that were counted
 
-    def steps(self, texts: Sequence[str]) -> None:
-        """Transitions that were nothing but one plain step each are durable."""
-        for ms, times in times_of(texts).items():
-            self._operations.observe(("step", "succeeded"), int(ms) / 1000, times)
+    def plain(self, steps: int) -> None:
+        """So many transitions are durable that were nothing but one plain step each."""
+        self._steps.add(("succeeded",), steps)
 
     def committed(
         self, id: str, function: str, entries: Sequence[str], blobs: Mapping[str, bytes], *, first: bool
@@ -66,7 +66,7 @@ class Feed:
         for text in entries:
             type = type_of(text)
             if is_plain(text):
-                self.steps((text,))
+                self.plain(1)
             elif type in _ENDINGS and '"lost":' not in text:
                 self._ended.add((function, type))
             elif type in _READ and (entry := parsed(text, blobs)) is not None:
@@ -103,6 +103,9 @@ class Feed:
 
     def _call(self, call: Call) -> None:
         status = "failed" if call.failed else "succeeded"
+        if call.kind == "step":
+            self._steps.add((status,))
+            return
         seconds = call.ms / 1000
         self._operations.observe((call.kind, status), seconds)
         if call.kind == "tool":
