@@ -14,6 +14,7 @@ import click
 from .. import reach
 from ..door import Bounds, door_options
 from ..environment import env_file_option, tell_environment
+from ..logs import log_format_option
 from ..options import Load, duration_option, file_argument, load_options, store_option
 from ..place import Place
 
@@ -58,6 +59,7 @@ wait_option = duration_option(
 @click.option("--no-reload", is_flag=True, help="Do not watch for changes.")
 @click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
 @door_options
+@log_format_option
 @store_option
 def dev_command(
     file: str, host: str, port: int, token: str, no_reload: bool, quiet: bool, bounds: Bounds, store: str
@@ -92,6 +94,7 @@ def dev_command(
 )
 @wait_option
 @load_options
+@log_format_option
 @door_options
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)
