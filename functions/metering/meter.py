@@ -98,9 +98,7 @@ class Meter:
             self._failures.add((self._store, type(error).__name__ if isinstance(error, OverwinterError) else "defect"))
         return error is None
 
-    def _stored(
-        self, change: Change, active: Activation | None, began: float, done: asyncio.Future[Appended]
-    ) -> None:
+    def _stored(self, change: Change, active: Activation | None, began: float, done: asyncio.Future[Appended]) -> None:
         if not self._succeeded(done):
             return
         self._timed(began, done)

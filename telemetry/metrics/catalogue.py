@@ -16,9 +16,7 @@ BATCHES = tuple(float(2**power - 1) for power in range(1, 11))
 """1, 3, 7 … 1023 changes in one transaction: as ``int.bit_length`` sorts them."""
 
 # -- executions, as this process has moved them ----------------------------------------------------
-STARTED = Definition(
-    "overwinter.executions.started", "counter", "Executions begun", ("function",), "{execution}"
-)
+STARTED = Definition("overwinter.executions.started", "counter", "Executions begun", ("function",), "{execution}")
 ENDED = Definition(
     "overwinter.executions.ended", "counter", "Executions ended, by how", ("function", "status"), "{execution}"
 )
@@ -49,7 +47,11 @@ DECIDED = Definition(
 
 # -- models ----------------------------------------------------------------------------------------
 TOKENS = Definition(
-    "overwinter.tokens", "counter", "Tokens used, in parts that do not overlap", ("function", "model", "type"), "{token}"
+    "overwinter.tokens",
+    "counter",
+    "Tokens used, in parts that do not overlap",
+    ("function", "model", "type"),
+    "{token}",
 )
 COST = Definition("overwinter.cost.dollars", "counter", "US dollars spent on models", ("function", "model"), "{USD}")
 UNPRICED = Definition(
@@ -71,13 +73,23 @@ GEN_AI_DURATION = Definition(
 # -- the store, as this process uses it ------------------------------------------------------------
 TRANSITIONS = Definition("overwinter.transitions", "counter", "Transitions committed", ("store",), "{transition}")
 COMMITS = Definition(
-    "overwinter.commit.duration", "histogram", "Commits from handed over to durable; of plain steps every eighth", ("store",), "s", _QUICK
+    "overwinter.commit.duration",
+    "histogram",
+    "Commits from handed over to durable; of plain steps every eighth",
+    ("store",),
+    "s",
+    _QUICK,
 )
 FAILURES = Definition(
     "overwinter.commit.failures", "counter", "Commits that the store did not take", ("store", "error"), "{commit}"
 )
 BATCH = Definition(
-    "overwinter.commit.batch.size", "histogram", "Changes in one transaction of the store", ("store",), "{change}", BATCHES
+    "overwinter.commit.batch.size",
+    "histogram",
+    "Changes in one transaction of the store",
+    ("store",),
+    "{change}",
+    BATCHES,
 )
 ACTIVATIONS = Definition(
     "overwinter.activation.duration",
@@ -94,26 +106,33 @@ ROOM = Definition("overwinter.active.limit", "gauge", "How many may be active he
 CACHED = Definition("overwinter.cached", "gauge", "Executions at rest in memory", (), "{execution}")
 MAIL = Definition("overwinter.mail.waiting", "gauge", "Mail for executions active here, not taken yet", (), "{mail}")
 THREADS = Definition("overwinter.threads", "gauge", "Threads for plain functions", ("state",), "{thread}")
-OPEN = Definition("overwinter.circuit.open", "gauge", "1 for a target that is left alone for now", ("target",), "{circuit}")
+OPEN = Definition(
+    "overwinter.circuit.open", "gauge", "1 for a target that is left alone for now", ("target",), "{circuit}"
+)
 STALLS = Definition("overwinter.loop.stalls", "counter", "Times that something held the event loop", (), "{stall}")
 REQUESTS = Definition("overwinter.http.requests.open", "gauge", "Requests that are open", (), "{request}")
 
 # -- the whole store, asked at most every few seconds ----------------------------------------------
 UP = Definition("overwinter.store.up", "gauge", "1 when the store has answered what is asked below", (), "{store}")
 EXECUTIONS = Definition("overwinter.executions", "gauge", "Executions in the store", ("status",), "{execution}")
-DUE = Definition("overwinter.due.depth", "gauge", "Executions that are due and not leased, at most 1000", (), "{execution}")
+DUE = Definition(
+    "overwinter.due.depth", "gauge", "Executions that are due and not leased, at most 1000", (), "{execution}"
+)
 LAG = Definition("overwinter.due.lag", "gauge", "For how long the earliest of them is due", (), "s")
 PROCESSES = Definition("overwinter.processes", "gauge", "Processes that live on this store", (), "{process}")
 LEASES = Definition("overwinter.leases", "gauge", "Executions that they hold", (), "{execution}")
 APPROVALS = Definition(
     "overwinter.approvals.open", "gauge", "Executions that wait for an approval, at most 500", (), "{execution}"
 )
-AGE = Definition(
-    "overwinter.approvals.age", "gauge", "For how long the longest of them has not moved", (), "s"
+AGE = Definition("overwinter.approvals.age", "gauge", "For how long the longest of them has not moved", (), "s")
+DEAD = Definition(
+    "overwinter.dead_letters", "gauge", "Dead letters that lie there, at most 1000", ("subscription",), "{letter}"
 )
-DEAD = Definition("overwinter.dead_letters", "gauge", "Dead letters that lie there, at most 1000", ("subscription",), "{letter}")
 BUDGET = Definition(
-    "overwinter.budget.used", "gauge", "Share of a budget that is used or held, the tightest bound", ("account", "window")
+    "overwinter.budget.used",
+    "gauge",
+    "Share of a budget that is used or held, the tightest bound",
+    ("account", "window"),
 )
 
 ALL: tuple[Definition, ...] = (

@@ -128,7 +128,9 @@ def test_an_exception_is_redacted_though_no_filter_saw_it() -> None:
 
 @given(st.text(), st.dictionaries(st.text(min_size=1), st.recursive(st.text() | st.floats() | st.binary(), st.lists)))
 def test_every_line_is_one_json_object(message: str, extra: dict[str, Any]) -> None:
-    record = logging.makeLogRecord({"msg": message, "levelname": "INFO"} | {f"x{name}": one for name, one in extra.items()})
+    record = logging.makeLogRecord(
+        {"msg": message, "levelname": "INFO"} | {f"x{name}": one for name, one in extra.items()}
+    )
     text = JsonLines().format(record)
     assert "\n" not in text and text.isascii()
     assert json.loads(text)["level"] == "info"

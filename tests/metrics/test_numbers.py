@@ -115,7 +115,8 @@ def test_no_two_metrics_have_a_name_in_common() -> None:
 
 
 _values = st.recursive(
-    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("nea") | st.text(), inner)
+    st.none() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from("nea") | st.text(), inner),
 )
 
 
@@ -140,7 +141,15 @@ def test_what_a_model_used_is_counted_once() -> None:
         {"type": "retrying", "op": "t1.m1", "name": "openai/gpt-5-mini", "at": 1, "n": 1, "until": 2, "error": failed},
         model(n=3, value=answer),
         model(op="t1.m2", name="hook/shield", value={"text": "no", "usage": usage}),
-        {"type": "lost", "op": "t1.m3", "name": "openai/gpt-5-mini", "at": 1, "tokens": 7, "cost": "0.2", "model_calls": 1},
+        {
+            "type": "lost",
+            "op": "t1.m3",
+            "name": "openai/gpt-5-mini",
+            "at": 1,
+            "tokens": 7,
+            "cost": "0.2",
+            "model_calls": 1,
+        },
     )
     name = ("desk", "openai/gpt-5-mini")
     assert found["overwinter.tokens"] == {
@@ -195,7 +204,12 @@ def test_what_happens_beside_calls_is_counted() -> None:
     assert found["overwinter.tokens"] == {("desk", "", "lost"): 5}
 
 
-@given(st.text() | st.builds(json.dumps, _values | st.dictionaries(st.sampled_from(["type", "error", "value", "n", "lost"]), _values)))
+@given(
+    st.text()
+    | st.builds(
+        json.dumps, _values | st.dictionaries(st.sampled_from(["type", "error", "value", "n", "lost"]), _values)
+    )
+)
 def test_no_entry_can_break_it(text: str) -> None:
     feed = Feed(Metrics(catalogue.ALL))
     for type in ("model", "summary", "retrying", "failed", "tool"):

@@ -120,7 +120,9 @@ def of(values: Values, name: str, **labels: str) -> float:
 
 
 def all_of(values: Values, name: str) -> dict[tuple[str, ...], float]:
-    return {tuple(value for _, value in sorted(labels)): one for (found, labels), one in values.items() if found == name}
+    return {
+        tuple(value for _, value in sorted(labels)): one for (found, labels), one in values.items() if found == name
+    }
 
 
 async def until(look: Any) -> None:
@@ -156,7 +158,10 @@ def test_what_was_done_is_what_is_told(tmp_path: Path) -> None:
         assert all_of(values, "overwinter_retries_total") == {("trying",): 2}
         assert of(values, "overwinter_approvals_asked_total", function="refunds") == 1
         assert of(values, "overwinter_tool_duration_seconds_count", tool="lookup", status="succeeded") == 3
-        assert all_of(values, "overwinter_steps_total") == {("succeeded",): 3, ("failed",): 1}  # one looks for standing approvals
+        assert all_of(values, "overwinter_steps_total") == {
+            ("succeeded",): 3,
+            ("failed",): 1,
+        }  # one looks for standing approvals
         assert of(values, "overwinter_operation_duration_seconds_count", kind="model", status="succeeded") == 7
         tokens = sum(all_of(values, "overwinter_tokens_total").values())
         assert tokens == spent.usage.amount.tokens > 0
