@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ...state.errors import OverwinterError
 from ...telemetry.metrics import catalogue
@@ -122,7 +122,7 @@ class Meter:
     def _look(self) -> None:
         """What this process knows by itself."""
         engine, gauge = self._runtime.engine, self.metrics.gauge
-        active = cast("list[Activation]", list(engine.active.values()))
+        active = list(engine.active.values())
         mail = sum(len(lane.held) for one in active for lane in one.mailbox.lanes)
         gauge(catalogue.ACTIVE).set({(): len(active)})
         gauge(catalogue.ROOM).set({(): engine.settings.max_active})
@@ -130,7 +130,9 @@ class Meter:
         gauge(catalogue.MAIL).set({(): mail})
         numbers = engine.health.numbers()
         threads = numbers.get("threads", {})
-        told = {(state,): _number(threads.get(state)) for state in ("busy", "waiting", "abandoned")}
+        told: dict[tuple[str, ...], float] = {
+            (state,): _number(threads.get(state)) for state in ("busy", "waiting", "abandoned")
+        }
         gauge(catalogue.THREADS).set(told)
         opened = numbers.get("circuits", {}).get("open")
         targets = cast("dict[str, object]", opened) if isinstance(opened, dict) else {}

@@ -9,8 +9,8 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ...orchestrator.governance.budgets.accounts import shown
 from ...orchestrator.governance.budgets.account import measured
+from ...orchestrator.governance.budgets.accounts import shown
 from ...orchestrator.governance.budgets.places import LEDGER
 from ...orchestrator.governance.budgets.places import PLACE as BUDGETS
 from ...state.errors import OverwinterError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -76,4 +76,6 @@ def _masked(value: Any) -> Any:
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value).items()
         return {name: MASK if holds_a_secret(name) else _masked(inner) for name, inner in items}
-    return [_masked(inner) for inner in cast("list[Any]", value)] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_masked(inner) for inner in cast("Sequence[Any]", value)]
+    return value

@@ -27,8 +27,8 @@ def read_levels(said: str) -> Mapping[str, int]:
             continue
         if level.lower() not in LEVELS or (equals and not name):
             raise InvalidInput(
-                f"{part.strip()[:60]!r} is no level of the log; write one of {', '.join(LEVELS)}, or NAME=LEVEL with the "
-                "name of a logger: warning,overwinter.http=debug"
+                f"{part.strip()[:60]!r} is no level of the log; write one of {', '.join(LEVELS)}, or NAME=LEVEL "
+                "with the name of a logger: warning,overwinter.http=debug"
             )
         if name in found:
             raise InvalidInput(f"the level of {name or 'all loggers'} is said twice")

@@ -33,7 +33,7 @@ class Bills:
         self._sums: OrderedDict[tuple[str, str, int], Used] = OrderedDict()
 
     def added(self, id: str, entry: Fact) -> list[Used]:
-        """What an entry about the model call ``op`` of execution ``id`` adds: the answer's own, and failed attempts'."""
+        """What an entry about a model call of execution ``id`` adds: the answer's own, and failed attempts'."""
         value = mapping(entry.get("value"))
         told = value if "error" not in entry else mapping(mapping(entry.get("error")).get("data"))
         found = [used(value)] if "usage" in value else []

@@ -158,14 +158,19 @@ class Histogram:
 Instrument = Counter | Gauge | Histogram
 
 
+def _made(definition: Definition) -> Instrument:
+    if definition.kind == "counter":
+        return Counter(definition)
+    return Gauge(definition) if definition.kind == "gauge" else Histogram(definition)
+
+
 class Metrics:
     """The instruments of a process, by the names of their definitions."""
 
     def __init__(self, definitions: Iterable[Definition]) -> None:
         self._all: dict[str, Instrument] = {}
         for one in definitions:
-            made = {"counter": Counter, "gauge": Gauge, "histogram": Histogram}[one.kind]
-            self._all[one.name] = made(one)
+            self._all[one.name] = _made(one)
 
     def counter(self, definition: Definition) -> Counter:
         found = self._all[definition.name]

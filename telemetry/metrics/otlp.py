@@ -46,11 +46,12 @@ class Exporter:
         metrics = [_metric(reading, self._since, now) for reading in readings]
         scope = ScopeMetrics(self._scope, metrics, "")
         data = MetricsData([ResourceMetrics(self._resource, [scope], self._resource.schema_url)])
-        return self._exporter.export(data) is MetricExportResult.SUCCESS
+        sent = self._exporter.export(data)  # pyright: ignore[reportUnknownMemberType]  # its **kwargs have no type
+        return sent is MetricExportResult.SUCCESS
 
     def close(self) -> None:
         """End, also a send that is under way and waits to try again."""
-        self._exporter.shutdown()
+        self._exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]  # as above
 
 
 def _metric(reading: Reading, since: int, now: int) -> Metric:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -126,7 +129,7 @@ def all_of(values: Values, name: str) -> dict[tuple[str, ...], float]:
 
 
 async def until(look: Any) -> None:
-    while not await look():
+    while not await look():  # noqa: ASYNC110  # no event tells of it
         await asyncio.sleep(0)
 
 
@@ -293,6 +296,36 @@ def test_it_is_for_those_who_may_use_the_api() -> None:
             await scraped(client, authorization=f"Bearer {token}")
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+OFF = """
+import asyncio, sys
+from overwinter import Runtime, workflow
+from overwinter.functions.http.app import create_app
+
+
+@workflow
+async def idle(ctx, given):
+    return given
+
+
+async def main():
+    async with Runtime([idle], "memory://") as runtime:
+        create_app(runtime, token=None)
+        assert await (await runtime.start(idle, 1)).result() == 1
+
+
+asyncio.run(main())
+print([name for name in sys.modules if name.startswith(("overwinter.telemetry", "opentelemetry.sdk"))])
+"""
+
+
+def test_off_nothing_of_it_is_imported() -> None:
+    environment = {
+        name: said for name, said in os.environ.items() if not name.startswith(("OVERWINTER_METRICS", "OTEL"))
+    }
+    ran = subprocess.run([sys.executable, "-c", OFF], capture_output=True, env=environment, check=True)
+    assert ran.stdout.decode().strip() == "[]"
 
 
 def test_off_it_says_how_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
