@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from ..functions.http.guard import guard
-from ..security.redaction import redact_logs
 from ..state.daemons import let_go
 from ..state.errors import InvalidInput
 from . import looping
@@ -30,7 +29,7 @@ from .address import adopt, listen
 from .descriptors import connections_within_reach
 from .ending import ending_in_time
 from .exits import FAILED, OK
-from .view.text import clean_lines
+from .logs import log_to_stderr
 
 if TYPE_CHECKING:
     from ..functions.http.late import Late
@@ -43,21 +42,6 @@ FOR_REQUESTS = 5
 LOOK_FOR_PARENT = 1.0
 ACCEPTED = 0.01
 """Seconds in which a connection that was accepted becomes one that is known."""
-
-
-class Visible(logging.Formatter):
-    """What others have said, a broker or a function elsewhere, stands in lines of the log: it moves no cursor there."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return clean_lines(super().format(record))
-
-
-def log_to_stderr() -> None:
-    """Without secrets and control characters, unless whoever embeds this has set up a log."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(Visible("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
-    redact_logs(logging.getLogger())
 
 
 def serve(place: Place) -> None:

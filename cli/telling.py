@@ -14,6 +14,7 @@ from ..security.chain import without
 from ..security.redaction import redact_logs
 from ..state.quantities import span
 from .again import again, gone
+from .logs import asked_for_levels
 from .view.command import command
 from .view.doubts import ways
 from .view.lines import complaint, places
@@ -194,9 +195,10 @@ class Unwanted(logging.Handler):
 
 
 def hear_the_log(teller: Teller) -> None:
-    for handler in logging.getLogger().handlers:
-        handler.setLevel(max(handler.level, logging.WARNING))  # what is below is said here, and once
     log = logging.getLogger("overwinter.http")
-    log.addHandler(Unwanted(teller))
-    log.setLevel(logging.INFO)
+    if not asked_for_levels():
+        for handler in logging.getLogger().handlers:
+            handler.setLevel(max(handler.level, logging.WARNING))  # what is below is said here, and once
+        log.addHandler(Unwanted(teller))
+        log.setLevel(logging.INFO)
     redact_logs(log)

@@ -31,6 +31,7 @@ from . import tracing
 from .bus.place import ENVIRONMENT, KEY, PLACE
 from .invocation.internal import TELLER, WATCH, Internal
 from .invocation.proxy import Proxy
+from .metering.switch import meter_of
 from .schedule import bring, declared_by, tidy
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class Runtime(runtime.Runtime):
             self._bus = self._made_bus()
         self.join(self.engine)
         self._declared = declared_by(self.functions, self._fit)
+        self.meter = meter_of(self)
 
     def join(self, engine: Engine) -> None:
         """What leads out of the process goes by this engine."""
@@ -217,6 +219,8 @@ class Runtime(runtime.Runtime):
             else:  # at the most there is something to take away, and nobody waits for that
                 self.engine.spawn(tidy(self, self.functions))
             await self._see_to_sources()
+            if self.meter is not None:
+                self.meter.begin()
         except BaseException:
             await self._close_bus()
             await self.engine.close(0)
@@ -228,7 +232,11 @@ class Runtime(runtime.Runtime):
         self._until = max(until, monotonic() + 1)
         if self.ready:
             await self._close_bus()
-        await super().close(grace, cut)
+        try:
+            await super().close(grace, cut)
+        finally:
+            if self.meter is not None:
+                await self.meter.end()  # with what was counted on the way
 
     async def _handed_over(self) -> None:
         if self.tracing is not None:

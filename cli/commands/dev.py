@@ -14,6 +14,7 @@ import click
 from .. import reach
 from ..door import Bounds, door_options
 from ..environment import env_file_option, tell_environment
+from ..logs import log_format_option
 from ..options import Load, duration_option, file_argument, load_options, store_option
 from ..place import Place
 
@@ -61,6 +62,7 @@ wait_option = duration_option(
 @click.option("--quiet", "-q", is_flag=True, help="Say only what goes wrong.")
 @console_option
 @door_options
+@log_format_option
 @store_option
 def dev_command(
     file: str,
@@ -103,6 +105,7 @@ def dev_command(
 )
 @wait_option
 @load_options
+@log_format_option
 @door_options
 @click.option("--fd", type=int, default=None, hidden=True)
 @click.option("--again", is_flag=True, hidden=True)

@@ -11,6 +11,7 @@ import click
 
 from ..door import Bounds, door_options
 from ..environment import env_file_option, tell_environment
+from ..logs import log_format_option
 from ..options import Load, load_options, store_option
 from ..place import Place
 from .dev import address_options, wait_option
@@ -33,6 +34,7 @@ _bounded: Callable[[Callable[..., Any]], Callable[..., Any]] = partial(door_opti
 @address_options
 @wait_option
 @load_options
+@log_format_option
 @_bounded
 @store_option
 def model_server_command(

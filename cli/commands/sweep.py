@@ -15,6 +15,7 @@ import click
 from .. import reach
 from ..environment import env_file_option, tell_environment
 from ..exits import RUNNING, UNAVAILABLE, Exit
+from ..logs import log_format_option, log_to_stderr
 from ..options import Load, duration_option, file_argument, json_option, load_options, store_option
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ JSON = "--json: {taken, active, next}"
 @env_file_option(looks=False)
 @duration_option("--for limit", default=None, help="Hand over and exit after this long (exit code 5).")
 @load_options
+@log_format_option
 @store_option
 @json_option
 @click.pass_context
@@ -39,6 +41,7 @@ def sweep_command(ctx: click.Context, file: str, limit: str | None, load: Load, 
 
     if not as_json:
         tell_environment()
+    log_to_stderr()
     swept = reach.run(_sweep(file, limit, load, store))
     if as_json:
         emit(swept._asdict())

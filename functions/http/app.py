@@ -38,6 +38,7 @@ from . import (
     doubting,
     link_deciding,
     machines,
+    metrics,
     modelling,
     openapi,
     overseeing,
@@ -237,6 +238,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))
     yield probe("/healthz", asking.health)
     yield probe("/readyz", asking.readiness)
+    yield probe(metrics.PATH, metrics.metrics)
     yield route("/openapi.json", "GET", description)
 
 

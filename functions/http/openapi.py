@@ -20,7 +20,19 @@ from ..messages import audits, budgets, dead_letters, memories, models, oversigh
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import auditing, budgeting, dead_lettering, deciding, machines, overseeing, remembering, scheduling, timing, working
+from . import (
+    auditing,
+    budgeting,
+    dead_lettering,
+    deciding,
+    machines,
+    metrics,
+    overseeing,
+    remembering,
+    scheduling,
+    timing,
+    working,
+)
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -195,7 +207,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
     paths |= deciding.paths(operation, parameter, ref, _AFTER) | machines.paths(operation, parameter)
     paths |= budgeting.paths(operation, parameter, ref) | timing.paths(operation, parameter, ref)
     paths |= dead_lettering.paths(operation, parameter, ref) | overseeing.paths(operation, parameter, ref)
-    paths |= auditing.paths(operation, parameter, ref)
+    paths |= auditing.paths(operation, parameter, ref) | metrics.paths(operation)
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)

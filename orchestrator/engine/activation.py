@@ -93,7 +93,7 @@ class Activation:
         self.over = False
         self.status = head.status
         prepare(self.decider, self.engine, head)
-        self.deadlines.asked(asked)
+        self.deadlines.leased(asked, warm=True)
         if self.deadlines.due(self.now()) is None:
             self.decider.expire(self.now())  # nothing is due: it is only told the time
         self.receive(mail, head.arrivals)

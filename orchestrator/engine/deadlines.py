@@ -15,7 +15,7 @@ from ..protocol.decider import Decision
 class Deadlines:
     """Those of one execution. ``looked``: when the store was last asked for mail, in an answer that has come."""
 
-    __slots__ = ("_clock", "look", "looked", "outside", "searched", "wake")
+    __slots__ = ("_clock", "began", "look", "looked", "outside", "searched", "wake", "warm")
 
     def __init__(self, clock: SharedClock) -> None:
         self._clock = clock
@@ -23,6 +23,8 @@ class Deadlines:
         self.outside = False  # whether it is one that mail could precede
         self.looked = 0
         self.look: int | None = None  # a look at the store is needed, after this
+        self.began = 0  # when the lease was asked for that the execution has now
+        self.warm = False  # whether it was in memory then
         self.searched = 0  # all mail up to this deadline has been looked for beyond what is in memory
 
     def note(self, decision: Decision) -> None:
@@ -46,6 +48,11 @@ class Deadlines:
     def ripe(self) -> bool:
         """Whether the look that is needed can be made by now."""
         return self.look is not None and self._clock() > self.look
+
+    def leased(self, at: int, *, warm: bool) -> None:
+        """A lease was granted that was asked for ``at`` that time."""
+        self.began, self.warm = at, warm
+        self.asked(at)
 
     def asked(self, at: int) -> None:
         """An answer has come that tells of all mail accepted before ``at``."""

@@ -250,7 +250,7 @@ class Engine:
         activation = Activation(self, head, function.decider(head.id), accepted.entries)
         self._supersede(activation)
         self.taken += 1
-        activation.deadlines.asked(asked)
+        activation.deadlines.leased(asked, warm=False)
         activation.receive(accepted.mail, head.arrivals)
         if head.status not in FINAL and (head.deaths or head.status in ("stuck", "paused")):
             begin = partial(self._begin, activation, head, accepted.entries)

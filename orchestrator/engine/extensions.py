@@ -110,9 +110,10 @@ class Extensions:
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
         self._listeners: list[Committed] = []
+        self._timing: list[Committed] = []
 
     def __bool__(self) -> bool:
-        return bool(self._all or self._listeners)
+        return bool(self._all or self._listeners or self._timing)
 
     @property
     def watching(self) -> bool:
@@ -127,6 +128,11 @@ class Extensions:
         """Call it no more."""
         self._listeners.remove(committed)
 
+    def time(self, begun: Committed) -> None:
+        """Call it with each commit when that begins, and with its answer that is still to come: for who measures, and
+        adds what it needs to the answer itself. It must not raise."""
+        self._timing.append(begun)
+
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)
         return "" if active is None else active.function
@@ -137,6 +143,8 @@ class Extensions:
             stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
         for committed in self._listeners:
             stored.add_done_callback(partial(committed, change))
+        for begun in self._timing:
+            begun(change, stored)
         return stored
 
     def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:

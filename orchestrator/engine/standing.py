@@ -14,7 +14,7 @@ from ..protocol.decider import Invoke
 from .activation import Activation
 from .performing import Performer
 
-_OURS = ("cli", "functions", "orchestrator", "security", "state", "testing")
+_OURS = ("cli", "functions", "orchestrator", "security", "state", "telemetry", "testing")
 _WAITING = ("asyncio", "selectors", "uvloop")  # where an event loop waits for something to happen
 _LOOPS = ("_run_once", "run_forever", "run_until_complete", "run")
 _INVOKE = Performer.invoke.__code__

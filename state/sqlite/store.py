@@ -93,6 +93,11 @@ class SqliteStore(Store):
             finally:
                 self._leases.close()
 
+    def numbers(self) -> dict[str, object]:
+        """Changes, and the transactions they were made in, by the bits of how many they had: 1, 2 to 3, 4 to 7 …"""
+        writer = self._writer
+        return {} if writer is None else {"changes": writer.jobs, "transactions": writer.batches[1:]}
+
     async def look(self) -> None:
         try:
             self._commands.place.look()

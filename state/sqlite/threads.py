@@ -33,6 +33,8 @@ Job = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 Outcome = tuple["asyncio.Future[Any]", Any, "OverwinterError | None"]
 
 _BATCH = 512
+_BITS = 11
+"""Transactions of 1, 2 to 3, 4 to 7 … 512 to 1023 and more jobs are counted apart."""
 _QUICK = 0.001
 """Seconds that a commit may take on the loop. On a slower disk every change goes to the thread."""
 _PROBE = 256
@@ -129,6 +131,8 @@ class Writer(Worker):
         self._logged = (0, 0)  # jobs and transactions since the last checkpoint
         self._waiting: list[Job] = []  # of this turn of the loop
         self._under_way = 0  # jobs handed to the thread and not yet answered
+        self.jobs = 0  # all that were done
+        self.batches = [0] * (_BITS + 1)  # transactions by the bits of how many jobs they had; the last: more
         self._slow = 0  # jobs that still go to the thread because the disk was slow
         self._connection_free = threading.Lock()  # not while the thread checkpoints
 
@@ -204,6 +208,8 @@ class Writer(Worker):
             return self._refused(batch, error)
         jobs, transactions = self._logged
         self._logged = (jobs + len(batch), transactions + 1)
+        self.jobs += len(batch)
+        self.batches[min(len(batch).bit_length(), _BITS)] += 1
         return outcomes
 
     def _outcomes(self, batch: list[Job]) -> list[Outcome]:

@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = r"""
 import logging
-from overwinter.cli.serving import log_to_stderr
+from overwinter.cli.logs import log_to_stderr
 
 log_to_stderr()
 logging.getLogger("overwinter").warning("a broker says %s\n  and more", "\x1b[31mred\x1b[0m ü \x07")

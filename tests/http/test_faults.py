@@ -156,6 +156,7 @@ ROWS: dict[str, Row] = {
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /functions": _looking("/functions", expected="-   -   -   -   -   503 200 200 401 403 405"),
     "GET /stats": _looking("/stats", expected="-   -   -   -   -   503 200 200 401 403 405"),
+    "GET /metrics": _looking("/metrics", expected="-   -   -   -   -   404 404 404 401 403 405"),  # they are off
     "GET /openapi.json": _looking("/openapi.json", expected="-   -   -   -   -   503 200 200 401 403 405"),
     "GET /healthz": _looking("/healthz", expected="-   -   -   -   -   200 200 200 200 200 405"),
     "GET /readyz": _looking("/readyz", expected="-   -   -   -   -   200 503 503 200 200 405"),

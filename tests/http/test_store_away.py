@@ -15,7 +15,14 @@ from overwinter.state.store import Store
 
 Run = Callable[..., None]
 TOKENLIKE = "t1.1.AAAAAAAAAAAAAAAAAAAAAA"
-WITHOUT = {"/", "/healthz", "/openapi.json", "/functions", "/stats"}  # need no store, or are asked with events below
+WITHOUT = {
+    "/",
+    "/healthz",
+    "/openapi.json",
+    "/functions",
+    "/stats",
+    "/metrics",
+}  # need no store, or are asked with events below
 
 BODIES: dict[str, Any] = {
     "/workflows/ticket": {"question": "why"},
