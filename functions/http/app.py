@@ -28,12 +28,10 @@ from ..messages.models import ACTIONS
 from ..messages.problem import Refused, Whose, answered, document, problem
 from . import (
     asking,
-    auditing,
-    budgeting,
     called,
     calling,
+    chapters,
     controlling,
-    dead_lettering,
     deciding,
     doubting,
     link_deciding,
@@ -42,8 +40,6 @@ from . import (
     modelling,
     openapi,
     overseeing,
-    remembering,
-    scheduling,
     streaming,
     timing,
     working,
@@ -231,8 +227,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/bulk/{action}", "POST", controlling.bulk)
     for path, endpoint in working.ROUTES.items():
         yield route(path, "POST", endpoint)
-    asked = {**scheduling.ROUTES, **remembering.ROUTES, **budgeting.ROUTES, **dead_lettering.ROUTES, **auditing.ROUTES}
-    for path, (endpoint, methods) in asked.items():
+    for path, (endpoint, methods) in chapters.ROUTES.items():
         yield route(path, methods[0], endpoint, *methods[1:])
     for action in ACTIONS:
         yield route(f"/{action}/{{id:path}}", "POST", controlling.verb(action))

@@ -16,23 +16,11 @@ from pydantic.json_schema import models_json_schema
 
 from ...state.records import STATUSES
 from ..invocation.loading import kind_of
-from ..messages import audits, budgets, dead_letters, memories, models, oversight, schedules, timelines
+from ..messages import models
 from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
-from . import (
-    auditing,
-    budgeting,
-    dead_lettering,
-    deciding,
-    machines,
-    metrics,
-    overseeing,
-    remembering,
-    scheduling,
-    timing,
-    working,
-)
+from . import chapters
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -61,13 +49,7 @@ _MODELS: tuple[type[BaseModel], ...] = (
     models.Functions,
     models.Stats,
     models.Problem,
-    *schedules.MODELS,
-    *dead_letters.MODELS,
-    *memories.MODELS,
-    *budgets.MODELS,
-    *timelines.MODELS,
-    *oversight.MODELS,
-    *audits.MODELS,
+    *chapters.MODELS,
 )
 _ERRORS = {
     400: "the request can't be read",
@@ -202,12 +184,7 @@ def document(functions: Mapping[str, Any], version: str, secured: bool) -> Json:
         [(model, "validation") for model in _MODELS], ref_template="#/components/schemas/{model}"
     )
     schemas: Json = dict(shared["$defs"])
-    paths: Json = {**_fixed_paths(), **scheduling.paths(operation, parameter, ref)}
-    paths |= working.paths(operation, parameter, _PREFER) | remembering.paths(operation, parameter, ref)
-    paths |= deciding.paths(operation, parameter, ref, _AFTER) | machines.paths(operation, parameter)
-    paths |= budgeting.paths(operation, parameter, ref) | timing.paths(operation, parameter, ref)
-    paths |= dead_lettering.paths(operation, parameter, ref) | overseeing.paths(operation, parameter, ref)
-    paths |= auditing.paths(operation, parameter, ref) | metrics.paths(operation)
+    paths: Json = {**_fixed_paths(), **chapters.paths(operation, parameter, ref, _PREFER, _AFTER)}
     for name, function in functions.items():
         takes = lifted(input_schema(function), name, schemas)
         gives = lifted(output_schema(function), f"{name}.result", schemas)
