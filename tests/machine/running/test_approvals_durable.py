@@ -10,7 +10,7 @@ import pytest
 from overwinter import StateMachine, tool
 from overwinter.orchestrator.machine.history.replaying import replay
 from overwinter.orchestrator.machine.history.telling import states
-from overwinter.orchestrator.protocol.decider import Invoke, Verdict
+from overwinter.orchestrator.protocol.decider import Access, Invoke, Verdict
 from overwinter.orchestrator.usercode.resilience import ONCE, Policy
 from overwinter.orchestrator.usercode.served import served
 from overwinter.state.errors import AlreadyFinished, InvalidInput
@@ -186,6 +186,20 @@ def test_a_decision_about_what_was_given_up_is_none() -> None:
     assert decider.decide().awaits.startswith("timer")
     late = {"type": "decided", "at": 60_001, "op": asked["op"], "approved": True, "digest": asked["digest"]}
     assert decider.offer(late) is Verdict.IGNORED and not decider.decide().perform
+
+
+def test_who_is_given_up_before_it_is_known_what_stands_is_not_asked_about() -> None:
+    pass_ = {"Type": "Pass", "Result": "late", "End": True}
+    catch = [{"ErrorEquals": ["States.Timeout"], "Next": "P"}]
+    decider = machine({"R": task(TimeoutSeconds=60, Catch=catch), "P": pass_}).decider("x")
+    decider.offer({"type": "start", "at": 0, "seed": "s", "input": {"order": "o-1"}})
+    (look,) = (one for one in decider.decide().perform if isinstance(one, Access))
+    for fact in decider.expire(60_000):
+        decider.offer(fact)
+    decision = decider.decide()
+    assert (list(decision.abandon), decision.status) == ([look.op], "completed")
+    late = {"type": "step", "op": look.op, "name": look.name, "at": 60_001, "value": []}
+    assert decider.offer(late) is Verdict.IGNORED and not decider.decide().entries
 
 
 @pytest.mark.parametrize("seen", [{"op": "1", "type": "begun", "n": 1}, {"op": "1", "type": "step", "value": "done"}])
