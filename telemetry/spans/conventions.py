@@ -7,7 +7,7 @@ Content (what people, models and tools say) is only there when it is asked for, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from ...security.redaction import redacted
 from ...state.codec import dumps
@@ -50,7 +50,7 @@ class Conventions(NamedTuple):
             said["gen_ai.conversation.id"] = execution
         if entry.get("type") == "message":
             said["overwinter.message"] = str(entry.get("id", ""))
-        caller: Fact = entry.get("caller") or {}
+        caller = part(entry, "caller")
         for name in ("user", "tenant"):
             if caller.get(name):
                 said["user.id" if name == "user" else "overwinter.tenant"] = str(caller[name])
@@ -92,8 +92,8 @@ class Conventions(NamedTuple):
         said |= {"gen_ai.operation.name": "chat", "gen_ai.request.model": model}
         said["gen_ai.provider.name"] = provider.partition("/")[0] or "unknown"
         if isinstance(value, dict):
-            answer: Fact = value  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
-            said |= _usage(answer.get("usage") or {})
+            answer = cast("Fact", value)
+            said |= _usage(part(answer, "usage"))
             said["gen_ai.response.model"] = str(answer.get("model") or model)
             finish = answer.get("finish") or ("tool_calls" if answer.get("tool_calls") else "stop")
             said["gen_ai.response.finish_reasons"] = (str(finish),)
@@ -112,7 +112,7 @@ class Conventions(NamedTuple):
 
 def published(ordered: Fact) -> Described:
     """An event that goes out."""
-    event: Fact = ordered.get("event") or {}
+    event = part(ordered, "event")
     type = str(event.get("type", ordered.get("name", "")))
     said: Attributes = {"overwinter.operation": str(ordered.get("op", "")), "messaging.system": "overwinter"}
     said |= {"messaging.operation.name": "send", "messaging.operation.type": "send", "messaging.destination.name": type}
@@ -129,9 +129,15 @@ def child(ordered: Fact) -> Described:
     return Described(f"child {name}", "internal", said)
 
 
+def part(entry: Fact, name: str) -> Fact:
+    """An object within an entry, empty when there is none."""
+    found: Any = entry.get(name)
+    return cast("Fact", found) if isinstance(found, dict) else {}
+
+
 def is_event(entry: Fact) -> bool:
     """Whether it was begun by an event."""
-    return "delivery" in entry or (entry.get("caller") or {}).get("from") == "event"
+    return "delivery" in entry or part(entry, "caller").get("from") == "event"
 
 
 def trigger_of(entry: Fact) -> str:
@@ -152,14 +158,14 @@ def dollars(answer: Fact) -> float | None:
 
 def failure(error: Any) -> tuple[str, Attributes]:
     """What a recorded error is told as: one text, and its class as ``error.type``."""
-    told: Fact = error if isinstance(error, dict) else {"message": error}  # pyright: ignore[reportUnknownVariableType]  # JSON
+    told = cast("Fact", error) if isinstance(error, dict) else {"message": error}
     kind = str(told.get("kind") or "_OTHER")
     text = redacted(str(told.get("message") or "")) or kind
     return text[:_LONGEST], {"error.type": kind}
 
 
 def _received(entry: Fact) -> Attributes:
-    event: Fact = (entry.get("delivery") or {}).get("event") or {}
+    event = part(part(entry, "delivery"), "event")
     said: Attributes = {"messaging.system": "overwinter", "messaging.operation.name": "process"}
     said["messaging.operation.type"] = "process"
     if event:

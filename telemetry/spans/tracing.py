@@ -17,7 +17,7 @@ from typing import Any, Protocol, cast
 from ...state.codec import loads
 from ...state.errors import OverwinterError
 from .batch import Batch, Exporter, Limits
-from .conventions import Conventions, dollars
+from .conventions import Conventions, dollars, part
 from .fold import Fold, Traces
 from .ids import Context, Identity
 from .sampling import Sampling
@@ -102,7 +102,7 @@ class Tracing:
         self._history: History | None = None
         self._reading: set[asyncio.Task[None]] = set()
         self._told: dict[str, int] = {}  # executions that were told once more, and how long they were
-        self.lost = (0, -1)
+        self.lost: tuple[int, int] = (0, -1)
         """A process has died that was at work between these times; what it stored last may not have gone out."""
 
     def reads(self, history: History) -> None:
@@ -173,8 +173,7 @@ class Tracing:
 
     def _begin(self, traced: _Traced, entry: Fact) -> None:
         """With it, it is decided anew whether it is sampled."""
-        state: Any = entry.get("state")
-        caller: Fact = entry.get("caller") or (state.get("caller") if isinstance(state, dict) else None) or {}
+        caller = part(entry, "caller") or part(part(entry, "state"), "caller")
         caller = {**caller, "from": "event"} if "delivery" in entry else caller
         traced.context, _ = self.traces.context(traced.identity, caller)
         traced.kept, traced.cost = False, 0.0
