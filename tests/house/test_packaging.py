@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("cli", "functions", "orchestrator", "patterns", "security", "state", "testing")
+ROOMS = ("cli", "functions", "orchestrator", "patterns", "security", "state", "telemetry", "testing")
 
 
 def setuptools_table() -> dict[str, Any]:

@@ -67,7 +67,7 @@ def test_every_module_can_be_imported_alone() -> None:
     """A circle of imports shows only when a module is the first one to be imported."""
     modules = sorted(
         ".".join(("overwinter", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
-        for room in ("security", "state", "orchestrator", "functions", "testing", "patterns", "cli")
+        for room in ("security", "state", "telemetry", "orchestrator", "functions", "testing", "patterns", "cli")
         for path in (ROOT / room).rglob("*.py")
         if path.stem != "__main__"
     )
