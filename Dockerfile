@@ -21,6 +21,7 @@ COPY functions functions
 COPY orchestrator orchestrator
 COPY patterns patterns
 COPY security security
+COPY telemetry telemetry
 COPY state state
 COPY testing testing
 RUN pip wheel --wheel-dir /wheels ".[${EXTRAS}]"

@@ -18,6 +18,7 @@ from ..state.records import FINAL
 
 if TYPE_CHECKING:
     from ..orchestrator.engine.engine import Engine
+    from ..telemetry.spans.batch import Exporter
     from ..telemetry.spans.tracing import Tracing
 
 log = logging.getLogger("overwinter")
@@ -25,7 +26,7 @@ MARKS = "overwinter.traces"
 """Scope of the marks in the store, by process."""
 _LOOKED_AT = 200
 """Executions that are looked at after a death at the most, the newest first."""
-_ON, _OFF = ("1", "true", "yes", "on", "otlp"), ("0", "false", "no", "off", "none")
+_ON, _OFF = ("1", "true", "yes", "on", "otlp", "xray"), ("0", "false", "no", "off", "none")
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | None:
@@ -39,9 +40,11 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | N
     if not said and environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() not in ("", "otlp"):
         return None
     if said.lower() not in ("", *_ON) and not said.startswith(("http://", "https://")):
-        raise InvalidInput(f"OVERWINTER_TRACES={said[:80]!r}: write on, off or the address of a collector (http://…)")
+        raise InvalidInput(
+            f"OVERWINTER_TRACES={said[:80]!r}: write on, off, xray or the address of a collector (http://…)"
+        )
     try:
-        return _made(environment, said if said.startswith("http") else None)
+        return _made(environment, said if said.startswith("http") else None, xray=said.lower() == "xray")
     except InvalidInput as error:
         if said or not isinstance(error.__cause__, ImportError):
             raise
@@ -49,17 +52,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | N
         return None
 
 
-def _made(environment: Mapping[str, str], endpoint: str | None) -> Tracing:
+def _made(environment: Mapping[str, str], endpoint: str | None, *, xray: bool) -> Tracing:
     protocol = next(
         (found for name in ("TRACES_", "") if (found := environment.get(f"OTEL_EXPORTER_OTLP_{name}PROTOCOL", ""))), ""
     )
-    if protocol not in ("", "http/protobuf"):
+    if protocol not in ("", "http/protobuf") and not xray:
         raise InvalidInput(
             f"OTEL_EXPORTER_OTLP_PROTOCOL={protocol[:40]!r}: traces go out by http/protobuf (a collector's port 4318)"
         )
     from ..telemetry.spans.batch import limits_of
     from ..telemetry.spans.conventions import Conventions
-    from ..telemetry.spans.otlp import Otlp
     from ..telemetry.spans.sampling import sampling_of
     from ..telemetry.spans.tracing import Tracing
 
@@ -70,8 +72,20 @@ def _made(environment: Mapping[str, str], endpoint: str | None) -> Tracing:
     conventions = Conventions(content not in ("", *_OFF), "parent" if events == "parent" else "link")
     if endpoint is not None and not endpoint.rstrip("/").endswith("/v1/traces"):
         endpoint = endpoint.rstrip("/") + "/v1/traces"
-    exporter = Otlp(endpoint=endpoint)
+    exporter = _to_xray() if xray else _to_collector(endpoint)
     return Tracing(exporter, sampling_of(environment), conventions, limits=limits_of(environment))
+
+
+def _to_collector(endpoint: str | None) -> Exporter:
+    from ..telemetry.spans.otlp import Otlp
+
+    return Otlp(endpoint=endpoint)
+
+
+def _to_xray() -> Exporter:
+    from ..telemetry.xray.daemon import Xray
+
+    return Xray()
 
 
 def join(tracing: Tracing, engine: Engine) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from asyncio import gather
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
-from ..events.envelopes import of_text
+from ..events.envelopes import of_text, traced
 from ..messages.problem import settle
 
 log = logging.getLogger("overwinter.aws")
@@ -47,4 +47,8 @@ async def _take_group(records: Sequence[Mapping[str, Any]], take: Take) -> list[
 
 
 async def _take(record: Mapping[str, Any], take: Take) -> None:
-    await take(of_text(record["body"]))
+    document = of_text(record["body"])
+    header = record.get("attributes", {}).get("AWSTraceHeader")  # of who has sent it
+    if header and type(document) is dict and "specversion" in document:
+        document = traced(cast("dict[str, Any]", document), str(header))
+    await take(document)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import threading
@@ -29,6 +30,7 @@ from ...state.errors import ExecutionFailed, InvalidEvent, StateFailed, StoreUna
 from ...state.opening import open_store
 from ...state.store import Store
 from ..events.intake import Fate, Taken, take, take_for
+from ..events.tracing import INVOKED_IN, traceparent
 from ..http.sweeping import sweep_for
 from ..invocation.loading import functions_of, load
 from ..messages.answer import Answer
@@ -203,7 +205,7 @@ class Handler:
 
     async def _requested(self, event: dict[str, Any], hours: Hours) -> Answer:
         caller = self._door.caller(event)
-        request = read_request(event)
+        request = _traced(read_request(event))
         if caller:
             log.info("%s %s by %s", request.method, request.path, caller)
             request = self._presented(request)
@@ -307,6 +309,15 @@ class Handler:
             settled = await settle(_by(end, runtime.close(grace, cut)))
             if settled.error is not None:
                 log.warning("the hand-over was not completed (%s); what is left is taken over later", settled.error)
+
+
+def _traced(request: Request) -> Request:
+    """The request with the trace that Lambda runs it in, which is nearer than the one that its sender has said in
+    X-Ray's own header."""
+    found = traceparent(os.environ.get(INVOKED_IN, ""))
+    if not found or any(name == b"traceparent" for name, _ in request.headers):
+        return request
+    return request._replace(headers=[*request.headers, (b"traceparent", found.encode())])
 
 
 async def _in_time(work: Awaitable[T], hours: Hours) -> T:

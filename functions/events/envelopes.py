@@ -15,7 +15,6 @@ the body of a message of SQS, or what a function gets     means
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -23,8 +22,7 @@ from ...state.codec import loads
 from ...state.errors import InvalidEvent
 from .event import CloudEvent
 from .http import from_json
-
-_TRACE = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=([01])")
+from .tracing import INVOKED_IN, traceparent
 
 
 def opened(document: Any) -> Any:
@@ -55,7 +53,7 @@ def event_of(document: Any) -> CloudEvent | None:
     """The event that a document is, SNS's envelope taken off; None for one of another shape. Raises InvalidEvent."""
     members = _members(document)
     if "specversion" in members:
-        return from_json(members)
+        return from_json(traced(members, os.environ.get(INVOKED_IN, "")))
     if "detail-type" in members and "source" in members:
         return from_eventbridge(members)
     return None
@@ -71,7 +69,7 @@ def from_eventbridge(members: Mapping[str, Any]) -> CloudEvent:
         return from_json(detail)
     named = members.get("resources")
     resources: list[Any] = list(cast("Sequence[Any]", named)) if isinstance(named, list) else []
-    trace = traceparent(os.environ.get("_X_AMZN_TRACE_ID", ""))
+    trace = traceparent(os.environ.get(INVOKED_IN, ""))
     return CloudEvent(
         id=members.get("id", ""),
         source=members["source"],
@@ -83,7 +81,8 @@ def from_eventbridge(members: Mapping[str, Any]) -> CloudEvent:
     )
 
 
-def traceparent(header: str) -> str:
-    """X-Ray's trace header as W3C Trace Context writes it; "" for any other text."""
-    match = _TRACE.search(header)
-    return "" if match is None else f"00-{match[1]}{match[2]}-{match[3]}-0{match[4]}"
+def traced(members: Mapping[str, Any], header: str) -> Mapping[str, Any]:
+    """A CloudEvent's members with the trace that X-Ray's header says, unless they say one themselves."""
+    if members.get("traceparent") or not (found := traceparent(header)):
+        return members
+    return {**members, "traceparent": found}

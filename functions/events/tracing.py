@@ -15,6 +15,9 @@ from ..messages.message import RawHeaders
 from .attributes import TRACEPARENT, text
 
 TRACE = ("traceparent", "tracestate")
+XRAY = b"x-amzn-trace-id"
+INVOKED_IN = "_X_AMZN_TRACE_ID"
+"""Where Lambda says in which trace it runs what it runs just now."""
 
 
 def traceable(attributes: dict[str, Any]) -> None:
@@ -36,6 +39,18 @@ def _is_text(value: object) -> bool:
 
 
 def trace_of(headers: RawHeaders) -> dict[str, str]:
-    """The trace that a request belongs to, as what it begins goes on with it."""
+    """The trace that a request belongs to, as what it begins goes on with it: W3C's header, or X-Ray's."""
     found = {name: [value for key, value in headers if key == name.encode()] for name in callers.TRACE}
-    return traced({name: b",".join(values).decode("latin-1") for name, values in found.items()})
+    said = {name: b",".join(values).decode("latin-1") for name, values in found.items()}
+    if not said["traceparent"]:
+        said["traceparent"] = traceparent(b"".join(value for key, value in headers if key == XRAY).decode("latin-1"))
+    return traced(said)
+
+
+def traceparent(header: str) -> str:
+    """X-Ray's trace header as W3C Trace Context writes it; "" for any other text."""
+    if not header:
+        return ""
+    from ...telemetry.xray.header import traceparent_of  # only where there is one
+
+    return traceparent_of(header)

@@ -9,6 +9,7 @@ other side says that it is done. Errors come back as the classes that they are t
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -156,7 +157,12 @@ async def _asked(place: Route, name: str, body: dict[str, Any]) -> Told:
 def _trace_in(body: Mapping[str, Any]) -> dict[str, str]:
     """The trace of a call, as headers: for what stands between, the function reads it in the body."""
     call: Mapping[str, Any] = body.get("call", {})
-    return {name: str(call[name]) for name in TRACE if call.get(name)}
+    told = {name: str(call[name]) for name in TRACE if call.get(name)}
+    if "traceparent" in told and os.environ.get("OVERWINTER_TRACES", "").strip().lower() == "xray":
+        from ...telemetry.xray.header import NAME, header_of  # only when it is on
+
+        told[NAME] = header_of(told["traceparent"])
+    return told
 
 
 _LATER = (404, 408, 425, 429)

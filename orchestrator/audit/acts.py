@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ...security.chain import link_of
 from ...state.records import Head
+from ..protocol.callers import caller_of
 from ..protocol.decider import Fact
 
 _VERBS = {
@@ -86,8 +87,7 @@ def of_entry(head: Head, n: int, entry: Fact, text: str) -> Act | None:
     if what == "start" and head.kind == "schedule":
         what = "schedule.put"
     details = {name: entry[name] for name in _DETAILS if entry.get(name) not in (None, "")}
-    caller = entry.get("caller")
-    by = entry.get("by") or (caller.get("by") if isinstance(caller, dict) else "") or entry.get("parent") or ""
+    by = caller_of(entry).get("by") or entry.get("parent") or ""
     at, reason = entry.get("at"), entry.get("reason")
     return Act(
         at if type(at) is int else 0, str(by), what, head.id, head.function, str(reason or ""), details, head.id, n,

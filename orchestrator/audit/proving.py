@@ -118,8 +118,9 @@ async def _beside(store: Store, id: str, text: str) -> list[str]:
         return []
     fact = shown_anyway(text, 0)
     wrong: list[str] = []
-    for reference in [fact.get("blob"), *digests(fact)]:
-        digest = reference.get("digest") if isinstance(reference, dict) else None
+    references = [fact.get("blob"), *digests(fact)]
+    for reference in (cast("dict[str, Any]", one) for one in references if isinstance(one, dict)):
+        digest = reference.get("digest")
         if isinstance(digest, str):
             content = await store.blob(id, digest)
             if content is None or "sha256:" + hashlib.sha256(content).hexdigest() != digest:
@@ -192,7 +193,7 @@ def _deleted(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     found: Any = told.get("deleted")
     if not isinstance(found, list):
         return []
-    return [cast("Mapping[str, Any]", one) for one in found if isinstance(one, dict)]
+    return [one for one in found if isinstance(one, dict)]  # pyright: ignore[reportUnknownVariableType]
 
 
 async def holds(store: Store, proven: Iterable[Proven], link: str) -> bool:

@@ -64,7 +64,8 @@ async def test_of_an_event() -> None:
     async with Runtime([above, below, look, hears], "memory://") as runtime:
         event = CloudEvent(id="1", source="/x", type="io.overwinter.call.above", data={}, extensions=TRACE)
         taken = await intake.take(runtime, event)
-        assert await ended(runtime, taken.execution) == [TRACE | {"by": "/x"}, [TRACE | {"by": "/x"}, TRACE]]
+        own = TRACE | {"from": "event", "by": "/x"}
+        assert await ended(runtime, taken.execution) == [own, [TRACE | {"by": "/x"}, TRACE]]
 
 
 @pytest.mark.parametrize("type", ["order.paid", "order.slow"])
@@ -76,7 +77,7 @@ async def test_of_an_event_that_somebody_has_subscribed_to(type: str) -> None:
         while await runtime.find(id) is None:  # noqa: ASYNC110  # there is no event for it
             await asyncio.sleep(0)
         told = {} if type == "order.slow" else {"by": "/x"}  # what a queue delivers is for nobody
-        assert await ended(runtime, id) == TRACE | told
+        assert await ended(runtime, id) == TRACE | {"from": "event"} | told
 
 
 def test_what_can_not_be_gone_on_with_costs_the_trace_alone() -> None:

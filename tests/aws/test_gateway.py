@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overwinter.functions.aws.gateway import LARGEST, ask, is_request, read_request, write_answer
-from overwinter.functions.events.envelopes import traceparent
+from overwinter.functions.events.tracing import traceparent
 from overwinter.functions.messages.answer import Answer
 from overwinter.functions.messages.problem import Refused
 from overwinter.tests.aws.lambda_events import HTTP_API, http, sqs

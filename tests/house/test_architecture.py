@@ -81,6 +81,7 @@ EDGES = {
     "state/form.py": "a type may have any validator, serializer and comparison",
     "state/daemons.py": "whoever waits for the thread must get an answer",
     "state/sqlite/threads.py": "whoever waits for the thread must get an answer",
+    "telemetry/spans/batch.py": "whatever an exporter raises, the next batch goes out",
     "testing/clock.py": "clean-up of user code whose run is over",
     "testing/crash.py": "whatever comes of a run is an outcome to compare",
 }

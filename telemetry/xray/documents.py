@@ -1,0 +1,117 @@
+"""Spans as X-Ray's segment documents (schema 1.0.0). Pure.
+
+A span that is an execution's or a turn's and was begun from outside, or by nobody, is a *segment*: a node of the
+service map, named after the function. Every other span is a *subsegment* that is sent on its own, under its parent's
+id. What people search by is an annotation; all else a span says is metadata under ``overwinter``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import Any
+
+from ...state.codec import dumps
+from ..spans.span import Attribute, Span
+from .header import trace_id
+
+LARGEST = 60_000
+"""Bytes of a document: X-Ray takes 64 kB, and a datagram holds less than that."""
+_NAME, _USER, _TEXT, _MESSAGE = 200, 250, 1000, 4000
+_SYMBOLS = frozenset("_.:/%&#=+\\-@")
+_SEARCHED = (
+    *("overwinter.execution", "overwinter.function", "overwinter.operation", "overwinter.tenant", "overwinter.status"),
+    *("overwinter.cost", "overwinter.message", "gen_ai.operation.name", "gen_ai.request.model", "gen_ai.tool.name"),
+    *("faas.trigger", "faas.coldstart", "error.type"),
+)
+"""Attributes that become annotations. X-Ray keeps 50 of a trace, so only what one searches by."""
+_REMOTE = frozenset({"client", "producer"})
+
+
+def document(span: Span) -> dict[str, Any]:
+    """The document of one span, small enough to be sent."""
+    made = _document(span)
+    for cut in (_TEXT, 100, 0):
+        if len(dumps(made).encode()) <= LARGEST:
+            break
+        made["metadata"] = {"overwinter": _metadata(span, cut) | {"cut": True}}
+    return made
+
+
+def is_segment(span: Span) -> bool:
+    """Whether it is a node of its own: what serves a request or an event, or has no parent."""
+    return span.kind in ("server", "consumer") or not span.parent_id
+
+
+def _document(span: Span) -> dict[str, Any]:
+    function = span.attributes.get("faas.name")
+    segment = is_segment(span)
+    made: dict[str, Any] = {
+        "name": named(str(function) if segment and function else span.name),
+        "id": span.span_id,
+        "trace_id": trace_id(span.trace_id),
+        "start_time": span.start / 1000,
+        "end_time": max(span.start, span.end) / 1000,
+    }
+    if span.parent_id:
+        made["parent_id"] = span.parent_id
+    if segment:
+        made |= {"service": {"version": version("overwinter")}}
+        user = span.attributes.get("user.id")
+        made |= {"user": str(user)[:_USER]} if user else {}
+    else:
+        made["type"] = "subsegment"
+        made |= {"namespace": "remote"} if span.kind in _REMOTE else {}
+    if span.error:
+        made |= {"fault": True, "cause": {"exceptions": [_exception(span)]}}
+    annotations = {
+        re.sub(r"[^A-Za-z0-9_]", "_", name): _annotation(span.attributes[name])
+        for name in _SEARCHED
+        if name in span.attributes
+    }
+    made |= {"annotations": annotations} if annotations else {}
+    return made | {"metadata": {"overwinter": _metadata(span, None)}}
+
+
+def named(text: str) -> str:
+    """A name of the characters that X-Ray takes: letters, numbers, spaces and a few symbols, at most 200."""
+    fit = "".join(one if one in _SYMBOLS or unicodedata.category(one)[0] in "LNZ" else "_" for one in text)
+    return fit[:_NAME] or "overwinter"
+
+
+def _exception(span: Span) -> dict[str, Any]:
+    """What went wrong. Its id follows from the span's, so that the same document is made again."""
+    id = blake2b(f"{span.trace_id}{span.span_id}".encode(), digest_size=8).hexdigest()
+    kind = span.attributes.get("error.type")
+    return {"id": id, "message": span.error[:_MESSAGE], **({"type": str(kind)} if kind else {})}
+
+
+def _annotation(value: Attribute) -> str | int | float | bool:
+    return value if isinstance(value, (bool, int, float)) else str(value)[:_TEXT]
+
+
+def _metadata(span: Span, cut: int | None) -> dict[str, Any]:
+    """What a span says, its texts at most ``cut`` characters; 0: its name, its kind and how much there was."""
+    told: dict[str, Any] = {"name": span.name if cut is None else span.name[:_TEXT], "kind": span.kind}
+    if cut == 0:
+        return told | {"events": len(span.events), "links": len(span.links)}
+    told["attributes"] = _plain(span.attributes, cut)
+    if span.events:
+        events = span.events if cut is None else span.events[:50]
+        told["events"] = [{"name": e.name, "at": e.at, "attributes": _plain(e.attributes, cut)} for e in events]
+    if span.links:
+        links = span.links if cut is None else span.links[:50]
+        told["links"] = [{"trace_id": trace_id(link.trace_id), "id": link.span_id} for link in links]
+    return told
+
+
+def _plain(attributes: Mapping[str, Attribute], cut: int | None) -> dict[str, Any]:
+    def plain(value: Attribute) -> Any:
+        if isinstance(value, tuple):
+            return [one if cut is None else one[:cut] for one in value]
+        return value[:cut] if isinstance(value, str) and cut is not None else value
+
+    return {name: plain(value) for name, value in attributes.items()}

@@ -1,0 +1,89 @@
+"""Spans reach a daemon by UDP: of workflows and agents, all in one trace; and functions elsewhere get the header."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from overwinter import Agent, Context, Runtime, Scripted, call, tool, workflow
+from overwinter.functions import tracing
+from overwinter.functions.invocation import sending
+from overwinter.state.errors import InvalidInput
+from overwinter.telemetry.xray.daemon import Xray
+from overwinter.telemetry.xray.header import header_of
+from overwinter.tests.apart.place import on_a_loop
+
+from .daemon import Daemon
+
+TRACE, PARENT = "65a1b2c30123456789abcdef01234567", "0123456789abcdef"
+CALLER = f"00-{TRACE}-{PARENT}-01"
+
+
+@tool
+async def look_up(order: str) -> str:
+    """Look it up."""
+    return f"{order} is on its way"
+
+
+def say(messages: list[object], tools: object) -> object:
+    return "It is." if len(messages) > 2 else call("look_up", order="A-1")
+
+
+@workflow
+async def ticket(ctx: Context, order: str) -> str:
+    await ctx.step(look_up, order)
+    return await ctx.call(support, f"Where is {order}?")
+
+
+support = Agent("support", Scripted([call("look_up", order="A-1"), "On its way."]), tools=[look_up])
+
+
+@on_a_loop
+async def test_a_conversation_is_one_trace_of_valid_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Daemon() as daemon:
+        monkeypatch.setenv("OVERWINTER_TRACES", "xray")
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", daemon.address)
+        async with Runtime([ticket, support, look_up], "memory://") as runtime:
+            handle = await runtime.start(ticket, "A-1", id="t", trace={"traceparent": CALLER})
+            assert await handle.result("20s") == "On its way."
+        documents = daemon.documents()
+    assert {document["trace_id"] for document in documents} == {"1-65a1b2c3-0123456789abcdef01234567"}
+    ids = {document["id"] for document in documents}
+    assert len(ids) == len(documents) >= 6
+    (first,) = [document for document in documents if document["parent_id"] == PARENT]
+    assert first["name"] == "ticket" and "type" not in first
+    assert all(document["parent_id"] in {*ids, PARENT} for document in documents)
+    chats = [document for document in documents if document.get("namespace") == "remote"]
+    assert chats and all(document["type"] == "subsegment" for document in chats)
+    assert {document["annotations"].get("overwinter_execution") for document in documents} >= {"t"}
+
+
+def test_a_wrong_address_and_a_missing_extra_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wrong in ("nowhere", "127.0.0.1:x", "127.0.0.1:99999", "a b c"):
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", wrong)
+        with pytest.raises(InvalidInput, match="no address of an X-Ray daemon"):
+            Xray()
+    monkeypatch.setitem(sys.modules, "aws_xray_sdk", None)
+    monkeypatch.setitem(sys.modules, "aws_xray_sdk.core.emitters.udp_emitter", None)
+    monkeypatch.delitem(sys.modules, "overwinter.telemetry.xray.daemon")
+    with pytest.raises(InvalidInput, match=r"overwinter\[xray\]"):
+        tracing.from_environment({"OVERWINTER_TRACES": "xray"})
+
+
+def test_functions_elsewhere_get_the_header_when_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = {"call": {"traceparent": CALLER}}
+    assert sending._trace_in(body) == {"traceparent": CALLER}
+    monkeypatch.setenv("OVERWINTER_TRACES", "xray")
+    assert sending._trace_in(body) == {"traceparent": CALLER, "x-amzn-trace-id": header_of(CALLER)}
+    assert sending._trace_in({"call": {}}) == {}
+
+
+def test_documents_of_nobody_are_lost_and_nobody_is_harmed() -> None:
+    with Daemon() as daemon:
+        address = daemon.address
+    exporter = Xray(address)
+    assert exporter.export([]) is True
+    exporter.close()
+    assert json.dumps(address)
