@@ -102,8 +102,8 @@ def _sources(rows: Rows, where: Filter) -> list[Source]:
         return [Source("execution_parent", children, _rest(where).join(statuses), sorted=True)]
     if where.status and not set(where.status) & set(_DENSE):
         known = [status for status in STATUSES if status in where.status]
-        by = [Part((_PARTIAL, "status = ?"), (status,)) for status in known]
-        return [Source("execution_status", one, _rest(where)) for one in by] or [_nothing()]
+        each = [Part((_PARTIAL, "status = ?"), (status,)) for status in known]
+        return [Source("execution_status", one, _rest(where)) for one in each] or [_nothing()]
     if where.prefix:
         alike = starts("id", where.prefix)
         begin = f"SELECT count(*) FROM (SELECT 1 FROM execution WHERE {alike} LIMIT {FEW + 1})"
