@@ -151,10 +151,9 @@ class Queries:
         finally:
             self._rows("ROLLBACK")
         for status in sorted(told.keys() | counted.keys(), key=str):
-            if told.get(status, 0) != counted.get(status, 0):
-                wrong.append(
-                    f"{self._path}: {counted.get(status, 0)} executions are {status}, not {told.get(status, 0)}"
-                )
+            there, said = counted.get(status, 0), told.get(status, 0)
+            if there != said:
+                wrong.append(f"{self._path}: {there} executions are {status}, and its count says {said}")
         return wrong
 
     # -- key-value and blobs -------------------------------------------------------------------------

@@ -173,6 +173,8 @@ def test_ps_json_pages_through_everything(shelf: Any, overwinter: Command) -> No
             "parent",
             "owner",
             "deaths",
+            "tokens",
+            "cost",
             "definition",
         ]
     )

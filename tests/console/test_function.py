@@ -5,7 +5,7 @@ answered, piece by piece; it opens nothing that the API keeps shut.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import httpx
@@ -43,7 +43,7 @@ class Pieces(httpx.AsyncByteStream):
     def __init__(self, api: Api) -> None:
         self._api = api
 
-    async def __aiter__(self) -> Any:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
         while piece := await self._api.pieces.get():
             yield piece
 

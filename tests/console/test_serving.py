@@ -99,7 +99,10 @@ def test_every_answer_carries_the_policy() -> None:
         assert answers[3].headers["allow"] == "GET, HEAD"
 
     asked(main)
-    parts = dict(part.strip().split(" ", 1) for part in POLICY.split(";"))
+    parts: dict[str, str] = {}
+    for part in POLICY.split(";"):
+        name, _, sources = part.strip().partition(" ")
+        parts[name] = sources
     assert parts["default-src"] == "'none'" and parts["script-src"] == parts["style-src"] == "'self'"
     assert parts["frame-ancestors"] == parts["base-uri"] == parts["form-action"] == "'none'"
 
