@@ -87,6 +87,8 @@ BARS = {
     "governance.turn.ratio": Bar(most=1.15),
     "governance.escrow.turn.ratio": Bar(),
     "governance.escrow.extra_calls_per_turn": Bar(most=0.1),
+    "metrics.w1.ratio": Bar(most=1.02),
+    "metrics.scrape.ms": Bar(),
     "tools.select.1000.ms": Bar(most=5),
     "remote.call.p50_ms": Bar(ratio=3),
     "remote.call.p99_ms": Bar(),

@@ -45,6 +45,7 @@ WORKLOADS = {
     "agents": Workload("agents.py", "Agents and streams", ("sqlite",)),
     "length": Workload("agents_length.py", "Long conversations", BOTH),
     "telemetry": Workload("telemetry.py", "Traces", ("sqlite",)),
+    "metrics": Workload("metrics_cost.py", "What metrics cost", ("sqlite",)),
     "governance": Workload("governance.py", "Budgets and approvals", ("sqlite",)),
     "tools": Workload("tools_selection.py", "Selection of tools", ("sqlite",)),
     "remote": Workload("remote_calls.py", "Calls of other processes", ("sqlite",)),

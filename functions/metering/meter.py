@@ -21,7 +21,7 @@ from .survey import Survey
 if TYPE_CHECKING:
     from ...orchestrator.engine.activation import Activation
     from ...state.records import Appended, Change
-    from ..runtime import Runtime
+    from .measured import Measured
     from .sending import Sending
 
 EACH = 8
@@ -33,7 +33,7 @@ MANY = 256
 class Meter:
     """``sends``: what is counted also goes out by OTLP while the runtime is open."""
 
-    def __init__(self, runtime: Runtime, *, sends: bool) -> None:
+    def __init__(self, runtime: Measured, *, sends: bool) -> None:
         self.metrics = Metrics(catalogue.ALL)
         self._runtime = runtime
         self._feed = Feed(self.metrics)

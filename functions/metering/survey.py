@@ -20,7 +20,7 @@ from ...telemetry.metrics.instruments import Metrics
 from ..bus.dead_letters import PLACE as LETTERS
 
 if TYPE_CHECKING:
-    from ..runtime import Runtime
+    from .measured import Measured
 
 log = logging.getLogger("overwinter")
 
@@ -47,7 +47,7 @@ _ASKED = (
 class Survey:
     """Of the store of one runtime."""
 
-    def __init__(self, runtime: Runtime, metrics: Metrics) -> None:
+    def __init__(self, runtime: Measured, metrics: Metrics) -> None:
         self._runtime = runtime
         self._metrics = metrics
         self._asked: int | None = None
@@ -94,7 +94,7 @@ class Survey:
 
     async def _counts(self) -> None:
         store, gauge = self._runtime.store, self._metrics.gauge
-        counts = await store.counts()
+        counts = await self._runtime.counts()
         gauge(catalogue.EXECUTIONS).set({(status,): count for status, count in counts.items()})
         owners = await store.owners(self._runtime.clock())
         gauge(catalogue.PROCESSES).set({(): len(owners)})
@@ -108,10 +108,10 @@ class Survey:
         gauge(catalogue.LAG).set({(): 0 if wake is None else max(0, now - wake) / 1000})
 
     async def _approvals(self) -> None:
-        store, now, gauge = self._runtime.store, self._runtime.clock(), self._metrics.gauge
+        now, gauge = self._runtime.clock(), self._metrics.gauge
         where, cursor, count, oldest = Filter(("waiting",), awaits="approval "), None, 0, now
         for _ in range(PAGES):
-            page = await store.executions(where, cursor, PAGE)
+            page = await self._runtime.page(where, cursor, PAGE)
             count, cursor = count + len(page.heads), page.cursor
             oldest = min([oldest, *(head.updated for head in page.heads)])
             if cursor is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...state.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from ..runtime import Runtime
+    from .measured import Measured
     from .meter import Meter
 
 VARIABLE = "OVERWINTER_METRICS"
@@ -17,7 +17,7 @@ _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no"
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
-def meter_of(runtime: Runtime) -> Meter | None:
+def meter_of(runtime: Measured) -> Meter | None:
     """The meter of a runtime, or None when it is to have none. Raises InvalidInput for a value that says nothing."""
     if not wanted(os.environ):
         return None

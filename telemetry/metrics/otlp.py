@@ -7,6 +7,7 @@ is set for the process.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import (
@@ -25,7 +26,6 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from ... import __version__
 from .instruments import Definition, Point, Reading
 
 _CUMULATIVE = AggregationTemporality.CUMULATIVE
@@ -39,7 +39,7 @@ class Exporter:
         self._since = since
         self._exporter = OTLPMetricExporter()
         self._resource = Resource({"service.name": "overwinter"}).merge(Resource.create())
-        self._scope = InstrumentationScope("overwinter", __version__)
+        self._scope = InstrumentationScope("overwinter", _version())
 
     def send(self, readings: Iterable[Reading], now: int) -> bool:
         """Send them, with retries of its own; whether they arrived. It blocks."""
@@ -52,6 +52,13 @@ class Exporter:
     def close(self) -> None:
         """End, also a send that is under way and waits to try again."""
         self._exporter.shutdown()  # pyright: ignore[reportUnknownMemberType]  # as above
+
+
+def _version() -> str:
+    try:
+        return version("overwinter")
+    except PackageNotFoundError:  # a copy of the source
+        return ""
 
 
 def _metric(reading: Reading, since: int, now: int) -> Metric:
