@@ -123,7 +123,7 @@ def about(own: CallInfo) -> dict[str, Any]:
         "mark": own.mark,
         "attempt": own.attempt,
     }
-    said |= handed_on(own.caller)
+    said |= {**handed_on(own.caller), **own.trace}
     if away is not None:
         said |= {"caller": away.caller} | ({"approved": True} if away.approved else {})
         said |= {"budget": dict(away.budget)} if away.budget else {}

@@ -77,16 +77,24 @@ class CallInfo(NamedTuple):
     purse: Purse | None = None
     """What this process spends from accounts that executions share."""
 
+    tracing: Tracing | None = None
+    """Who knows in which trace it is, where that is known."""
+    report: str = ""
+    """What its entry is called."""
+
     @property
     def traceparent(self) -> str:
         """The trace that the call belongs to, in W3C's form, for the headers of what it asks others; "" when none is
         known. With traces switched on it is the call's own span, else that of whoever began all this."""
-        return str(self.caller.get("traceparent", ""))
+        return self.trace.get("traceparent", "")
 
     @property
     def trace(self) -> Mapping[str, str]:
         """``traceparent``, ``tracestate`` and ``baggage``, as headers, as far as they are known."""
-        return {name: str(self.caller[name]) for name in TRACE if self.caller.get(name)}
+        said, tracing = self.caller, self.tracing
+        if tracing is not None:  # worked out when it is asked for: most calls never do
+            said = tracing.caller(self.execution, self.operation, said, self.report)
+        return {name: str(said[name]) for name in TRACE if said.get(name)}
 
 
 class Pending(Exception):  # no error: a call that another process makes has no outcome yet
@@ -303,13 +311,23 @@ class Performer:
         if call.heard is not None and not call.heard.held and self.audience is not None:
             speech = self.audience.speech(execution, call.op, attempt, call.heard)
         away, caller = call.away, call.caller
-        if self.tracing is not None:
-            caller = self.tracing.caller(execution, call.op, caller, call.report)
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
         key = f"{execution}/{call.op}"
         _current.set(
             CallInfo(
-                execution, call.op, attempt, key, speech, self._shelf, mark, away, caller, self.carrier, self.purse
+                execution,
+                call.op,
+                attempt,
+                key,
+                speech,
+                self._shelf,
+                mark,
+                away,
+                caller,
+                self.carrier,
+                self.purse,
+                self.tracing,
+                call.report,
             )
         )
         if policy.timeout is None and policy.breaker is None:

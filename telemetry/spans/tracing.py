@@ -27,6 +27,7 @@ log = logging.getLogger("overwinter")
 Fact = Mapping[str, Any]
 History = Callable[[str, int, int], Awaitable[Sequence[str]]]
 _BEGINS = ('{"type":"start"', '{"type":"message"', '{"type":"checkpoint"')
+_REPLACED = frozenset({"from", "tracestate"})
 _KINDS = frozenset({"workflow", "agent", "tool"})
 _AGAIN = 60_000
 """Milliseconds before its last entry, of which the spans of one that died may not have gone out."""
@@ -230,8 +231,9 @@ class Tracing:
             context, _ = self.traces.context(traced.identity, caller)
         fold = traced.fold
         span_id = traced.identity.operation(op, 0) if fold is None else fold.operation(op)
-        told = {name: value for name, value in caller.items() if name not in ("from", "tracestate")}
-        told["traceparent"] = context._replace(span_id=span_id, sampled=context.sampled or traced.kept).traceparent
+        told = {name: value for name, value in caller.items() if name not in _REPLACED} if caller else {}
+        flags = "01" if context.sampled or traced.kept else "00"
+        told["traceparent"] = f"00-{context.trace_id}-{span_id}-{flags}"
         if context.tracestate:
             told["tracestate"] = context.tracestate
         return told
