@@ -124,7 +124,8 @@ class Screen:
     async def pressed(self, within: float) -> bool:
         """Whether a key has changed something before the next look is due."""
         try:
-            await asyncio.wait_for(self._changed.wait(), within)
+            if not self._changed.is_set():
+                await asyncio.wait_for(self._changed.wait(), within)
         except TimeoutError:
             return False
         self._changed.clear()
