@@ -1,7 +1,7 @@
 """What goes on in a store, for who looks at it every second. However many executions there are, one look reads a
-bounded number of them: the newest, the rare ones (stuck, in doubt, paused) by their index, and one page further of all the
-others, so that in time everything has been seen. How many there are by status takes long on a large store, and is asked
-for so seldom that it costs a twentieth of the time.
+bounded number of them: the newest, the rare ones (stuck, in doubt, paused) by their index, and one page further of all
+the others, so that in time everything has been seen. How many there are by status takes long on a large store, and is
+asked for so seldom that it costs a twentieth of the time.
 """
 
 from __future__ import annotations
@@ -158,8 +158,10 @@ class Overview:
                 continue
             self._known[head.id] = head
             self._known.move_to_end(head.id)
-        while len(self._known) > KNOWN:
-            self._known.popitem(last=False)
+        for _ in range(len(self._known) - KNOWN):
+            id, head = self._known.popitem(last=False)
+            if _asks(head) and len(self._known) < 2 * KNOWN:
+                self._known[id] = head  # somebody is to see it, however many others there are
 
     async def _read(self, now: int, newest: Sequence[Head]) -> dict[str, _Tail]:
         """The last entries of what has changed last, read again only when there are more."""
@@ -192,6 +194,8 @@ def _tail(head: Head, first: int, entries: Sequence[dict[str, object]]) -> _Tail
             calls.append((row.at, end, Operation(head.id, row.op, row.kind, row.name, row.ms or 0, runs)))
         if row.usage is not None and row.end is not None:
             used.append((row.end, row.usage.tokens, row.usage.cost))
+    if head.status == "running" and not any(end is None for _, end, _ in calls):  # of what runs no entry tells yet
+        calls.append((head.updated, None, Operation(head.id, "", "running", head.function, 0, True)))
     return _Tail(head.version, calls, used)
 
 

@@ -7,7 +7,7 @@ Errors: UnknownExecution, InvalidInput, StoreError.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..state.codec import loads
@@ -109,8 +109,10 @@ class Reading:
         from .machine.history.telling import states
         from .timeline.timeline import timeline
 
-        story = await self.story(id, last=last)
-        replayed = await self.replayed(id) if story.first == 1 else None
+        story, replayed = await self.story(id, last=last), None
+        if story.first == 1 and all(isinstance(entry.get("at"), int) for _, entry in story.entries):
+            with suppress(StoreCorrupt):  # a blob is missing: the journal itself can still be told
+                replayed = await self.replayed(id)
         flow = None if replayed is None or replayed.problem else states(replayed)
         return timeline(story, self.clock(), flow)
 

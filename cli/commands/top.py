@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,7 +124,8 @@ class Screen:
     async def pressed(self, within: float) -> bool:
         """Whether a key has changed something before the next look is due."""
         try:
-            await asyncio.wait_for(self._changed.wait(), within)
+            if not self._changed.is_set():
+                await asyncio.wait_for(self._changed.wait(), within)
         except TimeoutError:
             return False
         self._changed.clear()
@@ -132,15 +133,18 @@ class Screen:
 
 
 @contextlib.contextmanager
-def _keys(screen: Screen) -> Iterator[None]:
+def _keys(screen: Screen) -> Generator[None]:
     """Keys are heard as they are pressed, where a terminal can be told so."""
     try:
         import termios
         import tty
-
+    except ImportError:  # not on Windows
+        yield
+        return
+    try:
         number = sys.stdin.fileno()
         before = termios.tcgetattr(number)
-    except (ImportError, OSError, ValueError, termios.error):
+    except (OSError, ValueError, termios.error):
         yield
         return
     loop = asyncio.get_running_loop()

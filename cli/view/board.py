@@ -56,11 +56,11 @@ def board(picture: Picture, width: int, height: int | None, by: str) -> list[Tex
 def _summary(picture: Picture, width: int) -> Iterator[Text]:
     yield tally(picture.counts) or Text("no executions yet", "dim")
     spent = picture.spent
-    parts = [f"active {picture.active:,}", f"cost {cost(spent.cost)}/min", f"{tokens(spent.tokens)} tokens/min"]
-    parts.append(f"approvals {len(picture.approvals):,}")
+    parts = [f"active {picture.active:,}", f"approvals {len(picture.approvals):,}"]
     if picture.approvals:
         parts[-1] += f" (oldest {coarse(picture.now - picture.approvals[0].updated)})"
     parts += [f"in doubt {len(picture.doubts):,}", f"stuck {len(picture.stuck):,}"]
+    parts += [f"cost {cost(spent.cost)}/min", f"{tokens(spent.tokens)} tokens/min"]
     text = Text(no_wrap=True, overflow="ellipsis")
     for number, part in enumerate(parts):
         hot = part.startswith(("in doubt", "stuck")) and not part.endswith(" 0")
@@ -120,15 +120,18 @@ def _functions(picture: Picture, width: int, most: int) -> Iterator[Text]:
 
 
 def _executions(picture: Picture, width: int, most: int, by: str) -> Iterator[Text]:
-    rows: list[list[Cell]] = [
-        [
+    """Columns as there is room for them, and for the cost when there is any."""
+    wide, costly = width >= 80, bool(picture.costs)
+    rows: list[list[Cell]] = []
+    for head in sorted_heads(picture, by)[:most]:
+        spent = cost(picture.costs[head.id]) if head.id in picture.costs else ""
+        rows.append([
             (clean(head.id), "bold"),
-            (clean(head.function), "dim"),
+            *([(clean(head.function), "dim")] if wide else []),
             (head.status, STATUS_STYLES.get(head.status, "")),
-            (ago(head.updated, picture.now), "dim"),
-            (cost(picture.costs[head.id]) if head.id in picture.costs else "", ""),
+            (ago(head.updated, picture.now) if wide else coarse(max(picture.now - head.updated, 0)), "dim"),
+            *([(spent, "")] if costly else []),
             (doing(head, picture.now), ""),
-        ]
-        for head in sorted_heads(picture, by)[:most]
-    ]
-    yield from table([f"ID (by {by})", "FUNCTION", "STATUS", "CHANGED", "COST/MIN", "WAITING FOR / NOTE"], rows, width)
+        ])  # fmt: skip
+    titles = [f"ID (by {by})", *(["FUNCTION"] if wide else []), "STATUS", "CHANGED", *(["COST/MIN"] if costly else [])]
+    yield from table([*titles, "WAITING FOR / NOTE"], rows, width)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import pytest
+
 from overwinter.orchestrator.machine.function import StateMachine
+from overwinter.orchestrator.protocol.decider import Fact
+from overwinter.orchestrator.reading import Reading
 from overwinter.orchestrator.timeline.timeline import Timeline
 from overwinter.testing.world import World
 
@@ -97,3 +102,40 @@ def test_a_wait_under_way_says_until_when() -> None:
     (bar,) = found.rows
     assert (bar.kind, bar.end, bar.status, bar.wait, since(found, bar.until)) == ("wait", None, "open", True, 60)
     assert folds(found) == [(0, 20, "wait A")]
+
+
+class Torn(Reading):
+    """Reads another entry in the place of the third."""
+
+    third: Fact
+
+    async def _facts(self, id: str, after: int) -> AsyncIterator[Fact]:
+        async for fact in super()._facts(id, after):
+            after += 1
+            yield dict(self.third) if after == 3 else fact
+
+
+TORN: list[Fact] = [
+    {"type": "damaged", "error": "it is odd"},
+    {"type": "step", "op": "2.0.1", "at": "x"},
+    {"type": "step", "op": "1", "at": 5, "ms": 1, "blob": {"field": "value", "digest": "sha256:0", "size": 3}},
+]
+
+
+@pytest.mark.parametrize("third_entry", TORN, ids=["damaged", "odd", "blob"])
+def test_of_a_damaged_journal_what_can_be_read_is_told(third_entry: Fact) -> None:
+    async def act(world: World) -> Timeline:
+        TRIES.clear()
+        await (await world.start(machine, 1, id="x")).result()
+
+        async def read(runtime: Reading) -> Timeline:
+            torn = Torn(runtime.store)
+            torn.third = third_entry
+            return await torn.timeline("x")
+
+        return await world.call(read)
+
+    machine = StateMachine("m", DEFINITION, [work, third])
+    found = lived([machine], act)
+    assert [bar.entry for bar in found.rows if bar.entry == 3] == [3]
+    assert "completed" in [bar.kind for bar in found.rows]
