@@ -103,6 +103,7 @@ class Listing(Case):
         assert await ids(parent="nobody") == set()
         assert await ids(parent="") == set()  # nobody's id; it must not mean everybody
         assert await ids(parent="", status=["failed"]) == set()
+        assert await ids(parent="ticket/1", status=["paused"]) == set()
         assert await ids(awaits="approval") == {"ticket/2", "support/2"}
         assert await ids(awaits="approval refund") == {"ticket/2"}
         assert await ids(parent="ticket/1", status=["idle"], function="support", prefix="s") == {"support/1"}

@@ -94,14 +94,16 @@ def look(rows: Rows, where: Filter, cursor: str | None, limit: int, most: int | 
 
 
 def _sources(rows: Rows, where: Filter) -> list[Source]:
+    statuses = _statuses(where)
+    if where.parent == "":
+        return [_nothing()]
     if where.parent is not None:
-        children = Part(("parent = ?" if where.parent else "FALSE",), (where.parent,) if where.parent else ())
-        return [Source("execution_parent", children, _rest(where), sorted=True)]
+        children = Part(("parent = ?",), (where.parent,))
+        return [Source("execution_parent", children, _rest(where).join(statuses), sorted=True)]
     if where.status and not set(where.status) & set(_DENSE):
         known = [status for status in STATUSES if status in where.status]
         by = [Part((_PARTIAL, "status = ?"), (status,)) for status in known]
         return [Source("execution_status", one, _rest(where)) for one in by] or [_nothing()]
-    statuses = _statuses(where)
     if where.prefix:
         alike = starts("id", where.prefix)
         begin = f"SELECT count(*) FROM (SELECT 1 FROM execution WHERE {alike} LIMIT {FEW + 1})"
@@ -151,7 +153,7 @@ def after_all(prefix: str) -> str:
 def _piece(rows: Rows, source: Source, span: Span, limit: int, most: int | None) -> Piece:
     table, by = f"FROM execution INDEXED BY {source.through}", span.within(source.by)
     end: Place | None = None
-    if most is not None and not source.sorted:  # else all that the index names are gone through anyway
+    if most is not None and source.rest.conditions and not source.sorted:  # else no more are gone through than fit
         bound = rows(f"SELECT created, no {table} WHERE {by} {_ORDER} LIMIT 1 OFFSET ?", (*by.values, most - 1))
         end = _sorting(*bound[0]) if bound else None
     whole = (by if end is None else span._replace(low=end).within(source.by)).join(source.rest)

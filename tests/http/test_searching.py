@@ -85,8 +85,12 @@ def test_what_an_agent_has_cost_is_told_and_found() -> None:
         state = '{"mode":"","turn":1,"usage":{"iterations":1,"input":10,"output":2,"cost":"0.25"}}'
         dear = head._replace(state=state)
         assert Sought(cost=Decimal("0.25")).fits(dear) and not Sought(cost=Decimal("0.26")).fits(dear)
-        for strange in ("", "{}", '{"usage":1}', '{"usage":{}}', '"usage"', '{"usage":{"iterations":1,"cost":"x"}}'):
-            assert not Sought(cost=Decimal(0)).fits(head._replace(state=strange))
+        beside = state[:-2] + ',"beside":{"cost":"1"}}}'
+        assert Sought(cost=Decimal("1.25")).fits(head._replace(state=beside))
+        assert not Sought(cost=Decimal("1.26")).fits(head._replace(state=beside))
+        strange = ("", "{}", '{"usage":1}', '{"usage":{}}', '"usage"', '{"usage":{"cost":"1.2.3"}}')
+        for state in (*strange, '{"usage":{"iterations":1,"cost":"x"}}'):
+            assert not Sought(cost=Decimal(0)).fits(head._replace(state=state))
         told = (await shop.client.get("/executions/echo/ann/1")).json()
         assert told["cost"] == "0" and told["tokens"] > 0
         assert (await shop.client.get("/executions/p-ann")).json()["cost"] is None
@@ -121,7 +125,7 @@ def test_what_means_nothing_is_refused(run: Run, query: dict[str, str]) -> None:
 @pytest.mark.parametrize(("most", "step"), [(1, 1), (2, 2), (3, 2), (5, 500), (1000, 3)])
 def test_pages_end_at_a_bound_and_lose_nothing(monkeypatch: pytest.MonkeyPatch, most: int, step: int) -> None:
     monkeypatch.setattr(searching, "MOST_READ", most)
-    monkeypatch.setattr(searching, "STEP", step)
+    monkeypatch.setattr(searching, "FIRST", step)
 
     async def main(shop: Shop) -> None:
         await begin(shop)

@@ -85,6 +85,7 @@ def test_a_file_of_the_first_version_goes_on(tmp_path: Path) -> None:
         assert await store.blob("y", "sha256:bb") == b"def"
         assert list(await store.history("x")) == ['{"type":"start"}', BLOB]
         assert [head.id for head in (await store.executions()).heads] == ["y", "x"]
+        assert sum((await store.counts()).values()) == 2 and await store.verify() == []
         await store.beat("a", NOW, 1000)
         accepted = await store.accept("x", NewMail("k", 1, NOW, "{}"), now=NOW, owner="a")
         head = accepted.head

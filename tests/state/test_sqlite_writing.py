@@ -343,6 +343,20 @@ def test_no_statement_reads_a_whole_table() -> None:
     assert scans == {"counted"}  # what a check of the store asks
 
 
+def test_a_count_that_is_not_that_of_the_executions_is_found(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore) -> None:
+        for id in ("a", "b"):
+            await send(store, id)
+        assert await store.counts() == {"pending": 2} and await store.verify() == []
+        other = sqlite3.connect(store.path, isolation_level=None)
+        other.execute("UPDATE tally SET number = 3")
+        other.close()
+        (wrong,) = await store.verify()
+        assert "2 executions are pending, and its count says 3" in wrong
+
+    on_store(tmp_path, scenario)
+
+
 PLANS: list[tuple[Filter, str]] = [
     *((Filter([status]), "execution_status") for status in STATUSES if status not in ("completed", "idle")),
     (Filter(["failed", "stuck"], function="f", prefix="x"), "execution_status"),
