@@ -13,7 +13,7 @@ from ..security.address import shown
 GIVEN, GIVEN_URL, GONE = "overwinter.store", "overwinter.url", "overwinter.gone"
 """Under which keys of ``Context.meta`` the store of ``--store`` and the server of ``--url`` are, and whether the store
 is gone with this process."""
-_LOOKING = r"approvals|approve|cancel|chat|deny|doubts|pause|ps|resolve|resume|retry|run|show|signal|watch"
+_LOOKING = r"approvals|approve|cancel|chat|deny|doubts|logs|pause|ps|resolve|resume|retry|run|show|signal|watch"
 _COMMANDS = (
     (GIVEN, "--store", re.compile(rf"\boverwinter (?:{_LOOKING})\b(?! --store)")),
     (GIVEN_URL, "--url", re.compile(r"\boverwinter (?:chat|invoke)\b(?! --url)")),

@@ -32,7 +32,7 @@ async def follow(reading: Reading, id: str, *, after: int = 0) -> AsyncIterator[
         head = await reading.show(id)
         fresh = [found async for found in reading.numbered(id, after)]
         after = fresh[-1][0] if fresh else after
-        ended = (after >= head.length or not fresh) and await _rests(reading, head)  # not fresh: what lacks won't come
+        ended = (after >= head.length or not fresh) and await rests(reading, head)  # not fresh: what lacks won't come
         yield News(fresh, head, ended)
         if ended:
             return
@@ -40,7 +40,7 @@ async def follow(reading: Reading, id: str, *, after: int = 0) -> AsyncIterator[
         await asyncio.sleep(pause)
 
 
-async def _rests(reading: Reading, head: Head) -> bool:
+async def rests(reading: Reading, head: Head) -> bool:
     """Ended or stuck, and not asked to go on since."""
     if head.status not in ("failed", "stuck"):
         return head.status in FINAL

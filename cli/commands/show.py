@@ -4,7 +4,7 @@
 "waiting": [{op, kind, name, since, until, what, role, digest, child}…], "children": [head…]}``, ``"states"`` of a
 state machine's, as docs/state-machines.md says, and ``"budget": {used, beside, granted, warned}`` of an agent's that
 has used something beside its own answers, or was granted more. Entries are as docs/journal.md says, the first one
-having number ``first``.
+having number ``first``. ``--waterfall --json``: the timeline, as docs/http.md says.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...orchestrator.machine.history.states import Flow
     from ...orchestrator.reading import Reading
     from ...orchestrator.timeline.row import Row
+    from ...orchestrator.timeline.timeline import Timeline
     from ...state.records import Head
     from ..view.story import Story
 
@@ -35,14 +36,18 @@ JSON = "--json: {execution, entries, first, mail, totals, waiting: [{op, kind, n
 @id_argument
 @click.option("--full", is_flag=True, help="Everything: all rows, whole values, all turns.")
 @click.option("--last", default=12, show_default=True, type=click.IntRange(1), help="Turns of a session to show.")
+@click.option("--waterfall", is_flag=True, help="Draw what ran when: bars along time, idle stretches squeezed.")
 @store_option
 @json_option
-def show_command(id: str, full: bool, last: int, store: str, as_json: bool) -> None:
+def show_command(id: str, full: bool, last: int, waterfall: bool, store: str, as_json: bool) -> None:
     """What an execution did, how long it took, what it cost, and what it waits for."""
     if as_json:
         from ..view.terminal import emit
 
-        emit(reach.run(_document(store, id)))
+        emit(reach.run(_timed(store, id, full) if waterfall else _document(store, id)))
+        return
+    if waterfall:
+        _draw(store, id, full)
         return
     from ..view.story import tell
     from ..view.terminal import console, put
@@ -51,6 +56,32 @@ def show_command(id: str, full: bool, last: int, store: str, as_json: bool) -> N
     out = console()
     for line in tell(story, out.width, full=full, last=last, bars=out.is_terminal):
         put(out, line)
+
+
+def _draw(dsn: str, id: str, full: bool) -> None:
+    from ..view.story import ending, heading
+    from ..view.terminal import console, put
+    from ..view.waterfall import waterfall
+
+    story, found = reach.run(_both(dsn, id, full))
+    out = console()
+    for line in heading(story):
+        put(out, line)
+    out.print()
+    for line in (*waterfall(found, out.width, full=full), *ending(story, out.width)):
+        put(out, line)
+
+
+async def _both(dsn: str, id: str, full: bool) -> tuple[Story, Timeline]:
+    story = await _story(dsn, id, full=full)
+    async with reach.control(dsn) as reading:
+        return story, await (reading.timeline(id, last=None) if full else reading.timeline(id))
+
+
+async def _timed(dsn: str, id: str, full: bool) -> dict[str, Any]:
+    async with reach.control(dsn) as reading:
+        await reach.tell_moved(reading.store)
+        return (await (reading.timeline(id, last=None) if full else reading.timeline(id))).as_json()
 
 
 async def _story(dsn: str, id: str, *, full: bool) -> Story:

@@ -4,11 +4,12 @@ before it was asked for; it is taken that the code went on when that one had end
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from .bar import Bar
-from .tree import path_of
+from .tree import order, path_of
 
 Path = tuple[str, ...]
 
@@ -25,13 +26,14 @@ def guess(bars: Sequence[Bar], start: int) -> None:
     guessed = [bar for bar in bars if bar.guessed and bar.op]
     if guessed:
         scopes = _Scopes(bars, start)
-        for bar in sorted(guessed, key=lambda bar: _order(path_of(bar.op))):
+        for bar in sorted(guessed, key=lambda bar: order(path_of(bar.op))):
             bar.begin = scopes.asked(path_of(bar.op), bar.begin)
 
 
 class _Scopes:
     def __init__(self, bars: Sequence[Bar], start: int) -> None:
         self._start = start
+        self._events = sorted(bar.end or bar.begin for bar in bars if bar.kind == "event" and not bar.op)
         self._places: dict[Path, _Place] = {}
         for bar in bars:
             path = path_of(bar.op)
@@ -45,7 +47,7 @@ class _Scopes:
             inner.setdefault(path[:-1], []).append(path)
         self._before: dict[Path, Path] = {}
         for siblings in inner.values():
-            siblings.sort(key=_order)
+            siblings.sort(key=order)
             self._before.update(zip(siblings[1:], siblings, strict=False))
 
     def asked(self, path: Path, latest: int) -> int:
@@ -57,13 +59,21 @@ class _Scopes:
                 continue
             place = self._places[before]
             if place.end is not None and place.end <= latest and (place.own is not None or len(path) == 1):
-                return place.end
+                return self._passed(_missing(before, path), place.end, latest)
             if place.own is not None:
                 return min(place.own.begin, latest)
             path = before if len(path) == 1 else path[:-1]  # branches of one group begin together
         return min(self._start, latest)
 
+    def _passed(self, missing: int, begin: int, latest: int) -> int:
+        """When so many waits were over that began then, and of which no entry names the operation: those for events."""
+        if missing:
+            came = [at for at in self._events[bisect_right(self._events, begin) :][:missing] if at <= latest]
+            return came[-1] if came else begin
+        return begin
 
-def _order(path: Path) -> tuple[tuple[int, int, str], ...]:
-    """Numbers as numbers."""
-    return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in path)
+
+def _missing(before: Path, path: Path) -> int:
+    """How many numbers there are between two operations of one scope."""
+    one, other = before[-1], path[-1]
+    return int(other) - int(one) - 1 if one.isdigit() and other.isdigit() else 0

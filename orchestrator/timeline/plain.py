@@ -15,7 +15,6 @@ from .tree import path_of
 WAITS = frozenset({"approval", "callback", "event", "sleep"})
 _TIMED = {"sleep": "sleep", "timer": "sleep", "event": "event", "callback": "callback", "approval": "approval"}
 """Kinds of timers behind which an operation stands that has no other entry."""
-_ASKED = frozenset({"ordered", "sent", *WORK})
 
 
 def plain(fold: Fold, head: Head, first: int) -> list[Bar]:
@@ -75,8 +74,6 @@ class _Turns:
         bar = Bar(op, TURN, message.name, message.at, None, OPEN, entry=message.number)
         if reply is not None:
             bar.end, bar.status, bar.entry = max(reply.at, message.at), reply.state, reply.number
-            if reply.ms is not None:
-                bar.end = reply.at + reply.ms
             bar.error, bar.line = error_text(reply.error), line_of(reply.error)
         return bar
 

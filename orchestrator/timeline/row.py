@@ -12,6 +12,9 @@ WORK = frozenset({"step", "model", "tool", "check", "listed", "summary", "hook"}
 """Kinds of rows in which something was computed; the others wait or tell."""
 
 
+ENDS = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})
+
+
 class Attempt(NamedTuple):
     """One time that a call was made, the ``n``-th. Times are milliseconds; None: not recorded, or not over."""
 
@@ -51,8 +54,9 @@ class Row:
 
     @property
     def end(self) -> int | None:
-        """When it was over; None while it is open."""
-        if self.ms is not None:
+        """When it was over; None while it is open. Answers and ends are told of when they come, with how long it took
+        until then."""
+        if self.ms is not None and self.kind not in ENDS:
             return self.at + self.ms
         return None if self.state == OPEN else self.at
 

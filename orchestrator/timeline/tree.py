@@ -9,12 +9,18 @@ from collections.abc import Iterator, Sequence
 from .bar import GROUP, Bar
 from .row import DONE, DROPPED, FAILED, INFO, OPEN
 
+Order = tuple[tuple[int, int, str], ...]
 _AGAIN = re.compile(r"~\d+")
 
 
 def path_of(op: str) -> tuple[str, ...]:
     """The parts of an operation's id; how often it was begun anew is none."""
     return tuple(_AGAIN.sub("", op).split(".")) if op else ()
+
+
+def order(path: tuple[str, ...]) -> Order:
+    """By which ids are sorted: numbers as numbers."""
+    return tuple((0, int(part), "") if part.isascii() and part.isdigit() else (1, 0, part) for part in path)
 
 
 def grown(bars: Sequence[Bar], *, groups: bool) -> list[Bar]:
@@ -96,7 +102,12 @@ def _under(bar: Bar) -> Iterator[Bar]:
 
 
 def _walk(bars: Sequence[Bar], depth: int) -> Iterator[Bar]:
-    for bar in sorted(bars, key=lambda bar: (bar.begin, bar.entry if bar.entry else 1 << 60)):
+    for bar in sorted(bars, key=_place):
         bar.depth = depth
         yield bar
         yield from _walk(bar.inner, depth + 1)
+
+
+def _place(bar: Bar) -> tuple[int, bool, Order, int]:
+    """What began at once stands in the order of asking, with what is of no operation after it, but for the start."""
+    return bar.begin, not bar.op and bar.kind != "start", order(path_of(bar.op)), bar.entry

@@ -45,7 +45,7 @@ export async function show(view, { id, query }, context) {
     else say("Changed", ago(head.updated));
     say("Entries", short(head.length));
     if (head.cost !== undefined && head.cost !== null) say("Cost", `$${head.cost}`);
-    if (head.awaits) say("Waits for", head.awaits, head.wake && head.status === "waiting" ? [el("span", { class: "muted" }, " "), countdown(head.wake)] : null);
+    if (head.awaits) say("Waits for", head.wake ? head.awaits.replace(/ until \S+$/, "") : head.awaits, head.wake && head.status === "waiting" ? [el("span", { class: "muted" }, " "), countdown(head.wake)] : null);
     if (head.note) say("Says", head.note);
     if (head.deaths) say("Processes that died", String(head.deaths));
     if (head.definition) say("Definition", el("span", { class: "mono", title: head.definition }, head.definition.slice(0, 15)));

@@ -46,7 +46,7 @@ export async function show(view, { query }, { api, live, go, say }) {
       { name: "st", title: "Status", width: "108px", cell: (row) => statusOf(row.status) },
       { name: "id", title: "Id", width: "minmax(140px, 2fr)", cell: (row) => linkTo(row.id) },
       { name: "fn", title: "Function", width: "minmax(90px, 1fr)", cell: (row) => row.function },
-      { name: "what", title: "What it waits for, or says", width: "minmax(120px, 1.6fr)", cell: doing },
+      { name: "says", title: "What it waits for, or says", width: "minmax(120px, 1.6fr)", cell: doing },
       { name: "len", title: "Entries", width: "60px", end: true, cell: (row) => short(row.length) },
       { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (FINAL.has(row.status) ? duration(row.updated - row.created) : "") },
       { name: "age", title: "Begun", width: "72px", end: true, cell: (row) => ago(row.created, { suffix: false }) },
@@ -146,8 +146,9 @@ export async function show(view, { query }, { api, live, go, say }) {
 }
 
 function doing(row) {
-  if (row.awaits) return [row.awaits, row.wake && [" · ", countdown(row.wake)]].flat();
-  return row.note || "";
+  if (!row.awaits) return row.note || "";
+  const what = row.wake ? row.awaits.replace(/ until \S+$/, "") : row.awaits; // how long yet says it better
+  return el("span", {}, what, row.wake && [" ", countdown(row.wake)]);
 }
 
 function filters(api, query, change) {

@@ -26,6 +26,7 @@ export async function open(box, head, { api, say }) {
           const page = await api.get(`/history/${part(head.id)}?after=${next}&limit=${PAGE}`);
           for (const entry of page.entries) {
             talk.take(entry);
+            if (entry.type === "message") forget(`sent ${entry.id}`);
             if (entry.op && ["model", "routed"].includes(entry.type)) forget(entry.op);
           }
           after += page.entries.length;
@@ -105,6 +106,11 @@ export async function open(box, head, { api, say }) {
         send.disabled = true;
         try { // the id makes it count once, also when it is sent again after an error
           await api.post(`/sessions/${encodeURIComponent(head.function)}/${part(session)}`, { content: field.value, id }, { headers: { Prefer: "respond-async" } });
+          if (!pieces.has(`sent ${id}`)) { // it stands in the journal when somebody takes it up
+            const item = el("li", { class: "turn user draft" }, el("div", { class: "who" }, el("b", {}, "user"), el("span", { class: "muted" }, " sent")), el("p", {}, field.value));
+            pieces.set(`sent ${id}`, { item });
+            drafts.append(item);
+          }
           field.value = "";
           id = crypto.randomUUID?.() ?? String(Math.random());
           await read();

@@ -7,7 +7,7 @@ import { statusOf, FINAL } from "../../parts/status.js";
 import { dialog } from "../../parts/dialog.js";
 import { pretty } from "../../parts/difference.js";
 import { table } from "../../parts/table.js";
-import { look, patterns, waterfall } from "./waterfall.js";
+import { look, patterns, waterfall, word } from "./waterfall.js";
 import { spending } from "./spending.js";
 
 const PAGE = 1000, OFTEN = 5000;
@@ -45,7 +45,7 @@ export async function open(box, head, { api, journal }) {
       if (next === null) break;
     }
     if (gone) return;
-    timeline = page;
+    timeline = FINAL.has(head.status) ? { ...page, to: Math.max(head.updated, page.from) } : page;
     list = keyed(found);
     show(next);
   }
@@ -53,12 +53,12 @@ export async function open(box, head, { api, journal }) {
   function show(next = cursor) {
     if (!timeline) return;
     cursor = next;
-    chart.set(timeline);
+    const axis = chart.set(timeline);
     (way === "chart" ? chart : figures).rows.replace(list, cursor);
     grew.hidden = !(timeline.grew?.length > 1);
-    if (!grew.hidden) grew.replaceChildren(el("h2", {}, "Tokens and cost"), el("div", { class: "body" }, spending(timeline)));
+    if (!grew.hidden) grew.replaceChildren(el("h2", {}, "Tokens and cost"), el("div", { class: "body" }, spending(timeline, axis)));
     const open = list.filter((row) => row.end === null).length;
-    note.textContent = `${number(list.length)}${cursor === null ? "" : "+"} operations over ${duration(timeline.to - timeline.from)}${open ? `, ${open} open` : ""}`;
+    note.textContent = `${number(timeline.count ?? list.length)} row${list.length === 1 ? "" : "s"} over ${duration(timeline.to - timeline.from)}${open ? `, ${open} open` : ""}`;
   }
   async function more() {
     pages += 1;
@@ -69,18 +69,18 @@ export async function open(box, head, { api, journal }) {
   function inspect(row) {
     const facts = [];
     const say = (name, ...value) => { if (value[0]) facts.push(el("dt", {}, name), el("dd", {}, ...value)); };
-    say("Status", statusOf(look(row), row.status));
+    say("Status", statusOf(look(row), word(row)));
     say("Operation", el("span", { class: "mono" }, row.op));
     say("Branch", row.branch);
     say("Code", row.line && [el("span", { class: "mono" }, row.line), " ", copier(row.line)]);
     say("Began", `${when(row.begin)} (${duration(row.begin - timeline.from)} after the beginning)`);
-    say(row.end === null ? "Open for" : "Took", duration((row.end ?? timeline.now) - row.begin));
+    if (row.status !== "info") say(row.end === null ? "Open for" : row.guessed ? "Took at most" : "Took", duration((row.end ?? timeline.now) - row.begin));
     if (row.end === null && row.until) say("Until", when(row.until), " ", countdown(row.until));
     say("Child", row.child && linkTo(row.child));
     say("Tokens", row.tokens ? number(row.tokens) : "");
     say("Cost", row.cost ? money(row.cost) : "");
-    const attempts = (row.attempts ?? []).length > 1 ? el("ol", { class: "attempts" }, row.attempts.map((one) => el("li", {},
-      `${clockTime(one.begin)}, ${duration((one.end ?? timeline.now) - one.begin)}`, one.error ? el("span", { class: "bad" }, ` ${one.error}`) : ""))) : null;
+    const attempts = (row.attempts ?? []).length > 0 ? el("ol", { class: "attempts" }, row.attempts.map((one) => el("li", {},
+      one.begin === null ? "when is not recorded" : `${clockTime(one.begin)}${one.end === null ? "" : `, ${duration(one.end - one.begin)}`}`, one.error ? el("span", { class: "bad" }, ` ${one.error}`) : ""))) : null;
     const entry = el("div", {});
     if (row.entry) {
       api.get(`/history/${part(head.id)}?after=${row.entry - 1}&limit=1`).then(({ entries }) => {
@@ -134,10 +134,10 @@ function twin({ load, inspect }) {
     columns: [
       { name: "op", title: "Operation", width: "minmax(140px, 1.6fr)", cell: (row) => el("button", { type: "button", class: "row-name", onclick: () => inspect(row) },
         el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, row.name || row.op)) },
-      { name: "st", title: "Status", width: "112px", cell: (row) => statusOf(look(row), row.status) },
+      { name: "st", title: "Status", width: "112px", cell: (row) => statusOf(look(row), word(row)) },
       { name: "begin", title: "Began", width: "86px", end: true, cell: (row) => clockTime(row.begin) },
-      { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (row.end === null ? "open" : duration(row.end - row.begin)) },
-      { name: "tries", title: "Attempts", width: "64px", end: true, cell: (row) => (row.attempts?.length > 1 ? String(row.attempts.length) : "1") },
+      { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (row.status === "info" ? "" : row.end === null ? "open" : duration(row.end - row.begin)) },
+      { name: "tries", title: "Attempts", width: "64px", end: true, cell: (row) => (row.status === "info" ? "" : String(row.tried)) },
       { name: "tokens", title: "Tokens", width: "64px", end: true, cell: (row) => (row.tokens ? number(row.tokens) : "") },
       { name: "cost", title: "Cost", width: "72px", end: true, cell: (row) => (row.cost && Number(row.cost) ? money(row.cost) : "") },
       { name: "line", title: "Code", width: "minmax(90px, 1fr)", cell: (row) => (row.child ? linkTo(row.child) : el("span", { class: "mono muted" }, row.line ?? "")) },

@@ -5,9 +5,10 @@ import { clockTime, money, number } from "../../parts/format.js";
 
 const WIDE = 1000, TALL = 120;
 
-export function spending({ grew, from, to }) {
+/** On the axis of the timeline, so that its folds are folds here too. */
+export function spending({ grew, from, to }, axis) {
   const last = grew.at(-1), tokens = Math.max(last[1], 1), cost = Number(last[2]);
-  const x = (ms) => ((ms - from) / Math.max(to - from, 1)) * WIDE;
+  const x = (ms) => axis.at(ms) * WIDE;
   const steps = (value, most) => {
     let path = `M${x(from).toFixed(1)} ${TALL}`, before = TALL;
     for (const point of grew) {
@@ -24,6 +25,7 @@ export function spending({ grew, from, to }) {
     el("figcaption", { class: "bar" },
       el("span", { class: "key tokens" }, `${number(last[1])} tokens`), el("span", { class: "key cost" }, `${money(last[2])} cost`)),
     svg("svg", { viewBox: `0 0 ${WIDE} ${TALL}`, preserveAspectRatio: "none", width: "100%", height: 96, role: "img", "aria-label": told },
+      axis.folds.map((fold) => svg("rect", { x: fold.x * WIDE, width: fold.width * WIDE, y: 0, height: TALL, class: "fold" })),
       svg("path", { d: `${area}L${WIDE} ${TALL}Z`, class: "area" }), svg("path", { d: area, class: "tokens" }),
       line && svg("path", { d: line, class: "cost" })),
     el("div", { class: "bar spread muted axis" }, el("span", {}, clockTime(from)), el("span", {}, clockTime(to))));

@@ -8,6 +8,8 @@ import { table } from "../../parts/table.js";
 import { scale, ticks } from "./scale.js";
 
 const HEIGHT = 30, BAR = 12, LEAST = 0.002;
+const GROUPS = new Set(["turn", "branch", "saga", "parallel", "map"]); // rows that others lie below
+const ENDS = new Set(["completed", "failed", "cancelled", "terminated", "reply"]); // moments, and how long it took till then
 const percent = (share) => `${(share * 100).toFixed(3)}%`;
 
 /** Patterns that all rows share. */
@@ -33,7 +35,7 @@ export function waterfall({ load, inspect }) {
   function name(row) {
     const button = el("button", { type: "button", class: "row-name", title: row.error || row.name, onclick: () => inspect(row) },
       el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, row.name || row.op));
-    const line = el("span", { class: "status indented", data: { status: look(row) } }, shape(look(row)), el("span", { class: "hear" }, `${row.status}: `), button,
+    const line = el("span", { class: "status indented", data: { status: look(row) } }, shape(look(row)), el("span", { class: "hear" }, `${word(row)}: `), button,
       row.child && el("span", { class: "tochild" }, linkTo(row.child, "↳ open")));
     line.style.paddingLeft = `${Math.min(row.depth, 8) * 14}px`;
     return line;
@@ -41,7 +43,8 @@ export function waterfall({ load, inspect }) {
 
   function took(row) {
     const open = row.end === null || row.end === undefined;
-    return el("span", { class: open ? "muted" : "" }, duration((open ? now : row.end) - row.begin), open && "…");
+    if (row.status === "info" || ENDS.has(row.kind)) return "";
+    return el("span", { class: open ? "muted" : "" }, row.guessed && "≤ ", duration((open ? now : row.end) - row.begin), open && "…");
   }
 
   function bars(row) {
@@ -53,13 +56,17 @@ export function waterfall({ load, inspect }) {
       const x = axis.at(from), width = Math.max(axis.at(to) - x, LEAST);
       drawn.push(svg("rect", { x: percent(Math.min(x, 1 - LEAST)), width: percent(width), y, height: BAR, rx: 2, class: `run ${kind}` }));
     };
-    const attempts = row.attempts ?? [];
-    if (row.wait) bar(row.begin, end, open ? "wait open" : "wait");
+    const attempts = (row.attempts ?? []).filter((one) => one.begin !== null);
+    if (row.status === "info" || ENDS.has(row.kind)) {
+      const x = percent(axis.at(row.begin));
+      drawn.push(svg("svg", { x, y: HEIGHT / 2, overflow: "visible" }, svg("path", { d: "M0-4 4 0 0 4-4 0z", class: `mark ${look(row)}` })));
+    } else if (GROUPS.has(row.kind)) bar(row.begin, end, `group ${open ? "open" : look(row)}`);
+    else if (row.wait) bar(row.begin, end, open ? "wait open" : "wait");
     else if (attempts.length > 1) {
       drawn.push(svg("line", { x1: percent(axis.at(row.begin)), x2: percent(axis.at(end)), y1: HEIGHT / 2, y2: HEIGHT / 2, class: "between" }));
       attempts.forEach((one, at) => {
         const last = at === attempts.length - 1;
-        bar(one.begin, one.end ?? end, one.error ? "failed" : last ? (open ? "open" : look(row)) : "failed");
+        bar(one.begin, one.end ?? (last ? end : one.begin), one.error ? "failed" : last ? (open ? "open" : look(row)) : "failed");
       });
     } else bar(row.begin, end, open ? "open" : row.child ? `child ${look(row)}` : look(row));
     if (row.until && row.until > end && row.until < axis.to) drawn.push(svg("line", { x1: percent(axis.at(row.until)), x2: percent(axis.at(row.until)), y1: 4, y2: HEIGHT - 4, class: "until" }));
@@ -67,7 +74,8 @@ export function waterfall({ load, inspect }) {
   }
 
   function words(row, end, open) {
-    const many = row.attempts?.length > 1 ? `, ${row.attempts.length} attempts` : "";
+    const many = row.tried > 1 ? `, ${row.tried} attempts` : "";
+    if (row.status === "info" || ENDS.has(row.kind)) return `${duration(row.begin - axis.from)} after the beginning`;
     return `${duration(row.begin - axis.from)} after the beginning, ${row.wait ? "waited" : "took"} ${duration(end - row.begin)}${open ? " until now" : ""}${many}`;
   }
 
@@ -83,18 +91,26 @@ export function waterfall({ load, inspect }) {
 
   return {
     element: rows.element, rows,
-    /** A new axis; rows in sight are drawn again. */
+    /** A new axis, which rows are drawn on from then on. */
     set(timeline) {
       now = timeline.now;
       axis = scale(timeline.from, Math.max(timeline.to, timeline.from + 1), timeline.folds ?? []);
       rule();
+      return axis;
     },
     leave() { removeEventListener("resize", rule); rows.leave(); },
   };
 }
 
+const LOOKS = { open: "running", done: "completed", dropped: "cancelled", info: "idle" };
+
 /** The shape that fits how an operation stands. */
 export function look(row) {
-  const known = { succeeded: "completed", done: "completed", ok: "completed", error: "failed", open: "running", retrying: "running" };
-  return known[row.status] ?? row.status;
+  if (row.status === "open" && row.wait) return "waiting";
+  return LOOKS[row.status] ?? row.status;
+}
+
+/** … and its word. */
+export function word(row) {
+  return { open: row.wait ? "waits" : "runs", info: "told" }[row.status] ?? row.status;
 }

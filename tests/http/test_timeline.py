@@ -1,0 +1,48 @@
+"""``GET /timeline/ID``: as its schema says, by pages, and refused like everything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from overwinter.functions.messages.timelines import Timeline
+from overwinter.functions.workflow import workflow
+
+from .conftest import Shop, asked_over
+
+
+async def work(number: int) -> int:
+    return number
+
+
+@workflow
+async def many(ctx: Any, input: int) -> int:
+    """Does much."""
+    await ctx.map(work, range(input))
+    return input
+
+
+def test_the_rows_come_by_pages_as_the_schema_says() -> None:
+    async def main(shop: Shop) -> None:
+        await shop.client.post("/workflows/many?id=a/b", json=5, headers={"prefer": "wait=20"})
+        whole = (await shop.client.get("/timeline/a/b")).json()
+        assert Timeline.model_validate(whole).count == 8 and whole["next"] is None
+        assert [row["kind"] for row in whole["rows"]] == ["start", "group", *["step"] * 5, "completed"]
+        assert set(whole) == {"from" if name == "from_" else name for name in Timeline.model_fields}
+        rows: list[Any] = []
+        after: int | None = 0
+        while after is not None:
+            page = (await shop.client.get(f"/timeline/a/b?limit=3&after={after}")).json()
+            rows, after = rows + page["rows"], page["next"]
+        assert rows == whole["rows"]
+
+    asked_over(main, [many])
+
+
+def test_what_is_not_there_and_what_is_not_known_is_refused() -> None:
+    async def main(shop: Shop) -> None:
+        missing = await shop.client.get("/timeline/none")
+        assert missing.status_code == 404 and "GET /executions" in missing.json()["detail"]
+        assert (await shop.client.get("/timeline/none?rows=3")).status_code == 400
+        assert (await shop.client.get("/timeline/none?limit=0")).status_code == 400
+
+    asked_over(main, [many])
