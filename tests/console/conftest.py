@@ -80,7 +80,7 @@ class Theatre:
 
         async with (
             Runtime(functions, store) as runtime,
-            serving(application(runtime, **served)) as home,
+            serving((app := application(runtime, **served))) as home,
             httpx.AsyncClient(base_url=home) as client,
         ):
             try:
@@ -88,6 +88,7 @@ class Theatre:
             finally:
                 for watched in opened:
                     await watched.context.close()
+                app.state.closing.cut()  # streams: this server does not notice that who listened has gone
         wrong = [one for watched in opened for one in watched.wrong if not any(part in one for part in expected)]
         assert not wrong, "\n".join(wrong)
 
