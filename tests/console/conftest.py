@@ -80,7 +80,7 @@ class Theatre:
 
         async with (
             Runtime(functions, store) as runtime,
-            serving((app := application(runtime, **served))) as home,
+            serving(app := application(runtime, **served)) as home,
             httpx.AsyncClient(base_url=home) as client,
         ):
             try:
