@@ -136,6 +136,26 @@ def test_one_goes_through_rows_by_keys_and_the_focus_is_not_lost_out_of_sight(pl
     play(main)
 
 
+def test_rows_follow_what_happens_where_they_stand_and_what_is_new_is_offered(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        page = (await stage.open("/console/")).page
+        await page.locator('#live[data-state="on"]').wait_for()
+        await page.wait_for_selector(".tbody .tr")
+        before = await shown(page)
+        await stage.runtime.act("pause", "back-1", by="ops", reason="")
+        await page.locator('.tr[data-key="back-1"] [data-status="paused"]').wait_for()
+        await page.locator('[data-chip="paused"]').wait_for()
+        await stage.runtime.start(pay_back, "A-19", id="fresh")
+        offer = page.get_by_role("button", name="new: show")
+        await offer.wait_for()
+        assert await shown(page) == before  # nothing moves under who reads
+        await offer.click()
+        await page.locator('.tr[data-key="fresh"]').wait_for()
+        assert await offer.count() == 0
+
+    play(main)
+
+
 def test_what_was_chosen_is_shown_first_and_then_done(play: Play) -> None:
     async def main(stage: Stage) -> None:
         for number in range(3):
