@@ -16,8 +16,7 @@ import pytest
 
 from overwinter.functions.runtime import Runtime
 from overwinter.tests.console import browser, desk
-from overwinter.tests.console.serving import application
-from overwinter.tests.servers.apps import serving
+from overwinter.tests.console.serving import serving
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 MOST = 60.0
 """Seconds after which a test is given up."""
-PENDING = ("404",)
 
 
 class Stage(NamedTuple):
@@ -80,7 +78,7 @@ class Theatre:
 
         async with (
             Runtime(functions, store) as runtime,
-            serving(app := application(runtime, **served)) as home,
+            serving(runtime, **served) as home,
             httpx.AsyncClient(base_url=home) as client,
         ):
             try:
@@ -88,7 +86,6 @@ class Theatre:
             finally:
                 for watched in opened:
                     await watched.context.close()
-                app.state.closing.cut()  # streams: this server does not notice that who listened has gone
         wrong = [one for watched in opened for one in watched.wrong if not any(part in one for part in expected)]
         assert not wrong, "\n".join(wrong)
 
@@ -127,6 +124,6 @@ def play(theatre: Theatre, filled: Path, tmp_path: Path) -> Callable[..., None]:
         path = tmp_path / "desk.db"
         if not empty:
             shutil.copy(filled, path)
-        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, (*expected, *PENDING), **served))
+        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, expected, **served))
 
     return start

@@ -102,3 +102,19 @@ def test_schedules_are_paused_resumed_and_run_now(play: Play) -> None:
         assert (told["status"], told["runs"]) == ("active", 1)
 
     play(main)
+
+
+def test_models_and_processes_are_told_with_their_numbers(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await (await stage.runtime.send(clerk, "max", "Good morning")).reply()
+        seen = await stage.open("/console/fleet")
+        row = seen.page.get_by_role("region", name="Models").get_by_role("row", name="scripted/script")
+        await row.wait_for()
+        (model,) = (await stage.client.get("/models")).json()["models"]
+        cells = (await row.inner_text()).split("\t")
+        assert (cells[1], cells[6]) == (str(model["calls"]), str(model["tokens"]))
+        machines = seen.page.get_by_role("region", name="Stores and processes")
+        told = await machines.inner_text()
+        assert "answers you" in told and "sqlite" in told and "waiting to be taken" in told
+
+    play(main)
