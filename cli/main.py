@@ -37,6 +37,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("show", "What an execution did and waits for."),
         "history": ("history", "Events of a state machine, as AWS tells them."),
         "watch": ("watch", "Follow an execution until it ends."),
+        "top": ("top", "What goes on, live."),
         "logs": ("logs", "What happens to an execution, an event a line."),
         "approvals": ("decide", "What waits for a person."),
         "doubts": ("doubts", "Calls that may have taken effect, or not."),
