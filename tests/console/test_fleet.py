@@ -1,4 +1,4 @@
-"""The fleet in a browser: functions, sessions, budgets with their bars, spending, schedules and what is done to them."""
+"""The fleet in a browser: functions, sessions, budgets with bars, spending, schedules, and what is done to them."""
 
 from __future__ import annotations
 
