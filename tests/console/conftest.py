@@ -15,8 +15,9 @@ import httpx
 import pytest
 
 from overwinter.functions.runtime import Runtime
-from overwinter.tests.console import browser, desk
-from overwinter.tests.console.serving import serving
+
+from . import browser, desk
+from .serving import serving
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
