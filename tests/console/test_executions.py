@@ -38,6 +38,9 @@ async def with_many(page: Page) -> None:
 
     async def answer(route: Route) -> None:
         asked = parse_qs(urlsplit(route.request.url).query)
+        if "status" in asked:  # what waits for people is asked for, too
+            await route.continue_()
+            return
         first, limit = int(asked.get("cursor", ["0"])[0]), int(asked["limit"][0])
         last = min(first + limit, MANY)
         rows = [head(number) for number in range(first, last)]
@@ -84,7 +87,7 @@ def test_every_filter_is_asked_of_the_server(play: Play) -> None:
         await page.goto(f"{stage.home}/console/?text=lamp&kind=agent&cost=0.5&status=failed&status=stuck&prefix=a/")
         await page.get_by_text("No execution matches").wait_for()
         wanted = {"text": ["lamp"], "kind": ["agent"], "cost": ["0.5"], "status": ["failed", "stuck"], "prefix": ["a/"]}
-        assert wanted.items() <= asked[-1].items()
+        assert any(wanted.items() <= one.items() for one in asked)
         assert await page.get_by_label("Search in ids").input_value() == "lamp"
 
     play(main)
