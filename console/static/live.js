@@ -7,7 +7,8 @@ import { api } from "./api.js";
 const FIRST = 1000, LONGEST = 20000, SILENCE = 60000;
 const listeners = new Set();
 const watchers = new Set();
-let state = "connecting", counts = null, going = null, missed = false;
+const named = new Map(); // ids that are looked at just now, and by how many: told of however old they are
+let state = "connecting", counts = null, going = null, missed = false, attempt = null;
 
 function settle(next) {
   if (next === state) return;
@@ -24,12 +25,13 @@ function tell(change) {
 async function run(controller) {
   let pause = FIRST;
   while (!controller.signal.aborted) {
-    const attempt = new AbortController();
-    const stop = () => attempt.abort();
+    const mine = attempt = new AbortController();
+    const asked = api.query("/changes", { id: [...named.keys()] });
+    const stop = () => mine.abort();
     controller.signal.addEventListener("abort", stop);
     let alarm = setTimeout(stop, SILENCE); // a connection that died without a word
     try {
-      await api.stream("/changes", (name, data) => {
+      await api.stream(asked, (name, data) => {
         clearTimeout(alarm);
         alarm = setTimeout(stop, SILENCE);
         pause = FIRST;
@@ -40,8 +42,8 @@ async function run(controller) {
         }
         if (name !== "changed") return;
         counts = data.counts ?? counts;
-        tell({ ids: data.ids ?? [], counts, all: data.all === true });
-      }, { signal: attempt.signal });
+        tell({ ids: data.ids ?? [], counts, all: data.more === true });
+      }, { signal: mine.signal });
     } catch (error) {
       if (error.status === 404 || error.status === 401) {
         settle("off");
@@ -53,6 +55,7 @@ async function run(controller) {
     }
     if (controller.signal.aborted) return;
     missed = true;
+    if (asked !== api.query("/changes", { id: [...named.keys()] })) continue; // others are looked at now
     settle("lost");
     await new Promise((resolve) => setTimeout(resolve, pause * (0.75 + Math.random() / 2)));
     pause = Math.min(pause * 2, LONGEST);
@@ -65,7 +68,7 @@ function begin() {
   run(going);
 }
 
-let sleep = 0;
+let sleep = 0, renaming = 0;
 document.addEventListener("visibilitychange", () => {
   clearTimeout(sleep);
   if (!document.hidden) begin();
@@ -78,11 +81,20 @@ document.addEventListener("visibilitychange", () => {
 });
 
 export const live = {
-  /** Hears of changes until the function that it answers is called. */
-  on(listener) {
+  /** Hears of changes until the function that it answers is called. `id`: one that is to be told of in any case. */
+  on(listener, id = null) {
+    const name = (by) => {
+      if (id === null) return;
+      const many = (named.get(id) ?? 0) + by;
+      if (many) named.set(id, many);
+      else named.delete(id);
+      clearTimeout(renaming);
+      renaming = setTimeout(() => attempt?.abort(), 50); // the stream begins anew with the other names
+    };
     listeners.add(listener);
+    name(1);
     begin();
-    return () => listeners.delete(listener);
+    return () => { if (listeners.delete(listener)) name(-1); };
   },
   /** Hears of the state: connecting, on, lost, off. */
   watch(watcher) {

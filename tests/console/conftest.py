@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from overwinter.functions.runtime import Runtime
-from overwinter.tests.console import browser, desk
-from overwinter.tests.console.serving import application
-from overwinter.tests.servers.apps import serving
+
+from . import browser, desk
+from .serving import serving
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 MOST = 60.0
 """Seconds after which a test is given up."""
-PENDING = ("404",)
 
 
 class Stage(NamedTuple):
@@ -80,7 +79,7 @@ class Theatre:
 
         async with (
             Runtime(functions, store) as runtime,
-            serving(application(runtime, **served)) as home,
+            serving(runtime, **served) as home,
             httpx.AsyncClient(base_url=home) as client,
         ):
             try:
@@ -126,6 +125,6 @@ def play(theatre: Theatre, filled: Path, tmp_path: Path) -> Callable[..., None]:
         path = tmp_path / "desk.db"
         if not empty:
             shutil.copy(filled, path)
-        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, (*expected, *PENDING), **served))
+        theatre.run(theatre.play(main, f"sqlite:///{path}", functions, expected, **served))
 
     return start

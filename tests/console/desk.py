@@ -37,7 +37,7 @@ class Order(BaseModel):
     """What is to be sent, and where to."""
 
     article: str = Field(description="what is sent")
-    pieces: int = Field(1, ge=1, le=99)
+    pieces: int = Field(default=1, ge=1, le=99)
     kind: Kind = Kind.PARCEL
     gift: bool = False
     notes: list[str] = []

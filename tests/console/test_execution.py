@@ -202,7 +202,7 @@ def test_it_is_paused_resumed_and_signalled(play: Play) -> None:
         await page.locator("dialog").get_by_role("button", name="Send").click()
         assert await stage.runtime.result("w") == "at the door"
         await page.locator(".strip [data-status=completed]").wait_for()
-        assert await page.get_by_role("button", name="Pause").count() == 0
+        assert await page.get_by_role("button", name="Pause", exact=True).count() == 0
 
     play(main, functions=MORE)
 

@@ -1,4 +1,4 @@
-"""The fleet in a browser: functions, sessions, budgets with bars, spending, schedules and what is done to them."""
+"""The fleet in a browser: functions, sessions, budgets with bars, spending, schedules, and what is done to them."""
 
 from __future__ import annotations
 
@@ -100,5 +100,22 @@ def test_schedules_are_paused_resumed_and_run_now(play: Play) -> None:
         await row.get_by_text("active").wait_for()
         (told,) = (await stage.client.get("/schedules")).json()["schedules"]
         assert (told["status"], told["runs"]) == ("active", 1)
+
+    play(main)
+
+
+def test_models_and_processes_are_told_with_their_numbers(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await (await stage.runtime.send(clerk, "max", "Good morning")).reply()
+        seen = await stage.open("/console/fleet")
+        row = seen.page.get_by_role("region", name="Models").get_by_role("row", name="scripted/script")
+        await row.wait_for()
+        (model,) = (await stage.client.get("/models")).json()["models"]
+        cells = (await row.inner_text()).split("\t")
+        assert (cells[1], cells[6]) == (str(model["calls"]), str(model["tokens"]))
+        machines = seen.page.get_by_role("region", name="Stores and processes")
+        await machines.get_by_text("answers you").wait_for()
+        told = await machines.inner_text()
+        assert "sqlite" in told and "waiting to be taken" in told
 
     play(main)

@@ -165,7 +165,7 @@ def test_what_is_stuck_names_its_line_and_is_resumed(play: Play) -> None:
         await stuck.get_by_role("button", name="Resume…").click()
         await page.locator("dialog").get_by_role("button", name="Resume").click()
         await page.wait_for_selector("dialog", state="detached")
-        while [one["type"] for one in await stage.runtime.history("ledger-1")][-1] != "resumed":
+        while (await stage.runtime.history("ledger-1"))[-1]["type"] != "resumed":  # noqa: ASYNC110  # nobody tells
             await asyncio.sleep(0.01)
         assert (await until(stage.runtime, "ledger-1", "stuck")).awaits.startswith("desk.py:")  # the code is as it was
 
@@ -227,7 +227,7 @@ def test_what_turns_the_direction_of_text_is_shown_by_its_number(play: Play) -> 
     async def main(stage: Stage) -> None:
         await stage.runtime.start(pay_back, "A\u202e71\u200b<b>bold</b>", id="odd", by="ana")
         seen = await stage.open("/console/inbox")
-        told = await (await seen.page.wait_for_selector(card("odd"))).inner_text()
+        told = await seen.page.inner_text(card("odd"))
         assert "A⟨U+202E⟩71⟨U+200B⟩<b>bold</b>" in told
 
     play(main)

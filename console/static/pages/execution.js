@@ -3,7 +3,7 @@
 
 import { part } from "../api.js";
 import { el, linkTo } from "../parts/dom.js";
-import { ago, countdown, duration, short } from "../parts/format.js";
+import { ago, countdown, duration, money, number, short } from "../parts/format.js";
 import { FINAL, statusOf } from "../parts/status.js";
 import { actionsOf } from "./execution/actions.js";
 
@@ -44,7 +44,8 @@ export async function show(view, { id, query }, context) {
     if (FINAL.has(head.status)) say("Took", duration(head.updated - head.created));
     else say("Changed", ago(head.updated));
     say("Entries", short(head.length));
-    if (head.cost !== undefined && head.cost !== null) say("Cost", `$${head.cost}`);
+    if (head.tokens) say("Tokens", number(head.tokens));
+    if (Number(head.cost)) say("Cost", money(head.cost));
     if (head.awaits) say("Waits for", head.wake ? head.awaits.replace(/ until \S+$/, "") : head.awaits, head.wake && head.status === "waiting" ? [el("span", { class: "muted" }, " "), countdown(head.wake)] : null);
     if (head.note) say("Says", head.note);
     if (head.deaths) say("Processes that died", String(head.deaths));
@@ -134,7 +135,7 @@ export async function show(view, { id, query }, context) {
       } while (again && !gone);
     } catch { /* what is shown stays; the next change tries again */ } finally { reading = false; }
   }
-  const forget = live.on(({ ids, all }) => { if (all || ids.includes(id)) read(); });
+  const forget = live.on(({ ids, all }) => { if (all || ids.includes(id)) read(); }, id);
   return () => {
     gone = true;
     forget();

@@ -2,7 +2,7 @@
 
 import { query as withQuery, part } from "../api.js";
 import { el, linkTo, pageOf } from "../parts/dom.js";
-import { ago, countdown, duration, number, short } from "../parts/format.js";
+import { ago, countdown, duration, money, number, short } from "../parts/format.js";
 import { STATUSES, FINAL, statusOf, shape } from "../parts/status.js";
 import { table } from "../parts/table.js";
 import { bulkBar } from "./executions/bulk.js";
@@ -11,8 +11,8 @@ const PAGE = 100;
 const AGES = [["", "any age"], ["15m", "begun in 15 min"], ["1h", "begun in 1 hour"], ["1d", "begun in 1 day"], ["7d", "begun in 7 days"],
   ["-1h", "older than 1 hour"], ["-1d", "older than 1 day"], ["-7d", "older than 7 days"]];
 const UNIT = { m: 60000, h: 3600000, d: 86400000 };
-const MORE = [["prefix", "Id begins with"], ["parent", "Child of"], ["awaits", "Waits for"], ["cost", "Cost at least, $"]];
-const KINDS = ["workflow", "agent", "tool", "task", "schedule"];
+const MORE = [["prefix", "Id begins with"], ["parent", "Child of"], ["awaits", "Waits for"], ["session", "Session"], ["cost", "Cost at least, $"]];
+const KINDS = ["workflow", "agent"];
 let kept = null; // what was loaded, for who comes back
 
 /** The filter of the API that the address means. */
@@ -47,7 +47,7 @@ export async function show(view, { query }, { api, live, go, say }) {
       { name: "id", title: "Id", width: "minmax(140px, 2fr)", cell: (row) => linkTo(row.id) },
       { name: "fn", title: "Function", width: "minmax(90px, 1fr)", cell: (row) => row.function },
       { name: "says", title: "What it waits for, or says", width: "minmax(120px, 1.6fr)", cell: doing },
-      { name: "len", title: "Entries", width: "60px", end: true, cell: (row) => short(row.length) },
+      { name: "spent", title: "Cost", width: "68px", end: true, cell: (row) => (Number(row.cost) ? money(row.cost) : "") },
       { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (FINAL.has(row.status) ? duration(row.updated - row.created) : "") },
       { name: "age", title: "Begun", width: "72px", end: true, cell: (row) => ago(row.created, { suffix: false }) },
     ],

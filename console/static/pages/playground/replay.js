@@ -60,13 +60,13 @@ export async function replay(box, query, context) {
     rows = table({
       label: "Journal", key: (one) => String(one.n), height: 34, tall: 56, opened: (one) => go(one.n),
       columns: [
-        { name: "n", title: "Entry", width: "64px", end: true, cell: (one) => el("span", { class: one.here ? "here" : "muted" }, one.here ? el("span", { class: "hear" }, "here: ") : null, String(one.n)) },
+        { name: "n", title: "Entry", width: "52px", end: true, cell: (one) => el("span", { class: one.here ? "here" : "muted" }, one.here ? el("span", { class: "hear" }, "here: ") : null, String(one.n)) },
         { name: "stop", title: "Stop", width: "44px", cell: (one) => (one.entry.op ? el("button", {
           type: "button", class: "stop", "aria-pressed": String(one.stop), "aria-label": `Breakpoint at ${one.entry.op}`, onclick: () => mark(one.entry.op),
         }) : "") },
-        { name: "op", title: "Operation", width: "minmax(70px, 0.6fr)", cell: (one) => el("code", {}, seen(one.entry.op ?? "")) },
-        { name: "what", title: "What", width: "minmax(120px, 1.4fr)", cell: (one) => el("span", {}, one.entry.type, one.entry.name ? el("b", {}, ` ${seen(one.entry.name)}`) : null) },
-        { name: "after", title: "After", width: "86px", end: true, cell: (one) => (one.n > 1 ? duration(one.entry.at - entries[one.n - 2].at) : clockTime(one.entry.at)) },
+        { name: "op", title: "Operation", width: "minmax(0, 0.6fr)", cell: (one) => el("code", {}, seen(one.entry.op ?? "")) },
+        { name: "what", title: "What", width: "minmax(0, 1.4fr)", cell: (one) => el("span", {}, one.entry.type, one.entry.name ? el("b", {}, ` ${seen(one.entry.name)}`) : null) },
+        { name: "after", title: "After", width: "72px", end: true, cell: (one) => (one.n > 1 ? duration(one.entry.at - entries[one.n - 2].at) : clockTime(one.entry.at)) },
       ],
       load: async () => ({ rows: entries.map((_, index) => row(index)), cursor: null }),
     });

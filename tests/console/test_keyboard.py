@@ -1,0 +1,59 @@
+"""The whole way without a mouse: begin something, find out that it waits, approve it, and see it done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .browser import Watched
+from .conftest import Stage
+
+Play = Callable[..., None]
+
+
+async def reach(seen: Watched, role: str, name: str) -> None:
+    """Go there by Tab. The text is what the control is called."""
+    wanted = seen.page.get_by_role(role, name=name, exact=True).first  # pyright: ignore[reportArgumentType]  # names of roles
+    await wanted.wait_for()
+    for _ in range(200):
+        if await wanted.evaluate("(one) => one === document.activeElement"):
+            return
+        await seen.page.keyboard.press("Tab")
+    raise AssertionError(f"{name!r} is not reached by Tab")
+
+
+def test_start_approve_and_see_it_done(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        seen = await stage.open("/console/fleet")
+        page, keys = seen.page, seen.page.keyboard
+        await page.get_by_role("heading", name="Fleet").wait_for()
+        await keys.press("g")
+        await keys.press("p")
+        await reach(seen, "tab", "Talk")
+        await keys.press("ArrowRight")
+        await reach(seen, "combobox", "Function")
+        await keys.type("pay_back")
+        await reach(seen, "textbox", "Input")
+        await keys.type("K-1")
+        await reach(seen, "textbox", "Id optional")
+        await keys.type("by-keys")
+        await reach(seen, "button", "Start it")
+        await keys.press("Enter")
+        await reach(seen, "link", "It waits for an approval")
+        await keys.press("Enter")
+        await page.wait_for_url("**/console/inbox?text=by-keys")
+        await reach(seen, "button", "Approve…")
+        await keys.press("Enter")
+        await reach(seen, "textbox", "Your name")
+        await keys.type("ben")
+        await keys.press("Enter")
+        await page.locator("article").wait_for(state="detached")
+        await keys.press("g")
+        await keys.press("e")
+        await page.get_by_role("heading", name="Executions").wait_for()
+        await reach(seen, "link", "by-keys")
+        await keys.press("Enter")
+        await page.wait_for_url("**/console/execution/by-keys")
+        await page.get_by_text("completed").first.wait_for()
+        assert await stage.runtime.result("by-keys") == "40.0 back for K-1"
+
+    play(main)
