@@ -16,7 +16,10 @@ import pytest
 
 from overwinter.functions.runtime import Runtime
 
-from . import browser, desk
+from .browser import Watched, launch, missing
+from .browser import opened as page_of
+from .desk import NOW
+from .desk import filled as fill
 from .serving import serving
 
 if TYPE_CHECKING:
@@ -34,7 +37,7 @@ class Stage(NamedTuple):
     runtime: Runtime
     store: str
     client: httpx.AsyncClient
-    open: Callable[..., Awaitable[browser.Watched]]
+    open: Callable[..., Awaitable[Watched]]
 
 
 Main = Callable[[Stage], Coroutine[Any, Any, None]]
@@ -53,7 +56,7 @@ class Theatre:
         from playwright.async_api import async_playwright
 
         self._playwright = await async_playwright().start()
-        self.browser: Browser = await browser.launch(self._playwright)
+        self.browser: Browser = await launch(self._playwright)
 
     def run(self, work: Coroutine[Any, Any, Value]) -> Value:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
@@ -71,10 +74,10 @@ class Theatre:
     async def play(
         self, main: Main, store: str, functions: Sequence[object], expected: Sequence[str], **served: Any
     ) -> None:
-        opened: list[browser.Watched] = []
+        opened: list[Watched] = []
 
-        async def open_page(home: str, path: str, **how: Any) -> browser.Watched:
-            opened.append(await browser.opened(self.browser, home, path, **how))
+        async def open_page(home: str, path: str, **how: Any) -> Watched:
+            opened.append(await page_of(self.browser, home, path, **how))
             return opened[-1]
 
         async with (
@@ -93,7 +96,7 @@ class Theatre:
 
 @pytest.fixture(scope="session")
 def theatre() -> Iterator[Theatre]:
-    if why := browser.missing():
+    if why := missing():
         pytest.skip(why)
     theatre = Theatre()
     yield theatre
@@ -104,7 +107,7 @@ def theatre() -> Iterator[Theatre]:
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with something of everything; each test has a copy."""
     path = tmp_path_factory.mktemp("console") / "desk.db"
-    asyncio.run(desk.filled(f"sqlite:///{path}"))
+    asyncio.run(fill(f"sqlite:///{path}"))
     return path
 
 
@@ -118,7 +121,7 @@ def play(theatre: Theatre, filled: Path, tmp_path: Path) -> Callable[..., None]:
         main: Main,
         *,
         empty: bool = False,
-        functions: Sequence[object] = desk.NOW,
+        functions: Sequence[object] = NOW,
         expected: Sequence[str] = (),
         **served: Any,
     ) -> None:
