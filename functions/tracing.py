@@ -12,9 +12,10 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from ..orchestrator.reading import Reading
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput, StoreError
-from ..state.records import FINAL
+from ..state.records import EVERYTHING, FINAL
 
 if TYPE_CHECKING:
     from ..orchestrator.engine.engine import Engine
@@ -125,12 +126,11 @@ async def _look_back(tracing: Tracing, engine: Engine) -> None:
     if since > now:
         return
     tracing.lost = (since, now)
-    for head in (await store.executions(limit=_LOOKED_AT)).heads:
+    reading = Reading(store)
+    for head in (await reading.page(EVERYTHING, limit=_LOOKED_AT)).heads:
         over = head.owner is None or head.status in FINAL  # the others are taken up, by somebody who looks at that
         if over and head.updated >= since:
-            texts = await store.history(head.id, head.base - 1, 1000)
-            if len(texts) == head.length - head.base + 1 and all(texts):
-                tracing.again(head, [cast("Mapping[str, Any]", loads(text)) for text in texts])
+            tracing.again(head, await reading.history(head.id, head.base - 1, head.length - head.base + 1))
 
 
 def _since(text: str) -> int:
