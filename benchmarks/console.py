@@ -109,8 +109,7 @@ def chromium() -> str | None:
 
 async def painted(run: Run, app: Any, browser: str, rounds: int) -> None:
     """How soon the list of executions shows something, in a browser that has never been there."""
-    from playwright.async_api import async_playwright
-
+    async_playwright: Any = importlib.import_module("playwright.async_api").async_playwright  # not everybody has it
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(config(app, Door(), log_level="error", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listening]))

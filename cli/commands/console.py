@@ -38,7 +38,7 @@ def console_command(api: str, host: str, port: int, token: str) -> None:
     from ...functions.http.guard import guard
     from .. import looping
     from ..address import listen
-    from ..serving import log_to_stderr
+    from ..logs import log_to_stderr
 
     guard(host, token or None)
     listening = listen(host, port)

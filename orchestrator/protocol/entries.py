@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ...security.address import shown
 from ...security.chain import FIELD
@@ -83,8 +83,9 @@ def decode(text: str) -> Fact:
         raise StoreCorrupt(f"a journal entry is not JSON ({error}): {text[:80]!r}") from None
     if not isinstance(fact, dict) or "type" not in fact:
         raise StoreCorrupt(f"a journal entry is no object with a type: {text[:80]!r}")
-    fact.pop(FIELD, None)
-    return fact  # pyright: ignore[reportUnknownVariableType]  # JSON object keys are text
+    told = cast("Fact", fact)  # keys of a JSON object are text
+    told.pop(FIELD, None)
+    return told
 
 
 def decode_all(texts: Sequence[str], first: int) -> list[Fact]:

@@ -48,7 +48,8 @@ MORE = (*NOW, parcels, waits, counts, slow)
 
 
 async def rows(page: Page) -> list[str]:
-    return await page.locator(".tbody .tr .row-name").all_inner_texts()
+    found: list[str] = await page.locator(".tbody .tr .row-name").all_inner_texts()
+    return found
 
 
 def test_the_timeline_and_its_twin_say_the_same(play: Play) -> None:

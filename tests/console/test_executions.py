@@ -23,7 +23,8 @@ FOCUSED = "document.activeElement.textContent"
 
 async def shown(page: Page) -> list[str]:
     """The ids of the rows that are in the document, in their order."""
-    return await page.locator(".tbody .tr .id").all_inner_texts()
+    found: list[str] = await page.locator(".tbody .tr .id").all_inner_texts()
+    return found
 
 
 def head(number: int) -> dict[str, Any]:
