@@ -14,8 +14,8 @@ from overwinter.state.errors import InvalidInput
 from overwinter.state.records import EVERYTHING
 from overwinter.telemetry.spans.batch import Batch, Limits
 from overwinter.telemetry.spans.span import Span
+from overwinter.tests.apart.place import on_a_loop, served
 
-from ..apart.place import on_a_loop, served
 from .receiver import Receiver
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
