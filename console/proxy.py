@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from ..functions.messages.answer import Answer, Receive, Scope, Send
@@ -39,14 +40,26 @@ _ON = frozenset(
 _BACK = (
     "allow",
     "cache-control",
+    "content-security-policy",
     "content-type",
     "idempotent-replay",
     "location",
     "overwinter-error",
+    "referrer-policy",
     "retry-after",
     "www-authenticate",
     "x-accel-buffering",
+    "x-frame-options",
+    "x-robots-tag",
 )
+_SAFE = (
+    ("x-content-type-options", "nosniff"),
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
+)
+"""Whatever answers at the API's address does so as the console: no script of it runs beside the token."""
 
 
 class Proxy:
@@ -85,6 +98,8 @@ class Proxy:
 
         if refused is not None:
             raise refused
+        if not {".", ".."}.isdisjoint(scope["path"].split("/")):
+            raise Refused(404, "no path of the API has a part that is . or .., which would lead out of its address")
         path: bytes = self._place.raw_path.rstrip(b"/") + (scope.get("raw_path") or scope["path"].encode())
         query: bytes = scope.get("query_string", b"")
         asked: RawHeaders = scope["headers"]
@@ -108,7 +123,8 @@ class Proxy:
         if self._client is None:
             timeout = httpx.Timeout(PATIENCE, read=SILENCE)
             limits = httpx.Limits(max_connections=OPEN, max_keepalive_connections=20)
-            self._client = httpx.AsyncClient(timeout=timeout, limits=limits, transport=self._transport)
+            nobodys = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # one browser's would go on with another's
+            self._client = httpx.AsyncClient(cookies=nobodys, timeout=timeout, limits=limits, transport=self._transport)
         return self._client
 
     def cut(self) -> None:
@@ -128,6 +144,7 @@ class Relayed(Answer):
 
     def __init__(self, response: httpx.Response) -> None:
         back = [(name, response.headers[name]) for name in _BACK if name in response.headers]
+        back += [one for one in _SAFE if one[0] not in _BACK or one[0] not in response.headers]
         super().__init__(response.status_code, headers=back)
         self._response = response
 

@@ -31,6 +31,7 @@ from ..state.codec import dumps
 from ..state.quantities import size
 from .framework.process_runtime import ProcessRuntime
 from .http.guard import guard
+from .http.presence import WHOLE
 from .invocation.loading import functions_of
 from .messages.answer import Receive, Scope, Send
 from .messages.media import STRUCTURED
@@ -116,7 +117,7 @@ class Function:
             body = structured(event)
             headers = [pair for pair in headers if pair[0] not in _OF_EVENTS and not pair[0].startswith(b"ce-")]
             headers.append((b"content-type", STRUCTURED.encode()))
-        inner: Scope = {name: scope[name] for name in _KEPT if name in scope} | {"headers": headers}
+        inner: Scope = {name: scope[name] for name in _KEPT if name in scope} | {"headers": headers, WHOLE: True}
         for message in await asyncio.wrap_future(self._process.submit(self._answered(inner, body))):
             await out(message)
 

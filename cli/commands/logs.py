@@ -42,7 +42,9 @@ class Wanted(NamedTuple):
 @id_argument
 @click.option("--follow", "-f", is_flag=True, help="Go on until it has ended; exit code 0: it completed.")
 @click.option("--children", is_flag=True, help="Also of the executions that it begins, and those that they begin.")
-@click.option("--last", "-n", default=None, type=click.IntRange(0), help="Of what has been, only so many events.")
+@click.option(
+    "--last", "-n", default=None, type=click.IntRange(0, 10**9), help="Of what has been, only so many events."
+)
 @click.option("--idle", is_flag=True, help="With --follow: also stop when a session is idle.")
 @duration_option("--timeout", default=None, help='Stop following after "30s", "5m" … (exit code 5).')
 @text_option("--url", unsaid="", help="Ask the running server there, in the place of the store.")

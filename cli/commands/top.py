@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import reach
+from ..leaving import leaving
 from ..options import json_option, store_option
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ EVERY = 1.0
 """Seconds between two looks."""
 ORDERS = {"u": "changed", "a": "age", "t": "status", "f": "function", "c": "cost"}
 LISTED = 200  # executions of the document
+_SEQUENCE = re.compile("\x1b(?:\\[[0-?]*[ -/]*[@-~]|O.|[^\x1b\\[O])", re.DOTALL)
 
 
 @click.command(epilog=JSON)
@@ -77,7 +80,7 @@ async def _live(dsn: str, out: Console, by: str) -> None:
     async with reach.control(dsn) as reading:
         await reach.tell_moved(reading.store)
         screen = Screen(Overview(reading), by)
-        with _keys(screen), Live(console=out, screen=True, auto_refresh=False) as live:
+        with leaving(), _keys(screen), Live(console=out, screen=True, auto_refresh=False) as live:
             while not screen.over:
                 await screen.look()
                 live.update(screen.drawn(out), refresh=True)
@@ -132,6 +135,11 @@ class Screen:
         return True
 
 
+def typed(pressed: str) -> str:
+    """What a terminal sent without its sequences: an arrow begins with the character of Esc, and is not it."""
+    return _SEQUENCE.sub("", pressed)
+
+
 @contextlib.contextmanager
 def _keys(screen: Screen) -> Generator[None]:
     """Keys are heard as they are pressed, where a terminal can be told so."""
@@ -152,8 +160,11 @@ def _keys(screen: Screen) -> Generator[None]:
     def hear() -> None:
         import os
 
-        pressed = os.read(number, 64).decode("utf-8", "replace")
-        for key in pressed or "q":  # the terminal is gone
+        try:
+            pressed = os.read(number, 64)
+        except OSError:
+            pressed = b""
+        for key in typed(pressed.decode("utf-8", "replace")) if pressed else "q":  # the terminal is gone
             screen.press(key)
 
     tty.setcbreak(number)

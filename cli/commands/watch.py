@@ -16,6 +16,7 @@ from ...state.records import Head
 from .. import reach
 from ..exits import FAILED, OK, RUNNING
 from ..follow import follow
+from ..leaving import leaving
 from ..options import duration_option, id_argument, json_option, store_option
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ async def _display(reading: Reading, id: str, after: int, idle: bool) -> Head:
     from ..view.terminal import console, put
 
     out = console()
-    with Display(out) as display:
+    with leaving(), Display(out) as display:
         async for news in follow(reading, id, after=after):
             display.take(news.entries, news.head)
             if news.ended or (idle and news.head.status == "idle"):

@@ -1,7 +1,9 @@
 // The documented HTTP API, by fetch. Paths are those of docs/http.md; a token is asked for once and kept for this tab.
 // What goes wrong is thrown as a Problem, whose message says in words what to do.
 
-const KEPT = "overwinter.token";
+import { parse } from "./parts/exact.js";
+
+const KEPT = "overwinter.token", PLAIN = /^[\x21-\x7e]+$/;
 let asked = null;
 
 export class Problem extends Error {
@@ -52,7 +54,7 @@ async function askToken(wrong) {
 }
 
 async function request(method, path, { body, headers = {}, signal } = {}) {
-  for (;;) {
+  for (let odd = false; ;) {
     const token = sessionStorage.getItem(KEPT);
     const sent = { Accept: "application/json", ...headers };
     if (token) sent.Authorization = `Bearer ${token}`;
@@ -69,9 +71,10 @@ async function request(method, path, { body, headers = {}, signal } = {}) {
     }
     if (response.status === 401) {
       if (sessionStorage.getItem(KEPT) !== token) continue; // somebody else was asked meanwhile
-      const given = await askToken(token !== null);
+      const given = (await askToken(token !== null || odd))?.trim();
       if (!given) throw await problemOf(response);
-      sessionStorage.setItem(KEPT, given);
+      odd = !PLAIN.test(given); // no header could carry it: it was copied with something around it
+      if (!odd) sessionStorage.setItem(KEPT, given);
       continue;
     }
     if (!response.ok) throw await problemOf(response);
@@ -83,7 +86,7 @@ async function read(method, path, options) {
   const response = await request(method, path, options);
   const text = await response.text();
   if (!text) return null;
-  return (response.headers.get("content-type") ?? "").includes("json") ? JSON.parse(text) : text;
+  return (response.headers.get("content-type") ?? "").includes("json") ? parse(text) : text;
 }
 
 /** Server-sent events of a GET (or of what `method` and `body` say), until the server ends them or `signal` does. `tell(name, data, id)` for each one;
@@ -119,7 +122,7 @@ async function stream(path, tell, { signal, last = "", method = "GET", body } = 
 }
 
 function parsed(text) {
-  try { return JSON.parse(text); } catch { return text; }
+  try { return parse(text); } catch { return text; }
 }
 
 export const api = {

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, cast
 from urllib.parse import quote, unquote
 
+from ..http.presence import PRESENCE, WHOLE, Presence
 from ..invocation.lambdas import INVOKED, MARK
 from ..messages.answer import Answer, Receive, Scope, Send
 from ..messages.message import RawHeaders
@@ -103,6 +104,8 @@ def _body(event: Mapping[str, Any]) -> bytes:
 async def ask(app: Any, request: Request, caller: str) -> Answer:
     """What an ASGI app answers, whole."""
     given = [{"type": "http.request", "body": request.body, "more_body": False}]
+    scope = request.scope(caller)
+    scope.update({PRESENCE: Presence(), WHOLE: True})  # nobody hears of a client that goes away
     status = 500
     headers: list[tuple[str, str]] = []
     chunks: list[bytes] = []
@@ -118,7 +121,7 @@ async def ask(app: Any, request: Request, caller: str) -> Answer:
         else:
             chunks.append(message.get("body", b""))
 
-    await app(request.scope(caller), cast("Receive", receive), cast("Send", send))
+    await app(scope, cast("Receive", receive), cast("Send", send))
     return Answer(status, b"".join(chunks), headers)
 
 

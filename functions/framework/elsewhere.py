@@ -60,6 +60,7 @@ class Models:
     async def ask(self, runtime: Runtime, meant: Meant, asked: Asked) -> Answer:
         """What the endpoint of the HTTP API answers."""
         from ..http import modelling
+        from ..http.presence import PRESENCE, Presence
         from ..http.room import Stay
         from ..http.service import Call
 
@@ -67,6 +68,7 @@ class Models:
         headers = [one for one in asked.headers if asked.streams or one[0] != b"accept"]
         scope: Scope = {"type": "http", "method": asked.method, "path": asked.path, "query_string": asked.query}
         scope["headers"], scope["path_params"] = headers, {"name": meant.name}
+        scope[PRESENCE] = Presence()  # nobody hears of a client that goes away
         given = [{"type": "http.request", "body": asked.body, "more_body": False}]
 
         async def receive() -> MutableMapping[str, Any]:

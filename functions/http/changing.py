@@ -14,7 +14,7 @@ from ..messages.answer import Answer, Receive, Scope, Send
 from ..messages.problem import Refused
 from .presence import while_there
 from .service import Call, Endpoint
-from .streaming import AGAIN, ALIVE, MEDIA, block
+from .streaming import AGAIN, ALIVE, MEDIA, block, check_flows
 
 Json = dict[str, Any]
 PATH = "/changes"
@@ -29,6 +29,7 @@ def endpoint(changes: Changes) -> Endpoint:
             raise Refused(
                 400, f"id names an execution, and up to {NAMED} of them may be named; all others are told of too"
             )
+        check_flows(call)
         call.stay.release()
         return ChangeStream(call, changes, named)
 
@@ -51,7 +52,7 @@ class ChangeStream(Answer):
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         with suppress(TimeoutError):
-            await self._call.service.closing.during(while_there(scope, self._tell(send)))
+            await self._call.service.closing.during(while_there(scope, receive, self._tell(send)))
         await send({"type": "http.response.body", "body": b""})
 
     async def _tell(self, send: Send) -> None:

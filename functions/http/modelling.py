@@ -128,7 +128,7 @@ class PieceStream(Answer):
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         with suppress(TimeoutError):  # who has asked is gone, or this server goes: the answer is kept
-            await self._call.service.closing.during(while_there(scope, self._send(send)))
+            await self._call.service.closing.during(while_there(scope, receive, self._send(send)))
         await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send) -> None:

@@ -120,7 +120,7 @@ class Call(NamedTuple):
         of is durable, and the body has served by now."""
         self.stay.release()
         try:
-            return await self.service.closing.during(while_there(self.scope, look))
+            return await self.service.closing.during(while_there(self.scope, self.receive, look))
         except TimeoutError:
             return None
 

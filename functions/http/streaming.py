@@ -23,7 +23,7 @@ from ..messages.media import essence
 from ..messages.problem import Refused, problem, settle
 from .agui import AgUi
 from .outcome import message_url, result_url
-from .presence import while_there
+from .presence import WHOLE, while_there
 from .service import Call, Service, single
 
 MEDIA = "text/event-stream"
@@ -79,12 +79,24 @@ class Words(NamedTuple):
 
 def wanted(call: Call, named: str = "") -> bool:
     """Whether the client wants events instead of an outcome: it accepts them, or names a vocabulary. Raises
-    InvalidInput for a Last-Event-ID that is none, before anything is taken."""
+    InvalidInput for a Last-Event-ID that is none, and Refused where none can be sent, before anything is taken."""
+    if named:
+        check_flows(call)
+    elif call.scope.get(WHOLE):
+        return False
     accepts = [part for name, value in call.headers if name == b"accept" for part in value.decode("latin-1").split(",")]
     wants = bool(named) or any(essence(part) == MEDIA and not _REFUSED.search(part) for part in accepts)
     if wants:
         position(last_event(call))
     return wants
+
+
+def check_flows(call: Call) -> None:
+    """Raises Refused where the answer could not be sent before its end: it would be kept, and there may be none."""
+    if call.scope.get(WHOLE):
+        raise Refused(
+            501, "answers are sent whole here, and this one goes on; ask a server that `overwinter serve` runs"
+        )
 
 
 def words(query: dict[str, list[str]]) -> Words:
@@ -134,6 +146,7 @@ async def stream(call: Call) -> Answer:
     """GET /stream/{id}: what happens to an execution, from its beginning or after Last-Event-ID."""
     id = call.path("id")
     query = call.query(*WORDS)
+    check_flows(call)
     return await told(call, id, words(query))
 
 
@@ -191,7 +204,7 @@ class EventStream(Answer):
         async with aclosing(self._events):
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             with suppress(TimeoutError):  # the client has gone, or this server goes: it is told the rest elsewhere
-                await self._service.closing.during(while_there(scope, self._send(send)))
+                await self._service.closing.during(while_there(scope, receive, self._send(send)))
         await send({"type": "http.response.body", "body": b""})
 
     async def _send(self, send: Send) -> None:

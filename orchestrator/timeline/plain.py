@@ -123,9 +123,12 @@ def _open(head: Head, bars: Sequence[Bar]) -> Iterator[Bar]:
 
 
 def end(bars: Sequence[Bar], head: Head, now: int) -> int:
-    """When the execution ended, or now."""
+    """When the execution ended, or now. What was open then, like a message without an answer, ended with it."""
     last = max((bar.end or bar.begin for bar in bars), default=head.created)
     if head.status in FINAL:
+        for bar in bars:
+            if bar.end is None:
+                bar.end, bar.status = last, DROPPED if bar.status == OPEN else bar.status
         return last
     for bar in bars:
         if bar.status == DROPPED and bar.end is None:

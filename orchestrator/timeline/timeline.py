@@ -75,6 +75,7 @@ def timeline(story: Story, now: int, states: Flow | None = None) -> Timeline:
         from .machine import staged
 
         bars = staged(fold, states)
+    _order(bars)
     end = end_of(bars, head, now)
     rows = grown(bars, groups=states is None and head.kind == "workflow")
     children = {child.id: child for child in story.children}
@@ -84,6 +85,17 @@ def timeline(story: Story, now: int, states: Flow | None = None) -> Timeline:
         head.id, head.function, head.kind, head.status, story.first, begin, last, now,
         rows, idle(rows, begin, last, children), _grew(rows),
     )  # fmt: skip
+
+
+def _order(bars: Sequence[Bar]) -> None:
+    """Nothing ends before it began, though the clocks of two processes tell of it."""
+    for bar in bars:
+        if bar.end is not None:
+            bar.end = max(bar.end, bar.begin)
+        bar.attempts = [
+            one._replace(end=max(one.end, one.begin)) if one.end is not None and one.begin is not None else one
+            for one in bar.attempts
+        ]
 
 
 def _grew(rows: Sequence[Bar]) -> list[tuple[int, int, Decimal]]:

@@ -88,6 +88,14 @@ def test_the_outcome_of_a_workflow_comes_with_its_start(night: Make) -> None:
     assert answer["statusCode"] == 202 and answer["headers"]["location"].startswith("/results/big-")
 
 
+@pytest.mark.parametrize("path", ["/changes", "/stream/b-1"])
+def test_what_goes_on_without_an_end_is_refused(night: Make, path: str) -> None:
+    handler = night()
+    asked(handler, "POST", "/workflows/big", 3, query="id=b-1")
+    status, answer = asked(handler, "GET", path)
+    assert (status, "overwinter serve" in answer["detail"]) == (501, True)
+
+
 def test_a_sender_may_wait_for_what_only_a_timer_brings(night: Make) -> None:
     status, answer = asked(night(), "POST", "/workflows/remind", 5, {"prefer": "wait=20"})
     assert (status, answer["result"]) == (200, "slept, then 5")

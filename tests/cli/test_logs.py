@@ -50,6 +50,7 @@ def test_every_event_is_a_line_with_how_long_it_took(shelf: Shelf, overwinter: C
 
 def test_json_lines_name_the_entry(shelf: Shelf, overwinter: Command) -> None:
     shelf.put("t-1", STORY, status="completed")
+    assert overwinter("logs", "t-1", "--last", str(10**20)).exit_code == 2
     found = [json.loads(line) for line in overwinter("logs", "t-1", "--json", "--last", "5").stdout.splitlines()]
     assert [one["seq"] for one in found] == [4, 5, 6, 7, 8]
     assert (found[0]["event"], found[0]["status"], found[0]["error"]) == ("retrying", "failed", "ValueError: no card")

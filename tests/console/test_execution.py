@@ -241,7 +241,7 @@ def test_what_is_not_there_is_said(play: Play) -> None:
         page = (await stage.open("/console/execution/nobody")).page
         await page.get_by_text("there is no execution 'nobody'").wait_for()
 
-    play(main)
+    play(main, expected=("404",))
 
 
 @pytest.mark.parametrize(("theme", "size"), [("light", WIDE), ("dark", WIDE), ("light", PHONE), ("dark", (360, 740))])

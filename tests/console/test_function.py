@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -26,6 +27,7 @@ class Api(httpx.AsyncBaseTransport):
         self.pieces: asyncio.Queue[bytes] = asyncio.Queue()
         self.closed = asyncio.Event()
         self.broken: Exception | None = None
+        self.headers: dict[str, str] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
@@ -35,7 +37,8 @@ class Api(httpx.AsyncBaseTransport):
         if request.url.path.endswith("/changes"):
             return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Pieces(self))
         body = {"path": request.url.raw_path.decode(), "body": request.content.decode()}
-        headers = {"content-type": "application/json", "set-cookie": "a=b", "overwinter-error": "refused"}
+        headers = {"content-type": "application/json", "set-cookie": "a=b; Path=/", "overwinter-error": "refused"}
+        headers |= self.headers
         return httpx.Response(418, headers=headers, json=body)
 
 
@@ -81,6 +84,8 @@ def test_a_request_goes_on_as_it_came_without_what_is_none_of_the_apis_business(
         assert sent.headers["authorization"] == f"Bearer {TOKEN}" and sent.headers["prefer"] == "wait=5"
         assert sent.headers["host"] == "api.example.com"
         assert "cookie" not in sent.headers and "x-forwarded-for" not in sent.headers
+        await client.get("/counts")
+        assert "cookie" not in api.asked[1].headers  # what the API has set for one browser
 
     asked(main)
 
@@ -115,6 +120,37 @@ def test_who_is_let_through(token: str | None, headers: dict[str, str], status: 
         assert len(api.asked) == (status == 418)
 
     asked(main, token)
+
+
+@pytest.mark.parametrize("path", ["/../admin", "/executions/../../admin", "/%2e%2e/admin", "/executions/./x"])
+def test_nothing_beside_the_api_is_asked(path: str) -> None:
+    async def main() -> None:
+        api, sent = Api(), list[Any]()
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False} if not sent else await asyncio.Future()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        proxy = Proxy("http://api.example.com/base", api)
+        await proxy(scope(unquote(path)) | {"raw_path": path.encode()}, receive, send)
+        assert sent[0]["status"] == 404 and api.asked == []
+        await proxy.close()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize("own", ["", "default-src 'none'; style-src 'sha256-x'"])
+def test_what_comes_back_runs_no_script_beside_the_token(own: str) -> None:
+    async def main(client: httpx.AsyncClient, api: Api) -> None:
+        api.headers = {"content-type": "text/html"} | ({"content-security-policy": own} if own else {})
+        answer = await client.get("/decision/x")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        policies = answer.headers.get_list("content-security-policy")
+        assert len(policies) == 1 and policies[0].startswith(own or "default-src 'none'; style-src 'unsafe-inline'")
+
+    asked(main)
 
 
 @pytest.mark.parametrize(("broken", "status"), [(httpx.ConnectError("no"), 502), (httpx.ReadTimeout("late"), 504)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
-from overwinter import Runtime
+from overwinter import Context, Runtime, tool, workflow
 
 from .browser import Watched
 from .conftest import Stage
@@ -116,6 +117,46 @@ def test_an_edit_is_made_in_the_forms_of_the_schema_and_shown_as_a_difference(pl
         assert await stage.runtime.result("back-1") == "12.5 back for A-17"
 
     play(main)
+
+
+@tool(effect="irreversible", approval="desk")
+async def send_to(account: int, most: int, part: float) -> str:
+    """Move something."""
+    return f"{account} {most} {part}"
+
+
+@workflow
+async def moves(ctx: Context, account: int) -> str:
+    return await ctx.step(send_to, account, 5, 1e-13)
+
+
+def test_a_number_is_shown_sent_and_saved_as_it_is_however_long(play: Play) -> None:
+    account, most = 12345678901234567891, 98765432109876543211
+
+    async def main(stage: Stage) -> None:
+        await stage.runtime.start(moves, account, id="long-1")
+        seen = await stage.open("/console/inbox")
+        page = seen.page
+        told = (await page.inner_text(card("long-1"))).replace(",", "")
+        assert str(account) in told and "1e-13" in told
+        await page.locator(card("long-1")).get_by_role("button", name="Edit…").click()
+        dialog = page.locator("dialog")
+        assert await dialog.get_by_label("account").input_value() == str(account)
+        await dialog.get_by_label("most").fill(str(most))
+        await dialog.get_by_role("button", name="Show what changes").click()
+        assert str(most) in await page.locator("dialog .added").inner_text()
+        assert str(account) not in await page.locator("dialog .added").inner_text()
+        await page.get_by_label("Your name").fill("ben")
+        await dialog.get_by_role("button", name="Approve").click()
+        await page.wait_for_selector(card("long-1"), state="detached")
+        assert await stage.runtime.result("long-1") == f"{account} {most} 1e-13"
+        await page.goto(f"{stage.home}/console/execution/long-1")
+        async with page.expect_download() as saved:
+            await page.get_by_role("button", name="Download").click()
+        path = Path(await (await saved.value).path())
+        assert str(account) in await asyncio.to_thread(path.read_text)
+
+    play(main, functions=(send_to, moves), empty=True)
 
 
 def test_it_is_denied_with_a_reason_and_delegated(play: Play) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .browser import Watched
 from .conftest import Stage
@@ -10,9 +11,9 @@ from .conftest import Stage
 Play = Callable[..., None]
 
 
-async def reach(seen: Watched, role: str, name: str) -> None:
+async def reach(seen: Watched, role: Any, name: str) -> None:
     """Go there by Tab. The text is what the control is called."""
-    wanted = seen.page.get_by_role(role, name=name, exact=True).first  # pyright: ignore[reportArgumentType]  # names of roles
+    wanted = seen.page.get_by_role(role, name=name, exact=True).first
     await wanted.wait_for()
     for _ in range(200):
         if await wanted.evaluate("(one) => one === document.activeElement"):

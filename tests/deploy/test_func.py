@@ -128,6 +128,15 @@ def test_the_http_template_serves_the_whole_api(made: Function) -> None:
     assert asked(made, "POST", "/", AUTH, b"x" * (5 * 1024 * 1024)).status_code == 413
 
 
+def test_what_goes_on_without_an_end_is_refused_where_answers_are_sent_whole(made: Function) -> None:
+    made.start({})
+    body, accept = b'{"content": "hi"}', {**AUTH, "content-type": "application/json", "accept": "text/event-stream"}
+    assert asked(made, "POST", "/sessions/echo/s", accept, body).json()["result"] == "hello"  # an outcome, as ever
+    for path in ("/changes", "/stream/echo/s"):
+        answer = asked(made, "GET", path, AUTH, b"")
+        assert (answer.status_code, "overwinter serve" in answer.json()["detail"]) == (501, True)
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "meant"),
     [

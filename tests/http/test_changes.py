@@ -253,6 +253,22 @@ def test_changes_come_over_a_real_connection_and_end_with_the_server(shop: Any) 
     at_the_door(shop, main, token=TOKEN)
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_goes_on_ends_with_its_client_under_any_server(shop: Any, plain: bool) -> None:
+    async def main(place: Place) -> None:
+        room = cast("Any", place.server.config.app).state.room
+        assert (await place.asks(post("/sessions/echo/a", b'{"content": "hi"}'))).status == 200
+        for path in ("/changes", "/stream/echo/a"):
+            wire = await place.connect()
+            await wire.send(get(path))
+            await wire.reader.readuntil(b"data: ")
+            assert room.numbers()["open"] == 1
+            wire.leave()
+            await place.until(lambda: room.numbers()["open"] == 0)
+
+    at_the_door(shop, main, plain=plain)
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [

@@ -114,8 +114,9 @@ HEALTH = get("/healthz")
 
 @asynccontextmanager
 async def served(
-    shop: Any, limits: Limits = Limits(), token: str | None = None, **options: Any
+    shop: Any, limits: Limits = Limits(), token: str | None = None, plain: bool = False, **options: Any
 ) -> AsyncGenerator[Place]:
+    """``plain``: by uvicorn as it is, without our door and connections."""
     door = Door(limits)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
@@ -124,7 +125,8 @@ async def served(
         bounds = door.limits
         given = dict[str, Any](max_body=bounds.body, max_held=bounds.held, max_requests=bounds.requests)
         app = create_app(open_shop.runtime, token=token, **(given | options))
-        server = uvicorn.Server(config(app, door, log_level="error", timeout_graceful_shutdown=1))
+        said: dict[str, Any] = {"log_level": "error", "timeout_graceful_shutdown": 1}
+        server = uvicorn.Server(uvicorn.Config(app, **said) if plain else config(app, door, **said))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         place = Place(listener.getsockname(), door, open_shop.runtime, server, [])
         try:

@@ -103,6 +103,33 @@ def test_what_an_end_gives_up_ends_with_it() -> None:
     assert found.end == 500
 
 
+def test_a_message_without_an_answer_ends_with_its_session() -> None:
+    entries = [
+        {"type": "start", "at": 0},
+        {"type": "message", "at": 10, "id": "m", "content": "hi"},
+        {"type": "terminated", "at": 500, "by": "ann"},
+    ]
+    found = told(entries, "terminated", kind="agent")
+    (turn,) = (bar for bar in found.rows if bar.kind == "turn")
+    assert (turn.begin, turn.end, turn.status, found.end) == (10, 500, "dropped", 500)
+
+
+def test_nothing_ends_before_it_began_though_clocks_differ() -> None:
+    entries = [
+        {"type": "start", "at": 1000},
+        {"type": "ordered", "at": 1100, "op": "0", "kind": "approval", "name": "pay"},
+        {"type": "begun", "at": 1100, "op": "1", "n": 1},
+        {"type": "decided", "at": 1050, "op": "0", "approved": True},  # by a process whose clock is behind
+        {"type": "retrying", "at": 1050, "op": "1", "n": 1, "until": 1060, "error": ERROR},
+        {"type": "step", "at": 1070, "op": "1", "n": 2, "ms": 5, "value": 1},
+        {"type": "completed", "at": 1080, "value": 1},
+    ]
+    found = told(entries, "completed")
+    spans = [(bar.begin, bar.end) for bar in found.rows]
+    spans += [(one.begin, one.end) for bar in found.rows for one in bar.attempts if one.begin is not None]
+    assert all(end is not None and begin <= end <= found.end for begin, end in spans), spans
+
+
 def test_pages_hold_every_row_once() -> None:
     steps = [{"type": "step", "op": str(n), "name": "s", "at": n + 1, "ms": 1, "value": n} for n in range(250)]
     found = told(steps)

@@ -5,6 +5,7 @@ import { el, linkTo, copier } from "../parts/dom.js";
 import { dialog } from "../parts/dialog.js";
 import { difference } from "../parts/difference.js";
 import { form } from "../parts/form.js";
+import { digits } from "../parts/exact.js";
 import { ago, countdown, number } from "../parts/format.js";
 import { keyed } from "../parts/keyed.js";
 import { signed } from "../parts/person.js";
@@ -226,8 +227,8 @@ async function edit(one, desk, tool) {
 
 /** A schema for a call whose tool is not known here. */
 function guessed(data) {
-  const type = (value) => (Array.isArray(value) || value === null ? {} : typeof value === "object" ? guessed(value)
-    : { type: { string: "string", number: "number", boolean: "boolean" }[typeof value] });
+  const type = (value) => (Array.isArray(value) || value === null ? {} : digits(value) === undefined && typeof value === "object" ? guessed(value)
+    : { type: { string: "string", number: "number", boolean: "boolean", object: "number" }[typeof value] });
   return { type: "object", properties: Object.fromEntries(Object.entries(data).map(([name, value]) => [name, type(value)])), required: Object.keys(data) };
 }
 

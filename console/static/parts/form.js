@@ -2,6 +2,7 @@
 // without a type) is one field of JSON.
 
 import { el } from "./dom.js";
+import { digits, parse, whole } from "./exact.js";
 
 const DEEPEST = 6;
 
@@ -66,7 +67,7 @@ function line(schema, type, label, start, required) {
   const kind = { date: "date", time: "time" }[schema.format] ?? "text";
   const control = el(long ? "textarea" : "input", {
     ...(long ? { rows: 2 } : { type: kind, inputmode: type === "string" ? null : "decimal" }),
-    value: start === undefined || start === null ? "" : String(start), maxlength: schema.maxLength, spellcheck: long ? "true" : "false",
+    value: start === undefined || start === null ? "" : digits(start) ?? String(start), maxlength: schema.maxLength, spellcheck: long ? "true" : "false",
   });
   return {
     element: labelled(schema, label, control, required),
@@ -81,7 +82,7 @@ function line(schema, type, label, start, required) {
       const number = Number(text);
       if (Number.isNaN(number)) refuse(control, `${label} is to be a number.`);
       if (type === "integer" && !Number.isInteger(number)) refuse(control, `${label} is to be a whole number.`);
-      return number;
+      try { return whole(text); } catch (error) { return refuse(control, `${label} ${error.message}`); }
     },
   };
 }
@@ -150,7 +151,7 @@ function json(schema, label, start, required) {
     read() {
       control.removeAttribute("aria-invalid");
       if (control.value.trim() === "") return required ? null : undefined;
-      try { return JSON.parse(control.value); } catch (error) {
+      try { return parse(control.value); } catch (error) {
         return refuse(control, `${label} is not JSON: ${error.message}`);
       }
     },

@@ -1,6 +1,7 @@
 // Values in plain words, for people who decide: names without underscores, yes and no, lists and what lies in them.
 
 import { el } from "./dom.js";
+import { digits } from "./exact.js";
 
 const DEEPEST = 4, MOST = 100, LONG = 400;
 const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 12 });
@@ -22,7 +23,8 @@ export function words(value, depth = 0) {
   if (value === null || value === undefined) return el("span", { class: "muted" }, "nothing");
   if (value === true) return "yes";
   if (value === false) return "no";
-  if (typeof value === "number") return plain.format(value);
+  if (typeof value === "number") return exactly(value);
+  if (digits(value) !== undefined) return plain.format(BigInt(digits(value)));
   if (typeof value === "string") return value === "" ? el("span", { class: "muted" }, "empty") : text(seen(value));
   if (depth >= DEEPEST) return el("code", {}, seen(JSON.stringify(value)));
   if (Array.isArray(value)) {
@@ -35,6 +37,12 @@ export function words(value, depth = 0) {
   return el("dl", { class: "facts" }, names.slice(0, MOST).map((name) => [
     el("dt", { title: name }, named(name)), el("dd", {}, words(value[name], depth + 1)),
   ]), names.length > MOST && [el("dt", {}, "…"), el("dd", { class: "muted" }, `and ${plain.format(names.length - MOST)} more`)]);
+}
+
+/** A number with its separators, unless they would round it. */
+function exactly(value) {
+  const said = plain.format(value), rounded = Number(value.toFixed(12));
+  return Math.abs(value) < 1e15 && rounded === value ? said : String(value);
 }
 
 function text(whole) {

@@ -3,6 +3,7 @@
 
 import { el, linkTo } from "../../parts/dom.js";
 import { clockTime, countdown, duration, money, number, when } from "../../parts/format.js";
+import { parse } from "../../parts/exact.js";
 import { shape } from "../../parts/status.js";
 import { pretty } from "../../parts/difference.js";
 
@@ -166,7 +167,7 @@ function callOf(one) {
 function args(given) {
   let value = given;
   if (typeof given === "string") {
-    try { value = JSON.parse(given); } catch { return el("pre", { class: "args" }, given); }
+    try { value = parse(given); } catch { return el("pre", { class: "args" }, given); }
   }
   if (value === null || typeof value !== "object" || Array.isArray(value)) return el("pre", { class: "args" }, pretty(value));
   return el("dl", { class: "args" }, Object.entries(value).map(([name, one]) => [el("dt", {}, name), el("dd", { class: "mono" }, typeof one === "string" ? one : JSON.stringify(one))]));
