@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..orchestrator.reading import Reading
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput, StoreError
+from ..state.ids import TRACES
 from ..state.records import EVERYTHING, FINAL
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ..telemetry.spans.tracing import Tracing
 
 log = logging.getLogger("overwinter")
-MARKS = "overwinter.traces"
+MARKS = TRACES
 """Scope of the marks in the store, by process."""
 _LOOKED_AT = 200
 """Executions that are looked at after a death at the most, the newest first."""

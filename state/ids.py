@@ -25,10 +25,11 @@ from .errors import InvalidInput
 
 SCHEDULES = "overwinter.schedules"
 AUDIT = "overwinter.audit"
+TRACES = "overwinter.traces"
 RESERVED = frozenset(
     {
         *("overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"),
-        *("overwinter.listening", SCHEDULES, AUDIT),
+        *("overwinter.listening", SCHEDULES, AUDIT, TRACES),
     }
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""

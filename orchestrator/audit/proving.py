@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
 from ...security.chain import Proof, link_of, root
-from ...state.errors import OverwinterError, StoreCorrupt, StoreUnavailable
+from ...state.errors import OverwinterError, StoreCorrupt, StoreSealed, StoreUnavailable
 from ...state.ids import AUDIT
 from ...state.records import EVERYTHING, Filter, Head
 from ...state.store import Store
@@ -21,8 +21,10 @@ from ..protocol.entries import shown_anyway
 from ..protocol.media import digests
 from . import store_chain
 from .reading import STORE
+from .store_chain import SEALED
 
 _PAGE = 500
+_UNOPENED = "is sealed with a key that is not here: nobody can say whether it was changed"
 MOST = 20
 """Findings of one chain that are told."""
 
@@ -155,10 +157,10 @@ async def _of_store(
             while proof.number + 1 < number:
                 proof.take("", "is missing")
             links[number] = link_of(text)
-            proof.take(text, "" if links[number] else "has no link: it was changed")
+            proof.take(text, "" if links[number] else _UNOPENED if text == SEALED else "has no link: it was changed")
             _anchored(proof, wanted, said, chain, was_deleted=False)
             told = store_chain.read(text)
-            if told.get("n") != number:
+            if text != SEALED and told.get("n") != number:
                 said.append(Finding(chain, number, f"says that it is record {told.get('n')!r:.20}"))
             for one in _deleted(told):
                 gone.setdefault(str(one.get("id")), []).append(one)
@@ -174,7 +176,7 @@ async def _head(store: Store, name: str, proof: Proof, links: Mapping[int, str],
     try:
         found = await store.get(AUDIT, f"{name}/{store_chain.HEAD}")
         head = store_chain.reached(found)
-    except StoreCorrupt as error:
+    except (StoreCorrupt, StoreSealed) as error:
         return [Finding(chain, 0, str(error))]
     if found is None:
         return [Finding(chain, 0, "has no head: it was taken out")] if proof.number > 1 else []

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from ...state.codec import dumps, loads
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, StoreSealed
 from ...state.records import Filter, Head
 from ...state.store import Store
 from ..protocol.entries import shown_anyway
@@ -57,12 +57,18 @@ async def acts(store: Store, wanted: Wanted = Wanted()) -> AsyncGenerator[Act]:
 
 
 async def of_execution(store: Store, head: Head, after: int = 0) -> AsyncGenerator[_Place]:
-    """The entries of one journal behind number ``after``, each with the act that it records, if it does."""
+    """The entries of one journal behind number ``after``, each with the act that it records, if it does. One that is
+    sealed with a key that is not here ends them, with an act ``sealed`` that says so."""
     number = after
-    while texts := await store.history(head.id, number, _PAGE):
-        for text in texts:
-            number += 1
-            yield _At(head.id, number, None), of_entry(head, number, shown_anyway(text, number), text)
+    try:
+        while texts := await store.history(head.id, number, _PAGE):
+            for text in texts:
+                number += 1
+                yield _At(head.id, number, None), of_entry(head, number, shown_anyway(text, number), text)
+    except StoreSealed as error:  # the others are told all the same
+        if number < head.length:
+            told = Act(head.updated, "", "sealed", head.id, head.function, str(error), {}, head.id, head.length, "")
+            yield _At(head.id, head.length, None), told
 
 
 async def page(store: Store, wanted: Wanted, cursor: str | None, *, limit: int, scan: int) -> Found:

@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +24,8 @@ from overwinter.state.errors import InvalidInput
 from overwinter.telemetry.logs.formats import Human, JsonLines
 from overwinter.telemetry.logs.ids import Identified
 from overwinter.telemetry.logs.levels import read_levels, set_levels
+from overwinter.telemetry.spans.span import Span
+from overwinter.telemetry.spans.tracing import Tracing
 
 SECRET = "shelf-key-7f3a9b2c"
 remember(SECRET)
@@ -93,6 +95,33 @@ def test_what_a_step_says_has_its_execution(heard: Heard) -> None:
     (half,) = (line for line in heard.lines() if line["logger"] == "overwinter.workflow.stock")
     assert half["execution"] == "stock-1" and half["message"].endswith("half way")
     assert SECRET not in heard.stream.getvalue()
+
+
+class Spans:
+    """Spans that have gone out."""
+
+    def __init__(self) -> None:
+        self.seen: list[Span] = []
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        self.seen += spans
+        return True
+
+    def close(self) -> None: ...
+
+
+def test_where_traces_are_on_a_line_names_the_span_of_its_call(heard: Heard) -> None:
+    spans = Spans()
+
+    async def main() -> None:
+        attempts.clear()
+        async with Runtime([stock], "memory://", telemetry=Tracing(spans)) as runtime:
+            await (await runtime.start(stock, "x", id="stock-2")).result()
+
+    asyncio.run(main())
+    mine = [line for line in heard.lines() if line["logger"] == "shop.stock"]
+    at = {span.attributes.get("overwinter.operation"): (span.trace_id, span.span_id) for span in spans.seen}
+    assert [(line["trace_id"], line["span_id"]) for line in mine] == [at["0"], at["0"], at["1"]]
 
 
 def test_outside_of_all_executions_there_are_no_ids(heard: Heard) -> None:
