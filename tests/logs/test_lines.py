@@ -148,6 +148,50 @@ def test_exceptions_and_extras_leave_without_secrets(heard: Heard) -> None:
     assert SECRET not in heard.stream.getvalue()
 
 
+def test_no_message_and_no_exception_looks_like_another_line_for_people() -> None:
+    heard = Heard(Human(clean_lines))
+    try:
+        own.warning("no shelf\r\nERROR overwinter: all is lost\x1b[2J", extra={"execution": "a\nERROR b"})
+        try:
+            raise ValueError("no\nERROR overwinter: nothing is left")
+        except ValueError:
+            own.exception("refused\u2028ERROR x")
+    finally:
+        logging.getLogger().removeHandler(heard.handler)
+    lines = heard.stream.getvalue().splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "WARNING shop.stock: no shelf",
+        "ERROR shop.stock: refused",
+    ]
+    assert "\x1b" not in heard.stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("msg", "args", "told"),
+    [
+        ("%d shelves", (SECRET,), "%d shelves ('***',)"),
+        ("shelves", (SECRET,), "shelves ('***',)"),
+        ("%(a)s", {"b": 1}, "%(a)s {'b': 1}"),
+    ],
+)
+def test_a_message_that_its_arguments_do_not_fit_is_told_all_the_same(msg: str, args: Any, told: str) -> None:
+    record = logging.makeLogRecord({"msg": msg, "args": args, "name": "x", "levelname": "ERROR"})
+    assert json.loads(JsonLines().format(record))["message"] == told
+    assert Human(clean_lines).format(record) == f"ERROR x: {told}"
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("it can't be shown")
+
+
+def test_what_json_has_no_word_for_is_text(heard: Heard) -> None:
+    own.warning("odd", extra={"share": float("nan"), "more": [float("inf")], "it": Unshown()})
+    (line,) = heard.lines()
+    assert line["extra"]["share"] == "NaN" and line["extra"]["more"] == ["Infinity"]
+    assert "Unshown" in line["extra"]["it"]
+
+
 def test_an_exception_is_redacted_though_no_filter_saw_it() -> None:
     record = logging.makeLogRecord({"msg": "%s", "args": (SECRET,), "name": "x", "levelname": "ERROR"})
     record.exc_text = f"Traceback\nOSError: {SECRET}"
