@@ -22,6 +22,8 @@ from .acts import Act, Wanted, of_entry, of_record
 STORE = "store:"
 _PAGE = 200
 _HEADS = 100
+_ENTRIES = 2**53
+"""More than any journal has."""
 
 
 class Found(NamedTuple):
@@ -92,7 +94,8 @@ def _position(cursor: str | None) -> _At:
         chain, n, among = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
         chain, n, among = None, None, None
-    if not isinstance(chain, str) or type(n) is not int or not (among is None or isinstance(among, str)):
+    counts = type(n) is int and 0 <= n < _ENTRIES
+    if not isinstance(chain, str) or not counts or not (among is None or isinstance(among, str)):
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
     return _At(chain, n, among)
 
