@@ -94,8 +94,8 @@ def _position(cursor: str | None) -> _At:
         chain, n, among = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
         chain, n, among = None, None, None
-    counts = type(n) is int and 0 <= n < _ENTRIES
-    if not isinstance(chain, str) or not counts or not (among is None or isinstance(among, str)):
+    n = n if type(n) is int and 0 <= n < _ENTRIES else None
+    if not isinstance(chain, str) or n is None or not (among is None or isinstance(among, str)):
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
     return _At(chain, n, among)
 
