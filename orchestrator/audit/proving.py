@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from ...security.chain import Proof, link_of, root
 from ...state.errors import OverwinterError, StoreCorrupt, StoreSealed, StoreUnavailable
-from ...state.ids import AUDIT
+from ...state.ids import AUDIT, CHAIN
 from ...state.records import EVERYTHING, Filter, Head
 from ...state.store import Store
 from ...state.whole import GAP
@@ -46,8 +46,8 @@ class Finding(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """One chain that was looked at: ``begins`` is its first entry with a link (0: it has none), ``link`` that of its
-    last."""
+    """One chain that was looked at, of ``function`` ("": of the store). ``begins`` is its first entry with a link (0:
+    it has none), ``link`` that of its last."""
 
     chain: str
     function: str
@@ -81,7 +81,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
         if cursor is None:
             break
     for chain, missing in kept.items():
-        if chain.startswith(STORE) or (where == EVERYTHING and not gone.get(chain)):
+        if CHAIN.fullmatch(chain) or (where == EVERYTHING and not gone.get(chain)):
             what = "is gone, and no record says that it was deleted"
             yield Proven(chain, "", 0, 0, "", (Finding(chain, missing[-1].n, what),))
 
@@ -203,7 +203,7 @@ async def holds(store: Store, proven: Iterable[Proven], link: str) -> bool:
     for one in proven:
         if one.link == link:
             return True
-        if one.chain.startswith(STORE):
+        if not one.function:
             async with aclosing(store_chain.texts(store, one.chain.removeprefix(STORE))) as records:
                 async for _, text in records:
                     if link_of(text) == link:

@@ -37,11 +37,12 @@ class Found(NamedTuple):
 
 class _At(NamedTuple):
     """Where a reading stands: in the chain ``chain``, behind its entry ``n``; ``page`` is the cursor of the heads among
-    which the execution is."""
+    which the execution is. ``own``: it is a chain of the store, whatever an execution is called."""
 
     chain: str
     n: int
     page: str | None
+    own: bool = False
 
     def text(self) -> str:
         return base64.urlsafe_b64encode(dumps(list(self)).encode()).decode().rstrip("=")
@@ -91,17 +92,18 @@ def _position(cursor: str | None) -> _At:
     if cursor is None:
         return _At("", 0, None)
     try:
-        chain, n, among = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        chain, n, among, own = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
-        chain, n, among = None, None, None
+        chain, n, among, own = None, None, None, None
     n = n if type(n) is int and 0 <= n < _ENTRIES else None
-    if not isinstance(chain, str) or n is None or not (among is None or isinstance(among, str)):
+    fits = among is None or isinstance(among, str)
+    if not (isinstance(chain, str) and isinstance(own, bool)) or n is None or not fits:
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
-    return _At(chain, n, among)
+    return _At(chain, n, among, own)
 
 
 async def _entries(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
-    if not at.chain or at.chain.startswith(STORE):
+    if not at.chain or at.own:
         async with aclosing(_of_store(store, wanted, at)) as records:
             async for place in records:
                 yield place
@@ -129,7 +131,7 @@ async def _of_store(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Pl
             async with aclosing(store_chain.texts(store, name, here)) as records:
                 async for number, text in records:
                     act = of_record(name, number, store_chain.read(text), text)
-                    yield _At(act.chain, number, None), act
+                    yield _At(act.chain, number, None, True), act
 
 
 async def _of_executions(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
