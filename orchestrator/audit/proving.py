@@ -154,8 +154,7 @@ async def _of_store(
     links: dict[int, str] = {}
     async with aclosing(store_chain.texts(store, name)) as records:
         async for number, text in records:
-            while proof.number + 1 < number:
-                proof.take("", "is missing")
+            proof.gap(number - 1)
             links[number] = link_of(text)
             proof.take(text, "" if links[number] else _UNOPENED if text == SEALED else "has no link: it was changed")
             _anchored(proof, wanted, said, chain, was_deleted=False)

@@ -11,8 +11,9 @@ or a refusal then prevented may stand. A number is taken by whoever writes it fi
 follows; one that lags because its writer died is moved on by the next. Chains of other stores that were imported stand
 beside it under their own names.
 
-A chain that is sealed with a key that was lost can't be gone on with. Another one begins then, with the record
-``store.chain-anew``, and the one before stays beside it, unread, for whoever finds the key.
+A chain that is sealed with a key that was lost, or of which the end was changed, can't be gone on with. Another one
+begins then, with the record ``store.chain-anew``, and the one before stays beside it, for ``verify`` and for whoever
+finds the key.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple, cast
 from ...security.chain import link_of, linked, root
 from ...state.codec import cleaned, dumps, loads
 from ...state.errors import EtagMismatch, StoreCorrupt, StoreSealed, StoreUnavailable
-from ...state.ids import AUDIT
+from ...state.ids import AUDIT, CHAIN
 from ...state.records import Value
 from ...state.store import EVERY_KEY, Store
 
@@ -49,7 +50,7 @@ async def record(store: Store, what: str, on: str, *, at: int, by: str = "", **m
     told = {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more}
     try:
         await _write(store, await _name(store), told)
-    except StoreSealed as error:  # the key was given up (store forget-key): else the store would not be open
+    except (StoreSealed, StoreCorrupt) as error:  # its key was given up (store forget-key), or somebody has changed it
         await _write(store, await _anew(store, at, str(error)), told)
 
 
@@ -94,7 +95,13 @@ async def _name(store: Store) -> str:
         found = await store.get(AUDIT, CURRENT)
     if found is None:
         raise StoreUnavailable("the audit of the store could not be begun; try again")
-    return str(loads(found.value))
+    try:
+        name = loads(found.value)
+    except ValueError:
+        name = None
+    if not isinstance(name, str) or not CHAIN.fullmatch(f"store:{name}"):
+        raise StoreCorrupt(f"which chain is the store's own can't be read: {found.value[:80]!r}")
+    return name
 
 
 def key(name: str, number: int) -> str:

@@ -140,3 +140,23 @@ def test_a_chain_whose_key_is_lost_is_told_and_another_one_begins(monkeypatch: p
             assert [number async for number, _ in texts(runtime.store, own)] == [1, 2, 3]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("damaged", ["head", "current", "far"])
+def test_whatever_was_damaged_the_next_act_is_recorded_and_verify_says_what(damaged: str) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await store.open()
+        await record(store, "budget.set", "user:x", at=NOW)
+        (name,) = await names(store)
+        where = {"head": f"{name}/head", "current": "current", "far": f"{name}/{10**29}"}[damaged]
+        await store.put(AUDIT, where, "[no json")
+        await record(store, "budget.freeze", "user:x", at=NOW)
+        assert {"budget.set", "budget.freeze"} <= {act.what for act in await all_acts(store)}
+        told = await findings(store)
+        if damaged == "current":  # it was put right by the new one, and the record says so
+            assert "store.chain-anew" in {act.what for act in await all_acts(store)} and told == []
+        else:
+            assert told and {one.chain for one in told} == {f"store:{name}"}
+
+    asyncio.run(main())
