@@ -73,11 +73,17 @@ def asked_for_levels() -> bool:
 
 
 def call_ids() -> Mapping[str, str | int]:
-    """Of the step, tool or model call that runs."""
+    """Of the step, tool or model call that runs, and where traces are on those of its span."""
     from ..orchestrator.engine.performing import current_call
 
     try:
         call = current_call()
     except LookupError:
         return {}
-    return {"execution": call.execution, "operation": call.operation, "attempt": call.attempt}
+    ids: dict[str, str | int] = {"execution": call.execution, "operation": call.operation, "attempt": call.attempt}
+    if call.tracing is not None:
+        from ..telemetry.spans.ids import context_of
+
+        if (context := context_of(call.trace)) is not None:
+            ids |= {"trace_id": context.trace_id, "span_id": context.span_id}
+    return ids

@@ -240,7 +240,7 @@ class Runtime(runtime.Runtime):
 
     async def _handed_over(self) -> None:
         if self.tracing is not None:
-            await self.tracing.close(max(0.5, self._until - monotonic()))
+            await tracing.last_words(self.tracing, self._until - monotonic())
             await tracing.end(self.engine)
 
     async def _close_bus(self) -> None:

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from ..orchestrator.reading import Reading
+from ..security.address import shown
 from ..state.codec import dumps, loads
-from ..state.errors import InvalidInput, StoreError
+from ..state.errors import InvalidInput, StoreCorrupt, StoreError, StoreSealed
+from ..state.ids import TRACES
 from ..state.records import EVERYTHING, FINAL
 
 if TYPE_CHECKING:
     from ..orchestrator.engine.engine import Engine
+    from ..state.store import Store
     from ..telemetry.spans.batch import Exporter
     from ..telemetry.spans.tracing import Tracing
 
 log = logging.getLogger("overwinter")
-MARKS = "overwinter.traces"
+FLUSH = 5.0
+"""Seconds that the last spans of a process may take. What does not arrive in them is dropped, and told."""
+MARKS = TRACES
 """Scope of the marks in the store, by process."""
+_HOST = r"[^\s/?#@]+"
 _LOOKED_AT = 200
 """Executions that are looked at after a death at the most, the newest first."""
 _ON, _OFF = ("1", "true", "yes", "on", "otlp", "xray"), ("0", "false", "no", "off", "none")
@@ -71,10 +79,35 @@ def _made(environment: Mapping[str, str], endpoint: str | None, *, xray: bool) -
         raise InvalidInput(f"OVERWINTER_TRACE_EVENTS={events[:40]!r}: write link or parent")
     content = environment.get("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "").strip().lower()
     conventions = Conventions(content not in ("", *_OFF), "parent" if events == "parent" else "link")
+    if not xray:
+        _check_endpoints(environment, endpoint)
     if endpoint is not None and not endpoint.rstrip("/").endswith("/v1/traces"):
         endpoint = endpoint.rstrip("/") + "/v1/traces"
     exporter = _to_xray() if xray else _to_collector(endpoint)
     return Tracing(exporter, sampling_of(environment), conventions, limits=limits_of(environment))
+
+
+def _check_endpoints(environment: Mapping[str, str], endpoint: str | None) -> None:
+    """A slip in an address would cost every span, minutes later and far from where it was made. Raises InvalidInput."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    given = {name: environment.get(name, "").strip() for name in names}
+    if endpoint is not None:
+        given = {"OVERWINTER_TRACES": endpoint}
+    for name, address in given.items():
+        if address and not _is_address(address):
+            raise InvalidInput(f"{name} is no address of a collector ({shown(address)[:80]}); write http://HOST:4318")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and re.fullmatch(_HOST, parts.hostname or "") is not None
+            and (parts.port is None or parts.port > 0)
+        )
+    except ValueError:
+        return False
 
 
 def _to_collector(endpoint: str | None) -> Exporter:
@@ -93,6 +126,12 @@ def join(tracing: Tracing, engine: Engine) -> None:
     """Trace what this engine does."""
     tracing.reads(engine.store.history)
     engine.performer.tracing = engine.delivery.tracing = tracing
+
+
+async def last_words(tracing: Tracing, left: float) -> None:
+    """Send what waits, of so many seconds that are left for FLUSH at the most: a collector that is away keeps nobody
+    from ending in order."""
+    await tracing.close(min(FLUSH, max(0.5, left)))
 
 
 async def begin(tracing: Tracing, engine: Engine) -> None:
@@ -120,8 +159,7 @@ async def _look_back(tracing: Tracing, engine: Engine) -> None:
     living, since = await store.owners(now), now + 1
     for owner in marks:
         if owner not in living and owner != engine.owner:
-            mark = await store.get(MARKS, owner)
-            since = min(since, _since(mark.value) if mark is not None else since)
+            since = min(since, await _since(store, owner, since))
             await store.remove(MARKS, owner)
     if since > now:
         return
@@ -133,6 +171,12 @@ async def _look_back(tracing: Tracing, engine: Engine) -> None:
             tracing.again(head, await reading.history(head.id, head.base - 1, head.length - head.base + 1))
 
 
-def _since(text: str) -> int:
-    mark = loads(text)
-    return int(cast("Mapping[str, Any]", mark).get("since", 0)) if isinstance(mark, dict) else 0
+async def _since(store: Store, owner: str, unsaid: int) -> int:
+    """Since when somebody was at work; 0, which is all that may be, when the mark says nothing that can be read."""
+    try:
+        found = await store.get(MARKS, owner)
+        mark = loads(found.value) if found is not None else {"since": unsaid}
+    except (ValueError, StoreCorrupt, StoreSealed):
+        return 0
+    since = cast("Mapping[str, Any]", mark).get("since") if isinstance(mark, dict) else None
+    return since if isinstance(since, int) else 0

@@ -21,6 +21,7 @@ LENGTH = 32
 """Characters of a link."""
 _BEFORE, _AFTER = f',"{FIELD}":"', '"}'
 _TAIL = len(_BEFORE) + LENGTH + len(_AFTER)
+_FEW = 20
 
 
 def root(name: str) -> str:
@@ -90,6 +91,15 @@ class Proof:
             self.begins = self.begins or self.number
         self.last = link
         self._before = None if missing or (self.begins and not link) else link or self._before
+
+    def gap(self, until: int) -> None:
+        """All up to number ``until`` are not there: told one by one while they are few, else as one."""
+        for _ in range(min(until - self.number, _FEW)):
+            self.take("", "is missing")
+        if until > self.number:
+            self.number += 1
+            self._say(f"is missing, and so are all up to {until}")
+            self.number = until
 
     def _check(self, text: str, link: str) -> None:
         if self._before is not None and _digest(self._before, without(text)) != link:

@@ -6,7 +6,8 @@ one line in every log and table, and reads in the order in which it is stored: c
 and direction-changing characters are refused, and halves of surrogate pairs, which no store can take. Invisible is
 what Unicode calls ignorable by default (variation selectors, fillers, joiners) and the blank of Braille: two ids that
 look alike would be two executions. U+FFFD is refused because it stands for bytes that could not be read: several ids
-would have become one. The names of the runtime's own scopes (RESERVED) are nobody's id.
+would have become one. The names of the runtime's own scopes (RESERVED) are nobody's id,
+nor are those by which an audit tells a store's own chains (CHAIN).
 
 Ids stand in addresses as they are, and clients resolve ``.`` and ``..`` between slashes before they ask: an id with
 such a part would lead to another execution, and is refused.
@@ -25,13 +26,15 @@ from .errors import InvalidInput
 
 SCHEDULES = "overwinter.schedules"
 AUDIT = "overwinter.audit"
+TRACES = "overwinter.traces"
 RESERVED = frozenset(
     {
         *("overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"),
-        *("overwinter.listening", SCHEDULES, AUDIT),
+        *("overwinter.listening", SCHEDULES, AUDIT, TRACES),
     }
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""
+CHAIN = re.compile("store:[0-9a-f]{16}")
 LONGEST_NAME = 128
 """Characters that the name of a workflow may have; what a runtime adds to make an id of it fits in LONGEST."""
 LONGEST = 200
@@ -96,7 +99,7 @@ def check_kept(id: str, what: str = "an execution's id") -> str:
 
 
 def _unreserved(id: str, what: str) -> str:
-    if id in RESERVED:
+    if id in RESERVED or CHAIN.fullmatch(id):
         raise InvalidInput(f"{id!r} can't be {what}: it is the runtime's own name; use another")
     return id
 

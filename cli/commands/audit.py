@@ -117,7 +117,7 @@ def _print(found: Sequence[Act]) -> None:
         [
             (ago(act.at, today), "dim"),
             (clean(act.by) or "-", "bold"),
-            (act.what, "yellow"),
+            (clean(act.what), "yellow"),
             (clean(act.on), ""),
             (clean(act.reason), "dim"),
         ]
@@ -164,8 +164,12 @@ def _writing(file: str) -> Generator[BinaryIO]:
         raise Exit(f"{file} exists already", code=USAGE, advice="An export is kept; name another file.") from None
     except OSError as error:
         raise Exit(f"{file} can't be written: {error.strerror}", code=USAGE) from None
-    with stream:
-        yield stream
+    try:
+        with stream:
+            yield stream
+    except BaseException:  # half an export is none, and would be in the way of the next
+        Path(file).unlink(missing_ok=True)
+        raise
 
 
 async def _export(dsn: str, stream: BinaryIO, wanted: Wanted, secret: str, *, ocsf: bool) -> Written:

@@ -13,7 +13,7 @@ from ...orchestrator.governance.budgets.account import measured
 from ...orchestrator.governance.budgets.accounts import shown
 from ...orchestrator.governance.budgets.places import LEDGER
 from ...orchestrator.governance.budgets.places import PLACE as BUDGETS
-from ...state.errors import OverwinterError
+from ...state.errors import OverwinterError, StoreCorrupt, StoreSealed
 from ...state.records import Filter
 from ...telemetry.metrics import catalogue
 from ...telemetry.metrics.instruments import Metrics
@@ -62,7 +62,7 @@ class Survey:
         if self._asking is None or (self._asking.done() and (self._asked is None or now - self._asked >= FRESH)):
             self._asked, self._asking = now, asyncio.ensure_future(self._ask())
         await asyncio.wait([self._asking], timeout=PATIENCE)
-        if not self._asking.done():
+        if not self._asking.done() or (not self._asking.cancelled() and self._asking.exception() is not None):
             self._silent()
 
     def end(self) -> None:
@@ -129,7 +129,11 @@ class Survey:
         told: dict[tuple[str, ...], float] = {}
         for kind in ("tenant", "agent"):
             for key in await store.keys(BUDGETS, f"{LEDGER}{kind}:", ACCOUNTS):
-                standing = await shown(store, key.removeprefix(LEDGER), now)
+                try:
+                    standing = await shown(store, key.removeprefix(LEDGER), now)
+                except (StoreCorrupt, StoreSealed) as error:  # the others can be read
+                    log.info("metrics leave out a budget that can't be read (%s)", error)
+                    continue
                 for window in standing.windows:
                     if window.bound is not None:
                         most = window.bound.most.items()

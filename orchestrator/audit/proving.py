@@ -12,8 +12,8 @@ from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
 from ...security.chain import Proof, link_of, root
-from ...state.errors import OverwinterError, StoreCorrupt, StoreUnavailable
-from ...state.ids import AUDIT
+from ...state.errors import OverwinterError, StoreCorrupt, StoreSealed, StoreUnavailable
+from ...state.ids import AUDIT, CHAIN
 from ...state.records import EVERYTHING, Filter, Head
 from ...state.store import Store
 from ...state.whole import GAP
@@ -21,8 +21,10 @@ from ..protocol.entries import shown_anyway
 from ..protocol.media import digests
 from . import store_chain
 from .reading import STORE
+from .store_chain import SEALED
 
 _PAGE = 500
+_UNOPENED = "is sealed with a key that is not here: nobody can say whether it was changed"
 MOST = 20
 """Findings of one chain that are told."""
 
@@ -44,8 +46,8 @@ class Finding(NamedTuple):
 
 
 class Proven(NamedTuple):
-    """One chain that was looked at: ``begins`` is its first entry with a link (0: it has none), ``link`` that of its
-    last."""
+    """One chain that was looked at, of ``function`` ("": of the store). ``begins`` is its first entry with a link (0:
+    it has none), ``link`` that of its last."""
 
     chain: str
     function: str
@@ -79,7 +81,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
         if cursor is None:
             break
     for chain, missing in kept.items():
-        if chain.startswith(STORE) or (where == EVERYTHING and not gone.get(chain)):
+        if CHAIN.fullmatch(chain) or (where == EVERYTHING and not gone.get(chain)):
             what = "is gone, and no record says that it was deleted"
             yield Proven(chain, "", 0, 0, "", (Finding(chain, missing[-1].n, what),))
 
@@ -152,13 +154,12 @@ async def _of_store(
     links: dict[int, str] = {}
     async with aclosing(store_chain.texts(store, name)) as records:
         async for number, text in records:
-            while proof.number + 1 < number:
-                proof.take("", "is missing")
+            proof.gap(number - 1)
             links[number] = link_of(text)
-            proof.take(text, "" if links[number] else "has no link: it was changed")
+            proof.take(text, "" if links[number] else _UNOPENED if text == SEALED else "has no link: it was changed")
             _anchored(proof, wanted, said, chain, was_deleted=False)
             told = store_chain.read(text)
-            if told.get("n") != number:
+            if text != SEALED and told.get("n") != number:
                 said.append(Finding(chain, number, f"says that it is record {told.get('n')!r:.20}"))
             for one in _deleted(told):
                 gone.setdefault(str(one.get("id")), []).append(one)
@@ -174,7 +175,7 @@ async def _head(store: Store, name: str, proof: Proof, links: Mapping[int, str],
     try:
         found = await store.get(AUDIT, f"{name}/{store_chain.HEAD}")
         head = store_chain.reached(found)
-    except StoreCorrupt as error:
+    except (StoreCorrupt, StoreSealed) as error:
         return [Finding(chain, 0, str(error))]
     if found is None:
         return [Finding(chain, 0, "has no head: it was taken out")] if proof.number > 1 else []
@@ -201,7 +202,7 @@ async def holds(store: Store, proven: Iterable[Proven], link: str) -> bool:
     for one in proven:
         if one.link == link:
             return True
-        if one.chain.startswith(STORE):
+        if not one.function:
             async with aclosing(store_chain.texts(store, one.chain.removeprefix(STORE))) as records:
                 async for _, text in records:
                     if link_of(text) == link:

@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import NamedTuple
 
 from ...state.codec import dumps, loads
-from ...state.errors import InvalidInput
+from ...state.errors import InvalidInput, StoreSealed
 from ...state.records import Filter, Head
 from ...state.store import Store
 from ..protocol.entries import shown_anyway
@@ -22,6 +22,8 @@ from .acts import Act, Wanted, of_entry, of_record
 STORE = "store:"
 _PAGE = 200
 _HEADS = 100
+_ENTRIES = 2**53
+"""More than any journal has."""
 
 
 class Found(NamedTuple):
@@ -35,11 +37,12 @@ class Found(NamedTuple):
 
 class _At(NamedTuple):
     """Where a reading stands: in the chain ``chain``, behind its entry ``n``; ``page`` is the cursor of the heads among
-    which the execution is."""
+    which the execution is. ``own``: it is a chain of the store, whatever an execution is called."""
 
     chain: str
     n: int
     page: str | None
+    own: bool = False
 
     def text(self) -> str:
         return base64.urlsafe_b64encode(dumps(list(self)).encode()).decode().rstrip("=")
@@ -57,12 +60,18 @@ async def acts(store: Store, wanted: Wanted = Wanted()) -> AsyncGenerator[Act]:
 
 
 async def of_execution(store: Store, head: Head, after: int = 0) -> AsyncGenerator[_Place]:
-    """The entries of one journal behind number ``after``, each with the act that it records, if it does."""
+    """The entries of one journal behind number ``after``, each with the act that it records, if it does. One that is
+    sealed with a key that is not here ends them, with an act ``sealed`` that says so."""
     number = after
-    while texts := await store.history(head.id, number, _PAGE):
-        for text in texts:
-            number += 1
-            yield _At(head.id, number, None), of_entry(head, number, shown_anyway(text, number), text)
+    try:
+        while texts := await store.history(head.id, number, _PAGE):
+            for text in texts:
+                number += 1
+                yield _At(head.id, number, None), of_entry(head, number, shown_anyway(text, number), text)
+    except StoreSealed as error:  # the others are told all the same
+        if number < head.length:
+            told = Act(head.updated, "", "sealed", head.id, head.function, str(error), {}, head.id, head.length, "")
+            yield _At(head.id, head.length, None), told
 
 
 async def page(store: Store, wanted: Wanted, cursor: str | None, *, limit: int, scan: int) -> Found:
@@ -83,16 +92,18 @@ def _position(cursor: str | None) -> _At:
     if cursor is None:
         return _At("", 0, None)
     try:
-        chain, n, among = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        chain, n, among, own = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
-        chain, n, among = None, None, None
-    if not isinstance(chain, str) or type(n) is not int or not (among is None or isinstance(among, str)):
+        chain, n, among, own = None, None, None, None
+    n = n if type(n) is int and 0 <= n < _ENTRIES else None
+    fits = among is None or isinstance(among, str)
+    if not (isinstance(chain, str) and isinstance(own, bool)) or n is None or not fits:
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
-    return _At(chain, n, among)
+    return _At(chain, n, among, own)
 
 
 async def _entries(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
-    if not at.chain or at.chain.startswith(STORE):
+    if not at.chain or at.own:
         async with aclosing(_of_store(store, wanted, at)) as records:
             async for place in records:
                 yield place
@@ -120,7 +131,7 @@ async def _of_store(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Pl
             async with aclosing(store_chain.texts(store, name, here)) as records:
                 async for number, text in records:
                     act = of_record(name, number, store_chain.read(text), text)
-                    yield _At(act.chain, number, None), act
+                    yield _At(act.chain, number, None, True), act
 
 
 async def _of_executions(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:

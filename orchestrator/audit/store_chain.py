@@ -10,23 +10,29 @@ A record is written before what it tells of is done, so that nothing is done wit
 or a refusal then prevented may stand. A number is taken by whoever writes it first (compare-and-set), and the head
 follows; one that lags because its writer died is moved on by the next. Chains of other stores that were imported stand
 beside it under their own names.
+
+A chain that is sealed with a key that was lost, or of which the end was changed, can't be gone on with. Another one
+begins then, with the record ``store.chain-anew``, and the one before stays beside it, for ``verify`` and for whoever
+finds the key.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
 from ...security.chain import link_of, linked, root
 from ...state.codec import cleaned, dumps, loads
-from ...state.errors import EtagMismatch, StoreCorrupt, StoreUnavailable
-from ...state.ids import AUDIT
+from ...state.errors import EtagMismatch, StoreCorrupt, StoreSealed, StoreUnavailable
+from ...state.ids import AUDIT, CHAIN
 from ...state.records import Value
 from ...state.store import EVERY_KEY, Store
 
 CURRENT, HEAD = "current", "head"
+SEALED = dumps({"what": "sealed", "on": "store", "at": 0})
+"""Stands for a record that is sealed with a key that is not here."""
 TRIES = 64
 """How often a number is tried that others write at the same time."""
 _PAGE = 500
@@ -41,8 +47,23 @@ class Reached(NamedTuple):
 
 async def record(store: Store, what: str, on: str, *, at: int, by: str = "", **more: Any) -> None:
     """Write down what is about to be done. It is durable when this returns. Raises StoreError."""
-    name = await _name(store)
-    told = {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more, "id": secrets.token_hex(8)}
+    told = {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more}
+    try:
+        await _write(store, await _name(store), told)
+    except (StoreSealed, StoreCorrupt) as error:  # its key was given up (store forget-key), or somebody has changed it
+        await _write(store, await _anew(store, at, str(error)), told)
+
+
+async def _anew(store: Store, at: int, reason: str) -> str:
+    """Begin another chain, which says why, and name it as the store's own."""
+    name = secrets.token_hex(8)
+    await _write(store, name, {"what": "store.chain-anew", "on": "store", "at": at, "reason": reason})
+    await store.put(AUDIT, CURRENT, dumps(name))
+    return name
+
+
+async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
+    told = {**told, "id": secrets.token_hex(8)}
     for _ in range(TRIES):
         there = await store.get(AUDIT, f"{name}/{HEAD}")
         head = reached(there)
@@ -74,7 +95,13 @@ async def _name(store: Store) -> str:
         found = await store.get(AUDIT, CURRENT)
     if found is None:
         raise StoreUnavailable("the audit of the store could not be begun; try again")
-    return str(loads(found.value))
+    try:
+        name = loads(found.value)
+    except ValueError:
+        name = None
+    if not isinstance(name, str) or not CHAIN.fullmatch(f"store:{name}"):
+        raise StoreCorrupt(f"which chain is the store's own can't be read: {found.value[:80]!r}")
+    return name
 
 
 def key(name: str, number: int) -> str:
@@ -98,8 +125,11 @@ def reached(head: Value | None) -> Reached:
 
 
 async def current(store: Store) -> str:
-    """The name of the store's own chain; "" when none is named."""
-    found = await store.get(AUDIT, CURRENT)
+    """The name of the store's own chain; "" when none is named, or by a key that is not here."""
+    try:
+        found = await store.get(AUDIT, CURRENT)
+    except StoreSealed:
+        return ""
     return "" if found is None else found.value.strip('"')
 
 
@@ -111,14 +141,30 @@ async def names(store: Store) -> list[str]:
 
 
 async def texts(store: Store, name: str, after: int = 0) -> AsyncGenerator[tuple[int, str]]:
-    """The records of a chain with the numbers that their keys say, in order."""
+    """The records of a chain with the numbers that their keys say, in order; SEALED for one that can't be opened."""
     last = key(name, after)
-    while page := await store.values(AUDIT, f"{name}/", last, _PAGE):
+    while page := await _some(store, name, last):
         for where, value in page:
             number = where.partition("/")[2]
             if number.isdecimal():
                 yield int(number), value.value
         last = page[-1][0]
+
+
+async def _some(store: Store, name: str, last: str) -> Sequence[tuple[str, Value]]:
+    try:
+        return await store.values(AUDIT, f"{name}/", last, _PAGE)
+    except StoreSealed:  # one of them is: they are read one by one
+        keys = [one for one in await store.keys(AUDIT, f"{name}/", EVERY_KEY) if one > last]
+        return [(one, await _opened(store, one)) for one in sorted(keys)[:_PAGE]]
+
+
+async def _opened(store: Store, where: str) -> Value:
+    try:
+        found = await store.get(AUDIT, where)
+    except StoreSealed:
+        found = None
+    return Value(SEALED, "") if found is None else found
 
 
 def read(text: str) -> Mapping[str, Any]:

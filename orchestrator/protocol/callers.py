@@ -55,8 +55,9 @@ def of_event(said: Mapping[str, Any]) -> dict[str, str]:
     return {**found, "from": "event"} if found.get("traceparent") else found
 
 
+_TRACE = "-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _FITS = {
-    "traceparent": re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.{1,144})?"),
+    "traceparent": re.compile(rf"00{_TRACE}|(?!00|ff)[0-9a-f]{{2}}{_TRACE}(-[!-~]{{1,144}})?"),  # it becomes a header
     "tracestate": re.compile(r"[ -~]{1,1000}"),
     "baggage": re.compile(r"[ -~]{1,8192}"),
 }

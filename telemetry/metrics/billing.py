@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from .entry import Fact, mapping, parts, whole
+from .entry import MOST, Fact, mapping, parts, whole
 
 OPEN = 4096
 """Model calls that are remembered while they are tried again. What is forgotten may be counted once more."""
@@ -68,4 +68,4 @@ def _money(told: object) -> Decimal:
         amount = Decimal(str(told)) if isinstance(told, (str, int, float)) else Decimal(0)
     except InvalidOperation:
         return Decimal(0)
-    return amount if amount.is_finite() and amount > 0 else Decimal(0)
+    return min(amount, Decimal(MOST)) if amount.is_finite() and amount > 0 else Decimal(0)

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple, cast
 
 Fact = dict[str, Any]
 
+MOST = 2**53
+"""What one entry may add. More than a float can hold would spoil the sum, and every reading of it after that."""
+
 _BEGINNING = '{"type":"'
 STEP = '{"type":"step"'
 _WELL = re.compile(
@@ -59,7 +62,7 @@ def parsed(text: str, blobs: Mapping[str, bytes]) -> Fact | None:
         away = mapping(entry.get("blob"))
         if away and (body := blobs.get(str(away.get("digest")))) is not None:
             entry[str(away.get("field"))] = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry
 
@@ -85,4 +88,5 @@ def mapping(value: object) -> dict[str, Any]:
 
 
 def whole(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+    """A number that somebody else has said: 0 when it is none, MOST at the most."""
+    return min(value, MOST) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,7 +1,8 @@
 """Counters, gauges and histograms of one process: plain numbers by label values, without a lock.
 
 All changes are made on one thread, the event loop's. A label takes at most ``NAMES`` values and a metric at most
-``SERIES`` series; what comes beyond counts under "other", so that no name from outside makes a process grow.
+``SERIES`` series; what comes beyond counts under "other", so that no name from outside makes a process grow. A value is
+text that can be sent, of at most ``LONGEST`` characters.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ Labels = tuple[str, ...]
 
 NAMES = 100
 SERIES = 2000
+LONGEST = 200
 OTHER = "other"
 
 
@@ -71,6 +73,7 @@ class _Admission:
 
 
 def _bounded(known: set[str], value: str) -> str:
+    value = value[:LONGEST].encode(errors="replace").decode()  # halves of surrogate pairs can't be sent
     if value not in known:
         if len(known) >= NAMES:
             return OTHER

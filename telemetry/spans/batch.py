@@ -55,7 +55,8 @@ class Batch:
         self._waiting: deque[Span] = deque()
         self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
-        self._busy = self._hurry = self._closed = False
+        self._hurry = self._closed = False
+        self._under_way = 0  # spans that are being exported
         self.exported = self.dropped = self.failed = 0
 
     def put(self, spans: Sequence[Span]) -> None:
@@ -88,7 +89,7 @@ class Batch:
         with self._moved:
             self._hurry = True
             self._moved.notify_all()
-            while (self._waiting or self._busy) and self._thread is not None:
+            while (self._waiting or self._under_way) and self._thread is not None:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
@@ -98,7 +99,8 @@ class Batch:
     def close(self, timeout: float) -> None:
         """Flush, and take nothing more."""
         if not self.flush(timeout):
-            log.warning("telemetry: %d spans were not exported before the process had to end", len(self._waiting))
+            left = len(self._waiting) + self._under_way
+            log.warning("telemetry: %d spans were not exported before the process had to end", left)
         self._closed = True
         with self._moved:
             self._moved.notify_all()
@@ -111,7 +113,7 @@ class Batch:
     def _run(self) -> None:
         while True:
             with self._moved:
-                self._busy = False
+                self._under_way = 0
                 self._moved.notify_all()
                 if not self._waiting:
                     self._hurry = False
@@ -120,7 +122,7 @@ class Batch:
                 if self._closed:
                     return
                 spans = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.batch))]
-                self._busy = bool(spans)
+                self._under_way = len(spans)
             if spans:
                 self._export(spans)
 

@@ -8,6 +8,7 @@ nobody takes is lost, and nobody is told: that is how the daemon's protocol is.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,18 @@ from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ..spans.span import Span
 from .documents import document
+
+VARIABLE = "AWS_XRAY_DAEMON_ADDRESS"
+_FORM = re.compile(r"[^:\s]+:\d{1,5}|tcp:[^:\s]+:\d{1,5} udp:[^:\s]+:\d{1,5}|udp:[^:\s]+:\d{1,5} tcp:[^:\s]+:\d{1,5}")
+
+
+def _check(address: str) -> None:
+    """Raises InvalidInput."""
+    if not _FORM.fullmatch(address):
+        raise InvalidInput(f"{address[:80]!r} is no address of an X-Ray daemon; write host:port into {VARIABLE}")
+
+
+_check(os.environ.get(VARIABLE, "127.0.0.1:2000"))  # the SDK looks at it while it is imported
 
 try:
     from aws_xray_sdk.core.daemon_config import DaemonConfig  # type: ignore[import-untyped]
@@ -42,7 +55,8 @@ class Xray:
     """An exporter of spans. ``address``: another daemon's, as ``host:port``. Raises InvalidInput."""
 
     def __init__(self, address: str | None = None) -> None:
-        address = address or os.environ.get("AWS_XRAY_DAEMON_ADDRESS") or DAEMON
+        address = address or os.environ.get(VARIABLE) or DAEMON
+        _check(address)
         try:
             fits = 0 < DaemonConfig(address).udp_port < 65_536  # before there is a socket
         except InvalidDaemonAddressException:

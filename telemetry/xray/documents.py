@@ -20,7 +20,7 @@ from .header import trace_id
 
 LARGEST = 60_000
 """Bytes of a document: X-Ray takes 64 kB, and a datagram holds less than that."""
-_NAME, _USER, _TEXT, _MESSAGE = 200, 250, 1000, 4000
+_NAME, _USER, _TEXT, _MESSAGE, _SHORT = 200, 250, 1000, 4000, 250
 _SYMBOLS = frozenset("_.:/%&#=+\\-@")
 _SEARCHED = (
     *("overwinter.execution", "overwinter.function", "overwinter.operation", "overwinter.tenant", "overwinter.status"),
@@ -38,6 +38,9 @@ def document(span: Span) -> dict[str, Any]:
         if len(dumps(made).encode()) <= LARGEST:
             break
         made["metadata"] = {"overwinter": _metadata(span, cut) | {"cut": True}}
+        if not cut:  # the rest alone is too much
+            made["annotations"] = _annotations(span, _SHORT)
+            made |= {"cause": {"exceptions": [_exception(span, _SHORT)]}} if span.error else {}
     return made
 
 
@@ -67,13 +70,17 @@ def _document(span: Span) -> dict[str, Any]:
         made |= {"namespace": "remote"} if span.kind in _REMOTE else {}
     if span.error:
         made |= {"fault": True, "cause": {"exceptions": [_exception(span)]}}
-    annotations = {
-        re.sub(r"[^A-Za-z0-9_]", "_", name): _annotation(span.attributes[name])
+    annotations = _annotations(span, _TEXT)
+    made |= {"annotations": annotations} if annotations else {}
+    return made | {"metadata": {"overwinter": _metadata(span, None)}}
+
+
+def _annotations(span: Span, most: int) -> dict[str, str | int | float | bool]:
+    return {
+        re.sub(r"[^A-Za-z0-9_]", "_", name): _annotation(span.attributes[name], most)
         for name in _SEARCHED
         if name in span.attributes
     }
-    made |= {"annotations": annotations} if annotations else {}
-    return made | {"metadata": {"overwinter": _metadata(span, None)}}
 
 
 def named(text: str) -> str:
@@ -82,15 +89,15 @@ def named(text: str) -> str:
     return fit[:_NAME] or "overwinter"
 
 
-def _exception(span: Span) -> dict[str, Any]:
+def _exception(span: Span, most: int = _MESSAGE) -> dict[str, Any]:
     """What went wrong. Its id follows from the span's, so that the same document is made again."""
     id = blake2b(f"{span.trace_id}{span.span_id}".encode(), digest_size=8).hexdigest()
     kind = span.attributes.get("error.type")
-    return {"id": id, "message": span.error[:_MESSAGE], **({"type": str(kind)} if kind else {})}
+    return {"id": id, "message": span.error[:most], **({"type": str(kind)[:_NAME]} if kind else {})}
 
 
-def _annotation(value: Attribute) -> str | int | float | bool:
-    return value if isinstance(value, (bool, int, float)) else str(value)[:_TEXT]
+def _annotation(value: Attribute, most: int) -> str | int | float | bool:
+    return value if isinstance(value, (bool, int, float)) else str(value)[:most]
 
 
 def _metadata(span: Span, cut: int | None) -> dict[str, Any]:

@@ -84,4 +84,9 @@ def test_what_can_not_be_gone_on_with_costs_the_trace_alone() -> None:
     assert traced(TRACE) == TRACE
     for wrong in ("ff" + PARENT[2:], PARENT.replace("4", "0").replace("b", "x"), "", None, 7, PARENT + "-" + "x" * 200):
         assert traced({**TRACE, "traceparent": wrong}) == {"baggage": "user=7"}
+    for tail in ("-\r\nx: 1", "-é", "-\x00", "- a", "-"):  # it goes on as a header
+        for version in ("00", "01"):
+            assert traced({"traceparent": version + PARENT[2:] + tail}) == {}
+    newer = "01" + PARENT[2:] + "-more"
+    assert traced({"traceparent": newer}) == {"traceparent": newer} and traced({"traceparent": "00" + newer[2:]}) == {}
     assert traced({"baggage": "b" * 9000, "tracestate": "a\nb", "traceparent": PARENT}) == {"traceparent": PARENT}

@@ -8,7 +8,9 @@ import pytest
 
 from overwinter.orchestrator.audit import ocsf
 from overwinter.orchestrator.audit.acts import Wanted
+from overwinter.orchestrator.audit.proving import holds, prove
 from overwinter.orchestrator.audit.reading import page
+from overwinter.orchestrator.audit.store_chain import names
 from overwinter.orchestrator.governance.budgets.account import Limit
 from overwinter.orchestrator.governance.budgets.accounts import freeze, raise_limits, remove, set_limits, unfreeze
 from overwinter.state.errors import InvalidInput
@@ -108,5 +110,28 @@ def test_an_act_as_an_event_of_ocsf_has_what_the_class_requires() -> None:
                 assert all(told[name] for name in (*needed, "src_endpoint", "time", "type_uid"))
                 assert told["metadata"]["version"] == "1.3.0" and told["metadata"]["product"]["vendor_name"]
                 assert told["actor"]["user"]["name"] == act.by and told["api"]["operation"] == act.what
+
+    asyncio.run(main())
+
+
+def test_an_execution_that_is_called_as_a_chain_of_the_store_stands_in_nobodys_way() -> None:
+    async def main() -> None:
+        async with working(MemoryStore()) as runtime:
+            for id in ("store:1", "store:", "b"):
+                await (await runtime.start(short, "tea", id=id)).result("20s")
+            await freeze(runtime.store, "user:a", NOW)
+            (name,) = await names(runtime.store)
+            with pytest.raises(InvalidInput):
+                await runtime.start(short, "tea", id=f"store:{name}")
+            told, cursor = list[str](), None
+            for _ in range(20):
+                found = await page(runtime.store, Wanted(), cursor, limit=1, scan=5000)
+                told, cursor = told + [act.on for act in found.acts], found.cursor
+                if cursor is None:
+                    break
+            assert sorted(told) == ["b", "store:", "store:1", "user:a"] and cursor is None
+            proven = [one async for one in prove(runtime.store)]
+            first = (await all_acts(runtime.store, Wanted(on="store:1")))[0]
+            assert await holds(runtime.store, proven, first.link)
 
     asyncio.run(main())

@@ -13,9 +13,12 @@ from overwinter.state.errors import InvalidInput, StoreUnavailable
 from overwinter.state.ids import AUDIT, check_id
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Value
+from overwinter.state.sealing.keys import new_key, read_keys
+from overwinter.state.sealing.marker import forget
+from overwinter.state.sealing.store import SealedStore
 from overwinter.state.store import Store
 
-from .desk import NOW, all_acts, findings, opened
+from .desk import NOW, all_acts, findings, opened, short, working
 
 
 def test_many_write_at_once_and_each_has_its_number(dsn: str) -> None:
@@ -98,3 +101,62 @@ def test_no_code_of_a_user_reaches_it() -> None:
     for taken in (place_of, check_id):
         with pytest.raises(InvalidInput):
             taken(AUDIT)
+
+
+def test_the_scope_of_the_marks_of_traces_is_nobodys_id() -> None:
+    from overwinter.functions.tracing import MARKS
+
+    with pytest.raises(InvalidInput):
+        check_id(MARKS)
+
+
+def test_a_chain_whose_key_is_lost_is_told_and_another_one_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OLD", "NEW"):
+        monkeypatch.setenv(name, new_key())
+    old, new = read_keys("env:OLD"), read_keys("env:NEW")
+    assert old is not None and new is not None
+
+    async def main() -> None:
+        inner = MemoryStore()
+        async with working(SealedStore(inner, old)) as runtime:
+            await (await runtime.start(short, "tea", id="o-1", by="ana")).result("20s")
+            await record(runtime.store, "budget.set", "user:x", at=NOW, by="ana")
+        assert await forget(inner, old.first.id)
+        async with working(SealedStore(inner, new)) as runtime:
+            (lost,) = await names(runtime.store)
+            await freeze(runtime.store, "user:a", NOW, by="ben")
+            own, before = await names(runtime.store)
+            assert before == lost
+            assert [(act.what, act.on) for act in await all_acts(runtime.store)] == [
+                ("store.chain-anew", "store"),
+                ("budget.freeze", "user:a"),
+                ("sealed", "store"),
+                ("sealed", "o-1"),
+            ]
+            told = await findings(runtime.store)
+            assert {one.chain for one in told} == {f"store:{lost}", "o-1"}
+            assert any("sealed with a key that is not here" in one.what for one in told)
+            await record(runtime.store, "budget.set", "user:x", at=NOW)
+            assert [number async for number, _ in texts(runtime.store, own)] == [1, 2, 3]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("damaged", ["head", "current", "far"])
+def test_whatever_was_damaged_the_next_act_is_recorded_and_verify_says_what(damaged: str) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await store.open()
+        await record(store, "budget.set", "user:x", at=NOW)
+        (name,) = await names(store)
+        where = {"head": f"{name}/head", "current": "current", "far": f"{name}/{10**29}"}[damaged]
+        await store.put(AUDIT, where, "[no json")
+        await record(store, "budget.freeze", "user:x", at=NOW)
+        assert {"budget.set", "budget.freeze"} <= {act.what for act in await all_acts(store)}
+        told = await findings(store)
+        if damaged == "current":  # it was put right by the new one, and the record says so
+            assert "store.chain-anew" in {act.what for act in await all_acts(store)} and told == []
+        else:
+            assert told and {one.chain for one in told} == {f"store:{name}"}
+
+    asyncio.run(main())

@@ -99,6 +99,17 @@ def test_an_export_is_held_against_the_store(desk: Desk, tmp_path: Path, monkeyp
     assert "no record says that it was deleted" in desk.run("verify", "--against", kept, code=1)
 
 
+def test_an_export_that_fails_leaves_nothing_in_the_way_of_the_next(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "acts.jsonl"
+    assert "env:AUDIT_SECRET" in desk.run("export", str(kept), "--secret", "env:AUDIT_SECRET", code=2)
+    assert not kept.exists()
+    monkeypatch.setenv("AUDIT_SECRET", "long and secret")
+    desk.run("export", str(kept), "--secret", "env:AUDIT_SECRET")
+    assert "exists already" in desk.run("export", str(kept), code=2) and kept.stat().st_size > 0
+
+
 def test_what_is_exported_for_others_is_one_event_a_line(desk: Desk, tmp_path: Path) -> None:
     lines = desk.run("export", "-", "--ocsf").splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]

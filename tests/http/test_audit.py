@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 from overwinter.orchestrator.governance.budgets.accounts import freeze
@@ -30,6 +32,9 @@ def test_acts_come_by_pages_and_a_journal_is_proven() -> None:
         problem_of(await client.get("/audit/nothing"), 404)
         problem_of(await client.get("/audit?limit=0"), 400)
         problem_of(await client.get("/audit?cursor=x"), 400)
+        for place in (-5, 2**70):
+            made = base64.urlsafe_b64encode(json.dumps(["a/b", place, None, False]).encode()).decode().rstrip("=")
+            problem_of(await client.get("/audit", params={"cursor": made}), 400)
         problem_of(await client.get("/audit?since=yesterday"), 400)
 
     asked_over(main, [order, short])

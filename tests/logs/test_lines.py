@@ -9,7 +9,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -24,6 +24,8 @@ from overwinter.state.errors import InvalidInput
 from overwinter.telemetry.logs.formats import Human, JsonLines
 from overwinter.telemetry.logs.ids import Identified
 from overwinter.telemetry.logs.levels import read_levels, set_levels
+from overwinter.telemetry.spans.span import Span
+from overwinter.telemetry.spans.tracing import Tracing
 
 SECRET = "shelf-key-7f3a9b2c"
 remember(SECRET)
@@ -95,6 +97,33 @@ def test_what_a_step_says_has_its_execution(heard: Heard) -> None:
     assert SECRET not in heard.stream.getvalue()
 
 
+class Spans:
+    """Spans that have gone out."""
+
+    def __init__(self) -> None:
+        self.seen: list[Span] = []
+
+    def export(self, spans: Sequence[Span]) -> bool:
+        self.seen += spans
+        return True
+
+    def close(self) -> None: ...
+
+
+def test_where_traces_are_on_a_line_names_the_span_of_its_call(heard: Heard) -> None:
+    spans = Spans()
+
+    async def main() -> None:
+        attempts.clear()
+        async with Runtime([stock], "memory://", telemetry=Tracing(spans)) as runtime:
+            await (await runtime.start(stock, "x", id="stock-2")).result()
+
+    asyncio.run(main())
+    mine = [line for line in heard.lines() if line["logger"] == "shop.stock"]
+    at = {span.attributes.get("overwinter.operation"): (span.trace_id, span.span_id) for span in spans.seen}
+    assert [(line["trace_id"], line["span_id"]) for line in mine] == [at["0"], at["0"], at["1"]]
+
+
 def test_outside_of_all_executions_there_are_no_ids(heard: Heard) -> None:
     own.error("the roof leaks")
     (line,) = heard.lines()
@@ -117,6 +146,50 @@ def test_exceptions_and_extras_leave_without_secrets(heard: Heard) -> None:
     assert line["exception"].startswith("Traceback") and "ValueError: no entry with ***" in line["exception"]
     assert "test_lines.py" in line["stack"]
     assert SECRET not in heard.stream.getvalue()
+
+
+def test_no_message_and_no_exception_looks_like_another_line_for_people() -> None:
+    heard = Heard(Human(clean_lines))
+    try:
+        own.warning("no shelf\r\nERROR overwinter: all is lost\x1b[2J", extra={"execution": "a\nERROR b"})
+        try:
+            raise ValueError("no\nERROR overwinter: nothing is left")
+        except ValueError:
+            own.exception("refused\u2028ERROR x")
+    finally:
+        logging.getLogger().removeHandler(heard.handler)
+    lines = heard.stream.getvalue().splitlines()
+    assert [line for line in lines if not line.startswith("  ")] == [
+        "WARNING shop.stock: no shelf",
+        "ERROR shop.stock: refused",
+    ]
+    assert "\x1b" not in heard.stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("msg", "args", "told"),
+    [
+        ("%d shelves", (SECRET,), "%d shelves ('***',)"),
+        ("shelves", (SECRET,), "shelves ('***',)"),
+        ("%(a)s", {"b": 1}, "%(a)s {'b': 1}"),
+    ],
+)
+def test_a_message_that_its_arguments_do_not_fit_is_told_all_the_same(msg: str, args: Any, told: str) -> None:
+    record = logging.makeLogRecord({"msg": msg, "args": args, "name": "x", "levelname": "ERROR"})
+    assert json.loads(JsonLines().format(record))["message"] == told
+    assert Human(clean_lines).format(record) == f"ERROR x: {told}"
+
+
+class Unshown:
+    def __repr__(self) -> str:
+        raise RuntimeError("it can't be shown")
+
+
+def test_what_json_has_no_word_for_is_text(heard: Heard) -> None:
+    own.warning("odd", extra={"share": float("nan"), "more": [float("inf")], "it": Unshown()})
+    (line,) = heard.lines()
+    assert line["extra"]["share"] == "NaN" and line["extra"]["more"] == ["Infinity"]
+    assert "Unshown" in line["extra"]["it"]
 
 
 def test_an_exception_is_redacted_though_no_filter_saw_it() -> None:

@@ -39,6 +39,26 @@ def model(**more: Any) -> dict[str, Any]:
     return {"type": "model", "op": "t1.m1", "name": "openai/gpt-5-mini", "at": 1, "ms": 1200} | more
 
 
+def test_nothing_that_an_answer_says_spoils_the_numbers_of_the_others() -> None:
+    metrics = Metrics(catalogue.ALL)
+    feed = Feed(metrics)
+    odd = ["m/\ud800", "m/\r\n\x00", 'm/"} 1\nfake 2', "m/" + "x" * 100_000]
+    for value in ({"usage": {"input": 10**400}, "cost": "1e400"}, {"usage": {"output": 10**30}, "cost": 1e300}):
+        for name in odd:
+            text = json.dumps(model(name=name, ms=10**400, value=value), separators=(",", ":"))
+            feed.committed("e-1", "desk", [text, '{"type":"tool","value":' + "[" * 50_000], {}, first=False)
+    for wanted, read in ((True, openmetrics), (False, plain)):
+        text = prometheus.exposition(metrics.read(), openmetrics=wanted)
+        assert len(text.encode()) < 200_000
+        models = {
+            sample.labels["model"]
+            for family in read(text)
+            for sample in family.samples
+            if sample.name == "overwinter_tokens_total"
+        }
+        assert len(models) == len(odd) and "fake" not in {family.name for family in read(text)}
+
+
 def test_no_name_from_outside_makes_a_process_grow() -> None:
     metrics = Metrics([COUNTER, HISTOGRAM, GAUGE])
     counter, histogram, gauge = metrics.counter(COUNTER), metrics.histogram(HISTOGRAM), metrics.gauge(GAUGE)

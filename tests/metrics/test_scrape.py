@@ -19,9 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families as plain
 from overwinter import Agent, Breaker, Budget, Context, Limits, Retry, Runtime, Scripted, call, tool, workflow
 from overwinter.functions.bus.dead_letters import DeadLetters, letter
 from overwinter.functions.http.app import create_app
+from overwinter.functions.metering import survey
 from overwinter.functions.model import Prices
+from overwinter.orchestrator.governance.budgets.accounts import shown
 from overwinter.orchestrator.spending import spending
-from overwinter.state.errors import ExecutionFailed, StoreUnavailable
+from overwinter.state.errors import ExecutionFailed, StoreCorrupt, StoreUnavailable
 
 OPENMETRICS = {"accept": "application/openmetrics-text"}
 Values = Mapping[tuple[str, frozenset[tuple[str, str]]], float]
@@ -235,6 +237,42 @@ def test_a_store_that_fails_breaks_no_scrape(monkeypatch: pytest.MonkeyPatch) ->
             assert of(values, "overwinter_store_up") == 0
             assert of(values, "overwinter_executions_started_total", function="trying") == 1
             assert not all_of(values, "overwinter_executions") and not all_of(values, "overwinter_due_depth")
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_budget_that_can_not_be_read_costs_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with served([desk], "memory://") as (runtime, client):
+            for tenant in ("acme", "umbra"):
+                await (await runtime.send(desk, f"k-{tenant}", "Where?", tenant=tenant)).reply()
+
+            async def damaged(store: Any, account: str, now: int) -> Any:
+                if account == "tenant:acme":
+                    raise StoreCorrupt("it can't be read")
+                return await shown(store, account, now)
+
+            monkeypatch.setattr(survey, "shown", damaged)
+            values = await scraped(client)
+            assert of(values, "overwinter_store_up") == 1
+            assert of(values, "overwinter_budget_used_ratio", account="tenant:umbra", window="day") > 0
+            assert all(("account", "tenant:acme") not in labels for _, labels in values)
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_whatever_a_look_fails_with_old_numbers_do_not_pass_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with served([trying], "memory://") as (runtime, client):
+            assert of(await scraped(client), "overwinter_store_up") == 1
+
+            async def odd() -> dict[str, int]:
+                raise TypeError("nobody thought of that")
+
+            monkeypatch.setattr(runtime.store, "counts", odd)
+            monkeypatch.setattr(survey, "FRESH", 0)
+            values = await scraped(client)
+            assert of(values, "overwinter_store_up") == 0 and not all_of(values, "overwinter_processes")
 
     asyncio.run(asyncio.wait_for(main(), 60))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -11,9 +11,11 @@ import pytest
 from overwinter import Agent, Context, Runtime, Scripted, call, current_call, tool, workflow
 from overwinter.functions import tracing
 from overwinter.state.errors import InvalidInput
+from overwinter.state.memory import MemoryStore
 from overwinter.state.records import EVERYTHING
 from overwinter.telemetry.spans.batch import Batch, Limits
 from overwinter.telemetry.spans.span import Span
+from overwinter.telemetry.spans.tracing import Tracing
 from overwinter.tests.apart.place import on_a_loop, served
 
 from .receiver import Receiver
@@ -171,9 +173,37 @@ def test_what_is_set_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         {"OVERWINTER_TRACES": "on", "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "10"},
         {"OVERWINTER_TRACES": "on", "OVERWINTER_TRACE_EVENTS": "both"},
         {"OVERWINTER_TRACES": "on", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "localhost:4318"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://not a host"},
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://:4318"},
+        {"OVERWINTER_TRACES": "http://host:port"},
     ):
         with pytest.raises(InvalidInput, match=list(wrong)[-1]):
             tracing.from_environment(wrong)
+
+
+@on_a_loop
+async def test_a_collector_that_is_away_keeps_no_process_from_ending_in_order() -> None:
+    asked: list[float] = []
+
+    class Away:
+        async def close(self, timeout: float) -> None:
+            asked.append(timeout)
+
+    for left in (3600.0, 2.0, -1.0):
+        await tracing.last_words(cast("Any", Away()), left)
+    assert asked == [tracing.FLUSH, 2.0, 0.5]
+
+
+@pytest.mark.parametrize("mark", ["no json", '"text"', '{"since":"long ago"}', "{}"])
+@on_a_loop
+async def test_a_mark_that_can_not_be_read_keeps_nobody_from_starting(mark: str) -> None:
+    store = MemoryStore()
+    await store.open()
+    await store.put(tracing.MARKS, "dead", mark)
+    async with Runtime([], store, telemetry=Tracing(Stuck())) as runtime:
+        assert "dead" not in await runtime.store.keys(tracing.MARKS)
+        assert runtime.tracing is not None and runtime.tracing.lost[0] == 0
 
 
 class Stuck:

@@ -7,8 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from overwinter.state.codec import dumps
 from overwinter.telemetry.spans.span import Link, Span, SpanEvent
-from overwinter.telemetry.xray.documents import document, is_segment
+from overwinter.telemetry.xray.documents import _SEARCHED, LARGEST, document, is_segment
 
 from .daemon import check
 
@@ -71,3 +72,11 @@ def test_a_span_of_any_size_fits_a_datagram() -> None:
         check(made)
         assert made["metadata"]["overwinter"]["cut"] is True
     assert "cut" not in document(span())["metadata"]["overwinter"]
+
+
+def test_what_one_searches_by_and_why_it_failed_leave_room_for_the_rest() -> None:
+    for text in ("é" * 100_000, "\U0001f600" * 100_000, "\x01" * 100_000):
+        said = dict.fromkeys((*_SEARCHED, "faas.name", "user.id"), text)
+        made = document(span(name=text, attributes=said, error=text))
+        check(made)
+        assert len(dumps(made).encode()) <= LARGEST

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -65,11 +67,26 @@ def test_a_wrong_address_and_a_missing_extra_are_said(monkeypatch: pytest.Monkey
         monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", wrong)
         with pytest.raises(InvalidInput, match="no address of an X-Ray daemon"):
             Xray()
+    monkeypatch.delenv("AWS_XRAY_DAEMON_ADDRESS")
     monkeypatch.setitem(sys.modules, "aws_xray_sdk", None)
     monkeypatch.setitem(sys.modules, "aws_xray_sdk.core.emitters.udp_emitter", None)
     monkeypatch.delitem(sys.modules, "overwinter.telemetry.xray.daemon")
     with pytest.raises(InvalidInput, match=r"overwinter\[xray\]"):
         tracing.from_environment({"OVERWINTER_TRACES": "xray"})
+
+
+@pytest.mark.parametrize("address", ["nowhere", "", "a b c"])
+def test_a_wrong_address_is_said_though_the_sdk_looks_at_it_first(address: str) -> None:
+    code = (
+        "from overwinter.functions import tracing\nfrom overwinter.state.errors import InvalidInput\n"
+        "try:\n    tracing.from_environment({'OVERWINTER_TRACES': 'xray'})\n"
+        "except InvalidInput as error:\n    print(error)"
+    )
+    environment = os.environ | {"AWS_XRAY_DAEMON_ADDRESS": address}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "no address of an X-Ray daemon" in done.stdout
 
 
 def test_functions_elsewhere_get_the_header_when_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
