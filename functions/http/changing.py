@@ -30,6 +30,7 @@ def endpoint(changes: Changes) -> Endpoint:
                 400, f"id names an execution, and up to {NAMED} of them may be named; all others are told of too"
             )
         check_flows(call)
+        await call.runtime.page(limit=1)  # a store that is away is said now, while there is a status to say it with
         call.stay.release()
         return ChangeStream(call, changes, named)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from ..agent.billing import billed
+from ..governance.approvals.register import LOOKUP
 from .entry import Entry, at, doubtful, error, left_in, said_in
 from .row import DONE, DROPPED, FAILED, INFO, OPEN, WORK, Attempt, Row, Turn
 from .usage import usage
@@ -99,6 +100,8 @@ class Fold:
         """step, model, tool: the end of a call; it began ``ms`` before, or when its first attempt did."""
         op, ms = str(entry.get("op", "")), int(entry.get("ms", 0))
         row = self.waiting.pop(op, None)
+        if row is None and entry.get("name") == LOOKUP and entry.get("value") == []:
+            return []  # nothing stands for the call, so nothing is to be told of it
         n = int(entry.get("n", 1))
         if row is None:
             row = self._append(Row(number, "", at(entry) - ms, op=op))

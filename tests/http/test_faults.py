@@ -145,7 +145,7 @@ ROWS: dict[str, Row] = {
     "GET /spending": _looking("/spending", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /budgets/{account}": _looking("/budgets/tenant:acme", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "DELETE /budgets/{account}": _looking("/budgets/tenant:acme", "/budgets/tenant:nobody",
-                                           "-   -   -   404 -   503 503 202 401 403 405"),  # that takes no room
+                                           "-   -   -   404 -   503 503 503 401 403 405"),  # it is recorded first
     "PUT /budgets/{account}": Row("400 415 422 -   413 503 503 503 401 403 405", "/budgets/tenant:acme",
                                   {"limits": {"day": {"most": {"tokens": 1}}}}, JSON, [1], "/budgets"),
     "POST /budgets/{account}/raise": Row("400 415 422 -   413 503 503 503 401 403 405", "/budgets/tenant:acme/raise",
@@ -153,6 +153,17 @@ ROWS: dict[str, Row] = {
     **{f"POST /budgets/{{account}}/{verb}": Row("400 415 422 -   413 503 503 503 401 403 405",
                                                 f"/budgets/tenant:acme/{verb}", {}, JSON, [1], "/budgets")
        for verb in ("freeze", "unfreeze")},
+    "GET /audit": _looking("/audit", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /audit/{id}": _looking("/audit/waiting", "/audit/nobody"),
+    "GET /timeline/{id}": _looking("/timeline/waiting", "/timeline/nobody"),
+    "GET /changes": _looking("/changes", expected="-   -   -   -   -   503 503 -   401 403 405"),  # it has no end
+    "GET /processes": _looking("/processes", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    "GET /models": _looking("/models", expected="-   -   -   -   -   503 200 200 401 403 405"),
+    "GET /dead-letters": _looking("/dead-letters", expected="-   -   -   -   -   503 503 200 401 403 405"),
+    **{f"POST /dead-letters/{verb}/{{id}}": Row("-   -   -   404 -   503 503 -   401 403 405",
+                                                f"/dead-letters/{verb}/d-1", {}, JSON, None,
+                                                f"/dead-letters/{verb}/nobody")
+       for verb in ("send", "drop")},
     "GET /counts": _looking("/counts", expected="-   -   -   -   -   503 503 200 401 403 405"),
     "GET /functions": _looking("/functions", expected="-   -   -   -   -   503 200 200 401 403 405"),
     "GET /stats": _looking("/stats", expected="-   -   -   -   -   503 200 200 401 403 405"),
@@ -162,7 +173,8 @@ ROWS: dict[str, Row] = {
     "GET /readyz": _looking("/readyz", expected="-   -   -   -   -   200 503 503 200 200 405"),
 }  # fmt: skip
 READING = {"GET /messages/{id}", "GET /results/{id}", "GET /stream/{id}", "GET /executions/{id}", "GET /history/{id}",
-           "GET /approvals/{id}", "GET /doubts/{id}", "GET /standing/{id}", "GET /schedules/{name}"}  # fmt: skip
+           "GET /approvals/{id}", "GET /doubts/{id}", "GET /standing/{id}", "GET /schedules/{name}", "GET /audit/{id}",
+           "GET /timeline/{id}"}  # fmt: skip
 """A full store can be read."""
 
 

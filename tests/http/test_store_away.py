@@ -22,6 +22,7 @@ WITHOUT = {
     "/functions",
     "/stats",
     "/metrics",
+    "/models",
 }  # need no store, or are asked with events below
 
 BODIES: dict[str, Any] = {
@@ -52,6 +53,14 @@ ASKED = [
     ("GET", "/history/t-1"),
     ("GET", "/execution-history/t-1"),
     ("GET", "/graph/t-1"),
+    ("GET", "/timeline/t-1"),
+    ("GET", "/changes"),
+    ("GET", "/processes"),
+    ("GET", "/audit"),
+    ("GET", "/audit/t-1"),
+    ("GET", "/dead-letters"),
+    ("POST", "/dead-letters/send/d-1"),
+    ("POST", "/dead-letters/drop/d-1"),
     ("GET", "/approvals"),
     ("GET", "/approvals/t-1"),
     ("GET", "/doubts/t-1"),

@@ -107,6 +107,10 @@ async def revoke(store: Store, function: str, standing: str, *, by: str, reason:
         rest = [one for one in there if one["id"] != standing]
         return Register(rest, [*register.revoked, *ended]), terms
 
+    there = await store.get(PLACE, function)
+    before = Register([], []) if there is None else _read(there.value, function)
+    if change(before)[0] == before:
+        return None  # there is none to revoke, and nothing to tell of
     await record(store, "standing.revoke", function, at=now, by=by, reason=reason, standing=standing)
     return await _changed(store, function, change)
 
