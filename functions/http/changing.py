@@ -10,6 +10,7 @@ from typing import Any
 
 from ...orchestrator.changes import NAMED, Changes
 from ...state.codec import dumps
+from ...state.records import EVERYTHING
 from ..messages.answer import Answer, Receive, Scope, Send
 from ..messages.problem import Refused
 from .presence import while_there
@@ -30,7 +31,9 @@ def endpoint(changes: Changes) -> Endpoint:
                 400, f"id names an execution, and up to {NAMED} of them may be named; all others are told of too"
             )
         check_flows(call)
-        await call.runtime.page(limit=1)  # a store that is away is said now, while there is a status to say it with
+        await call.runtime.page(
+            EVERYTHING, limit=1
+        )  # a store that is away is said now, while there is a status to say it with
         call.stay.release()
         return ChangeStream(call, changes, named)
 
