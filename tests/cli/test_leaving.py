@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def on_a_terminal(words: list[str], until: bytes, ends: signal.Signals | bytes) 
     ours, theirs = os.openpty()
     told = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "24"}
     command = [sys.executable, "-m", "overwinter.cli.main", *words]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=told)
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=told, preexec_fn=_heeding)
     os.close(theirs)
     seen = b""
     try:
@@ -38,7 +39,15 @@ def on_a_terminal(words: list[str], until: bytes, ends: signal.Signals | bytes) 
         os.close(ours)
 
 
+def _heeding() -> None:
+    """It heeds what it is told, also where the tests were started by what ignores it (``nohup``)."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def _read(number: int) -> bytes:
+    if not select.select([number], [], [], 60)[0]:
+        return b""  # it says nothing any more, and has not gone
     try:
         return os.read(number, 65536)
     except OSError:  # nobody has the other side any more
