@@ -2,7 +2,7 @@
 
 An execution at work makes some hundred objects and is freed without the collector, so a process with many of them has
 nothing to be collected, yet by default is walked through after every 700 new ones. With a higher threshold a step takes
-a tenth less processor time, and a turn of a thousand agents at once, with 100,000 objects in flight, a sixth. It holds
+a tenth less processor time, and a turn of a thousand agents at once, with 170,000 objects in flight, a third. It holds
 for the whole process, so it is put back when the last runtime is closed, and who has set a threshold of his own keeps
 it.
 """

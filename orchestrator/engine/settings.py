@@ -21,7 +21,7 @@ class Settings:
     retention: Duration | None = None  # what ended longer ago is removed; None: nothing ever is
     watchdog: Duration | None = "5s"  # what holds the event loop for longer is named; None: nothing looks
     grace: Duration = "10s"  # how long running calls may go on after a stop was asked for
-    collector: int = 100_000  # new objects after which Python's garbage collector looks (by default 700); 0: as it is
+    collector: int = 200_000  # new objects after which Python's garbage collector looks (by default 700); 0: as it is
     deaths: int = 5  # an execution is quarantined after so many in a row, the last with nothing beside it; 0: none is
 
     def __post_init__(self) -> None:
