@@ -16,4 +16,4 @@ logging.getLogger("overwinter").warning("a broker says %s\n  and more", "\x1b[31
 
 def test_control_characters_are_visible_in_the_log() -> None:
     ran = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True)
-    assert ran.stderr.decode() == "WARNING overwinter: a broker says \\x1b[31mred\\x1b[0m ü \\x07\n  and more\n"
+    assert ran.stderr.decode() == "WARNING overwinter: a broker says \\x1b[31mred\\x1b[0m ü \\x07\n    and more\n"
