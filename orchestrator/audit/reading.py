@@ -37,12 +37,14 @@ class Found(NamedTuple):
 
 class _At(NamedTuple):
     """Where a reading stands: in the chain ``chain``, behind its entry ``n``; ``page`` is the cursor of the heads among
-    which the execution is. ``own``: it is a chain of the store, whatever an execution is called."""
+    which the execution is, and ``created`` when it began, so that it is found however many have begun since, and passed
+    where it is gone. ``own``: it is a chain of the store, whatever an execution is called."""
 
     chain: str
     n: int
     page: str | None
     own: bool = False
+    created: int = 0
 
     def text(self) -> str:
         return base64.urlsafe_b64encode(dumps(list(self)).encode()).decode().rstrip("=")
@@ -92,14 +94,14 @@ def _position(cursor: str | None) -> _At:
     if cursor is None:
         return _At("", 0, None)
     try:
-        chain, n, among, own = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        chain, n, among, own, created = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
-        chain, n, among, own = None, None, None, None
+        chain, n, among, own, created = None, None, None, None, None
     n = n if type(n) is int and 0 <= n < _ENTRIES else None
     fits = among is None or isinstance(among, str)
-    if not (isinstance(chain, str) and isinstance(own, bool)) or n is None or not fits:
+    if not (isinstance(chain, str) and isinstance(own, bool) and type(created) is int) or n is None or not fits:
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
-    return _At(chain, n, among, own)
+    return _At(chain, n, among, own, created)
 
 
 async def _entries(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
@@ -135,18 +137,25 @@ async def _of_store(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Pl
 
 
 async def _of_executions(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
-    cursor, resume = at.page, at.chain
+    cursor, seeking = at.page, bool(at.chain)
+    gone = seeking and await store.head(at.chain) is None
     while True:
         heads = await store.executions(Filter(function=wanted.function), cursor, _HEADS)
-        ids = [head.id for head in heads.heads]
-        first = ids.index(resume) if resume in ids else 0
-        for head in heads.heads[first:]:
-            after = at.n if head.id == resume else 0
+        for head in heads.heads:
+            here = head.id == at.chain
+            if seeking and not here and (_begun(head) > at.created or (_begun(head) == at.created and not gone)):
+                continue  # it was told, or has begun since
+            seeking = False
             if head.updated < wanted.since:
                 continue  # all of its entries are older
-            async with aclosing(of_execution(store, head, after)) as entries:
+            async with aclosing(of_execution(store, head, at.n if here else 0)) as entries:
                 async for place, act in entries:
-                    yield place._replace(page=cursor), act
-        resume, cursor = "", heads.cursor
+                    yield place._replace(page=cursor, created=_begun(head)), act
+        cursor = heads.cursor
         if cursor is None:
             return
+
+
+def _begun(head: Head) -> int:
+    """When it began; what is no number is listed before all that are."""
+    return head.created if type(head.created) is int else _ENTRIES

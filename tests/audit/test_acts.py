@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 
 import pytest
 
+from overwinter import Runtime
 from overwinter.orchestrator.audit import ocsf
 from overwinter.orchestrator.audit.acts import Wanted
 from overwinter.orchestrator.audit.proving import holds, prove
@@ -93,6 +95,32 @@ def test_pages_tell_each_act_once_however_little_one_page_looks_at(scan: int) ->
             for bad in ("x", "!", "W10", "WzEsMiwzXQ"):
                 with pytest.raises(InvalidInput):
                     await page(store, Wanted(), bad, limit=1, scan=1)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_pages_go_on_where_they_were_whatever_begins_or_goes_meanwhile(deleted: bool) -> None:
+    """Between two pages more begin than a page of executions has, and the one where it stood may be gone."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        await store.create()
+        async with Runtime([short], store, clock=count(NOW).__next__) as runtime:  # no two begin at one time
+            there = [f"s-{number}" for number in range(6)]
+            for id in there:
+                await (await runtime.start(short, "x", id=id)).result("20s")
+            found = await page(store, Wanted(what="start"), None, limit=2, scan=1000)
+            told, cursor = [act.on for act in found.acts], found.cursor
+            assert cursor is not None
+            for number in range(150):
+                await (await runtime.start(short, "x", id=f"later-{number}")).result("20s")
+            if deleted:
+                assert await store.delete(told[-1], now=runtime.clock() + 1_000_000)
+            while cursor is not None and len(told) < 20:
+                found = await page(store, Wanted(what="start"), cursor, limit=2, scan=1000)
+                told, cursor = told + [act.on for act in found.acts], found.cursor
+            assert told == there[::-1] and cursor is None
 
     asyncio.run(main())
 
