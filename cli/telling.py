@@ -3,7 +3,6 @@ wanted. It looks on at the commits of this process, after them, and at what the 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 from collections.abc import MutableMapping
@@ -63,9 +62,7 @@ class Teller:
         how = "" if gone() else f"  → {again(suggested)}"
         self.say(Line(ASKING, f"{clean(change.id)} waits for {clean(thing)}{how}"))
 
-    def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
+    def committed(self, change: Change, _: object) -> None:
         for text in change.entries:
             line = self.line(change.id, json.loads(without(text)))
             if line is not None:

@@ -4,14 +4,13 @@ and money, by model. Taken from what was stored, when it was, and lost with the 
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, cast
 
 from ..state.errors import StoreCorrupt
-from ..state.records import Change
+from ..state.records import Appended, Change
 from .agent.billing import billed
 from .governance.usage import NOTHING, Usage, reported
 from .protocol.decider import Fact
@@ -32,12 +31,11 @@ class Answered:
     def __init__(self) -> None:
         self._models: dict[str, _Model] = {}
 
-    def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
-        """A commit; its entries count when it is stored."""
-        texts = [text for text in change.entries if any(kind in text for kind in _ANSWERS)]
-        if not texts or done.cancelled() or done.exception() is not None:
-            return
-        for text in texts:
+    def committed(self, change: Change, _: Appended) -> None:
+        """A commit that is stored."""
+        for text in change.entries:
+            if not any(kind in text for kind in _ANSWERS):
+                continue
             try:
                 self.take(decode(text))
             except StoreCorrupt:

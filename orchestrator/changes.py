@@ -12,11 +12,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ..state.errors import StoreError
 from ..state.quantities import seconds
-from ..state.records import Change, Filter, Head
+from ..state.records import Appended, Change, Filter, Head
 from .reading import Reading
 
 log = logging.getLogger("overwinter")
@@ -39,8 +39,8 @@ class News(NamedTuple):
 class Commits(Protocol):
     """Where commits are heard of."""
 
-    def hear(self, committed: Callable[[Change, asyncio.Future[Any]], None]) -> None: ...
-    def ignore(self, committed: Callable[[Change, asyncio.Future[Any]], None]) -> None: ...
+    def hear(self, committed: Callable[[Change, Appended], None]) -> None: ...
+    def ignore(self, committed: Callable[[Change, Appended], None]) -> None: ...
 
 
 class Listener:
@@ -110,11 +110,10 @@ class Changes:
                 self._known.clear()
                 self._changed.clear()
 
-    def _committed(self, change: Change, done: asyncio.Future[Any]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._changed[change.id] = None
-            self._known[change.id] = (change.version + 1, change.status, change.at)  # or a look would tell it again
-            self._wake.set()
+    def _committed(self, change: Change, _: Appended) -> None:
+        self._changed[change.id] = None
+        self._known[change.id] = (change.version + 1, change.status, change.at)  # or a look would tell it again
+        self._wake.set()
 
     async def _keep_on(self) -> None:
         loop = asyncio.get_running_loop()

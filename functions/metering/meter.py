@@ -7,7 +7,6 @@ fails at costs numbers, never a step or a scrape.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -19,15 +18,13 @@ from ...telemetry.metrics.instruments import Metrics, Reading
 from .survey import Survey
 
 if TYPE_CHECKING:
-    from ...orchestrator.engine.activation import Activation
+    from ...orchestrator.engine.extensions import Active
     from ...state.records import Appended, Change
     from .measured import Measured
     from .sending import Sending
 
 EACH = 8
 """Of so many plain steps one is timed."""
-MANY = 256
-"""So many plain steps are counted at once."""
 
 
 class Meter:
@@ -38,7 +35,7 @@ class Meter:
         self._runtime = runtime
         self._feed = Feed(self.metrics)
         self._store = runtime.store.dsn.partition(":")[0]
-        self._steps: list[asyncio.Future[Appended]] = []  # commits of plain ones, not counted yet
+        self._steps = 0  # commits of plain ones, not counted yet
         self._transitions = self.metrics.counter(catalogue.TRANSITIONS)
         self._commits = self.metrics.histogram(catalogue.COMMITS)
         self._failures = self.metrics.counter(catalogue.FAILURES)
@@ -49,7 +46,7 @@ class Meter:
             from .sending import Sending
 
             self._sending = Sending(self.read)
-        runtime.extensions.time(self._begun)
+        runtime.extensions.measure(self)
 
     def begin(self) -> None:
         """The runtime is open."""
@@ -64,51 +61,33 @@ class Meter:
 
     # -- what is heard -------------------------------------------------------------------------------
 
-    def _begun(self, change: Change, stored: asyncio.Future[Appended]) -> None:
-        """Of a plain step only the answer is kept, until there are many, and its time is taken now and then:
-        callbacks of answers cost more than all else here."""
+    def stored(self, active: Active, change: Change, answer: Appended, began: float) -> None:
+        """A transition is durable. Plain steps are only numbered, and their time is taken now and then."""
         entries = change.entries
         if len(entries) == 1 and not change.release and change.version and is_plain(entries[0]):
-            steps = self._steps
-            steps.append(stored)
-            if not len(steps) % EACH:
-                stored.add_done_callback(partial(self._timed, perf_counter()))
-                if len(steps) >= MANY:
-                    self._settle()
+            self._steps += 1
+            if not self._steps % EACH:
+                self._commits.observe((self._store,), perf_counter() - began)
             return
-        active = self._runtime.engine.active.get(change.id)
-        stored.add_done_callback(partial(self._stored, change, active, perf_counter()))
-
-    def _timed(self, began: float, done: asyncio.Future[Appended]) -> None:
-        if not done.cancelled() and done.exception() is None:
-            self._commits.observe((self._store,), perf_counter() - began)
-
-    def _settle(self) -> None:
-        """Count the plain steps that are durable by now; the others are looked at the next time."""
-        done = [stored for stored in self._steps if stored.done()]
-        self._steps = [stored for stored in self._steps if not stored.done()]
-        if count := sum(map(self._succeeded, done)):
-            self._transitions.add((self._store,), count)
-            self._feed.plain(count)
-
-    def _succeeded(self, done: asyncio.Future[Appended]) -> bool:
-        if done.cancelled():
-            return False
-        if (error := done.exception()) is not None:
-            self._failures.add((self._store, type(error).__name__ if isinstance(error, OverwinterError) else "defect"))
-        return error is None
-
-    def _stored(self, change: Change, active: Activation | None, began: float, done: asyncio.Future[Appended]) -> None:
-        if not self._succeeded(done):
-            return
-        self._timed(began, done)
+        self._commits.observe((self._store,), perf_counter() - began)
         self._transitions.add((self._store,))
-        function = "" if active is None else active.function
-        self._feed.committed(change.id, function, change.entries, change.blobs, first=change.version == 0)
-        if change.release and active is not None and done.result().released:
+        self._feed.committed(change.id, active.function, entries, change.blobs, first=change.version == 0)
+        if change.release and answer.released:
             start = "warm" if active.deadlines.warm else "cold"
             took = self._runtime.clock() - active.deadlines.began
             self._activations.observe((start,), max(0, took) / 1000)
+
+    def failed(self, error: BaseException) -> None:
+        """A commit was not stored."""
+        if not isinstance(error, asyncio.CancelledError):
+            self._failures.add((self._store, type(error).__name__ if isinstance(error, OverwinterError) else "defect"))
+
+    def _settle(self) -> None:
+        """Count the plain steps."""
+        count, self._steps = self._steps, 0
+        if count:
+            self._transitions.add((self._store,), count)
+            self._feed.plain(count)
 
     # -- what is asked for ---------------------------------------------------------------------------
 

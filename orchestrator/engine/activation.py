@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from functools import partial
+from time import perf_counter
 
 from ...security.chain import link_of
 from ...state.errors import Conflict, InvalidInput, OverwinterError, StoreError
@@ -310,12 +311,15 @@ class Activation:
     def _submit(self) -> None:
         commit = self.committing
         if not self.over and commit is not None:
-            commit.asked = self.engine.clock()
+            commit.asked, commit.began = self.engine.clock(), perf_counter()
             self.engine.append(commit.change).add_done_callback(self._committed)
 
     def _committed(self, done: asyncio.Future[Appended]) -> None:
         commit = self.committing
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        extensions = self.engine.performer.extensions
+        if extensions is not None and extensions.listens and commit is not None:
+            extensions.heard(self, commit.change, done.result() if error is None else error, commit.began)
         if commit is None or self.over or (done.cancelled() and self.interrupted()):
             return
         if error is None:
@@ -344,9 +348,7 @@ class Activation:
         if self.suspect and change.entries:
             self.suspect = False
             self.engine.suspects.gone(self.id)
-        for done in commit.durable:
-            if not done.done():
-                done.set_result(None)
+        commit.tell()
         if commit.carried.notable:
             self.engine.waiters.announce(self.id, self.function, commit.carried.notable)
         if answer.released:
@@ -379,9 +381,7 @@ class Activation:
             self.timer.cancel()
             self.timer = None
         if decision.wake is not None:
-            look = self.deadlines.look
-            at = decision.wake if look is None else max(decision.wake, look + 1)
-            self.timer = self.engine.loop.call_later(max(0, at - self.engine.clock()) / 1000, self.expire)
+            self.timer = self.engine.loop.call_later(self.deadlines.pause(decision.wake), self.expire)
 
     def expire(self) -> None:
         """A deadline may have come: the next turn looks at it."""

@@ -34,6 +34,11 @@ class Deadlines:
         """The earliest deadline, when it has come."""
         return self.wake if self.wake is not None and self.wake <= now else None
 
+    def pause(self, wake: int) -> float:
+        """Seconds until it is to be looked at again what has come by ``wake``."""
+        at = wake if self.look is None else max(wake, self.look + 1)
+        return max(0, at - self._clock()) / 1000
+
     def told(self, deadline: int) -> bool:
         """Whether the store has told of all mail that can have come in time."""
         return not self.outside or self.looked > deadline + self._clock.margin

@@ -147,9 +147,7 @@ class Engine:
             log.warning("the leases of this process end by themselves, the store can't be told (%s)", error)
 
     def append(self, change: Change) -> asyncio.Future[Appended]:
-        future = asyncio.ensure_future(self.store.append(change))
-        extensions = self.performer.extensions
-        return extensions.after(change, future) if extensions else future
+        return asyncio.ensure_future(self.store.append(change))
 
     def token(self) -> str:
         """What names one commit among all commits of all processes."""

@@ -7,23 +7,22 @@ nobody. An extension that fails is logged, and harms nothing.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast
 
 from ...state.errors import InvalidInput, StoreCorrupt
-from ...state.records import FINAL, Change
+from ...state.records import FINAL, Appended, Change
 from ..errors.groups import said_in
 from ..protocol.decider import Fact, Invoke
 from ..protocol.entries import decode
+from .deadlines import Deadlines
 
 log = logging.getLogger("overwinter")
 
 T = TypeVar("T")
-Committed = Callable[[Change, "asyncio.Future[Any]"], None]
+Committed = Callable[[Change, Appended], None]
 Subject = Literal["execution", "turn", "operation", "attempt"]
 _BESIDE = frozenset(
     {
@@ -51,6 +50,7 @@ _MEANWHILE = ("reminder", "escalation")
 """Kinds of timers of an approval that stays open."""
 _KINDS = {"timer": "sleep", "decided": "approval"}
 """The kind of operation that an entry ends, where it is called otherwise."""
+_DEFECT = "execution %s: one that was told of a commit has failed"
 
 
 class Notice(NamedTuple):
@@ -85,6 +85,14 @@ class Active(Protocol):
     """An execution under way."""
 
     function: str
+    deadlines: Deadlines
+
+
+class Measuring(Protocol):
+    """Who measures commits. It is told of each answer; ``began`` is when the commit was sent, by ``perf_counter``."""
+
+    def stored(self, active: Active, change: Change, answer: Appended, began: float) -> None: ...
+    def failed(self, error: BaseException) -> None: ...
 
 
 class Extension:
@@ -110,10 +118,9 @@ class Extensions:
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
         self._listeners: list[Committed] = []
-        self._timing: list[Committed] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._all or self._listeners or self._timing)
+        self._measuring: list[Measuring] = []
+        self.listens = bool(self._all)
+        """Whether there is anybody to be told of commits."""
 
     @property
     def watching(self) -> bool:
@@ -121,35 +128,46 @@ class Extensions:
         return bool(self._all)
 
     def hear(self, committed: Committed) -> None:
-        """Call it with each commit and its answer: for what belongs to the runtime itself and knows its journal."""
+        """Call it with each commit that is stored, and the answer: for what belongs to the runtime itself and knows its
+        journal."""
         self._listeners.append(committed)
+        self.listens = True
 
     def ignore(self, committed: Committed) -> None:
         """Call it no more."""
         self._listeners.remove(committed)
+        self.listens = bool(self._all or self._listeners or self._measuring)
 
-    def time(self, begun: Committed) -> None:
-        """Call it with each commit when that begins, and with its answer that is still to come: for who measures, and
-        adds what it needs to the answer itself. It must not raise."""
-        self._timing.append(begun)
+    def measure(self, measuring: Measuring) -> None:
+        """Tell it of each commit's answer."""
+        self._measuring.append(measuring)
+        self.listens = True
 
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)
         return "" if active is None else active.function
 
-    def after(self, change: Change, stored: asyncio.Future[T]) -> asyncio.Future[T]:
-        """When the commit is stored, and before anybody goes on from it, what its entries say is told."""
-        if self._all:
-            stored.add_done_callback(partial(self._committed, self._function_of(change.id), change))
-        for committed in self._listeners:
-            stored.add_done_callback(partial(committed, change))
-        for begun in self._timing:
-            begun(change, stored)
-        return stored
-
-    def _committed(self, function: str, change: Change, done: asyncio.Future[Any]) -> None:
-        if done.cancelled() or done.exception() is not None:
+    def heard(self, active: Active, change: Change, answer: Appended | BaseException, began: float) -> None:
+        """A commit was answered: when it is stored, what its entries say is told, before anybody goes on from it.
+        Who listens can't keep the execution from that: what one raises is logged."""
+        if isinstance(answer, BaseException):
+            for measuring in self._measuring:
+                measuring.failed(answer)
             return
+        if self._all:
+            self._committed(active.function, change)
+        for committed in tuple(self._listeners):  # one may stop listening while it is told
+            try:
+                committed(change, answer)
+            except Exception:  # the edge to who listens: a defect there must not lose what is stored
+                log.exception(_DEFECT, change.id)
+        for measuring in self._measuring:
+            try:
+                measuring.stored(active, change, answer, began)
+            except Exception:  # as above
+                log.exception(_DEFECT, change.id)
+
+    def _committed(self, function: str, change: Change) -> None:
         for text in change.entries:
             try:
                 fact = decode(text)

@@ -157,9 +157,10 @@ def told(waiting: list[Told], later: Sequence[Fact]) -> tuple[Sequence[asyncio.F
 
 
 class Commit:
-    """One append under way. ``asked``: when the store was asked the last time, and after how many ``tries``."""
+    """One append under way. ``asked``: when the store was asked the last time, ``began``: the same by the clock that
+    measures, in seconds; and after how many ``tries``."""
 
-    __slots__ = ("asked", "carried", "change", "decision", "durable", "tries")
+    __slots__ = ("asked", "began", "carried", "change", "decision", "durable", "tries")
 
     def __init__(
         self, change: Change, decision: Decision, carried: Transition, durable: Sequence[asyncio.Future[None]]
@@ -169,7 +170,14 @@ class Commit:
         self.carried = carried
         self.durable = durable
         self.asked = 0
+        self.began = 0.0
         self.tries = 0
+
+    def tell(self) -> None:
+        """It is stored."""
+        for done in self.durable:
+            if not done.done():
+                done.set_result(None)
 
 
 def stuck(message: str) -> Decision:

@@ -12,11 +12,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from ...state.errors import StoreCorrupt
 from ...state.quantities import seconds
-from ...state.records import FINAL, Change
+from ...state.records import FINAL, Appended, Change
 from ...state.store import Store
 from ..protocol.decider import Fact, Heard
 from ..protocol.entries import decode
@@ -35,8 +35,8 @@ _FED = 64
 class Commits(Protocol):
     """Where commits are heard of."""
 
-    def hear(self, committed: Callable[[Change, asyncio.Future[Any]], None]) -> None: ...
-    def ignore(self, committed: Callable[[Change, asyncio.Future[Any]], None]) -> None: ...
+    def hear(self, committed: Callable[[Change, Appended], None]) -> None: ...
+    def ignore(self, committed: Callable[[Change, Appended], None]) -> None: ...
 
 
 class Subscription:
@@ -229,9 +229,7 @@ class Audience:
             self._hears = wanted
             (self._commits.hear if wanted else self._commits.ignore)(self._committed)
 
-    def _committed(self, change: Change, done: asyncio.Future[Any]) -> None:
-        if done.cancelled() or done.exception() is not None:
-            return
+    def _committed(self, change: Change, _: Appended) -> None:
         for one in self._subscriptions.get(change.id, ()):
             one.feed(change.version, change.entries)
         cell = self._cells.get(change.id)

@@ -1,6 +1,8 @@
 """Spans on their way out: kept in a bounded queue, and exported by a thread of its own, some at a time.
 
-Whoever puts a span in never waits. What does not fit is dropped, counted and logged.
+Whoever puts a span in never waits. What does not fit is dropped, counted and logged. Where an exporter has a form of
+its own for a span (``Encoder``), that is made when the span is put in, a little at each step: a thread that made those
+of many spans at once would keep the event loop from its turn, for as long as that takes.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .span import Span
 
@@ -25,6 +27,19 @@ class Exporter(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """An exporter that is given what it has made of each span."""
+
+    def encode(self, span: Span) -> object:
+        """Quick, and without I/O."""
+        ...
+
+    def send(self, encoded: Sequence[Any]) -> bool:
+        """What ``Exporter.export`` does, for what ``encode`` has made."""
+        ...
 
 
 class Limits(NamedTuple):
@@ -51,8 +66,9 @@ class Batch:
 
     def __init__(self, exporter: Exporter, limits: Limits = Limits()) -> None:
         self._exporter = exporter
+        self._encoder = exporter if isinstance(exporter, Encoder) else None
         self._limits = limits
-        self._waiting: deque[Span] = deque()
+        self._waiting: deque[object] = deque()  # spans, or what the encoder has made of them
         self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
         self._hurry = self._closed = False
@@ -66,12 +82,23 @@ class Batch:
             room = 0 if self._closed else max(0, room)
             self._drop(len(spans) - room)
             spans = spans[:room]
-        self._waiting.extend(spans)
+        if self._encoder is None:
+            self._waiting.extend(spans)
+        else:
+            self._encode(self._encoder, spans)
         if self._thread is None and spans:
             self._thread = threading.Thread(target=self._run, name="overwinter-spans", daemon=True)
             self._thread.start()
         elif len(self._waiting) >= self._limits.batch:
             self._wake()
+
+    def _encode(self, encoder: Encoder, spans: Sequence[Span]) -> None:
+        for span in spans:
+            try:
+                self._waiting.append(encoder.encode(span))
+            except Exception:  # the edge to exporters, as below: one span is lost, and no step
+                log.warning("telemetry: the span %r can't be exported", span.name, exc_info=True)
+                self.failed += 1
 
     def _drop(self, count: int) -> None:
         before, self.dropped = self.dropped, self.dropped + count
@@ -126,9 +153,9 @@ class Batch:
             if spans:
                 self._export(spans)
 
-    def _export(self, spans: Sequence[Span]) -> None:
+    def _export(self, spans: Sequence[Any]) -> None:
         try:
-            arrived = self._exporter.export(spans)
+            arrived = (self._exporter.export if self._encoder is None else self._encoder.send)(spans)
         except Exception:  # the edge to exporters: whatever one raises, the next batch goes out
             log.warning("telemetry: the exporter failed", exc_info=True)
             arrived = False

@@ -96,6 +96,7 @@ class Tracing:
         known: int = 4096,
     ) -> None:
         self.traces = Traces(sampling, conventions)
+        self._errors, self._costs = sampling.errors, sampling.cost > 0
         self.batch = Batch(exporter, limits)
         self._known: OrderedDict[str, _Traced] = OrderedDict()
         self._most = known
@@ -137,10 +138,8 @@ class Tracing:
         self.loaded(head, entries)
         self._told[head.id] = head.length
 
-    def committed(self, change: Change, done: asyncio.Future[Any]) -> None:
-        """A commit was answered."""
-        if not change.entries or done.cancelled() or done.exception() is not None:
-            return
+    def committed(self, change: Change, _: object) -> None:
+        """A commit is stored."""
         traced = self._known.get(change.id)
         if traced is None:
             return
@@ -149,13 +148,13 @@ class Tracing:
             traced.length += 1
             if traced.missed is not None:
                 traced.missed.append(text)
-            elif traced.fold is not None or text.startswith(_BEGINS) or self._tells(text):
+            elif (
+                traced.fold is not None
+                or text.startswith(_BEGINS)
+                or (self._errors and '"error":' in text)  # what may be a reason to keep one that is not sampled
+                or (self._costs and '"cost":' in text)
+            ):
                 self._take(traced, cast("Fact", loads(text)), out=True)
-
-    def _tells(self, text: str) -> bool:
-        """Whether an entry of an execution that is not sampled may be a reason to keep it."""
-        sampling = self.traces.sampling
-        return (sampling.errors and '"error":' in text) or (sampling.cost > 0 and '"cost":' in text)
 
     def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False) -> None:
         """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand."""

@@ -22,7 +22,7 @@ from overwinter.orchestrator.governance.budgets.places import LEDGER, PLACE
 from overwinter.orchestrator.governance.budgets.purse import Purse, PurseSettings
 from overwinter.orchestrator.governance.budgets.recovery import recover
 from overwinter.state.errors import Conflict, StoreUnavailable
-from overwinter.state.records import Answer, Change, NewExecution
+from overwinter.state.records import Answer, Appended, Change, NewExecution
 from overwinter.state.store import Store
 from overwinter.testing.faults import Faults, Moment, StoreOfOneProcess
 
@@ -192,7 +192,12 @@ class World:
             token=f"t{self.number()}",
         )
         future = asyncio.ensure_future(process.store.append(change))
-        future.add_done_callback(lambda done: process.purse.committed(change, done))
+
+        def answered(done: asyncio.Future[Appended]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                process.purse.committed(change, done.result())
+
+        future.add_done_callback(answered)
 
         async def stored() -> None:
             await future

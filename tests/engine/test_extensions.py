@@ -218,8 +218,24 @@ def test_a_listener_takes_nobodys_place() -> None:
     diary, heard = Diary(), list[int]()
 
     async def work(runtime: Runtime) -> None:
-        runtime.extensions.hear(lambda change, done: heard.append(len(change.entries)))
+        runtime.extensions.hear(lambda change, _: heard.append(len(change.entries)))
         await run_flow(runtime)
 
     told(work, diary)
     assert len(diary.lines) == 15 + 2 and sum(heard) > 4
+
+
+def test_a_listener_that_fails_keeps_nobody_from_going_on(caplog: pytest.LogCaptureFixture) -> None:
+    heard: list[str] = []
+
+    def bad(change: object, _: object) -> None:
+        raise RuntimeError("a defect")
+
+    async def work(runtime: Runtime) -> None:
+        runtime.extensions.hear(bad)
+        runtime.extensions.hear(lambda change, _: heard.extend(change.entries))
+        await run_flow(runtime)
+
+    told(work, Diary())
+    assert heard, "those after it are told all the same"
+    assert caplog.text.count("one that was told of a commit has failed") >= len(heard) / 4 and "a defect" in caplog.text

@@ -13,7 +13,7 @@ import pytest
 
 from overwinter.orchestrator import changes
 from overwinter.orchestrator.changes import Changes, Listener, News
-from overwinter.orchestrator.engine.extensions import Extensions
+from overwinter.orchestrator.engine.extensions import Active, Extensions
 from overwinter.orchestrator.reading import Reading
 from overwinter.state.errors import StoreUnavailable
 from overwinter.state.memory import MemoryStore
@@ -47,7 +47,7 @@ class Desk:
         head = await self.store.head(id)
         assert head is not None
         change = self.change(id, head.version)
-        await self.commits.after(change, asyncio.ensure_future(self.store.append(change)))
+        self.commits.heard(cast("Active", None), change, await self.store.append(change), 0.0)
 
 
 def looked_on(main: Callable[[Desk], Awaitable[None]]) -> None:
@@ -177,15 +177,15 @@ def test_nobody_listens_and_nothing_is_done() -> None:
     async def main(desk: Desk) -> None:
         desk.store = store = Watched()
         desk.changes = Changes(Reading(store), desk.commits)
-        assert not desk.commits
+        assert not desk.commits.listens
         await asyncio.sleep(60)
         assert store.asked == 0
         with desk.changes.listening(), desk.changes.listening():
-            assert desk.commits
+            assert desk.commits.listens
             await asyncio.sleep(10)
             assert store.asked > 0
         asked = store.asked
-        assert not desk.commits
+        assert not desk.commits.listens
         await asyncio.sleep(60)
         assert store.asked == asked
         with desk.changes.listening() as again:

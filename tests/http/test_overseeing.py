@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,8 +12,9 @@ from overwinter import Agent, Context, workflow
 from overwinter.functions.models.scripted import Scripted
 from overwinter.orchestrator import processes as port
 from overwinter.orchestrator.answered import MODELS, OTHERS, TIMES, Answered
+from overwinter.orchestrator.engine.extensions import Active, Extensions
 from overwinter.state.errors import StoreUnavailable
-from overwinter.state.records import Change, NewExecution
+from overwinter.state.records import Appended, Change, NewExecution
 
 from .conftest import Main, Shop, asked_over
 
@@ -136,20 +136,15 @@ def test_what_is_kept_has_an_end() -> None:
 
 
 def test_only_what_is_stored_counts() -> None:
-    async def main() -> None:
-        answered = Answered()
-        texts = [json.dumps(entry(), separators=(",", ":")), '{"type":"model",']
-        change = Change("x", "a", 1, 1, texts, [], 1, "running", None, False, 1, "", "", "")
-        stored: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        lost: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        lost.set_exception(StoreUnavailable("away"))
-        answered.committed(change, lost)
-        assert answered.record() == []
-        stored.set_result(None)
-        answered.committed(change, stored)
-        assert [one["calls"] for one in answered.record()] == [1]
-
-    asyncio.run(main())
+    answered, commits = Answered(), Extensions((), {})
+    commits.hear(answered.committed)
+    texts = [json.dumps(entry(), separators=(",", ":")), '{"type":"model",']
+    change = Change("x", "a", 1, 1, texts, [], 1, "running", None, False, 1, "", "", "")
+    nobody = cast("Active", None)
+    commits.heard(nobody, change, StoreUnavailable("away"), 0.0)
+    assert answered.record() == []
+    commits.heard(nobody, change, Appended(1, None, False), 0.0)
+    assert [one["calls"] for one in answered.record()] == [1]
 
 
 def test_they_need_the_token(run: Run) -> None:

@@ -370,7 +370,7 @@ def test_off_it_says_how_it_is_switched_on(monkeypatch: pytest.MonkeyPatch) -> N
     async def main() -> None:
         monkeypatch.delenv("OVERWINTER_METRICS")
         async with served([trying], "memory://") as (runtime, client):
-            assert runtime.meter is None and not runtime.extensions
+            assert runtime.meter is None and not runtime.extensions.listens
             answer = await client.get("/metrics")
             assert answer.status_code == 404 and "OVERWINTER_METRICS=1" in answer.json()["detail"]
 

@@ -9,12 +9,11 @@ gone to another process by what that execution's journal says.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable, Container, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ....state.records import Change
+from ....state.records import Appended, Change
 from ....state.store import Store
 from .account import EACH, Account
 from .amount import NOTHING, Amount
@@ -126,9 +125,9 @@ class Purse:
         """Nothing was used of what is held under the key."""
         self.settle(key, (), NOTHING)
 
-    def committed(self, change: Change, stored: asyncio.Future[Any]) -> None:
-        """Of each commit (``Extensions.hear``): what its entries settle, is settled."""
-        if not self._held or stored.cancelled() or stored.exception() is not None:
+    def committed(self, change: Change, _: Appended) -> None:
+        """Of each commit that is stored (``Extensions.hear``): what its entries settle, is settled."""
+        if not self._held:
             return
         for text in change.entries:
             found = settled_in(text)
