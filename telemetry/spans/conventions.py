@@ -123,7 +123,10 @@ def published(ordered: Fact) -> Described:
 def child(ordered: Fact) -> Described:
     """Another execution that is begun."""
     name = str(ordered.get("name", ""))
-    said: Attributes = {"overwinter.operation": str(ordered.get("op", "")), "overwinter.child": str(ordered["id"])}
+    said: Attributes = {
+        "overwinter.operation": str(ordered.get("op", "")),
+        "overwinter.child": str(ordered.get("id", "")),
+    }
     if ordered.get("detached"):
         said["overwinter.detached"] = True
     return Described(f"child {name}", "internal", said)

@@ -33,6 +33,8 @@ _ENDS_WAIT = frozenset(
 """Entries before which something was waited for."""
 _REPEATED = frozenset({"answered", "beat", "cancel", "decided", "delegated", "doubt", "paused", "resumed", "revoked"})
 """Of these there may be several about the same; what came from outside has its own time in every process."""
+_PLAIN = frozenset({"type", "op", "name", "at", "ms", "args", "value", "link"})
+"""What a step says that went well at once."""
 _CALLS = frozenset({"step", "model", "tool", "check", "listed", "summary"})
 
 
@@ -82,6 +84,10 @@ class Fold:
     def take(self, entry: Fact) -> list[Span]:
         """The next entry; the spans that end with it."""
         self.length += 1
+        if entry.get("type") == "step" and self.root is not None and entry.keys() <= _PLAIN:
+            span = self._plain(self.root, entry)
+            if span is not None:
+                return [span]
         type = str(entry.get("type"))
         at = _time(entry)
         if type in ("start", "message", "checkpoint"):
@@ -195,6 +201,22 @@ class Fold:
         return spans
 
     # -- operations ----------------------------------------------------------------------------------
+
+    def _plain(self, root: Root, entry: Fact) -> Span | None:
+        """A step about which nothing else is known, as most entries are: what ``_call`` comes to, in a third of its
+        time. None: there is more to it."""
+        op, name, at, ms = entry.get("op"), entry.get("name"), entry.get("at"), entry.get("ms", 0)
+        if not (isinstance(op, str) and isinstance(name, str) and isinstance(at, int) and isinstance(ms, int)):
+            return None
+        if op in self._open or op in root.done or isinstance(entry.get("value"), dict):
+            return None
+        root.last = max(root.last, at)
+        root.done.add(op)
+        context = root.context
+        return Span(
+            context.trace_id, self.identity.operation(op, self._reopened), context.span_id, name, "internal",
+            at - ms, at, {"overwinter.operation": op}, tracestate=context.tracestate,
+        )  # fmt: skip
 
     def _span(
         self,

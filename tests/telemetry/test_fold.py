@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from overwinter.telemetry.spans.conventions import Conventions
 from overwinter.telemetry.spans.fold import Fold, Traces
@@ -170,3 +172,39 @@ def test_content_is_bounded() -> None:
         [START, {"type": "tool", "op": "1", "name": "t", "value": "x" * 99999}, end(1)], one=fold(traces=traces)
     )
     assert len(str(one.attributes["gen_ai.tool.call.result"])) == 8192
+
+
+_ops = st.sampled_from(["0", "1", "2", "3"])
+_times = st.integers(0, 3 * MINUTE).map(lambda at: T + at)
+
+_steps = st.fixed_dictionaries(
+    {"type": st.just("step"), "op": _ops, "name": st.sampled_from(["a", "b"]), "at": _times},
+    optional={
+        "ms": st.integers(0, 2 * MINUTE) | st.just(True) | st.none(),
+        "args": st.just("0a"),
+        "value": st.dictionaries(st.just("cost"), st.just("0.5")) | st.integers(),
+        "link": st.just("l"),
+        "error": st.just({"kind": "m.E", "message": "no"}),
+        "n": st.just(2),
+        "branch": st.just("left"),
+    },
+)
+_others = st.one_of(
+    st.fixed_dictionaries({"type": st.just("retrying"), "op": _ops, "at": _times, "n": st.just(1)}),
+    st.fixed_dictionaries({"type": st.sampled_from(["begun", "doubt"]), "op": _ops, "at": _times}),
+    st.fixed_dictionaries({"type": st.just("ordered"), "op": _ops, "kind": st.just("child"), "id": _ops, "at": _times}),
+    st.fixed_dictionaries({"type": st.just("child"), "op": _ops, "id": _ops, "at": _times}),
+    st.fixed_dictionaries({"type": st.just("timer"), "op": _ops, "kind": st.just("sleep"), "at": _times}),
+    st.fixed_dictionaries({"type": st.sampled_from(["completed", "failed", "retry"]), "at": _times}),
+)
+
+
+@given(st.lists(_steps | _others, max_size=12))
+def test_plain_steps_become_what_the_others_do(entries: list[dict[str, Any]]) -> None:
+    """They go a shorter way; one more field, that says nothing, sends them round by the long one."""
+    short, long = fold(), fold()
+    for entry in ({**START, "at": T}, *entries):
+        assert short.take(entry) == long.take({**entry, "unknown": 1})
+        assert (short.root is None) == (long.root is None)
+    if short.root is not None and long.root is not None:
+        assert (short.root.last, short.root.done, short.root.cost) == (long.root.last, long.root.done, long.root.cost)
