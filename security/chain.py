@@ -44,9 +44,8 @@ def linked_all(before: str, texts: Iterable[str]) -> list[str]:
     """The texts one after the other."""
     made: list[str] = []
     for text in texts:
-        text = linked(before, text)
-        before = text[-LENGTH - len(_AFTER) : -len(_AFTER)]
-        made.append(text)
+        before = _digest(before, text)
+        made.append(f"{text[:-1]}{_BEFORE}{before}{_AFTER}")
     return made
 
 
