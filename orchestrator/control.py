@@ -44,6 +44,7 @@ class Control(Deciding):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._prepared = False
+        self._due: Callable[[], object] = str  # told that something is due; here nobody runs any
 
     async def prepare(self) -> None:
         """Before anything is sent: it may be taken in here, and bears the time that all processes go by."""
@@ -248,6 +249,19 @@ class Control(Deciding):
             await self.act(action, head.id, by=by, reason=reason)
 
         return await self._for_each(where, act, failed=action == "retry", fits=fits)
+
+    async def fork(
+        self, id: str, at: int | str, *, model: str = "", instructions: str = "", by: str = "", key: str = ""
+    ) -> str:
+        """Have another execution go on from before the journal's entry number ``at``, or from before that operation,
+        with the code of now, and an agent with that model and those instructions where they are given. It has no
+        effects. Its id; under one ``key`` it is made once. Raises UnknownExecution, InvalidInput, StoreError."""
+        from .forking import Wanted, fork
+
+        await self.prepare()
+        made = await fork(self, id, at, Wanted(model, instructions, by, key))
+        self._due()
+        return made
 
     async def signal_all(
         self,

@@ -96,8 +96,8 @@ class Runtime(Control):
         self._sessions = Sessions(self.store)
         self._awaited = Awaited(REMEMBERED)
         self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
-        self.ready = False
-        self._closing = False
+        self.ready = self._closing = False
+        self._due = lambda: self.engine.sweeper.tell()
         self._life = Lifetime()
         self._watchdog = show_vitals(self.engine)
         self.engine.health.add_check("runtime", self._starting_or_stopping)

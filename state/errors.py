@@ -34,6 +34,7 @@
         ├── StepFailed               the function raised an error whose class is not known here
         ├── TimedOut                 the operation's timeout passed
         ├── InDoubt                  an at-most-once call began and its outcome is unknown
+        ├── EffectBlocked            a fork has no effects, and nothing is recorded of this call
         ├── Denied                   an approval was denied or expired
         ├── CallbackFailed           the outside system completed a callback with an error
         ├── CompletionFailed         a map or parallel missed its completion rule
@@ -219,6 +220,10 @@ class HeartbeatLost(TimedOut):
 
 class InDoubt(OperationError):
     """An at-most-once call began, the process died or its time was over, and nobody knows whether it took effect."""
+
+
+class EffectBlocked(OperationError):
+    """The call was not made: a fork has no effects, and who it comes from has recorded no such call."""
 
 
 class Denied(OperationError):

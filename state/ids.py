@@ -14,6 +14,9 @@ such a part would lead to another execution, and is refused.
 
 A name is text of the same kind without a slash, because the ids that are given by themselves begin with it.
 
+``NAME/fork:1f2e3d4c`` and what lies below it are forks: their calls have no effect, and the id says so to every
+process, without a look at anything.
+
 Ids are compared character by character; nothing is trimmed, folded or normalised.
 """
 
@@ -35,6 +38,9 @@ RESERVED = frozenset(
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""
 CHAIN = re.compile("store:[0-9a-f]{16}")
+FORKED = "/fork:"
+"""In the id of a fork, and of what it has begun."""
+_FORK = re.compile("[^/]+/fork:[0-9a-f]{8}(?=/|$)")
 LONGEST_NAME = 128
 """Characters that the name of a workflow may have; what a runtime adds to make an id of it fits in LONGEST."""
 LONGEST = 200
@@ -88,7 +94,19 @@ def child_id(parent: str, op: str) -> str:
     id = f"{parent}/{op}"
     if len(id) <= LONGEST:
         return id
-    return f"{id[:_SHOWN]}..{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+    shown = max(_SHOWN, len(fork_of(id)) + 1)
+    return f"{id[:shown]}..{hashlib.sha256(id.encode()).hexdigest()[:32]}"
+
+
+def fork_id(function: str, token: str) -> str:
+    """The id of a fork; ``token`` has eight hexadecimal digits."""
+    return f"{function}{FORKED}{token}"
+
+
+def fork_of(id: str) -> str:
+    """The id of the fork that an execution is, or belongs to; "" when it is none."""
+    found = _FORK.match(id) if FORKED in id else None
+    return found.group() if found is not None else ""
 
 
 def check_kept(id: str, what: str = "an execution's id") -> str:

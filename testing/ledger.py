@@ -16,7 +16,7 @@ from ..orchestrator.protocol.decider import Fact, Invoke
 from ..orchestrator.protocol.journal import Rules
 from ..state.codec import dumps, loads
 from ..state.memory import MemoryStore
-from ..state.records import FINAL, Accepted, Answer, Appended, Change, Head, NewExecution, NewMail
+from ..state.records import FINAL, Accepted, Answer, Appended, Change, Dump, Head, NewExecution, NewMail
 from .clock import VirtualLoop
 
 HEAD_LIMIT = 64 * 1024
@@ -155,6 +155,15 @@ class Ledger(MemoryStore):
         else:
             self.conflicts += 1
         return answered
+
+    async def restore(self, dump: Dump) -> bool:
+        made = await super().restore(dump)
+        if made:
+            book = self.book(dump.head.id)
+            book.journal += dump.entries
+            for text in dump.entries:
+                self._check_entry(dump.head.id, book, loads(text))
+        return made
 
     def _check_appended(self, change: Change, answer: Appended) -> None:
         id, book = change.id, self.book(change.id)

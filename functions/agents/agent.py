@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from functools import cached_property, partial
 from types import FunctionType
 from typing import Any, Generic, Union, cast, get_args
@@ -277,6 +278,17 @@ class Agent(Specified, Generic[Out_co]):
         here = inspect.currentframe()
         module = here.f_back.f_globals.get("__name__", "") if here is not None and here.f_back is not None else ""
         return function_for(self, module=str(module))
+
+    def altered(self, model: str, instructions: str) -> Agent[Any]:
+        other = copy(self)
+        other.__dict__.pop("_terms", None)
+        other._generals = []  # those are this one's
+        if model:
+            known = (one for one in self.models if one.name == model or one.name.endswith(f"/{model}"))
+            other.model = next(known, model)
+        if instructions:
+            other.instructions = instructions
+        return other
 
     def colleague(self, name: str) -> Agent[Any] | None:
         return self if name == self.name else cast("Agent[Any] | None", team(self).get(name))

@@ -25,6 +25,7 @@ class ChildTool:
     approval_within = milliseconds(APPROVAL_WITHIN)
     most = None
     threaded = False
+    pure = False
     policy = DEFAULT
 
     def __init__(self, function: Function) -> None:

@@ -58,6 +58,7 @@ class Handoff:
     most = None
     policy = DEFAULT
     threaded = False
+    pure = False
 
     def __init__(
         self, agent: object, *, name: str | None = None, description: str = "", keep: Keep = "all", input: Any = None

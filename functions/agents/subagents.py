@@ -87,6 +87,7 @@ class TaskTool:
     elsewhere = None
     policy = DEFAULT
     threaded = False
+    pure = False
     lost = ""
 
     def __init__(self, said: Subagents, functions: Mapping[str, Any]) -> None:

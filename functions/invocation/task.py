@@ -103,6 +103,7 @@ class _Here:
     def __init__(self, tool: Called, asks: Any) -> None:
         self.name = tool.name
         self.policy = tool.policy
+        self.pure: bool = getattr(tool, "pure", False)
         self.approval = getattr(asks, "approval", None)
         self.approval_within = getattr(asks, "approval_within", 0)
         self._asks = asks

@@ -159,6 +159,11 @@ class Tool:
             else SchemaParameters(without(schema, key), self.name)
         )
 
+    @property
+    def pure(self) -> bool:
+        """It changes nothing."""
+        return self.effect == "pure"
+
     def __repr__(self) -> str:
         return f"Tool({self.name!r}, effect={self.effect!r})"
 

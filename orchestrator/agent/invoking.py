@@ -21,4 +21,5 @@ def invocation(call: Call, tool: ToolSpec, away: Callable[[], Away], more: Fact,
     return Invoke(
         call.op, tool.name, "tool", work, tool.threaded and here, policy, {"call": call.id, **more},
         write=tool.write, away=None if here else away(), caller=caller, given=partial(dict, arguments),
+        pure=tool.pure,
     )  # fmt: skip

@@ -43,25 +43,22 @@ class Run:
     def __init__(self, id: str, spec: AgentSpec, state: str = "", first: int = 1) -> None:
         saved: dict[str, Any] = loads(state) if state else {}
         before = saved.get("before")
-        self.id = id
-        self.seat = Seat(spec, before["agent"] if before and "agent" in before else "")
+        self.id, self.sequence = id, first - 1
+        self.seat = Seat(spec, before["agent"] if before and "agent" in before else "", saved.get("forked") or {})
         self.mode = Mode.SESSION if saved.get("mode") == "session" else Mode.NEW
         gone = (before["turn"], recorded(before)) if before else (0, NOTHING)
         self.thread = Thread(self.seat.agent.window, *gone)
         self.turns = self.thread.dropped
         self.turn: Turn | None = None
-        self.calls = OpenCalls()
-        self.outbox = Outbox()
+        self.calls, self.outbox = OpenCalls(), Outbox()
         self.abandoned: list[str] = []
         self.final = ""  # the final status
-        self._seeing = Seeing()
-        self.kept = Kept(saved.get("kept"))
+        self._seeing, self.kept = Seeing(), Kept(saved.get("kept"))
         self.standings = Standings(saved.get("standing", ()))
         self.depth = 0  # how many executions are above this one
         self.caller: Mapping[str, Any] = {}  # what who began it from elsewhere says about itself
         self.cancelling: Fact | None = None
         self.at = self.clock = 0  # time of the last fact, and the latest time known
-        self.sequence = first - 1
         self._skip: str | None = before.get("to") if before else None  # the window begins with this message
         self._since = (saved.get("turn", 0), saved.get("since", 0))
         self.lasting = Lasting(saved.get("budget"), spec.budgets)
@@ -81,7 +78,7 @@ class Run:
         """The small state for the head: sums for people, and where a replay begins."""
         turn, standing = self.turn, self.standings.record()
         more: dict[str, Any] = {"since": turn.since} if turn is not None and not self.final else {}
-        more |= {"standing": standing} if standing else {}
+        more |= ({"standing": standing} if standing else {}) | self.seat.alterations()
         before = self.thread.outside(*((turn.id, turn.holding.began) if turn is not None else ()))
         records = more, self.seat.record(), self.kept.record(self.reach()), self.lasting.record(), {"before": before}
         return heading(self.mode.value, self.turns, self.thread.used, turn, *records)
@@ -280,6 +277,11 @@ class Run:
         reopen(self.turn, since if number == self.turns and since else max(self.clock, entry.get("at", 0)))
         return True
 
+    def _forked(self, entry: Fact) -> bool:
+        self.seat = self.seat.alter(str(entry.get("model", "")), str(entry.get("instructions", "")))
+        self.thread.refit(self.seat.agent.window)
+        return True
+
     # -- own entries ---------------------------------------------------------------------------------
 
     def _ordered(self, entry: Fact) -> bool:
@@ -394,5 +396,5 @@ class Run:
         "observed": _observed, "reply": _reply, "routed": _routed, "compacted": _compacted, "offered": _offered,
         "handoff": _handoff, "passed": _passed, "lost": _budget, "warned": _budget, "begun": _mark, "retrying": _mark,
         "doubt": _mark, "resolved": _mark, "answered": _answered, "completed": _end, "failed": _end, "cancelled": _end,
-        "terminated": _end,
+        "terminated": _end, "forked": _forked,
     }  # fmt: skip

@@ -40,6 +40,11 @@ class ToolSpec(Protocol):
         ...
 
     @property
+    def pure(self) -> bool:
+        """It changes nothing."""
+        ...
+
+    @property
     def child(self) -> str:
         """Name of the agent or workflow that a call starts, or of those that it may; "" for a function."""
         ...
@@ -282,6 +287,10 @@ class AgentSpec(Protocol):
 
     def handoff(self, tool: str) -> HandoffSpec | None:
         """What a call of that tool hands the conversation over by; None for any other tool."""
+        ...
+
+    def altered(self, model: str, instructions: str) -> AgentSpec:
+        """The agent with another model and other instructions, "" for its own."""
         ...
 
     def colleague(self, name: str) -> AgentSpec | None:

@@ -6,7 +6,6 @@ confirmed is simply sent again.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -18,17 +17,12 @@ from ...state.codec import dumps, loads
 from ...state.errors import (
     AlreadyExists,
     BegunBefore,
-    BrokerUnavailable,
     InvalidInput,
     OverwinterError,
     StoreCorrupt,
-    StoreFull,
-    StoreLost,
-    StoreReadOnly,
-    StoreSealed,
-    StoreUnavailable,
     UnknownFunction,
 )
+from ...state.ids import FORKED
 from ...state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ...state.store import Store
 from ...state.whole import GAP
@@ -40,6 +34,8 @@ from ..protocol.entries import ROOM, check_size, decode_all, encode
 from ..protocol.media import Taken, take
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
+from .forking import Forks
+from .patience import patiently
 from .publishing import Publisher, publish
 from .tracing import Tracing
 from .transition import child_post
@@ -143,9 +139,12 @@ class Delivery:
         self._engine = engine
         self.publisher: Publisher | None = None
         self.tracing: Tracing | None = None
+        self.forks = Forks(engine.store, engine.clock)
         self._missed: set[str] = set()  # functions that were ordered and are served nowhere yet
 
     async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
+        if FORKED in activation.id and await self.forks.holds(activation, effect):
+            return
         if isinstance(effect, Spawn):
             await self._spawn(activation, effect)
         elif isinstance(effect, Post):
@@ -263,18 +262,7 @@ class Delivery:
             return await shared.remove(store, effect.scope, effect.key, effect.etag)
         return await shared.keys(store, effect.scope, effect.key)
 
-    async def patiently(self, work: Callable[[], Awaitable[T]], execution: str) -> T:
-        """Repeat while store or broker are out of reach or full: what was decided is sent, however long that takes."""
-        tries = 0
-        while True:
-            try:
-                return await work()
-            except (BrokerUnavailable, StoreUnavailable, StoreFull, StoreReadOnly, StoreSealed, StoreLost) as error:
-                asked = min(_LONGEST_ASKED, getattr(error, "retry_after", None) or 0.0)
-                pause = max(asked, min(5.0, 0.05 * 2**tries))
-                tries += 1
-                log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
-                await asyncio.sleep(pause)
+    patiently = staticmethod(patiently)
 
     async def bring(self, activation: Sending, op: str, work: Callable[[], Awaitable[None]]) -> None:
         """Bring mail, or the blob of one; the activation goes on then."""

@@ -16,6 +16,7 @@ from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
+from ...state.ids import FORKED
 from ...state.quantities import seconds
 from ...state.records import Head
 from ..errors import failures
@@ -34,6 +35,7 @@ from .cutting import Cut
 from .doubt import doubtful, late_of, must_not_recur
 from .doubting import Doubting, anew, overdue, possible
 from .extensions import Extensions
+from .forking import Forks
 from .publishing import Carrier
 from .shelf import Shelf
 from .tracing import Tracing
@@ -139,6 +141,7 @@ class Performer:
         self.carrier: Carrier | None = None
         self.purse: Purse | None = None
         self.tracing: Tracing | None = None
+        self.forks = Forks(shelf.store, clock)
         self.unheard: set[str] = set()  # executions that were left in the middle of a call for which something is held
         self.cut: Cut | None = None  # the time is up: calls are being cut off
 
@@ -161,6 +164,9 @@ class Performer:
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
+        if FORKED in execution and (told := await self.forks.outcome(execution, call)):
+            sink.report(told)
+            return
         if call.begun or call.doubt is not None:
             again = await self._unknown(execution, call, sink)
             if again is None:
@@ -313,23 +319,10 @@ class Performer:
         away, caller = call.away, call.caller
         mark = away.mark if away is not None else "" if call.heard is None else call.heard.mark
         key = f"{execution}/{call.op}"
-        _current.set(
-            CallInfo(
-                execution,
-                call.op,
-                attempt,
-                key,
-                speech,
-                self._shelf,
-                mark,
-                away,
-                caller,
-                self.carrier,
-                self.purse,
-                self.tracing,
-                call.report,
-            )
-        )
+        _current.set(CallInfo(
+            execution, call.op, attempt, key, speech, self._shelf, mark, away, caller, self.carrier, self.purse,
+            self.tracing, call.report,
+        ))  # fmt: skip
         if policy.timeout is None and policy.breaker is None:
             if call.threaded:
                 return self._plain(call, await self._run(call))

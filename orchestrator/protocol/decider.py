@@ -105,6 +105,7 @@ class Invoke(NamedTuple):
     away: Away | None = None  # another process makes it: recorded before it is sent, and sent until it is answered
     given: Callable[[], Mapping[str, Any]] | None = None  # the arguments of a tool, as plain JSON
     doubt: Doubt | None = None  # it is in doubt, or was and is resolved
+    pure: bool = False  # it changes nothing: a fork makes it
 
 
 class Spawn(NamedTuple):

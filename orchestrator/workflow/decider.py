@@ -22,7 +22,7 @@ from .facts import HANDLERS, advance, unusable
 from .reopening import reopened
 from .run import Origin, Run
 
-_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
+_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated", "forked"})
 """Entries about the execution as a whole. They say nothing to the code and don't move its clock."""
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
 _UNNAMED = frozenset(

@@ -153,6 +153,7 @@ def _order(asked: _Call) -> Operation[Any]:
                 args=given,
                 caller=run.origin.caller if run.origin is not None else {},
                 given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
+                pure=about.tool is not None and about.tool.pure,
             )
         )
     return call
@@ -180,7 +181,18 @@ def _away(asked: _Call, call: Operation[Any], policy: Policy, branch: str) -> In
     made = arguments if asked.edited is None else asked.edited
     send, tell = partial(tool.send, made), partial(dict[str, Any], made)
     return Invoke(
-        call.op, call.name, "step", send, False, policy, more, args=call.args, caller=caller, away=away, given=tell
+        call.op,
+        call.name,
+        "step",
+        send,
+        False,
+        policy,
+        more,
+        args=call.args,
+        caller=caller,
+        away=away,
+        given=tell,
+        pure=tool.pure,
     )
 
 

@@ -1,0 +1,190 @@
+"""A fork has no effect: what it calls is answered by what the execution that it comes from has recorded, or not made.
+
+Models are asked, hooks and checks look on, and tools that are declared to change nothing are called. Every other call
+is answered by the record of the same call in the other execution, or fails with ``EffectBlocked``. Nothing is
+published, nobody outside of the fork is told anything, and key-value entries of others stay as they are. The id says
+that an execution is one (``state.ids.fork_of``), so whatever begins within it has no effect either.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from ...state.codec import dumps
+from ...state.errors import EffectBlocked, StoreCorrupt
+from ...state.ids import can_exist, fork_of
+from ...state.store import Store
+from ..errors import failures
+from ..governance.forks import Recorded, Records, canonical
+from ..protocol.decider import Access, Fact, Invoke, Post, Publish, Spawn
+from ..protocol.entries import PARCEL, decode, resolve
+from . import outcomes
+from .patience import patiently
+
+log = logging.getLogger("overwinter")
+
+_KEPT = 32
+"""Executions of which the records are in memory."""
+_PAGE = 1000
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+
+
+class Told(Protocol):
+    """The execution that calls, or sends."""
+
+    id: str
+
+    def report(self, fact: Fact) -> None: ...
+
+
+class Forks:
+    """Stands in for the effects of the forks of one engine."""
+
+    def __init__(self, store: Store, clock: Callable[[], int]) -> None:
+        self._store = store
+        self._clock = clock
+        self._known: OrderedDict[str, tuple[str, Records]] = OrderedDict()  # by execution: of whom, and the records
+
+    # -- calls ---------------------------------------------------------------------------------------
+
+    async def outcome(self, execution: str, call: Invoke) -> Fact | None:
+        """What a call of a fork comes to; None: it is made."""
+        if call.report not in ("step", "tool") or call.pure:
+            return None
+        given = call.args or ""
+        if call.report == "tool":
+            given = canonical(call.given() if call.given is not None else {})
+        source, records = await self._records(execution)
+        found = records.find(call.report, call.name, given, call.op)
+        if found is None:
+            what = "tool" if call.report == "tool" else "step"
+            return self._ended(call, _blocked(f"the {what} {call.name!r} was not called", _why(source)))
+        return self._ended(call, await self._result(source, found.entry), found)
+
+    def _ended(self, call: Invoke, result: Fact, found: Recorded | None = None) -> Fact:
+        more = {} if found is None else {"recorded": found.op}
+        now = self._clock()
+        return outcomes.outcome(call._replace(extra={**call.extra, **more}), 1, now, now, result)
+
+    async def _result(self, source: str, entry: Fact) -> Fact:
+        if "error" in entry:
+            return {"error": entry["error"]}
+        result: Fact = {"value": entry.get("value")}
+        if not entry.get("media"):
+            return result
+        blobs: dict[str, bytes] = {}
+        for digest in set(_DIGEST.findall(dumps(entry.get("value")))):
+            body = await patiently(partial(self._store.blob, source, digest), source)
+            blobs |= {} if body is None else {digest: body}
+        return {**result, "media": True, PARCEL: blobs}
+
+    # -- what leaves the execution -------------------------------------------------------------------
+
+    async def holds(self, sender: Told, effect: Spawn | Post | Publish | Access) -> bool:
+        """Whether what a fork sends goes no further. It is told then what came of it."""
+        root, now = fork_of(sender.id), self._clock()
+        if isinstance(effect, Access):
+            return effect.action in ("put", "remove") and await self._write(sender, effect, root)
+        if isinstance(effect, Spawn):
+            return await self._child(sender, effect, root)
+        if isinstance(effect, Post) and fork_of(effect.id) == root:
+            return False
+        log.info("execution %s is a fork: what it sends by %s goes to nobody", sender.id, effect.op)
+        sender.report({"type": "sent", "op": effect.op, "at": now})
+        return True
+
+    async def _write(self, sender: Told, effect: Access, root: str) -> bool:
+        if fork_of(effect.scope) == root:
+            return False
+        source, records = await self._records(sender.id)
+        found = records.find("step", effect.name, effect.args or "", effect.op)
+        fact: Fact = {"type": "step", "op": effect.op, "name": effect.name, "at": self._clock(), "ms": 0}
+        fact |= {"args": effect.args} if effect.args else {}
+        if found is None:
+            fact |= _blocked(f"the entry {effect.key!r} was not written", _why(source))
+        else:
+            fact |= {**await self._result(source, found.entry), "recorded": found.op}
+        sender.report(fact)
+        return True
+
+    async def _child(self, sender: Told, effect: Spawn, root: str) -> bool:
+        source, records = await self._records(sender.id)
+        found = None if effect.detached else await self._ended_child(source, records, effect)
+        if found is None and fork_of(effect.id) == root:
+            return False  # it begins, as a part of the fork
+        fact: Fact = {"type": "child", "op": effect.op, "id": effect.id, "at": self._clock()}
+        if found is not None:
+            same = {name: found.entry[name] for name in ("status", "value", "error", "reason") if name in found.entry}
+            fact |= same | {"recorded": found.op}
+        elif effect.detached:
+            log.info("execution %s is a fork: the detached child %s is not begun", sender.id, effect.id)
+            fact = {"type": "sent", "op": effect.op, "at": self._clock()}
+        else:
+            why = "its id is not the fork's to use; " + _why(source)
+            fact |= {"status": "failed", **_blocked(f"the child {effect.id!r} was not begun", why)}
+        sender.report(fact)
+        return True
+
+    async def _ended_child(self, source: str, records: Records, effect: Spawn) -> Recorded | None:
+        """What came of a child of that function with that input."""
+        given = dumps(effect.input)
+        known = records.find("child", effect.function, given, effect.op)
+        if known is not None or (same := records.children.get(effect.op)) is None:
+            return known
+        begun = (await self._entries(str(same.get("id")), 1))[:1]
+        if not begun or same.get("name") != effect.function:
+            return None
+        await patiently(partial(resolve, self._store, str(same["id"]), begun), source)
+        return records.find("child", effect.function, "", effect.op) if dumps(begun[0].get("input")) == given else None
+
+    # -- records -------------------------------------------------------------------------------------
+
+    async def _records(self, execution: str) -> tuple[str, Records]:
+        """Of whom a fork, or what it has begun, is a copy ("" nobody), and what that one has recorded by now."""
+        known = self._known.get(execution)
+        if known is None:
+            known = self._known[execution] = await self._read(execution)
+            if len(self._known) > _KEPT:
+                self._known.popitem(last=False)
+        return known
+
+    async def _read(self, execution: str) -> tuple[str, Records]:
+        root = fork_of(execution)
+        origin = next((str(one.get("from", "")) for one in await self._entries(root) if one["type"] == "forked"), "")
+        if not origin:
+            return "", Records()
+        source = origin + execution[len(root) :]
+        entries = await self._entries(source)
+        try:
+            await patiently(partial(resolve, self._store, source, entries), execution)
+        except StoreCorrupt as error:
+            log.warning("execution %s: what %s has recorded can't be read whole: %s", execution, source, error)
+            entries = [entry for entry in entries if "blob" not in entry]
+        return source, Records(entries)
+
+    async def _entries(self, id: str, most: int | None = None) -> list[Fact]:
+        found: list[Fact] = []
+        if not can_exist(id):
+            return found
+        while more := await patiently(partial(self._store.history, id, len(found), most or _PAGE), id):
+            try:
+                found += [decode(text) for text in more]
+            except StoreCorrupt as error:
+                log.warning("execution %s: what it has recorded can't be read whole: %s", id, error)
+                break
+            if most is not None and len(found) >= most:
+                break
+        return found
+
+
+def _why(source: str) -> str:
+    return f"{source} has recorded no such call" if source else "nothing is known of where it comes from"
+
+
+def _blocked(what: str, why: str) -> Fact:
+    return {"error": failures.encode(EffectBlocked(f"{what}: a fork has no effects, and {why}"))}

@@ -1,0 +1,141 @@
+"""A fork: another execution that goes on from a place in the journal of one that exists, and has no effects.
+
+It is made whole, as an import is, or not at all; the other one is read and not touched. Its first entries are those of
+the other one up to that place, the entry ``forked`` says from whom and from where. It has its own trace, and nobody
+waits for it. From there on the code, the model and the instructions are those of the process that takes it up, or
+those that are given.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..security.chain import linked_all, root, without
+from ..state.codec import dumps, loads
+from ..state.errors import InvalidInput, StoreCorrupt
+from ..state.ids import fork_id
+from ..state.records import Dump, Head
+from ..state.store import Store
+from ..state.whole import GAP
+from .governance.forks import BEGINS, kept, place
+from .protocol.callers import TRACE
+from .protocol.decider import Fact
+from .protocol.entries import decode_all, encode
+
+if TYPE_CHECKING:
+    from .control import Control
+
+LONGEST = 100_000
+"""Characters that other instructions may have."""
+_PAGE = 1000
+_TRIES = 8
+_DIGEST = re.compile("sha256:[0-9a-f]{64}")
+_KINDS = ("workflow", "agent")
+
+
+class Wanted(NamedTuple):
+    """``model``, ``instructions``: in the place of the agent's own. ``by``: who wants it. ``key``: asked again with the
+    same, it is the same fork."""
+
+    model: str = ""
+    instructions: str = ""
+    by: str = ""
+    key: str = ""
+
+
+async def fork(control: Control, id: str, at: int | str, wanted: Wanted) -> str:
+    """Make one, and say what its id is. Raises UnknownExecution, InvalidInput, StoreError."""
+    model, instructions, by, key = wanted
+    head, store = await control.show(id), control.store
+    for what, text, most in (("model", model, 200), ("instructions", instructions, LONGEST)):
+        if not isinstance(text, str) or len(text) > most:  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
+            raise InvalidInput(f"{what} is text of at most {most:,} characters")
+    if head.kind not in _KINDS:
+        raise InvalidInput(f"{id} is a {head.kind}; only workflows and agents can be forked")
+    if (model or instructions) and head.kind != "agent":
+        raise InvalidInput(f"{id} is a {head.kind}: it has no model and no instructions of its own to change")
+    texts = await _journal(store, head)
+    entries = decode_all(texts, 1)
+    if any(entry["type"] == "machine" for entry in entries[:50]):
+        raise InvalidInput(f"{id} is a state machine, and these can't be forked; `overwinter asl run` tries one out")
+    before = place(entries, at)
+    stay = [texts[number] for number in kept(entries[:before])]
+    told: Fact = {"type": "forked", "at": control.clock(), "from": id, "n": before + 1}
+    told |= {name: text for name, text in (("by", by), ("model", model), ("instructions", instructions)) if text}
+    made, beside = encode(told)
+    texts = [*(_own(without(text)) for text in stay), made]
+    blobs = {**await _blobs(store, id, texts), **beside}
+    for tries in range(_TRIES):
+        named = f"{id}\0{key}\0{tries}".encode()
+        new = fork_id(head.function, sha256(named).hexdigest()[:8] if key else secrets.token_hex(4))
+        if key and await _is_there(store, new, id, len(texts)):
+            return new
+        await _values(store, id, new)  # before it is there, or it might begin without them
+        if await store.restore(_dump(head, new, linked_all(root(new), texts), blobs, told)):
+            return new
+        if key and await _is_there(store, new, id, len(texts)):
+            return new
+    raise InvalidInput("no free id was found for the fork; try again")
+
+
+async def _is_there(store: Store, fork: str, id: str, number: int) -> bool:
+    """Whether it has been made already, of this one: that entry of its journal says so."""
+    texts = await store.history(fork, number - 1, 1)
+    told = decode_all(texts, number)[0] if texts else {}
+    return told.get("type") == "forked" and told.get("from") == id
+
+
+def _dump(head: Head, id: str, entries: list[str], blobs: dict[str, bytes], told: Fact) -> Dump:
+    now: int = told["at"]
+    note = f"fork of {head.id} from entry {told['n']}"
+    forked = Head(
+        id, head.function, head.kind, "pending", 1, len(entries), 1, 0, None, now, None, now, now, "", note[:500], ""
+    )
+    return Dump(forked, entries, (), (), blobs)
+
+
+async def _journal(store: Store, head: Head) -> list[str]:
+    texts: list[str] = []
+    while len(texts) < head.length:
+        more = await store.history(head.id, len(texts), _PAGE)
+        if not more:
+            break
+        texts += more
+    if len(texts) < head.length or GAP in texts:
+        raise StoreCorrupt(f"entries of {head.id} are missing in the store, and a fork would begin with them")
+    return texts
+
+
+def _own(text: str) -> str:
+    """An entry as the fork has it: nobody waits for it, and its trace is another."""
+    if not text.startswith(tuple(f'{{"type":"{type}"' for type in BEGINS)):
+        return text
+    entry: Fact = loads(text)
+    entry.pop("parent", None)
+    caller = {name: said for name, said in (entry.pop("caller", None) or {}).items() if name not in TRACE}
+    return dumps(entry | ({"caller": caller} if caller else {}))
+
+
+async def _blobs(store: Store, id: str, texts: Iterable[str]) -> dict[str, bytes]:
+    """What the entries refer to, and what that refers to in turn."""
+    found: dict[str, bytes] = {}
+    left = {digest for text in texts for digest in _DIGEST.findall(text)}
+    while left:
+        digest = left.pop()
+        body = None if digest in found else await store.blob(id, digest)
+        if body is not None:
+            found[digest] = body
+            left |= {*_DIGEST.findall(body.decode("utf-8", "ignore"))} - found.keys()
+    return found
+
+
+async def _values(store: Store, id: str, new: str) -> None:
+    """Its own key-value entries, as they are now."""
+    for key in await store.keys(id):
+        value: Any = await store.get(id, key)
+        if value is not None:
+            await store.put(new, key, value.value)
