@@ -62,6 +62,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "pause": ("steer", "Hold an execution where it is."),
         "resume": ("steer", "Go on with a paused or stuck execution."),
         "retry": ("steer", "Go on with a failed execution, from the failed step."),
+        "fork": ("fork", "Go on from a place in an execution, without effects."),
         "cancel": ("steer", "Ask an execution to clean up and end."),
         "terminate": ("steer", "End an execution at once, without clean-up."),
     },

@@ -276,6 +276,7 @@ def _value(row: Row) -> str:
         said += [excerpt(reason)] if reason else []
     elif row.kind == "child" and not said and row.facts.get("id"):
         said = [clean(str(row.facts["id"]))]
+    said += ["as recorded"] if row.facts.get("recorded") is not None else []
     if row.facts.get("late"):
         said = ["too late"]
     return " · ".join(said)

@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..messages import audits, budgets, dead_letters, memories, oversight, schedules, timelines
+from ..messages import audits, budgets, dead_letters, forks, memories, oversight, schedules, timelines
 from . import (
     auditing,
     budgeting,
     dead_lettering,
     deciding,
+    forking,
     machines,
     metrics,
     overseeing,
@@ -35,6 +36,7 @@ MODELS: tuple[type[BaseModel], ...] = (
     *timelines.MODELS,
     *oversight.MODELS,
     *audits.MODELS,
+    *forks.MODELS,
 )
 ROUTES: dict[str, tuple[Endpoint, Sequence[str]]] = {
     **scheduling.ROUTES,
@@ -42,6 +44,7 @@ ROUTES: dict[str, tuple[Endpoint, Sequence[str]]] = {
     **budgeting.ROUTES,
     **dead_lettering.ROUTES,
     **auditing.ROUTES,
+    **forking.ROUTES,
 }
 """By path: an endpoint, and its methods."""
 
@@ -62,5 +65,6 @@ def paths(
         **dead_lettering.paths(operation, parameter, ref),
         **overseeing.paths(operation, parameter, ref),
         **auditing.paths(operation, parameter, ref),
+        **forking.paths(operation, parameter, ref),
         **metrics.paths(operation),
     }

@@ -23,6 +23,7 @@ _VERBS = {
     "paused": "pause",
     "resumed": "resume",
     "retry": "retry",
+    "forked": "fork",
     "terminated": "terminate",
     "changed": "schedule.change",
     "run": "schedule.run",
@@ -31,7 +32,7 @@ _VERBS = {
 """Entries that come of somebody's act, and what that is called."""
 _DETAILS = (
     *("op", "role", "to", "digest", "standing", "under", "verdict", "name", "event", "user", "tenant", "parent"),
-    *("approved", "since"),
+    *("approved", "since", "from", "model"),
 )
 """Fields of an entry that say what was done. What was said (inputs, contents, values) stays in the journal."""
 _OF_CHAIN = frozenset({"n", "at", "what", "on", "by", "reason", "link", "id"})

@@ -23,6 +23,7 @@ _OTHER = frozenset(
         "decided",
         "delegated",
         "doubt",
+        "forked",
         "handoff",
         "lost",
         "machine",

@@ -76,6 +76,11 @@ class Fold:
     def _note(self, number: int, entry: Entry) -> list[Row]:
         return self._info(number, entry)
 
+    def _forked(self, number: int, entry: Entry) -> list[Row]:
+        changed = [name for name in ("model", "instructions") if entry.get(name)]
+        other = f", with other {' and '.join(changed)}" if changed else ""
+        return self._info(number, entry, value=f"of {entry.get('from')}, from its entry {entry.get('n')}{other}")
+
     def _stuck(self, number: int, entry: Entry) -> list[Row]:
         (row,) = self._info(number, entry)
         row.state, row.error = FAILED, error(entry.get("error"))
@@ -318,12 +323,15 @@ class Fold:
         **dict.fromkeys(("skipped", "saga"), _why),
         "reply": _reply,
         **dict.fromkeys(("cancel", "paused", "resumed", "retry"), _note),
+        "forked": _forked,
         **dict.fromkeys(("completed", "failed", "cancelled", "terminated"), _end),
     }
 
 
 def _close(row: Row, entry: Entry) -> None:
     row.value, row.error, row.until = entry.get("value"), error(entry.get("error")), None
+    if "recorded" in entry:
+        row.facts["recorded"] = entry["recorded"]
     row.state = FAILED if row.error is not None else DONE
 
 

@@ -24,7 +24,7 @@ from ..protocol.decider import NO_EVENTS, Decision, Fact, Post, Verdict, when
 from ..protocol.entries import encode
 from .decider import Code, WorkflowDecider
 
-_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated"})
+_OUTSIDE = frozenset({"paused", "resumed", "stuck", "terminated", "forked"})
 _FINAL = frozenset({"completed", "failed", "cancelled", "terminated"})
 
 

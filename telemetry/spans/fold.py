@@ -26,8 +26,8 @@ LONG_WAIT = 60_000
 """Milliseconds after which a wait ends a span."""
 _ENDS_WAIT = frozenset(
     {
-        "answered", "beat", "callback", "cancel", "child", "decided", "delegated", "event", "paused", "resolved",
-        "resumed", "revoked", "terminated", "timer",
+        "answered", "beat", "callback", "cancel", "child", "decided", "delegated", "event", "forked", "paused",
+        "resolved", "resumed", "revoked", "terminated", "timer",
     }
 )  # fmt: skip
 """Entries before which something was waited for."""
@@ -335,6 +335,7 @@ _EVENTS = {
     "stuck": "stuck",
     "paused": "paused",
     "resumed": "resumed",
+    "forked": "forked",
     "cancel": "cancel.requested",
     "saga": "saga",
     "dead": "dead_letter",
