@@ -259,7 +259,7 @@ class Control(Deciding):
         from .forking import Wanted, fork
 
         await self.prepare()
-        made = await fork(self, id, at, Wanted(model, instructions, by, key))
+        made = await fork(self.store, await self.show(id), at, Wanted(model, instructions, by, key), self.clock())
         self._due()
         return made
 

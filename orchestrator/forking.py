@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..security.chain import linked_all, root, without
 from ..state.codec import dumps, loads
@@ -25,9 +25,6 @@ from .governance.forks import BEGINS, kept, place
 from .protocol.callers import TRACE
 from .protocol.decider import Fact
 from .protocol.entries import decode_all, encode
-
-if TYPE_CHECKING:
-    from .control import Control
 
 LONGEST = 100_000
 """Characters that other instructions may have."""
@@ -47,10 +44,9 @@ class Wanted(NamedTuple):
     key: str = ""
 
 
-async def fork(control: Control, id: str, at: int | str, wanted: Wanted) -> str:
-    """Make one, and say what its id is. Raises UnknownExecution, InvalidInput, StoreError."""
-    model, instructions, by, key = wanted
-    head, store = await control.show(id), control.store
+async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int) -> str:
+    """Make one of the execution with that head, and say what its id is. Raises InvalidInput, StoreError."""
+    id, (model, instructions, by, key) = head.id, wanted
     for what, text, most in (("model", model, 200), ("instructions", instructions, LONGEST)):
         if not isinstance(text, str) or len(text) > most:  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
             raise InvalidInput(f"{what} is text of at most {most:,} characters")
@@ -60,11 +56,13 @@ async def fork(control: Control, id: str, at: int | str, wanted: Wanted) -> str:
         raise InvalidInput(f"{id} is a {head.kind}: it has no model and no instructions of its own to change")
     texts = await _journal(store, head)
     entries = decode_all(texts, 1)
+    if (model or instructions) and not any(entry["type"] == "model" for entry in entries):
+        raise InvalidInput(f"{id} has asked no model here: it can't be asked another one, or with other instructions")
     if any(entry["type"] == "machine" for entry in entries[:50]):
         raise InvalidInput(f"{id} is a state machine, and these can't be forked; `overwinter asl run` tries one out")
     before = place(entries, at)
     stay = [texts[number] for number in kept(entries[:before])]
-    told: Fact = {"type": "forked", "at": control.clock(), "from": id, "n": before + 1}
+    told: Fact = {"type": "forked", "at": now, "from": id, "n": before + 1}
     told |= {name: text for name, text in (("by", by), ("model", model), ("instructions", instructions)) if text}
     made, beside = encode(told)
     texts = [*(_own(without(text)) for text in stay), made]

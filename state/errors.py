@@ -24,8 +24,7 @@
     │   ├── ModelUnavailable         overloaded, broken, out of reach; tried again (also Retryable)
     │   │   ├── RateLimited          asked too often; ``retry_after`` says when to come again
     │   │   └── Unreadable           what came is no answer; it may have been paid for
-    │   └── ContextTooLong · ContentRefused · KeyRefused · UnknownModel · QuotaUsedUp · RequestRefused
-    │                                never tried again (each is an InvalidInput too)
+    │   └── ContextTooLong · ContentRefused · KeyRefused · UnknownModel · QuotaUsedUp · RequestRefused (InvalidInputs)
     ├── FunctionUnavailable          a function of another process could not be reached (also Retryable)
     ├── ExecutionError               how an execution ended, when it did not complete
     │   ├── ExecutionFailed · ExecutionCancelled · ExecutionTerminated
@@ -64,8 +63,7 @@ class InvalidInput(OverwinterError):
 
 
 class InvalidArgument(InvalidInput, ValueError, TypeError):
-    """An operation of a workflow was given what its parameter does not take. It is raised at the line that gives it,
-    and is what Python's own functions would raise as well: a ValueError and a TypeError."""
+    """An operation was given what its parameter does not take: raised at the line that gives it, as Python's are."""
 
 
 class InvalidEvent(InvalidInput):
