@@ -30,7 +30,7 @@ from ...state.errors import ExecutionFailed, InvalidEvent, StateFailed, StoreUna
 from ...state.opening import open_store
 from ...state.store import Store
 from ..events.intake import Fate, Taken, take, take_for
-from ..events.tracing import INVOKED_IN, traceparent
+from ..events.tracing import INVOKED_IN, XRAY, traceparent
 from ..http.sweeping import sweep_for
 from ..invocation.loading import functions_of, load
 from ..messages.answer import Answer
@@ -314,10 +314,11 @@ class Handler:
 def _traced(request: Request) -> Request:
     """The request with the trace that Lambda runs it in, which is nearer than the one that its sender has said in
     X-Ray's own header."""
-    found = traceparent(os.environ.get(INVOKED_IN, ""))
-    if not found or any(name == b"traceparent" for name, _ in request.headers):
+    found = os.environ.get(INVOKED_IN, "")
+    if not traceparent(found):
         return request
-    return request._replace(headers=[*request.headers, (b"traceparent", found.encode())])
+    others = [(name, value) for name, value in request.headers if name != XRAY]
+    return request._replace(headers=[*others, (XRAY, found.encode())])
 
 
 async def _in_time(work: Awaitable[T], hours: Hours) -> T:

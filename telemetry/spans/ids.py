@@ -22,6 +22,11 @@ class Context(NamedTuple):
     tracestate: str = ""
 
     @property
+    def begun(self) -> int:
+        """The second in which the trace began, of a trace of X-Ray."""
+        return int(self.trace_id[:8], 16)
+
+    @property
     def traceparent(self) -> str:
         return f"00-{self.trace_id}-{self.span_id}-{'01' if self.sampled else '00'}"
 

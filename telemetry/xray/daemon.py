@@ -15,7 +15,7 @@ from typing import Any
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ..spans.span import Span
-from .documents import document
+from .documents import document, tied
 
 VARIABLE = "AWS_XRAY_DAEMON_ADDRESS"
 _FORM = re.compile(r"[^:\s]+:\d{1,5}|tcp:[^:\s]+:\d{1,5} udp:[^:\s]+:\d{1,5}|udp:[^:\s]+:\d{1,5} tcp:[^:\s]+:\d{1,5}")
@@ -67,7 +67,8 @@ class Xray:
 
     def export(self, spans: Sequence[Span]) -> bool:
         for span in spans:
-            self._emitter.send_entity(_Entity(dumps(document(span))))
+            for made in (document(span), *tied(span)):
+                self._emitter.send_entity(_Entity(dumps(made)))
         return True
 
     def close(self) -> None:
