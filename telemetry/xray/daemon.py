@@ -7,8 +7,10 @@ nobody takes is lost, and nobody is told: that is how the daemon's protocol is.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,7 +31,10 @@ def _check(address: str) -> None:
 
 _check(os.environ.get(VARIABLE, "127.0.0.1:2000"))  # the SDK looks at it while it is imported
 
+_first = "aws_xray_sdk.core" not in sys.modules
+
 try:
+    from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
     from aws_xray_sdk.core.daemon_config import DaemonConfig  # type: ignore[import-untyped]
     from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter  # type: ignore[import-untyped]
     from aws_xray_sdk.core.exceptions.exceptions import (  # type: ignore[import-untyped]
@@ -37,6 +42,10 @@ try:
     )
 except ImportError as error:
     raise InvalidInput(f"X-Ray needs its SDK: pip install 'overwinter[xray]' ({error})") from error
+
+_recorder: Any = xray_recorder
+if _first:  # the SDK opens a socket for a recorder of its own, while it is imported, and never closes it
+    atexit.register(_recorder.emitter._socket.close)  # not before: the program may send by it too
 
 DAEMON = "127.0.0.1:2000"
 
