@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...orchestrator.engine.performing import current_call
+from ...telemetry.spans.ids import tracestate_of
 
 _UNTRACED: Mapping[str, str] = {}
 
@@ -37,9 +38,10 @@ def ambient(trace: Mapping[str, str]) -> Generator[None]:
     if "traceparent" not in trace:
         yield
         return
+    said = {"traceparent": trace["traceparent"], "tracestate": tracestate_of(trace.get("tracestate", ""))}
     contexts: Any = importlib.import_module("opentelemetry.context")
     w3c: Any = importlib.import_module("opentelemetry.trace.propagation.tracecontext")
-    token = contexts.attach(w3c.TraceContextTextMapPropagator().extract(dict(trace)))
+    token = contexts.attach(w3c.TraceContextTextMapPropagator().extract(said))
     try:
         yield
     finally:
