@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from .cleaning import without_secrets
 from .span import Span
 
 log = logging.getLogger("overwinter")
@@ -128,7 +129,7 @@ class Batch:
 
     def _export(self, spans: Sequence[Span]) -> None:
         try:
-            arrived = self._exporter.export(spans)
+            arrived = self._exporter.export(without_secrets(spans))
         except Exception:  # the edge to exporters: whatever one raises, the next batch goes out
             log.warning("telemetry: the exporter failed", exc_info=True)
             arrived = False
