@@ -15,7 +15,7 @@ from .doubt import in_doubt_after, readable_of, unread
 from .mcp_connection import Connection, Lost
 from .mcp_listing import listed_now
 from .mcp_results import value_of
-from .tracing import ambient, trace_of_call
+from .tracing import trace_of_call
 
 KEY = "io.overwinter/idempotency-key"
 """What the key is called among the metadata of a call."""
@@ -50,15 +50,13 @@ class Remote:
         connection = self._connection()
         await self._looked(connection)
         errors: Any = importlib.import_module("mcp.shared.exceptions")
-        trace = trace_of_call()
         try:
-            meta = {KEY: current_call().idempotency_key, **trace}
+            meta = {KEY: current_call().idempotency_key, **trace_of_call()}
         except LookupError:
             meta = None
         try:
             async with in_doubt_after(self._within if self._once else None, self._tool):
-                with ambient(trace):
-                    result = await connection.ask(lambda client: client.call_tool(self._tool, arguments, meta=meta))
+                result = await connection.ask(lambda client: client.call_tool(self._tool, arguments, meta=meta))
         except Lost as lost:
             if self._once:
                 raise InDoubt(f"{lost} during {self._tool!r}; it may have taken effect") from None

@@ -136,6 +136,8 @@ async def test_spans_of_the_sdk_hang_under_the_call(monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
         await asked(call("note"), tools=[MCP("notes", PROGRAM, effect="pure", env={"RECORD": str(record)})])
     used = receiver.named("execute_tool note")
+    listed = next(span for span in memory.get_finished_spans() if span.name == "MCP send tools/list")
+    assert f"{listed.parent.span_id:016x}" == receiver.named("listed notes").id
     (sent,) = (span for span in memory.get_finished_spans() if span.name == "MCP send tools/call note")
     assert f"{sent.parent.span_id:016x}" == used.id and f"{sent.context.trace_id:032x}" == used.trace
     (said,) = noted(record)
