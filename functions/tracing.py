@@ -84,7 +84,8 @@ def _made(environment: Mapping[str, str], endpoint: str | None, *, xray: bool) -
     if endpoint is not None and not endpoint.rstrip("/").endswith("/v1/traces"):
         endpoint = endpoint.rstrip("/") + "/v1/traces"
     exporter = _to_xray() if xray else _to_collector(endpoint)
-    return Tracing(exporter, sampling_of(environment), conventions, limits=limits_of(environment))
+    sampling = sampling_of(environment)._replace(aws=xray)
+    return Tracing(exporter, sampling, conventions, limits=limits_of(environment))
 
 
 def _check_endpoints(environment: Mapping[str, str], endpoint: str | None) -> None:

@@ -9,7 +9,7 @@ from ..state.records import NewExecution
 from .engine.delivery import start_mail
 from .engine.engine import Engine
 from .engine.waiting import Awaited
-from .protocol.callers import named, of_event, traced
+from .protocol.callers import named, of_event, of_request
 from .protocol.decider import Function
 from .protocol.media import take
 from .protocol.starting import check_same, is_new
@@ -36,12 +36,12 @@ class For(TypedDict, total=False):
     trace: Mapping[str, str]
 
 
-def said_of(said: For) -> Said:
-    """The same as the order has it. Raises InvalidInput."""
+def said_of(said: For, *, turn: bool = False) -> Said:
+    """The same as the order has it; ``turn``: of one message of many. Raises InvalidInput."""
     by, stream = said.get("by", ""), said.get("stream", False)
     caller = named(said.get("user", ""), said.get("tenant", "")) if "user" in said or "tenant" in said else {}
     if trace := said.get("trace"):
-        caller |= of_event(trace) if trace.get("from") == "event" else traced(trace)
+        caller |= of_event(trace) if trace.get("from") == "event" else of_request(trace, turn=turn)
     return Said(by=by, stream=stream, caller=caller) if caller else Said(by=by, stream=stream)
 
 

@@ -226,7 +226,7 @@ class Runtime(Control):
         taken = take(served.kind, checked(served, content), self.store.payload_limit)
         fact: Fact = {"type": "message", "at": self.clock(), "id": message, "content": taken.value}
         stream = said.get("stream", False)
-        fact |= {name: value for name, value in said_of(said).items() if value} if said else {}
+        fact |= {name: value for name, value in said_of(said, turn=True).items() if value} if said else {}
         waiter = None
         if not stream:  # else it is listened to; who waits all the same looks for it
             waiter = self._awaited.remember((execution, message), self.engine.waiters.reply(execution, message))

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from types import FrameType
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 from urllib.parse import unquote
 
 from ...orchestrator.engine.cutting import Cut
@@ -30,17 +30,21 @@ from ...state.errors import ExecutionFailed, InvalidEvent, StateFailed, StoreUna
 from ...state.opening import open_store
 from ...state.store import Store
 from ..events.intake import Fate, Taken, take, take_for
-from ..events.tracing import INVOKED_IN, traceparent
+from ..events.tracing import INVOKED_IN, XRAY, traceparent
 from ..http.sweeping import sweep_for
 from ..invocation.loading import functions_of, load
 from ..messages.answer import Answer
 from ..messages.message import preference
 from ..messages.problem import Raised, answered, settle
 from ..runtime import Runtime
+from ..tracing import FLUSH
 from .access import Access, access
 from .batch import is_batch, take_batch
 from .events import Call, Delivery, Sweep, read
 from .gateway import Request, ask, is_request, read_request, write_answer
+
+if TYPE_CHECKING:
+    from ...telemetry.spans.tracing import Tracing
 
 log = logging.getLogger("overwinter.aws")
 T = TypeVar("T")
@@ -109,6 +113,7 @@ class Handler:
         self._runner = asyncio.Runner()
         self._leaving = False
         self._closed = False
+        self._told = True  # whether the spans of the last invocation have gone out
 
     def __call__(self, event: Any, context: Context) -> Any:
         """Take one event; returns when what it caused is at rest. Raises what it could not take in."""
@@ -289,8 +294,8 @@ class Handler:
     async def _leave(self, hours: Hours) -> None:
         """Hand over what is still active."""
         if self._runtime is None or self._runtime.engine.idle():
-            if self._runtime is not None and self._runtime.tracing is not None:  # Lambda freezes the process now
-                await self._runtime.tracing.flush(max(0.0, hours.end - 0.2 - asyncio.get_running_loop().time()))
+            if self._runtime is not None and self._runtime.tracing is not None:
+                await self._tell(self._runtime.tracing, hours)
             return
         time, clock = asyncio.get_running_loop().time(), self._runtime.clock()
         if self._leaving:
@@ -301,6 +306,12 @@ class Handler:
             since = clock - int((time - hours.share) * 1000)
             told = f"an invocation has {hours.stop - hours.start:.0f} s for its work"
             await self._hand_over(hours.grace, hours.end, Cut(since, told))
+
+    async def _tell(self, tracing: Tracing, hours: Hours) -> None:
+        """Send spans before Lambda freezes the process. Somebody waits for the answer meanwhile, so a collector that
+        does not take them gets less time from then on; they go out later, when it does."""
+        left = hours.end - 0.2 - asyncio.get_running_loop().time()
+        self._told = await tracing.flush(max(0.0, min(left, FLUSH if self._told else LAST_MOMENT)))
 
     async def _hand_over(self, grace: float, end: float | None, cut: Cut | None) -> None:
         """Close the runtime; the next event opens another, as another incarnation."""
@@ -314,10 +325,11 @@ class Handler:
 def _traced(request: Request) -> Request:
     """The request with the trace that Lambda runs it in, which is nearer than the one that its sender has said in
     X-Ray's own header."""
-    found = traceparent(os.environ.get(INVOKED_IN, ""))
-    if not found or any(name == b"traceparent" for name, _ in request.headers):
+    found = os.environ.get(INVOKED_IN, "")
+    if not traceparent(found):
         return request
-    return request._replace(headers=[*request.headers, (b"traceparent", found.encode())])
+    others = [(name, value) for name, value in request.headers if name != XRAY]
+    return request._replace(headers=[*others, (XRAY, found.encode())])
 
 
 async def _in_time(work: Awaitable[T], hours: Hours) -> T:

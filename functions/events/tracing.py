@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...orchestrator.protocol import callers
-from ...orchestrator.protocol.callers import traced
+from ...orchestrator.protocol.callers import REQUEST, traced
 from ...state.errors import InvalidEvent
 from ..messages.message import RawHeaders
 from .attributes import TRACEPARENT, text
@@ -39,12 +39,15 @@ def _is_text(value: object) -> bool:
 
 
 def trace_of(headers: RawHeaders) -> dict[str, str]:
-    """The trace that a request belongs to, as what it begins goes on with it: W3C's header, or X-Ray's."""
+    """The trace that a request belongs to, as what it begins goes on with it: W3C's header, or X-Ray's, which AWS may
+    have begun for this request alone."""
     found = {name: [value for key, value in headers if key == name.encode()] for name in callers.TRACE}
     said = {name: b",".join(values).decode("latin-1") for name, values in found.items()}
-    if not said["traceparent"]:
-        said["traceparent"] = traceparent(b"".join(value for key, value in headers if key == XRAY).decode("latin-1"))
-    return traced(said)
+    if said["traceparent"]:
+        return traced(said)
+    said["traceparent"] = traceparent(b"".join(value for key, value in headers if key == XRAY).decode("latin-1"))
+    told = traced(said)
+    return {**told, "from": REQUEST} if "traceparent" in told else told
 
 
 def traceparent(header: str) -> str:

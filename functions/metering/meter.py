@@ -125,6 +125,9 @@ class Meter:
         if isinstance(counts, list):
             sizes = cast("list[int]", counts)
             self.metrics.histogram(catalogue.BATCH).put((self._store,), sizes, _number(changes))
+        sent = store.get("requests")
+        for operation, count in cast("dict[str, int]", sent if isinstance(sent, dict) else {}).items():
+            self.metrics.counter(catalogue.REQUESTED).put((self._store, operation), count)
 
 
 def _number(value: object) -> float:

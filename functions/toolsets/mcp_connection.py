@@ -17,6 +17,7 @@ from ...state.errors import FunctionUnavailable, InvalidInput
 from ...state.quantities import Duration, seconds
 from .mcp_asking import Answers
 from .mcp_place import Place
+from .tracing import ambient, trace_of_call
 
 T = TypeVar("T")
 CONNECTING = 30.0
@@ -68,7 +69,8 @@ class Connection:
         errors: Any = importlib.import_module("mcp.shared.exceptions")
         codes: Any = importlib.import_module("mcp_types")
         try:
-            return await what(client)
+            with ambient(trace_of_call()):
+                return await what(client)
         except errors.MCPError as error:
             if error.code == codes.CONNECTION_CLOSED:
                 await self._broke(client)

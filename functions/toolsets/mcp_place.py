@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ...security.address import shown
 from ...state.errors import InvalidInput
 from ..invocation.secrets import is_reference, look_up
+from .tracing import add_trace
 
 
 class Place:
@@ -44,12 +45,10 @@ class Place:
         """What the SDK's Client takes as its server. Raises InvalidInput."""
         where = self._where
         if isinstance(where, str):
-            if not (self._token or self._headers):
-                yield where
-                return
             shared: Any = importlib.import_module("mcp.shared._httpx_utils")
             http: Any = importlib.import_module("mcp.client.streamable_http")
             async with shared.create_mcp_http_client(headers=self._sent()) as client:
+                client.event_hooks["request"].append(_trace)
                 yield http.streamable_http_client(where, http_client=client)
         elif isinstance(where, Sequence):
             command, *arguments = map(str, cast("Sequence[object]", where))
@@ -67,3 +66,8 @@ class Place:
 
     def _meant(self, value: str, what: str) -> str:
         return look_up(value, f"{what} of {self._whose}") if is_reference(value) else value
+
+
+async def _trace(request: Any) -> None:
+    """The SDK sends a request where it was asked to, in the context of the call that it is for."""
+    add_trace(request.headers)

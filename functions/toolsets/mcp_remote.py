@@ -15,6 +15,7 @@ from .doubt import in_doubt_after, readable_of, unread
 from .mcp_connection import Connection, Lost
 from .mcp_listing import listed_now
 from .mcp_results import value_of
+from .tracing import trace_of_call
 
 KEY = "io.overwinter/idempotency-key"
 """What the key is called among the metadata of a call."""
@@ -50,7 +51,7 @@ class Remote:
         await self._looked(connection)
         errors: Any = importlib.import_module("mcp.shared.exceptions")
         try:
-            meta = {KEY: current_call().idempotency_key}
+            meta = {KEY: current_call().idempotency_key, **trace_of_call()}
         except LookupError:
             meta = None
         try:

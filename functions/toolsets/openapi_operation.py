@@ -17,6 +17,7 @@ from ..invocation.connections import Connections, library
 from .doubt import in_doubt_after, readable_of, unread
 from .openapi_document import Operation, Parameter
 from .openapi_security import Credentials
+from .tracing import add_trace
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of an answer that is read."""
@@ -112,6 +113,7 @@ class Caller:
         pairs += signed.query.items()
         headers |= signed.headers
         cookies |= signed.cookies
+        add_trace(headers)
         if cookies:
             headers["Cookie"] = "; ".join(f"{name}={quote(value, safe='')}" for name, value in cookies.items())
         url = self._base + path + (f"?{urlencode(pairs)}" if pairs else "")

@@ -12,6 +12,9 @@ from ...state.ids import check_id
 
 TRACE = ("traceparent", "tracestate", "baggage")
 """Of W3C: in which trace something is done, and what goes along with it."""
+REQUEST, TURN = "aws", "aws/turn"
+"""``from`` of a trace that AWS has begun for one request, in X-Ray's form: of what that begins, and of a turn of a
+session, which has more of them. Others are ``event``, or unsaid: somebody has named the trace to be in."""
 HANDED_ON = ("user", "tenant", "by", "deadline", "budget", *TRACE)
 
 
@@ -53,6 +56,14 @@ def of_event(said: Mapping[str, Any]) -> dict[str, str]:
     """The trace in what an event says. It came by an event, and whoever looks at traces may only link to it."""
     found = traced(said)
     return {**found, "from": "event"} if found.get("traceparent") else found
+
+
+def of_request(said: Mapping[str, Any], *, turn: bool = False) -> dict[str, str]:
+    """The trace in what is said of a request, and by whom."""
+    found = traced(said)
+    if said.get("from") in (REQUEST, TURN) and "traceparent" in found:
+        found["from"] = TURN if turn else REQUEST
+    return found
 
 
 _TRACE = "-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"

@@ -100,6 +100,7 @@ class Appending:
             await self._table.transact(self._table.as_update(edit), *map(self._table.as_put, items))
         else:
             await self._table.write(edit)
+        self._table.wire.items.add(1 + len(items))
         after = Picture(edit.apply(picture.item))
         if released:
             self._held.drop(change.id)

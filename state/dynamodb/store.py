@@ -92,7 +92,7 @@ class DynamoStore(Store):
         return self._wire.requests
 
     def numbers(self) -> dict[str, object]:
-        """Of the threads in which requests wait for their answers."""
+        """Of the threads in which requests wait, of what was sent, and how many items commits have written."""
         return self._wire.numbers()
 
     async def create(self) -> None:

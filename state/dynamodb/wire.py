@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from ..daemons import Daemons
 from ..errors import StoreError
+from ..sizes import Sizes
 from . import failures
 from .clock import ServiceClock
 from .place import Place
@@ -35,6 +36,7 @@ class Wire:
         self.patience = patience
         self.clock = ServiceClock()
         self.requests: Counter[str] = Counter()
+        self.items = Sizes()  # of the commits: how many items each has written
         self._pool: Daemons | None = None
         self._session: Any = None
         self._clients: dict[str, Any] = {}
@@ -45,7 +47,9 @@ class Wire:
             self._pool = Daemons(THREADS, "dynamodb")
 
     def numbers(self) -> dict[str, object]:
-        return {} if self._pool is None else self._pool.numbers()
+        if self._pool is None:
+            return {}
+        return {**self._pool.numbers(), **self.items.numbers(), "requests": dict(self.requests)}
 
     async def stop(self) -> None:
         pool, self._pool = self._pool, None

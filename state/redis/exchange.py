@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Generic, TypeVar
 
@@ -39,6 +40,7 @@ class Exchange:
         self.patience = patience
         self.limit = LIMIT
         self._loop = asyncio.get_running_loop()
+        self.requests: Counter[str] = Counter()  # what was sent, by script, also what was sent again
         self._open = 0
         self._closed = False
         self._idle = asyncio.Event()
@@ -105,6 +107,7 @@ class Exchange:
         if self._closed:
             call.fail(StoreUnavailable(f"{self.name}: the store was closed before this was answered"))
             return
+        self.requests["read" if call.script is None else call.script.name] += 1
         link = call.link or self.servers.link(call.partition)
         if link is None:
             self.retry(call, self.servers.trouble)

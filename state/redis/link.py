@@ -18,6 +18,7 @@ from redis.asyncio.connection import Connection
 from redis.exceptions import RedisError
 
 from ..errors import StoreError
+from ..sizes import Sizes
 from .wire import Reader, Reply
 
 
@@ -34,10 +35,13 @@ class Sent(Protocol):
 
 class Link:
     """``dial`` makes a connected connection to ``place``, host and port; ``timeout`` is for how many seconds a server
-    may say nothing."""
+    may say nothing. ``sizes`` counts how many calls travel together."""
 
-    def __init__(self, place: tuple[str, int], dial: Callable[[], Awaitable[Connection]], timeout: float) -> None:
+    def __init__(
+        self, place: tuple[str, int], dial: Callable[[], Awaitable[Connection]], timeout: float, sizes: Sizes
+    ) -> None:
         self.place = place
+        self._sizes = sizes
         self.flights = 0  # writes so far
         self._dial = dial
         self._timeout = timeout
@@ -108,6 +112,7 @@ class Link:
             return
         calls, self._waiting = self._waiting, []
         self.flights += 1
+        self._sizes.add(len(calls))
         self._heard = self._loop.time()
         if self._watch is None:
             self._watch = self._loop.call_later(self._timeout, self._look)

@@ -18,15 +18,17 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisClusterException, RedisError
 
+from ..sizes import Sizes
 from .address import Address, connection, fixed
 from .keys import Partition
 from .link import Link
 
 
 class Servers(ABC):
-    """``trouble`` is why ``link`` has nothing to give."""
+    """``trouble`` is why ``link`` has nothing to give, ``sizes`` how many calls have travelled together."""
 
     trouble: Exception
+    sizes: Sizes
 
     @abstractmethod
     def link(self, partition: Partition) -> Link | None:
@@ -72,7 +74,8 @@ class _One(Servers):
     def __init__(self, address: Address, timeout: float) -> None:
         self._address = address
         self._timeout = timeout
-        self._link = Link(address.hosts[0], self.dial, timeout)
+        self.sizes = Sizes()
+        self._link = Link(address.hosts[0], self.dial, timeout, self.sizes)
         self._sentinel: Sentinel | None = None
         if address.mode == "sentinel":
             secure = {key: value for key, value in address.options.items() if key.startswith("ssl_")}
@@ -109,6 +112,7 @@ class _Cluster(Servers):
         self.trouble = ConnectionError("it has not been said yet who has which slot")
         self._address = address
         self._timeout = timeout
+        self.sizes = Sizes()
         self._links: dict[tuple[str, int], Link] = {}
         self._table: dict[int, tuple[str, int]] = {}  # slot -> its primary, for the slots that were asked for
         self._client: RedisCluster | None = None
@@ -127,7 +131,7 @@ class _Cluster(Servers):
     def at(self, host: str, port: int) -> Link:
         if (host, port) not in self._links:
             dial = partial(_connect, self._address, self._timeout, host, port)
-            self._links[host, port] = Link((host, port), dial, self._timeout)
+            self._links[host, port] = Link((host, port), dial, self._timeout, self.sizes)
         return self._links[host, port]
 
     def moved(self, slot: int, host: str, port: int) -> None:

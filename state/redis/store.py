@@ -103,6 +103,13 @@ class RedisStore(Store):
             await parts.watching.close()
             await parts.exchange.close()
 
+    def numbers(self) -> dict[str, object]:
+        """What was sent, by kind, and how many of that travelled together in one write."""
+        if self._parts is None:
+            return {}
+        exchange = self._parts.exchange
+        return {**exchange.servers.sizes.numbers(), "requests": dict(exchange.requests)}
+
     @property
     def _open(self) -> _Parts:
         if self._parts is None:

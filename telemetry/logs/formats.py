@@ -30,17 +30,17 @@ class JsonLines(logging.Formatter):
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": redacted(message_of(record)),
+            "message": message_of(record),
             **ids_of(record),
         }
         if trace := self._exception(record):
-            line["exception"] = redacted(textwrap.dedent(trace))
+            line["exception"] = textwrap.dedent(trace)
         if record.stack_info:
-            line["stack"] = redacted(record.stack_info)
+            line["stack"] = record.stack_info
         extra = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
         if extra:
-            line["extra"] = redacted_all(_masked(_plain(extra)))
-        return json.dumps(line, separators=(",", ":"), allow_nan=False)
+            line["extra"] = _masked(_plain(extra))
+        return json.dumps(redacted_all(line), separators=(",", ":"), allow_nan=False)
 
     def _exception(self, record: logging.LogRecord) -> str:
         if record.exc_text:

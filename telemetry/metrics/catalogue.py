@@ -86,10 +86,17 @@ FAILURES = Definition(
 BATCH = Definition(
     "overwinter.commit.batch.size",
     "histogram",
-    "Changes in one transaction of the store",
+    "What a store is given at once: changes in a transaction, calls in a write, items in a commit",
     ("store",),
     "{change}",
     BATCHES,
+)
+REQUESTED = Definition(
+    "overwinter.store.requests",
+    "counter",
+    "Requests sent to the store, also those that were sent again",
+    ("store", "operation"),
+    "{request}",
 )
 ACTIVATIONS = Definition(
     "overwinter.activation.duration",
@@ -137,6 +144,6 @@ BUDGET = Definition(
 
 ALL: tuple[Definition, ...] = (
     STARTED, ENDED, TURNS, STUCK, DOUBTS, RETRIES, STEPS, OPERATIONS, TOOLS, ASKED, DECIDED, TOKENS, COST, UNPRICED,
-    GEN_AI_TOKENS, GEN_AI_DURATION, TRANSITIONS, COMMITS, FAILURES, BATCH, ACTIVATIONS, ACTIVE, ROOM, CACHED, MAIL,
-    THREADS, OPEN, STALLS, REQUESTS, UP, EXECUTIONS, DUE, LAG, PROCESSES, LEASES, APPROVALS, AGE, DEAD, BUDGET,
+    GEN_AI_TOKENS, GEN_AI_DURATION, TRANSITIONS, COMMITS, FAILURES, BATCH, REQUESTED, ACTIVATIONS, ACTIVE, ROOM, CACHED,
+    MAIL, THREADS, OPEN, STALLS, REQUESTS, UP, EXECUTIONS, DUE, LAG, PROCESSES, LEASES, APPROVALS, AGE, DEAD, BUDGET,
 )  # fmt: skip

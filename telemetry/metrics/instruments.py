@@ -2,7 +2,7 @@
 
 All changes are made on one thread, the event loop's. A label takes at most ``NAMES`` values and a metric at most
 ``SERIES`` series; what comes beyond counts under "other", so that no name from outside makes a process grow. A value is
-text that can be sent, of at most ``LONGEST`` characters.
+text that can be sent, of at most ``LONGEST`` characters, without secrets.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
+
+from ...security.redaction import redacted
 
 Kind = Literal["counter", "gauge", "histogram"]
 Number = int | float | Decimal
@@ -73,7 +75,10 @@ class _Admission:
 
 
 def _bounded(known: set[str], value: str) -> str:
-    value = value[:LONGEST].encode(errors="replace").decode()  # halves of surrogate pairs can't be sent
+    value = value[: 4 * LONGEST].encode(errors="replace").decode()  # halves of surrogate pairs can't be sent
+    if value in known:
+        return value
+    value = redacted(value)[:LONGEST]  # not the other way round: half of a secret is not known as one
     if value not in known:
         if len(known) >= NAMES:
             return OTHER

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+from .cleaning import without_secrets
 from .span import Span
 
 log = logging.getLogger("overwinter")
@@ -68,7 +69,7 @@ class Batch:
         self._exporter = exporter
         self._encoder = exporter if isinstance(exporter, Encoder) else None
         self._limits = limits
-        self._waiting: deque[object] = deque()  # spans, or what the encoder has made of them
+        self._waiting: deque[tuple[Span, object]] = deque()  # each with what the encoder has made of it
         self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
         self._hurry = self._closed = False
@@ -83,7 +84,7 @@ class Batch:
             self._drop(len(spans) - room)
             spans = spans[:room]
         if self._encoder is None:
-            self._waiting.extend(spans)
+            self._waiting.extend((span, None) for span in spans)
         else:
             self._encode(self._encoder, spans)
         if self._thread is None and spans:
@@ -95,7 +96,7 @@ class Batch:
     def _encode(self, encoder: Encoder, spans: Sequence[Span]) -> None:
         for span in spans:
             try:
-                self._waiting.append(encoder.encode(span))
+                self._waiting.append((span, encoder.encode(span)))
             except Exception:  # the edge to exporters, as below: one span is lost, and no step
                 log.warning("telemetry: the span %r can't be exported", span.name, exc_info=True)
                 self.failed += 1
@@ -148,18 +149,27 @@ class Batch:
                     self._moved.wait(self._limits.every)
                 if self._closed:
                     return
-                spans = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.batch))]
-                self._under_way = len(spans)
-            if spans:
-                self._export(spans)
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._limits.batch))]
+                self._under_way = len(taken)
+            if taken:
+                self._export(taken)
 
-    def _export(self, spans: Sequence[Any]) -> None:
+    def _sent(self, taken: Sequence[tuple[Span, object]]) -> bool:
+        spans = [span for span, _ in taken]
+        clean = without_secrets(spans)
+        if self._encoder is None:
+            return self._exporter.export(clean)
+        return self._encoder.send(
+            [made for _, made in taken] if clean is spans else list(map(self._encoder.encode, clean))
+        )
+
+    def _export(self, taken: Sequence[tuple[Span, object]]) -> None:
         try:
-            arrived = (self._exporter.export if self._encoder is None else self._encoder.send)(spans)
+            arrived = self._sent(taken)
         except Exception:  # the edge to exporters: whatever one raises, the next batch goes out
             log.warning("telemetry: the exporter failed", exc_info=True)
             arrived = False
         if arrived:
-            self.exported += len(spans)
+            self.exported += len(taken)
         else:
-            self.failed += len(spans)
+            self.failed += len(taken)

@@ -22,6 +22,11 @@ from .sampling import Sampling
 from .span import Link, Span, SpanEvent
 
 Fact = Mapping[str, Any]
+TURN = "aws/turn"
+"""``from`` of a turn of a session that came with a request of AWS: each has a trace of its own, and the session one."""
+_OF_AWS = frozenset({"aws", TURN})
+_LASTS = 28 * 86_400
+"""Seconds for which X-Ray takes what belongs to a trace: 30 days after the time in its id, and it is late by then."""
 LONG_WAIT = 60_000
 """Milliseconds after which a wait ends a span."""
 _ENDS_WAIT = frozenset(
@@ -50,8 +55,13 @@ class Traces:
     def context(self, identity: Identity, caller: Fact) -> tuple[Context, Context | None]:
         """In which trace something is done that was begun so (its ``span_id`` is the parent's, "" for none), and the
         context of another trace that it is linked to."""
-        said = context_of(caller)
-        links = caller.get("from") == "event" and self.conventions.events == "link"
+        said, source = context_of(caller), caller.get("from")
+        links = source == "event" and self.conventions.events == "link"
+        if source in _OF_AWS and said is not None:
+            if not (said.sampled or self.sampling.aws):
+                said = None
+            else:
+                links = source == TURN and said.begun - identity.created // 1000 < _LASTS
         if said is not None and not links:
             return said._replace(sampled=self.sampling.takes(said.trace_id, said)), None
         own = identity.trace_id
@@ -135,7 +145,8 @@ class Fold:
         self.root = Root(part, context._replace(span_id=span_id), parent_id, described, at, self.length)
         self.context = self.root.context
         if linked is not None:
-            self.root.links.append(Link(linked.trace_id, linked.span_id, {"overwinter.link": "event"}))
+            why = "request" if caller.get("from") == TURN else "event"
+            self.root.links.append(Link(linked.trace_id, linked.span_id, {"overwinter.link": why}))
         return spans
 
     def _reopen(self, entry: Fact, at: int) -> None:

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 _PARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_MEMBER = re.compile(
+    r"([a-z][_0-9a-z*/-]{0,255}|[a-z0-9][_0-9a-z*/-]{0,240}@[a-z][_0-9a-z*/-]{0,13})"
+    r"=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
+)
+_MEMBERS = 32
 
 
 class Context(NamedTuple):
@@ -20,6 +26,11 @@ class Context(NamedTuple):
     span_id: str
     sampled: bool
     tracestate: str = ""
+
+    @property
+    def begun(self) -> int:
+        """The second in which the trace began, of a trace of X-Ray."""
+        return int(self.trace_id[:8], 16)
 
     @property
     def traceparent(self) -> str:
@@ -57,4 +68,16 @@ def context_of(said: Mapping[str, Any]) -> Context | None:
     if match is None:
         return None
     trace_id, span_id, flags = match.groups()
-    return Context(trace_id, span_id, bool(int(flags, 16) & 1), str(said.get("tracestate") or ""))
+    return Context(trace_id, span_id, bool(int(flags, 16) & 1), tracestate_of(str(said.get("tracestate") or "")))
+
+
+@lru_cache(256)
+def tracestate_of(text: str) -> str:
+    """What can be gone on with; "" for what is no ``tracestate``, which costs nothing else. Without a word: a caller
+    could fill the log by it, as it does where OpenTelemetry's own classes read it."""
+    members = [member.strip(" \t") for member in text.split(",")]
+    matches = [_MEMBER.fullmatch(member) for member in members if member]
+    keys = {match[1] for match in matches if match is not None}
+    if len(matches) > _MEMBERS or len(keys) < len(matches):  # a key twice, or what is none
+        return ""
+    return ",".join(match[0] for match in matches if match is not None)

@@ -68,7 +68,9 @@ class Change(Protocol):
 class _Traced:
     """An execution of which this process holds the journal, or did."""
 
-    __slots__ = ("base", "context", "cost", "fold", "function", "identity", "kept", "kind", "length", "missed")
+    __slots__ = (
+        "baggage", "base", "context", "cost", "fold", "function", "identity", "kept", "kind", "length", "missed",
+    )  # fmt: skip
 
     def __init__(self, head: Head, length: int) -> None:
         self.identity = Identity(head.id, head.created)
@@ -76,6 +78,7 @@ class _Traced:
         self.kind = head.kind
         self.base = head.base
         self.length = length
+        self.baggage = ""  # of who began what is under way
         self.context: Context | None = None  # of what is under way; its span_id is the parent's
         self.fold: Fold | None = None  # None: it is not sampled
         self.kept = False  # it is not, and goes out all the same
@@ -176,6 +179,7 @@ class Tracing:
         caller = part(entry, "caller") or part(part(entry, "state"), "caller")
         caller = {**caller, "from": "event"} if "delivery" in entry else caller
         traced.context, _ = self.traces.context(traced.identity, caller)
+        traced.baggage = str(caller.get("baggage") or "")
         traced.kept, traced.cost = False, 0.0
         if not traced.context.sampled:
             traced.fold = None
@@ -238,11 +242,14 @@ class Tracing:
         return told
 
     def event(self, execution: str, op: str, event: Fact) -> Fact:
-        """An event that is published, with the trace that it belongs to, when it does not say so itself."""
-        if event.get("traceparent"):
+        """An event that is published, with the trace that it belongs to and the baggage of who began all this, when it
+        does not say so itself."""
+        traced = self._known.get(execution)
+        if traced is None or event.get("traceparent"):
             return event
-        said = self.caller(execution, op, {})
-        return {**event, **{name: said[name] for name in ("traceparent", "tracestate") if name in said}}
+        said = {"baggage": traced.baggage, **event} if traced.baggage else event
+        own = self.caller(execution, op, {})
+        return {**said, **{name: own[name] for name in ("traceparent", "tracestate") if name in own}}
 
     # -- what goes out -------------------------------------------------------------------------------
 

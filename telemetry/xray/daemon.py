@@ -7,15 +7,17 @@ nobody takes is lost, and nobody is told: that is how the daemon's protocol is.
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from ...state.codec import dumps
 from ...state.errors import InvalidInput
 from ..spans.span import Span
-from .documents import document
+from .documents import document, tied
 
 VARIABLE = "AWS_XRAY_DAEMON_ADDRESS"
 _FORM = re.compile(r"[^:\s]+:\d{1,5}|tcp:[^:\s]+:\d{1,5} udp:[^:\s]+:\d{1,5}|udp:[^:\s]+:\d{1,5} tcp:[^:\s]+:\d{1,5}")
@@ -29,7 +31,10 @@ def _check(address: str) -> None:
 
 _check(os.environ.get(VARIABLE, "127.0.0.1:2000"))  # the SDK looks at it while it is imported
 
+_first = "aws_xray_sdk.core" not in sys.modules
+
 try:
+    from aws_xray_sdk.core import xray_recorder  # type: ignore[import-untyped]
     from aws_xray_sdk.core.daemon_config import DaemonConfig  # type: ignore[import-untyped]
     from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter  # type: ignore[import-untyped]
     from aws_xray_sdk.core.exceptions.exceptions import (  # type: ignore[import-untyped]
@@ -37,6 +42,10 @@ try:
     )
 except ImportError as error:
     raise InvalidInput(f"X-Ray needs its SDK: pip install 'overwinter[xray]' ({error})") from error
+
+_recorder: Any = xray_recorder
+if _first:  # the SDK opens a socket for a recorder of its own, while it is imported, and never closes it
+    atexit.register(_recorder.emitter._socket.close)  # not before: the program may send by it too
 
 DAEMON = "127.0.0.1:2000"
 
@@ -67,7 +76,8 @@ class Xray:
 
     def export(self, spans: Sequence[Span]) -> bool:
         for span in spans:
-            self._emitter.send_entity(_Entity(dumps(document(span))))
+            for made in (document(span), *tied(span)):
+                self._emitter.send_entity(_Entity(dumps(made)))
         return True
 
     def close(self) -> None:

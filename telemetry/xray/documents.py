@@ -3,19 +3,22 @@
 A span that is an execution's or a turn's and was begun from outside, or by nobody, is a *segment*: a node of the
 service map, named after the function. Every other span is a *subsegment* that is sent on its own, under its parent's
 id. What people search by is an annotation; all else a span says is metadata under ``overwinter``.
+
+X-Ray keeps no links that are sent to it. So a turn that came with a request, which has a trace of its own, leaves a
+subsegment in that trace too, and each of the two has the id of the other's trace among its annotations.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import Any
 
 from ...state.codec import dumps
-from ..spans.span import Attribute, Span
+from ..spans.span import Attribute, Link, Span
 from .header import trace_id
 
 LARGEST = 60_000
@@ -42,6 +45,31 @@ def document(span: Span) -> dict[str, Any]:
             made["annotations"] = _annotations(span, _SHORT)
             made |= {"cause": {"exceptions": [_exception(span, _SHORT)]}} if span.error else {}
     return made
+
+
+def tied(span: Span) -> list[dict[str, Any]]:
+    """What it leaves in the traces of requests that it belongs to: under the request's own segment, when and as what it
+    was, and where it is found. The id follows from the span's."""
+    said = ("overwinter.execution", "overwinter.function", "overwinter.message", "overwinter.status", "error.type")
+    found = _annotations(span, _TEXT, said) | {"overwinter_trace": trace_id(span.trace_id)}
+    return [
+        {
+            "name": named(str(span.attributes.get("overwinter.function", span.name))),
+            "id": blake2b(f"{span.trace_id}{span.span_id}{link.trace_id}".encode(), digest_size=8).hexdigest(),
+            "trace_id": trace_id(link.trace_id),
+            "parent_id": link.span_id,
+            "type": "subsegment",
+            "start_time": span.start / 1000,
+            "end_time": max(span.start, span.end) / 1000,
+            **({"fault": True} if span.error else {}),
+            "annotations": found,
+        }
+        for link in _requests(span)
+    ]
+
+
+def _requests(span: Span) -> list[Link]:
+    return [link for link in span.links if link.attributes.get("overwinter.link") == "request"]
 
 
 def is_segment(span: Span) -> bool:
@@ -75,12 +103,15 @@ def _document(span: Span) -> dict[str, Any]:
     return made | {"metadata": {"overwinter": _metadata(span, None)}}
 
 
-def _annotations(span: Span, most: int) -> dict[str, str | int | float | bool]:
-    return {
+def _annotations(span: Span, most: int, names: Iterable[str] = _SEARCHED) -> dict[str, str | int | float | bool]:
+    found = {
         re.sub(r"[^A-Za-z0-9_]", "_", name): _annotation(span.attributes[name], most)
-        for name in _SEARCHED
+        for name in names
         if name in span.attributes
     }
+    for link in _requests(span):
+        found["overwinter_request"] = trace_id(link.trace_id)
+    return found
 
 
 def named(text: str) -> str:

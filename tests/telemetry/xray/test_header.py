@@ -42,7 +42,9 @@ def test_there_and_back_is_the_same(ids: tuple[str, str, bool]) -> None:
 )
 def test_what_is_read(header: str, expected: str) -> None:
     assert traceparent_of(header) == expected
-    assert trace_of([(b"x-amzn-trace-id", header.encode())]) == ({"traceparent": expected} if expected else {})
+    assert trace_of([(b"x-amzn-trace-id", header.encode())]) == (
+        {"traceparent": expected, "from": "aws"} if expected else {}
+    )
 
 
 @given(st.text())

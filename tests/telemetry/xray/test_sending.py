@@ -89,6 +89,22 @@ def test_a_wrong_address_is_said_though_the_sdk_looks_at_it_first(address: str) 
     assert "no address of an X-Ray daemon" in done.stdout
 
 
+@pytest.mark.parametrize("first", ["", "import aws_xray_sdk.core\n"])
+def test_the_sockets_of_the_sdk_are_closed_at_the_end_unless_the_program_has_opened_them(first: str) -> None:
+    code = (
+        f"{first}import atexit, gc, os, socket\nfrom overwinter.telemetry.xray.daemon import Xray, xray_recorder\n"
+        "Xray('127.0.0.1:2000').close()\n"
+        "assert xray_recorder.emitter._socket.fileno() >= 0\n"  # others may send by it as long as they run
+        "atexit._run_exitfuncs()\n"
+        "print([one.fileno() for one in gc.get_objects() if isinstance(one, socket.socket) and one.fileno() >= 0])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout.strip() == "[]") is not bool(first)
+    assert first or "ResourceWarning" not in done.stderr
+
+
 def test_functions_elsewhere_get_the_header_when_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {"call": {"traceparent": CALLER}}
     assert sending._trace_in(body) == {"traceparent": CALLER}
