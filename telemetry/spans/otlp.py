@@ -27,6 +27,10 @@ except ImportError as error:
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _STATES = 256
+_WITHIN = 1_000
+"""Nanoseconds. A record's time is the millisecond in which something ended. Receivers take a span without any duration
+for a clock that goes wrong, and some of them count in microseconds; so each ends that much within its last one."""
+_INSTANCE = "service.instance.id"
 
 
 class Otlp:
@@ -35,8 +39,7 @@ class Otlp:
 
     def __init__(self, exporter: SpanExporter | None = None, *, endpoint: str | None = None) -> None:
         self._exporter = exporter if exporter is not None else OTLPSpanExporter(endpoint=endpoint)
-        service = {} if _named() else {"service.name": "overwinter"}
-        self._resource = Resource.create({**service, "overwinter.version": version("overwinter")})
+        self._resource = _resource()
         self._scope = InstrumentationScope("overwinter", version("overwinter"), SCHEMA)
 
     def export(self, spans: Sequence[Span]) -> bool:
@@ -60,13 +63,22 @@ class Otlp:
             instrumentation_scope=self._scope,
             status=Status(StatusCode.ERROR, span.error) if span.error else Status(),
             start_time=span.start * 1_000_000,
-            end_time=span.end * 1_000_000,
+            end_time=span.end * 1_000_000 + _WITHIN,
         )
 
 
-def _named() -> bool:
-    """Whether the environment says what the service is called."""
-    return "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+def _resource() -> Resource:
+    """What is said of the service. Nothing of the process, unless the environment says it: a span follows from records,
+    and whoever tells it once more has to tell the same, or receivers keep both."""
+    service = {} if _said("service.name") or "OTEL_SERVICE_NAME" in os.environ else {"service.name": "overwinter"}
+    made = Resource.create({**service, "overwinter.version": version("overwinter")})
+    random = set[str]() if _said(_INSTANCE) else {_INSTANCE}
+    return Resource({name: value for name, value in made.attributes.items() if name not in random}, made.schema_url)
+
+
+def _said(name: str) -> bool:
+    """Whether the environment says that of the service."""
+    return f"{name}=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
 
 
 def _context(trace_id: str, span_id: str, tracestate: str, *, remote: bool) -> SpanContext:

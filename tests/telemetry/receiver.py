@@ -23,6 +23,8 @@ class Received(NamedTuple):
     links: list[tuple[str, str]]
     failed: bool
     service: str
+    resource: dict[str, Any]
+    nanoseconds: int  # how long it was
 
 
 class Receiver:
@@ -71,9 +73,9 @@ class Receiver:
 
     def take(self, body: bytes) -> None:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            service = plain(resource.resource.attributes).get("service.name", "")
+            about = plain(resource.resource.attributes)
             for scope in resource.scope_spans:
-                self.spans += [_received(span, service) for span in scope.spans]
+                self.spans += [_received(span, about) for span in scope.spans]
 
     def named(self, name: str, kind: int = 0) -> Received:
         """The only one of that name."""
@@ -91,10 +93,11 @@ def _value(value: Any) -> Any:
     return [_value(one) for one in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
-def _received(span: Any, service: str) -> Received:
+def _received(span: Any, resource: dict[str, Any]) -> Received:
     return Received(
         span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), span.name, span.kind,
         span.start_time_unix_nano // 1_000_000, span.end_time_unix_nano // 1_000_000, plain(span.attributes),
         [(event.name, plain(event.attributes)) for event in span.events],
-        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links], span.status.code == 2, service,
+        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links], span.status.code == 2,
+        resource.get("service.name", ""), resource, span.end_time_unix_nano - span.start_time_unix_nano,
     )  # fmt: skip

@@ -163,6 +163,44 @@ async def paid(ctx: Context, order: str) -> None:
     await ctx.publish("order.sent", {"order": order})
 
 
+@on_a_loop
+async def test_what_was_told_by_one_that_died_is_told_again_as_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    await store.open()
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        for died in range(3):
+            async with Runtime([ticket, lookup, ask_carrier], store) as runtime:
+                owner = runtime.engine.owner
+                for number in range(2):
+                    await (await runtime.start(ticket, "A-1", id=f"t{died}-{number}")).result()
+                assert runtime.tracing is not None and await runtime.tracing.flush(20)
+                mark = await store.get(tracing.MARKS, owner)
+            assert mark is not None
+            await store.put(tracing.MARKS, owner, mark.value)  # as if it had been killed
+        async with Runtime([ticket], store):
+            pass
+    told: dict[str, list[Any]] = {}
+    for span in receiver.spans:
+        told.setdefault(span.id, []).append(span)
+    assert len(told) == 2 * 3 * 3 and all(len(spans) >= 2 for spans in told.values())
+    assert [spans for spans in told.values() if any(span != spans[0] for span in spans)] == []
+    assert sum("faas.coldstart" in spans[0].attributes for spans in told.values()) == 3
+
+
+@on_a_loop
+async def test_every_span_lasts_and_tells_of_the_service_and_not_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said in ("", "service.instance.id=pod-1"):
+        with Receiver() as receiver:
+            monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+            monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", said)
+            async with Runtime([ticket], MemoryStore(), clock=lambda: 1_795_000_000_000) as runtime:
+                await (await runtime.start(ticket, "A-1")).result()
+        assert receiver.spans and all(span.nanoseconds == 1_000 for span in receiver.spans)
+        instance = {"pod-1"} if said else {None}
+        assert {span.resource.get("service.instance.id") for span in receiver.spans} == instance
+
+
 def test_what_is_set_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracing.from_environment({}) is None
     assert tracing.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None
