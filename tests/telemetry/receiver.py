@@ -1,4 +1,4 @@
-"""A collector of the tests' own: takes OTLP as protobuf over HTTP, and keeps the spans."""
+"""A collector of the tests' own: takes OTLP as protobuf over HTTP, and keeps the spans and the newest metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -32,6 +33,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.spans: list[Received] = []
+        self.metrics: dict[str, Any] = {}
         self.requests = self.refuse = 0
         self.hold = threading.Event()
         self.hold.set()
@@ -51,8 +53,8 @@ class Receiver:
                     receiver.refuse -= 1
                     status = 400
                 else:
-                    assert self.path == "/v1/traces"
-                    receiver.take(body)
+                    assert self.path in ("/v1/traces", "/v1/metrics")
+                    receiver.take(body) if self.path == "/v1/traces" else receiver.measure(body)
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -76,6 +78,10 @@ class Receiver:
             about = plain(resource.resource.attributes)
             for scope in resource.scope_spans:
                 self.spans += [_received(span, about) for span in scope.spans]
+
+    def measure(self, body: bytes) -> None:
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            self.metrics |= {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
 
     def named(self, name: str, kind: int = 0) -> Received:
         """The only one of that name."""
