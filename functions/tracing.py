@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -197,7 +197,7 @@ async def _mark(store: Store, owner: str, unsaid: int) -> tuple[int, list[str]]:
         mark = loads(found.value) if found is not None else {"since": unsaid}
     except (ValueError, StoreCorrupt, StoreSealed):
         return 0, []
-    said = cast("Mapping[str, Any]", mark) if isinstance(mark, dict) else {}
+    said: Mapping[str, Any] = cast("Mapping[str, Any]", mark) if isinstance(mark, dict) else {}
     since, cold = said.get("since"), said.get("cold")
-    ids = [str(one) for one in cast("list[Any]", cold)] if isinstance(cold, list) else []
-    return since if isinstance(since, int) else 0, ids
+    ids: Iterable[Any] = cast("Iterable[Any]", cold) if isinstance(cold, list) else ()
+    return since if isinstance(since, int) else 0, [str(one) for one in ids]

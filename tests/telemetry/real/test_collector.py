@@ -3,6 +3,8 @@ attribute; metrics of a process arrive behind it with their sums."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from overwinter import Agent, Context, Runtime, Scripted, call, workflow
@@ -34,7 +36,7 @@ class Both:
     def __init__(self, *places: str) -> None:
         self._places = [Otlp(endpoint=f"{place}/v1/traces") for place in places]
 
-    def export(self, spans: list[Span]) -> bool:
+    def export(self, spans: Sequence[Span]) -> bool:
         return all([place.export(spans) for place in self._places])
 
     def close(self) -> None:

@@ -69,7 +69,7 @@ async def test_the_service_takes_the_documents_as_the_daemon_forwards_them(
     moto: Moto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The daemon itself puts what it gets into PutTraceSegments, as it is."""
-    import boto3
+    import boto3  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 
     with Daemon() as daemon:
         monkeypatch.setenv("OVERWINTER_TRACES", "xray")
