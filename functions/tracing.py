@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -33,6 +33,8 @@ FLUSH = 5.0
 MARKS = TRACES
 """Scope of the marks in the store, by process."""
 _HOST = r"[^\s/?#@]+"
+_COLD = 8
+"""Spans with which processes began cold, that a mark names at the most."""
 _LOOKED_AT = 200
 """Executions that are looked at after a death at the most, the newest first."""
 _ON, _OFF = ("1", "true", "yes", "on", "otlp", "xray"), ("0", "false", "no", "off", "none")
@@ -137,9 +139,23 @@ async def last_words(tracing: Tracing, left: float) -> None:
 
 async def begin(tracing: Tracing, engine: Engine) -> None:
     """Leave the mark, and tell what those that have died may not have told. Tracing costs nobody a start."""
+    since = engine.clock()
+
+    async def leave(*first: str) -> None:
+        cold = [*first, *tracing.colds][:_COLD]  # those of others may be told a third time
+        await engine.store.put(MARKS, engine.owner, dumps({"since": since, "cold": cold}))
+
+    async def told(first: str) -> None:
+        try:
+            await leave(first)
+        except StoreError as error:
+            log.warning("telemetry: what this process began with can't be kept (%s)", error)
+
     try:
         await _look_back(tracing, engine)
-        await engine.store.put(MARKS, engine.owner, dumps({"since": engine.clock()}))
+        since = engine.clock()
+        await leave()
+        tracing.tells(told)
     except StoreError as error:
         log.warning("telemetry: what a process that died has not told can't be looked for (%s)", error)
 
@@ -160,7 +176,9 @@ async def _look_back(tracing: Tracing, engine: Engine) -> None:
     living, since = await store.owners(now), now + 1
     for owner in marks:
         if owner not in living and owner != engine.owner:
-            since = min(since, await _since(store, owner, since))
+            began, cold = await _mark(store, owner, since)
+            since = min(since, began)
+            tracing.colds.update(cold)
             await store.remove(MARKS, owner)
     if since > now:
         return
@@ -172,12 +190,15 @@ async def _look_back(tracing: Tracing, engine: Engine) -> None:
             tracing.again(head, await reading.history(head.id, head.base - 1, head.length - head.base + 1))
 
 
-async def _since(store: Store, owner: str, unsaid: int) -> int:
-    """Since when somebody was at work; 0, which is all that may be, when the mark says nothing that can be read."""
+async def _mark(store: Store, owner: str, unsaid: int) -> tuple[int, list[str]]:
+    """Since when somebody was at work, and the spans with which it and others began cold. 0, which is all that may be,
+    when the mark says nothing that can be read."""
     try:
         found = await store.get(MARKS, owner)
         mark = loads(found.value) if found is not None else {"since": unsaid}
     except (ValueError, StoreCorrupt, StoreSealed):
-        return 0
-    since = cast("Mapping[str, Any]", mark).get("since") if isinstance(mark, dict) else None
-    return since if isinstance(since, int) else 0
+        return 0, []
+    said: Mapping[str, Any] = cast("Mapping[str, Any]", mark) if isinstance(mark, dict) else {}
+    since, cold = said.get("since"), said.get("cold")
+    ids: Iterable[Any] = cast("Iterable[Any]", cold) if isinstance(cold, list) else ()
+    return since if isinstance(since, int) else 0, [str(one) for one in ids]

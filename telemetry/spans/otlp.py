@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ...state.errors import InvalidInput
 from .conventions import SCHEMA
-from .span import Attribute, Kind, Span
+from .span import MS, WITHIN, Attribute, Kind, Span
 
 try:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -42,7 +42,7 @@ _KINDS: Mapping[Kind, Any] = {
 _KNOWN = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
 _REMOTE = _KNOWN | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 _WHOLE = 1 << 63
-_MS = 1_000_000
+_INSTANCE = "service.instance.id"
 
 
 class Otlp:
@@ -52,8 +52,7 @@ class Otlp:
     def __init__(self, exporter: SpanExporter | None = None, *, endpoint: str | None = None) -> None:
         self._exporter = OTLPSpanExporter(endpoint=endpoint) if exporter is None else exporter
         self.post = _client_of(self._exporter)
-        service = {} if _named() else {"service.name": "overwinter"}
-        self.resource = Resource.create({**service, "overwinter.version": version("overwinter")})
+        self.resource = _resource()
         self._as_message = ResourceMessage(attributes=_attributes(self.resource.attributes))
         self._scope = InstrumentationScope(name="overwinter", version=version("overwinter"))
 
@@ -88,9 +87,18 @@ def _sent(client: Any, body: bytes) -> bool:
     return bool(client.export(body).success)
 
 
-def _named() -> bool:
-    """Whether the environment says what the service is called."""
-    return "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+def _resource() -> Resource:
+    """What is said of the service. Nothing of the process, unless the environment says it: a span follows from records,
+    and whoever tells it once more has to tell the same, or receivers keep both."""
+    service = {} if _said("service.name") or "OTEL_SERVICE_NAME" in os.environ else {"service.name": "overwinter"}
+    made = Resource.create({**service, "overwinter.version": version("overwinter")})
+    random = set[str]() if _said(_INSTANCE) else {_INSTANCE}
+    return Resource({name: value for name, value in made.attributes.items() if name not in random}, made.schema_url)
+
+
+def _said(name: str) -> bool:
+    """Whether the environment says that of the service."""
+    return f"{name}=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
 
 
 def message(span: Span) -> Message:
@@ -108,8 +116,8 @@ def _message(span: Span) -> Message:
         parent_span_id=bytes.fromhex(span.parent_id),
         name=span.name,
         kind=_KINDS[span.kind],
-        start_time_unix_nano=span.start * _MS,
-        end_time_unix_nano=span.end * _MS,
+        start_time_unix_nano=span.start * MS,
+        end_time_unix_nano=span.end * MS + WITHIN,
         flags=_REMOTE if span.parent_id else _KNOWN,
         trace_state=span.tracestate,
     )
@@ -118,7 +126,7 @@ def _message(span: Span) -> Message:
     if span.error:
         made.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=span.error))
     for event in span.events:
-        made.events.add(name=event.name, time_unix_nano=event.at * _MS, attributes=_attributes(event.attributes))
+        made.events.add(name=event.name, time_unix_nano=event.at * MS, attributes=_attributes(event.attributes))
     for link in span.links:
         ids = {"trace_id": bytes.fromhex(link.trace_id), "span_id": bytes.fromhex(link.span_id)}
         made.links.add(**ids, attributes=_attributes(link.attributes), flags=_REMOTE)

@@ -14,11 +14,10 @@ from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, Trace
 from opentelemetry.trace.span import TraceState
 
 from .conventions import SCHEMA
-from .span import Link, Span, SpanEvent
+from .span import MS, WITHIN, Link, Span, SpanEvent
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _STATES = 256
-_MS = 1_000_000
 
 
 def readable(span: Span, resource: Resource) -> ReadableSpan:
@@ -36,8 +35,8 @@ def readable(span: Span, resource: Resource) -> ReadableSpan:
         kind=_KINDS[span.kind],
         instrumentation_scope=_scope(),
         status=Status(StatusCode.ERROR, span.error) if span.error else Status(),
-        start_time=span.start * _MS,
-        end_time=span.end * _MS,
+        start_time=span.start * MS,
+        end_time=span.end * MS + WITHIN,
     )
 
 
@@ -57,7 +56,7 @@ def _state(text: str) -> Any:
 
 
 def _event(event: SpanEvent) -> Event:
-    return Event(event.name, dict(event.attributes), event.at * _MS)
+    return Event(event.name, dict(event.attributes), event.at * MS)
 
 
 def _link(link: Link) -> SdkLink:

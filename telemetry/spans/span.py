@@ -6,6 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 Attribute = str | int | float | bool | tuple[str, ...]
+MS = 1_000_000
+"""Nanoseconds."""
+WITHIN = 1_000
+"""Nanoseconds. A record's time is the millisecond in which something ended. Receivers take a span without any duration
+for a clock that goes wrong, and some of them count in microseconds; so each ends that much within its last one."""
 Kind = Literal["internal", "client", "server", "producer", "consumer"]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from ...state.codec import loads
@@ -105,14 +105,21 @@ class Tracing:
         self._most = known
         self._cold = True
         self._history: History | None = None
-        self._reading: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._told: dict[str, int] = {}  # executions that were told once more, and how long they were
         self.lost: tuple[int, int] = (0, -1)
         """A process has died that was at work between these times; what it stored last may not have gone out."""
+        self.colds: set[str] = set()
+        """Spans of which such processes have said that they began cold with them."""
+        self._first: Callable[[str], Coroutine[Any, Any, None]] | None = None
 
     def reads(self, history: History) -> None:
         """Where journals are read: ``(id, after, limit)``."""
         self._history = history
+
+    def tells(self, first: Callable[[str], Coroutine[Any, Any, None]]) -> None:
+        """What is to be done with the id of the span that says that this process began cold."""
+        self._first = first
 
     # -- what is heard -------------------------------------------------------------------------------
 
@@ -172,7 +179,7 @@ class Tracing:
             return
         spans = fold.take(entry)
         if out and spans:
-            self.put(spans)
+            self.put(spans, again=known)
 
     def _begin(self, traced: _Traced, entry: Fact) -> None:
         """With it, it is decided anew whether it is sampled."""
@@ -201,9 +208,13 @@ class Tracing:
         if self._history is None:
             return
         traced.missed = []
-        task = asyncio.ensure_future(self._reread(traced, self._history))
-        self._reading.add(task)
-        task.add_done_callback(self._reading.discard)
+        self._beside(self._reread(traced, self._history))
+
+    def _beside(self, doing: Coroutine[Any, Any, None]) -> None:
+        """Do that, and have it done before the last words."""
+        task = asyncio.ensure_future(doing)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _reread(self, traced: _Traced, history: History) -> None:
         fold, until = self._fold(traced, traced.base - 1), traced.length
@@ -253,24 +264,32 @@ class Tracing:
 
     # -- what goes out -------------------------------------------------------------------------------
 
-    def put(self, spans: Sequence[Span]) -> None:
-        """Have spans exported. The first execution of a process says that it was one."""
-        if self._cold:
+    def put(self, spans: Sequence[Span], *, again: bool = False) -> None:
+        """Have spans exported. The first execution of a process says that it was one; ``again``: of one that has died,
+        which may have told them, and they are to be the same."""
+        if again and self.colds:
+            spans = [_cold(span) if span.span_id in self.colds else span for span in spans]
+        elif self._cold and not again:
             for number, span in enumerate(spans):
                 if "faas.trigger" in span.attributes:
                     self._cold = False
-                    cold = span._replace(attributes={**span.attributes, "faas.coldstart": True})
-                    spans = [*spans[:number], cold, *spans[number + 1 :]]
+                    spans = [*spans[:number], _cold(span), *spans[number + 1 :]]
+                    if self._first is not None:
+                        self._beside(self._first(span.span_id))
                     break
         self.batch.put(spans)
 
     async def flush(self, timeout: float) -> bool:
         """Export what waits, for so many seconds at the most. Whether all is out."""
-        if self._reading:
-            await asyncio.wait(self._reading, timeout=timeout)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)
         return await asyncio.to_thread(self.batch.flush, timeout)
 
     async def close(self, timeout: float) -> None:
-        if self._reading:
-            await asyncio.wait(self._reading, timeout=timeout)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)
         await asyncio.to_thread(self.batch.close, timeout)
+
+
+def _cold(span: Span) -> Span:
+    return span._replace(attributes={**span.attributes, "faas.coldstart": True})

@@ -20,8 +20,8 @@ RULES = ROOT / "observability" / "prometheus" / "rules.yaml"
 LABELS = {sample: set(prometheus.labels_of(one)) for one in catalogue.ALL for sample in prometheus.samples(one)}
 OF_PROMETHEUS = {"job", "instance"}
 WORDS = {
-    "and", "by", "histogram_quantile", "increase", "label_values", "max", "min", "offset", "or", "rate", "sum",
-    "vector",
+    "and", "by", "count_over_time", "histogram_quantile", "increase", "label_values", "max", "min", "offset", "or",
+    "rate", "sum", "vector",
 }  # fmt: skip
 
 

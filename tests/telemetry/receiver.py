@@ -1,4 +1,4 @@
-"""A collector of the tests' own: takes OTLP as protobuf over HTTP, and keeps the spans."""
+"""A collector of the tests' own: takes OTLP as protobuf over HTTP, and keeps the spans and the newest metrics."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
 
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 
@@ -23,6 +24,8 @@ class Received(NamedTuple):
     links: list[tuple[str, str]]
     failed: bool
     service: str
+    resource: dict[str, Any]
+    nanoseconds: int  # how long it was
 
 
 class Receiver:
@@ -30,6 +33,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.spans: list[Received] = []
+        self.metrics: dict[str, Any] = {}
         self.requests = self.refuse = 0
         self.hold = threading.Event()
         self.hold.set()
@@ -49,8 +53,8 @@ class Receiver:
                     receiver.refuse -= 1
                     status = 400
                 else:
-                    assert self.path == "/v1/traces"
-                    receiver.take(body)
+                    assert self.path in ("/v1/traces", "/v1/metrics")
+                    receiver.take(body) if self.path == "/v1/traces" else receiver.measure(body)
                 self.send_response(status)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -71,9 +75,13 @@ class Receiver:
 
     def take(self, body: bytes) -> None:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-            service = plain(resource.resource.attributes).get("service.name", "")
+            about = plain(resource.resource.attributes)
             for scope in resource.scope_spans:
-                self.spans += [_received(span, service) for span in scope.spans]
+                self.spans += [_received(span, about) for span in scope.spans]
+
+    def measure(self, body: bytes) -> None:
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            self.metrics |= {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
 
     def named(self, name: str, kind: int = 0) -> Received:
         """The only one of that name."""
@@ -91,10 +99,11 @@ def _value(value: Any) -> Any:
     return [_value(one) for one in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
-def _received(span: Any, service: str) -> Received:
+def _received(span: Any, resource: dict[str, Any]) -> Received:
     return Received(
         span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), span.name, span.kind,
         span.start_time_unix_nano // 1_000_000, span.end_time_unix_nano // 1_000_000, plain(span.attributes),
         [(event.name, plain(event.attributes)) for event in span.events],
-        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links], span.status.code == 2, service,
+        [(link.trace_id.hex(), link.span_id.hex()) for link in span.links], span.status.code == 2,
+        resource.get("service.name", ""), resource, span.end_time_unix_nano - span.start_time_unix_nano,
     )  # fmt: skip

@@ -163,6 +163,48 @@ async def paid(ctx: Context, order: str) -> None:
     await ctx.publish("order.sent", {"order": order})
 
 
+@pytest.mark.parametrize("known", [True, False])
+@on_a_loop
+async def test_what_was_told_by_one_that_died_is_told_again_as_the_same(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``known``: its mark says with which span it began cold."""
+    store, clerk = MemoryStore(), Agent("clerk", Scripted(["Yes."] * 9))
+    await store.open()
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        for died in range(3):
+            async with Runtime([ticket, lookup, ask_carrier, clerk], store) as runtime:
+                await (await runtime.send(clerk, "c", "Is it?")).reply()
+                await (await runtime.start(ticket, "A-1", id=f"t{died}")).result()
+                assert runtime.tracing is not None and await runtime.tracing.flush(20)
+                owner, mark = runtime.engine.owner, await store.get(tracing.MARKS, runtime.engine.owner)
+            assert mark is not None
+            await store.put(tracing.MARKS, owner, mark.value if known else '{"since":0}')  # as if it had been killed
+        async with Runtime([clerk], store):
+            pass
+    told: dict[str, list[Any]] = {}
+    for span in receiver.spans:
+        told.setdefault(span.id, []).append(span)
+    assert len(told) == 3 * 2 + 3 * 3 and all(len(spans) >= 2 for spans in told.values())
+    assert [spans for spans in told.values() if known and any(span != spans[0] for span in spans)] == []
+    cold = [["faas.coldstart" in span.attributes for span in spans] for spans in told.values()]
+    assert sum(any(one) for one in cold) == sum(one[0] for one in cold) == 3
+
+
+@on_a_loop
+async def test_every_span_lasts_and_tells_of_the_service_and_not_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for said in ("", "service.instance.id=pod-1"):
+        with Receiver() as receiver:
+            monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+            monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", said)
+            async with Runtime([ticket], MemoryStore(), clock=lambda: 1_795_000_000_000) as runtime:
+                await (await runtime.start(ticket, "A-1")).result()
+        assert receiver.spans and all(span.nanoseconds == 1_000 for span in receiver.spans)
+        instance = {"pod-1"} if said else {None}
+        assert {span.resource.get("service.instance.id") for span in receiver.spans} == instance
+
+
 def test_what_is_set_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracing.from_environment({}) is None
     assert tracing.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_SDK_DISABLED": "true"}) is None

@@ -52,7 +52,7 @@ class Witness(Tracing):
     def loaded(self, head: Any, entries: Any) -> None:
         super().loaded(head._replace(created=0), entries)  # a time like others, and not the same after a crash
 
-    def put(self, spans: Sequence[Span]) -> None:
+    def put(self, spans: Sequence[Span], *, again: bool = False) -> None:
         self.waiting += spans
         asyncio.get_running_loop().call_later(DELAY, self._arrive, list(spans))
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from overwinter.state.errors import InvalidInput
 from overwinter.telemetry.xray.daemon import Xray
 from overwinter.telemetry.xray.header import header_of
 from overwinter.tests.apart.place import on_a_loop
+from overwinter.tests.servers.moto import Moto
 
 from .daemon import Daemon
 
@@ -60,6 +62,28 @@ async def test_a_conversation_is_one_trace_of_valid_documents(monkeypatch: pytes
     chats = [document for document in documents if document.get("namespace") == "remote"]
     assert chats and all(document["type"] == "subsegment" for document in chats)
     assert {document["annotations"].get("overwinter_execution") for document in documents} >= {"t"}
+
+
+@on_a_loop
+async def test_the_service_takes_the_documents_as_the_daemon_forwards_them(
+    moto: Moto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon itself puts what it gets into PutTraceSegments, as it is."""
+    import boto3  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+
+    with Daemon() as daemon:
+        monkeypatch.setenv("OVERWINTER_TRACES", "xray")
+        monkeypatch.setenv("AWS_XRAY_DAEMON_ADDRESS", daemon.address)
+        async with Runtime([ticket, support, look_up], "memory://") as runtime:
+            trace = {"traceparent": f"00-65a1b2c4{TRACE[8:]}-{PARENT}-01"}
+            assert await (await runtime.start(ticket, "A-1", trace=trace)).result("20s") == "On its way."
+        documents = daemon.documents()
+    client: Any = boto3.client("xray", endpoint_url=moto.url, region_name="eu-central-1")
+    answer = client.put_trace_segments(TraceSegmentDocuments=[json.dumps(one) for one in documents])
+    assert answer["UnprocessedTraceSegments"] == []
+    (kept,) = client.batch_get_traces(TraceIds=[documents[0]["trace_id"]])["Traces"]
+    assert {one["Id"] for one in kept["Segments"]} == {one["id"] for one in documents}
+    client.close()
 
 
 def test_a_wrong_address_and_a_missing_extra_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
