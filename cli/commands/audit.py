@@ -17,12 +17,13 @@ import click
 
 from .. import reach
 from ..exits import FAILED, USAGE, Exit
-from ..options import complete_id, json_option, store_option, text_option
+from ..options import by_default, complete_id, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.audit.acts import Act, Wanted
     from ...orchestrator.audit.exporting import Written
     from ...orchestrator.audit.proving import Anchor, Proven
+    from ...state.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LISTED = "--json: {acts: [{at, by, what, on, function, reason, details, chain, n, link}]}"
@@ -93,14 +94,27 @@ async def _listed(dsn: str, wanted: Wanted, limit: int) -> list[Act]:
     from ...orchestrator.audit.reading import acts
 
     latest: list[tuple[int, str, int, Act]] = []
-    async with reach.opened(dsn) as store, contextlib.aclosing(acts(store, wanted)) as found:
-        async for act in found:
-            one = (act.at, act.chain, act.n, act)
-            if len(latest) < limit:
-                heappush(latest, one)
-            else:
-                heappushpop(latest, one)
+    async with reach.opened(dsn) as store:
+        await _told(store, "audit.list", wanted)
+        async with contextlib.aclosing(acts(store, wanted)) as found:
+            async for act in found:
+                one = (act.at, act.chain, act.n, act)
+                if len(latest) < limit:
+                    heappush(latest, one)
+                else:
+                    heappushpop(latest, one)
     return [act for *_, act in sorted(latest, key=lambda one: one[:3])]
+
+
+async def _told(store: Store, what: str, wanted: Wanted, **more: Any) -> None:
+    """Who reads is in the audit before it is read."""
+    from ...orchestrator.audit.readings import reading
+
+    fields = wanted._asdict()
+    asked = {name: fields[name] for name in ("what", "function", "since", "until") if fields[name]}
+    asked |= {"who": wanted.by} if wanted.by else {}
+    more |= {"asked": asked} if asked else {}
+    await reading(store, what, wanted.on or "store", by=by_default(), **more)
 
 
 def _print(found: Sequence[Act]) -> None:
@@ -142,7 +156,7 @@ def export_command(file: str, ocsf: bool, secret: str, store: str, as_json: bool
     if as_json and file == "-":
         raise click.UsageError("--json and - both write to stdout; name a file")
     with _writing(file) as stream:
-        done = reach.run(_export(store, stream, _wanted(given), secret, ocsf=ocsf))
+        done = reach.run(_export(store, stream, _wanted(given), secret, file, ocsf=ocsf))
     from ..view.terminal import emit, say
     from ..view.text import counted
 
@@ -172,16 +186,17 @@ def _writing(file: str) -> Generator[BinaryIO]:
         raise
 
 
-async def _export(dsn: str, stream: BinaryIO, wanted: Wanted, secret: str, *, ocsf: bool) -> Written:
+async def _export(dsn: str, stream: BinaryIO, wanted: Wanted, secret: str, file: str, *, ocsf: bool) -> Written:
     from ... import __version__
     from ...orchestrator.audit.exporting import export, export_ocsf
     from ...orchestrator.audit.proving import prove
     from ...orchestrator.protocol.clock import present
 
     async with reach.opened(dsn) as store:
+        at, key = await present(store), _secret(secret)
+        await _told(store, "audit.export", wanted, to=file)
         if ocsf:
             return await export_ocsf(store, stream.write, wanted, release=__version__)
-        at, key = await present(store), _secret(secret)
         return await export(store, stream.write, wanted, prove(store), at=at, release=__version__, secret=key)
 
 
@@ -237,12 +252,14 @@ def _against(against: str, secret: str) -> tuple[list[Anchor], str]:
 
 async def _verify(dsn: str, id: str | None, kept: Sequence[Anchor], link: str) -> tuple[list[Proven], bool]:
     from ...orchestrator.audit.proving import holds, prove, prove_one
+    from ...orchestrator.audit.readings import reading
 
     async with reach.control(dsn) as control:
         store = control.store
-        if id is not None:
-            head = await control.show(id)
-            found = [await prove_one(store, head, [anchor for anchor in kept if anchor.chain == id])]
+        head = None if id is None else await control.show(id)
+        await reading(store, "audit.verify", id or "store", by=by_default())
+        if head is not None:
+            found = [await prove_one(store, head, [anchor for anchor in kept if anchor.chain == head.id])]
         else:
             async with contextlib.aclosing(prove(store, anchors=kept)) as chains:
                 found = [one async for one in chains]

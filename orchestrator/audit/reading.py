@@ -90,6 +90,11 @@ async def page(store: Store, wanted: Wanted, cursor: str | None, *, limit: int, 
     return Found(found, scanned, None)
 
 
+def check_cursor(cursor: str | None) -> None:
+    """Raises InvalidInput for a cursor that was not given out."""
+    _position(cursor)
+
+
 def _position(cursor: str | None) -> _At:
     if cursor is None:
         return _At("", 0, None)
