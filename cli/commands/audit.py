@@ -1,7 +1,8 @@
-"""``overwinter audit list|export|verify``: who did what, as lines for an archive, and whether anybody changed it.
+"""``overwinter audit list|export|verify|key``: who did what, as lines for an archive, and whether anybody changed it.
 
 ``--json``: ``list`` ``{"acts": [{at, by, what, on, function, reason, details, chain, n, link}]}``; ``export``
-``{"file", "acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "findings": [{chain, n, what}]}``.
+``{"file", "acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "unchecked": {key: n}, "findings":
+[{chain, n, what}]}``; ``key`` ``{"key", "chains", "older", "left": [{chain, n, what}]}``.
 Exit code 1 of ``verify``: something does not hold.
 """
 
@@ -22,13 +23,15 @@ from ..options import by_default, complete_id, json_option, store_option, text_o
 if TYPE_CHECKING:
     from ...orchestrator.audit.acts import Act, Wanted
     from ...orchestrator.audit.exporting import Written
-    from ...orchestrator.audit.proving import Anchor, Proven
+    from ...orchestrator.audit.keying import Keyed
+    from ...orchestrator.audit.proving import Anchor, Finding, Proven
     from ...state.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 LISTED = "--json: {acts: [{at, by, what, on, function, reason, details, chain, n, link}]}"
 EXPORTED = "--json: {file, acts, chains}"
-VERIFIED = "--json: {ok, chains, entries, unlinked, findings: [{chain, n, what}]}"
+VERIFIED = "--json: {ok, chains, entries, unlinked, unchecked: {key: n}, findings: [{chain, n, what}]}"
+KEYED = "--json: {key, chains, older, left: [{chain, n, what}]}"
 SHOWN = 200
 
 
@@ -230,7 +233,8 @@ def verify_command(ctx: click.Context, id: str | None, against: str, secret: str
         told = [finding._asdict() for finding in findings]
         told += [{"chain": "", "n": 0, "what": f"no chain has the link {link}"}] if missing else []
         entries = sum(one.entries for one in proven)
-        emit({"ok": ok, "chains": len(proven), "entries": entries, "unlinked": unlinked, "findings": told})
+        unsure = {"unlinked": unlinked, "unchecked": _unchecked(proven)}
+        emit({"ok": ok, "chains": len(proven), "entries": entries, **unsure, "findings": told})
     else:
         _report(proven, unlinked, f"no chain has the link {link}" if missing else "")
     ctx.exit(0 if ok else FAILED)
@@ -270,20 +274,77 @@ def _report(proven: Sequence[Proven], unlinked: int, missing: str) -> None:
     from rich.text import Text
 
     from ..view.terminal import console, say
-    from ..view.text import clean, counted
+    from ..view.text import counted
 
     out = console()
     findings = [finding for one in proven for finding in one.findings]
-    for finding in findings[:SHOWN]:
-        place = f"{finding.chain} entry {finding.n}" if finding.n else finding.chain
-        out.print(Text.assemble(("✗ ", "bold red"), (clean(place), "bold"), "  ", clean(finding.what)), soft_wrap=True)
+    _found(findings)
     if missing:
         out.print(Text.assemble(("✗ ", "bold red"), missing), soft_wrap=True)
-    if len(findings) > SHOWN:
-        say(f"… and {len(findings) - SHOWN:,} more; --json lists all", style="dim")
     entries = counted(sum(one.entries for one in proven), "entry", "entries")
     wrong = len(findings) + bool(missing)
     verdict = (f"{wrong:,} do not hold", "bold red") if wrong else ("all of them hold", "green")
     out.print(Text.assemble(f"{counted(len(proven), 'chain')}, {entries}: ", verdict), soft_wrap=True)
     if unlinked:
         say(f"{counted(unlinked, 'chain')} began before there were links: what is older is not proven", style="yellow")
+    for key, count in _unchecked(proven).items():
+        entries = counted(count, "entry", "entries")
+        say(
+            f"not checked: {entries} that the key {key or '?'}… has linked, which is not here; name it in "
+            "OVERWINTER_AUDIT_KEY",
+            style="yellow",
+        )
+
+
+def _unchecked(proven: Sequence[Proven]) -> dict[str, int]:
+    """How many entries need a key to be checked that is not here, by the beginning of its id."""
+    found: dict[str, int] = {}
+    for one in proven:
+        for key, count in one.unchecked.items():
+            found[key] = found.get(key, 0) + count
+    return found
+
+
+def _found(findings: Sequence[Finding]) -> None:
+    from rich.text import Text
+
+    from ..view.terminal import console, say
+    from ..view.text import clean
+
+    out = console()
+    for finding in findings[:SHOWN]:
+        place = f"{finding.chain} entry {finding.n}" if finding.n else finding.chain
+        out.print(Text.assemble(("✗ ", "bold red"), (clean(place), "bold"), "  ", clean(finding.what)), soft_wrap=True)
+    if len(findings) > SHOWN:
+        say(f"… and {len(findings) - SHOWN:,} more; --json lists all", style="dim")
+
+
+@audit_command.command("key", epilog=KEYED)
+@store_option
+@json_option
+@click.pass_context
+def key_command(ctx: click.Context, store: str, as_json: bool) -> None:
+    """Say that from here on every entry is linked with the key of OVERWINTER_AUDIT_KEY.
+
+    For when every process has it. Again after another key, or an import. What is there already is verified first: what
+    does not hold is left as it is, told, and found by `verify` ever after. Exit code 1 then.
+    """
+    from ..view.terminal import emit, say
+    from ..view.text import counted
+
+    done = reach.run(_key(store))
+    if as_json:
+        emit({**done._asdict(), "left": [finding._asdict() for finding in done.left]})
+    else:
+        _found(done.left)
+        older = counted(done.older, "chain")
+        say(f"{counted(done.chains, 'chain')}: keyed with {done.key} from here on; {older} with entries from before")
+    ctx.exit(FAILED if done.left else 0)
+
+
+async def _key(dsn: str) -> Keyed:
+    from ...orchestrator.audit.keying import key_from_here
+    from ...orchestrator.protocol.clock import present
+
+    async with reach.opened(dsn) as store:
+        return await key_from_here(store, at=await present(store), by=by_default())

@@ -75,7 +75,7 @@ async def of_one(call: Call) -> Answer:
     proven = await prove_one(call.runtime.store, head)
     findings = [finding._asdict() for finding in proven.findings]
     told = {"id": id, "holds": not findings, "entries": proven.entries, "begins": proven.begins, "link": proven.link}
-    return json_answer({**told, "findings": findings})
+    return json_answer({**told, "unkeyed": proven.unkeyed, "unchecked": proven.unchecked, "findings": findings})
 
 
 TAKING: tuple[Json, ...] = tuple(

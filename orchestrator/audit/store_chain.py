@@ -23,7 +23,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
-from ...security.chain import link_of, linked, root
+from ...security.chain import keyed_all, link_of, linked, root
+from ...security.keyed import Keyed
 from ...state.codec import cleaned, dumps, loads
 from ...state.errors import EtagMismatch, StoreCorrupt, StoreSealed, StoreUnavailable
 from ...state.ids import AUDIT, CHAIN
@@ -101,7 +102,7 @@ async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
     for _ in range(TRIES):
         there = await store.get(AUDIT, f"{name}/{HEAD}")
         head = reached(there)
-        text = linked(head.link or root_of(name), dumps(cleaned({"n": head.n + 1, **told})))
+        text = _linked(store.audit_key, head.link or root_of(name), dumps(cleaned({"n": head.n + 1, **told})))
         mine = True
         try:
             await store.put(AUDIT, key(name, head.n + 1), text, etag="")
@@ -119,6 +120,10 @@ async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
         if mine:
             return
     raise StoreUnavailable("the audit of the store is being written by many others; try again")
+
+
+def _linked(key: Keyed | None, before: str, text: str) -> str:
+    return linked(before, text) if key is None else keyed_all(key, before, [text])[0]
 
 
 async def _name(store: Store, number: int) -> str:

@@ -69,7 +69,7 @@ class SealedStore(Store):
         self._keys, self._but = keys, but
         self.dsn = inner.dsn
         self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
-        self.counting = inner.counting
+        self.counting, self.audit_key = inner.counting, inner.audit_key
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys, above=compress))

@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from overwinter.cli.main import cli
 from overwinter.state.opening import open_store
+from overwinter.state.sealing.keys import new_key
 from overwinter.tests.audit.desk import one_order, working
 
 
@@ -146,3 +147,23 @@ def test_who_takes_data_away_is_in_the_audit_and_who_is_refused_is_not(desk: Des
     (taken,) = desk.json("list", "--what", "store.export")["acts"]
     assert taken["details"]["executions"] == 1 and taken["details"]["of"] == {"function": "order"}
     assert taken["details"]["to"] == str(tmp_path / "b") and desk.json("verify")["ok"]
+
+
+def test_the_audit_is_keyed_from_here_on(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "OVERWINTER_AUDIT_KEY" in desk.run("key", code=2)
+    monkeypatch.setenv("AUDIT_KEY", new_key())
+    monkeypatch.setenv("OVERWINTER_AUDIT_KEY", "env:AUDIT_KEY")
+    assert {one["chain"] for one in desk.json("verify", code=1)["findings"]} >= {"o-1"}
+    assert "overwinter audit key" in desk.run("verify", "o-1", code=1)
+    told = desk.json("key")
+    assert told["chains"] == 2 and told["older"] == 2 and told["left"] == []
+    desk.run("freeze", "user:ben", "--by", "dora", group="budget")
+    assert desk.json("verify")["unchecked"] == {}
+    monkeypatch.delenv("OVERWINTER_AUDIT_KEY")
+    told = desk.json("verify")
+    (act,) = desk.json("list", "--what", "store.keyed")["acts"]
+    assert told["ok"] and list(told["unchecked"]) == [act["details"]["key"][:6]]
+    assert "not checked" in desk.run("verify") and "not checked" not in desk.run("verify", "o-1")
+    desk.lie()
+    monkeypatch.setenv("OVERWINTER_AUDIT_KEY", "env:AUDIT_KEY")
+    assert [one["chain"] for one in desk.json("key", code=1)["left"]][:1] == ["o-1"]
