@@ -1,8 +1,8 @@
 """``overwinter audit list|export|verify|key``: who did what, as lines for an archive, and whether anybody changed it.
 
 ``--json``: ``list`` ``{"acts": [{at, by, what, on, function, reason, details, chain, n, link}]}``; ``export``
-``{"file", "acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "unchecked": {key: n}, "findings":
-[{chain, n, what}]}``; ``key`` ``{"key", "chains", "older", "left": [{chain, n, what}]}``.
+``{"file", "acts", "chains"}``; ``verify`` ``{"ok", "chains", "entries", "unlinked", "unchecked": {key: n},
+"signature", "findings": [{chain, n, what}]}``; ``key`` ``{"key", "chains", "older", "left": [{chain, n, what}]}``.
 Exit code 1 of ``verify``: something does not hold.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 LISTED = "--json: {acts: [{at, by, what, on, function, reason, details, chain, n, link}]}"
 EXPORTED = "--json: {file, acts, chains}"
-VERIFIED = "--json: {ok, chains, entries, unlinked, unchecked: {key: n}, findings: [{chain, n, what}]}"
+VERIFIED = "--json: {ok, chains, entries, unlinked, unchecked: {key: n}, signature, findings: [{chain, n, what}]}"
 KEYED = "--json: {key, chains, older, left: [{chain, n, what}]}"
 SHOWN = 200
 
@@ -222,7 +222,7 @@ def _secret(reference: str) -> bytes:
 @click.pass_context
 def verify_command(ctx: click.Context, id: str | None, against: str, secret: str, store: str, as_json: bool) -> None:
     """Find what was changed, taken out or put elsewhere, in all chains or in the journal of one execution."""
-    kept, link = _against(against, secret)
+    kept, link, signed = _against(against, secret)
     proven, missing = reach.run(_verify(store, id, kept, link))
     findings = [finding for one in proven for finding in one.findings]
     unlinked = sum(one.begins != 1 and one.entries > 0 for one in proven)
@@ -233,25 +233,48 @@ def verify_command(ctx: click.Context, id: str | None, against: str, secret: str
         told = [finding._asdict() for finding in findings]
         told += [{"chain": "", "n": 0, "what": f"no chain has the link {link}"}] if missing else []
         entries = sum(one.entries for one in proven)
-        unsure = {"unlinked": unlinked, "unchecked": _unchecked(proven)}
+        unsure = {"unlinked": unlinked, "unchecked": _unchecked(proven), "signature": signed}
         emit({"ok": ok, "chains": len(proven), "entries": entries, **unsure, "findings": told})
     else:
         _report(proven, unlinked, f"no chain has the link {link}" if missing else "")
+        _signature(against, signed)
     ctx.exit(0 if ok else FAILED)
 
 
-def _against(against: str, secret: str) -> tuple[list[Anchor], str]:
-    """Anchors of a file, or a link."""
+def _against(against: str, secret: str) -> tuple[list[Anchor], str, str]:
+    """Anchors of a file, or a link; and of the file's signature that it was ``checked``, was ``not checked``, or that
+    there is none: ``unsigned``. "" where there is no file."""
     from ...orchestrator.audit.exporting import anchors
     from ...security.chain import LENGTH
+    from ...state.errors import InvalidInput
 
-    if not against or (len(against) == LENGTH and not Path(against).exists()):
-        return [], against
+    path = Path(against)
+    if not against or (len(against) == LENGTH and not path.exists()):
+        if secret:
+            advice = "Name the export by --against FILE, or leave --secret out."
+            raise Exit("--secret is for an export that was signed", code=USAGE, advice=advice)
+        return [], against, ""
     try:
-        with Path(against).open("rb") as lines:
-            return anchors(lines, _secret(secret)), ""
+        with path.open("rb") as lines:
+            found = anchors(lines, _secret(secret))
+    except FileNotFoundError:
+        advice = f"A link has {LENGTH} characters."
+        raise Exit(f"{against} is no file, and no link", code=USAGE, advice=advice) from None
     except OSError as error:
         raise Exit(f"{against} can't be read: {error.strerror}", code=USAGE) from None
+    except InvalidInput as error:
+        raise Exit(f"{against} can't be held against the store: {error}", code=USAGE) from None
+    return found.anchors, "", "unsigned" if not found.signed else "checked" if secret else "not checked"
+
+
+def _signature(file: str, signed: str) -> None:
+    """What nobody has looked at, or nobody could."""
+    from ..view.terminal import say
+
+    if signed == "not checked":
+        say(f"the signature of {file} was not checked: name the secret by --secret", style="yellow")
+    elif signed == "unsigned":
+        say(f"{file} is not signed: it says as much as the place where it was kept is safe", style="yellow")
 
 
 async def _verify(dsn: str, id: str | None, kept: Sequence[Anchor], link: str) -> tuple[list[Proven], bool]:

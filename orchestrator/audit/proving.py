@@ -109,6 +109,7 @@ async def prove_one(
     wanted = {anchor.n: anchor.link for anchor in anchors}
     proof, said = Proof(root(head.id), store.audit_key), list[Finding]()
     now: Head | None = head
+    whole = True
     try:
         while texts := await store.history(head.id, proof.number, _PAGE):
             for text in texts:
@@ -121,11 +122,12 @@ async def prove_one(
         raise
     except OverwinterError as error:  # what a store makes of a row that was changed is its own
         said.append(Finding(head.id, proof.number + 1, f"can't be read: {error}"))
+        whole = False  # what comes after it is not known, and nobody says that it is not there
     if now is not None:
         said += [Finding(head.id, broken.number, broken.what) for broken in proof.broken]
-        said += _counted(now, head, proof.number)
-        said += await _unkeyed(store, head.id, proof) if keyed else []
-        if not gone:
+        said += _counted(now, head, proof.number) if whole else []
+        said += await _unkeyed(store, head.id, proof) if keyed and whole else []
+        if whole and not gone:
             lost = [n for n in wanted if n > proof.number]
             said += [Finding(head.id, n, "was there when the anchor was made, and is gone") for n in lost]
     return _proven(head.id, head.function, proof, said)

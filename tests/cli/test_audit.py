@@ -91,7 +91,17 @@ def test_an_export_is_held_against_the_store(desk: Desk, tmp_path: Path, monkeyp
     monkeypatch.setenv("OTHER", "another")
     assert "another secret" in desk.run("verify", "--against", kept, "--secret", "env:OTHER", code=2)
     assert "by where it lies" in desk.run("verify", "--against", kept, "--secret", "s3cret", code=2)
-    assert "can't be read" in desk.run("verify", "--against", str(tmp_path / "none"), code=2)
+    assert "no file, and no link" in desk.run("verify", "--against", str(tmp_path / "none"), code=2)
+    assert "no export of an audit" in desk.run("verify", "--against", str(desk.path), code=2)
+    assert "--against" in desk.run("verify", *signed, code=2)
+    assert "signature of" in desk.run("verify", "--against", kept)
+    assert "signature of" not in desk.run("verify", "--against", kept, *signed)
+    unsigned = str(tmp_path / "unsigned.jsonl")
+    desk.run("export", unsigned)
+    assert "is not signed" in desk.run("verify", "--against", unsigned)
+    for given, told in (((kept,), "not checked"), ((kept, *signed), "checked"), ((unsigned,), "unsigned")):
+        assert desk.json("verify", "--against", *given)["signature"] == told
+    assert desk.json("verify")["signature"] == ""
     (anchor,) = [json.loads(line) for line in Path(kept).read_text().splitlines() if '"chain":"o-1","n"' in line[:40]]
     desk.run("verify", "o-1", "--against", anchor["link"])
     assert not desk.json("verify", "--against", anchor["link"][::-1], code=1)["ok"]
