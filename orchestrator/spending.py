@@ -11,6 +11,7 @@ of UTC.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple, cast, get_args
 
@@ -22,6 +23,7 @@ from .governance.usage import NOTHING, Usage, reported
 from .protocol.callers import caller_of
 from .protocol.decider import Fact
 from .protocol.journal import RESULTS
+from .protocol.resuming import Stood, from_there, stood
 from .reading import Reading
 from .upkeep.moving import Report, silent
 
@@ -82,18 +84,51 @@ async def spending(reading: Reading, by: By, span: Span = Span(), report: Report
         if done % STEP == 0:
             report("reading journals", done, total)
     report("reading journals", done, total)
+    return _dearest(sums)
+
+
+class Page(NamedTuple):
+    """A part of it. ``scanned``: how many executions and entries were looked at. ``cursor`` is where the next page
+    begins, None at the end; what was spent is the sum of all pages."""
+
+    spent: list[Spent]
+    scanned: int
+    cursor: str | None
+
+
+async def page(reading: Reading, by: By, span: Span, cursor: str | None, most: int) -> Page:
+    """What was spent by executions from where ``cursor`` stood. It ends after the first one with which ``most`` are
+    looked at: a journal is read as a whole. Raises InvalidInput for a cursor that was not given out."""
+    at, sums = Stood() if cursor is None else stood(cursor), dict[str, Usage]()
+    scanned = 0
+    async with aclosing(from_there(reading.store, EVERYTHING, at)) as heads:
+        async for stand, head in heads:
+            if head.id == at.id:
+                continue  # it was counted
+            scanned += 1
+            if span.may_be_in(head):
+                scanned += await _add(reading, head, by, span, sums)
+            if scanned >= most:
+                return Page(_dearest(sums), scanned, stand.text())
+    return Page(_dearest(sums), scanned, None)
+
+
+def _dearest(sums: Mapping[str, Usage]) -> list[Spent]:
     found = [Spent(of, used) for of, used in sums.items() if used != NOTHING]
     return sorted(found, key=lambda one: (-one.usage.amount.cost, -one.usage.amount.tokens, one.of))
 
 
-async def _add(reading: Reading, head: Head, by: By, span: Span, sums: dict[str, Usage]) -> None:
-    journal = _Journal(head.function)
+async def _add(reading: Reading, head: Head, by: By, span: Span, sums: dict[str, Usage]) -> int:
+    """Add what one journal says. How many entries it has."""
+    journal, count = _Journal(head.function), 0
     async for _, entry in reading.numbered(head.id):
+        count += 1
         whole = await reading.entire(head.id, entry) if entry["type"] in _ANSWERS else entry
         used = journal.take(whole)
         if used is not NOTHING and entry.get("at") in span:
             of = journal.of(by, whole)
             sums[of] = sums.get(of, NOTHING).plus(used)
+    return count
 
 
 def _lost(record: object) -> Usage:

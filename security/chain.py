@@ -6,15 +6,18 @@ put elsewhere without the digests saying so.
 ``link`` is the last field: the first 24 bytes of SHA-256 over the link before, a line feed, and the text as it would be
 without it, as base64. What the first text of a chain follows is ``root`` of what the chain is of, so that no chain can
 stand in another one's place. Whoever can write all of a chain can make it anew: only a link that is kept elsewhere
-shows that.
+shows that, or a key that he has not (``security.keyed``).
 """
 
 from __future__ import annotations
 
 from binascii import b2a_base64
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
+
+from .keyed import Keyed, is_keyed, key_of
 
 FIELD = "link"
 LENGTH = 32
@@ -49,6 +52,15 @@ def linked_all(before: str, texts: Iterable[str]) -> list[str]:
     return made
 
 
+def keyed_all(key: Keyed, before: str, texts: Iterable[str]) -> list[str]:
+    """The texts one after the other, with links that only who has the key can make."""
+    made: list[str] = []
+    for text in texts:
+        before = key.link(before, text)
+        made.append(f"{text[:-1]}{_BEFORE}{before}{_AFTER}")
+    return made
+
+
 def without(text: str) -> str:
     """The text as it was before it was linked."""
     return text[:-_TAIL] + "}" if link_of(text) else text
@@ -69,9 +81,13 @@ class Broken(NamedTuple):
 class Proof:
     """Looks at one chain, text by text; ``follows`` is its root. ``broken`` says where it does not hold, ``begins`` is
     the number of its first link (0: it has none), ``last`` the link of the text that was looked at last, "" when that
-    has none."""
+    has none. ``unkeyed`` are the texts, from one number to another, that were not linked with the first key of ``key``;
+    ``unchecked`` counts, by the beginning of the link, those of which the key is not here."""
 
-    def __init__(self, follows: str) -> None:
+    def __init__(self, follows: str, key: Keyed | None = None) -> None:
+        self._key = key
+        self.unkeyed: list[tuple[int, int]] = []
+        self.unchecked: Counter[str] = Counter()
         self.broken: list[Broken] = []
         self.number = self.begins = 0
         self.last = ""
@@ -88,6 +104,8 @@ class Proof:
         elif link:
             self._check(text, link)
             self.begins = self.begins or self.number
+        if self._key is not None and not link.startswith(self._key.begin) and not missing:
+            self._weak()
         self.last = link
         self._before = None if missing or (self.begins and not link) else link or self._before
 
@@ -101,9 +119,23 @@ class Proof:
             self.number = until
 
     def _check(self, text: str, link: str) -> None:
-        if self._before is not None and _digest(self._before, without(text)) != link:
+        if self._before is None:
+            return
+        if is_keyed(link):
+            held = None if self._key is None else self._key.holds(link, self._before, without(text))
+            if held is None:
+                self.unchecked[key_of(link)] += 1
+        else:
+            held = _digest(self._before, without(text)) == link
+        if held is False:
             where = "it" if self.number == 1 else "it, or its place after the one before,"
             self._say(f"is not what was written: {where} was changed")
+
+    def _weak(self) -> None:
+        first = self.number
+        if self.unkeyed and self.unkeyed[-1][1] == self.number - 1:
+            first = self.unkeyed.pop()[0]
+        self.unkeyed.append((first, self.number))
 
     def _say(self, what: str) -> None:
         self.broken.append(Broken(self.number, what))

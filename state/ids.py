@@ -29,11 +29,13 @@ from .errors import InvalidInput
 
 SCHEDULES = "overwinter.schedules"
 AUDIT = "overwinter.audit"
+READINGS = "overwinter.readings"
+KEYED = "overwinter.keyed"
 TRACES = "overwinter.traces"
 RESERVED = frozenset(
     {
         *("overwinter.store", "overwinter.functions", "overwinter.doctor", "overwinter.trials"),
-        *("overwinter.listening", SCHEDULES, AUDIT, TRACES),
+        *("overwinter.listening", SCHEDULES, AUDIT, READINGS, KEYED, TRACES),
     }
 )
 """Scopes of the runtime's own marks. An execution of that name would own them."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 
 from ..security.address import shown
+from ..security.keyed import Keyed
 from ..security.redaction import remember_address
 from .compression import said
 from .errors import InvalidInput
 from .store import Store
 
 DEFAULT = "sqlite:///overwinter.db"
+AUDIT_KEY = "OVERWINTER_AUDIT_KEY"
+"""Says where the keys lie that link what the audit holds; the first links, all of them check."""
 
 
 KNOWN = (
@@ -23,7 +26,8 @@ _REDIS = frozenset({"redis", "rediss", "redis+cluster", "rediss+cluster", "redis
 def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     """The store of a DSN, not opened yet. Without one, ``OVERWINTER_STATE`` says which, else it is
     ``sqlite:///overwinter.db`` in the current folder. With ``OVERWINTER_KEYS`` its payloads are sealed, unless
-    ``sealed`` is False: then they are seen as they are stored. Raises InvalidInput that names what there is, or what
+    ``sealed`` is False: then they are seen as they are stored. With ``OVERWINTER_AUDIT_KEY`` what the audit holds is
+    linked with a key. Raises InvalidInput that names what there is, or what
     to install."""
     dsn = dsn or os.environ.get("OVERWINTER_STATE") or DEFAULT
     remember_address(dsn)
@@ -44,6 +48,8 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
         ) from None
     if store is None:
         raise InvalidInput(f"there is no store for {shown(dsn)!r}; these are: {KNOWN}")
+    if os.environ.get(AUDIT_KEY):
+        store.audit_key = _audit_key()
     if not (sealed and os.environ.get("OVERWINTER_KEYS")):
         return store
     from .sealing.keys import read_keys
@@ -54,6 +60,15 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     from .sealing.store import SealedStore
 
     return SealedStore(store, keys, said(dsn))
+
+
+def _audit_key() -> Keyed | None:
+    from .sealing.keys import read_keys
+
+    keys = read_keys(variable=AUDIT_KEY)
+    if keys is not None and keys.strict:
+        raise InvalidInput(f"{AUDIT_KEY} holds a word that is no reference; write env:NAME or file:/run/secrets/key")
+    return None if keys is None else Keyed({id: keys.by_id[id].secret for id in (keys.first.id, *keys.by_id)})
 
 
 def _store(scheme: str, dsn: str) -> Store | None:

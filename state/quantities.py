@@ -31,7 +31,7 @@ def seconds(duration: Duration) -> float:
     """Seconds of "1h30m", "250ms", 90, or a timedelta. Never negative."""
     if isinstance(duration, timedelta):
         value = duration.total_seconds()
-    elif isinstance(duration, (int, float)):
+    elif isinstance(duration, (int, float)) and duration is not True and duration is not False:
         value = min(duration, LONGEST)  # an integer may be one that no float reaches
     elif not isinstance(duration, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # whatever somebody passes
         raise ValueError(f"a {type(duration).__name__} is not a duration; write it like {_FORMS}, or use a timedelta")
@@ -112,6 +112,8 @@ def deadline(when: float) -> int:
 
 def size(text: str | int) -> int:
     """Bytes of "256KB" (1 KB = 1024 bytes) or of a plain number."""
+    if isinstance(text, bool):
+        raise ValueError(f'{text} is not a size; write it like "256KB" or "16MB"')
     if isinstance(text, int):
         return text
     match = _SIZE.fullmatch(text)

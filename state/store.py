@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from ..security.keyed import Keyed
 from .quantities import Duration
 from .records import (
     EVERYTHING,
@@ -59,6 +60,8 @@ class Store(ABC):
     """How often ``counts`` is worth its price while somebody looks on."""
     saying: Duration = "100ms"
     """How often it is worth its price to write what an answer says until now, while somebody listens elsewhere."""
+    audit_key: Keyed | None = None
+    """What links the entries and records of the audit with a key; None: their links are plain digests."""
     payload_limit: int = PAYLOAD_LIMIT
     """Bytes that one value may have. A larger result is refused by name, before anything is written."""
 

@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ from ...state.quantities import milliseconds
 from ...state.records import STATUSES, Filter
 from .. import reach
 from ..exits import FAILED, USAGE, Exit
-from ..options import duration_option, json_option, store_option
+from ..options import by_default, duration_option, json_option, store_option
 from ..selection import selection
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def export_command(
     chosen = selection(where, status)
     written = _Count()
     with _opened(file, store, force=force) as write:
-        done = reach.run(_export(store, written.through(write), chosen, before))
+        done = reach.run(_export(store, written.through(write), chosen, before, file))
     if as_json:
         from ..view.terminal import emit
 
@@ -93,8 +93,9 @@ class _Count:
         return counted
 
 
-async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, before: str | None) -> Exported:
+async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, before: str | None, file: str) -> Exported:
     from ... import __version__
+    from ...orchestrator.audit.readings import reading
     from ...orchestrator.protocol.clock import present
     from ...orchestrator.upkeep.archive import export
     from ..store_progress import progress
@@ -102,6 +103,11 @@ async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, bef
 
     async with reach.opened(dsn) as store:
         now = await present(store)
+        chosen = {name: value for name, value in where._asdict().items() if value}
+        chosen |= {"before": before} if before else {}
+        told: dict[str, Any] = {"to": file, "executions": sum((await store.counts()).values())}
+        told |= {"of": chosen} if chosen else {}
+        await reading(store, "store.export", "store", by=by_default(), **told)
         if before is not None:
             where = where._replace(before=max(now - milliseconds(before), 1))
         if owners := await store.owners(now):

@@ -2,12 +2,14 @@
 
 ``new-key`` prints a secret, so it goes to stdout or to a file that only its owner may read, and nowhere else.
 ``--json``: new-key ``{"id", "file"}``, and ``"key"`` when it goes into no file; reseal ``{"values", "left": {key id or
-"plain": n}, "retired": [key id]}``; forget-key ``{"key", "forgotten"}``.
+"plain": n}, "retired": [key id]}``; forget-key ``{"key", "keys",
+"forgotten"}``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,24 +99,25 @@ async def _reseal(dsn: str) -> Resealed:
         return await reseal(store)
 
 
-@click.command(epilog="--json: {key, forgotten}")
-@click.argument("key", metavar="KEY_ID")
+@click.command(epilog="--json: {key, keys, forgotten}")
+@click.argument("keys", metavar="KEY_ID…", nargs=-1, required=True)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask first.")
 @store_option
 @json_option
-def forget_key_command(key: str, yes: bool, store: str, as_json: bool) -> None:
-    """Give up a key that is lost for good, so that processes open the store without it.
+def forget_key_command(keys: tuple[str, ...], yes: bool, store: str, as_json: bool) -> None:
+    """Give up keys that are lost for good, so that processes open the store without them.
 
     What is sealed with KEY_ID stays unreadable and waits; everything else goes on. When the key is found again, name it
     in OVERWINTER_KEYS, and what waits goes on too.
     """
+    told = ", ".join(keys)
     if not yes:
-        _confirm(key)
-    reach.run(_forget(store, key))
+        _confirm(told)
+    reach.run(_forget(store, keys))
     if as_json:
-        emit({"key": key, "forgotten": True})
+        emit({"key": keys[0], "keys": list(keys), "forgotten": True})
     else:
-        say(f"key {key} is given up: what is sealed with it waits, the rest goes on")
+        say(f"key {told} is given up: what is sealed with it waits, the rest goes on")
 
 
 def _confirm(key: str) -> None:
@@ -123,19 +126,38 @@ def _confirm(key: str) -> None:
     click.confirm(f"What is sealed with key {key} can't be read without it. Give it up?", abort=True, err=True)
 
 
-async def _forget(dsn: str, key: str) -> None:
+async def _forget(dsn: str, keys: Sequence[str]) -> None:
+    from ...orchestrator.audit.store_chain import record
+    from ...orchestrator.protocol.clock import present
     from ...state.opening import open_store
+    from ...state.sealing.keys import read_keys
     from ...state.sealing.marker import forget, read
+    from ...state.sealing.store import SealedStore
 
     reach.refuse_absent(dsn)
-    store = open_store(dsn, sealed=False)
-    await store.open()
+    bare = open_store(dsn, sealed=False)
+    await bare.open()
     try:
-        if await forget(store, key):
-            return
-        found = await read(store)
+        found, held = await read(bare), read_keys()
+        known: Mapping[str, str] = {} if found is None else found.marker.keys
+        _refuse_unknown(keys, known)
+        if without := [id for id in known if id not in keys and (held is None or id not in held.by_id)]:
+            advice = (
+                "Who gives up a key is written down, sealed: name the other keys in OVERWINTER_KEYS. If they are lost "
+                "too, give them up with it: forget-key KEY_ID KEY_ID"
+            )
+            raise Exit(f"the store is sealed with {', '.join(without)} too", code=USAGE, advice=advice)
+        store = bare if held is None else SealedStore(bare, held, but=keys)
+        await record(store, "store.forget-key", "store", at=await present(bare), by=by_default(), keys=list(keys))
+        for key in keys:
+            await forget(bare, key)
     finally:
-        await store.close()
-    known = ", ".join(found.marker.keys) if found is not None else ""
-    told = f"it is sealed with {known}" if known else "it is not sealed"
-    raise Exit(f"the store knows no key {key!r}; {told}", code=NOT_FOUND, advice="Key ids are 16 letters and digits.")
+        await bare.close()
+
+
+def _refuse_unknown(keys: Sequence[str], known: Collection[str]) -> None:
+    for key in keys:
+        if key not in known:
+            told = f"it is sealed with {', '.join(known)}" if known else "it is not sealed"
+            advice = "Key ids are 16 letters and digits."
+            raise Exit(f"the store knows no key {key!r}; {told}", code=NOT_FOUND, advice=advice)

@@ -13,6 +13,7 @@ from ..invocation.loading import kind_of
 from ..messages.answer import Answer, json_answer
 from ..messages.models import COST, Execution
 from ..messages.problem import Refused, Whose, document, settle, without_place
+from .auditing import read_by
 from .paging import PAGE_BYTES, fitting
 from .schemas import input_schema, output_schema
 from .service import Call, number, single
@@ -72,10 +73,14 @@ async def execution(call: Call) -> Answer:
 
 
 async def history(call: Call) -> Answer:
-    """GET /history/{id}: its journal, by pages."""
-    query = call.query("after", "limit")
+    """GET /history/{id}: its journal, by pages; with ``download``, to be taken away."""
+    query = call.query("after", "limit", "download", "reader")
+    if (download := single(query, "download")) not in ("", "true", "false"):
+        raise Refused(400, f"download is true or false, not {download[:40]!r}")
     head = await _head(call)
     after, limit = number(query, "after", 0, 2**53), number(query, "limit", 100, 1000, 1)
+    if download == "true":
+        await read_by(call, "data.download", head.id, query, entries=head.length)
     entries = await call.runtime.excerpt(head.id, after, limit, PAGE_BYTES)
     reached = after + len(entries)
     return json_answer({"entries": entries, "next": reached if entries and reached < head.length else None})

@@ -12,7 +12,8 @@ from ...orchestrator.governance.budgets import accounts
 from ...orchestrator.governance.budgets.account import Limit
 from ...orchestrator.protocol.clock import present
 from ...orchestrator.reading import Reading
-from ...orchestrator.spending import GROUPS, Span, spending
+from ...orchestrator.spending import GROUPS, Span, page
+from ...state.errors import InvalidInput
 from ..messages import budgets as shapes
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.models import Reason
@@ -24,6 +25,8 @@ from .service import Call, Endpoint, number, single
 Json = dict[str, Any]
 MOST = 1000
 """Accounts of a page."""
+SCANNED = 5000
+"""Executions and entries that one page of what was spent looks at, but for the last journal, which is read whole."""
 _ACCOUNT: Json = {"type": "string", "pattern": "^(tenant|user|agent):.+$", "maxLength": 210}
 
 
@@ -32,9 +35,9 @@ async def listed(call: Call) -> Answer:
     query, store = call.query("after", "limit"), call.runtime.store
     limit = number(query, "limit", 100, MOST, 1)
     found = await accounts.listed(store, await present(store), after=single(query, "after"), limit=limit + 1)
-    page = [one.record() for one in found[:limit]]
-    page = page[: fitting(page)]
-    return json_answer({"budgets": page, "next": page[-1]["account"] if len(page) < len(found) else None})
+    told = [one.record() for one in found[:limit]]
+    told = told[: fitting(told)]
+    return json_answer({"budgets": told, "next": told[-1]["account"] if len(told) < len(found) else None})
 
 
 async def show(call: Call) -> Answer:
@@ -105,14 +108,18 @@ async def unfreeze(call: Call) -> Answer:
 
 
 async def spent(call: Call) -> Answer:
-    """GET /spending?by=agent: from the journals' own records."""
-    query = call.query("by", "since", "until")
+    """GET /spending?by=agent: from the journals' own records, by pages that add up."""
+    query = call.query("by", "since", "until", "cursor")
     by = single(query, "by") or "agent"
     if by not in GROUPS:
         raise Refused(400, f"by is one of {', '.join(GROUPS)}, not {by[:40]!r}")
     span = Span(moment(single(query, "since"), "since"), moment(single(query, "until"), "until"))
-    found = await spending(Reading(call.runtime.store), by, span)
-    return json_answer({"spending": [one.record() for one in found]})
+    try:
+        found = await page(Reading(call.runtime.store), by, span, single(query, "cursor") or None, SCANNED)
+    except InvalidInput as error:
+        raise Refused(400, f"{error}") from error
+    told = [one.record() for one in found.spent]
+    return json_answer({"spending": told, "scanned": found.scanned, "cursor": found.cursor})
 
 
 def moment(text: str, what: str) -> int | None:
@@ -154,7 +161,7 @@ def paths(
     """How the document describes them, made of its parts."""
     one, told = (parameter("account", "path", _ACCOUNT),), {200: ref(shapes.Budget)}
     reason = {"body": ref(Reason), "body_needed": False, "parameters": one}
-    times = tuple(parameter(name, "query", {"type": "string"}) for name in ("since", "until"))
+    times = tuple(parameter(name, "query", {"type": "string"}) for name in ("since", "until", "cursor"))
     limit = parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": MOST})
     pages = (parameter("after", "query", {"type": "string"}), limit)
     past = parameter("past", "query", {"enum": ["true", "false"]})

@@ -21,6 +21,7 @@ from ..messages.media import BATCHED, STRUCTURED
 from ..messages.problem import Whose
 from ..triggers.webhook import declared
 from . import chapters
+from .auditing import TAKING
 from .event_schema import EVENT
 from .hooks import described as hook_operation
 from .schemas import drop_unsound_defaults, input_schema, lifted, may_be_left_out, output_schema
@@ -301,7 +302,7 @@ def _fixed_paths() -> Json:
         },
         "/executions": {"get": operation("List executions", {200: ref(models.Executions)}, parameters=_listing())},
         "/executions/{id}": {"get": operation("One execution", {200: ref(models.Execution)}, parameters=id)},
-        "/history/{id}": {"get": operation("Its journal", {200: ref(models.History)}, parameters=paged)},
+        "/history/{id}": {"get": operation("Its journal", {200: ref(models.History)}, parameters=(*paged, *TAKING))},
         "/execution-history/{id}": {
             "get": operation("Its events as AWS tells them", {200: ref(models.Events)}, parameters=paged)
         },

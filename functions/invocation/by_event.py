@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Never, TypeVar
 
-from ...orchestrator.engine.performing import CallInfo, Failed, Pending
+from ...orchestrator.engine.performing import CallInfo, Pending
 from ...orchestrator.errors import failures
+from ...orchestrator.protocol.failed import Failed
 from ...state.codec import dumps
 from ...state.errors import BrokerUnavailable, FunctionUnavailable, InDoubt, InvalidInput, StoreError, TimedOut
 

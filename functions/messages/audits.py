@@ -41,13 +41,16 @@ class Unproven(BaseModel):
 
 class Proof(BaseModel):
     """Whether a journal is what was written. ``begins`` is its first entry with a link (0: it has none), ``link`` that
-    of its last."""
+    of its last. ``unkeyed``: how many entries were not linked with the key of the audit (0: there is none);
+    ``unchecked``: how many were with one that is not here, by the beginning of its id."""
 
     id: str
     holds: bool
     entries: int
     begins: int
     link: str
+    unkeyed: int
+    unchecked: dict[str, int]
     findings: list[Unproven]
 
 

@@ -111,9 +111,12 @@ class Spent(BaseModel):
 
 
 class Spending(BaseModel):
-    """The dearest first."""
+    """A page, the dearest first: what ``scanned`` executions and entries say. ``cursor`` is where the next page begins,
+    null on the last; what was spent is the sum of all."""
 
     spending: list[Spent]
+    scanned: int
+    cursor: str | None
 
 
 MODELS: tuple[type[BaseModel], ...] = (

@@ -5,9 +5,9 @@ document is made from these models.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from ...orchestrator.governance.approvals.standing import Standing
 from ...orchestrator.governance.usage import used_by
@@ -30,6 +30,16 @@ Status = Literal[
     "failed",
     "terminated",
 ]
+
+
+_OBJECT: dict[str, Any] = {"type": "object", "additionalProperties": True}
+
+
+def said(value: Any) -> Any:
+    """What is left out is left out: null would be taken for that by some, and for something else by others."""
+    if value is None:
+        raise ValueError("null are no arguments; leave the field out to approve the call with its own")
+    return value
 
 
 class Asked(BaseModel):
@@ -88,8 +98,8 @@ class Decision(Asked):
     reason: str = Field(default="", max_length=2000)
     digest: str = Field(default="", min_length=1, max_length=200, description="of what was shown to the person")
     role: str = Field(default="", min_length=1, max_length=10_000, description="as whom; the one that is asked")
-    arguments: dict[str, Any] | None = Field(
-        default=None, description="with which the call is approved in the place of its own"
+    arguments: Annotated[dict[str, Any] | None, WithJsonSchema(_OBJECT), BeforeValidator(said)] = Field(
+        default=None, description="with which the call is approved in the place of its own; left out: its own"
     )
     standing: StandingTerms | None = None
 

@@ -17,7 +17,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ...security.address import shown
 from ...state.codec import dumps, loads
@@ -29,6 +29,7 @@ from .proving import Anchor, Proven
 from .reading import acts
 
 FORMAT = 1
+_NONE = "no export of an audit; overwinter audit export writes one"
 
 
 class Written(NamedTuple):
@@ -83,37 +84,78 @@ async def export_ocsf(store: Store, write: Callable[[bytes], object], wanted: Wa
     return Written(count, 0)
 
 
-def anchors(lines: Iterable[bytes], secret: bytes = b"") -> list[Anchor]:
-    """The anchors of an export. Raises InvalidInput when it is none, was cut off, or is not what was written with this
+class Read(NamedTuple):
+    """The anchors of an export. ``signed``: it carries an HMAC, which was checked if there was a secret."""
+
+    anchors: list[Anchor]
+    signed: bool
+
+
+def anchors(lines: Iterable[bytes], secret: bytes = b"") -> Read:
+    """What an export keeps. Raises InvalidInput when it is none, was cut off, or is not what was written with this
     secret."""
     sealing = hmac.new(secret, digestmod=hashlib.sha256)
     found: list[Anchor] = []
-    number, ended = 0, False
+    number, ended, signed = 0, False, False
     for number, raw in enumerate(lines, 1):
+        line = _begin(raw) if number == 1 else _line(raw, number)
         try:
-            line = loads(raw)
-            if ended or (number == 1 and line.get("overwinter") != "audit"):
-                raise ValueError("it is no export of an audit; overwinter audit export writes one")
-            if number == 1 and line.get("format") != FORMAT:
-                raise ValueError(f"it has format {line.get('format')!r}; this release reads {FORMAT}")
+            if ended:
+                raise ValueError("there is more after the last line (total)")
             if "chain" in line:
                 found.append(Anchor(str(line["chain"]), int(line["n"]), str(line["link"])))
             if "total" in line:
-                ended = True
+                ended, signed = True, "hmac" in line
                 _end(line, found, sealing, secret)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise InvalidInput(f"line {number:,} of the export: {error}") from None
         sealing.update(raw)
+    if not number:
+        raise InvalidInput(f"it is empty; {_NONE}")
     if not ended:
         raise InvalidInput(f"the export ends after line {number:,}, before its last line; it was cut off")
-    return found
+    return Read(found, signed)
+
+
+def _begin(raw: bytes) -> dict[str, Any]:
+    """The first line, which says what it is. Raises InvalidInput."""
+    try:
+        line = loads(raw)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict):
+        raise InvalidInput(f"it is {_NONE}")
+    told = cast("dict[str, Any]", line)
+    if told.get("overwinter") == "store":
+        raise InvalidInput(f"it is the export of a store, and {_NONE}")
+    if "class_uid" in told:
+        raise InvalidInput(f"it holds events of OCSF, which have no anchors, and is {_NONE}, without --ocsf")
+    if told.get("overwinter") != "audit":
+        raise InvalidInput(f"it is {_NONE}")
+    if told.get("format") != FORMAT:
+        raise InvalidInput(f"it has format {told.get('format')!r}; this release reads {FORMAT}. Upgrade this process")
+    return told
+
+
+def _line(raw: bytes, number: int) -> dict[str, Any]:
+    try:
+        line = loads(raw)
+    except ValueError:
+        line = None
+    if not isinstance(line, dict):
+        raise InvalidInput(f"line {number:,} of the export is none; it was changed, or cut off")
+    return cast("dict[str, Any]", line)
 
 
 def _end(line: dict[str, Any], found: list[Anchor], sealing: hmac.HMAC, secret: bytes) -> None:
     """Raises ValueError."""
     if line["total"]["chains"] != len(found):
         raise ValueError(f"{line['total']['chains']} chains were exported, {len(found)} are here")
+    if secret and "hmac" not in line:
+        raise ValueError(
+            "it was written without a secret, or its signature was taken out; leave --secret out to use it"
+        )
     if secret:
         sealing.update(dumps({"total": line["total"]}).encode())
-        if not hmac.compare_digest(sealing.hexdigest(), str(line.get("hmac", ""))):
+        if not hmac.compare_digest(sealing.hexdigest(), str(line["hmac"])):
             raise ValueError("it was changed, or was written with another secret: its HMAC is another one")

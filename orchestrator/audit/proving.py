@@ -1,13 +1,15 @@
 """Proof that the chains of a store hold: what was changed, taken out or put elsewhere is named.
 
 ``anchors`` are links that were kept elsewhere (an export): each must still be where it was, or a record of the store's
-chain must say that its execution was deleted. Without one, whoever can write everything can make everything anew.
+chain must say that its execution was deleted. Without one, whoever can write everything can make everything anew,
+unless links are keyed: where the store has a key (``Store.audit_key``), entries that were not linked with it are found
+too, but for those that were there before (``keyed_from``).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, cast
 
@@ -19,11 +21,15 @@ from ...state.store import Store
 from ...state.whole import GAP
 from ..protocol.entries import shown_anyway
 from ..protocol.media import digests
-from . import store_chain
+from . import keyed_from, store_chain
 from .reading import STORE
 from .store_chain import SEALED
 
 _PAGE = 500
+_NO_KEY = (
+    "is not linked with the key of the audit: it was changed, or written by a process without that key, or was there "
+    "before and nobody has said so (overwinter audit key)"
+)
 _UNOPENED = "is sealed with a key that is not here: nobody can say whether it was changed"
 MOST = 20
 """Findings of one chain that are told."""
@@ -47,7 +53,8 @@ class Finding(NamedTuple):
 
 class Proven(NamedTuple):
     """One chain that was looked at, of ``function`` ("": of the store). ``begins`` is its first entry with a link (0:
-    it has none), ``link`` that of its last."""
+    it has none), ``link`` that of its last. ``unkeyed``: how many were not linked with the first key that is here;
+    ``unchecked``: how many were linked with a key that is not, by the beginning of its id."""
 
     chain: str
     function: str
@@ -55,11 +62,15 @@ class Proven(NamedTuple):
     begins: int
     link: str
     findings: tuple[Finding, ...]
+    unkeyed: int = 0
+    unchecked: Mapping[str, int] = {}
 
 
-async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anchor] = ()) -> AsyncGenerator[Proven]:
-    """Look at the store's chains, then at every execution that matches, then for anchors that nothing holds. Raises
-    StoreUnavailable."""
+async def prove(
+    store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anchor] = (), *, keyed: bool = True
+) -> AsyncGenerator[Proven]:
+    """Look at the store's chains, then at every execution that matches, then for anchors that nothing holds. Without
+    ``keyed`` an entry may be linked without a key. Raises StoreUnavailable."""
     kept: dict[str, list[Anchor]] = {}
     for anchor in anchors:
         kept.setdefault(anchor.chain, []).append(anchor)
@@ -67,7 +78,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
     own = await store_chain.current(store)
     chains = await store_chain.names(store)
     for name in chains:
-        yield await _of_store(store, name, kept.pop(f"{STORE}{name}", ()), gone, lags=name != own)
+        yield await _of_store(store, name, kept.pop(f"{STORE}{name}", ()), gone, lags=name != own, keyed=keyed)
     if chains and own not in chains:
         yield Proven(
             STORE, "", 0, 0, "", (Finding(STORE, 0, "the chain that is the store's own is gone, or is not named"),)
@@ -76,7 +87,7 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
     while True:
         page = await store.executions(where, cursor, 100)
         for head in page.heads:
-            yield await prove_one(store, head, kept.pop(head.id, ()), gone.get(head.id, ()))
+            yield await prove_one(store, head, kept.pop(head.id, ()), gone.get(head.id, ()), keyed=keyed)
         cursor = page.cursor
         if cursor is None:
             break
@@ -87,12 +98,18 @@ async def prove(store: Store, where: Filter = EVERYTHING, anchors: Iterable[Anch
 
 
 async def prove_one(
-    store: Store, head: Head, anchors: Collection[Anchor] = (), gone: Collection[Mapping[str, Any]] = ()
+    store: Store,
+    head: Head,
+    anchors: Collection[Anchor] = (),
+    gone: Collection[Mapping[str, Any]] = (),
+    *,
+    keyed: bool = True,
 ) -> Proven:
     """Look at one journal. ``gone``: what the store's chain says of deletions of executions with this id."""
     wanted = {anchor.n: anchor.link for anchor in anchors}
-    proof, said = Proof(root(head.id)), list[Finding]()
+    proof, said = Proof(root(head.id), store.audit_key), list[Finding]()
     now: Head | None = head
+    whole = True
     try:
         while texts := await store.history(head.id, proof.number, _PAGE):
             for text in texts:
@@ -105,13 +122,47 @@ async def prove_one(
         raise
     except OverwinterError as error:  # what a store makes of a row that was changed is its own
         said.append(Finding(head.id, proof.number + 1, f"can't be read: {error}"))
+        whole = False  # what comes after it is not known, and nobody says that it is not there
     if now is not None:
         said += [Finding(head.id, broken.number, broken.what) for broken in proof.broken]
-        said += _counted(now, head, proof.number)
-        if not gone:
+        said += _counted(now, head, proof.number) if whole else []
+        said += await _unkeyed(store, head.id, proof) if keyed and whole else []
+        if whole and not gone:
             lost = [n for n in wanted if n > proof.number]
             said += [Finding(head.id, n, "was there when the anchor was made, and is gone") for n in lost]
-    return Proven(head.id, head.function, proof.number, proof.begins, proof.last, tuple(said[:MOST]))
+    return _proven(head.id, head.function, proof, said)
+
+
+def _proven(chain: str, function: str, proof: Proof, said: Sequence[Finding]) -> Proven:
+    unkeyed = sum(last - first + 1 for first, last in proof.unkeyed)
+    said, unchecked = tuple(said[:MOST]), dict(proof.unchecked)
+    return Proven(chain, function, proof.number, proof.begins, proof.last, said, unkeyed, unchecked)
+
+
+async def _unkeyed(store: Store, chain: str, proof: Proof) -> list[Finding]:
+    """Entries that should have been linked with the key and were not, told as one."""
+    if store.audit_key is None or not proof.unkeyed:
+        return []
+    since = await keyed_from.kept(store, store.audit_key, chain)
+    if since is not None and since.n > proof.number:
+        return [Finding(chain, since.n, "was there when the audit was keyed, and is gone")]
+    if since is not None and await _link_at(store, chain, since.n) != since.link:
+        return [Finding(chain, since.n, "is another one than when the audit was keyed")]
+    free = 0 if since is None else since.n
+    late = [(max(first, free + 1), last) for first, last in proof.unkeyed if last > free]
+    if not late:
+        return []
+    count = sum(last - first + 1 for first, last in late)
+    more = f", and {count - 1:,} more" if count > 1 else ""
+    return [Finding(chain, late[0][0], f"{_NO_KEY}{more}")]
+
+
+async def _link_at(store: Store, chain: str, number: int) -> str:
+    if not CHAIN.fullmatch(chain):
+        found = await store.history(chain, number - 1, 1)
+        return link_of(found[0]) if found else ""
+    record = await store.get(AUDIT, store_chain.key(chain.removeprefix(STORE), number))
+    return "" if record is None else link_of(record.value)
 
 
 async def _beside(store: Store, id: str, text: str) -> list[str]:
@@ -145,12 +196,18 @@ def _anchored(proof: Proof, wanted: Mapping[int, str], said: list[Finding], chai
 
 
 async def _of_store(
-    store: Store, name: str, anchors: Collection[Anchor], gone: dict[str, list[Mapping[str, Any]]], *, lags: bool
+    store: Store,
+    name: str,
+    anchors: Collection[Anchor],
+    gone: dict[str, list[Mapping[str, Any]]],
+    *,
+    lags: bool,
+    keyed: bool,
 ) -> Proven:
     """Look at one of the store's chains, and note what it says of deletions. ``lags``: it is another store's, and was
     imported more than once."""
     chain, wanted = f"{STORE}{name}", {anchor.n: anchor.link for anchor in anchors}
-    proof, said = Proof(store_chain.root_of(name)), list[Finding]()
+    proof, said = Proof(store_chain.root_of(name), store.audit_key), list[Finding]()
     links: dict[int, str] = {}
     async with aclosing(store_chain.texts(store, name)) as records:
         async for number, text in records:
@@ -165,8 +222,9 @@ async def _of_store(
                 gone.setdefault(str(one.get("id")), []).append(one)
     said = [*(Finding(chain, broken.number, broken.what) for broken in proof.broken), *said]
     said += await _head(store, name, proof, links, lags=lags)
+    said += await _unkeyed(store, chain, proof) if keyed else []
     said += [Finding(chain, n, "was there when the anchor was made, and is gone") for n in wanted if n > proof.number]
-    return Proven(chain, "", proof.number, proof.begins, proof.last, tuple(said[:MOST]))
+    return _proven(chain, "", proof, said)
 
 
 async def _head(store: Store, name: str, proof: Proof, links: Mapping[int, str], *, lags: bool) -> list[Finding]:

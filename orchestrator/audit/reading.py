@@ -16,14 +16,12 @@ from ...state.errors import InvalidInput, StoreSealed
 from ...state.records import Filter, Head
 from ...state.store import Store
 from ..protocol.entries import shown_anyway
+from ..protocol.resuming import MOST, Stood, from_there
 from . import store_chain
 from .acts import Act, Wanted, of_entry, of_record
 
 STORE = "store:"
 _PAGE = 200
-_HEADS = 100
-_ENTRIES = 2**53
-"""More than any journal has."""
 
 
 class Found(NamedTuple):
@@ -90,6 +88,11 @@ async def page(store: Store, wanted: Wanted, cursor: str | None, *, limit: int, 
     return Found(found, scanned, None)
 
 
+def check_cursor(cursor: str | None) -> None:
+    """Raises InvalidInput for a cursor that was not given out."""
+    _position(cursor)
+
+
 def _position(cursor: str | None) -> _At:
     if cursor is None:
         return _At("", 0, None)
@@ -97,7 +100,7 @@ def _position(cursor: str | None) -> _At:
         chain, n, among, own, created = loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except (ValueError, TypeError):
         chain, n, among, own, created = None, None, None, None, None
-    n = n if type(n) is int and 0 <= n < _ENTRIES else None
+    n = n if type(n) is int and 0 <= n < MOST else None
     fits = among is None or isinstance(among, str)
     if not (isinstance(chain, str) and isinstance(own, bool) and type(created) is int) or n is None or not fits:
         raise InvalidInput(f"{cursor[:80]!r} is no cursor of this list; leave it out to begin anew")
@@ -137,25 +140,11 @@ async def _of_store(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Pl
 
 
 async def _of_executions(store: Store, wanted: Wanted, at: _At) -> AsyncGenerator[_Place]:
-    cursor, seeking = at.page, bool(at.chain)
-    gone = seeking and await store.head(at.chain) is None
-    while True:
-        heads = await store.executions(Filter(function=wanted.function), cursor, _HEADS)
-        for head in heads.heads:
-            here = head.id == at.chain
-            if seeking and not here and (_begun(head) > at.created or (_begun(head) == at.created and not gone)):
-                continue  # it was told, or has begun since
-            seeking = False
+    where, there = Filter(function=wanted.function), Stood(at.chain, at.page, at.created)
+    async with aclosing(from_there(store, where, there)) as heads:
+        async for stand, head in heads:
             if head.updated < wanted.since:
                 continue  # all of its entries are older
-            async with aclosing(of_execution(store, head, at.n if here else 0)) as entries:
+            async with aclosing(of_execution(store, head, at.n if head.id == at.chain else 0)) as entries:
                 async for place, act in entries:
-                    yield place._replace(page=cursor, created=_begun(head)), act
-        cursor = heads.cursor
-        if cursor is None:
-            return
-
-
-def _begun(head: Head) -> int:
-    """When it began; what is no number is listed before all that are."""
-    return head.created if type(head.created) is int else _ENTRIES
+                    yield place._replace(page=stand.page, created=stand.created), act

@@ -2,9 +2,9 @@
 
 Key-value entries under the scope ``overwinter.audit``, which no code of a user can write:
 
-    current            the name of this store's chain
-    NAME/000000000001  {"n", "at", "what", "on", "by", …, "link"}, numbered from 1, each written once and never again
-    NAME/head          {"n", "link"}: how far it has come
+    current, current.2  the name of this store's chain; the highest number counts
+    NAME/000000000001   {"n", "at", "what", "on", "by", …, "link"}, numbered from 1, each written once and never again
+    NAME/head           {"n", "link"}: how far it has come
 
 A record is written before what it tells of is done, so that nothing is done without one; one that tells of what a crash
 or a refusal then prevented may stand. A number is taken by whoever writes it first (compare-and-set), and the head
@@ -13,7 +13,7 @@ beside it under their own names.
 
 A chain that is sealed with a key that was lost, or of which the end was changed, can't be gone on with. Another one
 begins then, with the record ``store.chain-anew``, and the one before stays beside it, for ``verify`` and for whoever
-finds the key.
+finds the key. Whoever names the next one first (compare-and-set) has begun it, and all others go on with that one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, cast
 
-from ...security.chain import link_of, linked, root
+from ...security.chain import keyed_all, link_of, linked, root
+from ...security.keyed import Keyed
 from ...state.codec import cleaned, dumps, loads
 from ...state.errors import EtagMismatch, StoreCorrupt, StoreSealed, StoreUnavailable
 from ...state.ids import AUDIT, CHAIN
@@ -36,6 +37,7 @@ SEALED = dumps({"what": "sealed", "on": "store", "at": 0})
 TRIES = 64
 """How often a number is tried that others write at the same time."""
 _PAGE = 500
+_DIGITS = 10
 
 
 class Reached(NamedTuple):
@@ -47,19 +49,52 @@ class Reached(NamedTuple):
 
 async def record(store: Store, what: str, on: str, *, at: int, by: str = "", **more: Any) -> None:
     """Write down what is about to be done. It is durable when this returns. Raises StoreError."""
-    told = {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more}
+    told = _told(what, on, at, by, more)
+    named = await _named(store)
     try:
-        await _write(store, await _name(store), told)
+        await _write(store, await _name(store, named), told)
     except (StoreSealed, StoreCorrupt) as error:  # its key was given up (store forget-key), or somebody has changed it
-        await _write(store, await _anew(store, at, str(error)), told)
+        await _write(store, await _anew(store, named, at, str(error)), told)
 
 
-async def _anew(store: Store, at: int, reason: str) -> str:
-    """Begin another chain, which says why, and name it as the store's own."""
-    name = secrets.token_hex(8)
+async def add(store: Store, what: str, on: str, *, at: int, by: str = "", **more: Any) -> None:
+    """The same, and what is damaged stays as it is. Raises StoreSealed, StoreCorrupt where the chain can't be gone on
+    with."""
+    await _write(store, await _name(store, await _named(store)), _told(what, on, at, by, more))
+
+
+def _told(what: str, on: str, at: int, by: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    return {"what": what, "on": on, "at": at, **({"by": by} if by else {}), **more}
+
+
+async def _anew(store: Store, named: int, at: int, reason: str) -> str:
+    """The chain after the one that was ``named``: begun, with a record that says why, unless somebody else was first.
+    It is named when it has that record: what is named and not there would be one that was taken out."""
+    name, place = secrets.token_hex(8), _place(named + 1)
     await _write(store, name, {"what": "store.chain-anew", "on": "store", "at": at, "reason": reason})
-    await store.put(AUDIT, CURRENT, dumps(name))
+    try:
+        await store.put(AUDIT, place, dumps(name), etag="")
+    except EtagMismatch:
+        for one in (HEAD, _numbered(1)):
+            await store.remove(AUDIT, f"{name}/{one}")
+        return await _name(store, named + 1)
     return name
+
+
+async def begun(store: Store) -> bool:
+    """Whether the store has a chain of its own."""
+    return await _named(store) > 0
+
+
+async def _named(store: Store) -> int:
+    """How many chains of the store's own there have been: the number of the one that is gone on with."""
+    found = [one.removeprefix(CURRENT).removeprefix(".") for one in await store.keys(AUDIT, CURRENT, EVERY_KEY)]
+    return max((int(one or 1) for one in found if not one or (one.isdecimal() and len(one) < _DIGITS)), default=0)
+
+
+def _place(number: int) -> str:
+    """Where the name of the store's own chain of that number lies."""
+    return CURRENT if number < 2 else f"{CURRENT}.{number}"
 
 
 async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
@@ -67,7 +102,7 @@ async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
     for _ in range(TRIES):
         there = await store.get(AUDIT, f"{name}/{HEAD}")
         head = reached(there)
-        text = linked(head.link or root_of(name), dumps(cleaned({"n": head.n + 1, **told})))
+        text = _linked(store.audit_key, head.link or root_of(name), dumps(cleaned({"n": head.n + 1, **told})))
         mine = True
         try:
             await store.put(AUDIT, key(name, head.n + 1), text, etag="")
@@ -87,12 +122,18 @@ async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
     raise StoreUnavailable("the audit of the store is being written by many others; try again")
 
 
-async def _name(store: Store) -> str:
-    found = await store.get(AUDIT, CURRENT)
-    if found is None:
+def _linked(key: Keyed | None, before: str, text: str) -> str:
+    return linked(before, text) if key is None else keyed_all(key, before, [text])[0]
+
+
+async def _name(store: Store, number: int) -> str:
+    """The name of the store's own chain of that number; of a store that has none yet, a new one."""
+    if not number:
+        if await names(store):
+            raise StoreCorrupt("which chain is the store's own was taken out")
         with suppress(EtagMismatch):
             await store.put(AUDIT, CURRENT, dumps(secrets.token_hex(8)), etag="")
-        found = await store.get(AUDIT, CURRENT)
+    found = await store.get(AUDIT, _place(number))
     if found is None:
         raise StoreUnavailable("the audit of the store could not be begun; try again")
     try:
@@ -105,7 +146,11 @@ async def _name(store: Store) -> str:
 
 
 def key(name: str, number: int) -> str:
-    return f"{name}/{number:012}"
+    return f"{name}/{_numbered(number)}"
+
+
+def _numbered(number: int) -> str:
+    return f"{number:012}"
 
 
 def root_of(name: str) -> str:
@@ -127,7 +172,7 @@ def reached(head: Value | None) -> Reached:
 async def current(store: Store) -> str:
     """The name of the store's own chain; "" when none is named, or by a key that is not here."""
     try:
-        found = await store.get(AUDIT, CURRENT)
+        found = await store.get(AUDIT, _place(await _named(store)))
     except StoreSealed:
         return ""
     return "" if found is None else found.value.strip('"')

@@ -30,6 +30,7 @@ from ..protocol.decider import Effect, Fact, Function, Invoke
 from ..protocol.entries import decode_all, resolve
 from ..protocol.keeping import lacks
 from ..protocol.moved import refuse_moved
+from ..protocol.newer import newer
 from ..protocol.stuck import damaged
 from ..upkeep.tidying import keep_tidy
 from ..usercode.threads import Threads
@@ -241,10 +242,7 @@ class Engine:
             return
         function = self.functions.get(head.function)
         if function is None or self.draining:
-            self.sweeper.leave(head.id, FOREIGN)
-            self.suspects.gone(head.id)
-            self.spawn(self.leases.hand_back(head))
-            return
+            return self.leases.leave(head)
         activation = Activation(self, head, function.decider(head.id), accepted.entries)
         self._supersede(activation)
         self.taken += 1
@@ -274,9 +272,11 @@ class Engine:
             earlier.stop()
 
     def _load(self, activation: Activation, head: Head, entries: list[Fact]) -> None:
-        activation.unread = (head.state, head.base, entries)
+        if why := newer(entries, head.base, getattr(activation.decider, "kinds", None)):
+            self.leases.leave_to_newer(head, why)
+            return self.lost(activation)
+        activation.unread, activation.loading = (head.state, head.base, entries), False
         self.performer.loaded(head, entries)
-        activation.loading = False
         activation.schedule()
 
     async def _load_slowly(self, activation: Activation, head: Head, texts: Any) -> None:

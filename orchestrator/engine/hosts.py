@@ -13,6 +13,7 @@ from ..protocol.decider import Effect, Fact
 from .delivery import Delivery
 from .performing import Performer
 from .quarantine import Suspects
+from .sweeping import Sweeper
 from .trials import Trials
 from .turns import Turns
 from .waiting import Waiters
@@ -54,6 +55,8 @@ class Holder(Protocol[A_co]):
     owner: str
     lease: int
     delivery: Delivery
+    suspects: Suspects
+    sweeper: Sweeper
     draining: bool
     moved: str
 

@@ -11,10 +11,14 @@ from ...state.quantities import milliseconds
 from ...state.records import Change, Head
 from ..protocol.decider import Fact
 from ..protocol.moved import NOTICE, refuse_moved
+from ..protocol.newer import AWAITS
 from .activation import Activation
 from .hosts import Holder
+from .sweeping import FOREIGN
 
 log = logging.getLogger("overwinter")
+
+_SAID = 1000  # executions of which is remembered what was said
 
 
 class Leases:
@@ -26,6 +30,7 @@ class Leases:
         self.unheard: dict[str, list[Fact]] = {}  # for the next activation of an execution that is being taken up
         self.lost = ""  # why the store is not the one that was opened
         self._looked = 0
+        self._newer: dict[str, None] = {}  # executions that are left to a newer release, said already
         self._seen = 0
         self._vigilance = milliseconds(engine.store.vigilance)
 
@@ -88,6 +93,22 @@ class Leases:
                 except StoreError as error:
                     log.warning("the leases could not be renewed: %s", error)
 
+    def leave(self, head: Head) -> None:
+        """This process can't go on with an execution that it was given, and leaves it alone for a while."""
+        engine = self._engine
+        engine.sweeper.leave(head.id, FOREIGN)
+        engine.suspects.gone(head.id)
+        engine.spawn(self.hand_back(head))
+
+    def leave_to_newer(self, head: Head, why: str) -> None:
+        """A newer release has gone on with it: a process of that one is to do so again. Said once."""
+        self._engine.sweeper.leave(head.id, FOREIGN)
+        if head.id not in self._newer:
+            log.error("execution %s is left to a newer release: %s; upgrade this process", head.id, why)
+            self._newer[head.id] = None
+            if len(self._newer) > _SAID:
+                del self._newer[next(iter(self._newer))]
+
     async def hand_back(self, head: Head) -> None:
         """Release a lease that this process can't use; the execution stays as it was."""
         engine = self._engine
@@ -103,7 +124,7 @@ class Leases:
             wake=engine.clock() + 1000,
             release=True,
             base=head.base,
-            awaits=head.awaits,
+            awaits=AWAITS if head.id in self._newer else head.awaits,
             note=head.note,
             state=head.state,
             token=engine.token(),

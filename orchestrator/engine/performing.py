@@ -24,6 +24,7 @@ from ..governance.budgets.purse import Purse
 from ..protocol import failure_log
 from ..protocol.callers import TRACE
 from ..protocol.decider import Away, Fact, Invoke
+from ..protocol.failed import Failed
 from ..protocol.media import given
 from ..streaming.audience import Audience, Speech
 from ..usercode.calling import outcome_of
@@ -105,15 +106,6 @@ class Pending(Exception):  # no error: a call that another process makes has no 
     def __init__(self, after: float) -> None:
         super().__init__(f"it was accepted, and is asked about again in {after:g} s")
         self.after = after
-
-
-class Failed(Exception):  # never leaves this room and who sends
-    """What a call that another process makes has failed with there. Who is able to try again has tried: it is final,
-    whatever its class says to those who make calls here."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 _current: contextvars.ContextVar[CallInfo] = contextvars.ContextVar("overwinter.call")

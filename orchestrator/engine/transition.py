@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
-from ...security.chain import linked_all, root
+from ...security.chain import keyed_all, linked_all, root
 from ...state.codec import clean
 from ...state.errors import PayloadTooLarge
 from ...state.records import FINAL, Change, Mail
+from ...state.store import Store
 from ..errors import failures
 from ..protocol import keys
 from ..protocol.decider import Decision, Fact, Post
@@ -96,6 +97,7 @@ class Signing(Protocol):
     """The process that commits: an engine."""
 
     owner: str
+    store: Store
 
     def token(self) -> str:
         """What names this commit among all."""
@@ -124,12 +126,13 @@ def change_of(activation: Committing, decision: Decision, carried: Transition, *
     """The append that makes a decision durable, with all that the transition carries."""
     status = decision.status if release or decision.status in FINAL else "running"
     engine, note = activation.engine, decision.note or activation.note
+    before, key = activation.link or root(activation.id), engine.store.audit_key
     return Change(  # in its order, not by name: half the price, once for every commit
         activation.id,
         engine.owner,
         activation.version,
         activation.now(),
-        linked_all(activation.link or root(activation.id), carried.entries),
+        linked_all(before, carried.entries) if key is None else keyed_all(key, before, carried.entries),
         carried.consumed,
         -1 if activation.nudged else activation.mailbox.arrivals,
         "paused" if activation.paused else status,

@@ -43,7 +43,8 @@ _OTHER = frozenset(
     }
 )
 _OF_SCHEDULES = frozenset({"due", "changed", "run", "withdrawn"})
-_KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL
+KNOWN = RESULTS | frozenset(ONCE) | _BEGINS | _BEFORE | _OTHER | _OF_SCHEDULES | FINAL
+"""Types of entries that this release knows."""
 
 
 class Rules:
@@ -79,7 +80,7 @@ class Rules:
             self.wrong.append(f"entry {number} ({kind}) has no time")
         if self.ending and kind not in ("retry", "sent"):
             self.wrong.append(f"entry {number} ({kind}) follows the end ({self.ending})")
-        if kind not in _KNOWN:
+        if kind not in KNOWN:
             if kind not in self._unknown:
                 self.remarks.append(f"entry {number} is of a type that this release does not know: {kind[:40]}")
             self._unknown.add(kind)

@@ -54,7 +54,8 @@ class Exported(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """What was read. ``there`` and ``values_there`` count what existed and was left as it was."""
+    """What was read. ``there`` and ``values_there`` count what existed and was left as it was. Records of the audit are
+    not counted."""
 
     executions: int
     there: int
@@ -156,7 +157,7 @@ async def _write_scopes(store: Store, write: Callable[[bytes], object], report: 
             values = await _values(store, scope)
             for some in _portions(values, lambda pair: len(pair[1])):
                 write(_line({"scope": scope_of(scope), "values": some}))
-            written += len(values)
+            written += 0 if scope == AUDIT else len(values)
             report("exporting key-value entries", written, 0)
     return written
 
@@ -233,7 +234,10 @@ class _Reading:
             self.parcel = _Parcel(_head(line[kind]), raw)
         elif kind == "scope":
             scope = _is(str, line["scope"])
-            await self._put(scope if scope == AUDIT else place_of(scope), _pairs(line["values"]))
+            values = _pairs(line["values"])
+            if scope == AUDIT:  # which one goes on is the other store's to say only where none does here
+                values = [(key, value) for key, value in values if not key.startswith("current.")]
+            await self._put(scope if scope == AUDIT else place_of(scope), values)
         elif kind == "total":
             await self.flush()
             self._total(line[kind])
@@ -280,9 +284,9 @@ class _Reading:
             loads(value)
             if await self.store.get(scope, key) is None:
                 await self.store.put(scope, key, value, etag="")
-                self.values += 1
+                self.values += scope != AUDIT
             else:
-                self.values_there += 1
+                self.values_there += scope != AUDIT
 
     def _total(self, total: Line) -> None:
         if total["executions"] != self.executions + self.there:

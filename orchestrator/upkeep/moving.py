@@ -16,14 +16,14 @@ from typing import Any, NamedTuple, TypeVar, cast
 from ...security.address import shown
 from ...state.codec import dumps
 from ...state.errors import Conflict, EtagMismatch, InvalidInput, StoreCorrupt, StoreError, StoreUnavailable
-from ...state.ids import AUDIT, RESERVED, SCHEDULES
+from ...state.ids import AUDIT, KEYED, RESERVED, SCHEDULES
 from ...state.records import EVERYTHING, Dump, Head, unleased
 from ...state.store import Store
 from ..protocol.clock import present
 from ..protocol.moved import KEY, SCOPE, Mark, read_mark, refusal
 
 T = TypeVar("T")
-PASSING = RESERVED - {SCHEDULES, AUDIT}
+PASSING = RESERVED - {SCHEDULES, AUDIT, KEYED}
 """Scopes that say something of one store; they are not carried to another."""
 
 ALL_KEYS = 1 << 30

@@ -56,7 +56,11 @@ class Resolve:
     def __post_init__(self) -> None:
         if self.then not in THEN:
             raise InvalidInput(f"then={self.then!r} is unknown; it is one of {', '.join(THEN)}")
-        if self.after is not None and not milliseconds(self.after):
+        try:
+            nothing = self.after is not None and not milliseconds(self.after)
+        except ValueError as error:
+            raise InvalidInput(f"after=: {error}; None waits for ever") from None
+        if nothing:
             raise InvalidInput("after= is longer than nothing; None waits for ever")
 
 

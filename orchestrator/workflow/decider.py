@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from ...state.errors import InvalidInput, StoreCorrupt
 from ...state.records import PAYLOAD_LIMIT
 from ..protocol.decider import Decision, Fact, Post, Verdict
+from ..protocol.journal import KNOWN
 from ..protocol.keeping import Kept, keep, kept
 from ..usercode.resilience import Policy
 from . import approval, mismatch, takes
@@ -49,6 +50,7 @@ class Code(Protocol):
 class WorkflowDecider:
     """Implements ``Decider`` for one execution of a workflow."""
 
+    kinds = KNOWN
     __slots__ = (
         "_closed", "_first", "_id", "_kept", "_length", "_limit", "_over", "_run", "_state", "_taken", "_workflow",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, cast, overload
 from ...state.codec import stored
 from ...state.errors import InvalidInput
 from ...state.quantities import Duration, briefly
+from ..governance.approvals.changed import unless
 from ..governance.approvals.proposal import CHANGED
 from ..protocol.decider import Away, Fact, Invoke
 from ..usercode import fingerprint as fingerprints
@@ -51,6 +52,7 @@ class _Call(NamedTuple):
     compare: bool
     undo: Undo | None
     edited: dict[str, Any] | None = None
+    approved: str = ""
 
 
 def order(
@@ -102,7 +104,9 @@ async def _asked(call: _Call, wanted: Wanted) -> Any:
         changed = asking.outdated and run.ahead(f"{op}.1") is None
         if not changed and run.ahead(f"{place}0") is None:
             proposal = asking.proposal
-            return await _undoable(call._replace(op=f"{op}.1", edited=proposal.data if proposal.edited else None))
+            edited = proposal.data if proposal.edited else None
+            approved = proposal.version if asking.outdated else ""
+            return await _undoable(call._replace(op=f"{op}.1", edited=edited, approved=approved))
 
 
 def _undoable(call: _Call) -> Operation[Any]:
@@ -140,22 +144,21 @@ def _order(asked: _Call) -> Operation[Any]:
             return call
         policy = asked.policy or about.policy or run.policy
         tells = policy.at_most_once and _tells(about, policy)
-        run.calls.order(
-            Invoke(
-                op,
-                call.name,
-                "step",
-                _made(about.tool, fn, args, kwargs, asked.edited),
-                about.threaded,
-                policy,
-                {"branch": branch} if branch else {},
-                write=about.write,
-                args=given,
-                caller=run.origin.caller if run.origin is not None else {},
-                given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
-                pure=about.tool is not None and about.tool.pure,
-            )
+        made = Invoke(
+            op,
+            call.name,
+            "step",
+            _made(about.tool, fn, args, kwargs, asked.edited),
+            about.threaded,
+            policy,
+            {"branch": branch} if branch else {},
+            write=about.write,
+            args=given,
+            caller=run.origin.caller if run.origin is not None else {},
+            given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
+            pure=about.tool is not None and about.tool.pure,
         )
+        run.calls.order(unless(made, asked.approved, "") if asked.approved else made)
     return call
 
 

@@ -60,37 +60,37 @@ def id_of(text: str) -> str:
     return _id(_decoded(text, "what was given"))
 
 
-def read_keys(references: str | None = None) -> Keys | None:
-    """The keys of references, by default those in OVERWINTER_KEYS; None when there are none.
+def read_keys(references: str | None = None, variable: str = VARIABLE) -> Keys | None:
+    """The keys of references, by default those in the environment's ``variable``; None when there are none.
 
     Raises InvalidInput for a reference that leads nowhere and for a key that is none.
     """
     words = [
-        word for word in re.split(r"[\s,]+", os.environ.get(VARIABLE, "") if references is None else references) if word
+        word for word in re.split(r"[\s,]+", os.environ.get(variable, "") if references is None else references) if word
     ]
     if not words:
         return None
     named = [word for word in words if word != _STRICT]
     if not named:
-        raise InvalidInput(f"{VARIABLE} says {_STRICT} and names no key; add env:NAME or file:/path")
-    keys = [_key(word) for word in named]
+        raise InvalidInput(f"{variable} says {_STRICT} and names no key; add env:NAME or file:/path")
+    keys = [_key(word, variable) for word in named]
     return Keys(keys[0], {key.id: key for key in reversed(keys)}, len(named) < len(words))
 
 
-def _key(reference: str) -> Key:
+def _key(reference: str, variable: str) -> Key:
     scheme, _, rest = reference.partition(":")
     if scheme == "env" and rest:
         text = os.environ.get(rest, "")
         if not text.strip():
-            raise InvalidInput(f"{VARIABLE} names {reference}, and the environment has no {rest}; set it: {ADVICE}")
+            raise InvalidInput(f"{variable} names {reference}, and the environment has no {rest}; set it: {ADVICE}")
     elif scheme == "file" and rest:
         try:
             text = Path(rest).read_text("ascii", "replace")
         except OSError as error:
-            raise InvalidInput(f"{VARIABLE} names {reference}, which can't be read ({error.strerror})") from None
+            raise InvalidInput(f"{variable} names {reference}, which can't be read ({error.strerror})") from None
     else:
         raise InvalidInput(  # which one is not said: it may be a key
-            f"{VARIABLE} holds a word that is no reference; write env:NAME or file:/run/secrets/key, never a key itself"
+            f"{variable} holds a word that is no reference; write env:NAME or file:/run/secrets/key, never a key itself"
         )
     secret = _decoded(text.strip(), reference)
     return Key(_id(secret), secret, reference)

@@ -6,7 +6,7 @@ the middle of somebody's conversation. It holds a known text sealed with each ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...security.address import shown
@@ -69,19 +69,19 @@ async def refuse_sealed(store: Store) -> None:
         )
 
 
-async def check(inner: Store, keys: Keys, box: Box) -> Marker:
-    """The marker of an opened store, or what it would be.
+async def check(inner: Store, keys: Keys, box: Box, but: Collection[str] = ()) -> Marker:
+    """The marker of an opened store, or what it would be. ``but``: ids of keys that are being given up.
 
     Raises StoreSealed for a key that is missing, StoreCorrupt for one that is wrong, or when ``keys`` are strict
     and the store may hold what is not sealed.
     """
-    return (await _checked(inner, keys, box)).marker
+    return (await _checked(inner, keys, box, but)).marker
 
 
-async def introduce(inner: Store, keys: Keys, box: Box) -> None:
+async def introduce(inner: Store, keys: Keys, box: Box, but: Collection[str] = ()) -> None:
     """Note in the marker which key seals from now on. Raises as ``check`` does."""
     while True:
-        marker, etag = await _checked(inner, keys, box)
+        marker, etag = await _checked(inner, keys, box, but)
         if keys.first.id in marker.keys:
             return
         marker = marker._replace(keys={**marker.keys, keys.first.id: box.seal("known text", _KNOWN)})
@@ -106,9 +106,10 @@ async def forget(inner: Store, key: str) -> bool:
         return True
 
 
-async def _checked(inner: Store, keys: Keys, box: Box) -> Found:
+async def _checked(inner: Store, keys: Keys, box: Box, but: Collection[str]) -> Found:
     found = await read(inner) or Found(Marker({}, await _holds_anything(inner)), "")
-    _check(shown(inner.dsn), found.marker, keys, box)
+    kept = {id: known for id, known in found.marker.keys.items() if id not in but}
+    _check(shown(inner.dsn), found.marker._replace(keys=kept), keys, box)
     return found
 
 

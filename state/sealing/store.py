@@ -13,7 +13,7 @@ stuck when its texts were tampered with. ``head`` and ``executions`` show what c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial
 from typing import NamedTuple, TypeVar
@@ -61,14 +61,15 @@ class _Lease(NamedTuple):
 
 class SealedStore(Store):
     """``inner`` with its payloads sealed. Opened and closed with it. ``compress``: bytes from which on texts are
-    compressed before they are sealed, 0 for never; their lengths then say something of what they are."""
+    compressed before they are sealed, 0 for never; their lengths then say something of what they are. ``but``: ids of
+    keys that are being given up, and need not be here."""
 
-    def __init__(self, inner: Store, keys: Keys, compress: int = 0) -> None:
+    def __init__(self, inner: Store, keys: Keys, compress: int = 0, but: Collection[str] = ()) -> None:
         self.inner = inner
-        self._keys = keys
+        self._keys, self._but = keys, but
         self.dsn = inner.dsn
         self.lease, self.poll, self.saying = inner.lease, inner.poll, inner.saying
-        self.counting = inner.counting
+        self.counting, self.audit_key = inner.counting, inner.audit_key
         if inner.payload_limit < PAYLOAD_LIMIT:  # as text, what is sealed is a third longer
             self.payload_limit = inner.payload_limit * 3 // 4 - 100
         self._box = lru_cache(_BOXES)(partial(Box, keys, above=compress))
@@ -93,7 +94,7 @@ class SealedStore(Store):
         is marked as sealed before the first change, so that who only looks at it changes nothing."""
         await self.inner.open()
         try:
-            held = await marker.check(self.inner, self._keys, self.box("store", ""))
+            held = await marker.check(self.inner, self._keys, self.box("store", ""), self._but)
             self._mixed, self._unmarked = held.plain, self.first_key not in held.keys
         except BaseException:
             await self.inner.close()
@@ -104,7 +105,7 @@ class SealedStore(Store):
 
     async def mark(self) -> None:
         """Note in the store that it is sealed with the first key. Raises as ``open`` does."""
-        await marker.introduce(self.inner, self._keys, self.box("store", ""))
+        await marker.introduce(self.inner, self._keys, self.box("store", ""), self._but)
         self._unmarked = False
 
     def box(self, kind: str, name: str) -> Box:

@@ -1,3 +1,3 @@
-"""A fresh store of each kind, as the tests of streams have it."""
+"""A fresh store of each kind that several processes can share."""
 
-from overwinter.tests.streaming.conftest import dsn as dsn
+from overwinter.tests.servers.stores import dsn as dsn

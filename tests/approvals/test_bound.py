@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, InvalidInput, Runtime, Scripted, StateMachine, call, tool, workflow
+from overwinter.functions.effects import Done, NotDone
 from overwinter.functions.models.port import Message
 from overwinter.functions.models.scripted import Said
 from overwinter.orchestrator.control import Control
 from overwinter.orchestrator.governance.approvals.proposal import CHANGED
-from overwinter.state.errors import AlreadyFinished
+from overwinter.state.errors import AlreadyFinished, ExecutionFailed, InDoubt
 from overwinter.state.opening import open_store
 from overwinter.state.records import FINAL
 from overwinter.testing import crash_everywhere
@@ -43,6 +44,20 @@ async def stricter(order: str, amount: int) -> str:
     """Refund an order."""
     PAID.append((order, amount))
     return f"{amount} for {order}"
+
+
+@tool(name="refund", approval="desk", effect="irreversible")
+async def unsure(order: str, amount: int) -> str:
+    """Refund an order."""
+    PAID.append((order, amount))
+    raise InDoubt("the line went dead")
+
+
+@tool(name="refund", approval="desk", effect="irreversible")
+async def surer(order: str, amount: int, currency: str = "EUR") -> str:
+    """Refund an order."""
+    PAID.append((order, amount, currency))
+    return f"{amount} {currency} for {order}"
 
 
 def agent(used: Any) -> Agent:
@@ -79,6 +94,12 @@ async def asked(runtime: Control, *, beside: str = "") -> Any:
         await asyncio.sleep(0.01)
 
 
+async def doubted(runtime: Control) -> None:
+    while not await runtime.doubts("x"):
+        assert (await runtime.show("x")).status not in FINAL, "it went on without being in doubt"
+        await asyncio.sleep(0.01)
+
+
 @everywhere
 @pytest.mark.parametrize("here", [True, False])
 def test_what_was_approved_is_not_done_by_a_tool_that_has_changed(kind: str, here: bool, tmp_path: Path) -> None:
@@ -107,6 +128,36 @@ def test_what_was_approved_is_not_done_by_a_tool_that_has_changed(kind: str, her
 
     PAID.clear()
     assert asyncio.run(main()) == "60 EUR for o-1" and PAID == [("o-1", 60, "EUR")]
+
+
+@everywhere
+@pytest.mark.parametrize("outcome", [NotDone(), Done("by hand")])
+def test_nor_once_more_when_it_was_not_done(kind: str, outcome: Any, tmp_path: Path) -> None:
+    """It began, nobody knows with what result, and the tool has changed since: what is known of it counts, and it is
+    not made by the other tool."""
+    dsn = f"sqlite:///{tmp_path}/x.db"
+
+    async def main() -> Any:
+        async with Runtime([KINDS[kind](unsure)], dsn) as runtime:
+            await runtime.start("clerk", "go", id="x")
+            await asked(runtime)
+            await runtime.approve("x", by="ben")
+            await doubted(runtime)
+        async with Runtime([KINDS[kind](surer)], dsn) as runtime:
+            (doubt,) = await runtime.doubts("x")
+            await runtime.resolve("x", doubt["op"], outcome, by="ben")
+            return await runtime.result("x")
+
+    PAID.clear()
+    if isinstance(outcome, Done):
+        assert asyncio.run(main()) == "by hand"
+    elif kind == "agent":
+        assert "Denied" in (told := asyncio.run(main())) and CHANGED in told
+    else:
+        with pytest.raises(ExecutionFailed, match=CHANGED) as failed:
+            asyncio.run(main())
+        assert "Denied" in repr(failed.value.__cause__) or "Denied" in str(failed.value)
+    assert PAID == [("o-1", 60)]
 
 
 @everywhere

@@ -215,18 +215,27 @@ def test_an_export_is_held_against_the_store_and_can_be_signed() -> None:
             written = await export(store, text.write, Wanted(), prove(store), at=NOW, release="x", secret=b"s")
             assert written == (4, 2)
             lines = text.getvalue().splitlines(keepends=True)
-            assert await findings(store, anchors(lines, b"s")) == [] and len(anchors(lines)) == 2
-            for wrong, secret in (
-                (lines, b"other"),
-                ([lines[0], lines[2], lines[1], *lines[3:]], b"s"),
-                ([*lines[:1], *lines[2:]], b"s"),
-                (lines[:-1], b""),
-                ([*lines[:-2], lines[-1]], b""),
-                ([b"{}\n"], b""),
-                ([], b""),
-                ([*lines, b'{"act":{}}\n'], b""),
+            assert await findings(store, anchors(lines, b"s").anchors) == [] and len(anchors(lines).anchors) == 2
+            unsigned = io.BytesIO()
+            await export(store, unsigned.write, Wanted(), prove(store), at=NOW, release="x")
+            assert anchors(lines).signed and not anchors(unsigned.getvalue().splitlines(keepends=True)).signed
+            for wrong, secret, why in (
+                (lines, b"other", "another secret"),
+                (unsigned.getvalue().splitlines(keepends=True), b"s", "without a secret"),
+                ([lines[0], lines[2], lines[1], *lines[3:]], b"s", "was changed"),
+                ([*lines[:1], *lines[2:]], b"s", "was changed"),
+                (lines[:-1], b"", "was cut off"),
+                ([*lines[:-2], lines[-1]], b"", "2 chains were exported, 1 are here"),
+                ([*lines[:-1], lines[-1][:-9]], b"", "cut off"),
+                ([b"{}\n"], b"", "is no export of an audit"),
+                ([b"SQLite format 3\x00\xff\n"], b"", "is no export of an audit"),
+                ([b'{"overwinter":"store","format":1}\n'], b"", "the export of a store"),
+                ([b'{"class_uid":6003}\n'], b"", "OCSF"),
+                ([b'{"overwinter":"audit","format":2}\n'], b"", "format 2"),
+                ([], b"", "is empty"),
+                ([*lines, b'{"act":{}}\n'], b"", "more after the last line"),
             ):
-                with pytest.raises(InvalidInput):
+                with pytest.raises(InvalidInput, match=why):
                     anchors(wrong, secret)
 
     asyncio.run(main())

@@ -134,7 +134,7 @@ def test_a_chain_whose_key_is_lost_is_told_and_another_one_begins(monkeypatch: p
                 ("sealed", "o-1"),
             ]
             told = await findings(runtime.store)
-            assert {one.chain for one in told} == {f"store:{lost}", "o-1"}
+            assert [one.chain for one in told] == [f"store:{lost}"] * 2 + ["o-1"], "of each chain what it is, once"
             assert any("sealed with a key that is not here" in one.what for one in told)
             await record(runtime.store, "budget.set", "user:x", at=NOW)
             assert [number async for number, _ in texts(runtime.store, own)] == [1, 2, 3]
@@ -158,5 +158,25 @@ def test_whatever_was_damaged_the_next_act_is_recorded_and_verify_says_what(dama
             assert "store.chain-anew" in {act.what for act in await all_acts(store)} and told == []
         else:
             assert told and {one.chain for one in told} == {f"store:{name}"}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("damaged", ["head", "current", "taken out"])
+def test_of_many_that_find_the_chain_damaged_one_begins_another(dsn: str, damaged: str) -> None:
+    async def main() -> None:
+        async with opened(dsn) as store:
+            await record(store, "budget.set", "user:x", at=NOW)
+            (before,) = await names(store)
+            if damaged == "taken out":
+                await store.remove(AUDIT, "current")
+            else:
+                await store.put(AUDIT, {"head": f"{before}/head", "current": "current"}[damaged], '"no chain"')
+            await asyncio.gather(*(record(store, "budget.freeze", f"user:{n}", at=NOW, by=str(n)) for n in range(6)))
+            own, *others = await names(store)
+            assert others == [before]
+            told = [(act.what, act.by) for act in await all_acts(store) if act.chain == f"store:{own}"]
+            assert told[0][0] == "store.chain-anew" and {by for _, by in told[1:]} == set("012345") and len(told) == 7
+            assert {one.chain for one in await findings(store)} <= {f"store:{before}"}
 
     asyncio.run(main())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from overwinter import Agent, Retry, Runtime, Scripted
 from overwinter.functions.model import Answer, Request, Unreadable, Usage
 from overwinter.orchestrator.reading import Reading
-from overwinter.orchestrator.spending import By, Span, spending
+from overwinter.orchestrator.spending import By, Span, page, spending
 from overwinter.state.errors import InvalidInput
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import EVERYTHING
@@ -82,6 +83,35 @@ def test_every_record_counts_once(by: By) -> None:
         world = World(MemoryStore(), ())
         await told(world)
         assert sums(await spending(Reading(world.store), by)) == SUMS[by]
+
+    asyncio.run(whole())
+
+
+@pytest.mark.parametrize("most", [1, 3, 12, 13, 1000])
+def test_pages_add_up_however_little_one_looks_at_and_whatever_begins_or_goes(most: int) -> None:
+    async def whole() -> None:
+        world = World(MemoryStore(), ())
+        process = await world.process()
+        for id in ("a", "b", "c"):
+            await world.begin(process, id)
+            await world.write(process, id, [json.dumps({"at": START, **entry}) for entry in STORY])
+            world.now += 1
+        reading, cursor, pages = Reading(world.store), None, 0
+        total: Counter[str] = Counter()
+        while True:
+            found = await page(reading, "agent", Span(), cursor, most)
+            assert found.scanned <= most + len(STORY) + 1
+            total.update({one.of: one.usage.tokens for one in found.spent})
+            cursor, pages = found.cursor, pages + 1
+            if cursor is None:
+                break
+            await world.begin(process, f"later-{pages}")
+            await world.write(process, f"later-{pages}", [json.dumps({"at": START, **entry}) for entry in STORY])
+            world.now += 1
+        assert total == {"agent": 3 * 137, "tech": 3 * 56}
+        assert pages == {1: 4, 3: 4, 12: 4, 13: 2, 1000: 1}[most]
+        with pytest.raises(InvalidInput, match="no cursor"):
+            await page(reading, "agent", Span(), "x", most)
 
     asyncio.run(whole())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -84,10 +85,25 @@ def test_a_lost_key_is_given_up_as_the_refusal_says(
     unsure = overwinter("store", "forget-key", sealed.first)
     assert unsure.exit_code == 2 and "--yes" in unsure.stderr and overwinter("ps").exit_code == 4, "nothing happened"
     done = overwinter("store", "forget-key", sealed.first, "--yes", "--json")
-    assert json.loads(done.stdout) == {"key": sealed.first, "forgotten": True}
+    assert json.loads(done.stdout) == {"key": sealed.first, "keys": [sealed.first], "forgotten": True}
     assert overwinter("ps").exit_code == 0
+    (act,) = json.loads(overwinter("audit", "list", "--what", "store.forget-key", "--json").stdout)["acts"]
+    assert act["by"] == getuser() and act["details"] == {"keys": [sealed.first]}
     unknown = overwinter("store", "forget-key", sealed.first, "--yes")
-    assert unknown.exit_code == 3 and "it is not sealed" in unknown.stderr
+    assert unknown.exit_code == 3 and "it is sealed with" in unknown.stderr, "the record is"
+
+
+def test_who_gives_a_key_up_is_written_down_sealed_or_nothing_is_given_up(
+    sealed: Any, overwinter: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = made(overwinter, tmp_path / "other")
+    monkeypatch.setenv("OVERWINTER_KEYS", f"file:{tmp_path / 'other'} file:{tmp_path / 'first'}")
+    assert overwinter("store", "reseal").exit_code == 0
+    monkeypatch.delenv("OVERWINTER_KEYS")
+    refused = overwinter("store", "forget-key", sealed.first, "--yes")
+    assert refused.exit_code == 2 and other in refused.stderr and "name the other keys" in refused.stderr
+    both = overwinter("store", "forget-key", sealed.first, other, "--yes")
+    assert both.exit_code == 0 and overwinter("ps").exit_code == 0
 
 
 def test_no_store_is_made_by_giving_a_key_up(overwinter: Command, tmp_path: Path) -> None:

@@ -211,3 +211,6 @@ def test_effect_and_hook_go_together() -> None:
         tool(effect="irreversible", in_doubt="wait")(plain)  # type: ignore[call-overload]  # what users may give
     with pytest.raises(InvalidInput, match="then='again' is unknown"):
         Resolve(then="again")  # type: ignore[arg-type]  # what users may give
+    for after, why in ((True, "a bool is not a duration"), (False, "a bool"), ("soon", "'soon' is not"), (0, "longer")):
+        with pytest.raises(InvalidInput, match=f"after=.*{why}"):
+            Resolve(after=after)

@@ -55,6 +55,13 @@ def test_an_approval_is_seen_and_decided_once(by_event: bool) -> None:
                 wrong = await client.post("/decide/p1", json={"approved": True, "digest": "other"})
                 assert wrong.status_code == 409
                 decision = {"approved": True, "op": waiting[0]["op"], "digest": waiting[0]["digest"]}
+                unsaid = {**decision, "arguments": None}  # whoever meant others must not have these approved
+                if by_event:
+                    assert await posted(client, "io.overwinter.decide", unsaid, "p1") == 422
+                else:
+                    refused = await client.post("/decide/p1", json=unsaid)
+                    assert refused.status_code == 422 and "leave the field out" in refused.text
+                assert (await client.get("/approvals/p1")).json()["approvals"] == waiting
                 if by_event:
                     assert await posted(client, "io.overwinter.decide", decision, "p1") == 202
                 else:

@@ -19,7 +19,8 @@ def test_acts_come_by_pages_and_a_journal_is_proven() -> None:
         await one_order(runtime, "a/b")
         await freeze(runtime.store, "user:ana", runtime.clock(), by="dora")
         whole = (await client.get("/audit")).json()
-        assert [act["what"] for act in whole["acts"]] == ["budget.freeze", "start", "approve", "signal"]
+        told = [act["what"] for act in whole["acts"]]
+        assert told == ["budget.freeze", "audit.list", "start", "approve", "signal"]
         assert whole["cursor"] is None and whole["scanned"] > 4
         first = (await client.get("/audit?limit=3")).json()
         rest = (await client.get("/audit", params={"limit": 3, "cursor": first["cursor"]})).json()
@@ -36,5 +37,29 @@ def test_acts_come_by_pages_and_a_journal_is_proven() -> None:
             made = base64.urlsafe_b64encode(json.dumps(["a/b", place, None, False]).encode()).decode().rstrip("=")
             problem_of(await client.get("/audit", params={"cursor": made}), 400)
         problem_of(await client.get("/audit?since=yesterday"), 400)
+
+    asked_over(main, [order, short])
+
+
+def test_who_reads_and_who_takes_a_journal_away_is_in_the_audit() -> None:
+    async def main(shop: Any) -> None:
+        client, runtime = shop.client, shop.runtime
+        await one_order(runtime, "a/b")
+        problem_of(await client.get("/audit?cursor=x&reader=zoe"), 400)
+        problem_of(await client.get("/audit/nothing?reader=zoe"), 404)
+        problem_of(await client.get(f"/audit?reader={'z' * 201}"), 400)
+        problem_of(await client.get("/history/nothing?download=true&reader=zoe"), 404)
+        problem_of(await client.get("/history/a/b?download=yes&reader=zoe"), 400)
+        for _ in range(3):
+            await client.get("/audit?reader=ana")
+            await client.get("/audit/a/b?reader=ana")
+            await client.get("/history/a/b?reader=ana")
+            await client.get("/history/a/b?download=true&reader=ben&limit=2")
+        acts = [act for act in (await client.get("/audit?reader=ana")).json()["acts"] if act["on"] != "a/b"]
+        assert [(act["by"], act["what"]) for act in acts] == [("ana", "audit.list")]
+        acts = (await client.get("/audit?reader=ana&on=a/b")).json()["acts"]
+        told = [(act["by"], act["what"]) for act in acts if act["chain"].startswith("store:")]
+        assert told == [("ana", "audit.verify"), ("ben", "data.download"), ("ana", "audit.list")]
+        assert next(act for act in acts if act["by"] == "ben")["details"]["entries"] > 2
 
     asked_over(main, [order, short])

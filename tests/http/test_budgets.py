@@ -98,6 +98,11 @@ def test_what_was_spent_is_told_by_agent_and_day() -> None:
         assert one["of"] == "desk" and one["answers"] == 1 and one["tokens"] > 0
         (day,) = (await shop.client.get("/spending?by=day&since=2020-01-01")).json()["spending"]
         assert day["tokens"] == one["tokens"] and len(day["of"]) == 10
-        assert (await shop.client.get("/spending?until=2020-01-01T00:00Z")).json() == {"spending": []}
+        assert (await shop.client.get("/spending?until=2020-01-01T00:00Z")).json() == {
+            "spending": [],
+            "scanned": 1,
+            "cursor": None,
+        }
+        problem_of(await shop.client.get("/spending?cursor=x"), 400)
 
     asked_over(main, [Agent("desk", "scripted:echo")])

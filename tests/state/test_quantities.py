@@ -55,6 +55,8 @@ def test_durations(written: Any, expected: float) -> None:
         float("nan"),
         float("inf"),
         1e11,
+        True,
+        False,
     ],
 )
 def test_what_is_no_duration_is_refused(written: Any) -> None:
@@ -102,8 +104,8 @@ def test_sizes(written: Any, expected: int) -> None:
     assert size(written) == expected
 
 
-@pytest.mark.parametrize("written", ["", "5", "KB", "5TB", "-1KB", "1 KB 2 KB", "5K"])
-def test_what_is_no_size_is_refused(written: str) -> None:
+@pytest.mark.parametrize("written", ["", "5", "KB", "5TB", "-1KB", "1 KB 2 KB", "5K", True, False])
+def test_what_is_no_size_is_refused(written: Any) -> None:
     with pytest.raises(ValueError, match="256KB"):
         size(written)
 

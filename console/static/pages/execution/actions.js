@@ -2,6 +2,7 @@
 
 import { part } from "../../api.js";
 import { el } from "../../parts/dom.js";
+import { person } from "../../parts/person.js";
 import { VERBS, act, askSignal, askWhy } from "../../parts/acting.js";
 import { FINAL } from "../../parts/status.js";
 import { confirm } from "../../parts/dialog.js";
@@ -38,7 +39,7 @@ export function actionsOf(id, { api, say }, done) {
   async function download() {
     const lines = [];
     for (let after = 0; after !== null;) {
-      const page = await api.get(`/history/${part(id)}?after=${after}&limit=${PAGE}`);
+      const page = await api.get(api.query(`/history/${part(id)}`, { after, limit: PAGE, download: true, reader: person() }));
       for (const entry of page.entries) lines.push(`${JSON.stringify(entry)}\n`);
       after = page.next;
     }

@@ -124,6 +124,21 @@ function freeze(one, { api, say, again }) {
 
 // What was spent
 
+/** All of it: a page is what some of the journals say. */
+async function spent(api, by, since) {
+  const sums = new Map();
+  for (let cursor = ""; cursor !== null;) {
+    const page = await api.get(api.query("/spending", { by, since, cursor }));
+    for (const one of page.spending) {
+      const sum = sums.get(one.of) ?? { of: one.of, cost: 0, tokens: 0, answers: 0, unpriced: 0 };
+      for (const name of ["cost", "tokens", "answers", "unpriced"]) sum[name] += Number(one[name]);
+      sums.set(one.of, sum);
+    }
+    cursor = page.cursor;
+  }
+  return [...sums.values()].sort((a, b) => b.cost - a.cost || b.tokens - a.tokens);
+}
+
 export async function spending(body, { api, again }) {
   const choice = (name, label, options) => {
     const made = el("select", { "aria-label": label, onchange: () => { chosen[name] = made.value; again(); } },
@@ -136,7 +151,7 @@ export async function spending(body, { api, again }) {
   const held = document.activeElement, focus = body.contains(held) ? held.getAttribute("aria-label") : null;
   async function read() {
     const since = chosen.days && new Date(Date.now() - Number(chosen.days) * 86400000).toISOString().slice(0, 16) + "Z";
-    const { spending: found } = await api.get(api.query("/spending", { by: chosen.by, since }));
+    const found = await spent(api, chosen.by, since);
     if (chosen.by === "day") found.sort((a, b) => (a.of < b.of ? 1 : -1));
     const most = Math.max(...found.map((one) => Number(one.cost)), 1e-12);
     body.replaceChildren(bar, list(`Spending by ${chosen.by}`, [

@@ -9,6 +9,7 @@ from .....state.errors import InvalidInput, PayloadTooLarge
 from .....state.ids import child_id
 from ....errors import failures
 from ....governance import tokens
+from ....governance.approvals.changed import unless
 from ....protocol.callers import handed_on
 from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
@@ -145,7 +146,9 @@ def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
     if work.detached:
         frame.doing["detached"] = True
     call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
-    return call._replace(caller=run.caller, extra={"state": frame.state}, given=partial(dict[str, Any], work.input))
+    call = call._replace(caller=run.caller, extra={"state": frame.state}, given=partial(dict[str, Any], work.input))
+    approved: str = frame.doing.get("version", "")
+    return call if work.wants is None else unless(call, approved, work.wants.version)
 
 
 def _kind(state: Task) -> str:

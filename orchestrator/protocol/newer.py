@@ -1,0 +1,34 @@
+"""What a newer release has written is left to it.
+
+A release that begins to write what older ones can't go on from says so in the entry: ``"needs": N``, the level of the
+protocol that whoever replays the journal must know. LEVEL is the one of this release. An execution with such an entry,
+or with one of a kind that its decider has never heard of, is neither run nor stuck here: the lease goes back, and a
+process of the newer release goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from .decider import Fact
+
+LEVEL = 1
+NEEDS = "needs"
+AWAITS = "a process of a newer release"
+
+
+def newer(entries: Sequence[Fact], first: int, kinds: Collection[str] | None) -> str:
+    """Why this release can't go on from a journal, "" when it can. ``kinds`` are those that the decider knows, None: it
+    says so itself."""
+    for number, entry in enumerate(entries, first):
+        if NEEDS in entry and not _known(entry[NEEDS]):
+            return (
+                f"entry {number} ({entry['type']}) needs level {str(entry[NEEDS])[:20]}, and this release has {LEVEL}"
+            )
+        if kinds is not None and entry["type"] not in kinds:
+            return f"entry {number} is of a kind that this release does not know: {str(entry['type'])[:40]}"
+    return ""
+
+
+def _known(level: object) -> bool:
+    return type(level) is int and level <= LEVEL
