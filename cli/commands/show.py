@@ -39,7 +39,10 @@ JSON = "--json: {execution, entries, first, mail, totals, waiting: [{op, kind, n
 @click.option("--last", default=12, show_default=True, type=click.IntRange(1), help="Turns of a session to show.")
 @click.option("--waterfall", is_flag=True, help="Draw what ran when: bars along time, idle stretches squeezed.")
 @text_option(
-    "--lines", unsaid="", metavar="FILE", help="With --waterfall: which line of FILE asked for what, learnt by replaying."
+    "--lines",
+    unsaid="",
+    metavar="FILE",
+    help="With --waterfall: which line of FILE asked for what, learnt by replaying.",
 )
 @store_option
 @json_option

@@ -40,7 +40,7 @@ def frames(error: BaseException) -> list[Frame]:
 
 
 def caller(within: CodeType) -> str:
-    """ "shop.py:31", the line of the program's own code that has called what runs now, nearest first, as far down as the
+    """ "shop.py:31", the line of the program's own code that has called what runs now, looked for as far down as the
     function of that code; "" when there is none."""
     frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # inspect.currentframe is the same
     while frame is not None and frame.f_code is not within:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ...state.codec import dumps
 from ...state.errors import StoreCorrupt, TimedOut
@@ -94,5 +94,5 @@ async def _read(reading: Reading, head: Head, first: int) -> tuple[list[Fact], s
 def _beside(entry: Fact) -> int:
     """Bytes of it that lie in a blob."""
     there: Any = entry.get("blob")
-    size: Any = there.get("size") if isinstance(there, dict) else 0  # pyright: ignore[reportUnknownMemberType]  # JSON
+    size: Any = cast("dict[str, Any]", there).get("size") if isinstance(there, dict) else 0
     return size if isinstance(size, int) else 0

@@ -42,8 +42,8 @@ class Lines(NamedTuple):
     why: str = ""
 
     def of(self, op: str, entry: int, waits: str = "") -> str:
-        """``shop.py:41``, for an operation that an entry tells of (0: none does); "" when it is not known. ``waits``: what
-        is waited for, where there is neither."""
+        """``shop.py:41``, for an operation that an entry tells of (0: none does); "" when it is not known. ``waits``:
+        what is waited for, where there is neither."""
         lives = [*(one for one in reversed(self.lives) if one.first <= entry), *reversed(self.lives)]
         if op:
             return next((found for one in lives if (found := _of(one.ops, op))), "")

@@ -15,6 +15,10 @@ async def work(number: int) -> int:
     return number
 
 
+ASKS = Path(__file__).read_text().splitlines().index("    await ctx.map(work, range(input))") + 1
+"""Where that is in this file."""
+
+
 @workflow
 async def many(ctx: Any, input: int) -> int:
     """Does much."""
@@ -47,8 +51,7 @@ def test_code_lines_are_looked_for_when_they_are_asked_for() -> None:
         found = (await shop.client.get("/timeline/x?lines=true")).json()
         assert found["lines"] == ""
         codes = {row["kind"]: row["code"] for row in found["rows"]}
-        asks = Path(__file__).read_text().splitlines().index("    await ctx.map(work, range(input))") + 1
-        assert codes["step"] == codes["group"] and codes["step"].endswith(f"test_timeline.py:{asks}")
+        assert codes["step"] == codes["group"] and codes["step"].endswith(f"test_timeline.py:{ASKS}")
         assert not codes["step"].startswith("/") and codes["start"] == ""
         assert (await shop.client.get("/timeline/x?lines=1")).status_code == 400
 
