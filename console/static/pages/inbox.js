@@ -11,6 +11,7 @@ import { keyed } from "../parts/keyed.js";
 import { signed } from "../parts/person.js";
 import { counted, seen, words } from "../parts/words.js";
 import { told } from "../waiting.js";
+import { mayStand, stand, standings } from "./inbox/standing.js";
 
 const SHOWN = 50;
 const KINDS = [["approvals", "Approvals"], ["doubts", "In doubt"], ["stuck", "Stuck"], ["letters", "Dead letters"]];
@@ -26,6 +27,8 @@ export async function show(view, { query }, context) {
   const found = { approvals: [], doubts: [], stuck: [], letters: [] }, more = { approvals: 0, doubts: 0, stuck: 0, letters: 0 };
   const most = { approvals: SHOWN, doubts: SHOWN, stuck: SHOWN, letters: SHOWN };
 
+  desk.standing = standings(desk);
+
   const heading = el("h1", {}, "Inbox");
   const search = el("input", { type: "search", "aria-label": "Search the inbox", placeholder: "Search ( / )", value: wanted.text, data: { search: "" }, oninput: () => { wanted.text = search.value; draw(true); } });
   const role = el("select", { "aria-label": "Role that is asked", onchange: () => { wanted.role = role.value; draw(true); } });
@@ -34,7 +37,7 @@ export async function show(view, { query }, context) {
   const parts = Object.fromEntries(KINDS.map(([name, title]) => [name, section(name, title)]));
   const BUILD = { approvals: approval, doubts: doubt, stuck, letters: letter };
   view.append(el("div", { class: "bar spread head" }, heading, el("div", { class: "bar" }, search, role)), chips, wrong,
-    ...KINDS.map(([name]) => parts[name].element));
+    ...KINDS.map(([name]) => parts[name].element), desk.standing.element);
 
   function section(name, title) {
     const top = el("h2", { tabindex: -1 }, title), cards = el("div", { class: "cards" }), foot = el("div", {});
@@ -177,6 +180,7 @@ function approval(one, desk) {
     actions: [
       ["Approve…", "approve", "primary", () => decide(one, desk, true)],
       ["Deny…", "deny", "", () => decide(one, desk, false)],
+      ...(mayStand(one) ? [["Later calls too…", "stand", "", () => stand(one, (body) => send(one, desk, body))]] : []),
       ...(editable ? [["Edit…", "edit", "", () => edit(one, desk, tool)]] : []),
       ["Delegate…", "delegate", "quiet", () => delegate(one, desk)],
     ],
@@ -187,6 +191,7 @@ function approval(one, desk) {
 async function send(one, desk, body) {
   await desk.api.post(`/decide/${desk.api.part(one.execution)}`, { op: one.op, digest: one.digest, ...(one.role && !one.approver ? { role: one.role } : {}), ...body });
   desk.say(`${body.approved ? "Approved" : "Denied"}: ${one.what ?? one.name} of ${one.execution}`);
+  if (body.standing) desk.standing.again();
   desk.again();
 }
 
