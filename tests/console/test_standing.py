@@ -75,7 +75,7 @@ def test_it_is_given_up_to_an_amount_and_says_what_is_not_asked_any_more(play: P
         await dialog.get_by_role("button", name="Approve this and later calls").click()
         await card(page, "r-1").wait_for(state="detached")
         await until(stage.runtime, "r-1", "waiting")
-        while not (found := await stage.runtime.standing("r-1")):  # the decision is accepted, and taken up in a moment
+        while not (found := await stage.runtime.standing("r-1")):  # noqa: ASYNC110  # it is accepted, and taken up soon
             await asyncio.sleep(0.01)
         (terms,) = found
         assert (terms["up_to"], terms["by"], terms["role"]) == ({"amount": "6.5"}, "ben", "refund-desk")
@@ -119,7 +119,7 @@ def test_it_is_given_for_all_executions_and_revoked(play: Play) -> None:
         await stage.runtime.start(returns, "shop", id="r-2", by="ana")
         await stage.runtime.signal("r-2", "returned", "A-17")
         await until(stage.runtime, "r-2", "waiting")
-        while not await decided(stage, "r-2"):
+        while not await decided(stage, "r-2"):  # noqa: ASYNC110  # it tells nobody
             await asyncio.sleep(0.01)
         assert await decided(stage, "r-2") == [("ben", True)]
         await page.get_by_text("Standing approvals", exact=True).click()
