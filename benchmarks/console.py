@@ -52,6 +52,8 @@ FILTERS: dict[str, dict[str, Any]] = {
     "since": {"since": NOW + 100_000 * APART},
     "between": {"since": NOW + 100_000 * APART, "before": NOW + 400_000 * APART},
     "cost": {"cost": "0.9"},
+    "oldest": {"order": "oldest"},
+    "oldest.text": {"order": "oldest", "text": "parcel"},
     "kind": {"kind": "agent", "status": "completed", "function": FUNCTIONS[7]},
 }
 

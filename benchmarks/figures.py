@@ -127,6 +127,8 @@ BARS = {
     "console.list_1m.between.p95_ms": Bar(most=100),
     "console.list_1m.cost.p95_ms": Bar(most=100),
     "console.list_1m.kind.p95_ms": Bar(most=100),
+    "console.list_1m.oldest.p95_ms": Bar(most=100),
+    "console.list_1m.oldest.text.p95_ms": Bar(most=100),
     "console.counts_1m.p95_ms": Bar(most=20),
     "bus.sqlite.floor.commits_per_s": Bar(),
     "bus.sqlite.events_per_s": Bar(times=1.25),  # 5,000 where the floor is 4,000

@@ -17,7 +17,7 @@ from ..orchestrator.timeline.row import OPEN, WORK
 from ..state.records import FINAL, IN_DOUBT, Filter, Head, Page
 
 if TYPE_CHECKING:
-    from ..orchestrator.reading import Reading
+    from .looking import Source
 
 NEWEST = 200  # executions of a page
 RARE = 50
@@ -49,14 +49,15 @@ class Spent(NamedTuple):
 
 class Picture(NamedTuple):
     """One look. ``heads`` are those that go on, as far as they are known; ``seen``: how many executions were looked at
-    in the round that is under way or was ended. ``lag``: for how many ms the oldest due one has been due."""
+    in the round that is under way or was ended. ``due``: the oldest that is due ("": nobody says which), ``lag``: for
+    how many ms it has been."""
 
     now: int
     counts: Mapping[str, int]
     counted: int  # when
     seen: int
     owners: Mapping[str, int]
-    due: Head | None
+    due: str | None
     lag: int
     heads: Sequence[Head]
     approvals: Sequence[Head]
@@ -88,10 +89,10 @@ class _Tail(NamedTuple):
 
 
 class Overview:
-    """Looks at a store again and again."""
+    """Looks at a store again and again, or at a server's."""
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self, source: Source) -> None:
+        self._source = source
         self._counts: Mapping[str, int] = {}
         self._counted, self._again = 0, 0.0
         self._known: OrderedDict[str, Head] = OrderedDict()
@@ -100,26 +101,24 @@ class Overview:
         self._tails: dict[str, _Tail] = {}
 
     async def look(self) -> Picture:
-        reading, now = self._reading, self._reading.clock()
+        standing = await self._source.standing()
+        now = standing.now
         await self._count(now)
-        newest = await reading.page(Filter(), None, NEWEST)
+        newest = await self._source.page(Filter(), None, NEWEST)
         self._note(newest.heads)
         await self._further(newest)
         doubts, stuck, _ = [await self._rare(status) for status in (IN_DOUBT, "stuck", "paused")]
         asked = sorted((head for head in self._known.values() if _asks(head)), key=lambda head: head.updated)
-        for head in asked[:ASKED]:
-            fresh = await reading.find(head.id)
+        for head, fresh in zip(asked[:ASKED], await self._source.again(asked[:ASKED]), strict=True):
             self._note([head._replace(status="terminated") if fresh is None else fresh])
-        due = await reading.store.due(now, 1)
-        first = await reading.find(due[0]) if due else None
-        lag = max(now - first.wake, 0) if first is not None and first.wake is not None else 0
         tails = await self._read(now, newest.heads)
         heads = list(self._known.values())
         costs = _costs(tails, now)
         tokens = sum(tokens for tail in tails.values() for at, tokens, _ in tail.used if at > now - MINUTE)
         return Picture(
-            now, self._counts, self._counted, max(self._round, self._whole), await reading.store.owners(now),
-            first, lag, heads, sorted((head for head in heads if _asks(head)), key=lambda head: head.updated),
+            now, self._counts, self._counted, max(self._round, self._whole), standing.owners,
+            standing.due, standing.lag, heads,
+            sorted((head for head in heads if _asks(head)), key=lambda head: head.updated),
             doubts, stuck, _slowest(tails, now), Spent(tokens, sum(costs.values(), Decimal(0))), costs,
         )  # fmt: skip
 
@@ -127,7 +126,7 @@ class Overview:
         began = time.monotonic()
         if began < self._again:
             return
-        self._counts, self._counted = await self._reading.counts(), now
+        self._counts, self._counted = await self._source.counts(), now
         took = time.monotonic() - began
         self._again = began + took * SHARE
 
@@ -137,13 +136,13 @@ class Overview:
             self._whole, self._round, self._cursor = self._round, len(newest.heads), newest.cursor
         if self._cursor is None:
             return
-        page = await self._reading.page(Filter(), self._cursor, NEWEST)
+        page = await self._source.page(Filter(), self._cursor, NEWEST)
         self._note(page.heads)
         self._round += len(page.heads)
         self._cursor = page.cursor
 
     async def _rare(self, status: str) -> Sequence[Head]:
-        page = await self._reading.page(Filter((status,)), None, RARE)
+        page = await self._source.page(Filter((status,)), None, RARE)
         gone = [head for head in self._known.values() if head.status == status]
         if page.cursor is None:
             for head in gone:
@@ -171,7 +170,7 @@ class Overview:
             known = self._tails.get(head.id)
             if known is None or known.version != head.version:
                 first = max(head.length - ENTRIES, 0)
-                entries = await self._reading.excerpt(head.id, first, ENTRIES, BYTES)
+                entries = await self._source.excerpt(head.id, first, ENTRIES, BYTES)
                 self._tails[head.id] = _tail(head, first, entries)
         self._tails = {head.id: self._tails[head.id] for head in chosen}
         return self._tails

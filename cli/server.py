@@ -56,7 +56,7 @@ class Server:
         body: Any = None,
         *,
         wait: float | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Mapping[str, str | list[str]] | None = None,
         again: bool = True,
     ) -> httpx.Response:
         """One answer that is no refusal. ``wait`` seconds for an outcome; ``again``: it may be sent twice."""

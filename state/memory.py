@@ -256,13 +256,15 @@ class MemoryStore(Store):
         return None if execution is None else execution.head
 
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
-        before = _position(cursor)
+        at = None if cursor is None else _position(cursor)
         found = [
             ((execution.head.created, execution.no), execution.head)
             for execution in self._executions.values()
-            if where.matches(execution.head) and (execution.head.created, execution.no) < before
+            if where.matches(execution.head)
         ]
-        found.sort(reverse=True)
+        if at is not None:
+            found = [one for one in found if (one[0] > at if where.oldest else one[0] < at)]
+        found.sort(key=lambda one: one[0], reverse=not where.oldest)
         more = len(found) > limit
         return Page([head for _, head in found[:limit]], "{}.{}".format(*found[limit - 1][0]) if more else None)
 
@@ -378,9 +380,7 @@ def _expired(seen: dict[str, int], before: int) -> Iterator[str]:
         yield key
 
 
-def _position(cursor: str | None) -> tuple[float, float]:
-    if cursor is None:
-        return float("inf"), 0
+def _position(cursor: str) -> tuple[int, int]:
     created, _, no = cursor.partition(".")
     if not (created.isdecimal() and no.isdecimal()):
         raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")

@@ -136,7 +136,8 @@ class Appended(NamedTuple):
 
 class Filter(NamedTuple):
     """Which executions a query means; empty fields match all. ``prefix`` matches the start of the id. Without a
-    ``parent`` (None) all match; the empty text is nobody's id, so it is no execution's parent."""
+    ``parent`` (None) all match; the empty text is nobody's id, so it is no execution's parent. ``oldest``: they come
+    oldest first, and not newest first."""
 
     status: Sequence[str] = ()
     function: str = ""
@@ -147,6 +148,7 @@ class Filter(NamedTuple):
     kind: str = ""
     since: int = 0  # Head.created is this or later
     until: int = 0  # Head.created is earlier than this
+    oldest: bool = False
 
     def matches(self, head: Head) -> bool:
         """For stores that look through heads themselves."""
@@ -168,7 +170,7 @@ EVERYTHING = Filter()
 
 
 class Page(NamedTuple):
-    """One page of executions, newest first. ``cursor`` is given back to read on; None at the end."""
+    """One page of executions, newest first or as is asked. ``cursor`` is given back to read on; None at the end."""
 
     heads: Sequence[Head]
     cursor: str | None

@@ -199,8 +199,8 @@ class Store(ABC):
 
     @abstractmethod
     async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
-        """Newest first by ``created``; those of one millisecond in a fixed order of the store's own. The cursor
-        stays valid while executions come and go."""
+        """Newest first by ``created``, or oldest first; those of one millisecond in a fixed order of the store's own.
+        The cursor stays valid while executions come and go. Either way a page costs what it shows."""
 
     async def scan(self, where: Filter, cursor: str | None = None, limit: int = 50, most: int = 10_000) -> Scan:
         """The same as ``executions``, with its cursors, and it looks at no more than about ``most`` of them: where few

@@ -9,12 +9,13 @@ having number ``first``. ``--waterfall --json``: the timeline, as docs/http.md s
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import reach
-from ..options import id_argument, json_option, store_option
+from ..options import id_argument, json_option, store_option, text_option
 
 if TYPE_CHECKING:
     from ...orchestrator.machine.history.states import Flow
@@ -37,17 +38,25 @@ JSON = "--json: {execution, entries, first, mail, totals, waiting: [{op, kind, n
 @click.option("--full", is_flag=True, help="Everything: all rows, whole values, all turns.")
 @click.option("--last", default=12, show_default=True, type=click.IntRange(1), help="Turns of a session to show.")
 @click.option("--waterfall", is_flag=True, help="Draw what ran when: bars along time, idle stretches squeezed.")
+@text_option(
+    "--lines",
+    unsaid="",
+    metavar="FILE",
+    help="With --waterfall: which line of FILE asked for what, learnt by replaying.",
+)
 @store_option
 @json_option
-def show_command(id: str, full: bool, last: int, waterfall: bool, store: str, as_json: bool) -> None:
+def show_command(id: str, full: bool, last: int, waterfall: bool, lines: str, store: str, as_json: bool) -> None:
     """What an execution did, how long it took, what it cost, and what it waits for."""
+    if lines and not waterfall:
+        raise click.UsageError("--lines goes with --waterfall")
     if as_json:
         from ..view.terminal import emit
 
-        emit(reach.run(_timed(store, id, full) if waterfall else _document(store, id)))
+        emit(reach.run(_timed(store, id, full, lines) if waterfall else _document(store, id)))
         return
     if waterfall:
-        _draw(store, id, full)
+        _draw(store, id, full, lines)
         return
     from ..view.story import tell
     from ..view.terminal import console, put
@@ -58,12 +67,12 @@ def show_command(id: str, full: bool, last: int, waterfall: bool, store: str, as
         put(out, line)
 
 
-def _draw(dsn: str, id: str, full: bool) -> None:
+def _draw(dsn: str, id: str, full: bool, lines: str) -> None:
     from ..view.story import ending, heading
     from ..view.terminal import console, put
     from ..view.waterfall import waterfall
 
-    story, found = reach.run(_both(dsn, id, full))
+    story, found = reach.run(_both(dsn, id, full, lines))
     out = console()
     for line in heading(story):
         put(out, line)
@@ -72,16 +81,26 @@ def _draw(dsn: str, id: str, full: bool) -> None:
         put(out, line)
 
 
-async def _both(dsn: str, id: str, full: bool) -> tuple[Story, Timeline]:
+async def _both(dsn: str, id: str, full: bool, lines: str) -> tuple[Story, Timeline]:
     story = await _story(dsn, id, full=full)
     async with reach.control(dsn) as reading:
-        return story, await (reading.timeline(id, last=None) if full else reading.timeline(id))
+        return story, await _timeline(reading, id, full, lines)
 
 
-async def _timed(dsn: str, id: str, full: bool) -> dict[str, Any]:
+async def _timed(dsn: str, id: str, full: bool, lines: str) -> dict[str, Any]:
     async with reach.control(dsn) as reading:
         await reach.tell_moved(reading.store)
-        return (await (reading.timeline(id, last=None) if full else reading.timeline(id))).as_json()
+        return (await _timeline(reading, id, full, lines)).as_json()
+
+
+async def _timeline(reading: Reading, id: str, full: bool, lines: str) -> Timeline:
+    found = await (reading.timeline(id, last=None) if full else reading.timeline(id))
+    if not lines:
+        return found
+    from ...functions.invocation.loading import functions_of, load, sound
+    from ...orchestrator.timeline.lines import CodeLines
+
+    return await CodeLines(sound(functions_of(load(Path(lines))))).told(reading, found)
 
 
 async def _story(dsn: str, id: str, *, full: bool) -> Story:

@@ -78,6 +78,7 @@ class Shape(NamedTuple):
     op: int
     label: int
     bar: int
+    code: int = 0
 
 
 def waterfall(found: Timeline, width: int, *, full: bool = False) -> Iterator[Text]:
@@ -90,7 +91,9 @@ def waterfall(found: Timeline, width: int, *, full: bool = False) -> Iterator[Te
     op = min(max((len(bar.op) for bar in bars), default=0), 12) if width >= 100 else 0
     longest = max((len(_label(bar)) + bar.depth for bar in bars), default=8)
     label = min(max(longest, 14), max(width * 3 // 10, 14))
-    shape = Shape(width, op, label, max(width - label - (op + 1 if op else 0) - _TOOK - 5, 8))
+    code = min(max((len(clean(bar.code)) for bar in bars), default=0), max(width // 4, 12))
+    rest = width - label - (op + 1 if op else 0) - _TOOK - 5 - (code + 2 if code else 0)
+    shape = Shape(width, op, label, max(rest, 8), code)
     axis = Axis(found, shape.bar)
     lead = 2 + (op + 1 if op else 0) + label + 1
     yield _scale(axis, found, lead)
@@ -143,6 +146,8 @@ def _line(bar: Bar, shape: Shape, axis: Axis, now: int) -> Text:
     text.append("".join(cells), _style(bar))
     took = span(max((now if bar.end is None else bar.end) - bar.begin, 0)) + ("…" if bar.end is None else "")
     text.append(right("" if MOMENT in cells else took, _TOOK + 1), "dim")
+    if shape.code and bar.code:
+        text.append(f"  {_end_of(clean(bar.code), shape.code)}", "dim")
     return text
 
 
@@ -187,6 +192,11 @@ def _label(bar: Bar) -> str:
 
 def _complaint(bar: Bar) -> str:
     return excerpt(bar.error, 300) + (f"  ({clean(bar.line)})" if bar.line else "")
+
+
+def _end_of(place: str, width: int) -> str:
+    """The end of a place in code says more than its beginning."""
+    return place if len(place) <= width else f"…{place[1 - width :]}"
 
 
 def _gap(gap: Gap, shape: Shape, axis: Axis) -> Text:
@@ -243,3 +253,5 @@ def _legend(found: Timeline, width: int) -> Iterator[Text]:
     yield Text(line, "dim", no_wrap=True)
     if found.first > 1:
         yield Text(f"{counted(found.first - 1, 'earlier entry', 'earlier entries')} not read (--full reads all)", "dim")
+    if found.lines:
+        yield Text(f"code lines: {clean(found.lines)}", "dim")

@@ -17,10 +17,10 @@ function draw(count, open = false) {
   link.setAttribute("aria-label", count ? `Inbox, ${open ? "more than " : ""}${count} waiting` : "Inbox");
 }
 
-/** What the inbox has found, by kind. */
-export function told(counts) {
+/** How much the inbox has found; `open`: there is more. */
+export function told(count, open) {
   exact = Date.now();
-  draw(Object.values(counts).reduce((sum, one) => sum + one, 0));
+  draw(count, open);
 }
 
 async function count() {

@@ -206,7 +206,7 @@ def _routes(service: Service, token: str | None) -> Iterator[Route]:
     yield route("/executions", "GET", asking.executions)
     yield route("/executions/{id:path}", "GET", asking.execution)
     yield route("/history/{id:path}", "GET", asking.history)
-    yield route("/timeline/{id:path}", "GET", timing.timeline)
+    yield route("/timeline/{id:path}", "GET", timing.endpoint(service.runtime))
     yield route("/execution-history/{id:path}", "GET", machines.execution_history)
     yield route("/graph/{id:path}", "GET", machines.graph)
     for path, method, decides in deciding.ROUTES:

@@ -26,9 +26,10 @@ LONGEST = 2**53
 
 
 async def executions(call: Call) -> Answer:
-    """GET /executions: filtered, newest first, by pages."""
-    query = call.query(*FILTERS, "cursor", "limit")
+    """GET /executions: filtered, newest or oldest first, by pages."""
+    query = call.query(*FILTERS, "order", "cursor", "limit")
     sought = _sought(query)
+    sought = sought._replace(where=sought.where._replace(oldest=_oldest(query)))
     limit = number(query, "limit", 50, PAGE, 1)
     try:
         cursor = single(query, "cursor") or None
@@ -40,6 +41,18 @@ async def executions(call: Call) -> Answer:
         raise Refused(400, f"{error}") from error
     told = [Execution.of(head) for head in page.heads]
     return json_answer({"executions": told, "cursor": page.cursor, "scanned": page.looked})
+
+
+def _oldest(query: dict[str, list[str]]) -> bool:
+    """Whether the oldest come first. Raises Refused."""
+    order = single(query, "order")
+    if order not in ("newest", "oldest") and "order" in query:
+        raise Refused(
+            400,
+            f"order is newest or oldest, not {order[:40]!r}: no store keeps executions in another order, which would "
+            "have to be brought up to date at every step; filter by cost, before and since",
+        )
+    return order == "oldest"
 
 
 def _sought(query: dict[str, list[str]]) -> Sought:

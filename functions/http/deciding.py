@@ -9,18 +9,27 @@ from pydantic import BaseModel
 
 from ...orchestrator.deciding import Wanted
 from ...orchestrator.protocol.entries import resolve
+from ...orchestrator.searching import words_of
+from ...state.codec import dumps
+from ...state.errors import InvalidInput
 from ...state.quantities import milliseconds
+from ...state.records import FINAL, STATUSES, Filter
 from ..messages.answer import Answer, accepted, json_answer
 from ..messages.models import Approvals, Decision, Delegation, Revocation, StandingApprovals, Waiting
 from ..messages.problem import Refused
 from .controlling import refusing
 from .paging import fitting
-from .service import Call, single
+from .service import Call, number, single
 
 Json = dict[str, Any]
 
 MOST = 1000
 """Approvals of all executions that are listed at once."""
+PAGE = 200
+LOOKED_AT = 20_000
+"""Executions with open approvals on a page, and those that are looked at for one."""
+_READ = ("execution", "function", "name", "what", "role", "approver", "requester", "data", "why")
+_OPEN = tuple(status for status in STATUSES if status not in (*FINAL, "idle"))
 _LISTED = (400, 401, 403, 404, 409, 422, 500, 503)
 _PAGE = (*_LISTED, 413, 415)
 
@@ -46,8 +55,9 @@ async def approvals(call: Call) -> Answer:
 
 
 async def everything(call: Call) -> Answer:
-    """GET /approvals: what waits for a decision anywhere, oldest first."""
-    query = call.query("role", "function", "older", "approver")
+    """GET /approvals: what waits for a decision anywhere, oldest first; with ``limit`` by pages."""
+    query = call.query("role", "function", "older", "approver", "text", "limit", "cursor")
+    limit = number(query, "limit", 0, PAGE, 1)
     given = {name: single(query, name) for name in query}
     if empty := [name for name, value in given.items() if not value]:
         raise Refused(400, f"{empty[0]} is empty; leave it out, or say which approvals are meant")
@@ -56,6 +66,10 @@ async def everything(call: Call) -> Answer:
     except ValueError as error:
         raise Refused(400, f"older: {error}") from error
     wanted = Wanted(given.get("role", ""), given.get("function", ""), before, given.get("approver", ""))
+    if limit:
+        return await _by_pages(call, wanted, words_of(given.get("text", "")), given.get("cursor"), limit)
+    if alone := next((name for name in ("text", "cursor") if name in given), ""):
+        raise Refused(400, f"{alone} is of pages; say how many executions one has, as limit={PAGE}")
     found = [(head, one) async for head, one in call.runtime.waiting(wanted)]
     found.sort(key=lambda pair: int(pair[1]["at"]))
     page: list[Any] = []
@@ -66,6 +80,38 @@ async def everything(call: Call) -> Answer:
             page.pop()
             break
     return json_answer({"approvals": page, "more": len(found) - len(page)})
+
+
+def _says(shown: Json, words: tuple[str, ...]) -> bool:
+    """Whether all words stand in what people read of it: not in digests, versions and times."""
+    said = dumps({name: shown[name] for name in _READ if name in shown}).casefold()
+    return all(word in said for word in words)
+
+
+async def _by_pages(call: Call, wanted: Wanted, words: tuple[str, ...], cursor: str | None, limit: int) -> Answer:
+    """Those of so many executions, the oldest executions first. Their journals alone are read."""
+    where = Filter(_OPEN, wanted.function, awaits="approval", oldest=True)
+    try:
+        scan = await call.runtime.store.scan(where, cursor, limit, LOOKED_AT)
+    except InvalidInput as error:
+        raise Refused(400, f"{error}") from error
+    page: list[Any] = []
+    for read, head in enumerate(scan.heads):
+        found = [one async for _, one in call.runtime.waiting_of(head, wanted)]
+        told = len(page)
+        for one in found:
+            await resolve(call.runtime.store, head.id, [one])
+            shown = {"execution": head.id, "function": head.function, **one}
+            if not words or _says(shown, words):
+                page.append(shown)
+        if (fits := fitting(page)) == len(page):
+            continue
+        if read:  # the cursor stands before this one
+            scan = await call.runtime.store.scan(where, cursor, read, LOOKED_AT)
+            return json_answer({"approvals": page[:told], "more": 0, "cursor": scan.cursor})
+        scan = await call.runtime.store.scan(where, cursor, 1, LOOKED_AT)
+        return json_answer({"approvals": page[:fits], "more": len(page) - fits, "cursor": scan.cursor})
+    return json_answer({"approvals": page, "more": 0, "cursor": scan.cursor})
 
 
 async def decide(call: Call) -> Answer:
@@ -146,12 +192,15 @@ def paths(
 ) -> Json:
     """How the document describes them, and the page of a signed link, made of its parts."""
     text, id, token = {"type": "string", "minLength": 1}, (parameter("id"),), (parameter("token"),)
-    wanted = tuple(parameter(name, "query", text) for name in ("role", "function", "older", "approver"))
+    wanted = tuple(
+        parameter(name, "query", text) for name in ("role", "function", "older", "approver", "text", "cursor")
+    )
+    paged = parameter("limit", "query", {"type": "integer", "minimum": 1, "maximum": PAGE})
     waiting, one = {200: ref(Waiting)}, {200: ref(Approvals)}
     good = {200: ref(StandingApprovals)}
     form = ("application/x-www-form-urlencoded",)
     return {
-        "/approvals": {"get": operation("All open approvals", waiting, parameters=wanted)},
+        "/approvals": {"get": operation("All open approvals", waiting, parameters=(*wanted, paged))},
         "/approvals/{id}": {"get": operation("Open approvals", one, parameters=(*id, after), errors=_LISTED)},
         "/standing": {"get": operation("All standing approvals", good, parameters=wanted[:2])},
         "/standing/{id}": {"get": operation("Standing approvals", good, parameters=(*id, *wanted[:2]))},

@@ -377,7 +377,8 @@ def _listing() -> tuple[Json, ...]:
     cost = parameter("cost", "query", {"type": "string", "pattern": models.COST})
     kind = parameter("kind", "query", {"enum": ["workflow", "agent"]})
     statuses: Json = {"type": "array", "items": {"enum": list(STATUSES)}}
-    page = (parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200, 1)))
+    order = parameter("order", "query", {"enum": ["newest", "oldest"]})
+    page = (order, parameter("cursor", "query", {"type": "string"}), parameter("limit", "query", _whole(200, 1)))
     return (parameter("status", "query", statuses), *texts, kind, *times, cost, *page)
 
 

@@ -318,10 +318,12 @@ class Approvals(BaseModel):
 
 class Waiting(BaseModel):
     """Open approvals of all executions, oldest first, each with its ``execution`` and ``function``. ``more``: how many
-    there are beside them."""
+    there are beside them. By pages (``limit``) the oldest executions come first, and ``cursor`` goes on; null at the
+    end."""
 
     approvals: list[Approval]
     more: int
+    cursor: str | None = None
 
 
 class StandingApproval(BaseModel):

@@ -34,6 +34,7 @@ class TimelineRow(BaseModel):
     until: int | None = Field(description="when the waiting, or the pause before the next attempt, is over")
     child: str = Field(description="id of the execution that it began")
     line: str = Field(description="of the code that an error came from, file:line")
+    code: str = Field(description="which line of a workflow asked for it, file:line, when lines are asked for")
     tokens: int
     cost: float | None
     entry: int = Field(description="number of the journal entry that told of it last; 0: none")
@@ -66,6 +67,7 @@ class Timeline(BaseModel):
     next: int | None
     folds: list[TimelineFold]
     grew: list[list[float]]
+    lines: str | None = Field(description="why no more code lines are known; empty: that is all, null: nobody asked")
 
 
 MODELS: tuple[type[BaseModel], ...] = (Timeline,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 Frame = tuple[str, int, str]
@@ -37,6 +37,17 @@ def frames(error: BaseException) -> list[Frame]:
             (own if kind == "own" else others).append(frame)
         trace = trace.tb_next
     return bounded(own or others)
+
+
+def caller(within: CodeType) -> str:
+    """ "shop.py:31", the line of the program's own code that has called what runs now, looked for as far down as the
+    function of that code; "" when there is none."""
+    frame: FrameType | None = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]  # inspect.currentframe is the same
+    while frame is not None and frame.f_code is not within:
+        if _kind(frame.f_code.co_filename) == "own":
+            return f"{_named(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def bounded(found: list[Frame]) -> list[Frame]:

@@ -76,6 +76,13 @@ async def bring(store: Store, id: str, first: int, entries: Sequence[Fact]) -> N
     checkpoint["brought"] = brought
 
 
+def bring_from(checkpoint: Fact, first: int, entries: Sequence[Fact]) -> None:
+    """The same from entries that were read already, numbered from ``first``; what was brought before stays."""
+    if checkpoint["type"] == "checkpoint":
+        there = [number for number in _numbers(checkpoint) if 0 <= number - first < len(entries)]
+        checkpoint.setdefault("brought", {}).update({number: entries[number - first] for number in there})
+
+
 def _ranges(numbers: Sequence[int], gap: int = 1) -> list[list[int]]:
     """Numbers in order as pairs of the first and last that follow each other."""
     ranges: list[list[int]] = []

@@ -23,7 +23,8 @@ class Bar:
     """``begin`` and ``end`` in milliseconds; an ``end`` of None: it is open still. ``status``: ``open``, ``done``,
     ``failed``, ``dropped`` (given up, because what it was for had ended), ``in-doubt``, or ``info`` of what is a mere
     moment. ``wait``: it waits for time or for somebody. ``guessed``: the journal does not say when it began; ``begin``
-    is when it can have been, after what was asked for before it."""
+    is when it can have been, after what was asked for before it. ``line``: where an error came from; ``code``: which
+    line asked for it, as far as somebody has looked."""
 
     op: str
     kind: str
@@ -36,6 +37,7 @@ class Bar:
     until: int | None = None
     child: str = ""
     line: str = ""
+    code: str = ""
     tokens: int = 0
     cost: Decimal | None = None
     entry: int = 0
@@ -68,6 +70,7 @@ class Bar:
             "until": self.until,
             "child": self.child,
             "line": self.line,
+            "code": self.code,
             "tokens": self.tokens,
             "cost": None if self.cost is None else float(self.cost),
             "entry": self.entry,

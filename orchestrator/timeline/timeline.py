@@ -27,7 +27,7 @@ MOST_POINTS = 1000
 class Timeline(NamedTuple):
     """Times are milliseconds. ``first`` is the number of the first entry that was read: what was before is not in
     it. ``end`` is now while the execution goes on. ``grew``: at which time how many tokens, at which cost, had been
-    used."""
+    used. ``lines``: why no more code lines are known, "" when all were looked for, None when nobody has."""
 
     id: str
     function: str
@@ -40,6 +40,7 @@ class Timeline(NamedTuple):
     rows: Sequence[Bar]
     folds: Sequence[Idle]
     grew: Sequence[tuple[int, int, Decimal]]
+    lines: str | None = None
 
     def as_json(self, after: int = 0, limit: int | None = None) -> dict[str, Any]:
         """The document, with ``limit`` rows after the first ``after``; ``next``: where to read on, null at the end."""
@@ -58,6 +59,7 @@ class Timeline(NamedTuple):
             "next": upto if upto < len(self.rows) else None,
             "folds": [fold._asdict() for fold in self.folds],
             "grew": [[at, tokens, float(cost)] for at, tokens, cost in self.grew],
+            "lines": self.lines,
         }
 
 

@@ -192,6 +192,40 @@ class Listing(Case):
         assert await ids(since=NOW + 3) == await ids(until=NOW) == []
 
     @scenario
+    async def test_the_oldest_come_first_when_that_is_asked(self, store: Store) -> None:
+        for number in (5, 3, 20, 0, 8, 13, 1, 21, 2, 7, 6, 19):
+            await settle(store, f"x{number:02}", ("idle", "failed", "waiting")[number % 3], now=NOW + number // 3)
+        for where in (
+            Filter(),
+            Filter(prefix="x1"),
+            Filter(("failed",)),
+            Filter(("failed", "stuck", "waiting")),
+            Filter(("failed", "idle"), since=NOW + 1),
+            Filter(function=WORKFLOW.function, until=NOW + 4),
+            Filter(since=NOW + 1, until=NOW + 6),
+            Filter(before=NOW + 3),
+        ):
+            wanted = [head.id for head in (await store.executions(where)).heads][::-1]
+            assert wanted, where
+            for limit, most in ((50, 10_000), (1, 1), (2, 3), (3, 2)):
+                found, cursor = list[str](), None
+                while True:
+                    scan = await store.scan(where._replace(oldest=True), cursor, limit, most)
+                    assert len(scan.heads) <= limit
+                    found += [head.id for head in scan.heads]
+                    cursor = scan.cursor
+                    if cursor is None:
+                        break
+                assert found == wanted, (where, limit, most)
+        everything = [head.id for head in (await store.executions()).heads][::-1]
+        page = await store.executions(Filter(oldest=True), limit=4)
+        assert [head.id for head in page.heads] == everything[:4]
+        await settle(store, "x99", "idle", now=NOW + 99)
+        await store.delete("x00", now=NOW)
+        rest = await store.executions(Filter(oldest=True), page.cursor)
+        assert [head.id for head in rest.heads] == [*everything[4:], "x99"]
+
+    @scenario
     async def test_a_scan_finds_what_a_listing_finds_however_little_it_looks_at(self, store: Store) -> None:
         for number in range(24):
             await settle(store, f"x{number:02}", ("idle", "failed", "completed")[number % 3], now=NOW + number // 4)

@@ -37,41 +37,56 @@ class Listing:
             raise InvalidInput(f"{cursor!r} is not a cursor; give back the one that came with the last page")
         limit = max(limit, 1)
         found: list[tuple[str, Head]] = []
-        before = cursor or _END
+        place = cursor or ("" if where.oldest else _END)
         while len(found) <= limit:
-            candidates = await self._candidates(where, before, limit + 1)
+            candidates = await self._candidates(where, place, limit + 1)
+            candidates = [each for each in candidates if not _beyond(where, each[0])]
             if not candidates:
                 break
-            before = candidates[-1][0]
-            if where.since and candidates[0][0] < f"{where.since:015d}":
-                break  # all that follow are older
+            place = candidates[-1][0]
             heads = await self.heads(id for _, id in candidates)
+            if where.oldest:
+                heads.reverse()
             found += [(place, head) for place, head in heads if where.matches(head)]
             if len(candidates) <= limit:
                 break
         more = len(found) > limit
         return Page([head for _, head in found[:limit]], found[limit - 1][0] if more else None)
 
-    async def _candidates(self, where: Filter, before: str, limit: int) -> list[tuple[str, str]]:
-        """Where the next ones stand and their ids, newest first, as the index has them."""
-        if where.before:
-            before = min(before, f"{where.before:015d}")  # what is created later is not older
-        if where.until:
-            before = min(before, f"{where.until:015d}")
+    async def _candidates(self, where: Filter, place: str, limit: int) -> list[tuple[str, str]]:
+        """Where the next ones after that place stand, and their ids, as the index has them."""
+        if where.oldest:
+            relation, bound = ">", max(place, f"{where.since:015d}")
+        else:
+            relation, bound = "<", min([place, *_latest(where)])
         if where.parent is not None:
             asked = [
-                self._table.ask(CHILDREN, execution(where.parent), relation="<", bound=before, newest=True, limit=limit)
+                self._table.ask(
+                    CHILDREN,
+                    execution(where.parent),
+                    relation=relation,
+                    bound=bound,
+                    newest=not where.oldest,
+                    limit=limit,
+                )
             ]
         else:
             condition = _condition(where)
             asked = [
                 self._table.ask(
-                    LIST, f"l#{shard}", relation="<", bound=before, newest=True, limit=limit, where=condition
+                    LIST,
+                    f"l#{shard}",
+                    relation=relation,
+                    bound=bound,
+                    newest=not where.oldest,
+                    limit=limit,
+                    where=condition,
                 )
                 for shard in range(SHARDS)
             ]
         entries = [entry for entries in await asyncio.gather(*asked) for entry in entries]
-        return sorted(((text(entry, "c"), text(entry, "id")) for entry in entries), reverse=True)[:limit]
+        found = sorted(((text(entry, "c"), text(entry, "id")) for entry in entries), reverse=not where.oldest)
+        return found[:limit]
 
     async def heads(self, ids: Iterable[str]) -> list[tuple[str, Head]]:
         """Where they stand in the listing, newest first, and what they are now."""
@@ -105,6 +120,18 @@ class Listing:
     async def counts(self) -> dict[str, int]:
         entries = await asyncio.gather(*(self._table.ask(LIST, f"l#{shard}") for shard in range(SHARDS)))
         return dict(Counter(text(entry, "status") for some in entries for entry in some))
+
+
+def _latest(where: Filter) -> list[str]:
+    """Before which places all of it stands. What is created later has not changed earlier."""
+    return [f"{time:015d}" for time in (where.before, where.until) if time]
+
+
+def _beyond(where: Filter, place: str) -> bool:
+    """Whether nothing that fits can stand there, or further on in the listing."""
+    if where.oldest:
+        return any(place >= latest for latest in _latest(where))
+    return bool(where.since) and place < f"{where.since:015d}"
 
 
 def _condition(where: Filter) -> tuple[str, dict[str, str], dict[str, Any]] | None:

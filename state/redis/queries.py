@@ -79,6 +79,7 @@ class Queries:
             return Page([], None)
         limit = max(limit, 1)
         pages = [_Pages(self, where, *source, position) for source in self._sources(where)]
+        first = min if where.oldest else max
         batch = max(8, 2 * (limit + 1) // max(len(pages), 1))
         found: list[tuple[bytes, Head]] = []
         while len(found) <= limit:
@@ -88,7 +89,7 @@ class Queries:
             pages = [page for page in pages if page.heads]
             if not pages:
                 break
-            found.append(max(pages, key=lambda page: page.heads[0][0]).heads.pop(0))
+            found.append(first(pages, key=lambda page: page.heads[0][0]).heads.pop(0))
         more = len(found) > limit
         return Page([head for _, head in found[:limit]], _cursor(found[limit - 1][0]) if more else None)
 
@@ -106,7 +107,8 @@ class Queries:
     async def look(self, where: Filter, at: Partition, arguments: list[bytes], key: bytes) -> tuple[Any, list[Head]]:
         """One step through an index: where it ended, and what was found."""
         times = (str(where.before), where.kind, str(where.since), str(where.until))
-        filters = (where.function, where.prefix, where.parent or "", where.awaits, *times, *where.status)
+        order = "oldest" if where.oldest else ""
+        filters = (where.function, where.prefix, where.parent or "", where.awaits, *times, order, *where.status)
         arguments = [*arguments, at.tag + b"head:", *(text.encode() for text in filters)]
         last, *found = await self._exchange.call(at, _LIST, [key], arguments, _list)
         heads: list[Head] = []
@@ -195,7 +197,7 @@ class Queries:
 
 
 class _Pages:
-    """What an index of one partition has for a listing, newest first, read as far as it is needed."""
+    """What an index of one partition has for a listing, in its order, read as far as it is needed."""
 
     def __init__(
         self, queries: Queries, where: Filter, at: Partition, key: bytes, start: bytes, position: bytes | None
@@ -208,11 +210,17 @@ class _Pages:
         self._key = key
         self._start = start
         latest = digits(where.until) if where.until else b":"  # a colon comes after all digits
-        self._next = b"(" + start + (latest if position is None else min(position, latest))
-        self._last = start + digits(where.since) if where.since else start
+        since = b"[" + start + digits(where.since) if where.since else b"[" + start if start else b"-"
+        if where.oldest:
+            self._next, self._last = since, b"(" + start + latest
+            if position is not None and position >= digits(where.since):
+                self._next = b"(" + start + position
+        else:
+            self._next = b"(" + start + (latest if position is None else min(position, latest))
+            self._last = since
 
     async def fill(self, wanted: int) -> None:
-        span = [self._next, b"[" + self._last if self._last else b"-", b"%d" % _STEPS, b"%d" % wanted]
+        span = [self._next, self._last, b"%d" % _STEPS, b"%d" % wanted]
         arguments = [*span, b"%d" % len(self._start)]
         last, heads = await self._queries.look(self._where, self._at, arguments, self._key)
         self.heads = [(digits(head.created) + head.id.encode(), head) for head in heads]

@@ -1,13 +1,14 @@
 """Listings: which index serves which filter, and how far it is gone through for one page.
 
-Every index used here has its rows in the order of the listing, so a page costs what it shows, wherever it is. What no
+Every index used here has its rows in the order of the listing, which is gone through from either end, so a page costs
+what it shows, wherever it is. What no
 index tells apart is looked at row by row: as far as it takes, or up to a bound, at which the page ends with a cursor.
 With several statuses their rows, each in order, are merged down to where all of them are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import InvalidInput
@@ -24,12 +25,13 @@ _LIST = SQL["find"].partition("FROM")[0]
 _DENSE = ("completed", "idle")
 """Statuses that ``execution_status`` leaves out, as schema.sql has them."""
 _PARTIAL = f"status NOT IN {_DENSE}"
-_ORDER = "ORDER BY created DESC, no DESC"
 
 Rows = Callable[[str, Sequence[Any]], list[Any]]
 Place = tuple[int, int]
 """Where a row stands: ``created`` and ``no``."""
 _END: Place = (-1, -1)
+_FAR_END: Place = (_LATEST, _LATEST)
+"""The end of a listing of the newest first, and of the oldest first."""
 
 
 class Part(NamedTuple):
@@ -71,26 +73,59 @@ class Span(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """What a source has for a page. All of it that stands at ``down_to`` or above is known."""
+    """What a source has for a page. All of it that stands at ``up_to`` or before that in the listing is known."""
 
     rows: list[Any]
-    down_to: Place
+    up_to: Place
     looked: int
+
+
+class Way(NamedTuple):
+    """From which end the listing goes."""
+
+    oldest: bool
+
+    @property
+    def order(self) -> str:
+        return "ORDER BY created, no" if self.oldest else "ORDER BY created DESC, no DESC"
+
+    @property
+    def end(self) -> Place:
+        return _FAR_END if self.oldest else _END
+
+    def first(self, places: Iterable[Place]) -> Place:
+        """Which of them the listing comes to first."""
+        return min(places) if self.oldest else max(places)
+
+    def span(self, where: Filter, cursor: str | None) -> Span:
+        low = (where.since, 0) if where.since else None
+        high = (where.until, 0) if where.until else None
+        if cursor is None:
+            return Span(low, high)
+        created, no = position(cursor)
+        if self.oldest:
+            return Span(max(low or (0, 0), (created, no + 1)), high)
+        return Span(low, min(high or _FAR_END, (created, no)))
+
+    def up_to(self, span: Span, place: Place) -> Span:
+        """As far as a row, and with it."""
+        return span._replace(high=(place[0], place[1] + 1)) if self.oldest else span._replace(low=place)
 
 
 def look(rows: Rows, where: Filter, cursor: str | None, limit: int, most: int | None) -> Scan:
     """A page of at most ``limit``, made by looking at about ``most`` rows (None: as many as it takes)."""
-    span = Span((where.since, 0) if where.since else None, _earlier(where.until, cursor))
-    limit = max(limit, 1)
+    way, limit = Way(where.oldest), max(limit, 1)
+    span = way.span(where, cursor)
     sources = _sources(rows, where)
     share = None if most is None else max(1, most // len(sources))
-    pieces = [_piece(rows, source, span, limit, share) for source in sources]
-    down_to = max(piece.down_to for piece in pieces)
-    found = sorted((row for piece in pieces for row in piece.rows if _place(row) >= down_to), key=_place, reverse=True)
-    last = _place(found[limit - 1]) if len(found) > limit else down_to
+    pieces = [_piece(rows, source, span, limit, share, way) for source in sources]
+    up_to = way.first(piece.up_to for piece in pieces)
+    known = [row for piece in pieces for row in piece.rows if way.first((_place(row), up_to)) == _place(row)]
+    found = sorted(known, key=_place, reverse=not way.oldest)
+    last = _place(found[limit - 1]) if len(found) > limit else up_to
     heads = [shown(row[:HEAD]) for row in found[:limit]]
     looked = max(sum(piece.looked for piece in pieces), len(heads))
-    return Scan(heads, None if last == _END else f"{last[0]}.{last[1]}", looked)
+    return Scan(heads, None if last == way.end else f"{last[0]}.{last[1]}", looked)
 
 
 def _sources(rows: Rows, where: Filter) -> list[Source]:
@@ -150,20 +185,20 @@ def after_all(prefix: str) -> str:
     return ""
 
 
-def _piece(rows: Rows, source: Source, span: Span, limit: int, most: int | None) -> Piece:
+def _piece(rows: Rows, source: Source, span: Span, limit: int, most: int | None, way: Way) -> Piece:
     table, by = f"FROM execution INDEXED BY {source.through}", span.within(source.by)
     end: Place | None = None
     if most is not None and source.rest.conditions and not source.sorted:  # else no more are gone through than fit
-        bound = rows(f"SELECT created, no {table} WHERE {by} {_ORDER} LIMIT 1 OFFSET ?", (*by.values, most - 1))
+        bound = rows(f"SELECT created, no {table} WHERE {by} {way.order} LIMIT 1 OFFSET ?", (*by.values, most - 1))
         end = _sorting(*bound[0]) if bound else None
-    whole = (by if end is None else span._replace(low=end).within(source.by)).join(source.rest)
-    found = rows(f"{_LIST}{table} WHERE {whole} {_ORDER} LIMIT ?", (*whole.values, limit + 1))
+    whole = (by if end is None else way.up_to(span, end).within(source.by)).join(source.rest)
+    found = rows(f"{_LIST}{table} WHERE {whole} {way.order} LIMIT ?", (*whole.values, limit + 1))
     if len(found) > limit:
         last = _place(found[-1])
-        looked = _between(rows, table, span._replace(low=last).within(source.by)) if source.rest.conditions else limit
+        looked = _between(rows, table, way.up_to(span, last).within(source.by)) if source.rest.conditions else limit
         return Piece(found, last, looked)
     if end is None:
-        return Piece(found, _END, len(found))
+        return Piece(found, way.end, len(found))
     assert most is not None
     return Piece(found, end, most)
 
@@ -172,11 +207,6 @@ def _between(rows: Rows, table: str, among: Part) -> int:
     """How many rows were gone through."""
     counted: int = rows(f"SELECT count(*) {table} WHERE {among}", among.values)[0][0]
     return counted
-
-
-def _earlier(until: int, cursor: str | None) -> Place | None:
-    places = [] if cursor is None else [position(cursor)]
-    return min(places + ([(until, 0)] if until else []), default=None)
 
 
 def _place(row: Sequence[Any]) -> Place:

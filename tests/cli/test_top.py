@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from overwinter import Agent, Context, Runtime, workflow
 from overwinter.cli import overview
 from overwinter.cli.commands.top import ORDERS, Screen
+from overwinter.cli.looking import FromServer, FromStore
 from overwinter.cli.overview import Overview, Picture
+from overwinter.cli.server import Server
 from overwinter.cli.view.board import board, sorted_heads
 from overwinter.orchestrator.reading import Reading
+from overwinter.state.errors import StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.opening import open_store
-from overwinter.state.records import Filter, Page
+from overwinter.state.records import Filter, NewExecution, Page
 from overwinter.state.store import Store
+from overwinter.tests.console.serving import serving
+from overwinter.tests.servers.ports import free_port, return_port
 
 from .conftest import Shelf
 
@@ -77,7 +85,7 @@ def test_it_is_readable_without_colour(busy: Shelf, overwinter: Command, monkeyp
 
 def test_a_screen_is_never_higher_than_the_terminal(busy: Shelf) -> None:
     async def work(store: Store) -> Picture:
-        return await Overview(Reading(store)).look()
+        return await Overview(FromStore(Reading(store))).look()
 
     picture = looking(busy, work)
     for height in (8, 12, 40):
@@ -112,7 +120,7 @@ def test_a_look_reads_a_bounded_number_and_in_time_all_is_seen(shelf: Shelf, mon
 
     async def work(store: Store) -> None:
         reading = Counting(store)
-        watching = Overview(reading)
+        watching = Overview(FromStore(reading))
         pictures = list[Picture]()
         for _ in range(7):
             before = reading.heads
@@ -130,7 +138,7 @@ def test_what_has_ended_is_gone_at_the_next_look(shelf: Shelf) -> None:
     shelf.put("w-1", started(now - 9_000), status="waiting", awaits="approval refund")
 
     async def work(store: Store) -> None:
-        watching = Overview(Reading(store))
+        watching = Overview(FromStore(Reading(store)))
         assert [head.id for head in (await watching.look()).approvals] == ["w-1"]
         await asyncio.to_thread(shelf.put, "w-1", [{"type": "completed", "at": now}], status="completed")
         assert not (await watching.look()).heads
@@ -140,7 +148,7 @@ def test_what_has_ended_is_gone_at_the_next_look(shelf: Shelf) -> None:
 
 def test_keys_choose_the_order_and_quit() -> None:
     async def main() -> None:
-        screen = Screen(Overview(Reading(MemoryStore())), "changed")
+        screen = Screen(Overview(FromStore(Reading(MemoryStore()))), "changed")
         for key, order in ORDERS.items():
             screen.press(key)
             assert screen.by == order and await screen.pressed(0)
@@ -153,3 +161,97 @@ def test_keys_choose_the_order_and_quit() -> None:
         assert screen.over
 
     asyncio.run(main())
+
+
+@workflow
+async def asks(ctx: Context, what: str) -> str:
+    """Asks."""
+    await ctx.step(len, what)
+    await ctx.approve(what)
+    return what
+
+
+def test_a_server_shows_the_same_as_its_store_and_is_said_to_be_away() -> None:
+    async def main() -> None:
+        async with Runtime([asks, Agent("echo", "scripted:echo")], "memory://") as runtime:
+            for number in range(3):
+                await runtime.start(asks, "abc", id=f"a-{number}")
+                while "approval" not in (await runtime.show(f"a-{number}")).awaits:  # noqa: ASYNC110  # it tells nobody
+                    await asyncio.sleep(0.005)
+            await (await runtime.send("echo", "ann", "hello")).reply()
+            async with serving(runtime) as url:
+                server = Server(url, "")
+                overview = Overview(FromServer(server))
+                screen = Screen(overview, "age")
+                await screen.look()
+                found, wanted = await overview.look(), await Overview(FromStore(runtime)).look()
+                assert found.counts == wanted.counts == {"waiting": 3, "idle": 1}
+                assert [head.id for head in found.approvals] == [head.id for head in wanted.approvals]
+                assert sorted(head.id for head in found.heads) == sorted(head.id for head in wanted.heads)
+                assert [one[:4] for one in found.operations] == [one[:4] for one in wanted.operations]
+                assert (found.spent, found.due, found.seen) == (wanted.spent, wanted.due, wanted.seen)
+                shown = [line.plain for line in board(found, 100, None, "age")]
+                assert any(line.startswith("a-0") for line in shown)
+                await runtime.approve("a-0", by="ana")
+                assert await runtime.result("a-0") == "abc"
+                assert "a-0" not in [head.id for head in (await overview.look()).approvals]
+                with Server(url, "wrong") as stranger:
+                    assert (await FromServer(stranger).standing()).due is None  # without a token nobody is asked
+            await screen.look()  # it has gone
+            assert screen.away.startswith("away since ") and "asked again: the server at http" in screen.away
+            wide = Console(width=200, height=20, file=io.StringIO())
+            wide.print(screen.drawn(wide))
+            told = wide.file.getvalue().splitlines()  # type: ignore[attr-defined]
+            assert told[0].startswith("away since ") and any("a-1" in line for line in told) and len(told) == 20
+            with server:
+                pass  # it is closed
+
+    asyncio.run(main())
+
+
+class Breaking(FromStore):
+    """A store that can be away."""
+
+    away = False
+
+    async def page(self, where: Filter, cursor: str | None, limit: int) -> Page:
+        if self.away:
+            raise StoreUnavailable("no store answers at redis://nowhere")
+        return await super().page(where, cursor, limit)
+
+
+def test_a_store_that_is_away_is_said_to_be_and_goes_on_when_it_is_back() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        source = Breaking(Reading(store))
+        screen = Screen(Overview(source), "age")
+        source.away = True
+        with pytest.raises(StoreUnavailable):  # at first that ends the command
+            await screen.look()
+        source.away = False
+        await screen.look()
+        assert screen.away == ""
+        source.away = True
+        await screen.look()
+        first = screen.away
+        assert first.endswith("asked again: no store answers at redis://nowhere")
+        await screen.look()
+        assert screen.away == first  # since when it is away
+        source.away = False
+        await store.accept("x", None, now=1, create=NewExecution("f", "workflow"))
+        await screen.look()
+        out = Console(width=80, height=20, file=io.StringIO())
+        out.print(screen.drawn(out))
+        told = out.file.getvalue()  # type: ignore[attr-defined]
+        assert screen.away == "" and "away since" not in told and "pending" in told
+
+    asyncio.run(main())
+
+
+def test_a_server_that_is_not_there_ends_the_command(overwinter: Command) -> None:
+    port = free_port()
+    try:
+        gone = overwinter("top", "--once", "--url", f"http://127.0.0.1:{port}")
+    finally:
+        return_port(port)
+    assert gone.exit_code == 4 and "no server answers" in gone.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,3 +95,41 @@ def test_its_json_is_the_timeline(shelf: Shelf, overwinter: Callable[..., Any]) 
 def test_an_execution_that_has_not_begun(shelf: Shelf, drawn: Callable[..., list[str]]) -> None:
     shelf.put("t-1", [{"type": "start", "at": AT}], status="running")
     assert "nothing has happened yet" in "\n".join(drawn(60))
+
+
+CODE = """
+from overwinter import Context, workflow
+
+
+def look(what: str) -> str:
+    print("looked")
+    return what
+
+
+@workflow
+async def ticket(ctx: Context, what: str) -> str:
+    await ctx.step(look, what)
+    await ctx.sleep("1ms")
+    return await ctx.step(look, what)
+"""
+
+
+def test_lines_of_the_code_stand_beside_what_they_asked_for(
+    overwinter: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("desk_of_lines.py").write_text(CODE)
+    assert overwinter("run", "desk_of_lines.py", "ticket", "a", "--id", "x").exit_code == 0
+    shown = overwinter("show", "x", "--waterfall", "--lines", "desk_of_lines.py").stdout
+    lines = shown.splitlines()
+    assert [line.split()[-1] for line in lines if "look" in line] == ["desk_of_lines.py:12", "desk_of_lines.py:14"]
+    assert row(lines, "sleep").endswith("desk_of_lines.py:13") and "looked" not in shown
+    assert all(cell_len(line) <= 80 for line in lines)
+    document = json.loads(overwinter("show", "x", "--waterfall", "--lines", "desk_of_lines.py", "--json").stdout)
+    assert document["lines"] == "" and [one["code"] for one in document["rows"]][1] == "desk_of_lines.py:12"
+    Path("desk_of_lines.py").write_text(CODE.replace("await ctx.sleep", "# await ctx.sleep"))
+    shown = overwinter("show", "x", "--waterfall", "--lines", "desk_of_lines.py").stdout
+    assert "code lines: " in shown and "desk_of_lines.py:14 asked for step 'look' as operation 1" in shown
+    refused = overwinter("show", "x", "--lines", "desk_of_lines.py")
+    assert refused.exit_code == 2 and "--waterfall" in refused.stderr

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 Play = Callable[..., None]
+DESK = Path(__file__).with_name("desk.py")
 
 CHOICE: dict[str, Any] = {
     "Type": "Choice",
@@ -47,6 +48,11 @@ slow = Agent("slow", Scripted(lambda messages, tools: "one two three four five "
 MORE = (*NOW, parcels, waits, counts, slow)
 
 
+def line_in(file: Path, what: str) -> int:
+    """The number of the first line with this in it."""
+    return next(at for at, text in enumerate(file.read_text().splitlines(), 1) if what in text)
+
+
 async def rows(page: Page) -> list[str]:
     found: list[str] = await page.locator(".tbody .tr .row-name").all_inner_texts()
     return found
@@ -72,6 +78,36 @@ def test_the_timeline_and_its_twin_say_the_same(play: Play) -> None:
         assert "weather" in await page.evaluate("document.activeElement.textContent")
 
     play(main)
+
+
+def test_each_operation_of_a_workflow_shows_the_line_that_asked_for_it(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        page = (await stage.open("/console/execution/order-1?tab=timeline")).page
+        asks = line_in(DESK, "(weather, order.")
+        row = page.locator(".tbody .tr", has_text="weather")
+        await row.locator(".code", has_text=f"desk.py:{asks}").wait_for()
+        await row.get_by_role("button", name="weather").click()
+        facts = page.locator("dialog dl.facts")
+        assert f"desk.py:{asks}" in await facts.inner_text()
+        await page.keyboard.press("Escape")
+        await page.get_by_role("button", name="Table").click()
+        assert f"desk.py:{asks}" in await page.locator(".tbody .tr", has_text="weather").inner_text()
+        page = (await stage.open("/console/execution/ledger-1?tab=timeline")).page
+        told = await page.get_by_text("Not every code line is known").inner_text()
+        assert "desk.py" in told and "asked for step 'charge'" in told
+
+    play(main)
+
+
+def test_what_is_waited_for_has_its_line(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await stage.runtime.start(waits, id="w")
+        await until(stage.runtime, "w", "waiting")
+        page = (await stage.open("/console/execution/w?tab=timeline")).page
+        asks = line_in(Path(__file__), '("parcel"))')
+        await page.locator(".code", has_text=f"test_execution.py:{asks}").wait_for()
+
+    play(main, functions=MORE)
 
 
 def test_input_and_output_are_shown(play: Play) -> None:

@@ -75,6 +75,27 @@ def test_filters_are_in_the_address_and_are_there_again_when_one_comes_back(play
     play(main)
 
 
+def test_the_oldest_come_first_when_that_is_chosen(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        page = (await stage.open("/console/")).page
+        await page.wait_for_selector(".tbody .tr")
+        newest = await shown(page)
+        await page.get_by_label("Order", exact=True).select_option("oldest")
+        await page.locator(f'.tbody .tr:first-child:has-text("{newest[-1]}")').wait_for()
+        assert await shown(page) == newest[::-1]
+        assert page.url.endswith("/console/?order=oldest")
+        await page.locator('[data-chip="waiting"]').click()
+        await page.wait_for_selector("text=order-1", state="detached")
+        assert await shown(page) == [
+            one for one in newest[::-1] if one in ("back-1", "supplier-1", "schedule/every-night")
+        ]
+        await stage.runtime.start(pay_back, "A-18", id="back-2")
+        await page.get_by_role("button", name="1 new: show").click()  # the list has been read to its end
+        await page.locator('.tbody .tr:last-child:has-text("back-2")').wait_for()
+
+    play(main)
+
+
 def test_every_filter_is_asked_of_the_server(play: Play) -> None:
     async def main(stage: Stage) -> None:
         asked: list[dict[str, list[str]]] = []

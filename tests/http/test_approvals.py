@@ -12,9 +12,12 @@ import pytest
 from overwinter.functions.events.event import CloudEvent
 from overwinter.functions.events.http import write_structured
 from overwinter.functions.http.app import create_app
+from overwinter.functions.messages.models import Waiting
 from overwinter.functions.runtime import Runtime
 from overwinter.functions.workflow import workflow
 from overwinter.orchestrator.governance import tokens
+
+from .conftest import Shop, asked_over
 
 Run = Callable[..., None]
 
@@ -105,3 +108,65 @@ def test_a_callback_is_completed_from_outside(by_event: bool, fails: bool) -> No
                 assert (await client.post(f"/complete/{wrong}", json=9)).status_code == 404
 
     asyncio.run(asyncio.wait_for(main(), 60))
+
+
+async def asks(shop: Shop, id: str) -> None:
+    """Wait until it does."""
+    while "approval" not in (await shop.runtime.show(id)).awaits:  # noqa: ASYNC110  # it tells nobody
+        await asyncio.sleep(0.005)
+
+
+def test_those_of_all_executions_come_by_pages_oldest_executions_first() -> None:
+    async def main(shop: Shop) -> None:
+        for number in range(7):
+            await shop.runtime.start(payout, f"{number} to Äl", id=f"p{number}")
+            await asks(shop, f"p{number}")
+            await shop.runtime.start(outside, id=f"o{number}")  # waits for something else
+
+        async def read(limit: int, **more: Any) -> tuple[list[str], int]:
+            found, pages, cursor = list[str](), 0, {}
+            while True:
+                answer = await shop.client.get("/approvals", params={"limit": limit, **more, **cursor})
+                assert answer.status_code == 200, answer.text
+                page = answer.json()
+                assert Waiting.model_validate(page).more == 0
+                found += [one["execution"] for one in page["approvals"]]
+                pages += 1
+                if page["cursor"] is None:
+                    return found, pages
+                cursor = {"cursor": page["cursor"]}
+
+        everything = [f"p{number}" for number in range(7)]
+        assert await read(3) == (everything, 3)
+        assert await read(200, role="cashier") == (everything, 1) and (await read(200, role="nobody"))[0] == []
+        assert (await read(2, text="PAY 5 äl"))[0] == ["p5"] and (await read(2, text="p3"))[0] == ["p3"]
+        await shop.runtime.approve("p0", by="ana")
+        assert (await read(3))[0] == everything[1:]
+        for wrong in ("limit=0", "limit=201", "limit=3&cursor=x", "cursor=x", "text=a", "limit=3&text="):
+            assert (await shop.client.get(f"/approvals?{wrong}")).status_code == 400, wrong
+
+    asked_over(main, [payout, outside])
+
+
+def test_a_page_ends_where_its_bytes_do_and_goes_on_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("overwinter.functions.http.paging.PAGE_BYTES", 700)
+
+    @workflow
+    async def two(ctx: Any, input: str) -> None:
+        await asyncio.gather(ctx.approve("a", data="x" * 400), ctx.approve("b", data="y" * 400))
+
+    async def main(shop: Shop) -> None:
+        for number in range(3):
+            await shop.runtime.start(payout, "5", id=f"p{number}")
+        await shop.runtime.start(two, "5", id="t")
+        for id in ("p0", "p1", "p2", "t"):
+            await asks(shop, id)
+        told, left, cursor = list[str](), list[int](), ""
+        while cursor is not None:
+            page = (await shop.client.get(f"/approvals?limit=10{cursor}")).json()
+            told += [one["execution"] for one in page["approvals"]]
+            left.append(page["more"])
+            cursor = None if page["cursor"] is None else f"&cursor={page['cursor']}"
+        assert told == ["p0", "p1", "p2", "t"] and sum(left) == 1 and len(left) > 1  # one of two of t is not told
+
+    asked_over(main, [payout, two])

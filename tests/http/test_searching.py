@@ -77,6 +77,29 @@ def test_what_each_filter_finds() -> None:
     asked(main)
 
 
+def test_the_oldest_come_first_when_that_is_asked_and_other_orders_are_refused_with_the_reason() -> None:
+    async def main(shop: Shop) -> None:
+        await begin(shop)
+        newest = (await shop.client.get("/executions?order=newest")).json()["executions"]
+        assert newest == (await shop.client.get("/executions")).json()["executions"]
+        for more in ("", "&text=p-", "&status=waiting", "&kind=agent&cost=0"):
+            wanted = [one["id"] for one in (await shop.client.get(f"/executions?limit=50{more}")).json()["executions"]]
+            found: list[str] = []
+            cursor = ""
+            while cursor is not None:
+                page = (await shop.client.get(f"/executions?order=oldest&limit=2{more}{cursor}")).json()
+                found += [one["id"] for one in page["executions"]]
+                cursor = None if page["cursor"] is None else f"&cursor={page['cursor']}"
+            assert found == wanted[::-1] and len(found) > 2
+        for order in ("cost", "updated", "oldest&order=newest"):
+            refused = await shop.client.get(f"/executions?order={order}")
+            assert refused.status_code == 400
+        refused = await shop.client.get("/executions?order=cost")
+        assert "newest or oldest" in refused.json()["detail"] and "at every step" in refused.json()["detail"]
+
+    asked(main)
+
+
 def test_what_an_agent_has_cost_is_told_and_found() -> None:
     async def main(shop: Shop) -> None:
         await begin(shop)
@@ -113,6 +136,8 @@ def test_what_an_agent_has_cost_is_told_and_found() -> None:
         {"before": "0"},
         {"cursor": "nonsense"},
         {"words": "x"},
+        {"order": ""},
+        {"order": "dearest"},
     ],
 )
 def test_what_means_nothing_is_refused(run: Run, query: dict[str, str]) -> None:

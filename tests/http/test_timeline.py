@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from overwinter.functions.messages.timelines import Timeline
@@ -12,6 +13,10 @@ from .conftest import Shop, asked_over
 
 async def work(number: int) -> int:
     return number
+
+
+ASKS = Path(__file__).read_text().splitlines().index("    await ctx.map(work, range(input))") + 1
+"""Where that is in this file."""
 
 
 @workflow
@@ -34,6 +39,21 @@ def test_the_rows_come_by_pages_as_the_schema_says() -> None:
             page = (await shop.client.get(f"/timeline/a/b?limit=3&after={after}")).json()
             rows, after = rows + page["rows"], page["next"]
         assert rows == whole["rows"]
+
+    asked_over(main, [many])
+
+
+def test_code_lines_are_looked_for_when_they_are_asked_for() -> None:
+    async def main(shop: Shop) -> None:
+        await shop.client.post("/workflows/many?id=x", json=2, headers={"prefer": "wait=20"})
+        plain = (await shop.client.get("/timeline/x?lines=false")).json()
+        assert plain["lines"] is None and not any(row["code"] for row in plain["rows"])
+        found = (await shop.client.get("/timeline/x?lines=true")).json()
+        assert found["lines"] == ""
+        codes = {row["kind"]: row["code"] for row in found["rows"]}
+        assert codes["step"] == codes["group"] and codes["step"].endswith(f"test_timeline.py:{ASKS}")
+        assert not codes["step"].startswith("/") and codes["start"] == ""
+        assert (await shop.client.get("/timeline/x?lines=1")).status_code == 400
 
     asked_over(main, [many])
 

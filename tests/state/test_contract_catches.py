@@ -133,6 +133,12 @@ class AgeIgnored(MemoryStore):
         return await super().executions(where._replace(before=0), cursor, limit)
 
 
+class OldestOfThisPage(MemoryStore):
+    async def executions(self, where: Filter = EVERYTHING, cursor: str | None = None, limit: int = 50) -> Page:
+        page = await super().executions(where._replace(oldest=False), cursor, limit)
+        return page._replace(heads=page.heads[::-1]) if where.oldest else page
+
+
 class ScopesStay(MemoryStore):
     async def scopes(self, after: str = "", limit: int = 1000) -> Sequence[str]:
         self.ever = getattr(self, "ever", set()) | {scope for scope, _ in self._values}

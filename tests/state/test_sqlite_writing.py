@@ -367,10 +367,13 @@ PLANS: list[tuple[Filter, str]] = [
 ]
 
 
+@pytest.mark.parametrize("oldest", [False, True])
 @pytest.mark.parametrize("most", [None, 100])
 @pytest.mark.parametrize("deep", [None, "5.5"])
 @pytest.mark.parametrize(("where", "index"), PLANS)
-def test_a_page_is_read_in_order_from_an_index(where: Filter, index: str, deep: str | None, most: int | None) -> None:
+def test_a_page_is_read_in_order_from_an_index(
+    where: Filter, index: str, deep: str | None, most: int | None, oldest: bool
+) -> None:
     connection = sqlite3.connect(":memory:")
     connection.executescript(script("schema.sql"))
     plans: list[str] = []
@@ -379,7 +382,7 @@ def test_a_page_is_read_in_order_from_an_index(where: Filter, index: str, deep: 
         plans.extend(row[-1] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", values))
         return connection.execute(statement, values).fetchall()
 
-    listing.look(rows, where, deep, 10, most)
+    listing.look(rows, where._replace(oldest=oldest), deep, 10, most)
     connection.close()
     assert plans and all(f"INDEX {index}" in plan for plan in plans)  # none sorts, none reads the table from its start
 

@@ -12,7 +12,7 @@ const AGES = [["", "any age"], ["15m", "begun in 15 min"], ["1h", "begun in 1 ho
   ["-1h", "older than 1 hour"], ["-1d", "older than 1 day"], ["-7d", "older than 7 days"]];
 const UNIT = { m: 60000, h: 3600000, d: 86400000 };
 const MORE = [["prefix", "Id begins with"], ["parent", "Child of"], ["awaits", "Waits for"], ["session", "Session"], ["cost", "Cost at least, $"]];
-const KINDS = ["workflow", "agent"];
+const KINDS = ["workflow", "agent"], ORDERS = [["", "newest first"], ["oldest", "oldest first"]];
 let kept = null; // what was loaded, for who comes back
 
 /** The filter of the API that the address means. */
@@ -28,6 +28,7 @@ export function filterOf(query, now = Date.now()) {
 
 export async function show(view, { query }, { api, live, go, say }) {
   let filter = filterOf(query), search = location.search;
+  const order = () => (new URLSearchParams(location.search).get("order") === "oldest" ? "oldest" : undefined);
   const stale = new Set();
   const total = el("span", { class: "muted" });
   const chips = el("div", { class: "bar chips", role: "group", "aria-label": "Statuses" });
@@ -37,7 +38,7 @@ export async function show(view, { query }, { api, live, go, say }) {
     label: "Executions", height: 38, tall: 66,
     key: (row) => row.id, opened: (row) => go(pageOf(row.id)), chosen: (set) => bulk.choose(set),
     load: async (cursor) => {
-      const page = await api.get(withQuery("/executions", { ...filter, cursor, limit: PAGE }));
+      const page = await api.get(withQuery("/executions", { ...filter, order: order(), cursor, limit: PAGE }));
       return { rows: page.executions, cursor: page.cursor };
     },
     empty: el("div", {}, el("p", {}, "No execution matches."), el("p", { class: "muted" },
@@ -103,6 +104,7 @@ export async function show(view, { query }, { api, live, go, say }) {
     if (all || ids.some((id) => !rows.find(id))) looking ||= setTimeout(lookForNew, 700);
   });
   async function lookForNew() {
+    if (order() && rows.cursor !== null) { looking = 0; return; } // it comes when one scrolls there
     try {
       const page = await api.get(withQuery("/executions", { ...filter, limit: 50 }));
       const unseen = page.executions.filter((row) => !rows.find(row.id)).length;
@@ -177,6 +179,6 @@ function filters(api, query, change) {
   const kinds = pick("kind", "Kind", [["", "any kind"], ...KINDS.map((one) => [one, one])]);
   const open = query.has("kind") || MORE.some(([name]) => query.get(name));
   return el("div", { class: "filters" },
-    el("div", { class: "bar" }, search, known, pick("age", "Age", AGES), el("details", { open }, el("summary", { class: "muted" }, "More filters"),
+    el("div", { class: "bar" }, search, known, pick("age", "Age", AGES), pick("order", "Order", ORDERS), el("details", { open }, el("summary", { class: "muted" }, "More filters"),
       el("div", { class: "bar morefilters" }, more, el("label", { class: "field" }, el("span", {}, "Kind"), kinds)))));
 }

@@ -14,18 +14,20 @@ const PAGE = 1000, OFTEN = 5000;
 
 export async function open(box, head, { api, journal }) {
   let timeline = null, list = [], gone = false, way = "chart", pages = 1;
-  const path = (after) => query(`/timeline/${part(head.id)}`, { limit: PAGE, after: after || undefined });
+  const path = (after, lines) => query(`/timeline/${part(head.id)}`, { limit: PAGE, after: after || undefined, lines: lines || undefined });
+  const coded = head.kind === "workflow" && !head.definition, codes = new Map(); // lines that were learnt stay known
+  let why = "";
 
   const chart = waterfall({ load: () => more(), inspect });
   const figures = twin({ load: () => more(), inspect });
   const place = el("div", {});
-  const note = el("span", { class: "muted" });
+  const note = el("span", { class: "muted" }), unknown = el("p", { class: "muted", hidden: true });
   const ways = ["chart", "table"].map((name) => el("button", {
     type: "button", class: "small", "aria-pressed": String(name === way), onclick: () => turn(name),
   }, name === "chart" ? "Chart" : "Table"));
   const grew = el("section", { class: "panel", hidden: true });
   const values = el("div", { class: "values" });
-  box.append(patterns(), el("div", { class: "bar spread tabhead" }, el("h2", { class: "hear" }, "Timeline"), note, el("div", { class: "bar ways", role: "group", "aria-label": "Show as" }, ways)), place, values, grew);
+  box.append(patterns(), el("div", { class: "bar spread tabhead" }, el("h2", { class: "hear" }, "Timeline"), note, el("div", { class: "bar ways", role: "group", "aria-label": "Show as" }, ways)), place, unknown, values, grew);
 
   function turn(name) {
     way = name;
@@ -34,12 +36,13 @@ export async function open(box, head, { api, journal }) {
     show();
   }
 
-  /** All pages that were wanted so far, anew: rows that were open have ended since. */
-  async function read() {
+  /** All pages that were wanted so far, anew: rows that were open have ended since. `lines`: code lines are looked for,
+   *  which the server has to replay the history for; so that is not done at each change. */
+  async function read(lines = false) {
     const found = [];
     let page = null, after = 0, next = null;
     for (let at = 0; at < pages; at++) {
-      page = await api.get(path(after));
+      page = await api.get(path(after, lines));
       found.push(...page.rows);
       after = next = page.next ?? null;
       if (next === null) break;
@@ -47,6 +50,11 @@ export async function open(box, head, { api, journal }) {
     if (gone) return;
     timeline = FINAL.has(head.status) ? { ...page, to: Math.max(head.updated, page.from) } : page;
     list = keyed(found);
+    if (lines) why = page.lines ?? "";
+    for (const row of list) {
+      if (row.code) codes.set(row.key, row.code);
+      else row.code = codes.get(row.key) ?? "";
+    }
     show(next);
   }
   let cursor = null;
@@ -59,20 +67,28 @@ export async function open(box, head, { api, journal }) {
     if (!grew.hidden) grew.replaceChildren(el("h2", {}, "Tokens and cost"), el("div", { class: "body" }, spending(timeline, axis)));
     const open = list.filter((row) => row.end === null).length;
     note.textContent = `${number(timeline.count ?? list.length)} row${list.length === 1 ? "" : "s"} over ${duration(timeline.to - timeline.from)}${open ? `, ${open} open` : ""}`;
+    unknown.hidden = !why;
+    unknown.textContent = why && `Not every code line is known: ${why}`;
   }
   async function more() {
     pages += 1;
-    await read();
+    await read(coded);
     return { rows: [], cursor };
   }
 
-  function inspect(row) {
+  async function inspect(row) {
+    if (coded && !row.code && !why) { // it came after the others
+      await read(true).catch(() => {});
+      row = list.find((one) => one.key === row.key) ?? row;
+    }
     const facts = [];
     const say = (name, ...value) => { if (value[0]) facts.push(el("dt", {}, name), el("dd", {}, ...value)); };
     say("Status", statusOf(look(row), word(row)));
     say("Operation", el("span", { class: "mono" }, row.op));
     say("Branch", row.branch);
-    say("Code", row.line && [el("span", { class: "mono" }, row.line), " ", copier(row.line)]);
+    const place = (at) => at && [el("span", { class: "mono" }, at), " ", copier(at)];
+    say("Code", place(row.code));
+    say(row.code ? "Failed at" : "Code", place(row.line));
     say("Began", `${when(row.begin)} (${duration(row.begin - timeline.from)} after the beginning)`);
     if (row.status !== "info") say(row.end === null ? "Open for" : row.guessed ? "Took at most" : "Took", duration((row.end ?? timeline.now) - row.begin));
     if (row.end === null && row.until) say("Until", when(row.until), " ", countdown(row.until));
@@ -95,7 +111,7 @@ export async function open(box, head, { api, journal }) {
   }
 
   turn("chart");
-  await Promise.all([read(), inputAndOutput(values, head, api)]);
+  await Promise.all([read(coded), inputAndOutput(values, head, api)]);
   const timer = setInterval(() => { // what is open grows
     if (!document.hidden && list.length <= PAGE && list.some((row) => row.end === null && !row.wait)) read().catch(() => {});
   }, OFTEN);
@@ -105,7 +121,7 @@ export async function open(box, head, { api, journal }) {
       const ended = FINAL.has(next.status) !== FINAL.has(head.status);
       head = next;
       clearTimeout(due);
-      due = setTimeout(() => read().catch(() => {}), 150);
+      due = setTimeout(() => read(coded && ended).catch(() => {}), 150);
       return ended ? inputAndOutput(values, head, api) : undefined;
     },
     leave() {
@@ -140,7 +156,7 @@ function twin({ load, inspect }) {
       { name: "tries", title: "Attempts", width: "64px", end: true, cell: (row) => (row.status === "info" ? "" : String(row.tried)) },
       { name: "tokens", title: "Tokens", width: "64px", end: true, cell: (row) => (row.tokens ? number(row.tokens) : "") },
       { name: "cost", title: "Cost", width: "72px", end: true, cell: (row) => (row.cost && Number(row.cost) ? money(row.cost) : "") },
-      { name: "line", title: "Code", width: "minmax(90px, 1fr)", cell: (row) => (row.child ? linkTo(row.child) : el("span", { class: "mono muted" }, row.line ?? "")) },
+      { name: "line", title: "Code", width: "minmax(90px, 1fr)", cell: (row) => (row.child ? linkTo(row.child) : el("span", { class: "mono muted" }, row.code || row.line)) },
     ],
   });
   return { element: rows.element, rows, leave: rows.leave };

@@ -36,7 +36,8 @@ export function waterfall({ load, inspect }) {
     const button = el("button", { type: "button", class: "row-name", title: row.error || row.name, onclick: () => inspect(row) },
       el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, row.name || row.op));
     const line = el("span", { class: "status indented", data: { status: look(row) } }, shape(look(row)), el("span", { class: "hear" }, `${word(row)}: `), button,
-      row.child && el("span", { class: "tochild" }, linkTo(row.child, "↳ open")));
+      row.child && el("span", { class: "tochild" }, linkTo(row.child, "↳ open")),
+      row.code && el("span", { class: "code mono", title: row.code }, short(row.code)));
     line.style.paddingLeft = `${Math.min(row.depth, 8) * 14}px`;
     return line;
   }
@@ -103,6 +104,8 @@ export function waterfall({ load, inspect }) {
 }
 
 const LOOKS = { open: "running", done: "completed", dropped: "cancelled", info: "idle" };
+
+const short = (place) => place.split("/").at(-1);
 
 /** The shape that fits how an operation stands. */
 export function look(row) {
