@@ -264,12 +264,13 @@ def test_what_cannot_be_forked() -> None:
     async def work(runtime: Runtime) -> None:
         await (await runtime.start(machine, {}, id="m")).result()
         await (await runtime.start(order, 5, id="o")).result()
-        for id, more, said in (
+        refusals: list[tuple[str, dict[str, Any], str]] = [
             ("m", {}, "state machine"),
             ("o", {"model": "x/y"}, "no model and no instructions"),
             ("o", {"instructions": 7}, "text of at most"),
             ("o", {"model": "m" * 201}, "text of at most"),
-        ):
+        ]
+        for id, more, said in refusals:
             with pytest.raises(InvalidInput, match=said):
                 await runtime.fork(id, 2, **more)
         with pytest.raises(UnknownExecution):
