@@ -114,7 +114,8 @@ def _own(text: str) -> str:
         return text
     entry: Fact = loads(text)
     entry.pop("parent", None)
-    caller = {name: said for name, said in (entry.pop("caller", None) or {}).items() if name not in TRACE}
+    whole: Fact = entry.pop("caller", None) or {}
+    caller = {name: said for name, said in whole.items() if name not in TRACE}
     return dumps(entry | ({"caller": caller} if caller else {}))
 
 

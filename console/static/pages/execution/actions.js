@@ -6,10 +6,12 @@ import { person } from "../../parts/person.js";
 import { VERBS, act, askSignal, askWhy } from "../../parts/acting.js";
 import { FINAL } from "../../parts/status.js";
 import { confirm } from "../../parts/dialog.js";
+import { fork, forks } from "../../parts/forking.js";
 
 const PAGE = 1000;
 
-export function actionsOf(id, { api, say }, done) {
+export function actionsOf(id, context, done) {
+  const { api, say } = context;
   const element = el("div", { class: "bar actions" });
   let head = null, drawn = "";
 
@@ -66,6 +68,7 @@ export function actionsOf(id, { api, say }, done) {
       element.replaceChildren(
         FINAL.has(head.status) ? "" : el("button", { type: "button", onclick: guarded(signal) }, "Signal"),
         ...verbs.map((verb) => el("button", { type: "button", class: verb === "retry" || verb === "resume" ? "primary" : "", onclick: guarded(() => run(verb)) }, VERBS[verb].label)),
+        forks(head) ? el("button", { type: "button", onclick: guarded(() => fork(head, context)) }, "Fork") : "",
         el("button", { type: "button", onclick: guarded(download) }, "Download"));
     },
   };

@@ -17,7 +17,8 @@ export async function open(box, head, { api, say }) {
   const talk = dialogue();
   const pieces = new Map(); // op → {thoughts, text, item}
   let after = 0, gone = false, reading = null;
-  box.append(el("div", { class: "bar spread tabhead" }, note), list, drafts, head.kind === "agent" ? composer() : "");
+  const writing = el("div", {}, head.kind === "agent" ? composer() : "");
+  box.append(el("div", { class: "bar spread tabhead" }, note), list, drafts, writing);
 
   async function read() {
     reading ??= (async () => {
@@ -26,6 +27,7 @@ export async function open(box, head, { api, say }) {
           const page = await api.get(`/history/${part(head.id)}?after=${next}&limit=${PAGE}`);
           for (const entry of page.entries) {
             talk.take(entry);
+            if (entry.type === "start") writing.replaceChildren(); // a run, which takes no messages
             if (entry.type === "message") forget(`sent ${entry.id}`);
             if (entry.op && ["model", "routed"].includes(entry.type)) forget(entry.op);
           }
@@ -126,7 +128,7 @@ export async function open(box, head, { api, say }) {
   return {
     changed(next) {
       head = next;
-      if (FINAL.has(head.status)) { controller.abort(); drafts.replaceChildren(); pieces.clear(); }
+      if (FINAL.has(head.status)) { controller.abort(); drafts.replaceChildren(); pieces.clear(); writing.replaceChildren(); }
       return read();
     },
     leave() {

@@ -4,12 +4,14 @@ import { part } from "../../api.js";
 import { copier, el } from "../../parts/dom.js";
 import { bytes, clockTime, duration, when } from "../../parts/format.js";
 import { dialog } from "../../parts/dialog.js";
+import { fork, forks } from "../../parts/forking.js";
 import { table } from "../../parts/table.js";
 
 const PAGE = 500;
 const TYPES = ["start", "message", "event", "step", "model", "tool", "timer", "child", "ordered", "retrying", "decided", "reply", "completed", "failed"];
 
-export async function open(box, head, { api, entry }) {
+export async function open(box, head, context) {
+  const { api, entry } = context;
   let words = "", type = "", first = null;
   const search = el("input", { type: "search", class: "search", "aria-label": "Search in the entries", data: { search: "" }, placeholder: "Search  ( / )", autocomplete: "off", spellcheck: "false" });
   const types = el("select", { "aria-label": "Type", onchange: () => { type = types.value; rows.begin(); } }, el("option", { value: "" }, "any type"));
@@ -48,16 +50,18 @@ export async function open(box, head, { api, entry }) {
     note.textContent = words || type ? `${list.length}${cursor === null ? "" : "+"} of ${head.length}` : `${head.length} entries`;
   }
 
-  function inspect(row) {
+  async function inspect(row) {
+    const forkable = forks(head) && row.number > 1;
     const text = JSON.stringify(row.entry, null, 2), blob = row.entry.blob;
-    return dialog({
+    const chosen = await dialog({
       title: `Entry ${row.number}: ${row.entry.type}`, wide: true,
       body: [el("p", { class: "muted" }, when(row.entry.at), first ? `, ${duration(row.entry.at - first)} after the first` : ""),
         blob ? el("p", { class: "notice" }, `Its field ${blob.field} lies in a blob of ${bytes(blob.size)}.`) : null,
         el("div", { class: "bar" }, copier(text, "Copy as JSON"), row.entry.value !== undefined ? copier(() => JSON.stringify(row.entry.value), "Copy the value") : null),
         el("pre", { class: "box", tabindex: "0" }, text)],
-      actions: [{ label: "Close", value: null }],
+      actions: [...(forkable ? [{ label: "Fork from here", value: "fork" }] : []), { label: "Close", value: null }],
     });
+    if (chosen === "fork") await fork(head, context, row.number);
   }
 
   let pause = 0;
