@@ -91,7 +91,7 @@ def _dump(head: Head, id: str, entries: list[str], blobs: dict[str, bytes], told
     now: int = told["at"]
     note = f"fork of {head.id} from entry {told['n']}"
     forked = Head(
-        id, head.function, head.kind, "pending", 1, len(entries), 1, 0, None, now, None, now, now, "", note[:500], ""
+        id, head.function, head.kind, "pending", 0, len(entries), 1, 0, None, now, None, now, now, "", note[:500], ""
     )
     return Dump(forked, entries, (), (), blobs)
 
