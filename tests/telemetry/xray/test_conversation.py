@@ -19,7 +19,7 @@ from overwinter.telemetry.spans.span import Attribute, Link, Span
 from overwinter.telemetry.xray.documents import tied
 from overwinter.telemetry.xray.header import trace_id
 from overwinter.tests.aws.lambda_events import Context as Invocation
-from overwinter.tests.aws.lambda_events import http
+from overwinter.tests.aws.lambda_events import http, sqs
 
 from .daemon import Daemon, check
 
@@ -83,7 +83,7 @@ def test_turns_are_in_one_trace_and_each_is_found_from_its_request_and_the_other
     conversation = [one for one in documents if one["trace_id"] == own]
     turns = [one for one in conversation if "type" not in one]
     assert [one["name"] for one in turns] == ["clerk"] * 3
-    assert [one["annotations"]["overwinter_request"] for one in turns] == list(requests)
+    assert [one["annotations"]["overwinter_origin"] for one in turns] == list(requests)
     assert all("parent_id" not in one for one in turns)
     assert len(conversation) == 3 * 4, "a turn, two calls of the model, one of the tool"
     inside = {one["id"]: one for one in conversation}
@@ -156,3 +156,23 @@ def test_a_session_that_x_ray_would_refuse_is_in_the_traces_of_its_requests() ->
         assert context.trace_id == (identity.trace_id if own else request)
         assert context.span_id == ("" if own else "2" * 16)
         assert (linked is not None and linked.trace_id == request) is own
+
+
+def test_what_comes_with_an_event_is_found_from_where_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch, daemon: Daemon
+) -> None:
+    header, root = request_of(0x6A000000, 7)
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "io.overwinter.call.ticket", "data": "A-1"}
+    message = sqs(event)
+    message["Records"][0]["attributes"]["AWSTraceHeader"] = header
+    monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
+    handler = Handler({"ticket": ticket}, access("iam"), store=MemoryStore())
+    try:
+        assert handler(message, Invocation()) == {"batchItemFailures": []}
+    finally:
+        handler.close()
+    documents = daemon.documents()
+    (first,) = (one for one in documents if "type" not in one)
+    (pointer,) = (one for one in documents if one["trace_id"] == root)
+    assert first["trace_id"] != root and first["annotations"]["overwinter_origin"] == root
+    assert pointer["parent_id"] == f"{7:016x}" and pointer["annotations"]["overwinter_trace"] == first["trace_id"]
