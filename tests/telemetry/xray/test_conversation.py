@@ -10,16 +10,15 @@ import pytest
 from overwinter import Agent, Context, Scripted, call, tool, workflow
 from overwinter.functions.aws import Handler
 from overwinter.functions.aws.access import access
-from overwinter.functions.tracing import from_environment
 from overwinter.state.memory import MemoryStore
 from overwinter.telemetry.spans.fold import Traces
 from overwinter.telemetry.spans.ids import Identity
-from overwinter.telemetry.spans.sampling import Sampling
 from overwinter.telemetry.spans.span import Attribute, Link, Span
 from overwinter.telemetry.xray.documents import tied
 from overwinter.telemetry.xray.header import trace_id
 from overwinter.tests.aws.lambda_events import Context as Invocation
-from overwinter.tests.aws.lambda_events import http, sqs
+from overwinter.tests.aws.lambda_events import eventbridge, http, sqs
+from overwinter.tests.telemetry.receiver import Receiver
 
 from .daemon import Daemon, check
 
@@ -133,17 +132,35 @@ def test_what_x_ray_does_not_keep_is_not_sent(monkeypatch: pytest.MonkeyPatch, d
     assert daemon.documents() == []
 
 
-def test_x_ray_that_is_off_switches_no_other_traces_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracing = from_environment({"OVERWINTER_TRACES": "http://127.0.0.1:9"})
-    assert tracing is not None
-    identity = Identity("t", 1000)
-    caller = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-00", "from": "aws"}
-    context, linked = tracing.traces.context(identity, caller)
-    assert (context.trace_id, context.span_id, context.sampled, linked) == (identity.trace_id, "", True, None)
-    context, _ = tracing.traces.context(identity, {**caller, "from": ""})
-    assert (context.trace_id, context.sampled) == ("1" * 32, False)
-    context, _ = Traces(Sampling()).context(identity, caller)
-    assert (context.trace_id, context.sampled) == ("1" * 32, False)
+@pytest.mark.parametrize("way", ["request", "workflow", "event", "message", "bridge"])
+def test_x_ray_that_is_off_switches_no_other_traces_off(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Lambda then marks every invocation as one that is not sampled."""
+    header, root = request_of(0x6A000000, 7, sampled=0)
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "io.overwinter.call.ticket", "data": "A-1"}
+    message = sqs(event)
+    message["Records"][0]["attributes"]["AWSTraceHeader"] = header
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    handler = Handler(
+        {"clerk": Agent("clerk", Scripted(["Yes."])), "ticket": ticket}, access("iam"), store=MemoryStore()
+    )
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        try:
+            handler(
+                {
+                    "request": http("POST", "/sessions/clerk/c", {"content": "Is it?"}),
+                    "workflow": http("POST", "/workflows/ticket", b'"A-1"', {"content-type": "application/json"}),
+                    "event": event,
+                    "message": message,
+                    "bridge": eventbridge("io.overwinter.call.ticket", "A-1"),
+                }[way],
+                Invocation(),
+            )
+        finally:
+            handler.close()
+    roots = [span for span in receiver.spans if span.name.startswith("invoke_")]
+    assert [(span.parent, span.links) for span in roots] == [("", [])]
+    assert root.replace("-", "")[1:] not in {span.trace for span in receiver.spans}
 
 
 def test_a_session_that_x_ray_would_refuse_is_in_the_traces_of_its_requests() -> None:
