@@ -43,12 +43,8 @@ _ON, _OFF = ("1", "true", "yes", "on", "otlp", "xray"), ("0", "false", "no", "of
 def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | None:
     """As OVERWINTER_TRACES and OpenTelemetry's own variables say; None, and nothing is imported, when they say
     nothing. Raises InvalidInput."""
-    said = environment.get("OVERWINTER_TRACES", "").strip()
-    given = any(environment.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT", "").strip() for name in ("", "TRACES_"))
-    off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-    if off or said.lower() in _OFF or not (said or given):
-        return None
-    if not said and environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() not in ("", "otlp"):
+    said = _said(environment)
+    if said is None:
         return None
     if said.lower() not in ("", *_ON) and not said.startswith(("http://", "https://")):
         raise InvalidInput(
@@ -61,6 +57,24 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Tracing | N
             raise
         log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, and there will be no traces: %s", error)
         return None
+
+
+def to_collector(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether spans are to go elsewhere than to X-Ray."""
+    said = _said(environment)
+    return said is not None and said.lower() != "xray"
+
+
+def _said(environment: Mapping[str, str]) -> str | None:
+    """What OVERWINTER_TRACES says, "" where others have switched traces on; None: they are off."""
+    said = environment.get("OVERWINTER_TRACES", "").strip()
+    given = any(environment.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT", "").strip() for name in ("", "TRACES_"))
+    off = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if off or said.lower() in _OFF or not (said or given):
+        return None
+    if not said and environment.get("OTEL_TRACES_EXPORTER", "otlp").strip().lower() not in ("", "otlp"):
+        return None
+    return said
 
 
 def _made(environment: Mapping[str, str], endpoint: str | None, *, xray: bool) -> Tracing:
@@ -86,8 +100,7 @@ def _made(environment: Mapping[str, str], endpoint: str | None, *, xray: bool) -
     if endpoint is not None and not endpoint.rstrip("/").endswith("/v1/traces"):
         endpoint = endpoint.rstrip("/") + "/v1/traces"
     exporter = _to_xray() if xray else _to_collector(endpoint)
-    sampling = sampling_of(environment)._replace(aws=xray)
-    return Tracing(exporter, sampling, conventions, limits=limits_of(environment))
+    return Tracing(exporter, sampling_of(environment), conventions, limits=limits_of(environment))
 
 
 def _check_endpoints(environment: Mapping[str, str], endpoint: str | None) -> None:

@@ -12,6 +12,7 @@ from ...orchestrator.protocol import callers
 from ...orchestrator.protocol.callers import REQUEST, traced
 from ...state.errors import InvalidEvent
 from ..messages.message import RawHeaders
+from ..tracing import to_collector
 from .attributes import TRACEPARENT, text
 
 TRACE = ("traceparent", "tracestate")
@@ -51,9 +52,11 @@ def trace_of(headers: RawHeaders) -> dict[str, str]:
 
 
 def traceparent(header: str) -> str:
-    """X-Ray's trace header as W3C Trace Context writes it; "" for any other text."""
+    """X-Ray's trace header as W3C Trace Context writes it; "" for any other text. Where spans go elsewhere, a trace
+    that X-Ray does not keep is none: X-Ray may just be off, and says nothing of what others are to keep."""
     if not header:
         return ""
     from ...telemetry.xray.header import traceparent_of  # only where there is one
 
-    return traceparent_of(header)
+    found = traceparent_of(header)
+    return "" if found.endswith("-00") and to_collector() else found

@@ -20,6 +20,7 @@ from ...state.errors import Final, FunctionUnavailable, InvalidInput
 from ...state.quantities import Duration, seconds
 from ..invocation.posting import Posts, Told, Unreached, Unwanted, read
 from ..invocation.secrets import is_reference, look_up
+from ..invocation.trace import add_trace
 from .port import Turn
 
 _NOT_NOW = (408, 425, 429)
@@ -111,6 +112,7 @@ class Endpoint:
             sent[key] = look_up(value, f"header {key} of {self._host}") if is_reference(value) else value
         if self._token:
             sent["authorization"] = f"Bearer {look_up(self._token, f'token of {self._host}')}"
+        add_trace(sent)
         return sent
 
 

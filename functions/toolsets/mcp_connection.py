@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 from ...orchestrator.errors.groups import lone
 from ...state.errors import FunctionUnavailable, InvalidInput
 from ...state.quantities import Duration, seconds
+from ..invocation.trace import trace_of_call
 from .mcp_asking import Answers
 from .mcp_place import Place
-from .tracing import ambient, trace_of_call
+from .mcp_tracing import ambient
 
 T = TypeVar("T")
 CONNECTING = 30.0

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from ...security.address import shown
 from ...state.errors import InvalidInput
 from ..invocation.secrets import is_reference, look_up
-from .tracing import add_trace
+from ..invocation.trace import add_trace
 
 
 class Place:

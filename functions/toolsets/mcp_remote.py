@@ -11,11 +11,11 @@ from typing import Any
 from ...orchestrator.engine.performing import current_call
 from ...state.errors import FunctionUnavailable, InDoubt, ToolFailed
 from ...state.quantities import Duration, seconds
+from ..invocation.trace import trace_of_call
 from .doubt import in_doubt_after, readable_of, unread
 from .mcp_connection import Connection, Lost
 from .mcp_listing import listed_now
 from .mcp_results import value_of
-from .tracing import trace_of_call
 
 KEY = "io.overwinter/idempotency-key"
 """What the key is called among the metadata of a call."""

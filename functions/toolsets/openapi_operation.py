@@ -14,10 +14,10 @@ from ...state.codec import loads
 from ...state.errors import FunctionUnavailable, InDoubt, InvalidInput, ToolFailed
 from ...state.quantities import Duration
 from ..invocation.connections import Connections, library
+from ..invocation.trace import add_trace
 from .doubt import in_doubt_after, readable_of, unread
 from .openapi_document import Operation, Parameter
 from .openapi_security import Credentials
-from .tracing import add_trace
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of an answer that is read."""

@@ -20,6 +20,7 @@ from ..errors import failures
 from ..errors.failures import Failure
 from ..governance.usage import failure, overtime
 from ..protocol import failure_log
+from ..protocol.callers import trace_in
 from ..protocol.calls import OpenCalls
 from ..protocol.decider import NO_EVENTS, Away, Decision, Fact, Invoke, Verdict, when
 from . import deciding, handing, observations
@@ -213,7 +214,7 @@ class AgentLoop:
                 else self._gates.before(turn, run.thread)
             )
             if not first and turn.stock.waiting() is None:
-                first = [self._gates.thought(turn, run.thread, self._offered(turn), run.caller)]
+                first = [self._gates.thought(turn, run.thread, self._offered(turn))]
             for call in first:
                 if call.op not in run.calls:
                     self._order(call)
@@ -240,9 +241,10 @@ class AgentLoop:
         return Invoke(turn.listing(), listing.name, "listed", work, False, listing.policy)
 
     def _order(self, invoke: Invoke) -> None:
-        """Order a call; what was recorded of its attempts before still stands."""
+        """Order a call, in the trace of who began the turn; what was recorded of its attempts before still stands."""
         run = self._run
-        run.calls.order(invoke)
+        untold = run.caller and not invoke.caller
+        run.calls.order(invoke._replace(caller=trace_in(run.caller)) if untold else invoke)
         mark = run.turn.marks.get(invoke.op) if run.turn is not None else None
         if mark is not None:
             run.calls.fact(mark)

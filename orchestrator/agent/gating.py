@@ -10,7 +10,7 @@ loop and those who follow get it with the entry ``passed``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, cast
 
 from ...state.codec import mended
@@ -19,7 +19,6 @@ from ..errors.failures import Failure
 from ..governance.approvals.proposal import Proposal, propose
 from ..governance.approvals.rule import rule_of
 from ..governance.usage import failure
-from ..protocol.callers import trace_in
 from ..protocol.decider import Fact, Heard, Invoke
 from ..protocol.media import Part
 from ..usercode.resilience import each_told
@@ -102,16 +101,15 @@ class Gates:
         ]
         return self._shown(thread.messages([*turn.messages, *more] if more else turn.messages))
 
-    def thought(self, turn: Turn, thread: Thread, offered: AgentSpec, caller: Mapping[str, Any]) -> Invoke:
-        """The call of the model, by the agent with the tools of this turn. Of who began it, it is told the trace."""
+    def thought(self, turn: Turn, thread: Thread, offered: AgentSpec) -> Invoke:
+        """The call of the model, by the agent with the tools of this turn."""
         name, held, asked, op = self.model(turn), self.held(), self.asked(turn), turn.thinking()
         means = turn.stock.means(op)
         call = offered.think(self.messages(turn, thread), turn.content, name, turn.offered, asked, means)
         policy = self._spec.model_policy(name, turn.route)
         policy = policy if means.hold is None else each_told(policy)
         heard = Heard(turn.id, turn.content, turn.streamed, turn.mark, bool(held))
-        trace = trace_in(caller)
-        return Invoke(op, name, "model", call, False, policy, held, write=mended, heard=heard, caller=trace)
+        return Invoke(op, name, "model", call, False, policy, held, write=mended, heard=heard)
 
     def held(self) -> Fact:
         """What a model call says when its answer is looked at before anybody reads it."""

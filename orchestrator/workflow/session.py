@@ -19,7 +19,7 @@ from ...state.records import PAYLOAD_LIMIT
 from ..errors import failures
 from ..governance.approvals.standing import REVOKED, Standings
 from ..governance.usage import failure
-from ..protocol.callers import caller_of
+from ..protocol.callers import caller_of, trace_in
 from ..protocol.decider import NO_EVENTS, Decision, Fact, Post, Verdict, when
 from ..protocol.entries import encode
 from .decider import Code, WorkflowDecider
@@ -297,7 +297,8 @@ class SessionDecider:
 
 def _start(id: str, message: Fact) -> Fact:
     """What a turn begins with, as the start of its workflow. A message brings no seed; what follows from one must
-    differ between turns and sessions, and proves nothing."""
+    differ between turns and sessions, and proves nothing. Of who sent it there is the name, and the trace."""
     fact: Fact = {"type": "start", "at": when(message), "input": message.get("content")}
+    fact |= {"caller": trace} if (trace := trace_in(message.get("caller", {}))) else {}
     fact |= {"by": by} if (by := caller_of(message).get("by")) else {}
     return fact | {"seed": f"{id} {message.get('at', 0)} {message['id']}"}

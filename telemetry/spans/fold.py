@@ -24,7 +24,6 @@ from .span import Link, Span, SpanEvent
 Fact = Mapping[str, Any]
 TURN = "aws/turn"
 """``from`` of a turn of a session that came with a request of AWS: each has a trace of its own, and the session one."""
-_OF_AWS = frozenset({"aws", TURN})
 _LASTS = 28 * 86_400
 """Seconds for which X-Ray takes what belongs to a trace: 30 days after the time in its id, and it is late by then."""
 LONG_WAIT = 60_000
@@ -57,11 +56,8 @@ class Traces:
         context of another trace that it is linked to."""
         said, source = context_of(caller), caller.get("from")
         links = source == "event" and self.conventions.events == "link"
-        if source in _OF_AWS and said is not None:
-            if not (said.sampled or self.sampling.aws):
-                said = None
-            else:
-                links = source == TURN and said.begun - identity.created // 1000 < _LASTS
+        if source == TURN and said is not None:
+            links = said.begun - identity.created // 1000 < _LASTS
         if said is not None and not links:
             return said._replace(sampled=self.sampling.takes(said.trace_id, said)), None
         own = identity.trace_id

@@ -15,14 +15,12 @@ _BELOW = 1 << 64
 class Sampling(NamedTuple):
     """``ratio`` of the traces, as OpenTelemetry's own sampler chooses them. ``by_parent``: who has a parent follows it.
     ``errors``: what fails is kept whatever was decided; ``cost``: so is what costs more US dollars than that (0: is
-    not). ``aws``: what X-Ray has decided of a request holds. Where spans go elsewhere, its No says only that X-Ray is
-    off, and that there is no span of that request."""
+    not)."""
 
     ratio: float = 1.0
     by_parent: bool = True
     errors: bool = True
     cost: float = 0.0
-    aws: bool = True
 
     def takes(self, trace_id: str, parent: Context | None) -> bool:
         if parent is not None and self.by_parent:

@@ -239,7 +239,7 @@ class Tracing:
         traced = self._known.get(execution)
         if traced is None:
             return caller
-        fresh = "traceparent" in caller or (report in ("model", "tool") and traced.kind == "agent")
+        fresh = "traceparent" in caller or traced.kind == "agent"  # its turn is known here only when it is stored
         context = traced.context
         if context is None or (report and fresh):
             context, _ = self.traces.context(traced.identity, caller)

@@ -4,7 +4,7 @@ A span that is an execution's or a turn's and was begun from outside, or by nobo
 service map, named after the function. Every other span is a *subsegment* that is sent on its own, under its parent's
 id. What people search by is an annotation; all else a span says is metadata under ``overwinter``.
 
-X-Ray keeps no links that are sent to it. So a turn that came with a request, which has a trace of its own, leaves a
+X-Ray keeps no links that are sent to it. So what came with a request or an event that has a trace of its own leaves a
 subsegment in that trace too, and each of the two has the id of the other's trace among its annotations.
 """
 
@@ -31,6 +31,8 @@ _SEARCHED = (
     *("faas.trigger", "faas.coldstart", "error.type"),
 )
 """Attributes that become annotations. X-Ray keeps 50 of a trace, so only what one searches by."""
+_ORIGINS = ("request", "event")
+"""Links to what something came with."""
 _REMOTE = frozenset({"client", "producer"})
 
 
@@ -48,8 +50,8 @@ def document(span: Span) -> dict[str, Any]:
 
 
 def tied(span: Span) -> list[dict[str, Any]]:
-    """What it leaves in the traces of requests that it belongs to: under the request's own segment, when and as what it
-    was, and where it is found. The id follows from the span's."""
+    """What it leaves in the traces of the request or event that it came with: under that one's own segment, when and
+    as what it was, and where it is found. The id follows from the span's."""
     said = ("overwinter.execution", "overwinter.function", "overwinter.message", "overwinter.status", "error.type")
     found = _annotations(span, _TEXT, said) | {"overwinter_trace": trace_id(span.trace_id)}
     return [
@@ -64,12 +66,12 @@ def tied(span: Span) -> list[dict[str, Any]]:
             **({"fault": True} if span.error else {}),
             "annotations": found,
         }
-        for link in _requests(span)
+        for link in _origins(span)
     ]
 
 
-def _requests(span: Span) -> list[Link]:
-    return [link for link in span.links if link.attributes.get("overwinter.link") == "request"]
+def _origins(span: Span) -> list[Link]:
+    return [link for link in span.links if link.attributes.get("overwinter.link") in _ORIGINS]
 
 
 def is_segment(span: Span) -> bool:
@@ -109,8 +111,8 @@ def _annotations(span: Span, most: int, names: Iterable[str] = _SEARCHED) -> dic
         for name in names
         if name in span.attributes
     }
-    for link in _requests(span):
-        found["overwinter_request"] = trace_id(link.trace_id)
+    for link in _origins(span):
+        found["overwinter_origin"] = trace_id(link.trace_id)
     return found
 
 

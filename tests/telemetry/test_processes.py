@@ -73,11 +73,13 @@ def framework(folder: Path, target: str, *, asgi: bool = True, **environment: st
             _until(lambda: _answers(url) or process.poll() is not None)
             assert process.poll() is None, (folder / "log").read_text()
             yield url
-            process.send_signal(signal.SIGTERM)
-            process.wait(PATIENCE)
         finally:
-            process.kill()
-            process.wait()
+            process.send_signal(signal.SIGTERM)  # which it tells its workers
+            try:
+                process.wait(PATIENCE)
+            finally:
+                process.kill()
+                process.wait()
 
 
 def _answers(url: str) -> bool:

@@ -22,9 +22,9 @@ from overwinter.telemetry.spans.batch import Batch
 from overwinter.telemetry.spans.cleaning import without_secrets
 from overwinter.telemetry.spans.span import Link, Span, SpanEvent
 from overwinter.tests.apart.place import on_a_loop
+from overwinter.tests.telemetry.xray.daemon import Daemon
 
 from .receiver import Receiver
-from .xray.daemon import Daemon
 
 SECRET = "way-too-secret-4711"
 PLAIN = Span("1" * 32, "2" * 16, "3" * 16, "charge", "internal", 1, 2, {"overwinter.operation": "0", "n": 3})

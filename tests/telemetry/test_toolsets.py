@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Runtime, Scripted, call
+from overwinter.functions.foreign import Endpoint, ForeignAgent
 from overwinter.functions.toolset import MCP, OpenAPI
 from overwinter.tests.apart.place import on_a_loop
 from overwinter.tests.servers.ports import free_port
@@ -138,10 +139,29 @@ async def test_spans_of_the_sdk_hang_under_the_call(monkeypatch: pytest.MonkeyPa
     used = receiver.named("execute_tool note")
     listed = next(span for span in memory.get_finished_spans() if span.name == "MCP send tools/list")
     assert f"{listed.parent.span_id:016x}" == receiver.named("listed notes").id
+    assert f"{listed.context.trace_id:032x}" == TRACE
     (sent,) = (span for span in memory.get_finished_spans() if span.name == "MCP send tools/call note")
     assert f"{sent.parent.span_id:016x}" == used.id and f"{sent.context.trace_id:032x}" == used.trace
     (said,) = noted(record)
     assert said["meta"]["traceparent"] == f"00-{TRACE}-{sent.context.span_id:016x}-01"
+
+
+@on_a_loop
+async def test_an_agent_elsewhere_is_asked_in_the_span_of_its_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = tmp_path / "record"
+    with started(record) as url, Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        far = ForeignAgent("far", Endpoint(f"{url}/orders/9", headers={"baggage": "by=hand"}), output=dict)
+        async with Runtime([far], "memory://") as runtime:
+            for trace in (CALLER, {}, {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}):
+                assert await (await runtime.send(far, "s", "?", trace=trace)).reply("20s") == {"ok": True}
+    steps = [span for span in receiver.spans if span.name.startswith("ask ")]
+    said = [traced(one["headers"]) for one in noted(record)]
+    assert said[0] == told(steps[0]) | {"baggage": "by=hand"}
+    assert [one["traceparent"] for one in said] == [f"00-{span.trace}-{span.id}-01" for span in steps]
+    assert steps[0].trace == TRACE and steps[2].trace == "1" * 32 and len({span.trace for span in steps}) == 3
 
 
 @on_a_loop

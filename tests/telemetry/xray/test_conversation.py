@@ -10,16 +10,15 @@ import pytest
 from overwinter import Agent, Context, Scripted, call, tool, workflow
 from overwinter.functions.aws import Handler
 from overwinter.functions.aws.access import access
-from overwinter.functions.tracing import from_environment
 from overwinter.state.memory import MemoryStore
 from overwinter.telemetry.spans.fold import Traces
 from overwinter.telemetry.spans.ids import Identity
-from overwinter.telemetry.spans.sampling import Sampling
 from overwinter.telemetry.spans.span import Attribute, Link, Span
 from overwinter.telemetry.xray.documents import tied
 from overwinter.telemetry.xray.header import trace_id
 from overwinter.tests.aws.lambda_events import Context as Invocation
-from overwinter.tests.aws.lambda_events import http
+from overwinter.tests.aws.lambda_events import eventbridge, http, sqs
+from overwinter.tests.telemetry.receiver import Receiver
 
 from .daemon import Daemon, check
 
@@ -83,7 +82,7 @@ def test_turns_are_in_one_trace_and_each_is_found_from_its_request_and_the_other
     conversation = [one for one in documents if one["trace_id"] == own]
     turns = [one for one in conversation if "type" not in one]
     assert [one["name"] for one in turns] == ["clerk"] * 3
-    assert [one["annotations"]["overwinter_request"] for one in turns] == list(requests)
+    assert [one["annotations"]["overwinter_origin"] for one in turns] == list(requests)
     assert all("parent_id" not in one for one in turns)
     assert len(conversation) == 3 * 4, "a turn, two calls of the model, one of the tool"
     inside = {one["id"]: one for one in conversation}
@@ -133,17 +132,35 @@ def test_what_x_ray_does_not_keep_is_not_sent(monkeypatch: pytest.MonkeyPatch, d
     assert daemon.documents() == []
 
 
-def test_x_ray_that_is_off_switches_no_other_traces_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    tracing = from_environment({"OVERWINTER_TRACES": "http://127.0.0.1:9"})
-    assert tracing is not None
-    identity = Identity("t", 1000)
-    caller = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-00", "from": "aws"}
-    context, linked = tracing.traces.context(identity, caller)
-    assert (context.trace_id, context.span_id, context.sampled, linked) == (identity.trace_id, "", True, None)
-    context, _ = tracing.traces.context(identity, {**caller, "from": ""})
-    assert (context.trace_id, context.sampled) == ("1" * 32, False)
-    context, _ = Traces(Sampling()).context(identity, caller)
-    assert (context.trace_id, context.sampled) == ("1" * 32, False)
+@pytest.mark.parametrize("way", ["request", "workflow", "event", "message", "bridge"])
+def test_x_ray_that_is_off_switches_no_other_traces_off(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Lambda then marks every invocation as one that is not sampled."""
+    header, root = request_of(0x6A000000, 7, sampled=0)
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "io.overwinter.call.ticket", "data": "A-1"}
+    message = sqs(event)
+    message["Records"][0]["attributes"]["AWSTraceHeader"] = header
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", header)
+    handler = Handler(
+        {"clerk": Agent("clerk", Scripted(["Yes."])), "ticket": ticket}, access("iam"), store=MemoryStore()
+    )
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        try:
+            handler(
+                {
+                    "request": http("POST", "/sessions/clerk/c", {"content": "Is it?"}),
+                    "workflow": http("POST", "/workflows/ticket", b'"A-1"', {"content-type": "application/json"}),
+                    "event": event,
+                    "message": message,
+                    "bridge": eventbridge("io.overwinter.call.ticket", "A-1"),
+                }[way],
+                Invocation(),
+            )
+        finally:
+            handler.close()
+    roots = [span for span in receiver.spans if span.name.startswith("invoke_")]
+    assert [(span.parent, span.links) for span in roots] == [("", [])]
+    assert root.replace("-", "")[1:] not in {span.trace for span in receiver.spans}
 
 
 def test_a_session_that_x_ray_would_refuse_is_in_the_traces_of_its_requests() -> None:
@@ -156,3 +173,23 @@ def test_a_session_that_x_ray_would_refuse_is_in_the_traces_of_its_requests() ->
         assert context.trace_id == (identity.trace_id if own else request)
         assert context.span_id == ("" if own else "2" * 16)
         assert (linked is not None and linked.trace_id == request) is own
+
+
+def test_what_comes_with_an_event_is_found_from_where_it_was_sent(
+    monkeypatch: pytest.MonkeyPatch, daemon: Daemon
+) -> None:
+    header, root = request_of(0x6A000000, 7)
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "io.overwinter.call.ticket", "data": "A-1"}
+    message = sqs(event)
+    message["Records"][0]["attributes"]["AWSTraceHeader"] = header
+    monkeypatch.delenv("_X_AMZN_TRACE_ID", raising=False)
+    handler = Handler({"ticket": ticket}, access("iam"), store=MemoryStore())
+    try:
+        assert handler(message, Invocation()) == {"batchItemFailures": []}
+    finally:
+        handler.close()
+    documents = daemon.documents()
+    (first,) = (one for one in documents if "type" not in one)
+    (pointer,) = (one for one in documents if one["trace_id"] == root)
+    assert first["trace_id"] != root and first["annotations"]["overwinter_origin"] == root
+    assert pointer["parent_id"] == f"{7:016x}" and pointer["annotations"]["overwinter_trace"] == first["trace_id"]
