@@ -50,6 +50,9 @@ class Meter:
 
     def begin(self) -> None:
         """The runtime is open."""
+        for name, function in self._runtime.engine.functions.items():
+            if not name.startswith(("overwinter.", "overwinter/")):  # those are the runtime's own
+                self._feed.expects(name, function.kind)
         if self._sending is not None:
             self._sending.begin()
 

@@ -53,6 +53,19 @@ class Feed:
         self._bills = Bills()
         self._tried: OrderedDict[tuple[str, str], int] = OrderedDict()  # attempts of open calls that were counted
 
+    def expects(self, function: str, kind: str) -> None:
+        """A function of that kind is served here: its counters are there from now on, at 0. A counter that is first
+        seen at 1 has not grown, for whoever looks at it now and then, and the first failure would be missed."""
+        self._started.add((function,), 0)
+        for status in ("completed", "failed"):
+            self._ended.add((function, status), 0)
+        for counter in (self._retries, self._stuck, self._doubts):
+            counter.add((function,), 0)
+        for status in ("succeeded", "failed"):
+            self._steps.add((status,), 0)
+            if kind == "agent":
+                self._turns.add((function, status), 0)
+
     def plain(self, steps: int) -> None:
         """So many transitions are durable that were nothing but one plain step each."""
         self._steps.add(("succeeded",), steps)

@@ -98,7 +98,8 @@ def _resource() -> Resource:
 
 def _said(name: str) -> bool:
     """Whether the environment says that of the service."""
-    return f"{name}=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    said = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
+    return any(one.partition("=")[0].strip() == name for one in said)
 
 
 def message(span: Span) -> Message:

@@ -130,6 +130,10 @@ def all_of(values: Values, name: str) -> dict[tuple[str, ...], float]:
     }
 
 
+def grown(values: Values, name: str) -> dict[tuple[str, ...], float]:
+    return {labels: one for labels, one in all_of(values, name).items() if one}
+
+
 async def until(look: Any) -> None:
     while not await look():  # noqa: ASYNC110  # no event tells of it
         await asyncio.sleep(0)
@@ -153,17 +157,17 @@ def test_what_was_done_is_what_is_told(tmp_path: Path) -> None:
             spent = {one.of: one for one in await spending(runtime, "model")}["scripted/script"]
             values = await scraped(client, **OPENMETRICS)
 
-        assert all_of(values, "overwinter_executions_started_total") == {
+        assert grown(values, "overwinter_executions_started_total") == {
             ("trying",): 1, ("failing",): 1, ("waiting",): 1, ("desk",): 3, ("refunds",): 1,
         }  # fmt: skip
-        assert all_of(values, "overwinter_executions_ended_total") == {
+        assert grown(values, "overwinter_executions_ended_total") == {
             ("trying", "completed"): 1, ("failing", "failed"): 1,
         }  # fmt: skip
         assert of(values, "overwinter_turns_total", function="desk", status="succeeded") == 3
-        assert all_of(values, "overwinter_retries_total") == {("trying",): 2}
+        assert grown(values, "overwinter_retries_total") == {("trying",): 2}
         assert of(values, "overwinter_approvals_asked_total", function="refunds") == 1
         assert of(values, "overwinter_tool_duration_seconds_count", tool="lookup", status="succeeded") == 3
-        assert all_of(values, "overwinter_steps_total") == {
+        assert grown(values, "overwinter_steps_total") == {
             ("succeeded",): 3,
             ("failed",): 1,
         }  # one looks for standing approvals
@@ -196,6 +200,26 @@ def test_what_was_done_is_what_is_told(tmp_path: Path) -> None:
             values = await scraped(client)
         assert of(values, "overwinter_stuck_total", function="waiting") == 1
         assert of(values, "overwinter_executions", status="stuck") == 1
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_what_may_fail_is_there_before_it_does() -> None:
+    """Or the first failure would be no increase, for whoever looks now and then."""
+
+    async def main() -> None:
+        async with served([failing, desk, lookup], "memory://") as (runtime, client):
+            before = await scraped(client)
+            with pytest.raises(ExecutionFailed):
+                await (await runtime.start(failing, "no")).result()
+            after = await scraped(client)
+        assert of(before, "overwinter_executions_ended_total", function="failing", status="failed") == 0
+        assert of(after, "overwinter_executions_ended_total", function="failing", status="failed") == 1
+        turns = all_of(before, "overwinter_turns_total")
+        assert turns == {("desk", "failed"): 0, ("desk", "succeeded"): 0}
+        for name in ("executions_started", "stuck", "doubts", "retries"):
+            assert all_of(before, f"overwinter_{name}_total") == {("failing",): 0, ("desk",): 0, ("lookup",): 0}
+        assert all_of(before, "overwinter_steps_total") == {("failed",): 0, ("succeeded",): 0}
 
     asyncio.run(asyncio.wait_for(main(), 60))
 

@@ -47,11 +47,6 @@ def program(name: str) -> str:
     return found
 
 
-def has(name: str) -> bool:
-    folder = os.environ.get(FOLDER)
-    return shutil.which(name) is not None or (folder is not None and shutil.which(name, path=folder) is not None)
-
-
 class Server:
     """A program with a file of settings, which is ready when an address answers."""
 

@@ -194,14 +194,14 @@ async def test_what_was_told_by_one_that_died_is_told_again_as_the_same(
 
 @on_a_loop
 async def test_every_span_lasts_and_tells_of_the_service_and_not_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    for said in ("", "service.instance.id=pod-1"):
+    for said in ("my.service.instance.id=none", "a=b, service.instance.id=pod-1"):
         with Receiver() as receiver:
             monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
             monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", said)
             async with Runtime([ticket], MemoryStore(), clock=lambda: 1_795_000_000_000) as runtime:
                 await (await runtime.start(ticket, "A-1")).result()
         assert receiver.spans and all(span.nanoseconds == 1_000 for span in receiver.spans)
-        instance = {"pod-1"} if said else {None}
+        instance = {"pod-1"} if "pod-1" in said else {None}
         assert {span.resource.get("service.instance.id") for span in receiver.spans} == instance
 
 

@@ -81,7 +81,7 @@ async def test_metrics_and_spans_go_to_one_address(monkeypatch: pytest.MonkeyPat
     ended = behind.metrics["overwinter.executions.ended"].sum
     assert ended.is_monotonic
     told = {tuple(one.value.string_value for one in point.attributes): point.as_int for point in ended.data_points}
-    assert {name: count for name, count in told.items() if not name[0].startswith("overwinter/")} == {
+    assert {name: count for name, count in told.items() if count and not name[0].startswith("overwinter/")} == {
         ("clerk", "completed"): 1, ("lost", "failed"): 1, ("order", "completed"): 1, ("parcel", "completed"): 1,
         ("tell", "completed"): 1,
     }  # fmt: skip

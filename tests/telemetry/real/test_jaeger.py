@@ -39,6 +39,7 @@ ORDER = [
     ("pack", "invoke_workflow order"),
 ]
 """Each span of an order and the one that it hangs under."""
+LOST = [("invoke_workflow lost", ""), ("pack", "invoke_workflow lost"), ("refuse", "invoke_workflow lost")]
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +148,7 @@ def test_what_fails_is_told_as_an_error_and_turns_of_a_session_share_a_trace(jae
         assert served.result("l-1").json()["status"] == "failed"
         served.stop()
     lost, talk = searched(jaeger, "desk", "invoke_workflow lost"), searched(jaeger, "desk", "invoke_agent clerk")
-    assert hung(lost) == [
-        ("invoke_workflow lost", ""), ("pack", "invoke_workflow lost"), ("refuse", "invoke_workflow lost"),
-    ]  # fmt: skip
+    assert hung(lost) == LOST
     failed = {span["operationName"]: tags(span) for span in lost if tags(span).get("error")}
     assert failed.keys() == {"invoke_workflow lost", "refuse"}
     for said in failed.values():
@@ -159,6 +158,18 @@ def test_what_fails_is_told_as_an_error_and_turns_of_a_session_share_a_trace(jae
     assert hung(talk) == sorted([("invoke_agent clerk", "")] * 2 + turn * 2)
     assert {tags(span)["overwinter.message"] for span in talk if "overwinter.message" in tags(span)} == {"m1", "m2"}
     assert [span["warnings"] for span in (*lost, *talk) if span["warnings"]] == []
+
+
+def test_of_what_is_not_sampled_only_what_fails_is_told_and_that_whole(jaeger: Jaeger, tmp_path: Path) -> None:
+    environment = {"OVERWINTER_TRACES": jaeger.otlp, "OTEL_SERVICE_NAME": "rare", "OTEL_TRACES_SAMPLER": "always_off"}
+    with Serving(tmp_path, **environment) as served:
+        served.ask("/sessions/clerk/k", {"content": "Where is it?", "id": "m1"}, prefer="wait=30")
+        served.ask("/workflows/lost?id=l-1", "A-1")
+        assert served.result("l-1").json()["status"] == "failed"
+        served.stop()
+    found = httpx.get(f"{jaeger.query}/api/traces", params={"service": "rare"}, timeout=60).json()["data"]
+    assert [hung(jaeger.trace(trace["traceID"])) for trace in found] == [LOST]
+    assert [span["warnings"] for span in jaeger.trace(found[0]["traceID"]) if span["warnings"]] == []
 
 
 def test_long_waits_and_every_crash_give_the_same_trace(jaeger: Jaeger, monkeypatch: pytest.MonkeyPatch) -> None:
