@@ -3,6 +3,7 @@
 import { part } from "../../api.js";
 import { el } from "../../parts/dom.js";
 import { VERBS, act, askSignal, askWhy } from "../../parts/acting.js";
+import { fileName, spelled } from "../../parts/seen.js";
 import { FINAL } from "../../parts/status.js";
 import { confirm } from "../../parts/dialog.js";
 
@@ -13,7 +14,7 @@ export function actionsOf(id, { api, say }, done) {
   let head = null, drawn = "";
 
   async function run(verb) {
-    const given = await askWhy(verb, `${VERBS[verb].label} ${id}`, null);
+    const given = await askWhy(verb, `${VERBS[verb].label} ${spelled(id)}`, null);
     if (!given) return;
     try {
       await act(api, verb, id, given);
@@ -23,12 +24,12 @@ export function actionsOf(id, { api, say }, done) {
       if (!repeat) return;
       await act(api, verb, id, { ...given, repeat: true });
     }
-    say(`${id} is ${VERBS[verb].done}.`);
+    say(`${spelled(id)} is ${VERBS[verb].done}.`);
     done();
   }
 
   async function signal() {
-    const body = await askSignal(head, `Signal ${id}`);
+    const body = await askSignal(head, `Signal ${spelled(id)}`);
     if (!body) return;
     await api.post(`/signal/${part(id)}`, body);
     say(`The event ${body.name} is sent.`);
@@ -43,7 +44,7 @@ export function actionsOf(id, { api, say }, done) {
       after = page.next;
     }
     const link = el("a", {
-      href: URL.createObjectURL(new Blob(lines, { type: "application/jsonl" })), download: `${id.replace(/[^\w.-]+/g, "_")}.jsonl`,
+      href: URL.createObjectURL(new Blob(lines, { type: "application/jsonl" })), download: fileName(id, ".jsonl"),
     });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

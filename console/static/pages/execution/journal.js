@@ -4,6 +4,7 @@ import { part } from "../../api.js";
 import { copier, el } from "../../parts/dom.js";
 import { bytes, clockTime, duration, when } from "../../parts/format.js";
 import { dialog } from "../../parts/dialog.js";
+import { seen as shown, spelled } from "../../parts/seen.js";
 import { table } from "../../parts/table.js";
 
 const PAGE = 500;
@@ -27,9 +28,9 @@ export async function open(box, head, { api, entry }) {
       { name: "at", title: "At", width: "86px", cell: (row) => el("span", { title: when(row.entry.at) }, clockTime(row.entry.at)) },
       { name: "ty", title: "Type", width: "96px", cell: (row) => el("span", { class: "entry-type", data: { bad: String("error" in row.entry) } }, row.entry.type) },
       { name: "op", title: "Op", width: "100px", cell: (row) => el("span", { class: "mono" }, row.entry.op ?? "") },
-      { name: "nm", title: "Name", width: "minmax(80px, 0.6fr)", cell: (row) => row.entry.name ?? row.entry.to ?? row.entry.id ?? "" },
+      { name: "nm", title: "Name", width: "minmax(80px, 0.6fr)", cell: (row) => spelled(row.entry.name ?? row.entry.to ?? row.entry.id ?? "") },
       { name: "ms", title: "Took", width: "72px", end: true, cell: (row) => (row.entry.ms === undefined ? "" : duration(row.entry.ms)) },
-      { name: "va", title: "What", width: "minmax(120px, 2fr)", cell: (row) => el("span", { class: "mono" }, gist(row.entry)) },
+      { name: "va", title: "What", width: "minmax(120px, 2fr)", cell: (row) => el("span", { class: "mono" }, shown(gist(row.entry))) },
     ],
   });
 
