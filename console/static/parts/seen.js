@@ -5,11 +5,18 @@ const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f
 // In an id also what looks like a space and is another one; and spaces in a row, which look like one.
 const SPACES = /[\t\n\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu, RUNS = /^ +| +$| {2,}/g;
 
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
 const numbered = (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
 
 /** A text whose every character is seen. */
 export function seen(text) {
   return String(text ?? "").replace(UNSEEN, numbered);
+}
+
+/** A text that is read as it is, but for what turns the direction of what follows. */
+export function straight(text) {
+  return String(text ?? "").replace(TURNING, numbered);
 }
 
 /** An id, or a name: two that differ never look alike by their spaces. */

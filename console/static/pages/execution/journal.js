@@ -4,7 +4,7 @@ import { part } from "../../api.js";
 import { copier, el } from "../../parts/dom.js";
 import { bytes, clockTime, duration, when } from "../../parts/format.js";
 import { dialog } from "../../parts/dialog.js";
-import { seen as shown, spelled } from "../../parts/seen.js";
+import { seen as shown, spelled, straight } from "../../parts/seen.js";
 import { table } from "../../parts/table.js";
 
 const PAGE = 500;
@@ -56,7 +56,7 @@ export async function open(box, head, { api, entry }) {
       body: [el("p", { class: "muted" }, when(row.entry.at), first ? `, ${duration(row.entry.at - first)} after the first` : ""),
         blob ? el("p", { class: "notice" }, `Its field ${blob.field} lies in a blob of ${bytes(blob.size)}.`) : null,
         el("div", { class: "bar" }, copier(text, "Copy as JSON"), row.entry.value !== undefined ? copier(() => JSON.stringify(row.entry.value), "Copy the value") : null),
-        el("pre", { class: "box", tabindex: "0" }, text)],
+        el("pre", { class: "box", tabindex: "0" }, straight(text))],
       actions: [{ label: "Close", value: null }],
     });
   }

@@ -3,7 +3,7 @@
 import { part, query } from "../../api.js";
 import { copier, el, linkTo } from "../../parts/dom.js";
 import { clockTime, countdown, duration, money, number, when } from "../../parts/format.js";
-import { seen, spelled } from "../../parts/seen.js";
+import { seen, spelled, straight } from "../../parts/seen.js";
 import { statusOf, FINAL } from "../../parts/status.js";
 import { dialog } from "../../parts/dialog.js";
 import { pretty } from "../../parts/difference.js";
@@ -101,7 +101,7 @@ export async function open(box, head, { api, journal }) {
     const entry = el("div", {});
     if (row.entry) {
       api.get(`/history/${part(head.id)}?after=${row.entry - 1}&limit=1`).then(({ entries }) => {
-        if (entries.length) entry.replaceChildren(el("h3", {}, `Journal entry ${row.entry}`), el("pre", { class: "box", tabindex: "0" }, pretty(entries[0])));
+        if (entries.length) entry.replaceChildren(el("h3", {}, `Journal entry ${row.entry}`), el("pre", { class: "box", tabindex: "0" }, straight(pretty(entries[0]))));
       }, () => {});
     }
     return dialog({
@@ -169,7 +169,7 @@ async function inputAndOutput(box, head, api) {
     FINAL.has(head.status) ? api.get(`/results/${part(head.id)}`).catch(() => null) : null,
   ]);
   const shown = (name, value) => el("section", { class: "panel" }, el("header", { class: "bar spread" }, el("h2", {}, name), copier(() => pretty(value))),
-    el("div", { class: "body" }, el("pre", { class: "box", tabindex: "0" }, pretty(value))));
+    el("div", { class: "body" }, el("pre", { class: "box", tabindex: "0" }, straight(pretty(value)))));
   box.replaceChildren(
     ...(first && "input" in first && head.kind !== "schedule" ? [shown("Input", first.input)] : []),
     ...(outcome && "result" in outcome ? [shown("Output", outcome.result)] : []),
