@@ -49,7 +49,7 @@ export async function show(view, { query }, { api, live, go, say }) {
       { name: "id", title: "Id", width: "minmax(140px, 2fr)", cell: (row) => linkTo(row.id) },
       { name: "fn", title: "Function", width: "minmax(90px, 1fr)", cell: (row) => spelled(row.function) },
       { name: "says", title: "What it waits for, or says", width: "minmax(120px, 1.6fr)", cell: doing },
-      { name: "spent", title: "Cost", width: "68px", end: true, cell: (row) => (Number(row.cost) ? money(row.cost) : "") },
+      { name: "spent", title: "Cost", width: "82px", end: true, cell: (row) => (Number(row.cost) ? money(row.cost) : "") },
       { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (FINAL.has(row.status) ? duration(row.updated - row.created) : "") },
       { name: "age", title: "Begun", width: "72px", end: true, cell: (row) => ago(row.created, { suffix: false }) },
     ],

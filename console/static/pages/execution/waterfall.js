@@ -85,7 +85,7 @@ export function waterfall({ load, inspect }) {
     const wide = ruler.clientWidth || 600;
     marks = ticks(axis, Math.max(2, Math.floor(wide / 110)));
     ruler.replaceChildren(svg("svg", { width: "100%", height: 18, "aria-hidden": "true" },
-      marks.map(({ at, x }) => svg("text", { x: percent(x), y: 13, class: "tick" }, at === axis.from ? "0" : `+${duration(at - axis.from)}`)),
+      marks.filter(({ x }) => !axis.folds.some((fold) => Math.abs(x - fold.x - fold.width / 2) * wide < 90)).map(({ at, x }) => svg("text", { x: percent(x), y: 13, class: "tick" }, at === axis.from ? "0" : `+${duration(at - axis.from)}`)),
       axis.folds.map((fold) => svg("text", { x: percent(fold.x + fold.width / 2), y: 13, class: "tick gap", "text-anchor": fold.x > 0.9 ? "end" : "middle" }, `⋯ ${duration(fold.end - fold.begin)}`))),
     el("span", { class: "hear" }, "Course"));
   }
