@@ -212,7 +212,7 @@ def test_a_long_history_is_looked_at_as_far_as_there_is_time(monkeypatch: Any) -
             assert await runtime.result("x") == 30
             told = await runtime.timeline("x")
             entries = await runtime.history("x")
-            code: Workflow = runtime.functions["steps"]  # type: ignore[assignment]
+            code: Workflow = runtime.functions["steps"]
             clock = iter(range(1000))
             monkeypatch.setattr(looking, "monotonic", lambda: next(clock))
             some = looking.lines(code, "x", 1, list(entries), 10)
