@@ -4,51 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..state.records import Filter, Head, Page
 from .exits import NOT_FOUND, Exit
+from .overview import Entry, Standing
 
 if TYPE_CHECKING:
     from ..orchestrator.reading import Reading
     from .server import Server
 
-Entry = dict[str, Any]
 ASKED_AT_ONCE = 200  # heads of a page of the API
-
-
-class Standing(NamedTuple):
-    """``due``: the oldest that is due, "" when nobody says which, None when nothing is; ``lag`` for how many ms."""
-
-    now: int
-    owners: Mapping[str, int]
-    due: str | None
-    lag: int
-
-
-class Source(Protocol):
-    """Where it is read. Raises StoreError, or Exit of what can't be reached."""
-
-    async def standing(self) -> Standing:
-        """Who works there, and what waits for that."""
-        ...
-
-    async def counts(self) -> Mapping[str, int]:
-        """How many executions of each status there are."""
-        ...
-
-    async def page(self, where: Filter, cursor: str | None, limit: int) -> Page:
-        """Executions, newest first."""
-        ...
-
-    async def again(self, heads: Sequence[Head]) -> list[Head | None]:
-        """These as they are now; None: it is gone."""
-        ...
-
-    async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Entry]:
-        """Entries after that number."""
-        ...
 
 
 class FromStore:

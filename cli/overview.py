@@ -10,15 +10,13 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from ..orchestrator.timeline.fold import Fold
 from ..orchestrator.timeline.row import OPEN, WORK
 from ..state.records import FINAL, IN_DOUBT, Filter, Head, Page
 
-if TYPE_CHECKING:
-    from .looking import Source
-
+Entry = dict[str, Any]
 NEWEST = 200  # executions of a page
 RARE = 50
 KNOWN = 2_000  # executions kept in mind that go on
@@ -27,6 +25,39 @@ TAILS = 40  # executions whose last entries are read
 ENTRIES, BYTES = 60, 1 << 20
 MINUTE, RECENT = 60_000, 300_000
 SHARE = 20  # counting takes one part in so many of the time
+
+
+class Standing(NamedTuple):
+    """``due``: the oldest that is due, "" when nobody says which, None when nothing is; ``lag`` for how many ms."""
+
+    now: int
+    owners: Mapping[str, int]
+    due: str | None
+    lag: int
+
+
+class Source(Protocol):
+    """Where it is read. Raises StoreError, or Exit of what can't be reached."""
+
+    async def standing(self) -> Standing:
+        """Who works there, and what waits for that."""
+        ...
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many executions of each status there are."""
+        ...
+
+    async def page(self, where: Filter, cursor: str | None, limit: int) -> Page:
+        """Executions, newest first."""
+        ...
+
+    async def again(self, heads: Sequence[Head]) -> list[Head | None]:
+        """These as they are now; None: it is gone."""
+        ...
+
+    async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Entry]:
+        """Entries after that number."""
+        ...
 
 
 class Operation(NamedTuple):

@@ -79,13 +79,13 @@ class Deciding(Reading):
 
     async def waiting_of(self, head: Head, wanted: Wanted = Wanted()) -> AsyncIterator[tuple[Head, Fact]]:
         """Those of one execution."""
-        for proposal in await self._undecided(head.id):
+        for proposal in await self._undecided(head.id, head):
             if wanted.matches(proposal) and wanted.function in ("", head.function):
                 yield head, proposal.shown()
 
-    async def _undecided(self, id: str) -> list[Proposal]:
-        """Those that are neither decided nor about to be."""
-        head = await self.show(id)
+    async def _undecided(self, id: str, head: Head | None = None) -> list[Proposal]:
+        """Those that are neither decided nor about to be. ``head``: as it was a moment ago."""
+        head = await self.show(id) if head is None else head
         if head.status in FINAL:
             return []
         said = await self._said(id)  # before the journal, into which it may be taken up meanwhile

@@ -98,7 +98,7 @@ async def _timeline(reading: Reading, id: str, full: bool, lines: str) -> Timeli
     if not lines:
         return found
     from ...functions.invocation.loading import functions_of, load, sound
-    from ...orchestrator.timeline.lines import CodeLines
+    from ...orchestrator.code_lines import CodeLines
 
     return await CodeLines(sound(functions_of(load(Path(lines))))).told(reading, found)
 

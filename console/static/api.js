@@ -4,7 +4,7 @@
 import { parse } from "./parts/exact.js";
 
 const KEPT = "overwinter.token", PLAIN = /^[\x21-\x7e]+$/;
-let asked = null;
+let asked = null, entered;
 
 export class Problem extends Error {
   constructor(status, document) {
@@ -78,6 +78,10 @@ async function request(method, path, { body, headers = {}, signal } = {}) {
       continue;
     }
     if (!response.ok) throw await problemOf(response);
+    if (token !== entered) { // somebody was let in, perhaps after they had not been
+      entered = token;
+      document.dispatchEvent(new Event("entered"));
+    }
     return response;
   }
 }

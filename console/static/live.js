@@ -8,7 +8,7 @@ const FIRST = 1000, LONGEST = 20000, SILENCE = 60000;
 const listeners = new Set();
 const watchers = new Set();
 const named = new Map(); // ids that are looked at just now, and by how many: told of however old they are
-let state = "connecting", counts = null, going = null, missed = false, attempt = null;
+let state = "connecting", counts = null, going = null, missed = false, attempt = null, refused = null;
 
 function settle(next) {
   if (next === state) return;
@@ -47,6 +47,7 @@ async function run(controller) {
     } catch (error) {
       if (error.status === 404 || error.status === 401) {
         settle("off");
+        if (error.status === 401) refused = controller;
         return;
       }
     } finally {
@@ -67,6 +68,15 @@ function begin() {
   going = new AbortController();
   run(going);
 }
+
+// Who was not let in and then is, by a token that was given later, hears of changes again.
+document.addEventListener("entered", () => {
+  if (!refused || going !== refused) return;
+  refused = going = null;
+  missed = true;
+  settle("connecting");
+  begin();
+});
 
 let sleep = 0, renaming = 0;
 document.addEventListener("visibilitychange", () => {

@@ -15,7 +15,7 @@ from .paging import fitting
 from .service import Call, Endpoint, number, single
 
 if TYPE_CHECKING:
-    from ...orchestrator.timeline.lines import CodeLines
+    from ...orchestrator.code_lines import CodeLines
     from ..runtime import Runtime
 
 Json = dict[str, Any]
@@ -38,7 +38,7 @@ def endpoint(runtime: Runtime) -> Endpoint:
         told = await runtime.timeline(id)
         if lines == "true":
             if not looking:
-                from ...orchestrator.timeline.lines import CodeLines
+                from ...orchestrator.code_lines import CodeLines
 
                 looking.append(CodeLines(runtime.functions))
             told = await looking[0].told(runtime, told)

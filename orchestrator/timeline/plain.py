@@ -13,6 +13,7 @@ from .row import DONE, DROPPED, FAILED, INFO, OPEN, WORK, Row, Turn
 from .tree import path_of
 
 WAITS = frozenset({"approval", "callback", "event", "sleep"})
+CUT_OFF = "cut-off"
 _TIMED = {"sleep": "sleep", "timer": "sleep", "event": "event", "callback": "callback", "approval": "approval"}
 """Kinds of timers behind which an operation stands that has no other entry."""
 
@@ -29,6 +30,8 @@ def plain(fold: Fold, head: Head, first: int) -> list[Bar]:
     _await(bars)
     if head.status not in FINAL:
         bars += _open(head, bars)
+    elif head.status == "terminated" and head.kind == "workflow":
+        bars += _cut_off(bars)
     return bars
 
 
@@ -120,6 +123,17 @@ def _open(head: Head, bars: Sequence[Bar]) -> Iterator[Bar]:
             yield Bar("", "event", name, head.updated, None, OPEN, wait=True, guessed=True)
         elif kind == "timer" and name.startswith("until"):
             yield Bar("", "sleep", "", head.updated, None, OPEN, wait=True, until=head.wake, guessed=True)
+
+
+def _cut_off(bars: Sequence[Bar]) -> Iterator[Bar]:
+    """What was under way when it was terminated, where no entry tells what that was: a sleep, the wait for an event, or
+    a step in this process."""
+    last = max((bar.begin for bar in bars if bar.kind == "terminated"), default=None)
+    if last is None or any(bar.status == DROPPED for bar in bars):
+        return
+    before = max((bar.end or bar.begin for bar in bars if bar.kind != "terminated"), default=last)
+    if before < last:
+        yield Bar("", CUT_OFF, "", before, last, DROPPED, wait=True, guessed=True)
 
 
 def end(bars: Sequence[Bar], head: Head, now: int) -> int:

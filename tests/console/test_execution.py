@@ -297,3 +297,48 @@ def test_nothing_is_in_the_way_of_anybody(play: Play, theme: str, size: tuple[in
             assert await seen.page.evaluate("document.documentElement.scrollWidth") <= size[0], path
 
     play(main, functions=MORE)
+
+
+@workflow
+async def says(ctx: Context, what: str) -> None:
+    """Says it, and waits for an event of that name."""
+    ctx.status(what)
+    await ctx.step(abs, 1, name=what)
+    await ctx.wait_for(what)
+
+
+def test_what_differs_looks_different_and_what_turns_the_direction_is_shown_by_its_number(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        for id in ("a b", "a  b"):
+            await stage.runtime.start(says, "txt.\u202eexe", id=id)
+            await until(stage.runtime, id, "waiting")
+        page = (await stage.open("/console/")).page
+        await page.wait_for_selector(".tbody .tr")
+        ids = await page.locator(".tbody .td.id").all_inner_texts()
+        assert {"a b", "a⟨2 spaces⟩b"} <= set(ids)
+        spelled = await page.evaluate(
+            """async () => (await import("/console/parts/seen.js")).spelled(" a\u2003b\tc  ")"""
+        )  # older releases let such in
+        assert spelled == "⟨1 space⟩a⟨U+2003⟩b⟨U+0009⟩c⟨2 spaces⟩"
+        told = await page.inner_text("main")
+        assert "txt.⟨U+202E⟩exe" in told and "\u202e" not in told
+        await page.get_by_role("link", name="a⟨2 spaces⟩b").click()
+        await page.locator("h1", has_text="a⟨2 spaces⟩b").wait_for()
+        await page.locator(".tbody .row-name", has_text="txt.⟨U+202E⟩exe").first.wait_for()
+        assert "\u202e" not in await page.inner_text("main")
+        await page.get_by_role("tab", name="Journal").click()
+        await page.locator(".journal .tbody .tr", has_text="txt.⟨U+202E⟩exe").first.wait_for()
+        assert "\u202e" not in await page.inner_text("main")
+
+    play(main, functions=(*NOW, says))
+
+
+def test_a_saved_journal_is_named_after_its_id_in_any_script(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await (await stage.runtime.start(counts, 1, id="größe/日本: 1")).result()
+        page = (await stage.open("/console/execution/gr%C3%B6%C3%9Fe/%E6%97%A5%E6%9C%AC%3A%201")).page
+        async with page.expect_download() as saving:
+            await page.get_by_role("button", name="Download").click()
+        assert (await saving.value).suggested_filename == "größe_日本_1.jsonl"
+
+    play(main, functions=MORE)

@@ -9,14 +9,18 @@ from .browser import Watched
 from .conftest import Stage
 
 Play = Callable[..., None]
+KEYS = ("Enter", "ArrowRight")
+"""What is pressed; all else is typed."""
 
 
-async def reach(seen: Watched, role: Any, name: str) -> None:
-    """Go there by Tab. The text is what the control is called."""
+async def reach(seen: Watched, role: Any, name: str, *then: str) -> None:
+    """Go there by Tab, and type or press what follows there. The text is what the control is called."""
     wanted = seen.page.get_by_role(role, name=name, exact=True).first
     await wanted.wait_for()
     for _ in range(200):
         if await wanted.evaluate("(one) => one === document.activeElement"):
+            for keys in then:
+                await (seen.page.keyboard.press(keys) if keys in KEYS else seen.page.keyboard.type(keys))
             return
         await seen.page.keyboard.press("Tab")
     raise AssertionError(f"{name!r} is not reached by Tab")
@@ -29,30 +33,20 @@ def test_start_approve_and_see_it_done(play: Play) -> None:
         await page.get_by_role("heading", name="Fleet").wait_for()
         await keys.press("g")
         await keys.press("p")
-        await reach(seen, "tab", "Talk")
-        await keys.press("ArrowRight")
-        await reach(seen, "combobox", "Function")
-        await keys.type("pay_back")
-        await reach(seen, "textbox", "Input")
-        await keys.type("K-1")
-        await reach(seen, "textbox", "Id optional")
-        await keys.type("by-keys")
-        await reach(seen, "button", "Start it")
-        await keys.press("Enter")
-        await reach(seen, "link", "It waits for an approval")
-        await keys.press("Enter")
+        await reach(seen, "tab", "Talk", "ArrowRight")
+        await reach(seen, "combobox", "Function", "pay_back")
+        await reach(seen, "textbox", "Input", "K-1")
+        await reach(seen, "textbox", "Id optional", "by-keys")
+        await reach(seen, "button", "Start it", "Enter")
+        await reach(seen, "link", "It waits for an approval", "Enter")
         await page.wait_for_url("**/console/inbox?text=by-keys")
-        await reach(seen, "button", "Approve…")
-        await keys.press("Enter")
-        await reach(seen, "textbox", "Your name")
-        await keys.type("ben")
-        await keys.press("Enter")
+        await reach(seen, "button", "Approve…", "Enter")
+        await reach(seen, "textbox", "Your name", "ben", "Enter")
         await page.locator("article").wait_for(state="detached")
         await keys.press("g")
         await keys.press("e")
         await page.get_by_role("heading", name="Executions").wait_for()
-        await reach(seen, "link", "by-keys")
-        await keys.press("Enter")
+        await reach(seen, "link", "by-keys", "Enter")
         await page.wait_for_url("**/console/execution/by-keys")
         await page.get_by_text("completed").first.wait_for()
         assert await stage.runtime.result("by-keys") == "40.0 back for K-1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .conftest import Stage
+from .desk import pay_back
 
 TOKEN = "a-secret-of-some-length"
 
@@ -20,5 +21,28 @@ def test_a_token_that_was_copied_with_something_around_it_is_asked_for_again(pla
             await field.fill(given)
             await page.keyboard.press("Enter")
         await page.wait_for_selector("a[href*='/execution/back-1']")
+
+    play(main, token=TOKEN, expected=("401",))
+
+
+def test_who_was_asked_and_said_nothing_hears_of_changes_when_a_token_is_given_later(play: Callable[..., None]) -> None:
+    async def main(stage: Stage) -> None:
+        from playwright.async_api import expect
+
+        page = (await stage.open("/console/")).page
+        await page.locator("dialog input[type=password]").wait_for()
+        for _ in range(5):  # each thing that was asked may ask for it once more
+            await page.keyboard.press("Escape")
+        await expect(page.locator("#live")).to_contain_text("not live")
+        await page.locator("dialog").wait_for(state="detached")
+        await page.locator('nav a[data-page="fleet"]').click()
+        await page.locator("dialog input[type=password]").fill(TOKEN)
+        await page.keyboard.press("Enter")
+        await page.get_by_role("heading", name="Fleet").wait_for()
+        await expect(page.locator("#live")).to_have_text("live")
+        await page.locator('nav a[data-page="executions"]').click()
+        await page.wait_for_selector("a[href*='/execution/back-1']")
+        await stage.runtime.start(pay_back, "A-18", id="back-2")
+        await page.get_by_role("button", name="new: show").wait_for()
 
     play(main, token=TOKEN, expected=("401",))

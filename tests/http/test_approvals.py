@@ -124,7 +124,7 @@ def test_those_of_all_executions_come_by_pages_oldest_executions_first() -> None
             await shop.runtime.start(outside, id=f"o{number}")  # waits for something else
 
         async def read(limit: int, **more: Any) -> tuple[list[str], int]:
-            found, pages, cursor = list[str](), 0, {}
+            found, pages, cursor = list[str](), 0, dict[str, str]()
             while True:
                 answer = await shop.client.get("/approvals", params={"limit": limit, **more, **cursor})
                 assert answer.status_code == 200, answer.text
@@ -161,7 +161,8 @@ def test_a_page_ends_where_its_bytes_do_and_goes_on_there(monkeypatch: pytest.Mo
         await shop.runtime.start(two, "5", id="t")
         for id in ("p0", "p1", "p2", "t"):
             await asks(shop, id)
-        told, left, cursor = list[str](), list[int](), ""
+        told, left = list[str](), list[int]()
+        cursor: str | None = ""
         while cursor is not None:
             page = (await shop.client.get(f"/approvals?limit=10{cursor}")).json()
             told += [one["execution"] for one in page["approvals"]]

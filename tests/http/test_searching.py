@@ -85,7 +85,7 @@ def test_the_oldest_come_first_when_that_is_asked_and_other_orders_are_refused_w
         for more in ("", "&text=p-", "&status=waiting", "&kind=agent&cost=0"):
             wanted = [one["id"] for one in (await shop.client.get(f"/executions?limit=50{more}")).json()["executions"]]
             found: list[str] = []
-            cursor = ""
+            cursor: str | None = ""
             while cursor is not None:
                 page = (await shop.client.get(f"/executions?order=oldest&limit=2{more}{cursor}")).json()
                 found += [one["id"] for one in page["executions"]]

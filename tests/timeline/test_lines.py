@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from overwinter import Context, Runtime, tool, workflow
-from overwinter.orchestrator.timeline.lines import CodeLines
+from overwinter.orchestrator.code_lines import CodeLines
 from overwinter.orchestrator.timeline.timeline import Timeline
 from overwinter.orchestrator.workflow import lines as looking
 from overwinter.orchestrator.workflow.function import Workflow
@@ -212,14 +212,14 @@ def test_a_long_history_is_looked_at_as_far_as_there_is_time(monkeypatch: Any) -
             assert await runtime.result("x") == 30
             told = await runtime.timeline("x")
             entries = await runtime.history("x")
-            code: Workflow = runtime.functions["steps"]  # type: ignore[assignment]
+            code: Workflow = runtime.functions["steps"]
             clock = iter(range(1000))
             monkeypatch.setattr(looking, "monotonic", lambda: next(clock))
             some = looking.lines(code, "x", 1, list(entries), 10)
             assert some.why == "there was no time to look beyond entry 10"
             monkeypatch.undo()
             assert [bool(some.of(str(op), op + 2)) for op in range(30)] == [True] * 10 + [False] * 20
-            monkeypatch.setattr("overwinter.orchestrator.timeline.lines.MOST", 20)
+            monkeypatch.setattr("overwinter.orchestrator.code_lines.MOST", 20)
             found = await CodeLines(runtime.functions).told(runtime, told)
             assert found.lines == "the history is long, and those after 20 were not looked at"
             assert [bool(bar.code) for bar in found.rows if bar.kind == "step"][:20] == [True] * 20

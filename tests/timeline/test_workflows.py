@@ -195,3 +195,26 @@ def test_only_the_last_entries_are_told_when_that_is_asked_for() -> None:
     document: dict[str, Any] = found.as_json()
     assert document["first"] == 4 and [row["kind"] for row in document["rows"]] == ["step", "completed"]
     assert document["from"] <= document["rows"][0]["begin"]
+
+
+@workflow
+async def dozes(ctx: Context, what: str) -> None:
+    await ctx.step(work, what)
+    await ctx.sleep("3d")
+
+
+def test_what_a_termination_cut_off_is_there_though_no_entry_tells_of_it() -> None:
+    async def act(world: World) -> Timeline:
+        await world.start(dozes, "a", id="x")
+        await asyncio.sleep(100)
+        await world.terminate("x")
+        await asyncio.sleep(1)
+        return await told(world, "x")
+
+    found = lived([dozes], act)
+    assert lines(found) == [
+        ("0", "step", "work", 0, 2, "done"),
+        ("", "cut-off", "", 2, 100, "dropped"),
+        ("", "terminated", "", 100, 100, "failed"),
+    ]
+    assert found.rows[2].guessed and found.rows[2].wait and since(found, found.end) == 100

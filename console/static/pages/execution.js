@@ -4,6 +4,7 @@
 import { part } from "../api.js";
 import { el, linkTo } from "../parts/dom.js";
 import { ago, countdown, duration, money, number, short } from "../parts/format.js";
+import { seen, spelled } from "../parts/seen.js";
 import { FINAL, statusOf } from "../parts/status.js";
 import { actionsOf } from "./execution/actions.js";
 
@@ -21,7 +22,7 @@ export async function show(view, { id, query }, context) {
   const names = Object.keys(TABS).filter((name) => TABS[name].fits(head));
   let current = null, opened = null, opening = 0, gone = false, entryWanted = 0;
 
-  const title = el("h1", { class: "mono" }, id);
+  const title = el("h1", { class: "mono" }, spelled(id));
   const crumbs = el("p", { class: "crumbs" });
   const facts = el("dl", { class: "strip" });
   const notice = el("div", {});
@@ -39,15 +40,15 @@ export async function show(view, { id, query }, context) {
     const known = [];
     const say = (name, ...value) => known.push(el("div", {}, el("dt", {}, name), el("dd", {}, ...value)));
     say("Status", statusOf(head.status));
-    say("Function", head.function, el("span", { class: "muted" }, ` ${head.kind}`));
+    say("Function", spelled(head.function), el("span", { class: "muted" }, ` ${head.kind}`));
     say("Begun", ago(head.created));
     if (FINAL.has(head.status)) say("Took", duration(head.updated - head.created));
     else say("Changed", ago(head.updated));
     say("Entries", short(head.length));
     if (head.tokens) say("Tokens", number(head.tokens));
     if (Number(head.cost)) say("Cost", money(head.cost));
-    if (head.awaits) say("Waits for", head.wake ? head.awaits.replace(/ until \S+$/, "") : head.awaits, head.wake && head.status === "waiting" ? [el("span", { class: "muted" }, " "), countdown(head.wake)] : null);
-    if (head.note) say("Says", head.note);
+    if (head.awaits) say("Waits for", seen(head.wake ? head.awaits.replace(/ until \S+$/, "") : head.awaits), head.wake && head.status === "waiting" ? [el("span", { class: "muted" }, " "), countdown(head.wake)] : null);
+    if (head.note) say("Says", seen(head.note));
     if (head.deaths) say("Processes that died", String(head.deaths));
     if (head.definition) say("Definition", el("span", { class: "mono", title: head.definition }, head.definition.slice(0, 15)));
     facts.replaceChildren(...known);
@@ -67,7 +68,7 @@ export async function show(view, { id, query }, context) {
     try {
       const { error } = await api.get(`/results/${part(id)}`);
       if (error) notice.replaceChildren(el("div", { class: `notice ${head.status === "failed" || head.status === "stuck" ? "bad" : ""}` },
-        el("b", {}, error.kind ? `${error.kind.split(".").at(-1)}: ` : ""), error.message ?? head.status,
+        el("b", {}, error.kind ? `${error.kind.split(".").at(-1)}: ` : ""), seen(error.message ?? head.status),
         error.op ? el("span", { class: "muted" }, ` (operation ${error.op})`) : null));
       else notice.replaceChildren();
     } catch { notice.replaceChildren(); }

@@ -3,6 +3,7 @@
 import { query as withQuery, part } from "../api.js";
 import { el, linkTo, pageOf } from "../parts/dom.js";
 import { ago, countdown, duration, money, number, short } from "../parts/format.js";
+import { seen, spelled } from "../parts/seen.js";
 import { STATUSES, FINAL, statusOf, shape } from "../parts/status.js";
 import { table } from "../parts/table.js";
 import { bulkBar } from "./executions/bulk.js";
@@ -46,9 +47,9 @@ export async function show(view, { query }, { api, live, go, say }) {
     columns: [
       { name: "st", title: "Status", width: "108px", cell: (row) => statusOf(row.status) },
       { name: "id", title: "Id", width: "minmax(140px, 2fr)", cell: (row) => linkTo(row.id) },
-      { name: "fn", title: "Function", width: "minmax(90px, 1fr)", cell: (row) => row.function },
+      { name: "fn", title: "Function", width: "minmax(90px, 1fr)", cell: (row) => spelled(row.function) },
       { name: "says", title: "What it waits for, or says", width: "minmax(120px, 1.6fr)", cell: doing },
-      { name: "spent", title: "Cost", width: "68px", end: true, cell: (row) => (Number(row.cost) ? money(row.cost) : "") },
+      { name: "spent", title: "Cost", width: "82px", end: true, cell: (row) => (Number(row.cost) ? money(row.cost) : "") },
       { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (FINAL.has(row.status) ? duration(row.updated - row.created) : "") },
       { name: "age", title: "Begun", width: "72px", end: true, cell: (row) => ago(row.created, { suffix: false }) },
     ],
@@ -148,9 +149,9 @@ export async function show(view, { query }, { api, live, go, say }) {
 }
 
 function doing(row) {
-  if (!row.awaits) return row.note || "";
+  if (!row.awaits) return seen(row.note || "");
   const what = row.wake ? row.awaits.replace(/ until \S+$/, "") : row.awaits; // how long yet says it better
-  return el("span", {}, what, row.wake && [" ", countdown(row.wake)]);
+  return el("span", {}, seen(what), row.wake && [" ", countdown(row.wake)]);
 }
 
 function filters(api, query, change) {

@@ -1,5 +1,7 @@
 // Elements. Texts are text nodes and nothing is ever parsed as HTML, whatever a model or a stranger has written.
 
+import { spelled } from "./seen.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 function made(element, attributes, children) {
@@ -31,7 +33,7 @@ export function pageOf(id) {
 }
 
 /** A link to an execution. */
-export function linkTo(id, text = id) {
+export function linkTo(id, text = spelled(id)) {
   return el("a", { href: pageOf(id), class: "mono" }, text);
 }
 

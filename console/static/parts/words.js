@@ -2,17 +2,12 @@
 
 import { el } from "./dom.js";
 import { digits } from "./exact.js";
+import { seen } from "./seen.js";
+
+export { seen };
 
 const DEEPEST = 4, MOST = 100, LONG = 400;
 const plain = new Intl.NumberFormat(undefined, { maximumFractionDigits: 12 });
-// What is not seen, or turns the direction of what follows, is shown by its number.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]/gu;
-
-/** A text whose every character is seen. */
-export function seen(text) {
-  return String(text).replace(UNSEEN, (one) => `⟨U+${one.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
-}
-
 /** order_id → order id, orderId → order id. */
 export function named(name) {
   return seen(name).replaceAll("_", " ").replace(/([a-z])([A-Z])/g, (_, one, two) => `${one} ${two.toLowerCase()}`).trim() || seen(name);

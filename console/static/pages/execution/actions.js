@@ -4,6 +4,7 @@ import { part } from "../../api.js";
 import { el } from "../../parts/dom.js";
 import { person } from "../../parts/person.js";
 import { VERBS, act, askSignal, askWhy } from "../../parts/acting.js";
+import { fileName, spelled } from "../../parts/seen.js";
 import { FINAL } from "../../parts/status.js";
 import { confirm } from "../../parts/dialog.js";
 import { fork, forks } from "../../parts/forking.js";
@@ -16,7 +17,7 @@ export function actionsOf(id, context, done) {
   let head = null, drawn = "";
 
   async function run(verb) {
-    const given = await askWhy(verb, `${VERBS[verb].label} ${id}`, null);
+    const given = await askWhy(verb, `${VERBS[verb].label} ${spelled(id)}`, null);
     if (!given) return;
     try {
       await act(api, verb, id, given);
@@ -26,12 +27,12 @@ export function actionsOf(id, context, done) {
       if (!repeat) return;
       await act(api, verb, id, { ...given, repeat: true });
     }
-    say(`${id} is ${VERBS[verb].done}.`);
+    say(`${spelled(id)} is ${VERBS[verb].done}.`);
     done();
   }
 
   async function signal() {
-    const body = await askSignal(head, `Signal ${id}`);
+    const body = await askSignal(head, `Signal ${spelled(id)}`);
     if (!body) return;
     await api.post(`/signal/${part(id)}`, body);
     say(`The event ${body.name} is sent.`);
@@ -46,7 +47,7 @@ export function actionsOf(id, context, done) {
       after = page.next;
     }
     const link = el("a", {
-      href: URL.createObjectURL(new Blob(lines, { type: "application/jsonl" })), download: `${id.replace(/[^\w.-]+/g, "_")}.jsonl`,
+      href: URL.createObjectURL(new Blob(lines, { type: "application/jsonl" })), download: fileName(id, ".jsonl"),
     });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);

@@ -5,6 +5,7 @@ import { copier, el } from "../../parts/dom.js";
 import { bytes, clockTime, duration, when } from "../../parts/format.js";
 import { dialog } from "../../parts/dialog.js";
 import { fork, forks } from "../../parts/forking.js";
+import { seen as shown, spelled, straight } from "../../parts/seen.js";
 import { table } from "../../parts/table.js";
 
 const PAGE = 500;
@@ -29,9 +30,9 @@ export async function open(box, head, context) {
       { name: "at", title: "At", width: "86px", cell: (row) => el("span", { title: when(row.entry.at) }, clockTime(row.entry.at)) },
       { name: "ty", title: "Type", width: "96px", cell: (row) => el("span", { class: "entry-type", data: { bad: String("error" in row.entry) } }, row.entry.type) },
       { name: "op", title: "Op", width: "100px", cell: (row) => el("span", { class: "mono" }, row.entry.op ?? "") },
-      { name: "nm", title: "Name", width: "minmax(80px, 0.6fr)", cell: (row) => row.entry.name ?? row.entry.to ?? row.entry.id ?? "" },
+      { name: "nm", title: "Name", width: "minmax(80px, 0.6fr)", cell: (row) => spelled(row.entry.name ?? row.entry.to ?? row.entry.id ?? "") },
       { name: "ms", title: "Took", width: "72px", end: true, cell: (row) => (row.entry.ms === undefined ? "" : duration(row.entry.ms)) },
-      { name: "va", title: "What", width: "minmax(120px, 2fr)", cell: (row) => el("span", { class: "mono" }, gist(row.entry)) },
+      { name: "va", title: "What", width: "minmax(120px, 2fr)", cell: (row) => el("span", { class: "mono" }, shown(gist(row.entry))) },
     ],
   });
 
@@ -58,7 +59,7 @@ export async function open(box, head, context) {
       body: [el("p", { class: "muted" }, when(row.entry.at), first ? `, ${duration(row.entry.at - first)} after the first` : ""),
         blob ? el("p", { class: "notice" }, `Its field ${blob.field} lies in a blob of ${bytes(blob.size)}.`) : null,
         el("div", { class: "bar" }, copier(text, "Copy as JSON"), row.entry.value !== undefined ? copier(() => JSON.stringify(row.entry.value), "Copy the value") : null),
-        el("pre", { class: "box", tabindex: "0" }, text)],
+        el("pre", { class: "box", tabindex: "0" }, straight(text))],
       actions: [...(forkable ? [{ label: "Fork from here", value: "fork" }] : []), { label: "Close", value: null }],
     });
     if (chosen === "fork") await fork(head, context, row.number);

@@ -3,6 +3,7 @@
 import { part, query } from "../../api.js";
 import { copier, el, linkTo } from "../../parts/dom.js";
 import { clockTime, countdown, duration, money, number, when } from "../../parts/format.js";
+import { seen, spelled, straight } from "../../parts/seen.js";
 import { statusOf, FINAL } from "../../parts/status.js";
 import { dialog } from "../../parts/dialog.js";
 import { pretty } from "../../parts/difference.js";
@@ -85,7 +86,7 @@ export async function open(box, head, { api, journal }) {
     const say = (name, ...value) => { if (value[0]) facts.push(el("dt", {}, name), el("dd", {}, ...value)); };
     say("Status", statusOf(look(row), word(row)));
     say("Operation", el("span", { class: "mono" }, row.op));
-    say("Branch", row.branch);
+    say("Branch", row.branch && spelled(row.branch));
     const place = (at) => at && [el("span", { class: "mono" }, at), " ", copier(at)];
     say("Code", place(row.code));
     say(row.code ? "Failed at" : "Code", place(row.line));
@@ -100,12 +101,12 @@ export async function open(box, head, { api, journal }) {
     const entry = el("div", {});
     if (row.entry) {
       api.get(`/history/${part(head.id)}?after=${row.entry - 1}&limit=1`).then(({ entries }) => {
-        if (entries.length) entry.replaceChildren(el("h3", {}, `Journal entry ${row.entry}`), el("pre", { class: "box", tabindex: "0" }, pretty(entries[0])));
+        if (entries.length) entry.replaceChildren(el("h3", {}, `Journal entry ${row.entry}`), el("pre", { class: "box", tabindex: "0" }, straight(pretty(entries[0]))));
       }, () => {});
     }
     return dialog({
-      title: `${row.kind} ${row.name || row.op}`, wide: true,
-      body: [row.error ? el("p", { class: "notice bad" }, row.error) : null, el("dl", { class: "facts" }, facts), attempts && [el("h3", {}, "Attempts"), attempts], entry],
+      title: `${row.kind} ${spelled(row.name || row.op)}`, wide: true,
+      body: [row.error ? el("p", { class: "notice bad" }, seen(row.error)) : null, el("dl", { class: "facts" }, facts), attempts && [el("h3", {}, "Attempts"), attempts], entry],
       actions: [...(row.entry ? [{ label: "Show in the journal", value: "journal" }] : []), { label: "Close", value: null }],
     }).then((chosen) => { if (chosen === "journal") journal(row.entry); });
   }
@@ -149,7 +150,7 @@ function twin({ load, inspect }) {
     label: "Operations in figures", height: 32, tall: 54, load, key: (row) => row.key, opened: inspect, empty: "Nothing has happened yet.",
     columns: [
       { name: "op", title: "Operation", width: "minmax(140px, 1.6fr)", cell: (row) => el("button", { type: "button", class: "row-name", onclick: () => inspect(row) },
-        el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, row.name || row.op)) },
+        el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, spelled(row.name || row.op))) },
       { name: "st", title: "Status", width: "112px", cell: (row) => statusOf(look(row), word(row)) },
       { name: "begin", title: "Began", width: "86px", end: true, cell: (row) => clockTime(row.begin) },
       { name: "took", title: "Took", width: "84px", end: true, cell: (row) => (row.status === "info" ? "" : row.end === null ? "open" : duration(row.end - row.begin)) },
@@ -168,7 +169,7 @@ async function inputAndOutput(box, head, api) {
     FINAL.has(head.status) ? api.get(`/results/${part(head.id)}`).catch(() => null) : null,
   ]);
   const shown = (name, value) => el("section", { class: "panel" }, el("header", { class: "bar spread" }, el("h2", {}, name), copier(() => pretty(value))),
-    el("div", { class: "body" }, el("pre", { class: "box", tabindex: "0" }, pretty(value))));
+    el("div", { class: "body" }, el("pre", { class: "box", tabindex: "0" }, straight(pretty(value)))));
   box.replaceChildren(
     ...(first && "input" in first && head.kind !== "schedule" ? [shown("Input", first.input)] : []),
     ...(outcome && "result" in outcome ? [shown("Output", outcome.result)] : []),

@@ -3,6 +3,7 @@
 
 import { el, svg, linkTo } from "../../parts/dom.js";
 import { duration } from "../../parts/format.js";
+import { seen, spelled } from "../../parts/seen.js";
 import { shape } from "../../parts/status.js";
 import { table } from "../../parts/table.js";
 import { scale, ticks } from "./scale.js";
@@ -33,8 +34,8 @@ export function waterfall({ load, inspect }) {
   });
 
   function name(row) {
-    const button = el("button", { type: "button", class: "row-name", title: row.error || row.name, onclick: () => inspect(row) },
-      el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, row.name || row.op));
+    const button = el("button", { type: "button", class: "row-name", title: seen(row.error || row.name), onclick: () => inspect(row) },
+      el("span", { class: "kind" }, row.kind), el("span", { class: "cut" }, spelled(row.name || row.op)));
     const line = el("span", { class: "status indented", data: { status: look(row) } }, shape(look(row)), el("span", { class: "hear" }, `${word(row)}: `), button,
       row.child && el("span", { class: "tochild" }, linkTo(row.child, "↳ open")),
       row.code && el("span", { class: "code mono", title: row.code }, short(row.code)));
@@ -84,7 +85,7 @@ export function waterfall({ load, inspect }) {
     const wide = ruler.clientWidth || 600;
     marks = ticks(axis, Math.max(2, Math.floor(wide / 110)));
     ruler.replaceChildren(svg("svg", { width: "100%", height: 18, "aria-hidden": "true" },
-      marks.map(({ at, x }) => svg("text", { x: percent(x), y: 13, class: "tick" }, at === axis.from ? "0" : `+${duration(at - axis.from)}`)),
+      marks.filter(({ x }) => !axis.folds.some((fold) => Math.abs(x - fold.x - fold.width / 2) * wide < 90)).map(({ at, x }) => svg("text", { x: percent(x), y: 13, class: "tick" }, at === axis.from ? "0" : `+${duration(at - axis.from)}`)),
       axis.folds.map((fold) => svg("text", { x: percent(fold.x + fold.width / 2), y: 13, class: "tick gap", "text-anchor": fold.x > 0.9 ? "end" : "middle" }, `⋯ ${duration(fold.end - fold.begin)}`))),
     el("span", { class: "hear" }, "Course"));
   }

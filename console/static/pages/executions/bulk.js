@@ -4,6 +4,7 @@
 import { el } from "../../parts/dom.js";
 import { number } from "../../parts/format.js";
 import { statusOf } from "../../parts/status.js";
+import { spelled } from "../../parts/seen.js";
 import { dialog } from "../../parts/dialog.js";
 import { VERBS, act, askSignal, askWhy } from "../../parts/acting.js";
 import { part } from "../../api.js";
@@ -36,7 +37,7 @@ export function bulkBar({ api, say, filter, rows, done }) {
     const fit = VERBS[verb] ? heads.filter((head) => VERBS[verb].fits(head.status)) : heads;
     const left = heads.length - fit.length;
     if (!fit.length) return say(`None of the ${heads.length} can be ${VERBS[verb].done}.`, "bad");
-    const title = `${VERBS[verb]?.label ?? "Signal"} ${fit.length === 1 ? fit[0].id : `${fit.length} executions`}`;
+    const title = `${VERBS[verb]?.label ?? "Signal"} ${fit.length === 1 ? spelled(fit[0].id) : `${fit.length} executions`}`;
     const body = [examples(fit, fit.length), left ? el("p", { class: "muted" }, `${left} of those chosen are left alone: their status does not fit.`) : null];
     const given = VERBS[verb] ? await askWhy(verb, title, body) : await askSignal(fit[0], title);
     if (!given) return undefined;
@@ -68,7 +69,7 @@ export function bulkBar({ api, say, filter, rows, done }) {
     if (!wrong.length) return undefined;
     return dialog({
       title: `${wrong.length} refused`,
-      body: el("ul", {}, wrong.slice(0, 50).map(({ head, error }) => el("li", {}, el("span", { class: "mono" }, head.id), `: ${error.message}`))),
+      body: el("ul", {}, wrong.slice(0, 50).map(({ head, error }) => el("li", {}, el("span", { class: "mono" }, spelled(head.id)), `: ${error.message}`))),
       actions: [{ label: "Close", value: null }],
     });
   }
@@ -79,7 +80,7 @@ export function bulkBar({ api, say, filter, rows, done }) {
 function examples(heads, count) {
   const rest = count - Math.min(heads.length, SHOWN);
   return el("ul", { class: "examples" },
-    heads.slice(0, SHOWN).map((head) => el("li", {}, head.status && statusOf(head.status), el("span", { class: "mono" }, head.id))),
+    heads.slice(0, SHOWN).map((head) => el("li", {}, head.status && statusOf(head.status), el("span", { class: "mono" }, spelled(head.id)))),
     rest > 0 ? el("li", { class: "muted" }, `and ${number(rest)} more`) : null);
 }
 

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, cast
 
-from ...state.codec import dumps
-from ...state.errors import StoreCorrupt, TimedOut
-from ...state.records import Head
-from ..protocol.decider import Fact
-from ..protocol.entries import resolve
-from ..protocol.keeping import bring
-from ..reading import Reading
-from ..usercode.threads import Threads
-from ..workflow.function import Workflow
-from ..workflow.lines import Lines, lines
-from .timeline import Timeline
+from ..state.codec import dumps
+from ..state.errors import StoreCorrupt, TimedOut
+from ..state.records import Head
+from .protocol.decider import Fact
+from .protocol.entries import resolve
+from .protocol.keeping import bring
+from .reading import Reading
+from .timeline.timeline import Timeline
+from .usercode.threads import Threads
+from .workflow.function import Workflow
+from .workflow.lines import Lines, lines
 
 MOST = 10_000  # entries
 BYTES = 32 << 20  # of them, what lies in blobs included
