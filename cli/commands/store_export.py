@@ -97,6 +97,7 @@ async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, bef
     from ... import __version__
     from ...orchestrator.audit.readings import reading
     from ...orchestrator.protocol.clock import present
+    from ...orchestrator.reading import Reading
     from ...orchestrator.upkeep.archive import export
     from ..store_progress import progress
     from ..view.terminal import say
@@ -105,7 +106,7 @@ async def _export(dsn: str, write: Callable[[bytes], object], where: Filter, bef
         now = await present(store)
         chosen = {name: value for name, value in where._asdict().items() if value}
         chosen |= {"before": before} if before else {}
-        told: dict[str, Any] = {"to": file, "executions": sum((await store.counts()).values())}
+        told: dict[str, Any] = {"to": file, "executions": sum((await Reading(store).counts()).values())}
         told |= {"of": chosen} if chosen else {}
         await reading(store, "store.export", "store", by=by_default(), **told)
         if before is not None:

@@ -12,14 +12,17 @@ from .acts import Act
 
 VERSION = "1.3.0"
 CLASS, CATEGORY = 6003, 6
-_CREATE, _UPDATE, _DELETE, _OTHER = 1, 3, 4, 99
+_CREATE, _READ, _UPDATE, _DELETE, _OTHER = 1, 2, 3, 4, 99
 _ACTIVITIES = {
     **dict.fromkeys(("start", "schedule.put", "standing.give", "store.import", "budget.set"), _CREATE),
+    **dict.fromkeys(
+        ("audit.list", "audit.verify", "audit.export", "audit.more", "store.export", "data.download"), _READ
+    ),
     **dict.fromkeys(("terminate", "revoke", "schedule.remove", "standing.revoke", "standing.withdraw"), _DELETE),
     **dict.fromkeys(("store.delete", "budget.remove"), _DELETE),
     **dict.fromkeys(("message", "signal", "deliver", "complete", "schedule.run", "store.move"), _OTHER),
 }
-_NAMES = {_CREATE: "Create", _UPDATE: "Update", _DELETE: "Delete", _OTHER: "Other"}
+_NAMES = {_CREATE: "Create", _READ: "Read", _UPDATE: "Update", _DELETE: "Delete", _OTHER: "Other"}
 
 
 def event(act: Act, release: str) -> dict[str, Any]:

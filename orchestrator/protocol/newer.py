@@ -1,9 +1,9 @@
 """What a newer release has written is left to it.
 
-A release that begins to write what older ones can't go on from says so in the entry: ``"needs": N``, the level of the
-protocol that whoever replays the journal must know. LEVEL is the one of this release. An execution with such an entry,
-or with one of a kind that its decider has never heard of, is neither run nor stuck here: the lease goes back, and a
-process of the newer release goes on with it.
+A release that begins to write what older ones can't go on from says so in the entry: ``"protocol": N``, the level of
+what whoever replays the journal must know. LEVEL is the one of this release. An execution with such an entry, or with
+one of a kind that its decider has never heard of, is neither run nor stuck here: the lease goes back, and a process of
+the newer release goes on with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from .decider import Fact
 
 LEVEL = 1
-NEEDS = "needs"
+PROTOCOL = "protocol"
 AWAITS = "a process of a newer release"
 
 
@@ -21,10 +21,9 @@ def newer(entries: Sequence[Fact], first: int, kinds: Collection[str] | None) ->
     """Why this release can't go on from a journal, "" when it can. ``kinds`` are those that the decider knows, None: it
     says so itself."""
     for number, entry in enumerate(entries, first):
-        if NEEDS in entry and not _known(entry[NEEDS]):
-            return (
-                f"entry {number} ({entry['type']}) needs level {str(entry[NEEDS])[:20]}, and this release has {LEVEL}"
-            )
+        if PROTOCOL in entry and not _known(entry[PROTOCOL]):
+            level = str(entry[PROTOCOL])[:20]
+            return f"entry {number} ({entry['type']}) has protocol {level}, and this release has {LEVEL}"
         if kinds is not None and entry["type"] not in kinds:
             return f"entry {number} is of a kind that this release does not know: {str(entry['type'])[:40]}"
     return ""

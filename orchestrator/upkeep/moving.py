@@ -249,14 +249,15 @@ def _same(dump: Dump, there: Dump) -> bool:
 
 
 async def copy_values(source: Store, target: Store, report: Report = silent) -> int:
-    """Copy the key-value entries of all scopes. Etags are the target's own. Returns how many were copied."""
+    """Copy the key-value entries of all scopes. Etags are the target's own. Returns how many were copied, without those
+    of the audit."""
     copied, differing, after = 0, list[str](), ""
     while scopes := await source.scopes(after):
         for scope in scopes:
             after = scope
             for key in () if scope in PASSING else await source.keys(scope, limit=ALL_KEYS):
                 answer = await _copy_value(source, target, scope, key)
-                copied += answer == "copied"
+                copied += answer == "copied" and scope not in (AUDIT, KEYED)
                 differing += [f"{scope}/{key}"] if answer == "differs" else []
             report("copying key-value entries", copied, 0)
     _agree(differing, source, target)

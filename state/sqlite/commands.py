@@ -43,11 +43,13 @@ _WRITE = SQL["write"]
 
 class Commands:
     """The writer's connection and all that is done with it. ``window`` is the deduplication window in ms, ``above`` the
-    size from which on texts are compressed (0: none are)."""
+    size from which on texts are compressed (0: none are). Of a ``frozen`` file all changes are refused."""
 
-    def __init__(self, path: Path, leases: Leases, window: int, patience: float, above: int = 0) -> None:
+    def __init__(
+        self, path: Path, leases: Leases, window: int, patience: float, above: int = 0, *, frozen: bool = False
+    ) -> None:
         self.path = path
-        self._above = above
+        self._above, self._frozen = above, frozen
         self.place = Place(path)
         self.patience = patience
         self._leases = leases
@@ -56,7 +58,10 @@ class Commands:
         self._registered: set[str] = set()
 
     def connect(self) -> None:
-        self.connection = schema.open_writer(self.path, self.patience, compressed=bool(self._above))
+        if self._frozen:
+            self.connection = schema.open_frozen(self.path)
+        else:
+            self.connection = schema.open_writer(self.path, self.patience, compressed=bool(self._above))
         self.execute = self.connection.execute
         self.place.remember()
 

@@ -26,8 +26,8 @@ _LAST = (1 << SHIFT) - 1
 class Queries:
     """The reader's connection, made at the first question."""
 
-    def __init__(self, path: Path, place: Place, leases: Leases, patience: float) -> None:
-        self._path = path
+    def __init__(self, path: Path, place: Place, leases: Leases, patience: float, *, frozen: bool = False) -> None:
+        self._path, self._frozen = path, frozen
         self._place = place
         self._leases = leases
         self._patience = patience
@@ -41,7 +41,8 @@ class Queries:
     def _rows(self, statement: str, values: Sequence[Any] = (), *, first: str = "") -> list[Any]:
         if self._connection is None:
             self._place.look()  # that it is the writer's file
-            self._connection = schema.open_reader(self._path, self._patience)
+            opened = schema.open_frozen(self._path) if self._frozen else schema.open_reader(self._path, self._patience)
+            self._connection = opened
         if first:
             self._connection.execute(first)
         return self._connection.execute(statement, values).fetchall()

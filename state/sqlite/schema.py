@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import quote
 
-from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreUnavailable
+from ..errors import SchemaMismatch, StoreCorrupt, StoreError, StoreReadOnly, StoreUnavailable
 from .failures import busy, translate
 from .statements import script, sections
 
@@ -60,6 +61,35 @@ def open_reader(path: Path, patience: float) -> sqlite3.Connection:
         connection.execute("PRAGMA query_only=ON")
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    return connection
+
+
+def open_frozen(path: Path) -> sqlite3.Connection:
+    """A connection to a file that nobody writes, as a backup, and that may lie where nobody can: nothing is made beside
+    it, and what would write is refused (StoreReadOnly)."""
+    log = Path(f"{path}-wal")
+    if log.exists() and log.stat().st_size:
+        raise StoreReadOnly(
+            f"{path} has a log beside it ({log.name}), without which it is not whole: it is in use, or was copied "
+            "while it was. Open it without mode=ro, or make a copy with VACUUM INTO"
+        )
+    try:
+        connection = sqlite3.connect(
+            f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            found = _check(connection, path, VERSION)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    if found != VERSION:
+        connection.close()
+        raise SchemaMismatch(
+            f"{path} has schema version {found}, and this release reads {VERSION}: open a copy of it once without "
+            "mode=ro, which migrates that"
+        )
     return connection
 
 

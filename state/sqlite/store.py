@@ -45,12 +45,14 @@ Result = TypeVar("Result")
 Arguments = TypeVarTuple("Arguments")
 
 _SCHEME = "sqlite:///"
+MODE, READ_ONLY = "mode", "ro"
 _PROBE = 2.0
 """Seconds that a probe waits for its change."""
 
 
 class SqliteStore(Store):
-    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``; ``?compress=1KB`` behind it compresses what is stored.
+    """``sqlite:///relative.db`` or ``sqlite:////absolute.db``; ``?compress=1KB`` behind it compresses what is stored,
+    ``?mode=ro`` opens a file that nobody writes, and changes nothing.
 
     ``window`` is the deduplication window in ms (an event is taken for a new one at the latest a day after
     it). ``patience`` is how long to wait for another process that has the file locked.
@@ -64,10 +66,10 @@ class SqliteStore(Store):
         patience: Duration = "5s",
     ) -> None:
         self.dsn = dsn
-        self.path = _path(dsn)
+        self.path, frozen = _path(dsn)
         self._leases = Leases(self.path)
-        self._commands = Commands(self.path, self._leases, window, seconds(patience), said(dsn))
-        self._queries = Queries(self.path, self._commands.place, self._leases, seconds(patience))
+        self._commands = Commands(self.path, self._leases, window, seconds(patience), said(dsn), frozen=frozen)
+        self._queries = Queries(self.path, self._commands.place, self._leases, seconds(patience), frozen=frozen)
         self._writer: Writer | None = None
         self._reader: Reader | None = None
 
@@ -224,10 +226,15 @@ class SqliteStore(Store):
         return await self._ask(self._queries.blob, id, digest)
 
 
-def _path(dsn: str) -> Path:
+def _path(dsn: str) -> tuple[Path, bool]:
+    """The file, and whether it is only to be read."""
     if not dsn.startswith(_SCHEME) or dsn == _SCHEME:
         raise InvalidInput(f"{shown(dsn)!r} names no file; write sqlite:///relative.db or sqlite:////absolute/path.db")
     name, found, query = dsn.removeprefix(_SCHEME).partition("?")
-    if found and set(dict(parse_qsl(query, keep_blank_values=True))) != {OPTION}:
-        raise InvalidInput(f"{shown(dsn)!r}: there is an option that is none; there is {OPTION}, as in ?{OPTION}=1KB")
-    return Path(name).absolute()
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if (found and not options) or set(options) - {OPTION, MODE} or options.get(MODE, READ_ONLY) != READ_ONLY:
+        raise InvalidInput(
+            f"{shown(dsn)!r}: there is an option that is none; there are {OPTION}, as in ?{OPTION}=1KB, and "
+            f"?{MODE}={READ_ONLY}"
+        )
+    return Path(name).absolute(), MODE in options

@@ -12,6 +12,7 @@ from overwinter.orchestrator.audit import ocsf
 from overwinter.orchestrator.audit.acts import Wanted
 from overwinter.orchestrator.audit.proving import holds, prove
 from overwinter.orchestrator.audit.reading import page
+from overwinter.orchestrator.audit.readings import reading
 from overwinter.orchestrator.audit.store_chain import names
 from overwinter.orchestrator.governance.budgets.account import Limit
 from overwinter.orchestrator.governance.budgets.accounts import freeze, raise_limits, remove, set_limits, unfreeze
@@ -131,6 +132,9 @@ def test_an_act_as_an_event_of_ocsf_has_what_the_class_requires() -> None:
         async with working(store) as runtime:
             await one_order(runtime)
             await remove(store, "user:ana", by="emil")
+            await reading(store, "audit.list", by="ana")
+            activities = {act.what: ocsf.event(act, "1.0")["activity_name"] for act in await all_acts(store)}
+            assert (activities["audit.list"], activities["start"]) == ("Read", "Create")
             for act in await all_acts(store):
                 told = ocsf.event(act, "1.0")
                 assert told["type_uid"] == told["class_uid"] * 100 + told["activity_id"] and told["class_uid"] == 6003

@@ -177,3 +177,22 @@ def test_the_audit_is_keyed_from_here_on(desk: Desk, monkeypatch: pytest.MonkeyP
     desk.lie()
     monkeypatch.setenv("OVERWINTER_AUDIT_KEY", "env:AUDIT_KEY")
     assert [one["chain"] for one in desk.json("key", code=1)["left"]][:1] == ["o-1"]
+
+
+def test_a_copy_that_can_only_be_read_is_listed_and_verified_and_stays_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    kept, copy = str(tmp_path / "kept.jsonl"), folder / "a %3F copy.db"
+    desk.run("export", kept)
+    with sqlite3.connect(desk.path) as db:
+        db.execute("VACUUM INTO ?", (str(copy),))
+    db.close()
+    before = copy.read_bytes()
+    desk.path = Path(f"{copy}?mode=ro")
+    assert [act["what"] for act in desk.json("list")["acts"]][-2:] == ["budget.freeze", "audit.export"]
+    assert desk.json("verify")["ok"] and desk.json("verify", "--against", kept)["ok"]
+    desk.run("export", str(tmp_path / "again.jsonl"))
+    assert "can't be written" in desk.run("freeze", "user:ben", group="budget", code=4)
+    assert copy.read_bytes() == before and [one.name for one in folder.iterdir()] == [copy.name]
+    (folder / f"{copy.name}-wal").write_text("a log")
+    assert "has a log beside it" in desk.run("verify", code=4)

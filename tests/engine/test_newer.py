@@ -40,7 +40,9 @@ def write(path: Path, new: str, old: str) -> None:
     db.close()
 
 
-@pytest.mark.parametrize("written", [f'"type":"step","needs":{LEVEL + 1}', '"type":"step","needs":"x"', '"type":"new"'])
+@pytest.mark.parametrize(
+    "written", [f'"type":"step","protocol":{LEVEL + 1}', '"type":"step","protocol":"x"', '"type":"new"']
+)
 def test_it_is_left_to_a_process_that_knows_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, written: str
 ) -> None:
@@ -73,7 +75,7 @@ def test_it_is_left_to_a_process_that_knows_it(
         asyncio.run(older())
     (said,) = [record.getMessage() for record in caplog.records if "newer release" in record.getMessage()]
     assert said.startswith("execution n-1 is left to a newer release: entry 2 ") and "upgrade this process" in said
-    if "needs" in written:
+    if "protocol" in written:
         monkeypatch.setattr(newer, "_known", lambda level: level in (LEVEL + 1, "x"))  # pyright: ignore[reportUnknownLambdaType,reportUnknownArgumentType]
     else:
         write(path, '"type":"step"', written)
@@ -81,6 +83,6 @@ def test_it_is_left_to_a_process_that_knows_it(
 
 
 def test_what_needs_no_more_than_this_level_goes_on() -> None:
-    assert newer.newer([{"type": "step", "needs": LEVEL}, {"type": "x"}], 1, None) == ""
-    assert "entry 7 (step) needs level 9" in newer.newer([{"type": "step", "needs": 9}], 7, None)
+    assert newer.newer([{"type": "step", "protocol": LEVEL}, {"type": "x"}], 1, None) == ""
+    assert "entry 7 (step) has protocol 9" in newer.newer([{"type": "step", "protocol": 9}], 7, None)
     assert "entry 7 is of a kind" in newer.newer([{"type": "x"}], 7, frozenset({"step"}))
