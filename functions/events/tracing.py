@@ -39,16 +39,19 @@ def _is_text(value: object) -> bool:
     return True
 
 
-def trace_of(headers: RawHeaders) -> dict[str, str]:
+def trace_of(headers: RawHeaders, *, traces: bool = False) -> dict[str, str]:
     """The trace that a request belongs to, as what it begins goes on with it: W3C's header, or X-Ray's, which AWS may
-    have begun for this request alone."""
+    have begun for this request alone. ``traces``: they are looked at here, so one without a trace is told as a request
+    all the same."""
     found = {name: [value for key, value in headers if key == name.encode()] for name in callers.TRACE}
     said = {name: b",".join(values).decode("latin-1") for name, values in found.items()}
     if said["traceparent"]:
         return traced(said)
     said["traceparent"] = traceparent(b"".join(value for key, value in headers if key == XRAY).decode("latin-1"))
     told = traced(said)
-    return {**told, "from": REQUEST} if "traceparent" in told else told
+    if "traceparent" in told:
+        return {**told, "from": REQUEST}
+    return {**told, "from": callers.HTTP} if traces else told
 
 
 def traceparent(header: str) -> str:

@@ -156,7 +156,8 @@ class Server:
         if id is None and key is not None:
             id = f"{self.name}-{digest_of(self.name, key)}"
         id = f"{self.name}-{secrets.token_hex(8)}" if id is None else check_id(id)
-        given, caller = read_json(asked.headers, asked.body), trace_of(asked.headers)
+        caller = trace_of(asked.headers, traces=runtime.tracing is not None)
+        given = read_json(asked.headers, asked.body)
         created = await runtime.order(runtime.engine.function(self.name), given, id=id, caller=caller)
         outcome = await self._outcome(runtime, Taken(Fate.ACCEPTED, self.name, id), asked, not created)
         return answer_of(outcome, _location(id), {"id": id})
@@ -169,7 +170,8 @@ class Server:
             content = content_of(read_json(asked.headers, asked.body))
         key = idempotency_key(asked.headers)
         id = None if key is None else digest_of(key)
-        sent = await runtime.send(self.name, session, content, id=id, trace=trace_of(asked.headers))
+        trace = trace_of(asked.headers, traces=runtime.tracing is not None)
+        sent = await runtime.send(self.name, session, content, id=id, trace=trace)
         taken = Taken(Fate.ACCEPTED, self.name, sent.execution, sent.id)
         outcome = await self._outcome(runtime, taken, asked, sent.duplicate)
         pending = {"id": sent.execution, "message": sent.id}

@@ -52,7 +52,8 @@ async def _start(call: Call, kind: str) -> Answer:
         raise Refused(400, "by is longer than 200 characters; shorten it")
     id = f"{name}-{secrets.token_hex(8)}" if id is None else check_id(id)
     function = call.runtime.engine.function(name)
-    caller = trace_of(call.headers) | named(call.header(USER) or "", call.header(TENANT) or "")
+    traces = call.runtime.tracing is not None
+    caller = trace_of(call.headers, traces=traces) | named(call.header(USER) or "", call.header(TENANT) or "")
     created = await call.runtime.order(
         function, await call.json(), id=id, by=call.by(by), stream=streams, caller=caller
     )
@@ -102,7 +103,7 @@ async def _sent(call: Call, agent: str, session: str, *, stream: bool) -> Sent[A
     by = call.by(message.by)
     whose = named(call.header(USER) or "", call.header(TENANT) or "")
     said = For(by=by, stream=stream, user=whose.get("user", ""), tenant=whose.get("tenant", ""))
-    said["trace"] = trace_of(call.headers)
+    said["trace"] = trace_of(call.headers, traces=call.runtime.tracing is not None)
     return await call.runtime.send(agent, session, message.content, id=message.id, **said)
 
 

@@ -15,6 +15,8 @@ TRACE = ("traceparent", "tracestate", "baggage")
 REQUEST, TURN = "aws", "aws/turn"
 """``from`` of a trace that AWS has begun for one request, in X-Ray's form: of what that begins, and of a turn of a
 session, which has more of them. Others are ``event``, or unsaid: somebody has named the trace to be in."""
+HTTP = "http"
+"""``from`` of a request that names no trace, where traces are looked at."""
 HANDED_ON = ("user", "tenant", "by", "deadline", "budget", *TRACE)
 
 
@@ -63,6 +65,8 @@ def of_request(said: Mapping[str, Any], *, turn: bool = False) -> dict[str, str]
     found = traced(said)
     if said.get("from") in (REQUEST, TURN) and "traceparent" in found:
         found["from"] = TURN if turn else REQUEST
+    elif said.get("from") == HTTP:
+        found["from"] = HTTP
     return found
 
 

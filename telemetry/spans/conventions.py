@@ -56,7 +56,7 @@ class Conventions(NamedTuple):
                 said["user.id" if name == "user" else "overwinter.tenant"] = str(caller[name])
         if entry.get("parent"):
             said["overwinter.parent"] = str(entry["parent"])
-        span: Kind = "internal" if entry.get("parent") or "traceparent" not in caller else "server"
+        span: Kind = "internal" if entry.get("parent") or not is_request(entry) else "server"
         if is_event(entry):
             span = "consumer"
             said |= _received(entry)
@@ -149,7 +149,13 @@ def trigger_of(entry: Fact) -> str:
         return "pubsub"
     if str(entry.get("parent", "")).startswith("schedule/"):
         return "timer"
-    return "other" if entry.get("parent") or not entry.get("caller") else "http"
+    return "http" if not entry.get("parent") and is_request(entry) else "other"
+
+
+def is_request(entry: Fact) -> bool:
+    """Whether it was begun by a request."""
+    caller = part(entry, "caller")
+    return "traceparent" in caller or caller.get("from") == "http"
 
 
 def dollars(answer: Fact) -> float | None:

@@ -109,6 +109,8 @@ async def test_a_turn_of_a_session_by_the_conventions_of_generative_ai(monkeypat
         first, second = (span for span in receiver.spans if span.name == "invoke_agent clerk")
     assert (first.trace, first.parent) == (TRACE, PARENT)
     assert second.trace != TRACE and second.parent == ""
+    for turn in (first, second):
+        assert (turn.kind, turn.attributes["faas.trigger"]) == (SERVER, "http"), "whether it names a trace or not"
     assert first.attributes["gen_ai.conversation.id"] == "clerk/c-1"
     chats = [span for span in receiver.spans if span.name == "chat script" and span.parent == first.id]
     assert len(chats) == 2
@@ -120,6 +122,19 @@ async def test_a_turn_of_a_session_by_the_conventions_of_generative_ai(monkeypat
     assert used.attributes["gen_ai.tool.call.id"]
     assert seen.headers[0]["traceparent"] == f"00-{TRACE}-{used.id}-01"
     assert "Where is it" not in str(receiver.spans)
+
+
+@on_a_loop
+async def test_what_the_code_itself_begins_is_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        async with served([ticket, ask_carrier, lookup]) as here, httpx.AsyncClient() as client:
+            await (await here.runtime.start(ticket, "A-1", id="t", user="ann")).result()
+            answer = await client.post(f"{here.url}/workflows/ticket?id=u", json="A-1", headers={"prefer": "wait=20"})
+            assert answer.status_code == 200
+        own, asked = (span for span in receiver.spans if span.name == "invoke_workflow ticket")
+    assert (own.kind, own.attributes["faas.trigger"]) == (1, "other")
+    assert (asked.kind, asked.attributes["faas.trigger"]) == (SERVER, "http")
 
 
 @on_a_loop
