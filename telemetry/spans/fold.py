@@ -327,7 +327,7 @@ class Fold:
         verdict = str(next(iter(cast("Fact", value)), "")) if isinstance(value, dict) else str(value or "")
         if verdict or "error" in entry:
             root.event("hook", at, overwinter__verdict=verdict, **_texts(entry, "op", "name", "call"), **_failed(entry))
-        return []
+        return self._call(root, entry, at)  # code of the user's, with a span that its own calls hang under
 
 
 _ENDS = frozenset({"reply", "completed", "failed", "cancelled", "terminated"})

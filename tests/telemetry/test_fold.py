@@ -114,7 +114,8 @@ def test_what_happens_within_is_told_as_events() -> None:
         {"type": "hook", "op": "t1.m1.0.b2", "name": "other", "value": None, "at": T + 900},
         {"type": "failed", "error": error, "at": T + 900},
     ]
-    one, whole = spans_of(entries)
+    one, guard, other, whole = spans_of(entries)
+    assert (guard.name, other.name, guard.parent_id) == ("hook guard", "hook other", whole.span_id)
     assert [event.name for event in one.events] == ["retry"]
     assert one.attributes["overwinter.attempts"] == 2
     names = ["approval.requested", "approval.decided", "budget.warning", "in_doubt", "hook"]
