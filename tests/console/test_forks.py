@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from overwinter import Agent, Scripted, call, tool
 
+from .browser import PHONE, WIDE
 from .conftest import Stage
 from .desk import NOW
 
@@ -45,6 +46,7 @@ def test_it_is_forked_from_an_entry_of_its_journal(play: Play) -> None:
         form = page.locator("dialog")
         assert "It has no effects" in await form.inner_text()
         assert await tab.axe() == []
+        await tab.picture("fork-light")
         assert await form.get_by_label("From entry").input_value() == "2"
         await form.get_by_label("From entry").fill("99")
         await form.get_by_role("button", name="Fork", exact=True).click()
@@ -60,6 +62,19 @@ def test_it_is_forked_from_an_entry_of_its_journal(play: Play) -> None:
         await page.get_by_role("tab", name="Journal").click()
         await page.locator(".entry-type", has_text="forked").wait_for()
         assert DONE == [80], "the money is given back once"
+
+    play(main, functions=MORE)
+
+
+def test_it_can_be_read_in_the_dark_and_on_a_phone(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await (await stage.runtime.start(cashier, "the lamp is broken", id="c-3")).result()
+        for theme, size, name in (("dark", WIDE, "fork-dark"), ("light", PHONE, "fork-phone")):
+            tab = await stage.open("/console/execution/c-3?tab=journal", theme=theme, size=size)
+            await tab.page.locator(".actions").get_by_role("button", name="Fork").click()
+            await tab.page.locator("dialog").get_by_label("Instructions").fill("Be stingy.")
+            assert await tab.axe() == []
+            await tab.picture(name)
 
     play(main, functions=MORE)
 
