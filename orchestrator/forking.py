@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from ..security.chain import linked_all, root, without
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput, StoreCorrupt
-from ..state.ids import fork_id
+from ..state.ids import fork_id, fork_of
 from ..state.records import Dump, Head
 from ..state.store import Store
 from ..state.whole import GAP
@@ -70,21 +70,37 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
     for tries in range(_TRIES):
         named = f"{id}\0{key}\0{tries}".encode()
         new = fork_id(head.function, sha256(named).hexdigest()[:8] if key else secrets.token_hex(4))
-        if key and await _is_there(store, new, id, len(texts)):
-            return new
+        if fork_of(new) != new:
+            raise InvalidInput(f"{id} is of the runtime's own function {head.function}, and can't be forked")
+        if (there := await _told(store, new)) is not None:
+            if key and there.get("from") == id:
+                return _same(new, there, told)
+            continue
         await _values(store, id, new)  # before it is there, or it might begin without them
         if await store.restore(_dump(head, new, linked_all(root(new), texts), blobs, told)):
             return new
-        if key and await _is_there(store, new, id, len(texts)):
-            return new
+        there = await _told(store, new) or {}
+        if key and there.get("from") == id:
+            return _same(new, there, told)
     raise InvalidInput("no free id was found for the fork; try again")
 
 
-async def _is_there(store: Store, fork: str, id: str, number: int) -> bool:
-    """Whether it has been made already, of this one: that entry of its journal says so."""
-    texts = await store.history(fork, number - 1, 1)
-    told = decode_all(texts, number)[0] if texts else {}
-    return told.get("type") == "forked" and told.get("from") == id
+async def _told(store: Store, new: str) -> Fact | None:
+    """What an execution of that id says of where it comes from; None when there is none."""
+    head = await store.head(new)
+    if head is None:
+        return None
+    entries = decode_all(await _journal(store, head), 1)
+    return next(
+        (entry for entry in reversed(entries) if entry["type"] == "forked"), {}
+    )  # those before are its origin's
+
+
+def _same(new: str, there: Fact, told: Fact) -> str:
+    """The one that was made already, when it is what is asked for. Raises InvalidInput."""
+    if any(there.get(name) != told.get(name) for name in ("n", "model", "instructions")):
+        raise InvalidInput(f"under that key {new} was forked from another place, or with other words; use another key")
+    return new
 
 
 def _dump(head: Head, id: str, entries: list[str], blobs: dict[str, bytes], told: Fact) -> Dump:
@@ -134,7 +150,8 @@ async def _blobs(store: Store, id: str, texts: Iterable[str]) -> dict[str, bytes
 
 async def _values(store: Store, id: str, new: str) -> None:
     """Its own key-value entries, as they are now."""
-    for key in await store.keys(id):
-        value: Any = await store.get(id, key)
-        if value is not None:
+    last = ""
+    while page := await store.values(id, "", last, _PAGE):
+        for key, value in page:
             await store.put(new, key, value.value)
+        last = page[-1][0]

@@ -20,8 +20,8 @@ from ...state.errors import EffectBlocked, StoreCorrupt
 from ...state.ids import can_exist, fork_of
 from ...state.store import Store
 from ..errors import failures
-from ..governance.forks import Recorded, Records, canonical
-from ..protocol.decider import Access, Fact, Invoke, Post, Publish, Spawn
+from ..governance.forks import Recorded, Records, canonical, edited
+from ..protocol.decider import NONE, SAME, Access, Fact, Invoke, Post, Publish, Spawn
 from ..protocol.entries import PARCEL, decode, resolve
 from . import outcomes
 from .patience import patiently
@@ -56,11 +56,11 @@ class Forks:
         """What a call of a fork comes to; None: it is made."""
         if call.report not in ("step", "tool") or call.pure:
             return None
-        given = call.args or ""
+        given = edited(call.args or "", call.edited)
         if call.report == "tool":
             given = canonical(call.given() if call.given is not None else {})
         source, records = await self._records(execution)
-        found = records.find(call.report, call.name, given, call.op)
+        found = None if call.like == NONE else records.find(call.report, call.name, given, call.op, call.like == SAME)
         if found is None:
             what = "tool" if call.report == "tool" else "step"
             return self._ended(call, _blocked(f"the {what} {call.name!r} was not called", _why(source)))
@@ -134,13 +134,16 @@ class Forks:
         """What came of a child of that function with that input."""
         given = dumps(effect.input)
         known = records.find("child", effect.function, given, effect.op)
-        if known is not None or (same := records.children.get(effect.op)) is None:
+        if known is not None:
             return known
-        begun = (await self._entries(str(same.get("id")), 1))[:1]
-        if not begun or same.get("name") != effect.function:
-            return None
-        await patiently(partial(resolve, self._store, str(same["id"]), begun), source)
-        return records.find("child", effect.function, "", effect.op) if dumps(begun[0].get("input")) == given else None
+        for order in reversed(records.children.get(effect.op, ())):
+            id = str(order.get("id"))
+            ended = records.ended(id) if order.get("name") == effect.function else None
+            begun = [] if ended is None else (await self._entries(id, 1))[:1]
+            await patiently(partial(resolve, self._store, id, begun), source)
+            if begun and dumps(begun[0].get("input")) == given:
+                return ended
+        return None
 
     # -- records -------------------------------------------------------------------------------------
 
@@ -154,18 +157,33 @@ class Forks:
         return known
 
     async def _read(self, execution: str) -> tuple[str, Records]:
-        root = fork_of(execution)
-        origin = next((str(one.get("from", "")) for one in await self._entries(root) if one["type"] == "forked"), "")
-        if not origin:
-            return "", Records()
-        source = origin + execution[len(root) :]
+        sources, entries = await self._sources(execution), list[Fact]()
+        for source in reversed(sources):
+            entries += await self._whole(source, execution)
+        return sources[0] if sources else "", Records(entries)
+
+    async def _sources(self, execution: str) -> list[str]:
+        """Of whom it is a copy, and of whom those are: the nearest first."""
+        found: list[str] = []
+        left = [execution]
+        while left:
+            one = left.pop(0)
+            root = fork_of(one)
+            marks = [entry for entry in await self._entries(root) if entry["type"] == "forked"] if root else []
+            sources = (str(mark.get("from", "")) + one[len(root) :] for mark in reversed(marks))
+            new = [source for source in sources if source not in found]
+            found += new
+            left += new
+        return found
+
+    async def _whole(self, source: str, execution: str) -> list[Fact]:
         entries = await self._entries(source)
         try:
             await patiently(partial(resolve, self._store, source, entries), execution)
         except StoreCorrupt as error:
             log.warning("execution %s: what %s has recorded can't be read whole: %s", execution, source, error)
             entries = [entry for entry in entries if "blob" not in entry]
-        return source, Records(entries)
+        return entries
 
     async def _entries(self, id: str, most: int | None = None) -> list[Fact]:
         found: list[Fact] = []
