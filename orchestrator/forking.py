@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..security.chain import linked_all, root, without
 from ..state.codec import dumps, loads

@@ -97,8 +97,8 @@ def edited(args: str, arguments: Mapping[str, Any] | None) -> str:
 
 
 def _edited(others: Mapping[str, Fact], op: str) -> Fact | None:
-    """The arguments that the step ``op`` was made with, when a person has approved it with others: it is asked for under
-    ``op`` 3.0 (3.0.0 once more), and made under 3.1."""
+    """The arguments that the step ``op`` was made with, when a person has approved it with others: it is asked for
+    under ``op`` 3.0 (3.0.0 once more), and made under 3.1."""
     call, _, last = op.rpartition(".")
     if last != "1":
         return None

@@ -83,7 +83,7 @@ class Doubt(NamedTuple):
 
 ALIKE, SAME, NONE = "alike", "same", "none"
 """Which record of another execution answers a call of a fork: that of a call of that name with those arguments; that of
-the same operation alone, since nobody knows what it is called with; none, since nothing tells with what it was called."""
+the same operation alone, since nobody knows what it is called with; none, since no entry tells that."""
 
 
 class Invoke(NamedTuple):
