@@ -148,6 +148,8 @@ def place(entries: Sequence[Fact], at: int | str) -> int:
     last = ends[-1] if ends and ends[-1] == len(entries) - 1 else len(entries)
     if isinstance(at, bool) or not isinstance(at, (int, str)):  # pyright: ignore[reportUnnecessaryIsInstance]  # as users may give it
         raise InvalidInput(f"at is the number of a journal entry or an operation as `show` tells them, not {at!r:.40}")
+    if not last:
+        raise InvalidInput("nothing is recorded of it yet that a fork could go on from; try again when it has begun")
     if isinstance(at, int):
         if not 2 <= at <= last + 1:
             raise InvalidInput(f"there is no entry {at} to go on from: write 2 to {last + 1}, or an operation")

@@ -70,6 +70,7 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (("r", "--op", "t9"), 2, "it has no operation 't9'; these are its: t1.m1"),
         (("nobody", "--at", "2"), 3, "there is no execution 'nobody'"),
         (("r", "--at", "2", "--instructions", "@nothing.txt"), 2, "can't be read"),
+        (("r", "--at", "2", "--instructions", "@empty.txt"), 2, "empty.txt is empty"),
     ],
 )
 def test_what_the_command_refuses(
@@ -78,6 +79,7 @@ def test_what_the_command_refuses(
     monkeypatch.chdir(tmp_path)
     Path("app.py").write_text(APP, "utf-8")
     assert overwinter("run", "app.py", "clerk", '"broken"', "--id", "r")[0] == 0
+    Path("empty.txt").write_text("\n", "utf-8")
     got, output = overwinter("fork", *words)
     assert said in " ".join(output.split()) and got == code
 

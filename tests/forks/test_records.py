@@ -314,3 +314,27 @@ def test_a_fork_of_a_fork_is_answered_by_the_nearest() -> None:
         assert DONE == ["charge 5"]
 
     played(work, order, kid)
+
+
+def test_what_the_other_one_records_after_the_fork_has_asked_counts_too() -> None:
+    @workflow
+    async def order(ctx: Context) -> str:
+        await ctx.wait_for("go")
+        return await ctx.step(charge, 5)
+
+    async def work(runtime: Runtime) -> None:
+        handle = await runtime.start(order, id="o")
+        with pytest.raises(InvalidInput, match="when it has begun"):
+            await runtime.fork("o", 2)
+        while (await runtime.show("o")).status != "waiting":  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        forked = await runtime.fork("o", 2)
+        await runtime.signal(forked, "go", 1)
+        assert "no such call" in await came_to(runtime, forked)
+        await runtime.signal("o", "go", 1)
+        assert await handle.result() == "charged 5"
+        await runtime.retry(forked)
+        assert await runtime.result(forked) == "charged 5"
+        assert DONE == ["charge 5"]
+
+    played(work, order)
