@@ -32,6 +32,8 @@ _PAGE = 1000
 _TRIES = 8
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS = ("workflow", "agent")
+_CODE = ("scripted:", "openai-compatible:", "function:")
+"""How names of models begin that are no provider's."""
 
 
 class Wanted(NamedTuple):
@@ -58,6 +60,8 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
     entries = decode_all(texts, 1)
     if (model or instructions) and not any(entry["type"] == "model" for entry in entries):
         raise InvalidInput(f"{id} has asked no model here: it can't be asked another one, or with other instructions")
+    if model and model not in {str(entry.get("name")) for entry in entries if entry["type"] == "model"}:
+        _check_model(model)
     if any(entry["type"] == "machine" for entry in entries[:50]):
         raise InvalidInput(f"{id} is a state machine, and these can't be forked; `overwinter asl run` tries one out")
     before = place(entries, at)
@@ -83,6 +87,16 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
         if key and there.get("from") == id:
             return _same(new, there, told)
     raise InvalidInput("no free id was found for the fork; try again")
+
+
+def _check_model(model: str) -> None:
+    """Raises InvalidInput for what is no plain name. It may come from outside, so it names no module to import, no
+    function to call and no address to which a conversation goes."""
+    known = "write provider/model, or one of the agent's own"
+    if not model.isprintable() or any(part != part.strip() or not part for part in model.split("/")):
+        raise InvalidInput(f"{model[:80]!r} can't be the name of a model; {known}")
+    if model.startswith(_CODE):
+        raise InvalidInput(f"{model[:80]!r} is for code to say; {known}")
 
 
 async def _told(store: Store, new: str) -> Fact | None:
