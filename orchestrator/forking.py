@@ -25,6 +25,7 @@ from .governance.forks import BEGINS, kept, place
 from .protocol.callers import TRACE
 from .protocol.decider import Fact
 from .protocol.entries import decode_all, encode
+from .protocol.newer import FORKS
 
 LONGEST = 100_000
 """Characters that other instructions may have."""
@@ -66,7 +67,7 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
         raise InvalidInput(f"{id} is a state machine, and these can't be forked; `overwinter asl run` tries one out")
     before = place(entries, at)
     stay = [texts[number] for number in kept(entries[:before])]
-    told: Fact = {"type": "forked", "at": now, "from": id, "n": before + 1}
+    told: Fact = {"type": "forked", "at": now, "needs": FORKS, "from": id, "n": before + 1}
     told |= {name: text for name, text in (("by", by), ("model", model), ("instructions", instructions)) if text}
     made, beside = encode(told)
     texts = [*(_own(without(text)) for text in stay), made]

@@ -14,6 +14,7 @@ from overwinter.functions.frameworks.port import Turn
 from overwinter.functions.hooks import Change, Hook
 from overwinter.functions.models.port import Message
 from overwinter.orchestrator.governance.approvals.standing import Standing
+from overwinter.orchestrator.protocol import newer
 from overwinter.state.errors import ExecutionFailed
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import EVERYTHING
@@ -338,3 +339,17 @@ def test_what_the_other_one_records_after_the_fork_has_asked_counts_too() -> Non
         assert DONE == ["charge 5"]
 
     played(work, order)
+
+
+def test_a_release_that_knows_no_forks_leaves_them_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(runtime: Runtime) -> None:
+        await runtime.start(clerk, "hello", id="o")
+        await approved(runtime, "o")
+        await runtime.result("o")
+        entries = await runtime.history(await runtime.fork("o", 2))
+        assert newer.newer(entries, 1, None) == ""
+        monkeypatch.setattr(newer, "LEVEL", 1)
+        assert "needs level 2" in newer.newer(entries, 1, None)
+        monkeypatch.undo()
+
+    played(work, clerk)

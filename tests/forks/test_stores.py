@@ -29,7 +29,7 @@ async def whole(ctx: Context) -> int:
     await ctx.state.put("seen", 1)
     first = await ctx.step(draw, "first")
     second = await ctx.child(part, first)
-    return len(first) + len(second) + await ctx.state.get("seen", type=int)
+    return len(first) + len(second) + (await ctx.state.get("seen", type=int) or 0)
 
 
 @on_a_loop
