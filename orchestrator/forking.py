@@ -106,9 +106,8 @@ async def _told(store: Store, new: str) -> Fact | None:
     if head is None:
         return None
     entries = decode_all(await _journal(store, head), 1)
-    return next(
-        (entry for entry in reversed(entries) if entry["type"] == "forked"), {}
-    )  # those before are its origin's
+    own = [entry for entry in entries if entry["type"] == "forked"]
+    return own[-1] if own else {}  # those before are its origin's
 
 
 def _same(new: str, there: Fact, told: Fact) -> str:
