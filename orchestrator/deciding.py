@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..state.codec import dumps, mended
 from ..state.errors import AlreadyFinished, InvalidInput
+from ..state.ids import fork_of
 from ..state.records import FINAL, Accepted, Answer, Filter, Head, NewMail
 from .engine.delivery import mail_of
 from .governance.approvals import register
@@ -156,6 +157,10 @@ class Deciding(Reading):
         if arguments is not None:
             fact["data"] = mended(dict(arguments))
         if standing is not None:
+            if standing.for_all and fork_of(id):
+                raise InvalidInput(
+                    f"{id} is a fork, and has no effect on others: what is said here is not for them all"
+                )
             data = fact.get("data", chosen.data)
             fact["standing"] = standing.terms(chosen.asked, chosen.role, data, fact["at"], chosen.digest, by)
         await self._check(id, chosen, fact)

@@ -12,12 +12,12 @@ import re
 import secrets
 from collections.abc import Iterable
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..security.chain import linked_all, root, without
 from ..state.codec import dumps, loads
 from ..state.errors import InvalidInput, StoreCorrupt
-from ..state.ids import fork_id
+from ..state.ids import fork_id, fork_of
 from ..state.records import Dump, Head
 from ..state.store import Store
 from ..state.whole import GAP
@@ -25,6 +25,7 @@ from .governance.forks import BEGINS, kept, place
 from .protocol.callers import TRACE
 from .protocol.decider import Fact
 from .protocol.entries import decode_all, encode
+from .protocol.newer import FORKS, PROTOCOL
 
 LONGEST = 100_000
 """Characters that other instructions may have."""
@@ -32,6 +33,8 @@ _PAGE = 1000
 _TRIES = 8
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS = ("workflow", "agent")
+_CODE = ("scripted:", "openai-compatible:", "function:")
+"""How names of models begin that are no provider's."""
 
 
 class Wanted(NamedTuple):
@@ -58,11 +61,13 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
     entries = decode_all(texts, 1)
     if (model or instructions) and not any(entry["type"] == "model" for entry in entries):
         raise InvalidInput(f"{id} has asked no model here: it can't be asked another one, or with other instructions")
+    if model and model not in {str(entry.get("name")) for entry in entries if entry["type"] == "model"}:
+        _check_model(model)
     if any(entry["type"] == "machine" for entry in entries[:50]):
         raise InvalidInput(f"{id} is a state machine, and these can't be forked; `overwinter asl run` tries one out")
     before = place(entries, at)
     stay = [texts[number] for number in kept(entries[:before])]
-    told: Fact = {"type": "forked", "at": now, "from": id, "n": before + 1}
+    told: Fact = {"type": "forked", "at": now, PROTOCOL: FORKS, "from": id, "n": before + 1}
     told |= {name: text for name, text in (("by", by), ("model", model), ("instructions", instructions)) if text}
     made, beside = encode(told)
     texts = [*(_own(without(text)) for text in stay), made]
@@ -70,21 +75,46 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
     for tries in range(_TRIES):
         named = f"{id}\0{key}\0{tries}".encode()
         new = fork_id(head.function, sha256(named).hexdigest()[:8] if key else secrets.token_hex(4))
-        if key and await _is_there(store, new, id, len(texts)):
-            return new
+        if fork_of(new) != new:
+            raise InvalidInput(f"{id} is of the runtime's own function {head.function}, and can't be forked")
+        if (there := await _told(store, new)) is not None:
+            if key and there.get("from") == id:
+                return _same(new, there, told)
+            continue
         await _values(store, id, new)  # before it is there, or it might begin without them
         if await store.restore(_dump(head, new, linked_all(root(new), texts), blobs, told)):
             return new
-        if key and await _is_there(store, new, id, len(texts)):
-            return new
+        there = await _told(store, new) or {}
+        if key and there.get("from") == id:
+            return _same(new, there, told)
     raise InvalidInput("no free id was found for the fork; try again")
 
 
-async def _is_there(store: Store, fork: str, id: str, number: int) -> bool:
-    """Whether it has been made already, of this one: that entry of its journal says so."""
-    texts = await store.history(fork, number - 1, 1)
-    told = decode_all(texts, number)[0] if texts else {}
-    return told.get("type") == "forked" and told.get("from") == id
+def _check_model(model: str) -> None:
+    """Raises InvalidInput for what is no plain name. It may come from outside, so it names no module to import, no
+    function to call and no address to which a conversation goes."""
+    known = "write provider/model, or one of the agent's own"
+    if not model.isprintable() or any(part != part.strip() or not part for part in model.split("/")):
+        raise InvalidInput(f"{model[:80]!r} can't be the name of a model; {known}")
+    if model.startswith(_CODE):
+        raise InvalidInput(f"{model[:80]!r} is for code to say; {known}")
+
+
+async def _told(store: Store, new: str) -> Fact | None:
+    """What an execution of that id says of where it comes from; None when there is none."""
+    head = await store.head(new)
+    if head is None:
+        return None
+    entries = decode_all(await _journal(store, head), 1)
+    own = [entry for entry in entries if entry["type"] == "forked"]
+    return own[-1] if own else {}  # those before are its origin's
+
+
+def _same(new: str, there: Fact, told: Fact) -> str:
+    """The one that was made already, when it is what is asked for. Raises InvalidInput."""
+    if any(there.get(name) != told.get(name) for name in ("n", "model", "instructions")):
+        raise InvalidInput(f"under that key {new} was forked from another place, or with other words; use another key")
+    return new
 
 
 def _dump(head: Head, id: str, entries: list[str], blobs: dict[str, bytes], told: Fact) -> Dump:
@@ -134,7 +164,8 @@ async def _blobs(store: Store, id: str, texts: Iterable[str]) -> dict[str, bytes
 
 async def _values(store: Store, id: str, new: str) -> None:
     """Its own key-value entries, as they are now."""
-    for key in await store.keys(id):
-        value: Any = await store.get(id, key)
-        if value is not None:
+    last = ""
+    while page := await store.values(id, "", last, _PAGE):
+        for key, value in page:
             await store.put(new, key, value.value)
+        last = page[-1][0]

@@ -35,6 +35,8 @@ def fork_command(
         raise click.UsageError("say where it goes on: --at N, the number of an entry, or --op OP, an operation")
     place = at if at is not None else str(op)
     said = _text(instructions)
+    if instructions and not said:
+        raise click.UsageError(f"--instructions: {instructions[1:]} is empty; leave it out to keep the agent's own")
 
     async def work() -> str:
         async with reach.control(store) as control:

@@ -28,6 +28,7 @@ from ...state.errors import InvalidInput
 from ...state.formless import FORMLESS, reason
 from ...state.ids import check_name
 from ...state.quantities import Duration
+from ..models.choosing import hosted
 from ..models.hosts import Hosts
 from ..models.port import Model
 from ..models.prices import PriceList, price_list
@@ -285,7 +286,7 @@ class Agent(Specified, Generic[Out_co]):
         other._generals = []  # those are this one's
         if model:
             known = (one for one in self.models if one.name == model or one.name.endswith(f"/{model}"))
-            other.model = next(known, model)
+            other.model = next(known, None) or hosted(model)
         if instructions:
             other.instructions = instructions
         return other

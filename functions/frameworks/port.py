@@ -71,9 +71,7 @@ class Turn:
         """Ask a model, once for all: what ``call`` returns, plain JSON, is recorded. What is asked is not compared on
         replay, since frameworks put times and ids into it."""
         calls = self._calls
-        return await self.ctx.step(
-            call, name=f"model {name}", retry=calls.retry, timeout=calls.timeout, fingerprint=False
-        )
+        return await self.ctx.asked(call, f"model {name}", calls.retry, calls.timeout)
 
     async def tool(
         self, name: str, arguments: Mapping[str, Any], call: Callable[[Mapping[str, Any]], Awaitable[Any]]

@@ -42,6 +42,14 @@ def choose(model: str | Model) -> Model:
     return Scripted(echo, "echo") if name == "echo" else Found(name)
 
 
+def hosted(model: str) -> str:
+    """A name that comes from outside, which may be that of a provider's model alone: nobody may say from there which
+    module is imported, which function is called or to which address a conversation goes. Raises InvalidInput."""
+    if model.startswith((PREFIX, direct.PREFIX, remote.PREFIX)):
+        raise InvalidInput(f"{model[:80]!r} is for code to say; write provider/model, or one of the agent's own")
+    return _plausible(model)
+
+
 def _plausible(model: str) -> str:
     """The name, when some provider could have such a model. Raises InvalidInput."""
     if any(part != part.strip() or not part for part in model.split("/")) or not model.isprintable():

@@ -22,7 +22,7 @@ from ...state.errors import (
     StoreCorrupt,
     UnknownFunction,
 )
-from ...state.ids import FORKED
+from ...state.ids import fork_of
 from ...state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ...state.store import Store
 from ...state.whole import GAP
@@ -32,6 +32,7 @@ from ..protocol.catalogue import kind_of
 from ..protocol.decider import Access, Fact, Function, Post, Publish, Spawn
 from ..protocol.entries import ROOM, check_size, decode_all, encode
 from ..protocol.media import Taken, take
+from ..protocol.newer import FORKS, PROTOCOL
 from ..protocol.starting import check_same, is_new
 from ..usercode.calling import checked
 from .forking import Forks
@@ -58,9 +59,11 @@ def start_mail(
     stream: bool = False,
     caller: Mapping[str, Any] | None = None,
     delivery: Mapping[str, Any] | None = None,
+    protocol: int = 0,
 ) -> NewMail:
     """The first mail of an execution; its constant key makes starting idempotent. ``caller``: what whoever orders it
-    from elsewhere says about itself; ``delivery``: of which event it is."""
+    from elsewhere says about itself; ``delivery``: of which event it is; ``protocol``: who goes on with it must know
+    that much (``protocol.newer``)."""
     fact: Fact = {"type": "start", "at": at, "input": taken.value, "seed": secrets.token_hex(16)}
     if parent is not None:
         fact["parent"] = parent
@@ -74,6 +77,8 @@ def start_mail(
         fact["caller"] = dict(caller)
     if delivery:
         fact["delivery"] = dict(delivery)
+    if protocol:
+        fact[PROTOCOL] = protocol
     return mail_of(fact, keys.START, lane=1, taken=taken)
 
 
@@ -143,7 +148,7 @@ class Delivery:
         self._missed: set[str] = set()  # functions that were ordered and are served nowhere yet
 
     async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
-        if FORKED in activation.id and await self.forks.holds(activation, effect):
+        if fork_of(activation.id) and await self.forks.holds(activation, effect):
             return
         if isinstance(effect, Spawn):
             await self._spawn(activation, effect)
@@ -170,6 +175,7 @@ class Delivery:
             if self.tracing is not None:
                 caller = self.tracing.caller(activation.id, effect.op, caller)
             more: dict[str, Any] = {"parent": activation.id, "depth": effect.depth + 1, "caller": caller}
+            more |= {"protocol": FORKS} if fork_of(effect.id) else {}
             mail = start_mail(engine.clock(), taken, **more)
             create = NewExecution(name, kind, parent)
             accepted = await self.patiently(

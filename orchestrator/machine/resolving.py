@@ -105,7 +105,9 @@ class Table:
         return self._integrations.named(text) if found is None else found
 
     def reads(self, reading: Reading) -> Call:
-        return Call(reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE), page_text)
+        return Call(
+            reading.action, partial(read_page, self._buckets, reading), True, Policy(ONCE), page_text, pure=True
+        )
 
     def writes(self, export: Export) -> Call:
         return Call("s3:putObject", partial(write_results, self._buckets, export), True, Policy(ONCE))
@@ -169,7 +171,7 @@ def _work(means: Any, arguments: Any) -> Call | Child:
         if means.approval is not None:
             rule = partial(_wanted, means)
             wants = Wants(rule, means.approval_within, means.version, partial(_call, means))
-        return call._replace(input=arguments, wants=wants)
+        return call._replace(input=arguments, wants=wants, pure=bool(getattr(means, "pure", False)))
     if hasattr(means, "decider"):
         return Child(means.name, arguments, kind)
     call = Call(_name(means), partial(means, arguments), not _is_async(means), Policy(ONCE), stored)

@@ -81,6 +81,11 @@ class Doubt(NamedTuple):
     resolved: Fact | None = None
 
 
+ALIKE, SAME, NONE = "alike", "same", "none"
+"""Which record of another execution answers a call of a fork: that of a call of that name with those arguments; that of
+the same operation alone, since nobody knows what it is called with; none, since no entry tells that."""
+
+
 class Invoke(NamedTuple):
     """Call a function in this process, at least once, and report its outcome as one fact.
 
@@ -106,6 +111,8 @@ class Invoke(NamedTuple):
     given: Callable[[], Mapping[str, Any]] | None = None  # the arguments of a tool, as plain JSON
     doubt: Doubt | None = None  # it is in doubt, or was and is resolved
     pure: bool = False  # it changes nothing: a fork makes it
+    like: str = ALIKE  # what of another execution's record answers it in a fork
+    edited: Mapping[str, Any] | None = None  # what a person has put in the place of what ``args`` tells of
 
 
 class Spawn(NamedTuple):

@@ -12,8 +12,10 @@ from collections.abc import Collection, Sequence
 
 from .decider import Fact
 
-LEVEL = 1
+LEVEL = 2
 PROTOCOL = "protocol"
+FORKS = 2
+"""Of forks: a release that does not know them would make their calls."""
 AWAITS = "a process of a newer release"
 
 

@@ -16,7 +16,7 @@ from ...state.errors import InvalidInput
 from ...state.quantities import Duration, briefly
 from ..governance.approvals.changed import unless
 from ..governance.approvals.proposal import CHANGED
-from ..protocol.decider import Away, Fact, Invoke
+from ..protocol.decider import ALIKE, SAME, Away, Fact, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode import undoing
 from ..usercode.fields import minded
@@ -53,6 +53,7 @@ class _Call(NamedTuple):
     undo: Undo | None
     edited: dict[str, Any] | None = None
     approved: str = ""
+    pure: bool = False
 
 
 def order(
@@ -66,10 +67,12 @@ def order(
     *,
     compare: bool = True,
     undo: Undo | None = None,
+    pure: bool = False,
 ) -> Operation[Any]:
     """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
-    called with must be the same on replay. ``undo`` undoes it, when it is called in a saga."""
-    called = _Call(run, op, fn, args, kwargs, name, policy, compare, undo)
+    called with must be the same on replay. ``undo`` undoes it, when it is called in a saga. ``pure``: it changes
+    nothing."""
+    called = _Call(run, op, fn, args, kwargs, name, policy, compare, undo, pure=pure)
     wanted = approval_of(fn, args, kwargs)
     if wanted is None:
         return _undoable(called)
@@ -156,7 +159,9 @@ def _order(asked: _Call) -> Operation[Any]:
             args=given,
             caller=run.origin.caller if run.origin is not None else {},
             given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
-            pure=about.tool is not None and about.tool.pure,
+            pure=asked.pure or (about.tool is not None and about.tool.pure),
+            like=ALIKE if given or (given is not None and not _catches(asked.fn)) else SAME,
+            edited=asked.edited,
         )
         run.calls.order(unless(made, asked.approved, "") if asked.approved else made)
     return call
@@ -196,6 +201,7 @@ def _away(asked: _Call, call: Operation[Any], policy: Policy, branch: str) -> In
         away=away,
         given=tell,
         pure=tool.pure,
+        edited=asked.edited,
     )
 
 
@@ -226,6 +232,15 @@ def _given(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     if type(fn) is FunctionType and fn.__name__ == "<lambda>" and fn.__defaults__:
         args = (*args, fn.__defaults__)  # lambda who=who: …
     return fingerprints.of(args, kwargs)
+
+
+def _catches(fn: Callable[..., Any]) -> bool:
+    """Whether what it is called with may lie in the function itself, where no fingerprint finds it."""
+    while isinstance(fn, partial):
+        fn = fn.func
+    if type(fn) is not FunctionType or hasattr(fn, "__wrapped__"):
+        return False
+    return fn.__name__ == "<lambda>" or bool(fn.__closure__)
 
 
 def policy_of(

@@ -6,10 +6,15 @@ what proves a token and what a checkpoint begins with belong to an execution as 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, Self
 
 from ...state.errors import InvalidInput
+from ...state.quantities import Duration
+from ..usercode.resilience import Retry
 from .context import Context
+from .operation import Operation
+from .step import order, policy_of
 
 
 class TurnContext(Context):
@@ -25,6 +30,13 @@ class TurnContext(Context):
         """What the turn's code hands to threads by ``run_in_executor`` runs at once from now on: for frameworks that do
         so with plain functions which decide and reach nothing outside."""
         self._run.loop.inline = True
+
+    def asked(
+        self, call: Callable[[], Awaitable[Any]], name: str, retry: Retry, timeout: Duration | None
+    ) -> Operation[Any]:
+        """A step that asks and changes nothing, so a fork makes it. What is asked is not compared on replay."""
+        policy = policy_of(self._run, call, retry, timeout, None, False)
+        return order(self._run, self._next(), call, (), {}, name, policy, compare=False, pure=True)
 
     def wait_for(self, *_: Any, **__: Any) -> NoReturn:
         """Raises InvalidInput."""

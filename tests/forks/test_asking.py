@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from overwinter.cli.main import cli
 from overwinter.functions.http.outcome import result_url
+from overwinter.state.errors import InvalidInput
 from overwinter.state.records import EVERYTHING
 from overwinter.tests.apart.place import on_a_loop, served
 
@@ -70,6 +72,7 @@ def test_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (("r", "--op", "t9"), 2, "it has no operation 't9'; these are its: t1.m1"),
         (("nobody", "--at", "2"), 3, "there is no execution 'nobody'"),
         (("r", "--at", "2", "--instructions", "@nothing.txt"), 2, "can't be read"),
+        (("r", "--at", "2", "--instructions", "@empty.txt"), 2, "empty.txt is empty"),
     ],
 )
 def test_what_the_command_refuses(
@@ -78,6 +81,7 @@ def test_what_the_command_refuses(
     monkeypatch.chdir(tmp_path)
     Path("app.py").write_text(APP, "utf-8")
     assert overwinter("run", "app.py", "clerk", '"broken"', "--id", "r")[0] == 0
+    Path("empty.txt").write_text("\n", "utf-8")
     got, output = overwinter("fork", *words)
     assert said in " ".join(output.split()) and got == code
 
@@ -113,3 +117,32 @@ def _functions() -> list[object]:
     names: dict[str, object] = {}
     exec(APP.replace('"done"', "os.devnull").replace("from overwinter", "import os\nfrom overwinter"), names)
     return [names["clerk"]]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "scripted:os.system",
+        "scripted:echo",
+        "openai-compatible:m@http://127.0.0.1:9/v1",
+        "function:refund",
+        "a\nb",
+        " ",
+        "x/",
+        "file:///etc/passwd",
+    ],
+)
+@on_a_loop
+async def test_a_model_from_outside_is_one_of_a_provider_or_of_the_agents(model: str) -> None:
+    """It names no module, no function and no address, and nothing gets stuck by it."""
+    async with served(_functions()) as there, httpx.AsyncClient(base_url=there.url) as client:
+        runtime = there.runtime
+        await (await runtime.start("clerk", "broken", id="r")).result()
+        refused = await client.post("/fork/r", json={"op": "t1.m1", "model": model})
+        assert refused.status_code == 409 and "provider/model" in refused.text
+        assert len((await runtime.page(EVERYTHING)).heads) == 1
+        clerk: Any = runtime.functions["clerk"]
+        with pytest.raises(InvalidInput):
+            clerk.altered(model, "")  # also of a journal that was brought from elsewhere
+        used = next(entry["name"] for entry in await runtime.history("r") if entry["type"] == "model")
+        assert (await client.post("/fork/r", json={"op": "t1.m1", "model": used})).status_code == 202

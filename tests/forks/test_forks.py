@@ -174,6 +174,21 @@ def test_a_workflow_goes_on_with_the_code_of_now() -> None:
         FACTOR[0] = 1
 
 
+def test_what_a_fork_begins_is_for_those_that_know_forks() -> None:
+    async def work(runtime: Runtime) -> None:
+        await runtime.start(waits, 7, id="w")
+        await runtime.signal("w", "go", "now")
+        while not await runtime.approvals("w"):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        forked = await runtime.fork("w", 2)
+        while not [head for head in (await runtime.page(EVERYTHING)).heads if head.id == f"{forked}/0"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert (await runtime.history(f"{forked}/0"))[0]["protocol"] == 2
+        assert "protocol" not in (await runtime.history("w"))[0]
+
+    played(work, waits, kid)
+
+
 def test_what_is_published_goes_to_nobody() -> None:
     async def work(runtime: Runtime) -> None:
         await (await runtime.start(order, 5, id="o")).result()

@@ -39,7 +39,7 @@ class Wants(NamedTuple):
 class Call(NamedTuple):
     """A function that is called in an execution of the machine itself. ``invoke`` gives its value, or an awaitable.
     ``detached``: what comes of it is of no concern to the Task. ``input``: what it is called with. ``wants`` says who
-    must approve it first; None: nobody. It raises InvalidInput."""
+    must approve it first; None: nobody. It raises InvalidInput. ``pure``: it changes nothing."""
 
     name: str
     invoke: Callable[[], Any]
@@ -50,6 +50,7 @@ class Call(NamedTuple):
     detached: bool = False
     input: Any = None
     wants: Wants | None = None
+    pure: bool = False
 
 
 class Child(NamedTuple):

@@ -11,7 +11,7 @@ from ....errors import failures
 from ....governance import tokens
 from ....governance.approvals.changed import unless
 from ....protocol.callers import handed_on
-from ....protocol.decider import Access, Away, Fact, Invoke, Publish, Spawn
+from ....protocol.decider import NONE, Access, Away, Fact, Invoke, Publish, Spawn
 from ...definition.states.task import Task
 from ...language.failure import QueryError
 from .. import approvals, moved
@@ -146,6 +146,7 @@ def invoke(run: Execution, frame: Frame, op: str, work: Call) -> Invoke:
     if work.detached:
         frame.doing["detached"] = True
     call = Invoke(op, work.name, "step", work.invoke, work.threaded, work.policy, write=work.write, away=away)
+    call = call._replace(pure=work.pure, like=NONE)  # its entry does not say with what it was called
     call = call._replace(caller=run.caller, extra={"state": frame.state}, given=partial(dict[str, Any], work.input))
     approved: str = frame.doing.get("version", "")
     return call if work.wants is None else unless(call, approved, work.wants.version)
