@@ -33,6 +33,8 @@ _PAGE = 1000
 _TRIES = 8
 _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS = ("workflow", "agent")
+_LEFT = (*TRACE, "from", "deadline")
+"""What was said of who began the other one, and is not true of the fork: its trace, and until when it was wanted."""
 _CODE = ("scripted:", "openai-compatible:", "function:")
 """How names of models begin that are no provider's."""
 
@@ -145,7 +147,7 @@ def _own(text: str) -> str:
     entry: Fact = loads(text)
     entry.pop("parent", None)
     whole: Fact = entry.pop("caller", None) or {}
-    caller = {name: said for name, said in whole.items() if name not in TRACE}
+    caller = {name: said for name, said in whole.items() if name not in _LEFT}
     return dumps(entry | ({"caller": caller} if caller else {}))
 
 

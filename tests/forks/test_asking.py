@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from overwinter.cli.main import cli
 from overwinter.functions.http.outcome import result_url
-from overwinter.state.errors import InvalidInput
+from overwinter.state.errors import ExecutionFailed, InvalidInput
 from overwinter.state.records import EVERYTHING
 from overwinter.tests.apart.place import on_a_loop, served
 
@@ -146,3 +147,16 @@ async def test_a_model_from_outside_is_one_of_a_provider_or_of_the_agents(model:
             clerk.altered(model, "")  # also of a journal that was brought from elsewhere
         used = next(entry["name"] for entry in await runtime.history("r") if entry["type"] == "model")
         assert (await client.post("/fork/r", json={"op": "t1.m1", "model": used})).status_code == 202
+
+
+@on_a_loop
+async def test_nobody_waits_for_it_until_when_the_other_one_was_wanted() -> None:
+    async with served(_functions()) as there:
+        runtime = there.runtime
+        said = {"caller": {"deadline": 1, "user": "ann", "traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}}
+        clerk = runtime.engine.function("clerk")
+        await runtime.order(clerk, "broken", id="r", **said)  # type: ignore[arg-type]
+        with suppress(ExecutionFailed):
+            await runtime.result("r")
+        (start, *_) = await runtime.history(await runtime.fork("r", 2))
+        assert start["caller"] == {"user": "ann"}
