@@ -49,11 +49,12 @@ def fork_command(
 
         emit({"id": made, "of": id})
         return
+    from ..view.command import command
     from ..view.terminal import say
     from ..view.text import clean
 
     say(f"{clean(made)} goes on from there, without effects")
-    say(f"→ {again(f'overwinter show {made}')}", style="dim")
+    say(f"→ {again(command('show', made))}", style="dim")
 
 
 def _text(given: str) -> str:

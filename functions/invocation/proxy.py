@@ -28,6 +28,7 @@ class _Elsewhere:
     it need not be recorded. ``used`` is the one that was sent, when it was opened again after a failure."""
 
     approval = None
+    pure = False
 
     def __init__(self, name: str, mark: str, caller: str) -> None:
         self.name = name

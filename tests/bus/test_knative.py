@@ -151,7 +151,7 @@ def test_a_broker_that_asks_for_time_gets_it(monkeypatch: pytest.MonkeyPatch) ->
             raise asks.pop(0)
         return "done"
 
-    monkeypatch.setattr("overwinter.orchestrator.engine.delivery.asyncio.sleep", sleep)
+    monkeypatch.setattr("overwinter.orchestrator.engine.patience.asyncio.sleep", sleep)
     office: Any = delivery.Delivery.__new__(delivery.Delivery)
     assert asyncio.run(office.patiently(work, "e")) == "done"
     assert pauses == [40.0, 0.1, 300.0, 0.4]

@@ -22,7 +22,7 @@ from overwinter.orchestrator.upkeep.archive import export, load
 from overwinter.orchestrator.upkeep.moving import PASSING, move
 from overwinter.orchestrator.upkeep.retention import prune
 from overwinter.state.errors import ExecutionFailed, InvalidInput
-from overwinter.state.ids import AUDIT, RESERVED, SCHEDULES, TRACES, check_id
+from overwinter.state.ids import AUDIT, KEYED, READINGS, RESERVED, SCHEDULES, TRACES, check_id
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import FINAL
 from overwinter.state.sealing import marker
@@ -98,9 +98,9 @@ def test_no_id_can_be_where_shared_entries_lie() -> None:
 
 def test_the_runtimes_marks_are_out_of_reach() -> None:
     scopes = {marker.SCOPE, tidying.SCOPE, PROBE, catalogue.SCOPE, moved.SCOPE, trials.SCOPE, marks.SCOPE}
-    of_one_store = scopes | {TRACES}
+    of_one_store = scopes | {TRACES, READINGS}
     assert of_one_store == PASSING
-    assert of_one_store | {SCHEDULES, AUDIT} == RESERVED  # what the code declares and who did what go along
+    assert of_one_store | {SCHEDULES, AUDIT, KEYED} == RESERVED  # what the code declares and who did what go along
 
     async def work(runtime: Runtime) -> None:
         for name in sorted(RESERVED):

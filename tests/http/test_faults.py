@@ -113,6 +113,7 @@ ROWS: dict[str, Row] = {
                                "/bulk/nothing"),
     **{f"POST /{verb}/{{id}}": Row(_VERB, f"/{verb}/waiting", {}, JSON, [1], f"/{verb}/nobody")
        for verb in ("cancel", "terminate", "pause")},
+    "POST /fork/{id}": Row(_VERB, "/fork/waiting", {"at": 2}, JSON, [1], "/fork/nobody"),
     "POST /resume/{id}": Row(_VERB, "/resume/paused", {}, JSON, [1], "/resume/nobody"),
     "POST /retry/{id}": Row(_VERB, "/retry/failed", {}, JSON, [1], "/retry/nobody"),
     "POST /schedules": Row("400 415 422 -   413 503 503 503 401 403 405", "/schedules",
@@ -295,7 +296,7 @@ def fill(store: Any) -> None:
     async def full(*_: Any, **__: Any) -> Any:
         raise StoreFull("no space is left")
 
-    for name in ("accept", "append", "put", "probe"):
+    for name in ("accept", "append", "put", "probe", "restore"):
         setattr(store, name, full)
 
 
