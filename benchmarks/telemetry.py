@@ -23,6 +23,7 @@ from overwinter.telemetry.spans.tracing import Tracing
 COLLECTOR = """
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Sink(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # connections stay open, as those of collectors do
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200); self.send_header("content-length", "0"); self.end_headers()

@@ -117,7 +117,7 @@ class Extensions:
             if iscoroutinefunction(one.started) or iscoroutinefunction(one.ended):
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
         self._active = active
-        self._listeners: list[Committed] = []
+        self._listeners: tuple[Committed, ...] = ()
         self._measuring: list[Measuring] = []
         self.listens = bool(self._all)
         """Whether there is anybody to be told of commits."""
@@ -130,12 +130,12 @@ class Extensions:
     def hear(self, committed: Committed) -> None:
         """Call it with each commit that is stored, and the answer: for what belongs to the runtime itself and knows its
         journal."""
-        self._listeners.append(committed)
+        self._listeners = (*self._listeners, committed)
         self.listens = True
 
     def ignore(self, committed: Committed) -> None:
         """Call it no more."""
-        self._listeners.remove(committed)
+        self._listeners = tuple(one for one in self._listeners if one != committed)
         self.listens = bool(self._all or self._listeners or self._measuring)
 
     def measure(self, measuring: Measuring) -> None:
@@ -156,7 +156,7 @@ class Extensions:
             return
         if self._all:
             self._committed(active.function, change)
-        for committed in tuple(self._listeners):  # one may stop listening while it is told
+        for committed in self._listeners:  # another tuple, when one stops to listen meanwhile
             try:
                 committed(change, answer)
             except Exception:  # the edge to who listens: a defect there must not lose what is stored

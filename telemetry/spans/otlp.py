@@ -1,30 +1,26 @@
 """Spans go out by OTLP over HTTP, with OpenTelemetry's own exporter: its environment variables, headers, compression,
 certificates and repetitions are as everywhere. Needs ``pip install 'overwinter[otel]'``.
 
-The SDK's own spans cost more to make and to encode than a durable step does. So a span becomes OTLP's message at once,
-and the exporter's client sends what these add up to. Another exporter than that one, or a release of it that has no
-such client, is given the SDK's spans.
+The SDK's own spans cost more to make and to encode than a durable step does. So a span becomes the bytes of OTLP's
+message at once (``wire``), and the exporter's client sends what these add up to. Another exporter than that one, or a
+release of it that has no such client, is given the SDK's spans.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
-from .conventions import SCHEMA
-from .span import MS, WITHIN, Attribute, Kind, Span
+from .span import Span
+from .wire import encoded, framed
 
 try:
+    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue
-    from opentelemetry.proto.resource.v1.resource_pb2 import Resource as ResourceMessage
-    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, SpanFlags, Status
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
     from opentelemetry.sdk.resources import Resource
 except ImportError as error:
     raise InvalidInput(f"traces need OpenTelemetry: pip install 'overwinter[otel]' ({error})") from error
@@ -32,17 +28,10 @@ except ImportError as error:
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
-_KINDS: Mapping[Kind, Any] = {
-    "internal": Message.SPAN_KIND_INTERNAL,
-    "server": Message.SPAN_KIND_SERVER,
-    "client": Message.SPAN_KIND_CLIENT,
-    "producer": Message.SPAN_KIND_PRODUCER,
-    "consumer": Message.SPAN_KIND_CONSUMER,
-}
-_KNOWN = SpanFlags.SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK
-_REMOTE = _KNOWN | SpanFlags.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
-_WHOLE = 1 << 63
 _INSTANCE = "service.instance.id"
+_RESOURCES, _SCOPES, _SPANS = b"\x0a", b"\x12", b"\x12"
+"""Fields: of a request, of a resource's spans, of a scope's."""
+_NONE = Span("0" * 31 + "1", "0" * 15 + "1", "", "", "internal", 0, 0)
 
 
 class Otlp:
@@ -53,18 +42,27 @@ class Otlp:
         self._exporter = OTLPSpanExporter(endpoint=endpoint) if exporter is None else exporter
         self.post = _client_of(self._exporter)
         self.resource = _resource()
-        self._as_message = ResourceMessage(attributes=_attributes(self.resource.attributes))
-        self._scope = InstrumentationScope(name="overwinter", version=version("overwinter"))
+        self._frame: tuple[bytes, bytes] | None = None  # what stands around spans: of the resource, and of the scope
 
-    def encode(self, span: Span) -> Message | Span:
-        return span if self.post is None else message(span)
+    def encode(self, span: Span) -> bytes | Span:
+        return span if self.post is None else encoded(span)
 
-    def send(self, encoded: Sequence[Any]) -> bool:
+    def send(self, made: Sequence[Any]) -> bool:
         if self.post is None:
-            return self.export(encoded)
-        scope = ScopeSpans(scope=self._scope, spans=encoded, schema_url=SCHEMA)
-        sent = ResourceSpans(resource=self._as_message, scope_spans=[scope], schema_url=self.resource.schema_url)
-        return self.post(ExportTraceServiceRequest(resource_spans=[sent]).SerializeToString())
+            return self.export(made)
+        resource, scope = self._frame = self._frame or self._around()
+        scoped = framed(_SCOPES, [scope + framed(_SPANS, made)])
+        return self.post(framed(_RESOURCES, [resource + scoped]))
+
+    def _around(self) -> tuple[bytes, bytes]:
+        """As OpenTelemetry's own encoder says it."""
+        from .sdk import readable
+
+        (whole,) = encode_spans([readable(_NONE, self.resource)]).resource_spans
+        scope = whole.scope_spans[0]
+        scope.ClearField("spans")
+        whole.ClearField("scope_spans")
+        return whole.SerializeToString(), scope.SerializeToString()
 
     def export(self, spans: Sequence[Span]) -> bool:
         from .sdk import readable
@@ -100,65 +98,3 @@ def _said(name: str) -> bool:
     """Whether the environment says that of the service."""
     said = os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",")
     return any(one.partition("=")[0].strip() == name for one in said)
-
-
-def message(span: Span) -> Message:
-    """The span as OTLP says it."""
-    try:
-        return _message(span)
-    except UnicodeEncodeError:  # half a character somewhere: rare, and looked for only then
-        return _message(_whole_characters(span))
-
-
-def _message(span: Span) -> Message:
-    made = Message(
-        trace_id=bytes.fromhex(span.trace_id),
-        span_id=bytes.fromhex(span.span_id),
-        parent_span_id=bytes.fromhex(span.parent_id),
-        name=span.name,
-        kind=_KINDS[span.kind],
-        start_time_unix_nano=span.start * MS,
-        end_time_unix_nano=span.end * MS + WITHIN,
-        flags=_REMOTE if span.parent_id else _KNOWN,
-        trace_state=span.tracestate,
-    )
-    if span.attributes:
-        made.attributes.extend(_attributes(span.attributes))
-    if span.error:
-        made.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=span.error))
-    for event in span.events:
-        made.events.add(name=event.name, time_unix_nano=event.at * MS, attributes=_attributes(event.attributes))
-    for link in span.links:
-        ids = {"trace_id": bytes.fromhex(link.trace_id), "span_id": bytes.fromhex(link.span_id)}
-        made.links.add(**ids, attributes=_attributes(link.attributes), flags=_REMOTE)
-    return made
-
-
-def _whole_characters(value: Any) -> Any:
-    """The same with a question mark for each half."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, Mapping):
-        told = cast("Mapping[str, Any]", value)
-        return {_whole_characters(key): _whole_characters(one) for key, one in told.items()}
-    if isinstance(value, (tuple, list)):
-        several = cast("Sequence[Any]", value)
-        parts = [_whole_characters(one) for one in several]
-        return type(several)(*parts) if hasattr(several, "_fields") else tuple(parts)
-    return value
-
-
-def _attributes(attributes: Mapping[str, Any]) -> list[KeyValue]:
-    return [KeyValue(key=name, value=_value(value)) for name, value in attributes.items()]
-
-
-def _value(value: Attribute) -> AnyValue:
-    if isinstance(value, str):
-        return AnyValue(string_value=value)
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value) if -_WHOLE <= value < _WHOLE else AnyValue(string_value=str(value))
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    return AnyValue(array_value=ArrayValue(values=[_value(one) for one in value]))

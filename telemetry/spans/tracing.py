@@ -26,6 +26,7 @@ from .span import Span
 log = logging.getLogger("overwinter")
 Fact = Mapping[str, Any]
 History = Callable[[str, int, int], Awaitable[Sequence[str]]]
+_STEP = '{"type":"step"'
 _BEGINS = ('{"type":"start"', '{"type":"message"', '{"type":"checkpoint"')
 _REPLACED = frozenset({"from", "tracestate"})
 _KINDS = frozenset({"workflow", "agent", "tool"})
@@ -154,17 +155,22 @@ class Tracing:
         if traced is None:
             return
         traced.base = change.base
-        for text in change.entries:
+        entries = change.entries
+        if traced.fold is None and len(entries) == 1 and entries[0].startswith(_STEP) and not self._tells(entries[0]):
+            traced.length += 1
+            if traced.missed is not None:
+                traced.missed.append(entries[0])
+            return
+        for text in entries:
             traced.length += 1
             if traced.missed is not None:
                 traced.missed.append(text)
-            elif (
-                traced.fold is not None
-                or text.startswith(_BEGINS)
-                or (self._errors and '"error":' in text)  # what may be a reason to keep one that is not sampled
-                or (self._costs and '"cost":' in text)
-            ):
+            elif traced.fold is not None or text.startswith(_BEGINS) or self._tells(text):
                 self._take(traced, cast("Fact", loads(text)), out=True)
+
+    def _tells(self, text: str) -> bool:
+        """Whether an entry of an execution that is not sampled may be a reason to keep it."""
+        return (self._errors and '"error":' in text) or (self._costs and '"cost":' in text)
 
     def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False) -> None:
         """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand."""

@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from overwinter.telemetry.spans.batch import Batch, Limits
-from overwinter.telemetry.spans.otlp import Otlp, message
+from overwinter.telemetry.spans.otlp import Otlp
 from overwinter.telemetry.spans.sdk import readable
 from overwinter.telemetry.spans.span import Link, Span, SpanEvent
+from overwinter.telemetry.spans.wire import encoded
 
 from .receiver import Receiver
 
@@ -50,7 +52,7 @@ def test_a_span_is_encoded_as_opentelemetry_does(span: Span) -> None:
     (expected,) = request.resource_spans[0].scope_spans[0].spans
     if not span.error:
         expected.ClearField("status")  # it writes down that there is none
-    assert message(span) == expected
+    assert Message.FromString(encoded(span)) == expected
 
 
 def test_a_batch_says_of_whom_it_is_as_opentelemetry_does() -> None:
@@ -72,7 +74,7 @@ def test_a_batch_says_of_whom_it_is_as_opentelemetry_does() -> None:
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
 def test_half_a_character_is_told_as_a_question_mark(text: str) -> None:
     span = Span("0" * 31 + "1", "0" * 15 + "2", "", text, "internal", 1, 2, {text: text, "n": 1 << 70}, error=text)
-    made, clean = message(span), text.encode("utf-8", "replace").decode()
+    made, clean = Message.FromString(encoded(span)), text.encode("utf-8", "replace").decode()
     assert made.name == made.status.message == clean
     assert {one.key: one.value.string_value for one in made.attributes} == {clean: clean, "n": str(1 << 70)}
 
