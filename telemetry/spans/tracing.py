@@ -214,7 +214,7 @@ class Tracing:
         if self._history is None:
             return
         traced.missed = []
-        self._beside(self._reread(traced, self._history))
+        self._beside(self._reread(traced, self._history, traced.length))
 
     def _beside(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do that, and have it done before the last words."""
@@ -222,8 +222,9 @@ class Tracing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reread(self, traced: _Traced, history: History) -> None:
-        fold, until = self._fold(traced, traced.base - 1), traced.length
+    async def _reread(self, traced: _Traced, history: History, until: int) -> None:
+        """``until``: what comes after that entry is in ``missed``, and is not to be told twice."""
+        fold = self._fold(traced, traced.base - 1)
         numbered: list[tuple[int, list[Span]]] = []
         try:
             for text in await history(traced.identity.execution, traced.base - 1, _READ):
