@@ -35,7 +35,7 @@ _DIGEST = re.compile("sha256:[0-9a-f]{64}")
 _KINDS = ("workflow", "agent")
 _LEFT = (*TRACE, "from", "deadline")
 """What was said of who began the other one, and is not true of the fork: its trace, and until when it was wanted."""
-_CODE = ("scripted:", "openai-compatible:", "function:")
+CODE = ("scripted:", "openai-compatible:", "function:")
 """How names of models begin that are no provider's."""
 
 
@@ -98,7 +98,7 @@ def _check_model(model: str) -> None:
     known = "write provider/model, or one of the agent's own"
     if not model.isprintable() or any(part != part.strip() or not part for part in model.split("/")):
         raise InvalidInput(f"{model[:80]!r} can't be the name of a model; {known}")
-    if model.startswith(_CODE):
+    if model.startswith(CODE):
         raise InvalidInput(f"{model[:80]!r} is for code to say; {known}")
 
 

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 from overwinter.cli.main import cli
 from overwinter.functions.http.outcome import result_url
+from overwinter.functions.models import choosing, direct, remote
+from overwinter.orchestrator import forking
 from overwinter.state.errors import ExecutionFailed, InvalidInput
 from overwinter.state.records import EVERYTHING
 from overwinter.tests.apart.place import on_a_loop, served
@@ -160,3 +162,8 @@ async def test_nobody_waits_for_it_until_when_the_other_one_was_wanted() -> None
             await runtime.result("r")
         (start, *_) = await runtime.history(await runtime.fork("r", 2))
         assert start["caller"] == {"user": "ann"}
+
+
+def test_what_only_code_may_say_is_refused_when_it_is_asked_for() -> None:
+    """The list stands where no models are known; it holds what these rooms take for more than a name."""
+    assert set(forking.CODE) == {choosing.PREFIX, direct.PREFIX, remote.PREFIX}
