@@ -35,14 +35,14 @@ class ReplySearch:
 
     async def look(self, length: int) -> Fact | None:
         """The reply among the first ``length`` entries, its blob and text in place; None when there is none yet."""
-        known, self._read = self._read, length
+        known = self._read if self._read <= length else 0  # a shorter one is another session of that name
         async for number, fact in self._backwards(length, known):
             if fact["type"] == "reply" and fact["to"] == self._message:
-                self._read = known  # it is found again when it is asked for again
                 return await self._whole(number, fact)
             if self._is_message(fact):
                 self._sent = True
                 break
+        self._read = length  # only now: a store that is away in between is asked for all of it again
         return None
 
     async def spot(self, length: int) -> Spot:

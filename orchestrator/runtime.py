@@ -244,7 +244,7 @@ class Runtime(Control):
         duplicate = accepted.answer is Answer.DUPLICATE
         if duplicate and waiter is not None:
             self._awaited.forget((execution, message), waiter)  # it may be answered
-        head = None if duplicate else accepted.head
+        head = None if duplicate or accepted.again else accepted.head  # else it may be answered in that one
         since = None if head is None else Since(head.version, head.length)
         if since is not None:
             self._since[execution, message] = since.length

@@ -91,12 +91,16 @@ class Accepted(NamedTuple):
 
     When GRANTED: ``entries`` are the journal's texts from ``head.base`` to ``head.length``, or None when
     the caller's ``known`` version is current; ``mail`` is the mailbox, lane 0 first, at most MAIL_BATCH.
+
+    ``again``: the store had taken the mail in before, from this very call, whose answer was lost. So the head is not
+    the one that the mail came to: what follows from the mail may be in it already.
     """
 
     answer: Answer
     head: Head | None
     entries: Sequence[str] | None = None
     mail: Sequence[Mail] = ()
+    again: bool = False
 
 
 class Change(NamedTuple):

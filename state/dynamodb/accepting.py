@@ -172,17 +172,16 @@ class Accepting:
         owner = picture.owner
         alive = owner is not None and (owner == call.owner or await self._leases.alive(owner, call.now))
         if _own(call, picture):
-            return _Read(await self._taken(call, picture, alive))
+            return _Read(await self._taken_before(call, picture, alive))
         if picture.status in FINAL and not _takes_more(call, picture, alive):
             repeated = await self._seen(call, picture, surely=True) is not None
             return _Read(Accepted(Answer.DUPLICATE if repeated else Answer.FINISHED, picture.head))
         if call.mail is not None:
             verdict = await self._seen(call, picture, surely or _room(call.mail, picture))
             if verdict is not None:
-                answer = (
-                    await self._taken(call, picture, alive) if verdict else Accepted(Answer.DUPLICATE, picture.head)
-                )
-                return _Read(answer)
+                if verdict:
+                    return _Read(await self._taken_before(call, picture, alive))
+                return _Read(Accepted(Answer.DUPLICATE, picture.head))
         elif alive:
             return _Read(Accepted(Answer.BUSY, picture.head))
         return _Written(await self._write(call, picture, alive, alone))
@@ -301,6 +300,10 @@ class Accepting:
         if call.known != picture.version:
             entries = await self._journal.read(call.id, picture.life, head.base, head.length)
         return Accepted(Answer.GRANTED, head, entries, await self._mailbox.first(picture))
+
+    async def _taken_before(self, call: Call, picture: Picture, alive: bool) -> Accepted:
+        """The same, when it took effect in an attempt whose answer was lost."""
+        return (await self._taken(call, picture, alive))._replace(again=call.mail is not None)
 
 
 class _Crowded(Exception):

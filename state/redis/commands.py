@@ -261,7 +261,7 @@ def _accepted(id: str, reply: Any) -> Accepted:
     if len(reply) == 2:
         return Accepted(answer, head)
     entries = None if reply[2] is None else decoded(reply[2], head.base, head.length)
-    return Accepted(answer, head, entries, [mail_of(member) for member in reply[3]])
+    return Accepted(answer, head, entries, [mail_of(member) for member in reply[3]], bool(reply[4]))
 
 
 def _appended(change: Change, reply: Any) -> Appended:

@@ -87,9 +87,13 @@ class Link:
             wire = self._wire = _Wire(connection, self)
             self._ending.add(wire.ended)
             wire.ended.add_done_callback(self._ending.discard)
-        except (RedisError, OSError, StoreError) as error:
+        except (RedisError, OSError, EOFError, StoreError) as error:
             self._dialling = None
             self._give_back(error)
+        except BaseException as error:  # a mistake of ours or the client's: it is logged, and nobody waits for ever
+            self._dialling = None
+            self._give_back(ConnectionError(f"no connection was made: {error!r}"))
+            raise
         else:
             self._dialling = None
             self._fly()
@@ -158,6 +162,8 @@ class _Wire(asyncio.Protocol):
         self._connection = cast(Any, connection)
         self._transport: asyncio.Transport = self._connection._writer.transport
         self._former = cast(asyncio.Protocol, self._transport.get_protocol())
+        if self._transport.is_closing():  # nobody would tell of its end again
+            raise ConnectionError("the server closed the connection at once")
         self._transport.set_protocol(self)
 
     def write(self, data: bytes) -> None:

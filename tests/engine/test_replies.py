@@ -13,7 +13,8 @@ from overwinter.functions.models.scripted import Scripted
 from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.engine.waiting import settled
-from overwinter.state.errors import UnknownExecution
+from overwinter.orchestrator.replies import ReplySearch
+from overwinter.state.errors import OverwinterError, StoreUnavailable, UnknownExecution
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted
 
@@ -55,6 +56,47 @@ def test_a_message_that_waits_is_known() -> None:
                     await runtime.reply("slow/c", message, timeout="200ms")
             with pytest.raises(UnknownExecution):
                 await within(runtime.reply("slow/c", "m-2"))
+
+    asyncio.run(main())
+
+
+def test_a_reply_is_found_though_the_store_was_away_when_it_was_first_looked_for() -> None:
+    """What could not be read has not been looked at."""
+
+    async def main() -> None:
+        async with Runtime([echo], "memory://") as runtime:
+            sent = await runtime.send(echo, "c", "hi", id="m")
+            await within(sent.reply())
+            history, away = runtime.store.history, 2
+
+            async def failing(id: str, start: int = 0, limit: int = 1000) -> Any:
+                nonlocal away
+                away -= 1
+                if away >= 0:
+                    raise StoreUnavailable("the store is away for a moment")
+                return await history(id, start, limit)
+
+            runtime.store.history = failing  # type: ignore[method-assign,assignment]
+            assert await within(runtime.reply("echo/c", "m")) == "hi"
+            assert away < 0
+
+    asyncio.run(main())
+
+
+def test_a_session_begun_anew_under_the_same_name_is_read_from_its_beginning() -> None:
+    async def main() -> None:
+        async with Runtime([echo], "memory://") as runtime:
+            for number in range(5):
+                await within((await runtime.send(echo, "c", str(number))).reply())
+            search = ReplySearch(runtime.store, "echo/c", "m", (await runtime.show("echo/c")).length)
+            assert await search.look((await runtime.show("echo/c")).length) is None
+            await runtime.terminate("echo/c")
+            with pytest.raises(OverwinterError, match="terminated"):
+                await within(runtime.result("echo/c"))
+            await runtime.store.delete("echo/c", now=runtime.clock())
+            await within((await runtime.send(echo, "c", "hi", id="m")).reply())
+            found = await search.look((await runtime.show("echo/c")).length)
+            assert found is not None and found["to"] == "m"
 
     asyncio.run(main())
 

@@ -6,13 +6,15 @@ kept here, to be compared with what stands in the store at the end.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from overwinter import Runtime
 from overwinter.state.errors import AlreadyFinished, InvalidInput, StoreError
+from overwinter.state.records import FINAL
 from overwinter.tests.processes.errands import answer_to, data_of, errand_of, needs, values_of, words_of
 from overwinter.tests.processes.fleet import Fleet, Gone, Refused
 from overwinter.tests.processes.node import perform
@@ -88,14 +90,14 @@ class Crowd:
         self.waited.append(time.monotonic() - began)
 
     async def _decide(self, id: str) -> None:
-        while True:
-            try:
-                opened = await self.here.approvals(id)
-            except StoreError:
-                opened = []
-            if opened:
-                break
+        opened: Sequence[Any] = []
+        while not opened:
             await asyncio.sleep(0.2)
+            with contextlib.suppress(StoreError):
+                opened = await self.here.approvals(id)
+                if not opened and (await self.here.show(id)).status in FINAL:
+                    self.wrong.append(f"{id} has ended and nobody was asked for its approval")
+                    return
         try:
             await self._ask_twice("decide", id=id, op=opened[0]["op"], approved=self.draw.random() < 0.7)
         except (InvalidInput, Refused) as error:

@@ -17,6 +17,8 @@ from overwinter import Runtime
 from overwinter.state import Store, open_store
 from overwinter.state.errors import Conflict, EtagMismatch, StoreError, StoreUnavailable
 from overwinter.state.records import Accepted, Answer, Appended, Change, Head, Mail, NewExecution, NewMail
+from overwinter.tests.engine.bench import Onlooker
+from overwinter.tests.processes.errands import answer_to
 from overwinter.tests.processes.places import REMOTE, Remote
 from overwinter.tests.processes.shop import FUNCTIONS
 from overwinter.tests.servers.proxy import Fault
@@ -145,14 +147,36 @@ async def test_a_cut_commit_is_still_fenced(here: Scene) -> None:
 
 @on_every_remote
 async def test_mail_whose_answer_is_cut_arrives_once(here: Scene) -> None:
+    for number in range(20):  # every server of a cluster has the script then, and carries out what it is sent
+        assert not (await here.accept(f"calm {number}")).again
     for cut, id in ((here.after, "answer"), (here.amid, "request")):
         fault = cut(id)
         accepted = await here.accept(id)
         assert fault.happened == 1
         assert accepted.answer in (Answer.QUEUED, Answer.DUPLICATE)
         assert accepted.head is not None and accepted.head.arrivals == 1
+        assert accepted.again is (cut == here.after)
         assert (await here.accept(id)).answer is Answer.DUPLICATE
         assert (await here.stored(id))[2] == 1
+
+
+@on_every_remote
+async def test_a_reply_is_found_though_it_came_before_the_answer_to_its_message(here: Scene) -> None:
+    """The message is stored and its sender is not told; another process answers it before the sender asks again."""
+    async with (
+        Runtime(FUNCTIONS, here.place.direct),
+        Runtime(FUNCTIONS, here.place.dsn, Onlooker()) as client,
+    ):
+        assert await (await client.send("desk", "late", "first")).reply("20s") == answer_to("first")
+        fault = here.place.drop_replies(b"desk/late")
+        try:
+            sent = await client.send("desk", "late", "hello", id="m")
+        except StoreUnavailable:
+            sent = await client.send("desk", "late", "hello", id="m")
+        assert fault.happened == 1
+        assert await sent.reply("20s") == answer_to("hello")
+        async with asyncio.timeout(20):
+            assert [event.type async for event in sent.events()][-1] == "reply"
 
 
 @on_every_remote

@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,8 @@ async def everything(place: Place, folder: Path, seed: int) -> tuple[Findings, C
         chaos, crowd = Chaos(draw, fleet, place), Crowd(draw, here, fleet, place.staying)
         await asyncio.gather(*(chaos.start() for _ in range(PROCESSES)))
         late = ""
+        stacks: list[str] = []
+        watch = asyncio.get_running_loop().call_later(PATIENCE - 1, lambda: stacks.extend(what_is_waited_for()))
         try:
             async with asyncio.timeout(PATIENCE):
                 async with asyncio.TaskGroup() as actors:
@@ -46,11 +49,29 @@ async def everything(place: Place, folder: Path, seed: int) -> tuple[Findings, C
                 await crowd.fetch_what_was_left()
                 await rest(here)
         except TimeoutError:
-            late = f"not over after {PATIENCE:g} s; the processes said:\n{fleet.said()}"
+            waits = "\n".join(stacks)
+            late = f"not over after {PATIENCE:g} s; the processes said:\n{fleet.said()}\nwaited for:\n{waits}"
+        finally:
+            watch.cancel()
         findings = await Audit(here, read_notes(fleet.notes)).run()
         if late:
             findings.wrong.append(late)
     return findings, chaos, crowd
+
+
+def what_is_waited_for() -> list[str]:
+    """Where each task of this process stands, from outside in: a test that is not over says what keeps it."""
+    found: list[str] = []
+    for task in asyncio.all_tasks():
+        lines: list[str] = []
+        waits: Any = task.get_coro()
+        while waits is not None:
+            frame = getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None)
+            if frame is not None:
+                lines.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}")
+            waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)
+        found.append(" > ".join(lines))
+    return found
 
 
 async def rest(here: Runtime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,7 +17,7 @@ from overwinter.state.contract.case import NOW, TTL, change, found, known, lease
 from overwinter.state.errors import EtagMismatch, PayloadTooLarge, StoreError, StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted, Answer, Appended, Change, Head
-from overwinter.state.redis import RedisStore, scripts
+from overwinter.state.redis import RedisStore, scripts, servers
 from overwinter.state.redis.scripts import script
 from overwinter.state.store import Store
 from overwinter.tests.servers.proxy import HOST, Proxy
@@ -44,7 +45,8 @@ def opened(proxy: Proxy, *, prefix: str = "", **settings: Any) -> AbstractAsyncC
 def plain(answer: object) -> object:
     """An answer without what two stores may differ in."""
     if isinstance(answer, Accepted):
-        return answer._replace(entries=None if answer.entries is None else list(answer.entries), mail=list(answer.mail))
+        entries = None if answer.entries is None else list(answer.entries)
+        return answer._replace(entries=entries, mail=list(answer.mail), again=False)
     if isinstance(answer, Appended):
         return answer._replace(mail=None if answer.mail is None else list(answer.mail))
     return answer
@@ -119,6 +121,9 @@ def test_what_was_carried_out_is_answered_as_the_first_time(proxy: Proxy, name: 
                 assert waiting is not None
                 expected = expected._replace(mail=waiting.mail)
             assert plain(answer) == plain(expected)
+            if isinstance(expected, Accepted):  # its mail came by the first attempt: something may have followed
+                taken = expected.answer in (Answer.QUEUED, Answer.GRANTED, Answer.BUSY)
+                assert isinstance(answer, Accepted) and (answer.again, expected.again) == (taken, False)
             assert await store.head("x") == await twin.head("x")
             assert list(await store.history("x")) == list(await twin.history("x"))
             assert await store.mailbox("x") == await twin.mailbox("x")
@@ -231,6 +236,26 @@ def test_a_server_that_says_nothing_is_asked_again_on_another_connection(proxy: 
             assert dropped.first.is_set()
             assert answer.arrivals == 1
             assert list(await store.history("x")) == [LOST]
+
+    asyncio.run(scenario())
+
+
+def test_nobody_waits_for_a_connection_that_an_unforeseen_error_kept_from_being_made(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with opened(proxy) as store:
+            head, dialled = await held(store), servers.connection
+
+            def odd(*given: Any) -> Any:
+                monkeypatch.setattr(servers, "connection", dialled)
+                raise AttributeError("a mistake of the client's")
+
+            monkeypatch.setattr(servers, "connection", odd)
+            proxy.reset()
+            assert (await asyncio.wait_for(store.append(change(head, ["x"])), 30)).arrivals == 1
+            gc.collect()
+            assert "a mistake of the client's" in caplog.text
 
     asyncio.run(scenario())
 

@@ -20,8 +20,9 @@
 --      18 names of the functions that the owner can run, each between two line feeds; empty: all
 --      19 … digest and bytes of the mail's blobs, in turn
 --
--- Answers {answer}, {answer, head} or {answer, head, entries, mail}: the head's fields in the order of records.Head
--- without the id, entries false when the caller holds them.
+-- Answers {answer}, {answer, head} or {answer, head, entries, mail, again}: the head's fields in the order of
+-- records.Head without the id, entries false when the caller holds them, again 1 when this very call has brought its
+-- mail before, else 0.
 
 local due, leased, owners, counts, created, children, rare, head, journal, mail, seen, blobs = unpack(KEYS)
 local id, now, owner, expires, token, known = unpack(ARGV, 1, 6)
@@ -49,7 +50,7 @@ local function granted()
     entries = fresh and {} or redis.call('LRANGE', journal, tonumber(h[BASE]) - 1, -1)
   end
   if h[ARRIVALS] ~= '0' then waiting = redis.call('ZRANGE', mail, 0, BATCH - 1) end
-  return {'granted', h, entries, waiting}
+  return {'granted', h, entries, waiting, repeated and 1 or 0}
 end
 
 local function takes_more()
@@ -112,12 +113,15 @@ if fresh then
 else
   if create and (h[1] ~= ARGV[9] or h[2] ~= ARGV[10]) then return {'other', h} end
   -- The answer to this very call was lost after it had taken the lease.
-  if asking and h[OWNER] == owner and grant == token then return granted() end
+  if asking and h[OWNER] == owner and grant == token then
+    repeated = mailing
+    return granted()
+  end
   local known_since = mailing and redis.call('ZSCORE', seen, mark)
   repeated = known_since and tonumber(known_since) == tonumber(score)
   local within = known_since and tonumber(known_since) >= tonumber(oldest)
   if FINAL[h[STATUS]] and not takes_more() then
-    if repeated then return {asking and 'busy' or 'queued', h, false, {}} end
+    if repeated then return {asking and 'busy' or 'queued', h, false, {}, 1} end
     return {within and 'duplicate' or 'finished', h}
   end
   if within and not repeated then return {'duplicate', h} end
@@ -132,14 +136,14 @@ if had and (had == owner or alive(had)) then
     h[UPDATED] = now
     redis.call('HSET', head, 'arrivals', h[ARRIVALS], 'updated', now)
   end
-  return {'busy', h, false, arrived and {arrived} or repeated and delivered() or {}}
+  return {'busy', h, false, arrived and {arrived} or repeated and delivered() or {}, repeated and 1 or 0}
 end
 
 h[UPDATED] = now
 if not asking then
   if not slept or tonumber(now) < tonumber(slept) then h[WAKE] = now end
   save(had, slept, was)
-  return {'queued', h}
+  return {'queued', h, false, {}, repeated and 1 or 0}
 end
 
 local ends = redis.call('HGET', owners, owner)
