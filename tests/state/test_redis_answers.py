@@ -17,7 +17,7 @@ from overwinter.state.contract.case import NOW, TTL, change, found, known, lease
 from overwinter.state.errors import EtagMismatch, PayloadTooLarge, StoreError, StoreUnavailable
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted, Answer, Appended, Change, Head
-from overwinter.state.redis import RedisStore, scripts, servers
+from overwinter.state.redis import RedisStore, address, scripts, servers
 from overwinter.state.redis.scripts import script
 from overwinter.state.store import Store
 from overwinter.tests.servers.proxy import HOST, Proxy
@@ -245,7 +245,7 @@ def test_nobody_waits_for_a_connection_that_an_unforeseen_error_kept_from_being_
 ) -> None:
     async def scenario() -> None:
         async with opened(proxy) as store:
-            head, dialled = await held(store), servers.connection
+            head, dialled = await held(store), address.connection
 
             def odd(*given: Any) -> Any:
                 monkeypatch.setattr(servers, "connection", dialled)
