@@ -91,7 +91,7 @@ class Runtime(runtime.Runtime):
         self._until = 0.0
         self.tracing = telemetry if telemetry is not None else tracing.from_environment()
         if self.tracing is not None:
-            self.extensions.hear(self.tracing.committed)
+            self.extensions.gather(self.tracing.commits, self.tracing.heard)
         if _subscribed(found) or broker is not None or os.environ.get(ENVIRONMENT, "").strip() not in ("", "store"):
             self._bus = self._made_bus()
         self.join(self.engine)

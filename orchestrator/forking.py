@@ -84,7 +84,7 @@ async def fork(store: Store, head: Head, at: int | str, wanted: Wanted, now: int
                 return _same(new, there, told)
             continue
         await _values(store, id, new)  # before it is there, or it might begin without them
-        if await store.restore(_dump(head, new, linked_all(root(new), texts), blobs, told)):
+        if await store.restore(_dump(head, new, linked_all(root(new), texts)[0], blobs, told)):
             return new
         there = await _told(store, new) or {}
         if key and there.get("from") == id:

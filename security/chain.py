@@ -43,22 +43,23 @@ def linked(before: str, text: str) -> str:
     return f"{text[:-1]}{_BEFORE}{_digest(before, text)}{_AFTER}"
 
 
-def linked_all(before: str, texts: Iterable[str]) -> list[str]:
-    """The texts one after the other."""
+def linked_all(before: str, texts: Iterable[str]) -> tuple[list[str], str]:
+    """The texts one after the other, and the last link. Every commit is made here, so it is written out."""
     made: list[str] = []
     for text in texts:
-        before = _digest(before, text)
-        made.append(f"{text[:-1]}{_BEFORE}{before}{_AFTER}")
-    return made
+        digest = sha256(f"{before}\n{text}".encode("utf-8", "surrogatepass")).digest()
+        before = b2a_base64(digest[:24], newline=False).decode()
+        made.append(f'{text[:-1]},"link":"{before}"}}')
+    return made, before
 
 
-def keyed_all(key: Keyed, before: str, texts: Iterable[str]) -> list[str]:
-    """The texts one after the other, with links that only who has the key can make."""
+def keyed_all(key: Keyed, before: str, texts: Iterable[str]) -> tuple[list[str], str]:
+    """The same with links that only who has the key can make."""
     made: list[str] = []
     for text in texts:
         before = key.link(before, text)
         made.append(f"{text[:-1]}{_BEFORE}{before}{_AFTER}")
-    return made
+    return made, before
 
 
 def without(text: str) -> str:

@@ -123,7 +123,7 @@ async def _write(store: Store, name: str, told: Mapping[str, Any]) -> None:
 
 
 def _linked(key: Keyed | None, before: str, text: str) -> str:
-    return linked(before, text) if key is None else keyed_all(key, before, [text])[0]
+    return linked(before, text) if key is None else keyed_all(key, before, [text])[0][0]
 
 
 async def _name(store: Store, number: int) -> str:

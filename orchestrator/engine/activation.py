@@ -44,9 +44,7 @@ class Activation:
 
     def __init__(self, engine: Host[Activation], head: Head, decider: Decider, entries: Sequence[str] | None) -> None:
         self.engine = engine
-        self.id = head.id
-        self.function = head.function
-        self.parent = head.parent
+        self.id, self.function, self.parent = head.id, head.function, head.parent
         self.decider = decider
         prepare(decider, engine, head)
         self.version = head.version
@@ -290,8 +288,7 @@ class Activation:
     def _begin_end(self, decision: Decision) -> None:
         """Nothing runs on, and children and parent are told before the lease goes."""
         self.effects.cancel_all()
-        self.paused = False
-        self.stale = True
+        self.paused, self.stale = False, True
         decision.wake, decision.awaits, decision.immediate = None, "", False
         self.settling = [effect for effect in decision.perform if isinstance(effect, Post)]
         if self.parent is not None:
@@ -304,8 +301,7 @@ class Activation:
         carried, self.pending = self.pending, Transition(self.engine.store.payload_limit)
         change = change_of(self, decision, carried, release=release)
         durable, self.durable = told(self.durable, self.facts) if self.durable else ((), self.durable)
-        self.nudged = False
-        self.committing = Commit(change, decision, carried, durable)
+        self.nudged, self.committing = False, Commit(change, decision, carried, durable)
         self._submit()
 
     def _submit(self) -> None:
@@ -318,8 +314,13 @@ class Activation:
         commit = self.committing
         error = asyncio.CancelledError() if done.cancelled() else done.exception()
         extensions = self.engine.performer.extensions
-        if extensions is not None and extensions.listens and commit is not None:
-            extensions.heard(self, commit.change, done.result() if error is None else error, commit.began)
+        if extensions is not None and commit is not None:
+            if (gathered := extensions.gathered) is not None and error is None:
+                if not gathered:
+                    extensions.gathering()
+                gathered.append(commit.change)
+            if extensions.listens:
+                extensions.heard(self, commit.change, done.result() if error is None else error, commit.began)
         if commit is None or self.over or (done.cancelled() and self.interrupted()):
             return
         if error is None:
@@ -342,9 +343,8 @@ class Activation:
         change, looked = commit.change, self.deadlines.look is not None
         self.deadlines.asked(commit.asked)
         self.committing, self.version = None, self.version + 1
-        self.link = link_of(change.entries[-1]) if change.entries else self.link
         self.base, self.state, self.note, self.awaits = change.base, change.state, change.note, change.awaits
-        self.status = change.status
+        self.link, self.status = commit.carried.link, change.status
         if self.suspect and change.entries:
             self.suspect = False
             self.engine.suspects.gone(self.id)

@@ -22,7 +22,7 @@ from ...state.errors import (
     StoreCorrupt,
     UnknownFunction,
 )
-from ...state.ids import fork_of
+from ...state.ids import FORKED, fork_of
 from ...state.records import FINAL, Accepted, Answer, Filter, Head, NewExecution, NewMail
 from ...state.store import Store
 from ...state.whole import GAP
@@ -148,7 +148,7 @@ class Delivery:
         self._missed: set[str] = set()  # functions that were ordered and are served nowhere yet
 
     async def deliver(self, activation: Sending, effect: Spawn | Post | Publish | Access) -> None:
-        if fork_of(activation.id) and await self.forks.holds(activation, effect):
+        if FORKED in activation.id and fork_of(activation.id) and await self.forks.holds(activation, effect):
             return
         if isinstance(effect, Spawn):
             await self._spawn(activation, effect)

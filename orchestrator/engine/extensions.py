@@ -116,32 +116,42 @@ class Extensions:
                 raise InvalidInput(f"an extension is an object of a class made from Extension, not {one!r}")
             if iscoroutinefunction(one.started) or iscoroutinefunction(one.ended):
                 raise InvalidInput(f"{type(one).__name__}: started and ended are plain functions, not async ones")
+        self.watching = bool(self._all)
+        """Whether there is any to be told of calls. Those that hear commits alone are not."""
         self._active = active
         self._listeners: tuple[Committed, ...] = ()
         self._measuring: list[Measuring] = []
+        self.gathered: list[Change] | None = None
+        """Whoever is told that a commit is stored puts it in here."""
+        self.gathering: Callable[[], object] = str
+        """And calls this before, when nothing is in it."""
         self.listens = bool(self._all)
         """Whether there is anybody to be told of commits."""
-
-    @property
-    def watching(self) -> bool:
-        """Whether there is any to be told of calls. Those that hear commits alone are not."""
-        return bool(self._all)
 
     def hear(self, committed: Committed) -> None:
         """Call it with each commit that is stored, and the answer: for what belongs to the runtime itself and knows its
         journal."""
         self._listeners = (*self._listeners, committed)
-        self.listens = True
+        self._count()
+
+    def gather(self, commits: list[Change], begun: Callable[[], object]) -> None:
+        """Put each commit that is stored into ``commits``, and say so when it is the first one there: for who looks at
+        many at once, which costs a fraction of a call for each. There is one such, the last that asked for it."""
+        self.gathered, self.gathering = commits, begun
+        self._count()
 
     def ignore(self, committed: Committed) -> None:
         """Call it no more."""
         self._listeners = tuple(one for one in self._listeners if one != committed)
-        self.listens = bool(self._all or self._listeners or self._measuring)
+        self._count()
 
     def measure(self, measuring: Measuring) -> None:
         """Tell it of each commit's answer."""
         self._measuring.append(measuring)
-        self.listens = True
+        self._count()
+
+    def _count(self) -> None:
+        self.listens = bool(self._all or self._listeners or self._measuring)
 
     def _function_of(self, execution: str) -> str:
         active = self._active.get(execution)

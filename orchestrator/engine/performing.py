@@ -16,7 +16,7 @@ from types import CoroutineType
 from typing import Any, NamedTuple, Protocol
 
 from ...state.errors import CircuitOpen, FunctionUnavailable, InDoubt, InvalidInput, StepFailed, TimedOut
-from ...state.ids import fork_of
+from ...state.ids import FORKED, fork_of
 from ...state.quantities import seconds
 from ...state.records import Head
 from ..errors import failures
@@ -156,7 +156,7 @@ class Performer:
 
     async def invoke(self, execution: str, call: Invoke, sink: Sink) -> None:
         """Attempt the call until it has an outcome or its next attempt is far away; report that."""
-        if fork_of(execution) and (told := await self.forks.outcome(execution, call)):
+        if FORKED in execution and fork_of(execution) and (told := await self.forks.outcome(execution, call)):
             sink.report(told)
             return
         if call.begun or call.doubt is not None:

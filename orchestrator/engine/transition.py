@@ -25,7 +25,7 @@ _NOTABLE = frozenset({"reply", "completed", "failed", "cancelled", "terminated"}
 class Transition:
     """Journal texts, consumed mail and blobs of the next append."""
 
-    __slots__ = ("blobs", "consumed", "entries", "limit", "notable", "size")
+    __slots__ = ("blobs", "consumed", "entries", "limit", "link", "notable", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit  # bytes that one value may have
@@ -34,6 +34,7 @@ class Transition:
         self.blobs: dict[str, bytes] = {}
         self.notable: Sequence[Fact] = ()  # entries that somebody may be waiting for
         self.size = 0  # about how many bytes it has
+        self.link = ""  # that of the last entry when it is sent
 
     def empty(self) -> bool:
         return not self.entries and not self.consumed
@@ -127,12 +128,14 @@ def change_of(activation: Committing, decision: Decision, carried: Transition, *
     status = decision.status if release or decision.status in FINAL else "running"
     engine, note = activation.engine, decision.note or activation.note
     before, key = activation.link or root(activation.id), engine.store.audit_key
+    texts = carried.entries
+    entries, carried.link = linked_all(before, texts) if key is None else keyed_all(key, before, texts)
     return Change(  # in its order, not by name: half the price, once for every commit
         activation.id,
         engine.owner,
         activation.version,
         activation.now(),
-        linked_all(before, carried.entries) if key is None else keyed_all(key, before, carried.entries),
+        entries,
         carried.consumed,
         -1 if activation.nudged else activation.mailbox.arrivals,
         "paused" if activation.paused else status,

@@ -5,7 +5,7 @@ A step may run twice only when the process dies between its effect and its recor
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from types import FunctionType
@@ -16,7 +16,7 @@ from ...state.errors import InvalidInput
 from ...state.quantities import Duration, briefly
 from ..governance.approvals.changed import unless
 from ..governance.approvals.proposal import CHANGED
-from ..protocol.decider import ALIKE, SAME, Away, Fact, Invoke
+from ..protocol.decider import ALIKE, SAME, Fact, Invoke
 from ..usercode import fingerprint as fingerprints
 from ..usercode import undoing
 from ..usercode.fields import minded
@@ -25,6 +25,7 @@ from ..usercode.resilience import Breaker, Policy, Retry
 from ..usercode.undoing import Undo, undo_of
 from . import arguments
 from .approval import ask, standing
+from .elsewhere import away_call
 from .naming import named
 from .operation import Operation
 from .run import Run
@@ -72,8 +73,10 @@ def order(
     """Order a call of ``fn`` under ``op``; of a tool that wants an approval, when it is given. ``compare``: what it is
     called with must be the same on replay. ``undo`` undoes it, when it is called in a saga. ``pure``: it changes
     nothing."""
-    called = _Call(run, op, fn, args, kwargs, name, policy, compare, undo, pure=pure)
     wanted = approval_of(fn, args, kwargs)
+    if wanted is None and not run.sagas:  # as most are
+        return _order(run, op, fn, args, kwargs, name, policy, compare=compare, pure=pure)
+    called = _Call(run, op, fn, args, kwargs, name, policy, compare, undo, pure=pure)
     if wanted is None:
         return _undoable(called)
     if (lost := describe(fn).lost) and run.ahead(f"{op}.0") is None:
@@ -126,44 +129,59 @@ def _undoable(call: _Call) -> Operation[Any]:
             about = prepared(fn, call.args, call.kwargs, name, undo, means, key)
         else:  # a person has put these in the place of all that were given
             about = prepared(bare(fn), (), typed(fn, call.edited), name, undo, means, key)
-    made = _order(call)
+    made = _order(
+        run, call.op, fn, call.args, call.kwargs, call.name, call.policy,
+        compare=call.compare, edited=call.edited, approved=call.approved, pure=call.pure,
+    )  # fmt: skip
     return made if saga is None or about is None else saga.keep(about, made)
 
 
-def _order(asked: _Call) -> Operation[Any]:
-    run, op, fn, args, kwargs = asked.run, asked.op, asked.fn, asked.args, asked.kwargs
-    about = describe(fn)
+def _order(
+    run: Run,
+    op: str,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    name: str | None,
+    policy: Policy | None,
+    *,
+    compare: bool,
+    edited: dict[str, Any] | None = None,
+    approved: str = "",
+    pure: bool = False,
+) -> Operation[Any]:
+    about, asked = describe(fn), fn
     if about.lost and run.ahead(op) is None:  # what an earlier release has ordered goes on as it began
         raise InvalidInput(about.lost)
-    given = _given(fn, args, kwargs) if asked.compare else None
-    call: Operation[Any] = Operation(run, op, asked.name or about.name, about.decode, given)
+    given = _given(fn, args, kwargs) if compare else None
+    call: Operation[Any] = Operation(run, op, name or about.name, about.decode, given)
     if about.minded:
         fn = minded(fn) or fn
     entry = run.open(call)
     if entry is None or entry["type"] != "step":
         branch = run.branch_of(op) if run.branches else ""
         if about.tool is not None and (elsewhere := about.tool.elsewhere) is not None:
-            run.calls.order(_away(asked, call, elsewhere, branch))
+            run.calls.order(away_call(run, call, arguments_of(asked, args, kwargs), edited, elsewhere, branch))
             return call
-        policy = asked.policy or about.policy or run.policy
+        policy = policy or about.policy or run.policy
         tells = policy.at_most_once and _tells(about, policy)
         made = Invoke(
             op,
             call.name,
             "step",
-            _made(about.tool, fn, args, kwargs, asked.edited),
+            _made(about.tool, fn, args, kwargs, edited),
             about.threaded,
             policy,
             {"branch": branch} if branch else {},
             write=about.write,
             args=given,
             caller=run.origin.caller if run.origin is not None else {},
-            given=partial(_told, fn, args, kwargs, asked.edited) if tells else None,
-            pure=asked.pure or (about.tool is not None and about.tool.pure),
-            like=ALIKE if given or (given is not None and not _catches(asked.fn)) else SAME,
-            edited=asked.edited,
+            given=partial(_told, fn, args, kwargs, edited) if tells else None,
+            pure=pure or (about.tool is not None and about.tool.pure),
+            like=ALIKE if given or (given is not None and not _catches(asked)) else SAME,
+            edited=edited,
         )
-        run.calls.order(unless(made, asked.approved, "") if asked.approved else made)
+        run.calls.order(unless(made, approved, "") if approved else made)
     return call
 
 
@@ -173,36 +191,6 @@ def _made(
     if edited is not None:
         return partial(tool.invoke, edited)
     return partial(fn, *args, **kwargs) if args or kwargs else fn
-
-
-def _away(asked: _Call, call: Operation[Any], policy: Policy, branch: str) -> Invoke:
-    """The call of a tool that lives elsewhere. Its own policy is minded there; ``policy`` says how it is reached."""
-    run = asked.run
-    tool, arguments = arguments_of(asked.fn, asked.args, asked.kwargs)
-    caller: Mapping[str, Any] = run.origin.caller if run.origin is not None else {}
-    approved = call.op.endswith(".1") and tool.approval is not None
-    mark, renewed = getattr(tool, "mark", ""), run.renewed.get(call.op)
-    if mark and renewed is not None:
-        mark = f"{mark}~{renewed[1]}"  # after a ``retry`` it is another call
-    away = Away(getattr(tool, "caller", run.function), caller.get("deadline"), approved, mark)
-    more = {"branch": branch} if branch else {}
-    made = arguments if asked.edited is None else asked.edited
-    send, tell = partial(tool.send, made), partial(dict[str, Any], made)
-    return Invoke(
-        call.op,
-        call.name,
-        "step",
-        send,
-        False,
-        policy,
-        more,
-        args=call.args,
-        caller=caller,
-        away=away,
-        given=tell,
-        pure=tool.pure,
-        edited=asked.edited,
-    )
 
 
 def _tells(about: Described, policy: Policy) -> bool:

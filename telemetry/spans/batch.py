@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from .cleaning import without_secrets
-from .span import Span
+from .span import Span, Step, whole
 
 log = logging.getLogger("overwinter")
 
@@ -34,7 +34,7 @@ class Exporter(Protocol):
 class Encoder(Protocol):
     """An exporter that is given what it has made of each span."""
 
-    def encode(self, span: Span) -> object:
+    def encode(self, span: Span | Step) -> object:
         """Quick, and without I/O."""
         ...
 
@@ -68,38 +68,34 @@ class Batch:
     def __init__(self, exporter: Exporter, limits: Limits = Limits()) -> None:
         self._exporter = exporter
         self._encoder = exporter if isinstance(exporter, Encoder) else None
+        self._encode = None if self._encoder is None else self._encoder.encode
         self._limits = limits
-        self._waiting: deque[tuple[Span, object]] = deque()  # each with what the encoder has made of it
+        self._waiting: deque[tuple[Span | Step, object]] = deque()  # each with what the encoder has made of it
         self._thread: threading.Thread | None = None
         self._moved = threading.Condition()
         self._hurry = self._closed = False
         self._under_way = 0  # spans that are being exported
         self.exported = self.dropped = self.failed = 0
 
-    def put(self, spans: Sequence[Span]) -> None:
+    def put(self, spans: Sequence[Span | Step]) -> None:
         """Have them exported."""
-        room = self._limits.queue - len(self._waiting)
-        if self._closed or room < len(spans):
-            room = 0 if self._closed else max(0, room)
+        waiting, encode = self._waiting, self._encode
+        if self._closed or len(waiting) + len(spans) > self._limits.queue:
+            room = 0 if self._closed else max(0, self._limits.queue - len(waiting))
             self._drop(len(spans) - room)
             spans = spans[:room]
-        if self._encoder is None:
-            self._waiting.extend((span, None) for span in spans)
-        else:
-            self._encode(self._encoder, spans)
-        if self._thread is None and spans:
-            self._thread = threading.Thread(target=self._run, name="overwinter-spans", daemon=True)
-            self._thread.start()
-        elif len(self._waiting) >= self._limits.batch:
-            self._wake()
-
-    def _encode(self, encoder: Encoder, spans: Sequence[Span]) -> None:
         for span in spans:
             try:
-                self._waiting.append((span, encoder.encode(span)))
+                waiting.append((span, None if encode is None else encode(span)))
             except Exception:  # the edge to exporters, as below: one span is lost, and no step
                 log.warning("telemetry: the span %r can't be exported", span.name, exc_info=True)
                 self.failed += 1
+        if self._thread is None:
+            if spans:
+                self._thread = threading.Thread(target=self._run, name="overwinter-spans", daemon=True)
+                self._thread.start()
+        elif len(waiting) >= self._limits.batch:
+            self._wake()
 
     def _drop(self, count: int) -> None:
         before, self.dropped = self.dropped, self.dropped + count
@@ -154,16 +150,16 @@ class Batch:
             if taken:
                 self._export(taken)
 
-    def _sent(self, taken: Sequence[tuple[Span, object]]) -> bool:
+    def _sent(self, taken: Sequence[tuple[Span | Step, object]]) -> bool:
         spans = [span for span, _ in taken]
         clean = without_secrets(spans)
         if self._encoder is None:
-            return self._exporter.export(clean)
+            return self._exporter.export(list(map(whole, clean)))
         return self._encoder.send(
             [made for _, made in taken] if clean is spans else list(map(self._encoder.encode, clean))
         )
 
-    def _export(self, taken: Sequence[tuple[Span, object]]) -> None:
+    def _export(self, taken: Sequence[tuple[Span | Step, object]]) -> None:
         try:
             arrived = self._sent(taken)
         except Exception:  # the edge to exporters: whatever one raises, the next batch goes out

@@ -9,16 +9,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from ...security.redaction import redacted
-from .span import Attribute, Span
+from .span import Attribute, Span, Step, whole
 
 
-def without_secrets(spans: Sequence[Span]) -> Sequence[Span]:
+def without_secrets(spans: Sequence[Span | Step]) -> Sequence[Span | Step]:
     """The same spans, with ``***`` in place of secrets in all that they say. Ids, times and what attributes are
     called stay."""
-    said = "\n".join({text for span in spans for text in _texts(span)})
+    texts = set[str]()
+    for span in spans:
+        if isinstance(span, Step):
+            texts.add(span.name)
+            texts.add(span.op)
+        else:
+            texts.update(_texts(span))
+    said = "\n".join(texts)
     if redacted(said) == said:
         return spans
-    return [_clean(span) for span in spans]
+    return [_clean(whole(span)) for span in spans]
 
 
 def _texts(span: Span) -> Iterator[str]:

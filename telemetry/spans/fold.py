@@ -19,7 +19,7 @@ from .conventions import Conventions, Described, failure
 from .ids import Context, Identity, context_of
 from .roots import Open, Root
 from .sampling import Sampling
-from .span import Link, Span, SpanEvent
+from .span import Link, Span, SpanEvent, Step
 
 Fact = Mapping[str, Any]
 TURN = "aws/turn"
@@ -61,14 +61,19 @@ class Traces:
         if said is not None and not links:
             return said._replace(sampled=self.sampling.takes(said.trace_id, said)), None
         own = identity.trace_id
-        return Context(own, "", self.sampling.takes(own, said if said is not None else None)), said
+        return Context(own, "", self.sampling.takes(own, said)), said
+
+    def takes(self, identity: Identity) -> bool:
+        """Whether an execution is sampled that goes on from nobody's trace."""
+        return self.sampling.takes(identity.trace_id, None)
 
 
 class Fold:
     """Of one execution. ``length`` is the number of the last entry it knows of."""
 
     __slots__ = (
-        "_function", "_kind", "_open", "_reopened", "_traces", "begun", "context", "identity", "length", "root",
+        "_function", "_kind", "_open", "_operations", "_reopened", "_traces", "begun", "context", "identity", "length",
+        "root",
     )  # fmt: skip
 
     def __init__(self, identity: Identity, function: str, kind: str, traces: Traces, length: int = 0) -> None:
@@ -77,6 +82,7 @@ class Fold:
         self._kind = kind
         self._traces = traces
         self._open: dict[str, Open] = {}
+        self._operations = identity.operations()
         self._reopened = 0
         self.length = length
         self.begun = length + 1  # number of the entry by which the last execution, turn or history began
@@ -89,11 +95,10 @@ class Fold:
 
     def take(self, entry: Fact) -> list[Span]:
         """The next entry; the spans that end with it."""
+        step = self.step(entry) if entry.get("type") == "step" else None
+        if step is not None:
+            return [step.span]
         self.length += 1
-        if entry.get("type") == "step" and self.root is not None and entry.keys() <= _PLAIN:
-            span = self._plain(self.root, entry)
-            if span is not None:
-                return [span]
         type = str(entry.get("type"))
         at = _time(entry)
         if type in ("start", "message", "checkpoint"):
@@ -114,6 +119,25 @@ class Fold:
         elif type in _TELLS:
             spans += _TELLS[type](self, root, entry, at)
         return spans
+
+    def step(self, entry: Fact) -> Step | None:
+        """The next entry, a step's, if nothing else is known about it, as about most entries: what ``take`` comes to,
+        in a quarter of its time. None: there is more to it, and it was not taken."""
+        root = self.root
+        if root is None or not entry.keys() <= _PLAIN:
+            return None
+        op, name, at, ms = entry.get("op"), entry.get("name"), entry.get("at"), entry.get("ms", 0)
+        if not (isinstance(op, str) and isinstance(name, str) and isinstance(at, int) and isinstance(ms, int)):
+            return None
+        if isinstance(entry.get("value"), dict) or op in self._open or op in root.done:
+            return None
+        self.length += 1
+        if at > root.last:
+            root.last = at
+        root.done.add(op)
+        id = self._operations.copy()
+        id.update(f"{op}\0{self._reopened}".encode())
+        return Step(root.context, id.digest(), name, op, at - ms, at)
 
     # -- roots ---------------------------------------------------------------------------------------
 
@@ -208,22 +232,6 @@ class Fold:
         return spans
 
     # -- operations ----------------------------------------------------------------------------------
-
-    def _plain(self, root: Root, entry: Fact) -> Span | None:
-        """A step about which nothing else is known, as most entries are: what ``_call`` comes to, in a third of its
-        time. None: there is more to it."""
-        op, name, at, ms = entry.get("op"), entry.get("name"), entry.get("at"), entry.get("ms", 0)
-        if not (isinstance(op, str) and isinstance(name, str) and isinstance(at, int) and isinstance(ms, int)):
-            return None
-        if op in self._open or op in root.done or isinstance(entry.get("value"), dict):
-            return None
-        root.last = max(root.last, at)
-        root.done.add(op)
-        context = root.context
-        return Span(
-            context.trace_id, self.identity.operation(op, self._reopened), context.span_id, name, "internal",
-            at - ms, at, {"overwinter.operation": op}, tracestate=context.tracestate,
-        )  # fmt: skip
 
     def _span(
         self,

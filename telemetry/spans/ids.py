@@ -56,10 +56,13 @@ class Identity(NamedTuple):
 
     def operation(self, op: str, reopened: int) -> str:
         """The span of an operation. All attempts are one; when the execution was opened again, it is another."""
-        text = (
-            f"{self.execution}\0{self.created}\0operation\0{op}\0{reopened}"  # each call of a traced process needs one
-        )
-        return blake2b(text.encode(), digest_size=8).hexdigest()
+        hashed = self.operations()
+        hashed.update(f"{op}\0{reopened}".encode())
+        return hashed.hexdigest()
+
+    def operations(self) -> blake2b:
+        """What the ids of all operations begin with."""
+        return blake2b(f"{self.execution}\0{self.created}\0operation\0".encode(), digest_size=8)
 
 
 def context_of(said: Mapping[str, Any]) -> Context | None:

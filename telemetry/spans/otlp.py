@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from ...state.errors import InvalidInput
-from .span import Span
+from .span import Span, Step, whole
 from .wire import encoded, framed
 
 try:
@@ -41,11 +41,9 @@ class Otlp:
     def __init__(self, exporter: SpanExporter | None = None, *, endpoint: str | None = None) -> None:
         self._exporter = OTLPSpanExporter(endpoint=endpoint) if exporter is None else exporter
         self.post = _client_of(self._exporter)
+        self.encode: Callable[[Span | Step], bytes | Span] = whole if self.post is None else encoded
         self.resource = _resource()
         self._frame: tuple[bytes, bytes] | None = None  # what stands around spans: of the resource, and of the scope
-
-    def encode(self, span: Span) -> bytes | Span:
-        return span if self.post is None else encoded(span)
 
     def send(self, made: Sequence[Any]) -> bool:
         if self.post is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from .ids import Context
+
 Attribute = str | int | float | bool | tuple[str, ...]
 MS = 1_000_000
 """Nanoseconds."""
@@ -46,3 +48,27 @@ class Span(NamedTuple):
     links: Sequence[Link] = ()
     error: str = ""
     tracestate: str = ""
+
+
+class Step(NamedTuple):
+    """The span of a step about which nothing else is known, as most are, in short. ``context`` is its root's, and
+    ``span_id`` has 8 bytes."""
+
+    context: Context
+    span_id: bytes
+    name: str
+    op: str
+    start: int
+    end: int
+
+    @property
+    def span(self) -> Span:
+        context = self.context
+        return Span(
+            context.trace_id, self.span_id.hex(), context.span_id, self.name, "internal", self.start, self.end,
+            {"overwinter.operation": self.op}, tracestate=context.tracestate,
+        )  # fmt: skip
+
+
+def whole(span: Span | Step) -> Span:
+    return span.span if isinstance(span, Step) else span

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 
 from ...state.codec import loads
 from ...state.errors import OverwinterError
+from ...state.records import Change
 from .batch import Batch, Exporter, Limits
 from .conventions import Conventions, dollars, part
 from .fold import Fold, Traces
@@ -27,11 +28,16 @@ log = logging.getLogger("overwinter")
 Fact = Mapping[str, Any]
 History = Callable[[str, int, int], Awaitable[Sequence[str]]]
 _STEP = '{"type":"step"'
-_BEGINS = ('{"type":"start"', '{"type":"message"', '{"type":"checkpoint"')
+_QUIET = (_STEP, '{"type":"completed"')
+"""What is no reason to look at an execution that is not sampled, when no error is in it: most of all entries."""
+_START = '{"type":"start"'
+_BEGINS = (_START, '{"type":"message"', '{"type":"checkpoint"')
 _REPLACED = frozenset({"from", "tracestate"})
 _KINDS = frozenset({"workflow", "agent", "tool"})
 _AGAIN = 60_000
 """Milliseconds before its last entry, of which the spans of one that died may not have gone out."""
+_MOMENT = 0.02
+"""Seconds."""
 _READ = 10_000
 """Entries of one execution that are read once more at the most."""
 
@@ -55,35 +61,20 @@ class Head(Protocol):
     def deaths(self) -> int: ...
 
 
-class Change(Protocol):
-    """What is asked of a commit."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def base(self) -> int: ...
-    @property
-    def entries(self) -> Sequence[str]: ...
-
-
 class _Traced:
     """An execution of which this process holds the journal, or did."""
 
-    __slots__ = (
-        "baggage", "base", "context", "cost", "fold", "function", "identity", "kept", "kind", "length", "missed",
-    )  # fmt: skip
+    baggage = ""  # of who began what is under way
+    context: Context | None = None  # of what is under way; its span_id is the parent's
+    kept = False  # it is not sampled, and goes out all the same
+    cost = 0.0
 
-    def __init__(self, head: Head, length: int) -> None:
+    def __init__(self, head: Head) -> None:
         self.identity = Identity(head.id, head.created)
         self.function = head.function
         self.kind = head.kind
         self.base = head.base
-        self.length = length
-        self.baggage = ""  # of who began what is under way
-        self.context: Context | None = None  # of what is under way; its span_id is the parent's
         self.fold: Fold | None = None  # None: it is not sampled
-        self.kept = False  # it is not, and goes out all the same
-        self.cost = 0.0
         self.missed: list[str] | None = None  # what was stored while the journal is read once more
 
 
@@ -107,6 +98,8 @@ class Tracing:
         self._cold = True
         self._history: History | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self.commits: list[Change] = []
+        """Stored, and not looked at yet."""
         self._told: dict[str, int] = {}  # executions that were told once more, and how long they were
         self.lost: tuple[int, int] = (0, -1)
         """A process has died that was at work between these times; what it stored last may not have gone out."""
@@ -126,21 +119,25 @@ class Tracing:
 
     def loaded(self, head: Head, entries: Sequence[Fact]) -> None:
         """An execution is taken up here, with the entries from ``head.base`` on."""
+        if self.commits and head.id in self._known:
+            self.settle()
         if head.kind not in _KINDS or head.function.startswith("overwinter/"):
             return
-        traced = _Traced(head, head.length - len(entries))
-        self._known[head.id] = traced
-        self._known.move_to_end(head.id)
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        traced, known = _Traced(head), self._known
+        if head.id in known:
+            known.move_to_end(head.id)
+        elif len(known) >= self._most:
+            known.popitem(last=False)
+        known[head.id] = traced
+        if not entries and not self._told:
+            return
         last = int(entries[-1].get("at", 0)) if entries else 0
         lost = self.lost[0] <= last <= self.lost[1] and self._told.get(head.id) != head.length
         again = bool(head.deaths) or lost
         for entry in entries:
-            traced.length += 1
             self._take(traced, entry, out=again and int(entry.get("at", 0)) > last - _AGAIN, known=True)
         if traced.kept and traced.fold is None:
-            traced.fold = self._fold(traced, head.length - len(entries))
+            traced.fold = self._fold(traced)
             for entry in entries:
                 traced.fold.take(entry)
 
@@ -149,31 +146,65 @@ class Tracing:
         self.loaded(head, entries)
         self._told[head.id] = head.length
 
-    def committed(self, change: Change, _: object) -> None:
-        """A commit is stored."""
-        traced = self._known.get(change.id)
-        if traced is None:
-            return
+    def heard(self) -> None:
+        """``commits`` has its first one. They are looked at in a moment, together with those that come until then,
+        which costs less than looking at each when it comes. Whoever asks for anything has them looked at before."""
+        asyncio.get_running_loop().call_later(_MOMENT, self.settle)
+
+    def settle(self) -> None:
+        """Look at the commits that were stored."""
+        commits, known, costs = self.commits, self._known, self._costs
+        while commits:
+            some = commits[:]
+            commits.clear()
+            for change in some:
+                traced = known.get(change.id)
+                if traced is None:
+                    continue
+                if traced.fold is None and traced.missed is None and not costs:  # it is not sampled
+                    for text in change.entries:
+                        if '"error":' in text or not text.startswith(_QUIET):
+                            break
+                    else:
+                        continue
+                try:
+                    self._stored(traced, change)
+                except Exception:  # what can't be told keeps nothing else from being told
+                    log.exception("telemetry: a commit of %s can't be told", change.id)
+
+    def _stored(self, traced: _Traced, change: Change) -> None:
         traced.base = change.base
-        entries = change.entries
-        if traced.fold is None and len(entries) == 1 and entries[0].startswith(_STEP) and not self._tells(entries[0]):
-            traced.length += 1
-            if traced.missed is not None:
-                traced.missed.append(entries[0])
-            return
-        for text in entries:
-            traced.length += 1
-            if traced.missed is not None:
-                traced.missed.append(text)
-            elif traced.fold is not None or text.startswith(_BEGINS) or self._tells(text):
-                self._take(traced, cast("Fact", loads(text)), out=True)
+        for text in change.entries:
+            self._next(traced, text)
+
+    def _next(self, traced: _Traced, text: str) -> None:
+        """The next entry of one that is at work here."""
+        if traced.missed is not None:
+            traced.missed.append(text)
+        elif traced.fold is not None:
+            entry = cast("Fact", loads(text))
+            step = traced.fold.step(entry) if text.startswith(_STEP) else None
+            if step is None:
+                self._take(traced, entry, out=True, text=text)
+            else:
+                self.batch.put((step,))
+        elif self._tells(text) or (text.startswith(_BEGINS) and self._may_be_sampled(traced, text)):
+            self._take(traced, cast("Fact", loads(text)), out=True, text=text)
 
     def _tells(self, text: str) -> bool:
         """Whether an entry of an execution that is not sampled may be a reason to keep it."""
         return (self._errors and '"error":' in text) or (self._costs and '"cost":' in text)
 
-    def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False) -> None:
-        """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand."""
+    def _may_be_sampled(self, traced: _Traced, text: str) -> bool:
+        """Whether what begins with an entry may be sampled, as far as that is known without reading it: of one that
+        goes on from nobody, its own trace says so."""
+        if not text.startswith(_START) or '"caller":' in text or '"delivery":' in text:
+            return True
+        return self.traces.takes(traced.identity)
+
+    def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False, text: str = "") -> None:
+        """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand. ``text``: as
+        it is stored."""
         if entry.get("type") in ("start", "message", "checkpoint"):
             self._begin(traced, entry)
         fold = traced.fold
@@ -181,7 +212,7 @@ class Tracing:
             if self._is_kept(traced, entry):
                 traced.kept = True
                 if not known:
-                    self._read_again(traced)
+                    self._read_again(traced, text)
             return
         spans = fold.take(entry)
         if out and spans:
@@ -197,10 +228,10 @@ class Tracing:
         if not traced.context.sampled:
             traced.fold = None
         elif traced.fold is None:
-            traced.fold = self._fold(traced, traced.length - 1)
+            traced.fold = self._fold(traced)
 
-    def _fold(self, traced: _Traced, length: int) -> Fold:
-        return Fold(traced.identity, traced.function, traced.kind, self.traces, length)
+    def _fold(self, traced: _Traced) -> Fold:
+        return Fold(traced.identity, traced.function, traced.kind, self.traces)
 
     def _is_kept(self, traced: _Traced, entry: Fact) -> bool:
         sampling, value = self.traces.sampling, entry.get("value")
@@ -210,11 +241,11 @@ class Tracing:
 
     # -- what was not sampled and is kept ------------------------------------------------------------
 
-    def _read_again(self, traced: _Traced) -> None:
+    def _read_again(self, traced: _Traced, text: str) -> None:
         if self._history is None:
             return
         traced.missed = []
-        self._beside(self._reread(traced, self._history, traced.length))
+        self._beside(self._reread(traced, self._history, text))
 
     def _beside(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do that, and have it done before the last words."""
@@ -222,27 +253,29 @@ class Tracing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reread(self, traced: _Traced, history: History, until: int) -> None:
+    async def _reread(self, traced: _Traced, history: History, until: str) -> None:
         """``until``: what comes after that entry is in ``missed``, and is not to be told twice."""
-        fold = self._fold(traced, traced.base - 1)
+        fold = self._fold(traced)
         numbered: list[tuple[int, list[Span]]] = []
         try:
             for text in await history(traced.identity.execution, traced.base - 1, _READ):
-                if fold.length < until:
-                    numbered.append((fold.length + 1, fold.take(cast("Fact", loads(text)))))
+                numbered.append((fold.length + 1, fold.take(cast("Fact", loads(text)))))
+                if text == until:  # no other is the same: it has its time, and the digest of all before it
+                    break
         except (OverwinterError, ValueError) as error:
             log.warning("telemetry: the journal of %s can't be read (%s)", traced.identity.execution, error)
         missed, traced.missed = traced.missed or (), None
         traced.fold = fold
         self.put([span for number, spans in numbered if number >= fold.begun for span in spans])
         for text in missed:
-            self._take(traced, cast("Fact", loads(text)), out=True)
+            self._next(traced, text)  # with one of them it may be read once more: what follows is missed again
 
     # -- what goes on --------------------------------------------------------------------------------
 
     def caller(self, execution: str, op: str, caller: Fact, report: str = "") -> Fact:
         """What is said of who orders something by the operation ``op``: its span is the parent of what comes of it.
         ``report``: it is a call in this process, by what its entry is called."""
+        self.settle()
         traced = self._known.get(execution)
         if traced is None:
             return caller
@@ -262,6 +295,7 @@ class Tracing:
     def event(self, execution: str, op: str, event: Fact) -> Fact:
         """An event that is published, with the trace that it belongs to and the baggage of who began all this, when it
         does not say so itself."""
+        self.settle()
         traced = self._known.get(execution)
         if traced is None or event.get("traceparent"):
             return event
@@ -277,22 +311,27 @@ class Tracing:
         if again and self.colds:
             spans = [_cold(span) if span.span_id in self.colds else span for span in spans]
         elif self._cold and not again:
-            for number, span in enumerate(spans):
-                if "faas.trigger" in span.attributes:
-                    self._cold = False
-                    spans = [*spans[:number], _cold(span), *spans[number + 1 :]]
-                    if self._first is not None:
-                        self._beside(self._first(span.span_id))
-                    break
+            spans = self._begun_cold(spans)
         self.batch.put(spans)
+
+    def _begun_cold(self, spans: Sequence[Span]) -> Sequence[Span]:
+        for number, span in enumerate(spans):
+            if "faas.trigger" in span.attributes:
+                self._cold = False
+                if self._first is not None:
+                    self._beside(self._first(span.span_id))
+                return [*spans[:number], _cold(span), *spans[number + 1 :]]
+        return spans
 
     async def flush(self, timeout: float) -> bool:
         """Export what waits, for so many seconds at the most. Whether all is out."""
+        self.settle()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
         return await asyncio.to_thread(self.batch.flush, timeout)
 
     async def close(self, timeout: float) -> None:
+        self.settle()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
         await asyncio.to_thread(self.batch.close, timeout)

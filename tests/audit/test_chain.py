@@ -15,7 +15,7 @@ NAME = root("x")
 
 
 def chain(facts: list[dict[str, object]]) -> list[str]:
-    return linked_all(NAME, [dumps({"type": "step", **fact}) for fact in facts])
+    return linked_all(NAME, [dumps({"type": "step", **fact}) for fact in facts])[0]
 
 
 @given(TEXTS)
@@ -62,7 +62,7 @@ def test_a_chain_can_not_stand_in_another_ones_place() -> None:
 
 def test_what_is_older_than_links_is_read_and_the_chain_begins_where_it_begins() -> None:
     old = ['{"type":"start"}', '{"type":"step"}']
-    later = linked_all(NAME, ['{"type":"step","n":3}', '{"type":"completed"}'])
+    later = linked_all(NAME, ['{"type":"step","n":3}', '{"type":"completed"}'])[0]
     proof = prove(NAME, old + later)
     assert (proof.broken, proof.begins) == ([], 3)
     assert [one.number for one in prove(NAME, [*old, *later, '{"type":"step"}']).broken] == [5]

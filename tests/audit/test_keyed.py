@@ -76,11 +76,11 @@ def test_who_has_no_key_can_not_make_a_journal_anew() -> None:
         store = MemoryStore()
         await done(store, "s-1", ONE)
         texts = [without(text).replace("tea", "gin") for text in await store.history("s-1")]
-        for made in (linked_all(root("s-1"), texts), keyed_all(TWO, root("s-1"), texts)):
+        for made in (linked_all(root("s-1"), texts)[0], keyed_all(TWO, root("s-1"), texts)[0]):
             await anew(store, "s-1", made)
             assert [(one.chain, one.n) for one in await found(store, ONE)] == [("s-1", 1)]
-        whole = keyed_all(ONE, root("s-1"), texts)
-        await anew(store, "s-1", [*whole[:-1], *linked_all(link_of(whole[-2]), [texts[-1]])])
+        whole = keyed_all(ONE, root("s-1"), texts)[0]
+        await anew(store, "s-1", [*whole[:-1], *linked_all(link_of(whole[-2]), [texts[-1]])[0]])
         assert [(one.chain, one.n) for one in await found(store, ONE)] == [("s-1", len(texts))]
         changed = [whole[0].replace("gin", "rum"), *whole[1:]]
         await anew(store, "s-1", changed)
@@ -97,7 +97,7 @@ def test_who_has_no_key_can_not_make_the_chain_of_the_store_anew() -> None:
         await record(store, "budget.freeze", "user:a", at=NOW, by="dora")
         (name,) = await names(store)
         (text,) = [value.value for key, value in await store.values(AUDIT) if key == place(name, 1)]
-        (lie,) = linked_all(root_of(name), [without(text).replace("dora", "zoe")])
+        (lie,), _ = linked_all(root_of(name), [without(text).replace("dora", "zoe")])
         await store.put(AUDIT, place(name, 1), lie)
         await store.put(AUDIT, f"{name}/head", f'{{"n":1,"link":"{link_of(lie)}"}}')
         assert await found(store, None) == [], "it holds in itself"
@@ -128,14 +128,14 @@ def test_entries_from_before_stay_valid_up_to_the_act_and_no_further() -> None:
         await freeze(store, "user:b", NOW, by="dora")
         texts = [without(text) for text in await store.history("old")]
         for made in (
-            linked_all(root("old"), [texts[0].replace("tea", "gin"), *texts[1:]]),  # anew, as long as it was
-            linked_all(root("old"), texts[:1]),  # shorter
+            linked_all(root("old"), [texts[0].replace("tea", "gin"), *texts[1:]])[0],  # anew, as long as it was
+            linked_all(root("old"), texts[:1])[0],  # shorter
         ):
             await anew(store, "old", made)
             assert [one.chain for one in await found(store, ONE)] == ["old"]
-        await anew(store, "old", linked_all(root("old"), [*texts, texts[-1]]))  # longer
+        await anew(store, "old", linked_all(root("old"), [*texts, texts[-1]])[0])  # longer
         assert [(one.chain, one.n) for one in await found(store, ONE)] == [("old", len(texts) + 1)]
-        await anew(store, "old", linked_all(root("old"), texts))
+        await anew(store, "old", linked_all(root("old"), texts)[0])
         assert await found(store, ONE) == []
         await done(store, "later", None)  # by a process without the key
         assert [one.chain for one in await found(store, ONE)] == ["later"]

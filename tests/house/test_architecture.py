@@ -82,6 +82,7 @@ EDGES = {
     "state/daemons.py": "whoever waits for the thread must get an answer",
     "state/sqlite/threads.py": "whoever waits for the thread must get an answer",
     "telemetry/spans/batch.py": "whatever an exporter raises, the next batch goes out",
+    "telemetry/spans/tracing.py": "a commit that can't be told keeps no other from being told",
     "testing/clock.py": "clean-up of user code whose run is over",
     "testing/crash.py": "whatever comes of a run is an outcome to compare",
 }

@@ -13,9 +13,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span as Message
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from overwinter.telemetry.spans.batch import Batch, Limits
+from overwinter.telemetry.spans.ids import Context
 from overwinter.telemetry.spans.otlp import Otlp
 from overwinter.telemetry.spans.sdk import readable
-from overwinter.telemetry.spans.span import Link, Span, SpanEvent
+from overwinter.telemetry.spans.span import Link, Span, SpanEvent, Step
 from overwinter.telemetry.spans.wire import encoded
 
 from .receiver import Receiver
@@ -53,6 +54,23 @@ def test_a_span_is_encoded_as_opentelemetry_does(span: Span) -> None:
     if not span.error:
         expected.ClearField("status")  # it writes down that there is none
     assert Message.FromString(encoded(span)) == expected
+
+
+@given(
+    st.builds(
+        Step,
+        context=st.builds(
+            Context, _trace_ids, _span_ids, st.just(value=True), st.sampled_from(["", "vendor=1", "a=1,b=2"])
+        ),
+        span_id=st.binary(min_size=8, max_size=8),
+        name=_words | st.text(st.characters(), min_size=60, max_size=130),
+        op=_words | st.text(st.characters(), min_size=60, max_size=130),
+        start=_times,
+        end=_times,
+    )
+)
+def test_a_step_told_in_short_is_the_same_span(step: Step) -> None:
+    assert encoded(step) == encoded(step.span)
 
 
 def test_a_batch_says_of_whom_it_is_as_opentelemetry_does() -> None:

@@ -17,10 +17,10 @@ from overwinter.telemetry.logs.formats import Human, JsonLines
 from overwinter.telemetry.logs.ids import Identified
 from overwinter.telemetry.metrics import prometheus
 from overwinter.telemetry.metrics.instruments import LONGEST, Definition, Metrics
-from overwinter.telemetry.spans import cleaning
+from overwinter.telemetry.spans import cleaning, ids
 from overwinter.telemetry.spans.batch import Batch
 from overwinter.telemetry.spans.cleaning import without_secrets
-from overwinter.telemetry.spans.span import Link, Span, SpanEvent
+from overwinter.telemetry.spans.span import Link, Span, SpanEvent, Step, whole
 from overwinter.tests.apart.place import on_a_loop
 from overwinter.tests.telemetry.xray.daemon import Daemon
 
@@ -138,10 +138,18 @@ ODD = (
 
 @pytest.mark.parametrize("odd", ODD)
 def test_wherever_in_a_span_it_stands_and_of_the_others_nothing_is_lost(odd: Span) -> None:
-    first, second, third = without_secrets([PLAIN, odd, PLAIN])
+    first, second, third = map(whole, without_secrets([PLAIN, odd, PLAIN]))
     assert first == third == PLAIN
     assert "***" in str(second) and not holds(second)
     assert (second.trace_id, second.span_id, second.start) == (odd.trace_id, odd.span_id, odd.start)
+
+
+def test_in_a_step_told_in_short_it_is_found_too() -> None:
+    step = Step(ids.Context("1" * 32, "2" * 16, sampled=True), b"3" * 8, "pay", "1", 5, 6)
+    for odd in (step._replace(name=SECRET), step._replace(op=SECRET)):
+        first, second = map(whole, without_secrets([step, odd]))
+        assert first == step.span
+        assert "***" in str(second) and not holds(second)
 
 
 def test_a_batch_without_one_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

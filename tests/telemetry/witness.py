@@ -8,7 +8,7 @@ from typing import Any
 
 from overwinter.functions import tracing
 from overwinter.telemetry.spans.sampling import Sampling
-from overwinter.telemetry.spans.span import Span
+from overwinter.telemetry.spans.span import Span, whole
 from overwinter.telemetry.spans.tracing import Tracing
 from overwinter.testing import crash_everywhere
 
@@ -47,7 +47,11 @@ class Witness(Tracing):
         super().__init__(Nowhere(), sampling)
         self.run = run
         self.waiting: list[Span] = []
+        self.batch.put = lambda spans: self.put(list(map(whole, spans)))  # type: ignore[method-assign]  # single steps
         run.processes.append(self)
+
+    def heard(self) -> None:
+        asyncio.get_running_loop().call_soon(self.settle)  # what one that dies has not told is DELAY's matter here
 
     def loaded(self, head: Any, entries: Any) -> None:
         super().loaded(head._replace(created=0), entries)  # a time like others, and not the same after a crash
