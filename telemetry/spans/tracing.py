@@ -129,9 +129,9 @@ class Tracing:
         elif len(known) >= self._most:
             known.popitem(last=False)
         known[head.id] = traced
-        if not entries and not self._told:
+        if not entries:
             return
-        last = int(entries[-1].get("at", 0)) if entries else 0
+        last = int(entries[-1].get("at", 0))
         lost = self.lost[0] <= last <= self.lost[1] and self._told.get(head.id) != head.length
         again = bool(head.deaths) or lost
         for entry in entries:
