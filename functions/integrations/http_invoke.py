@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from ...orchestrator.engine.performing import current_call
 from ...state.errors import InvalidInput, StateFailed
 from ..invocation.connections import CONNECT, Connections, library
+from ..invocation.trace import add_trace
 from .configuration import Configuration, matched
 from .connections import Connection
 from .http_reach import SOCKET, address
@@ -45,6 +46,7 @@ async def invoke(asked: Request, configured: Configuration, *, once: bool = Fals
         raise StateFailed("Events.ConnectionResource.InvalidConnectionState", str(error)) from None
     if once:
         headers[ONCE] = key()
+    add_trace(headers)
     bound = asyncio.timeout(WHOLE)
     try:
         async with bound:

@@ -77,6 +77,7 @@ class Wire:
         method = getattr(await self._client(service), operation)
         started, tries = monotonic(), 0
         while True:
+            self.requests[operation] += 1  # here: threads that add at once would lose some
             try:
                 return cast(Answer, await self._run(self._once, service, operation, method, parameters))
             except (failures.ClientError, failures.AWSError) as error:
@@ -97,7 +98,6 @@ class Wire:
         return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(tries, 10)))
 
     def _once(self, service: str, operation: str, method: Callable[..., Answer], parameters: Answer) -> Answer:
-        self.requests[operation] += 1
         sent = self.clock.machine()
         try:
             answer = method(**parameters)

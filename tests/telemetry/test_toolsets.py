@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from overwinter import Agent, Runtime, Scripted, call
+from overwinter import Agent, Runtime, Scripted, StateMachine, call
 from overwinter.functions.foreign import Endpoint, ForeignAgent
 from overwinter.functions.toolset import MCP, OpenAPI
 from overwinter.tests.apart.place import on_a_loop
@@ -162,6 +162,25 @@ async def test_an_agent_elsewhere_is_asked_in_the_span_of_its_step(
     assert said[0] == told(steps[0]) | {"baggage": "by=hand"}
     assert [one["traceparent"] for one in said] == [f"00-{span.trace}-{span.id}-01" for span in steps]
     assert steps[0].trace == TRACE and steps[2].trace == "1" * 32 and len({span.trace for span in steps}) == 3
+
+
+@on_a_loop
+async def test_what_a_state_machine_asks_for_is_asked_in_the_span_of_its_task(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record = tmp_path / "record"
+    with started(record) as url, Receiver() as receiver:
+        monkeypatch.setenv("OVERWINTER_TRACES", receiver.url)
+        asked = {"Method": "GET", "ApiEndpoint": f"{url}/orders/7", "Headers": {"Baggage": "by=hand"}}
+        task = {"Type": "Task", "Resource": "arn:aws:states:::http:invoke", "Parameters": asked, "End": True}
+        machine = StateMachine("look", {"StartAt": "Ask", "States": {"Ask": task}})
+        async with Runtime([machine], "memory://") as runtime:
+            handle = await runtime.start(machine, {}, id="x", trace=CALLER)
+            assert (await handle.result("20s"))["StatusCode"] == 200
+    said = traced(noted(record)[0]["headers"])
+    (span,) = [span for span in receiver.spans if span.id in said["traceparent"]]
+    assert span.name == "http:invoke" and span.trace == TRACE
+    assert said == told(span) | {"baggage": "by=hand"}
 
 
 @on_a_loop
