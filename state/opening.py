@@ -37,7 +37,7 @@ def open_store(dsn: str | None = None, *, sealed: bool = True) -> Store:
     try:
         store = _store(scheme, dsn)
     except ModuleNotFoundError as error:
-        extra = {"redis": "redis", "boto3": "dynamodb", "botocore": "dynamodb"}.get(
+        extra = {"redis": "redis", "hiredis": "redis", "boto3": "dynamodb", "botocore": "dynamodb"}.get(
             (error.name or "").partition(".")[0]
         )
         if extra is None:

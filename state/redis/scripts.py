@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from .wire import bulk
+from .wire import bulk, bulks
 
 _FOLDER = Path(__file__).parent / "scripts"
 _WITH_INDEXES = "-- with indexes\n"
@@ -30,8 +30,8 @@ class Script:
 
     def packed(self, keys: bytes, count: int, arguments: list[bytes]) -> bytes:
         """A call whose ``count`` keys are packed already."""
-        rest = b"".join([b"$%d\r\n%b\r\n" % (len(argument), argument) for argument in arguments])
-        return b"*%d\r\n%b%b%b%b" % (3 + count + len(arguments), self.digest, bulk(b"%d" % count), keys, rest)
+        many = 3 + count + len(arguments)
+        return b"*%d\r\n%b%b%b%b" % (many, self.digest, bulk(b"%d" % count), keys, bulks(arguments))
 
     def bringing_text(self, packed: bytes) -> bytes:
         """The same call for a server that does not have the script; it has it from then on."""
