@@ -327,36 +327,35 @@ class Runtime(Control):
         if waiter is None or not early:
             waiter = self._watch(key)
         try:
-            if early and await self._hears(key[0], waiter, None, 0.05):
+            if early and await heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
                 return waiter.result()
             async with self.store.watch(key[0]) as told:
                 pause = 0.05
                 while True:
-                    found = await self._looked(look)
+                    at_work: object = self.engine.active.get(key[0])
+                    try:
+                        found = await look()
+                    except StoreUnavailable as error:  # it comes back, and with it the answer
+                        log.warning("waiting on: %s", error)
+                        found = at_work = None
                     if found is not None:
                         return found
-                    if await self._hears(key[0], waiter, told, pause):
+                    if await self._hears(key[0], at_work, waiter, told, pause):
                         return waiter.result()
                     pause = min(1.0 if told is None else 5.0, pause * 1.5)
         finally:
             waiter.cancel()
 
-    async def _hears(self, id: str, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float) -> bool:
-        """Whether it is told of. As long as the execution goes on in this process, nobody else can bring it about, and
-        the store need not be asked."""
-        while id in self.engine.active:
-            if await heard(waiter, told, 1.0):
-                return True
-            if id not in self.engine.active:
-                return waiter.done()
-        return await heard(waiter, told, pause)
-
-    async def _looked(self, look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact | None:
-        try:
-            return await look()
-        except StoreUnavailable as error:  # it comes back, and with it the answer
-            log.warning("waiting on: %s", error)
-            return None
+    async def _hears(
+        self, id: str, at_work: object, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float
+    ) -> bool:
+        """Whether it is told of. As long as what was ``at_work`` here before the last look goes on, nobody else can
+        bring it about, and the store need not be asked."""
+        if at_work is None:
+            return await heard(waiter, told, pause)
+        while self.engine.active.get(id) is at_work and not await heard(waiter, told, 1.0):
+            pass
+        return waiter.done()
 
     def _watch(self, key: tuple[str, ...]) -> asyncio.Future[Fact]:
         return self.engine.waiters.end(key[0]) if len(key) == 1 else self.engine.waiters.reply(key[0], key[1])
