@@ -95,7 +95,7 @@ class Runtime(Control):
         self._audience = self.engine.performer.audience = Audience(self.store, self.clock, self.extensions)
         self._sessions = Sessions(self.store)
         self._awaited = Awaited(REMEMBERED)
-        self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
+        self._since: dict[tuple[str, str], tuple[int, int]] = {}  # message sent here -> its session's length, and age
         self.ready = self._closing = False
         self._due = lambda: self.engine.sweeper.tell()
         self._life = Lifetime()
@@ -246,8 +246,8 @@ class Runtime(Control):
             self._awaited.forget((execution, message), waiter)  # it may be answered
         head = None if duplicate or accepted.again else accepted.head  # else it may be answered in that one
         since = None if head is None else Since(head.version, head.length)
-        if since is not None:
-            self._since[execution, message] = since.length
+        if head is not None:
+            self._since[execution, message] = head.length, head.created
             if len(self._since) > REMEMBERED:
                 del self._since[next(iter(self._since))]
         return Sent(self, execution, message, duplicate, since)
@@ -293,8 +293,8 @@ class Runtime(Control):
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
-        since = self._since.pop((execution, message), 0)
-        search = ReplySearch(self.store, execution, message, since)
+        since = self._since.pop((execution, message), (0, 0))
+        search = ReplySearch(self.store, execution, message, *since)
         reply = await self._wait((execution, message), partial(self._look_for_reply, search, execution), timeout)
         if reply["type"] != "reply":
             raise end_error(execution, reply)
@@ -369,7 +369,8 @@ class Runtime(Control):
         return await self.ending(head) | {"function": head.function}
 
     async def _look_for_reply(self, search: ReplySearch, execution: str) -> Fact | None:
-        reply = await search.look((await self.show(execution)).length)
+        head = await self.show(execution)
+        reply = await search.look(head.length, head.created)
         if reply is not None:
             return reply
         ending = await self._look_for_end(execution)

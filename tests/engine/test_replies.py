@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.engine.waiting import settled
 from overwinter.orchestrator.replies import ReplySearch
-from overwinter.state.errors import OverwinterError, StoreUnavailable, UnknownExecution
+from overwinter.state.errors import Conflict, OverwinterError, StoreUnavailable, UnknownExecution
 from overwinter.state.memory import MemoryStore
 from overwinter.state.records import Accepted, Head
 
@@ -170,6 +171,41 @@ def test_a_session_begun_anew_under_the_same_name_is_read_from_its_beginning() -
             await within((await runtime.send(echo, "c", "hi", id="m")).reply())
             found = await search.look((await runtime.show("echo/c")).length)
             assert found is not None and found["to"] == "m"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_message_to_a_session_that_was_begun_anew_is_not_waited_for(longer: bool) -> None:
+    """Nobody will ever answer it."""
+
+    async def main() -> None:
+        async with Runtime([echo], "memory://") as runtime:
+            await within((await runtime.send(echo, "c", "before")).reply())
+            await runtime.pause("echo/c")
+            sent = await runtime.send(echo, "c", "hi", id="m")
+            show, looks = runtime.show, 0
+
+            async def late(id: str) -> Head:
+                nonlocal looks
+                looks += 1
+                if looks == 3:  # a look is two of them
+                    await runtime.terminate("echo/c")
+                    while await runtime.find(id) is not None:
+                        with suppress(Conflict):  # it is still at work
+                            await runtime.store.delete(id, now=runtime.clock())
+                        await asyncio.sleep(0)
+                    now = runtime.clock()
+                    while runtime.clock() == now:  # it has another time
+                        await asyncio.sleep(0)
+                    for number in range(9 if longer else 1):
+                        again = await runtime.send(echo, "c", str(number))
+                        await within(Runtime.reply(runtime, "echo/c", again.id))
+                return await show(id)
+
+            runtime.show = late  # type: ignore[method-assign]
+            with pytest.raises(UnknownExecution, match="no message 'm'"):
+                await within(sent.reply())
 
     asyncio.run(main())
 
