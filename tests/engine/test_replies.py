@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +175,32 @@ def test_a_session_begun_anew_under_the_same_name_is_read_from_its_beginning() -
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("longer", [False, True])
-def test_a_message_to_a_session_that_was_begun_anew_is_not_waited_for(longer: bool) -> None:
+def anew(runtime: Runtime, messages: int, look: int) -> None:
+    """At that look at ``echo/c`` another session has begun under its name."""
+    show, looks = runtime.show, 0
+
+    async def late(id: str) -> Head:
+        nonlocal looks
+        looks += 1
+        if looks == look:
+            await runtime.terminate(id)
+            while await runtime.find(id) is not None:
+                with suppress(Conflict):  # it is still at work
+                    await runtime.store.delete(id, now=runtime.clock())
+                await asyncio.sleep(0)
+            now = runtime.clock()
+            while runtime.clock() == now:  # it has another time
+                await asyncio.sleep(0)
+            for number in range(messages):
+                again = await runtime.send(echo, "c", str(number))
+                await within(runtime.reply(id, again.id))
+        return await show(id)
+
+    runtime.show = late  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("messages", [1, 9])
+def test_a_message_to_a_session_that_was_begun_anew_is_not_waited_for(messages: int) -> None:
     """Nobody will ever answer it."""
 
     async def main() -> None:
@@ -184,28 +208,29 @@ def test_a_message_to_a_session_that_was_begun_anew_is_not_waited_for(longer: bo
             await within((await runtime.send(echo, "c", "before")).reply())
             await runtime.pause("echo/c")
             sent = await runtime.send(echo, "c", "hi", id="m")
-            show, looks = runtime.show, 0
-
-            async def late(id: str) -> Head:
-                nonlocal looks
-                looks += 1
-                if looks == 3:  # a look is two of them
-                    await runtime.terminate("echo/c")
-                    while await runtime.find(id) is not None:
-                        with suppress(Conflict):  # it is still at work
-                            await runtime.store.delete(id, now=runtime.clock())
-                        await asyncio.sleep(0)
-                    now = runtime.clock()
-                    while runtime.clock() == now:  # it has another time
-                        await asyncio.sleep(0)
-                    for number in range(9 if longer else 1):
-                        again = await runtime.send(echo, "c", str(number))
-                        await within(Runtime.reply(runtime, "echo/c", again.id))
-                return await show(id)
-
-            runtime.show = late  # type: ignore[method-assign]
+            anew(runtime, messages, 3)  # a look of a wait is two of these
             with pytest.raises(UnknownExecution, match="no message 'm'"):
                 await within(sent.reply())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("messages", [1, 9])
+def test_a_session_that_was_begun_anew_is_not_followed_for_another(messages: int) -> None:
+    async def main() -> None:
+        async with Runtime([echo], "memory://") as runtime:
+            await within((await runtime.send(echo, "c", "before")).reply())
+            await runtime.pause("echo/c")
+            await runtime.send(echo, "c", "hi", id="m")
+
+            async def follow() -> None:
+                async with aclosing(runtime.events("echo/c", message="m")) as events:
+                    async for event in events:
+                        pytest.fail(f"{event} is of another session")
+
+            anew(runtime, messages, 3)
+            with pytest.raises(UnknownExecution, match="another has begun"):
+                await within(follow())
 
     asyncio.run(main())
 
