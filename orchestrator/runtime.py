@@ -332,6 +332,7 @@ class Runtime(Control):
             async with self.store.watch(key[0]) as told:
                 pause = 0.05
                 while True:
+                    self._life.check()
                     at_work: object = self.engine.active.get(key[0])
                     try:
                         found = await look()
@@ -349,8 +350,7 @@ class Runtime(Control):
     async def _hears(
         self, id: str, at_work: object, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float
     ) -> bool:
-        """Whether it is told of. As long as what was ``at_work`` here before the last look goes on, nobody else can
-        bring it about, and the store need not be asked."""
+        """Whether it is told of. While what was ``at_work`` here before the last look goes on, nobody else can."""
         if at_work is None:
             return await heard(waiter, told, pause)
         while self.engine.active.get(id) is at_work and not await heard(waiter, told, 1.0):

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
-from ...state.errors import UnknownExecution
+from ...state.errors import StoreUnavailable, UnknownExecution
 from ...state.quantities import seconds
 from ...state.records import FINAL
 from ...state.store import Store
@@ -100,6 +100,10 @@ class Following:
                         return
                     else:
                         pause = min(pause * 1.5, fastest * _CALM)
+                    if self._audience is not None and self._audience.closed:
+                        raise StoreUnavailable(
+                            "the runtime was closed; another one tells the rest"
+                        )
                     mark.begin()  # for whoever works on it
                     await news.wait(pause)
             finally:
