@@ -101,9 +101,7 @@ class Following:
                     else:
                         pause = min(pause * 1.5, fastest * _CALM)
                     if self._audience is not None and self._audience.closed:
-                        raise StoreUnavailable(
-                            "the runtime was closed; another one tells the rest"
-                        )
+                        raise StoreUnavailable("the runtime was closed; another one tells the rest")
                     mark.begin()  # for whoever works on it
                     await news.wait(pause)
             finally:
