@@ -149,7 +149,12 @@ def test_a_flush_takes_no_longer_than_it_may(monkeypatch: pytest.MonkeyPatch) ->
 
     async def main() -> list[float]:
         tracing, given = Held(Kept(), Sampling(0.0, errors=True)), list[float]()
-        monkeypatch.setattr(tracing.batch, "flush", lambda timeout: bool(given.append(timeout)))
+
+        def flush(timeout: float) -> bool:
+            given.append(timeout)
+            return True
+
+        monkeypatch.setattr(tracing.batch, "flush", flush)
         async with Runtime([lives], "memory://", telemetry=tracing) as runtime:
             await _ended(runtime, lives, 4)
             await tracing.flush(0.1)
