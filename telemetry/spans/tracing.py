@@ -137,9 +137,9 @@ class Tracing:
         for entry in entries:
             self._take(traced, entry, out=again and int(entry.get("at", 0)) > last - _AGAIN, known=True)
         if traced.kept and traced.fold is None:
-            traced.fold = self._fold(traced)
-            for entry in entries:
-                traced.fold.take(entry)
+            spans = self._kept(traced, entries)
+            if again:  # it goes out when it fails, which is when the process may have died
+                self.put(spans, again=True)
 
     def again(self, head: Head, entries: Sequence[Fact]) -> None:
         """Nobody is at work on it, and who was has died: its last spans may not have gone out."""
@@ -259,6 +259,12 @@ class Tracing:
         task = asyncio.ensure_future(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _kept(self, traced: _Traced, entries: Sequence[Fact]) -> list[Span]:
+        """The spans since the last start, message or checkpoint, of all the entries."""
+        fold = traced.fold = self._fold(traced)
+        numbered = [(fold.length + 1, fold.take(entry)) for entry in entries]
+        return [span for number, spans in numbered if number >= fold.begun for span in spans]
 
     async def _reread(self, traced: _Traced, history: History, until: str, base: int) -> None:
         """``until``: what comes after that entry is in ``missed``, and is not to be told twice."""

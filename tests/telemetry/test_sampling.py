@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overwinter import Agent, Context, ExecutionFailed, Runtime, workflow
 from overwinter.functions.models.port import Answer, Request, Usage
+from overwinter.functions.tracing import MARKS
+from overwinter.state.codec import dumps
 from overwinter.telemetry.spans.batch import Limits
 from overwinter.telemetry.spans.sampling import Sampling
 from overwinter.telemetry.spans.span import Span
@@ -113,6 +116,20 @@ def test_a_life_that_fails_is_kept_whole_though_the_next_one_begins_in_the_same_
     assert kept.names == ["fine 1", "fine 3", *["invoke_workflow lives"] * 2, "wrong 1", "wrong 3"]
     roots = {span.span_id for span in kept.spans if span.name.startswith("invoke")}
     assert {span.parent_id for span in kept.spans if not span.name.startswith("invoke")} == roots
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_a_process_kept_and_died_with_is_told_once_more(tmp_path: Path, fails: bool) -> None:
+    async def main() -> Kept:
+        kept, place = Kept(), f"sqlite:///{tmp_path}/x.db"
+        async with Runtime([work], place) as runtime:
+            await runtime.store.put(MARKS, "of one that died", dumps({"since": runtime.clock()}))
+            await _ended(runtime, work, fails)
+        async with Runtime([work], place, telemetry=Tracing(kept, Sampling(0.0, errors=True))):
+            pass
+        return kept
+
+    assert asyncio.run(main()).names == (["fine", "invoke_workflow work", "wrong"] if fails else [])
 
 
 class Held(Tracing):
