@@ -24,19 +24,23 @@ class Spot(NamedTuple):
 
 
 class ReplySearch:
-    """Looks for the reply to one message of one session, which was sent when the journal had ``since`` entries."""
+    """Looks for the reply to one message of one session, which was sent when the journal had ``since`` entries.
+    ``created`` is when the session began, where that is known: another one may begin under its name."""
 
-    def __init__(self, store: Store, execution: str, message: str, since: int = 0) -> None:
+    def __init__(self, store: Store, execution: str, message: str, since: int = 0, created: int = 0) -> None:
         self._store = store
         self._execution = execution
         self._message = message
         self._read = since  # entries that hold no reply to it
         self._sent = since > 0  # the message is there
+        self._created = created
 
-    async def look(self, length: int) -> Fact | None:
+    async def look(self, length: int, created: int = 0) -> Fact | None:
         """The reply among the first ``length`` entries, its blob and text in place; None when there is none yet."""
-        known = self._read if self._read <= length else 0  # a shorter one is another session of that name
-        async for number, fact in self._backwards(length, known):
+        if length < self._read or 0 < self._created != created > 0:  # it is another session of that name
+            self._read, self._sent = 0, False
+        self._created = created
+        async for number, fact in self._backwards(length, self._read):
             if fact["type"] == "reply" and fact["to"] == self._message:
                 return await self._whole(number, fact)
             if self._is_message(fact):

@@ -95,7 +95,7 @@ class Runtime(Control):
         self._audience = self.engine.performer.audience = Audience(self.store, self.clock, self.extensions)
         self._sessions = Sessions(self.store)
         self._awaited = Awaited(REMEMBERED)
-        self._since: dict[tuple[str, str], int] = {}  # message sent here -> length of the journal at that moment
+        self._since: dict[tuple[str, str], tuple[int, int]] = {}  # message sent here -> its session's length, and age
         self.ready = self._closing = False
         self._due = lambda: self.engine.sweeper.tell()
         self._life = Lifetime()
@@ -246,8 +246,8 @@ class Runtime(Control):
             self._awaited.forget((execution, message), waiter)  # it may be answered
         head = None if duplicate or accepted.again else accepted.head  # else it may be answered in that one
         since = None if head is None else Since(head.version, head.length)
-        if since is not None:
-            self._since[execution, message] = since.length
+        if head is not None:
+            self._since[execution, message] = head.length, head.created
             if len(self._since) > REMEMBERED:
                 del self._since[next(iter(self._since))]
         return Sent(self, execution, message, duplicate, since)
@@ -293,8 +293,8 @@ class Runtime(Control):
     async def reply(self, execution: str, message: str, timeout: Duration | None = None, *, typed: bool = True) -> Any:
         """The reply to a message, typed by the agent's output, or as the plain JSON that was recorded. Raises the
         reply's error, or TimeoutError."""
-        since = self._since.pop((execution, message), 0)
-        search = ReplySearch(self.store, execution, message, since)
+        since = self._since.pop((execution, message), (0, 0))
+        search = ReplySearch(self.store, execution, message, *since)
         reply = await self._wait((execution, message), partial(self._look_for_reply, search, execution), timeout)
         if reply["type"] != "reply":
             raise end_error(execution, reply)
@@ -327,36 +327,35 @@ class Runtime(Control):
         if waiter is None or not early:
             waiter = self._watch(key)
         try:
-            if early and await self._hears(key[0], waiter, None, 0.05):
+            if early and await heard(waiter, None, 1.0 if key[0] in self.engine.active else 0.05):
                 return waiter.result()
             async with self.store.watch(key[0]) as told:
                 pause = 0.05
                 while True:
-                    found = await self._looked(look)
+                    self._life.check()
+                    at_work: object = self.engine.active.get(key[0])
+                    try:
+                        found = await look()
+                    except StoreUnavailable as error:  # it comes back, and with it the answer
+                        log.warning("waiting on: %s", error)
+                        found = at_work = None
                     if found is not None:
                         return found
-                    if await self._hears(key[0], waiter, told, pause):
+                    if await self._hears(key[0], at_work, waiter, told, pause):
                         return waiter.result()
                     pause = min(1.0 if told is None else 5.0, pause * 1.5)
         finally:
             waiter.cancel()
 
-    async def _hears(self, id: str, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float) -> bool:
-        """Whether it is told of. As long as the execution goes on in this process, nobody else can bring it about, and
-        the store need not be asked."""
-        while id in self.engine.active:
-            if await heard(waiter, told, 1.0):
-                return True
-            if id not in self.engine.active:
-                return waiter.done()
-        return await heard(waiter, told, pause)
-
-    async def _looked(self, look: Callable[[], Coroutine[Any, Any, Fact | None]]) -> Fact | None:
-        try:
-            return await look()
-        except StoreUnavailable as error:  # it comes back, and with it the answer
-            log.warning("waiting on: %s", error)
-            return None
+    async def _hears(
+        self, id: str, at_work: object, waiter: asyncio.Future[Fact], told: asyncio.Event | None, pause: float
+    ) -> bool:
+        """Whether it is told of. While what was ``at_work`` here before the last look goes on, nobody else can."""
+        if at_work is None:
+            return await heard(waiter, told, pause)
+        while self.engine.active.get(id) is at_work and not await heard(waiter, told, 1.0):
+            pass
+        return waiter.done()
 
     def _watch(self, key: tuple[str, ...]) -> asyncio.Future[Fact]:
         return self.engine.waiters.end(key[0]) if len(key) == 1 else self.engine.waiters.reply(key[0], key[1])
@@ -370,7 +369,8 @@ class Runtime(Control):
         return await self.ending(head) | {"function": head.function}
 
     async def _look_for_reply(self, search: ReplySearch, execution: str) -> Fact | None:
-        reply = await search.look((await self.show(execution)).length)
+        head = await self.show(execution)
+        reply = await search.look(head.length, head.created)
         if reply is not None:
             return reply
         ending = await self._look_for_end(execution)

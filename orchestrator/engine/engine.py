@@ -42,6 +42,7 @@ from .delivery import Delivery
 from .ending import Ending, cut_off
 from .health import Health
 from .leases import Leases
+from .patience import lasting
 from .performing import Performer
 from .quarantine import Suspects
 from .settings import Settings as Settings
@@ -117,12 +118,12 @@ class Engine:
             await self.store.retire(self.owner)
             raise
         for work in (
-            self.leases.keep_alive(),
-            self.sweeper.keep_on(),
-            keep_tidy(self.store, self.settings.retention, self.clock),
-            announce(self.store, self.functions),
+            self.leases.keep_alive,
+            self.sweeper.keep_on,
+            partial(keep_tidy, self.store, self.settings.retention, self.clock),
+            partial(announce, self.store, self.functions),
         ):
-            self.spawn(work)
+            self.spawn(lasting(work))
 
     async def close(self, grace: Duration | None = None, cut: Cut | None = None) -> None:
         """Hand over: take nothing more, let running calls end within the grace period, release the rest so

@@ -15,6 +15,7 @@ log = logging.getLogger("overwinter")
 T = TypeVar("T")
 _LONGEST_ASKED = 300.0
 """Seconds that a broker may ask to wait."""
+_AGAIN = 1.0
 
 
 async def patiently(work: Callable[[], Awaitable[T]], execution: str) -> T:
@@ -29,3 +30,14 @@ async def patiently(work: Callable[[], Awaitable[T]], execution: str) -> T:
             tries += 1
             log.log(failures.level(error), "execution %s: %s; again in %.2f s", execution, error, pause)
             await asyncio.sleep(pause)
+
+
+async def lasting(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin it again when a mistake ends it: without it nobody would renew leases, or take what is due, and nobody
+    would see."""
+    while True:
+        try:
+            return await work()
+        except Exception:  # the edge of what goes on for as long as the process: a defect ends one round of it
+            log.exception("what goes on beside the executions has failed; it begins again in %g s", _AGAIN)
+        await asyncio.sleep(_AGAIN)

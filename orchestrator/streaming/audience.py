@@ -154,6 +154,8 @@ class Audience:
         self._pause = seconds(store.saying)
         self._commits = commits
         self._hears = False
+        self.closed = False
+        """Nothing more is heard here."""
         self._subscriptions: dict[str, list[Subscription]] = {}
         self._live: dict[str, Live] = {}
         self._cells: OrderedDict[str, Cell] = OrderedDict()
@@ -216,6 +218,9 @@ class Audience:
             one.said()
 
     async def close(self) -> None:
+        self.closed = True
+        for one in [one for several in self._subscriptions.values() for one in several]:
+            one.tell()
         for cell in list(self._cells.values()):
             await cell.close()
         await self.marks.close()

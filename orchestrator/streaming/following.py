@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
 
+from ...state.errors import StoreUnavailable, UnknownExecution
 from ...state.quantities import seconds
 from ...state.records import FINAL
 from ...state.store import Store
@@ -60,7 +61,7 @@ class Following:
         self._texts: dict[str, str] = {}  # of the last answer, by its op
         self._children: dict[str, Fact] = {}  # the orders of children, by their ids
         self._asked: str | None = None  # the message that was told last, "" for the input of a run
-        self._status = ""  # of the execution, when the store was asked last
+        self._status, self._created = "", 0  # of the execution, when the store was asked last
         self._over = False
 
     async def events(self, since: Since | None = None) -> AsyncGenerator[StreamEvent]:
@@ -99,6 +100,8 @@ class Following:
                         return
                     else:
                         pause = min(pause * 1.5, fastest * _CALM)
+                    if self._audience is not None and self._audience.closed:
+                        raise StoreUnavailable("the runtime was closed; another one tells the rest")
                     mark.begin()  # for whoever works on it
                     await news.wait(pause)
             finally:
@@ -160,7 +163,9 @@ class Following:
             self._fresh = False  # it was sent to this process just now
             return []
         head = await self._journal.show(self._id)
-        self._status = head.status
+        if self._created not in (0, head.created) or head.length < self._at.seq:
+            raise UnknownExecution(f"{self._id} was removed, and another has begun under its id")
+        self._created, self._status = head.created, head.status
         limit = min(head.length - self._at.seq, BACK)
         facts = await self._journal.excerpt(self._id, self._at.seq, limit, _PAGE) if limit > 0 else []
         reached = self._at.seq + len(facts)

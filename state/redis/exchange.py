@@ -178,15 +178,18 @@ class _Call(Generic[T]):
         self.tries = 0
 
     def answer(self, link: Link, reply: Reply) -> None:
-        if type(reply) is Refusal:
-            self.exchange.refused(self, link, reply)
-            return
         try:
+            if type(reply) is Refusal:
+                self.exchange.refused(self, link, reply)
+                return
             value = self.decode(reply)
         except StoreError as error:
             self.fail(error)
         except (ValueError, TypeError, LookupError) as error:
             self.fail(StoreCorrupt(f"{self.exchange.name} holds what this release can't read: {error!r}"))
+        except BaseException as error:  # a mistake of ours: it is logged, and nobody waits for ever
+            self.fail(StoreCorrupt(f"an answer of {self.exchange.name} can't be read: {error!r}"))
+            raise
         else:
             if not self.future.done():
                 self.future.set_result(value)

@@ -14,6 +14,7 @@ from typing import Any, cast
 from redis.asyncio.connection import Connection
 from redis.exceptions import RedisClusterException, RedisError
 
+from ..errors import StoreError
 from .link import hang_up
 
 _PATIENCE = 1.0  # seconds to wait for the server's word that it will tell
@@ -39,7 +40,7 @@ class Watching:
         self._watched.setdefault(channel, set()).add(event)
         heard = self._heard.setdefault(channel, asyncio.Event())
         try:
-            if self._listening is None:
+            if self._listening is None or self._listening.done():
                 self._listening = asyncio.ensure_future(self._listen())
             elif first:
                 self._say(b"SUBSCRIBE", channel)
@@ -80,15 +81,22 @@ class Watching:
                     await connection.send_command(b"SUBSCRIBE", *self._watched, check_health=False)
                 while True:
                     self._hear(*await self._next(connection))
-            except (RedisError, RedisClusterException, OSError):
-                self._missed.update(self._watched)
-                for heard in self._heard.values():
-                    heard.clear()
+            except (RedisError, RedisClusterException, OSError, EOFError, StoreError):
+                self._deaf()
                 await asyncio.sleep(_PAUSE)
+            except BaseException:  # a mistake of ours or the client's: the next one who watches listens anew
+                self._deaf()
+                raise
             finally:
                 self._connection = None
                 if connection is not None:
                     await hang_up(connection)
+
+    def _deaf(self) -> None:
+        """Nobody listens: what is said now is lost."""
+        self._missed.update(self._watched)
+        for heard in self._heard.values():
+            heard.clear()
 
     async def _next(self, connection: Connection) -> Any:
         # Its own way of ending a connection waits for the other side, or leaves it half ended; ``hang_up`` does not.

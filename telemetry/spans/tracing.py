@@ -75,7 +75,7 @@ class _Traced:
         self.kind = head.kind
         self.base = head.base
         self.fold: Fold | None = None  # None: it is not sampled
-        self.missed: list[str] | None = None  # what was stored while the journal is read once more
+        self.missed: list[tuple[str, int]] | None = None  # what was stored while the journal is read once more
 
 
 class Tracing:
@@ -137,9 +137,9 @@ class Tracing:
         for entry in entries:
             self._take(traced, entry, out=again and int(entry.get("at", 0)) > last - _AGAIN, known=True)
         if traced.kept and traced.fold is None:
-            traced.fold = self._fold(traced)
-            for entry in entries:
-                traced.fold.take(entry)
+            spans = self._kept(traced, entries)
+            if again:  # it goes out when it fails, which is when the process may have died
+                self.put(spans, again=True)
 
     def again(self, head: Head, entries: Sequence[Fact]) -> None:
         """Nobody is at work on it, and who was has died: its last spans may not have gone out."""
@@ -173,23 +173,24 @@ class Tracing:
                     log.exception("telemetry: a commit of %s can't be told", change.id)
 
     def _stored(self, traced: _Traced, change: Change) -> None:
-        traced.base = change.base
+        base, traced.base = traced.base, change.base
         for text in change.entries:
-            self._next(traced, text)
+            self._next(traced, text, base)
 
-    def _next(self, traced: _Traced, text: str) -> None:
-        """The next entry of one that is at work here."""
+    def _next(self, traced: _Traced, text: str, base: int) -> None:
+        """The next entry of one that is at work here. ``base``: from where on its journal says all that led to it; a
+        commit that begins anew has entries from before that, too."""
         if traced.missed is not None:
-            traced.missed.append(text)
+            traced.missed.append((text, base))
         elif traced.fold is not None:
             entry = cast("Fact", loads(text))
             step = traced.fold.step(entry) if text.startswith(_STEP) else None
             if step is None:
-                self._take(traced, entry, out=True, text=text)
+                self._take(traced, entry, out=True, text=text, base=base)
             else:
                 self.batch.put((step,))
         elif self._tells(text) or (text.startswith(_BEGINS) and self._may_be_sampled(traced, text)):
-            self._take(traced, cast("Fact", loads(text)), out=True, text=text)
+            self._take(traced, cast("Fact", loads(text)), out=True, text=text, base=base)
 
     def _tells(self, text: str) -> bool:
         """Whether an entry of an execution that is not sampled may be a reason to keep it."""
@@ -202,17 +203,23 @@ class Tracing:
             return True
         return self.traces.takes(traced.identity)
 
-    def _take(self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False, text: str = "") -> None:
+    def _take(
+        self, traced: _Traced, entry: Fact, *, out: bool, known: bool = False, text: str = "", base: int = 1
+    ) -> None:
         """The next entry of one. ``out``: what ends with it goes out. ``known``: those before are at hand. ``text``: as
-        it is stored."""
+        it is stored, ``base`` as in ``_next``."""
+        before = traced.fold
         if entry.get("type") in ("start", "message", "checkpoint"):
             self._begin(traced, entry)
         fold = traced.fold
         if fold is None:
+            ended = [] if before is None else before.take(entry)  # it was kept, and ends with what begins now
+            if out and ended:
+                self.put(ended, again=known)
             if self._is_kept(traced, entry):
                 traced.kept = True
                 if not known:
-                    self._read_again(traced, text)
+                    self._read_again(traced, text, base)
             return
         spans = fold.take(entry)
         if out and spans:
@@ -241,11 +248,11 @@ class Tracing:
 
     # -- what was not sampled and is kept ------------------------------------------------------------
 
-    def _read_again(self, traced: _Traced, text: str) -> None:
+    def _read_again(self, traced: _Traced, text: str, base: int) -> None:
         if self._history is None:
             return
         traced.missed = []
-        self._beside(self._reread(traced, self._history, text))
+        self._beside(self._reread(traced, self._history, text, base))
 
     def _beside(self, doing: Coroutine[Any, Any, None]) -> None:
         """Do that, and have it done before the last words."""
@@ -253,22 +260,31 @@ class Tracing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reread(self, traced: _Traced, history: History, until: str) -> None:
+    def _kept(self, traced: _Traced, entries: Sequence[Fact]) -> list[Span]:
+        """The spans since the last start, message or checkpoint, of all the entries."""
+        fold = traced.fold = self._fold(traced)
+        numbered = [(fold.length + 1, fold.take(entry)) for entry in entries]
+        return [span for number, spans in numbered if number >= fold.begun for span in spans]
+
+    async def _reread(self, traced: _Traced, history: History, until: str, base: int) -> None:
         """``until``: what comes after that entry is in ``missed``, and is not to be told twice."""
         fold = self._fold(traced)
         numbered: list[tuple[int, list[Span]]] = []
         try:
-            for text in await history(traced.identity.execution, traced.base - 1, _READ):
+            for text in await history(traced.identity.execution, base - 1, _READ):
                 numbered.append((fold.length + 1, fold.take(cast("Fact", loads(text)))))
                 if text == until:  # no other is the same: it has its time, and the digest of all before it
                     break
+            else:
+                if fold.length >= _READ:  # what lies between is not told, and why it is kept all the same
+                    numbered.append((fold.length + 1, fold.take(cast("Fact", loads(until)))))
         except (OverwinterError, ValueError) as error:
             log.warning("telemetry: the journal of %s can't be read (%s)", traced.identity.execution, error)
         missed, traced.missed = traced.missed or (), None
         traced.fold = fold
         self.put([span for number, spans in numbered if number >= fold.begun for span in spans])
-        for text in missed:
-            self._next(traced, text)  # with one of them it may be read once more: what follows is missed again
+        for text, base in missed:
+            self._next(traced, text, base)  # with one of them it may be read once more: what follows is missed again
 
     # -- what goes on --------------------------------------------------------------------------------
 
@@ -325,16 +341,19 @@ class Tracing:
 
     async def flush(self, timeout: float) -> bool:
         """Export what waits, for so many seconds at the most. Whether all is out."""
-        self.settle()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout)
-        return await asyncio.to_thread(self.batch.flush, timeout)
+        return await asyncio.to_thread(self.batch.flush, await self._rest(timeout))
 
     async def close(self, timeout: float) -> None:
+        await asyncio.to_thread(self.batch.close, await self._rest(timeout))
+
+    async def _rest(self, timeout: float) -> float:
+        """Have all put in that is known until now. How many of the seconds are left."""
         self.settle()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout)
-        await asyncio.to_thread(self.batch.close, timeout)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        while self._tasks and deadline > loop.time():  # what one of them reads may lead to another
+            await asyncio.wait(self._tasks, timeout=deadline - loop.time())
+        return max(0.0, deadline - loop.time())
 
 
 def _cold(span: Span) -> Span:

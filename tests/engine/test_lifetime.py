@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from overwinter import Agent, Context, Runtime, workflow
+from overwinter.functions.models.port import Answer, Request
 from overwinter.functions.models.scripted import Scripted
+from overwinter.orchestrator.engine.settings import Settings
 from overwinter.state.errors import StoreError
 
 chat = Agent(name="chat", model=Scripted(["hello"] * 5), instructions="…")
@@ -80,5 +82,47 @@ def test_what_could_not_be_opened_may_be_tried_again(tmp_path: Path) -> None:
         (tmp_path / "later").mkdir()
         async with runtime:
             assert await (await runtime.start(double, 3)).result("20s") == 6
+
+    asyncio.run(main())
+
+
+class Thinking:
+    """Never comes to an answer."""
+
+    name = "test/thinking"
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def complete(self, request: Request) -> Answer:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody ends that")
+
+
+class Asked(Runtime):
+    """Is asked while it closes."""
+
+    async def _handed_over(self) -> None:
+        await super()._handed_over()
+        waits = self.reply("chat/c", "m"), self.result("chat/c")
+        self.late = [asyncio.ensure_future(one) for one in waits]
+        await asyncio.wait(self.late, timeout=0)
+
+
+def test_nobody_waits_or_listens_for_ever_at_one_that_is_closed(dsn: str) -> None:
+    async def main() -> None:
+        model = Thinking()
+        runtime = Asked([Agent("chat", model)], dsn, Settings(grace="10ms"))
+        async with runtime:
+            await runtime.send("chat", "c", "hi", id="m")
+            waits = runtime.reply("chat/c", "m"), runtime.result("chat/c")
+            early = [asyncio.ensure_future(one) for one in waits]
+            events = runtime.events("chat/c", message="m")
+            listening = asyncio.ensure_future(anext(events, None))
+            await model.asked.wait()
+        done, left = await asyncio.wait([*early, *runtime.late, listening], timeout=60)
+        assert not left
+        assert all(one.cancelled() or isinstance(one.exception(), (RuntimeError, StoreError)) for one in done)
 
     asyncio.run(main())

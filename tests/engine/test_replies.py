@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import aclosing, suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from overwinter.functions.agents.agent import Agent
+from overwinter.functions.models.port import Answer, Request, Usage
 from overwinter.functions.models.scripted import Scripted
 from overwinter.functions.runtime import Runtime
 from overwinter.orchestrator.engine.settings import Settings
 from overwinter.orchestrator.engine.waiting import settled
 from overwinter.orchestrator.replies import ReplySearch
-from overwinter.state.errors import OverwinterError, StoreUnavailable, UnknownExecution
+from overwinter.state.errors import Conflict, OverwinterError, StoreUnavailable, UnknownExecution
 from overwinter.state.memory import MemoryStore
-from overwinter.state.records import Accepted
+from overwinter.state.records import Accepted, Head
 
 echo = Agent("echo", "scripted:echo")
 LONG = "y" * 300_000
@@ -83,6 +88,77 @@ def test_a_reply_is_found_though_the_store_was_away_when_it_was_first_looked_for
     asyncio.run(main())
 
 
+class Gated:
+    """Answers at once, but for ``hold``, which it answers when ``gate`` is set."""
+
+    name = "test/gated"
+
+    def __init__(self) -> None:
+        self.holds, self.gate = asyncio.Event(), asyncio.Event()
+
+    async def complete(self, request: Request) -> Answer:
+        if request.messages[-1].content == "hold":
+            self.holds.set()
+            await self.gate.wait()
+        return Answer("hi", usage=Usage(1, 1), model=self.name)
+
+
+def test_a_reply_is_found_though_the_session_is_at_work_and_the_store_was_away() -> None:
+    """Only what was looked for needs no second look while nobody else can bring it about."""
+
+    async def main() -> None:
+        model = Gated()
+        agent = Agent("gated", model)
+        async with Runtime([agent], "memory://", Settings(grace="10ms")) as runtime:
+            await within((await runtime.send(agent, "c", "m", id="m")).reply())
+            await runtime.send(agent, "c", "hold")
+            await within(model.holds.wait())
+            history, away = runtime.store.history, [True]
+
+            async def failing(id: str, start: int = 0, limit: int = 1000) -> Any:
+                if away and away.pop():
+                    raise StoreUnavailable("the store is away for a moment")
+                return await history(id, start, limit)
+
+            runtime.store.history = failing  # type: ignore[method-assign,assignment]
+            assert await within(runtime.reply("gated/c", "m")) == "hi"
+            assert not model.gate.is_set()
+
+    asyncio.run(main())
+
+
+def test_a_reply_of_another_process_is_found_though_the_session_has_come_here_since(tmp_path: Path) -> None:
+    """It was given between the look for it and the moment at which this process took the session up."""
+    here, there = Gated(), Gated()
+
+    async def main() -> None:
+        place = f"sqlite:///{tmp_path}/replies.db"
+        async with Runtime([Agent("gated", here)], place, Settings(grace="10ms")) as runtime:
+            other = Runtime([Agent("gated", there)], place)
+            async with other:
+                await other.send("gated", "c", "hold", id="m")
+                await within(there.holds.wait())
+                show, looks = runtime.show, 0
+
+                async def late(id: str) -> Head:
+                    nonlocal looks
+                    looks += 1
+                    head = await show(id)
+                    if looks == 1:
+                        there.gate.set()
+                        await within(other.reply("gated/c", "m"))
+                        await other.close()
+                        await runtime.send("gated", "c", "hold")
+                        await within(here.holds.wait())
+                    return head
+
+                runtime.show = late  # type: ignore[method-assign]
+                assert await within(runtime.reply("gated/c", "m")) == "hi"
+                assert not here.gate.is_set()
+
+    asyncio.run(main())
+
+
 def test_a_session_begun_anew_under_the_same_name_is_read_from_its_beginning() -> None:
     async def main() -> None:
         async with Runtime([echo], "memory://") as runtime:
@@ -97,6 +173,63 @@ def test_a_session_begun_anew_under_the_same_name_is_read_from_its_beginning() -
             await within((await runtime.send(echo, "c", "hi", id="m")).reply())
             found = await search.look((await runtime.show("echo/c")).length)
             assert found is not None and found["to"] == "m"
+
+    asyncio.run(main())
+
+
+def anew(runtime: Runtime, messages: int, look: int) -> None:
+    """At that look at ``echo/c`` another session has begun under its name, at another time."""
+    show, looks = runtime.show, 0
+
+    async def late(id: str) -> Head:
+        nonlocal looks
+        looks += 1
+        if looks == look:
+            await runtime.terminate(id)
+            while await runtime.find(id) is not None:
+                with suppress(Conflict):  # it is still at work
+                    await runtime.store.delete(id, now=runtime.clock())
+                await asyncio.sleep(0)
+            for number in range(messages):
+                again = await runtime.send(echo, "c", str(number))
+                await within(runtime.reply(id, again.id))
+        return await show(id)
+
+    runtime.show = late  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("messages", [1, 9])
+def test_a_message_to_a_session_that_was_begun_anew_is_not_waited_for(messages: int) -> None:
+    """Nobody will ever answer it."""
+
+    async def main() -> None:
+        async with Runtime([echo], "memory://", clock=partial(next, count(10**12))) as runtime:
+            await within((await runtime.send(echo, "c", "before")).reply())
+            await runtime.pause("echo/c")
+            sent = await runtime.send(echo, "c", "hi", id="m")
+            anew(runtime, messages, 3)  # a look of a wait is two of these
+            with pytest.raises(UnknownExecution, match="no message 'm'"):
+                await within(sent.reply())
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("messages", [1, 9])
+def test_a_session_that_was_begun_anew_is_not_followed_for_another(messages: int) -> None:
+    async def main() -> None:
+        async with Runtime([echo], "memory://", clock=partial(next, count(10**12))) as runtime:
+            await within((await runtime.send(echo, "c", "before")).reply())
+            await runtime.pause("echo/c")
+            await runtime.send(echo, "c", "hi", id="m")
+
+            async def follow() -> None:
+                async with aclosing(runtime.events("echo/c", message="m")) as events:
+                    async for event in events:
+                        pytest.fail(f"{event} is of another session")
+
+            anew(runtime, messages, 3)
+            with pytest.raises(UnknownExecution, match="another has begun"):
+                await within(follow())
 
     asyncio.run(main())
 

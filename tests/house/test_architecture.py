@@ -73,6 +73,7 @@ EDGES = {
     "orchestrator/engine/outcomes.py": "an error of the user's may have any text, also one that can't be read",
     "orchestrator/engine/effects.py": "a defect of a store under an effect must not hold the execution for ever",
     "orchestrator/engine/extensions.py": "whoever watches a runtime can't harm it, whatever it raises",
+    "orchestrator/engine/patience.py": "a defect must not end for good what renews leases and takes what is due",
     "orchestrator/engine/performing.py": "whatever a user's function raises is the outcome of its call",
     "orchestrator/engine/quarantine.py": "a decider's defect must not save what kills its processes from the verdict",
     "orchestrator/workflow/loop.py": "an error in a user's callback must not end the turn",
