@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ...orchestrator.engine.patience import lasting
 from ...state.daemons import Daemons
 from ...state.errors import InvalidInput
 from ...telemetry.metrics.instruments import Reading
@@ -38,7 +39,7 @@ class Sending:
         self._sending: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
-        self._sending = asyncio.get_running_loop().create_task(self._keep_on())
+        self._sending = asyncio.get_running_loop().create_task(lasting(self._keep_on))
 
     async def end(self) -> None:
         if self._sending is None:

@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from overwinter import Context, Runtime, workflow
+from overwinter.functions.metering.sending import Sending
 from overwinter.functions.metering.switch import sends, wanted
+from overwinter.orchestrator.engine import patience
 from overwinter.state.errors import InvalidInput
+from overwinter.telemetry.metrics.instruments import Reading
 
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="needs the extra otel")
 
@@ -158,3 +161,25 @@ def test_what_says_nothing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "soon")
     with pytest.raises(InvalidInput, match="OTEL_METRIC_EXPORT_INTERVAL is 'soon'"):
         Runtime([working], "memory://")
+
+
+def test_numbers_that_can_not_be_read_once_are_sent_the_next_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        failures = [RuntimeError("a defect")]
+
+        async def read() -> list[Reading]:
+            if failures:
+                raise failures.pop()
+            return []
+
+        sending = Sending(read)
+        sending.begin()
+        while not receiver.bodies:  # noqa: ASYNC110  # it is another thread that takes them
+            await asyncio.sleep(0.01)
+        await sending.end()
+
+    monkeypatch.setattr(patience, "_AGAIN", 0.01)
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", "10")
+    asyncio.run(asyncio.wait_for(main(), 30))
