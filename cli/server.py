@@ -14,6 +14,8 @@ from urllib.parse import quote
 import click
 import httpx
 
+from ..security.address import shown
+from ..state.ids import can_exist
 from .exits import FAILED, NOT_FOUND, RUNNING, UNAVAILABLE, USAGE, Exit
 from .options import DEFAULT_URL
 
@@ -66,6 +68,8 @@ class Server:
             broken = ""
             try:
                 answer = self._client.request(method, place, params=query, headers=headers, json=body)
+            except httpx.DecodingError:
+                raise self.stranger() from None
             except httpx.TransportError as error:
                 broken = type(error).__name__
                 self._reached = self._reached or not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
@@ -74,6 +78,10 @@ class Server:
                     self._reached = True
                     if answer.is_error:
                         raise _refused(answer)
+                    if answer.has_redirect_location:
+                        raise self.stranger(f"it leads on to {shown(answer.headers['location'])}")
+                    if answer.content and "json" not in answer.headers.get("content-type", ""):
+                        raise self.stranger()
                     return answer
             if not (self._reached and again) or time.monotonic() > until:
                 raise self._gone(broken)
@@ -105,6 +113,19 @@ class Server:
             self._reached = True
             yield None
 
+    @contextmanager
+    def understood(self) -> Generator[None]:
+        """Around what takes an answer apart. Raises Exit when it is of another form than ours."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise self.stranger() from error
+
+    def stranger(self, why: str = "its answer is none of ours") -> Exit:
+        """What is said when something else answers there."""
+        advice = f"--url is the address of the server itself, like {DEFAULT_URL}, with nothing behind it."
+        return Exit(f"no server of this release answers at {self.url}: {why}", code=UNAVAILABLE, advice=advice)
+
     def gone(self) -> Exit:
         """What is said when it answers no more."""
         return self._gone("")
@@ -122,8 +143,21 @@ class Server:
 
 
 def segment(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe="")
+    """A name as one part of a path. Raises Exit for what no address can hold."""
+    return quote(_addressed(name), safe="")
+
+
+def execution(id: str) -> str:
+    """The id of an execution as the end of a path. Raises Exit when nothing can have it: clients resolve dots."""
+    if not id or not {".", ".."}.isdisjoint(id.split("/")):
+        raise Exit(f"there is no execution {id!r}", code=NOT_FOUND)
+    return quote(_addressed(id))
+
+
+def _addressed(text: str) -> str:
+    if not can_exist(text):
+        raise Exit(f"there is nothing with the name {text!r}: it is no text", code=NOT_FOUND)
+    return text
 
 
 def _refused(answer: httpx.Response) -> Exit:

@@ -158,6 +158,8 @@ def export_command(file: str, ocsf: bool, secret: str, store: str, as_json: bool
     """
     if as_json and file == "-":
         raise click.UsageError("--json and - both write to stdout; name a file")
+    if ocsf and secret:
+        raise click.UsageError("events of OCSF are not signed; leave out --secret, or --ocsf")
     with _writing(file) as stream:
         done = reach.run(_export(store, stream, _wanted(given), secret, file, ocsf=ocsf))
     from ..view.terminal import emit, say
