@@ -74,13 +74,13 @@ class Server:
                 broken = type(error).__name__
                 self._reached = self._reached or not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
             else:
-                if answer.status_code != 503 or not self._reached:
+                if not (self._reached and _away(answer)):
                     self._reached = True
                     if answer.is_error:
                         raise _refused(answer)
                     if answer.has_redirect_location:
                         raise self.stranger(f"it leads on to {shown(answer.headers['location'])}")
-                    if answer.content and "json" not in answer.headers.get("content-type", ""):
+                    if answer.content and not _is_json(answer):
                         raise self.stranger()
                     return answer
             if not (self._reached and again) or time.monotonic() > until:
@@ -99,7 +99,7 @@ class Server:
             with self._client.stream(
                 method, place, params=query, headers=headers, json=body, timeout=timeout
             ) as answer:
-                if answer.status_code == 503 and self._reached:
+                if self._reached and _away(answer):
                     yield None
                     return
                 self._reached = True
@@ -160,9 +160,19 @@ def _addressed(text: str) -> str:
     return text
 
 
+def _away(answer: httpx.Response) -> bool:
+    """Whether the server is away, as it says itself, or what stands before it does: its 502 and 504 hold no JSON."""
+    return answer.status_code == 503 or (answer.status_code > 501 and not _is_json(answer))
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    return "json" in answer.headers.get("content-type", "")
+
+
 def _refused(answer: httpx.Response) -> Exit:
     """The problem document of the server as an error of ours."""
     code = CODES.get(answer.status_code, FAILED if answer.status_code >= 500 else USAGE)
+    code = UNAVAILABLE if _away(answer) else code
     advice = "Give the server's token by --token or OVERWINTER_TOKEN." if answer.status_code == 401 else ""
     return Exit(_detail(answer) or f"the server answered {answer.status_code}", code=code, advice=advice)
 

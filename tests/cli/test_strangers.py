@@ -4,9 +4,10 @@ asked for: whatever it is, one sentence and what to do, and never a traceback.""
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 
 import pytest
 
@@ -32,9 +33,15 @@ ANSWERS: dict[str, tuple[int, bytes, Mapping[str, str]]] = {
 
 
 @contextmanager
-def answering(status: int, body: bytes, headers: Mapping[str, str]) -> Generator[str]:
+def answering(
+    status: int, body: bytes, headers: Mapping[str, str], first: Sequence[tuple[int, bytes, Mapping[str, str]]] = ()
+) -> Generator[str]:
+    """Something that answers that, after the ``first`` answers."""
+    coming = chain(first, repeat((status, body, headers)))
+
     class Stranger(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            status, body, headers = next(coming)
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(body))}.items():
                 self.send_header(name, value)
@@ -61,6 +68,22 @@ def test_what_is_no_server_of_ours_is_said_to_be_none(what: str, overwinter: Com
             told = overwinter(*command, "--url", url)
             assert told.exit_code == UNAVAILABLE and "no server of this release answers" in told.stderr, told.output
             assert ("https://elsewhere.example/" in told.stderr) is (what == "another address")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 522])
+def test_a_server_whose_gateway_says_that_it_is_away_is_waited_for(
+    status: int, monkeypatch: pytest.MonkeyPatch, overwinter: Command
+) -> None:
+    """As while it is restarted behind nginx: who follows it goes on when it is back."""
+    gateway, there = (status, b"<html>no server", {"content-type": "text/html"}), (200, b'{"completed":1}', JSON)
+    monkeypatch.setattr("overwinter.cli.server.PAUSE", 0)
+    with answering(*there, first=[there, gateway, gateway, there, gateway]) as url, Server(url, "") as server:
+        assert server.ask("GET", "/counts").json() == server.ask("GET", "/counts").json() == {"completed": 1}
+        with pytest.raises(Exit, match="went away") as gone:
+            server.ask("GET", "/counts", again=False)
+        assert gone.value.code == UNAVAILABLE
+    with answering(*gateway) as url:  # it was never seen
+        assert overwinter("top", "--once", "--url", url).exit_code == UNAVAILABLE
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "a/../b", "\udcff"])
