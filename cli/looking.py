@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from ..state.records import Filter, Head, Page
 from .exits import NOT_FOUND, Exit
@@ -53,8 +52,9 @@ class FromServer:
 
     async def standing(self) -> Standing:
         told = await self._ask("/processes")
-        owners = {one["owner"]: int(one["leases"]) for one in told["processes"]}
-        return Standing(told["now"], owners, "" if told["due"]["count"] else None, told["due"]["lag"])
+        with self._server.understood():
+            owners = {one["owner"]: int(one["leases"]) for one in told["processes"]}
+            return Standing(told["now"], owners, "" if told["due"]["count"] else None, told["due"]["lag"])
 
     async def counts(self) -> Mapping[str, int]:
         found: Mapping[str, int] = await self._ask("/counts")
@@ -69,7 +69,8 @@ class FromServer:
         if cursor is not None:
             query["cursor"] = cursor
         told = await self._ask("/executions", query)
-        return Page([_head(one) for one in told["executions"]], told["cursor"])
+        with self._server.understood():
+            return Page([_head(one) for one in told["executions"]], told["cursor"])
 
     async def again(self, heads: Sequence[Head]) -> list[Head | None]:
         """By a page of all that ask for an approval, which most of them still do."""
@@ -81,20 +82,30 @@ class FromServer:
 
     async def excerpt(self, id: str, after: int, limit: int, most: int) -> list[Entry]:
         query = {"after": str(after), "limit": str(limit)}
-        found: list[Entry] = (await self._ask(f"/history/{quote(id)}", query))["entries"]
-        return found
+        told = await self._of("/history", id, query)
+        with self._server.understood():
+            found: list[Entry] = told["entries"]
+            return found
 
     async def _find(self, id: str) -> Head | None:
         try:
-            return _head(await self._ask(f"/executions/{quote(id)}"))
+            told = await self._of("/executions", id)
         except Exit as error:
             if error.code == NOT_FOUND:
                 return None
             raise
+        with self._server.understood():
+            return _head(told)
+
+    async def _of(self, place: str, id: str, query: Mapping[str, Any] | None = None) -> Any:
+        from .server import execution
+
+        return await self._ask(f"{place}/{execution(id)}", query)
 
     async def _ask(self, place: str, query: Mapping[str, Any] | None = None) -> Any:
         answer = await asyncio.to_thread(self._server.ask, "GET", place, query=query, again=False)
-        return answer.json()
+        with self._server.understood():
+            return answer.json()
 
 
 def _head(told: Mapping[str, Any]) -> Head:

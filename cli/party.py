@@ -154,9 +154,10 @@ async def there(agent: str, session: str, url: str, token: str) -> AsyncGenerato
     from .server import Server
 
     with Server(url, token) as server:
-        listed = (await _first(server, agent)).json()["functions"]
-        kinds = {str(item["name"]): item for item in cast("list[Entry]", listed)}
-        agents = [name for name, item in kinds.items() if item["kind"] == "agent"]
+        answer = await _first(server, agent)
+        with server.understood():
+            kinds = {str(item["name"]): item for item in cast("list[Entry]", answer.json()["functions"])}
+            agents = [name for name, item in kinds.items() if item["kind"] == "agent"]
         refuse_other(agent, kinds.get(agent, {}).get("kind"), agents, url)
         yield _There(server, agent, session, kinds[agent].get("input") or {})
 

@@ -14,6 +14,8 @@ from urllib.parse import quote
 import click
 import httpx
 
+from ..security.address import shown
+from ..state.ids import can_exist
 from .exits import FAILED, NOT_FOUND, RUNNING, UNAVAILABLE, USAGE, Exit
 from .options import DEFAULT_URL
 
@@ -66,14 +68,20 @@ class Server:
             broken = ""
             try:
                 answer = self._client.request(method, place, params=query, headers=headers, json=body)
+            except httpx.DecodingError:
+                raise self.stranger() from None
             except httpx.TransportError as error:
                 broken = type(error).__name__
                 self._reached = self._reached or not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
             else:
-                if answer.status_code != 503 or not self._reached:
+                if not (self._reached and _away(answer)):
                     self._reached = True
                     if answer.is_error:
                         raise _refused(answer)
+                    if answer.has_redirect_location:
+                        raise self.stranger(f"it leads on to {shown(answer.headers['location'])}")
+                    if answer.content and not _is_json(answer):
+                        raise self.stranger()
                     return answer
             if not (self._reached and again) or time.monotonic() > until:
                 raise self._gone(broken)
@@ -91,7 +99,7 @@ class Server:
             with self._client.stream(
                 method, place, params=query, headers=headers, json=body, timeout=timeout
             ) as answer:
-                if answer.status_code == 503 and self._reached:
+                if self._reached and _away(answer):
                     yield None
                     return
                 self._reached = True
@@ -104,6 +112,19 @@ class Server:
                 raise self.gone() from None
             self._reached = True
             yield None
+
+    @contextmanager
+    def understood(self) -> Generator[None]:
+        """Around what takes an answer apart. Raises Exit when it is of another form than ours."""
+        try:
+            yield
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise self.stranger() from error
+
+    def stranger(self, why: str = "its answer is none of ours") -> Exit:
+        """What is said when something else answers there."""
+        advice = f"--url is the address of the server itself, like {DEFAULT_URL}, with nothing behind it."
+        return Exit(f"no server of this release answers at {self.url}: {why}", code=UNAVAILABLE, advice=advice)
 
     def gone(self) -> Exit:
         """What is said when it answers no more."""
@@ -122,13 +143,36 @@ class Server:
 
 
 def segment(name: str) -> str:
-    """A name as one part of a path."""
-    return quote(name, safe="")
+    """A name as one part of a path. Raises Exit for what no address can hold."""
+    return quote(_addressed(name), safe="")
+
+
+def execution(id: str) -> str:
+    """The id of an execution as the end of a path. Raises Exit when nothing can have it: clients resolve dots."""
+    if not id or not {".", ".."}.isdisjoint(id.split("/")):
+        raise Exit(f"there is no execution {id!r}", code=NOT_FOUND)
+    return quote(_addressed(id))
+
+
+def _addressed(text: str) -> str:
+    if not can_exist(text):
+        raise Exit(f"there is nothing with the name {text!r}: it is no text", code=NOT_FOUND)
+    return text
+
+
+def _away(answer: httpx.Response) -> bool:
+    """Whether the server is away, as it says itself, or what stands before it does: its 502 and 504 hold no JSON."""
+    return answer.status_code == 503 or (answer.status_code > 501 and not _is_json(answer))
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    return "json" in answer.headers.get("content-type", "")
 
 
 def _refused(answer: httpx.Response) -> Exit:
     """The problem document of the server as an error of ours."""
     code = CODES.get(answer.status_code, FAILED if answer.status_code >= 500 else USAGE)
+    code = UNAVAILABLE if _away(answer) else code
     advice = "Give the server's token by --token or OVERWINTER_TOKEN." if answer.status_code == 401 else ""
     return Exit(_detail(answer) or f"the server answered {answer.status_code}", code=code, advice=advice)
 

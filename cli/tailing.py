@@ -57,20 +57,21 @@ class FromServer:
         self._server = server
 
     async def look(self, id: str, after: int) -> Look:
-        head = self._ask("/executions", id)
-        fresh: list[tuple[int, Entry]] = []
-        asked: int | None = after
-        while asked is not None:
-            page = self._ask("/history", id, after=str(asked))
-            fresh += enumerate(page["entries"], asked + 1)
-            asked = page["next"]
-        reached = fresh[-1][0] if fresh else after
-        return Look(head["status"], reached >= head["length"] and head["status"] in (*FINAL, "stuck"), fresh)
+        with self._server.understood():
+            head = self._ask("/executions", id)
+            fresh: list[tuple[int, Entry]] = []
+            asked: int | None = after
+            while asked is not None:
+                page = self._ask("/history", id, after=str(asked))
+                fresh += enumerate(page["entries"], asked + 1)
+                asked = page["next"]
+            reached = fresh[-1][0] if fresh else after
+            return Look(head["status"], reached >= head["length"] and head["status"] in (*FINAL, "stuck"), fresh)
 
     def _ask(self, place: str, id: str, **query: str) -> Any:
-        from urllib.parse import quote
+        from .server import execution
 
-        return self._server.ask("GET", f"{place}/{quote(id)}", query=query or None).json()
+        return self._server.ask("GET", f"{place}/{execution(id)}", query=query or None).json()
 
 
 class News(NamedTuple):

@@ -78,14 +78,17 @@ class CodeLines:
 async def _read(reading: Reading, head: Head, first: int) -> tuple[list[Fact], str]:
     """The entries from ``first`` on as they can be replayed, and why these are not all."""
     entries: list[Fact] = await reading.excerpt(head.id, first - 1, MOST, BYTES)
-    size, sound = 0, list[Fact]()
+    size, sound, damaged = 0, list[Fact](), ""
     for entry in entries:
         size += len(dumps(entry)) + _beside(entry)
-        if size > BYTES or entry["type"] == "damaged":
+        damaged = str(entry["error"]) if entry["type"] == "damaged" else ""
+        if size > BYTES or damaged:
             break
         sound.append(entry)
     await resolve(reading.store, head.id, sound)
     await bring(reading.store, head.id, first, sound[:1])
+    if damaged:
+        return sound, damaged
     last = first + len(sound) - 1
     told: list[Any] = [f"entries before {first}"] * (first > 1) + [f"those after {last}"] * (last < head.length)
     return sound, f"the history is long, and {' and '.join(told)} were not looked at" if told else ""

@@ -29,7 +29,8 @@ _HOLDS = (
     r"(?i)api[-_]?key|access[-_]?key|private[-_]?key|secret|passw(?:or)?d|passphrase|authorization|cookie|credential|"
     r"(?:access|auth|bearer|refresh|id|session|security)[-_]?token|x-[a-z-]*(?:token|key)"
 )
-_NOT_SECRET = frozenset({"OVERWINTER_KEYS", "PWD", "OLDPWD"})  # the first holds references
+_REFERENCES = ("OVERWINTER_KEYS", "OVERWINTER_AUDIT_KEY", "OVERWINTER_LINK_KEY")  # they say where keys lie
+_NOT_SECRET = frozenset({*_REFERENCES, "PWD", "OLDPWD"})
 
 LOGGERS = ("overwinter", "overwinter.http", "overwinter.aws", "overwinter.failures")
 """The package's logs. A filter of a logger does not hold for those below it, so each is named."""

@@ -158,6 +158,8 @@ def export_command(file: str, ocsf: bool, secret: str, store: str, as_json: bool
     """
     if as_json and file == "-":
         raise click.UsageError("--json and - both write to stdout; name a file")
+    if ocsf and secret:
+        raise click.UsageError("events of OCSF are not signed; leave out --secret, or --ocsf")
     with _writing(file) as stream:
         done = reach.run(_export(store, stream, _wanted(given), secret, file, ocsf=ocsf))
     from ..view.terminal import emit, say
@@ -350,7 +352,8 @@ def key_command(ctx: click.Context, store: str, as_json: bool) -> None:
     """Say that from here on every entry is linked with the key of OVERWINTER_AUDIT_KEY.
 
     For when every process has it. Again after another key, or an import. What is there already is verified first: what
-    does not hold is left as it is, told, and found by `verify` ever after. Exit code 1 then.
+    does not hold in itself is left as it is, told, and found by `verify` ever after. Exit code 1 then. What was written
+    without a key is taken as it is: run `verify` with the keys of until now before.
     """
     from ..view.terminal import emit, say
     from ..view.text import counted

@@ -152,8 +152,9 @@ def _settled(server: Server, answer: httpx.Response, until: float | None) -> dic
         if place is None or left <= 0:
             break
         answer = server.ask("GET", place, wait=left)
-    outcome: dict[str, Any] = answer.json()
-    return outcome
+    with server.understood():
+        outcome: dict[str, Any] = answer.json()
+        return outcome
 
 
 def _left(until: float | None) -> float:
@@ -164,8 +165,10 @@ def _left(until: float | None) -> float:
 
 def _served(server: Server, function: str) -> dict[str, Any]:
     """What the server says of a function: its kind and what it takes. Raises UnknownFunction naming what there is."""
-    listed: list[dict[str, Any]] = server.ask("GET", "/functions").json()["functions"]
-    served = {str(item["name"]): item for item in listed}
+    answer = server.ask("GET", "/functions")
+    with server.understood():
+        listed: list[dict[str, Any]] = answer.json()["functions"]
+        served = {str(item["name"]): item for item in listed}
     if function not in served:
         names = ", ".join(served) or "none"
         raise UnknownFunction(f"{server.url} serves no function {function!r}; it serves {names}")

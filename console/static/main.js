@@ -6,6 +6,7 @@ import { live } from "./live.js";
 import "./waiting.js";
 import { el, svg } from "./parts/dom.js";
 import { dialog } from "./parts/dialog.js";
+import { seen } from "./parts/seen.js";
 
 const ROOT = "/console/";
 const PAGES = ["inbox", "fleet", "playground"];
@@ -79,7 +80,7 @@ function go(path, { replace = false, stay = false } = {}) {
 let hush = 0;
 function say(text, tone = "") {
   clearTimeout(hush);
-  said.replaceChildren(el("p", { class: `toast ${tone}` }, String(text)));
+  said.replaceChildren(el("p", { class: `toast ${tone}` }, seen(text)));
   hush = setTimeout(() => said.replaceChildren(), tone === "bad" ? 9000 : 5000);
 }
 

@@ -159,7 +159,7 @@ def _entry(id: str, text: str) -> Entry:
     try:
         told = _read(text)
         return Entry(id, str(told["text"]), int(told["at"]), str(told.get("by", "")))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StoreCorrupt(f"the memory {id} can't be read ({error}); overwinter memory erase --id {id}") from None
 
 
@@ -169,7 +169,7 @@ def _vector(text: str) -> Vector:
         numbers = array("f")
         numbers.frombytes(base64.b64decode(told["f32"], validate=True))
         return Vector(str(told["model"]), _little(numbers))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StoreCorrupt(f"the vector of a memory can't be read ({error}); erase that memory") from None
 
 
@@ -177,7 +177,7 @@ def _changes(text: str) -> Changes:
     try:
         told = _read(text)
         return Changes(str(told["line"]), int(told["number"]), [(int(at), str(id)) for at, id in told["recent"]])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise StoreCorrupt(f"what has changed among the memories can't be read ({error})") from None
 
 

@@ -27,6 +27,7 @@ from . import ocsf
 from .acts import Wanted
 from .proving import Anchor, Proven
 from .reading import acts
+from .store_chain import entry_number
 
 FORMAT = 1
 _NONE = "no export of an audit; overwinter audit export writes one"
@@ -96,17 +97,18 @@ def anchors(lines: Iterable[bytes], secret: bytes = b"") -> Read:
     secret."""
     sealing = hmac.new(secret, digestmod=hashlib.sha256)
     found: list[Anchor] = []
-    number, ended, signed = 0, False, False
+    number, told, ended, signed = 0, 0, False, False
     for number, raw in enumerate(lines, 1):
         line = _begin(raw) if number == 1 else _line(raw, number)
         try:
             if ended:
                 raise ValueError("there is more after the last line (total)")
             if "chain" in line:
-                found.append(Anchor(str(line["chain"]), int(line["n"]), str(line["link"])))
+                found.append(Anchor(str(line["chain"]), entry_number(line["n"]), str(line["link"])))
+            told += "act" in line
             if "total" in line:
                 ended, signed = True, "hmac" in line
-                _end(line, found, sealing, secret)
+                _end(line, told, found, sealing, secret)
         except (ValueError, TypeError, KeyError) as error:
             raise InvalidInput(f"line {number:,} of the export: {error}") from None
         sealing.update(raw)
@@ -147,7 +149,7 @@ def _line(raw: bytes, number: int) -> dict[str, Any]:
     return cast("dict[str, Any]", line)
 
 
-def _end(line: dict[str, Any], found: list[Anchor], sealing: hmac.HMAC, secret: bytes) -> None:
+def _end(line: dict[str, Any], told: int, found: list[Anchor], sealing: hmac.HMAC, secret: bytes) -> None:
     """Raises ValueError."""
     if line["total"]["chains"] != len(found):
         raise ValueError(f"{line['total']['chains']} chains were exported, {len(found)} are here")
@@ -159,3 +161,5 @@ def _end(line: dict[str, Any], found: list[Anchor], sealing: hmac.HMAC, secret: 
         sealing.update(dumps({"total": line["total"]}).encode())
         if not hmac.compare_digest(sealing.hexdigest(), str(line["hmac"])):
             raise ValueError("it was changed, or was written with another secret: its HMAC is another one")
+    if line["total"]["acts"] != told:
+        raise ValueError(f"{line['total']['acts']} acts were exported, {told} are here")

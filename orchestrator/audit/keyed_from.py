@@ -18,6 +18,7 @@ from ...state.codec import dumps, loads
 from ...state.errors import StoreSealed
 from ...state.ids import KEYED
 from ...state.store import Store
+from .store_chain import entry_number
 
 
 class From(NamedTuple):
@@ -40,7 +41,7 @@ async def kept(store: Store, key: Keyed, chain: str) -> From | None:
         if found is None:
             return None
         told = loads(found.value)
-        since, mac = From(int(told["n"]), str(told["link"])), str(told["mac"])
+        since, mac = From(entry_number(told["n"]), str(told["link"])), str(told["mac"])
     except (StoreSealed, ValueError, TypeError, KeyError):
         return None
     return since if hmac.compare_digest(mac.encode(), key.signed(_text(chain, since)).encode()) else None

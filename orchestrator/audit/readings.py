@@ -15,7 +15,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from ...state.codec import dumps, loads
+from ...state.codec import cleaned, dumps, loads
 from ...state.errors import EtagMismatch, StoreCorrupt, StoreReadOnly, StoreSealed
 from ...state.ids import READINGS
 from ...state.store import Store
@@ -45,7 +45,7 @@ async def reading(store: Store, what: str, on: str = "store", *, by: str = "", *
         if not await _recorded(store):
             return
         hour, told = at // HOUR, await _told(store, at // HOUR)
-        mark = sha256(dumps([what, on, by]).encode()).hexdigest()[:16]
+        mark = sha256(dumps(cleaned([what, on, by])).encode()).hexdigest()[:16]
         if mark in told.seen or MORE in told.seen:
             return
         if len(told.seen) < MOST:

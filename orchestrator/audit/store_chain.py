@@ -38,6 +38,7 @@ TRIES = 64
 """How often a number is tried that others write at the same time."""
 _PAGE = 500
 _DIGITS = 10
+_NUMBERS = 10**12
 
 
 class Reached(NamedTuple):
@@ -164,9 +165,16 @@ def reached(head: Value | None) -> Reached:
         return Reached(0, "")
     try:
         told = loads(head.value)
-        return Reached(int(told["n"]), str(told["link"]))
+        return Reached(entry_number(told["n"]), str(told["link"]))
     except (ValueError, TypeError, KeyError):
         raise StoreCorrupt(f"how far the audit of the store has come can't be read: {head.value[:80]!r}") from None
+
+
+def entry_number(told: Any) -> int:
+    """The number of an entry as JSON says it, which anybody may have written. Raises ValueError."""
+    if type(told) is not int or not 1 <= told < _NUMBERS:
+        raise ValueError(f"{told!r:.40} is no number of an entry")
+    return told
 
 
 async def current(store: Store) -> str:

@@ -38,7 +38,7 @@ async def read_mark(store: Store) -> Mark | None:
         value = loads(stored.value)
         other = value["from"] if value["state"] == "arriving" else value["to"]
         return Mark(str(value["state"]), str(other), int(value["at"]), stored.etag)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         raise StoreCorrupt(
             f"{shown(store.dsn)} holds a mark of a move that can't be read: {stored.value[:80]!r}"
         ) from None

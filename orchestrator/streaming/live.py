@@ -98,5 +98,5 @@ def read(text: str) -> Spoken | None:
             str(value["op"]), str(value["by"]), int(value["attempt"]), str(value["message"]), value["content"],
             str(value["reasoning"]), str(value["text"]),
         )  # fmt: skip
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None

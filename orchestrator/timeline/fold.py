@@ -34,7 +34,7 @@ class Fold:
             if self.started is None and "at" in entry:
                 self.started = at(entry)
             settled = fold(self, number, entry)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             odd = {"type": "damaged", "error": f"entry {number} can't be read: {type(error).__name__}: {error}"}
             settled = self._damaged(number, odd)
         return settled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, NamedTuple, cast
 
 from ..governance.parts import PARTS
@@ -51,6 +52,7 @@ def _amount(value: Any) -> Decimal:
 
 def _number(value: Any) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return 0.0
+    return number if isfinite(number) else 0.0

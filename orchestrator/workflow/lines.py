@@ -56,6 +56,8 @@ def lines(code: Code, id: str, first: int, entries: Sequence[Fact], seconds: flo
     """Those of a history, whose entries are numbered from ``first``. The code is run in this thread, for about so long.
     Blobs must be in place."""
     until = monotonic() + seconds
+    if not entries:
+        return Lines(())
     starts = [at for at, entry in enumerate(entries) if not at or entry["type"] == "checkpoint"]
     lives: list[Life] = []
     for start, end in zip(starts, [*starts[1:], len(entries)], strict=True):

@@ -65,11 +65,12 @@ def read_keys(references: str | None = None, variable: str = VARIABLE) -> Keys |
 
     Raises InvalidInput for a reference that leads nowhere and for a key that is none.
     """
-    words = [
-        word for word in re.split(r"[\s,]+", os.environ.get(variable, "") if references is None else references) if word
-    ]
-    if not words:
+    text = os.environ.get(variable, "") if references is None else references
+    words = [word for word in re.split(r"[\s,]+", text) if word]
+    if not text:
         return None
+    if not words:  # as of "$NEW,$OLD" when neither is set: without a key is for who says so
+        raise InvalidInput(f"{variable} is set, and names no key; write env:NAME or file:/path, or unset it")
     named = [word for word in words if word != _STRICT]
     if not named:
         raise InvalidInput(f"{variable} says {_STRICT} and names no key; add env:NAME or file:/path")

@@ -625,7 +625,15 @@ def test_who_revokes_what_was_revoked_is_told_by_whom() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "{}", '{"standing": [{}], "revoked": []}', '{"standing": [1], "revoked": []}', "x"]
+    "text",
+    [
+        "[]",
+        "{}",
+        '{"standing": [{}], "revoked": []}',
+        '{"standing": [1], "revoked": []}',
+        "x",
+        '{"standing": [{"id":"a","what":"b","version":"c","role":"d","by":"e","until":"late"}], "revoked": []}',
+    ],
 )
 def test_what_can_not_be_read_is_not_written_over(text: str) -> None:
     async def work(store: Any) -> str:

@@ -19,6 +19,7 @@ from overwinter.orchestrator.governance.budgets.accounts import freeze
 from overwinter.orchestrator.upkeep.moving import move
 from overwinter.security.chain import keyed_all, link_of, linked_all, root, without
 from overwinter.security.keyed import Keyed
+from overwinter.security.redaction import redacted
 from overwinter.state.errors import InvalidInput
 from overwinter.state.ids import AUDIT, KEYED
 from overwinter.state.memory import MemoryStore
@@ -163,6 +164,21 @@ def test_nobody_without_the_key_says_from_where_on_a_chain_is_keyed() -> None:
     asyncio.run(main())
 
 
+def test_a_number_that_no_entry_has_frees_no_chain_and_stops_nobody() -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await done(store, "s-1", None)
+        store.audit_key = ONE
+        await key_from_here(store, at=NOW)
+        ((where, _),) = await store.values(KEYED)
+        for n in ("1e999", "-1", "true", '"1"'):
+            await store.put(KEYED, where, f'{{"chain":"s-1","n":{n},"link":"x","mac":"é"}}')
+            assert [one.chain for one in await found(store, ONE)] == ["s-1"]
+        assert await store.values(KEYED), "it is left for whoever looks"
+
+    asyncio.run(main())
+
+
 def test_a_chain_that_does_not_hold_is_not_keyed_as_it_is() -> None:
     async def main() -> None:
         store = MemoryStore()
@@ -232,6 +248,10 @@ def test_a_key_is_named_by_where_it_lies(monkeypatch: pytest.MonkeyPatch) -> Non
     old = open_store("memory://").audit_key
     assert both is not None and old is not None and both.id != old.id
     assert both.holds(old.link("a", "b"), "a", "b") and old.holds(both.link("a", "b"), "a", "b") is None
+    monkeypatch.setenv("OVERWINTER_AUDIT_KEY", "file:/nowhere/key")
+    with pytest.raises(InvalidInput) as missing:
+        open_store("memory://")
+    assert "file:/nowhere/key" in redacted(str(missing.value)), "where it lies is no secret"
     for wrong in ("strict env:OLD", "env:NOTHING_IS_THERE", secrets.token_hex(32)):
         monkeypatch.setenv("OVERWINTER_AUDIT_KEY", wrong)
         with pytest.raises(InvalidInput, match="OVERWINTER_AUDIT_KEY") as refused:

@@ -227,6 +227,11 @@ def test_an_export_is_held_against_the_store_and_can_be_signed() -> None:
                 (lines[:-1], b"", "was cut off"),
                 ([*lines[:-2], lines[-1]], b"", "2 chains were exported, 1 are here"),
                 ([*lines[:-1], lines[-1][:-9]], b"", "cut off"),
+                ([*lines[:1], *lines[2:]], b"", "4 acts were exported, 3 are here"),
+                *(
+                    ([lines[0], b'{"chain":"o-1","n":%b,"link":"x"}\n' % n], b"", "no number of an entry")
+                    for n in (b"1e999", b"0", b"-1", b"1.5", b"true")
+                ),
                 ([b"{}\n"], b"", "is no export of an audit"),
                 ([b"SQLite format 3\x00\xff\n"], b"", "is no export of an audit"),
                 ([b'{"overwinter":"store","format":1}\n'], b"", "the export of a store"),

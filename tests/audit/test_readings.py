@@ -52,6 +52,8 @@ def test_the_same_reading_is_told_once_an_hour_and_each_other_one(dsn: str) -> N
             (first, *_) = await all_acts(store, Wanted(what="audit.list"))
             assert first.details["asked"] == {"what": "budget"}
             assert await findings(store) == []
+            await reading(store, "audit.list", "\udcff", by="ana")  # an argument that was no text
+            assert (await told(store))[-1][:2] == ("ana", "audit.list")
 
     asyncio.run(main())
 

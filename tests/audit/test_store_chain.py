@@ -162,6 +162,23 @@ def test_whatever_was_damaged_the_next_act_is_recorded_and_verify_says_what(dama
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("n", ["1e999", "-5", "0", "1.5", "true", f"{10**12}", '"2"'])
+def test_a_head_with_a_number_that_no_entry_has_stops_nobody(n: str) -> None:
+    """Whoever writes an endless number into the head must not keep anybody from acting, or from finding that."""
+
+    async def main() -> None:
+        store = MemoryStore()
+        await store.open()
+        await record(store, "budget.set", "user:x", at=NOW)
+        (name,) = await names(store)
+        await store.put(AUDIT, f"{name}/head", f'{{"n":{n},"link":"x"}}')
+        assert [one.chain for one in await findings(store)] == [f"store:{name}"]
+        await record(store, "budget.freeze", "user:x", at=NOW)
+        assert {"budget.set", "budget.freeze", "store.chain-anew"} == {act.what for act in await all_acts(store)}
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("damaged", ["head", "current", "taken out"])
 def test_of_many_that_find_the_chain_damaged_one_begins_another(dsn: str, damaged: str) -> None:
     async def main() -> None:

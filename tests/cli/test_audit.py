@@ -129,6 +129,9 @@ def test_what_is_exported_for_others_is_one_event_a_line(desk: Desk, tmp_path: P
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert {event["class_uid"] for event in events} == {6003} and len(events) == 5
     assert "name a file" in desk.run("export", "-", "--json", code=2)
+    unsigned = str(tmp_path / "events.jsonl")  # whoever gives a secret expects a signature
+    assert "not signed" in desk.run("export", unsigned, "--ocsf", "--secret", "env:HOME", code=2)
+    assert not Path(unsigned).exists()
 
 
 def test_what_is_pruned_is_in_the_audit(desk: Desk) -> None:

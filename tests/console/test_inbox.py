@@ -272,3 +272,28 @@ def test_what_turns_the_direction_of_text_is_shown_by_its_number(play: Play) -> 
         assert "A⟨U+202E⟩71⟨U+200B⟩<b>bold</b>" in told
 
     play(main)
+
+
+@workflow
+async def asks(ctx: Context, what: str) -> str:
+    """Asks in words that somebody else has written."""
+    return (await ctx.approve(what)).by
+
+
+def test_who_decides_reads_each_character_also_in_the_dialog_and_in_what_is_said(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await stage.runtime.start(asks, "pay txt.\u202eexe", id="turned", by="ana")
+        page = (await stage.open("/console/inbox")).page
+        dialog = page.locator("dialog")
+        for button in ("Delegate…", "Deny…"):
+            await page.locator(card("turned")).get_by_role("button", name=button).click()
+            title = await dialog.locator("h2").inner_text()
+            assert "pay txt.⟨U+202E⟩exe" in title and "\u202e" not in title
+            if button == "Delegate…":
+                await page.keyboard.press("Escape")
+                await dialog.wait_for(state="detached")
+        await dialog.get_by_label("Your name").fill("ben")
+        await dialog.get_by_role("button", name="Deny").click()
+        await page.locator(".toast", has_text="pay txt.⟨U+202E⟩exe").wait_for()
+
+    play(main, functions=(*NOW, asks))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from overwinter import Context, workflow
+from overwinter import Context, tool, workflow
 
 from .browser import PHONE, WIDE
 from .conftest import Stage
@@ -172,3 +172,33 @@ def test_nothing_is_in_the_way_of_anybody(play: Play, theme: str, size: tuple[in
         await seen.picture(f"{name}-list")
 
     play(main)
+
+
+@tool(effect="irreversible", approval="builders")
+async def build(constructor: float, to_string: str = "") -> str:
+    """Build something."""
+    return f"{constructor}{to_string}"
+
+
+@workflow
+async def builds(ctx: Context) -> str:
+    """A call with an argument that every object of the page has by itself."""
+    return await ctx.step(build, 4.0)
+
+
+def test_an_argument_may_be_called_as_anything_that_an_object_has(play: Play) -> None:
+    async def main(stage: Stage) -> None:
+        await stage.runtime.start(builds, id="b-1", by="ana")
+        page = (await stage.open("/console/inbox?kind=approvals")).page
+        await card(page, "b-1").get_by_role("button", name="Later calls too…").click()
+        dialog = page.locator("dialog")
+        await dialog.get_by_label("For which calls").select_option("most")
+        amount = dialog.get_by_role("textbox", name="constructor")
+        assert await amount.input_value() == ""
+        await dialog.get_by_role("button", name="Show what that means").click()
+        assert "at least one argument" in await dialog.get_by_role("alert").inner_text()
+        await amount.fill("9")
+        await dialog.get_by_role("button", name="Show what that means").click()
+        assert "constructor is a number from 0 up to 9" in await dialog.locator(".notice.warn").inner_text()
+
+    play(main, functions=(*NOW, builds))

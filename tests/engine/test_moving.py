@@ -300,6 +300,16 @@ def test_nothing_moves_while_a_process_lives_and_the_source_is_as_before(tmp_pat
     arranged(work)
 
 
+def test_a_mark_with_a_time_without_end_is_told_as_damaged() -> None:
+    async def work() -> None:
+        here = MemoryStore("memory://here")
+        await here.put(moved.SCOPE, moved.KEY, '{"state":"moved","to":"x","at":1e999}')
+        with pytest.raises(StoreCorrupt, match="can't be read"):
+            await read_mark(here)
+
+    arranged(work)
+
+
 def test_who_begins_while_the_source_is_being_marked_stops_the_move(tmp_path: Path) -> None:
     class Late(MemoryStore):
         async def put(self, scope: str, key: str, value: str, *, etag: str | None = None) -> str:

@@ -231,7 +231,9 @@ def test_a_sealed_store_seals_text_and_vector_alike(tmp_path: Path) -> None:
     assert b"m/1" in content and b"ana" in content  # what docs/memory.md says is readable
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"text": "x"}', '{"text": "x", "at": "y"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"text": "x"}', '{"text": "x", "at": "y"}', '{"text": "x", "at": 1e999}']
+)
 def test_a_damaged_memory_is_named(text: str) -> None:
     async def test(store: Store) -> None:
         await store.put(ANA.place, "m/1", text)

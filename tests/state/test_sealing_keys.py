@@ -81,9 +81,11 @@ def test_what_is_no_key_is_refused_and_not_repeated(text: str, complaint: str, m
 
 
 @pytest.mark.parametrize(
-    "reference", ["file:/nowhere/key", "env:", "file:", "strict", SECRET.hex(), base64.b64encode(SECRET).decode()]
+    "reference",
+    ["file:/nowhere/key", "env:", "file:", "strict", " ", ",", SECRET.hex(), base64.b64encode(SECRET).decode()],
 )
 def test_a_reference_that_leads_nowhere_is_refused(reference: str) -> None:
+    """Also what is left of ``"$NEW,$OLD"`` when neither is set: what is meant to be sealed is not written plainly."""
     with pytest.raises(InvalidInput, match=VARIABLE) as refused:
         read_keys(reference)
     assert (

@@ -7,11 +7,15 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from overwinter import Context, Runtime, tool, workflow
 from overwinter.orchestrator.code_lines import CodeLines
+from overwinter.orchestrator.reading import Reading
 from overwinter.orchestrator.timeline.timeline import Timeline
 from overwinter.orchestrator.workflow import lines as looking
 from overwinter.orchestrator.workflow.function import Workflow
+from overwinter.state.memory import MemoryStore
 
 HERE = Path(__file__)
 RAN: list[str] = []
@@ -139,7 +143,7 @@ def test_what_began_anew_has_the_lines_of_each_life() -> None:
 @workflow(name="changing")
 async def before(ctx: Context) -> str:
     """As it was."""
-    await ctx.step(work, "a")
+    await ctx.step(work, "a")  # as it was
     await ctx.step(work, "b")
     await ctx.wait_for("end")
     return ""
@@ -193,6 +197,28 @@ def test_code_that_does_not_come_back_holds_up_nobody(tmp_path: Path) -> None:
             found = await finder.told(runtime, told)
             assert hanging.is_set() and found.lines == "the code of changing did not come back in time"
             free.set()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("torn", [0, 1, 2])
+@pytest.mark.parametrize("odd", ["", "[]", '{"type":"step","op":"0","name":"work","at":1e999,"value":1}'])
+def test_of_a_damaged_journal_the_lines_before_are_known(torn: int, odd: str) -> None:
+    async def main() -> None:
+        async with Runtime([before], "memory://") as runtime:
+            await runtime.start(before, id="x")
+            await until(runtime, "x", "event end")
+            dump, served = await runtime.store.dump("x"), dict(runtime.functions)
+        assert dump is not None
+        store = MemoryStore()
+        await store.open()
+        entries = [*dump.entries[:torn], odd, *dump.entries[torn + 1 :]]
+        assert await store.restore(dump._replace(entries=tuple(entries)))
+        reading = Reading(store)
+        found = await CodeLines(served).told(reading, await reading.timeline("x"))
+        assert found.lines and "long" not in found.lines and len(found.rows) >= len(entries)
+        if torn == 2:
+            assert of(found)["0 step work"] == line("as it was")
 
     asyncio.run(main())
 

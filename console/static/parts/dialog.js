@@ -1,6 +1,7 @@
 // Dialogs on <dialog>: modal, closed by Esc, the focus goes back to where it was. Each answers a promise.
 
 import { el } from "./dom.js";
+import { seen } from "./seen.js";
 
 /** `actions` are {label, value, tone, check}: the promise is kept with `value` (a function is called for it, and may
  *  throw: then its message is shown and the dialog stays), or null when it is closed. */
@@ -23,13 +24,13 @@ export function dialog({ title, body, actions, wide = false }) {
         answer = typeof action.value === "function" ? await action.value() : action.value;
         box.close();
       } catch (error) {
-        wrong.textContent = error.message;
+        wrong.textContent = seen(error.message);
         wrong.hidden = false;
       } finally {
         for (const button of buttons) button.disabled = false;
       }
     };
-    form.append(el("h2", { id: name }, title), el("div", { class: "body" }, body), wrong, el("footer", {}, ...buttons));
+    form.append(el("h2", { id: name }, typeof title === "string" ? seen(title) : title), el("div", { class: "body" }, body), wrong, el("footer", {}, ...buttons));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       choose(actions.at(-1));

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from ....state.codec import dumps, loads
 from ....state.errors import AlreadyFinished, EtagMismatch, StoreCorrupt, StoreUnavailable
-from ....state.store import Store
+from ....state.store import EVERY_KEY, Store
 from ...audit.store_chain import record
 from ...protocol.decider import Access, Fact
 from ...protocol.shared import place_of
@@ -65,7 +65,7 @@ async def good(store: Store, function: str, now: int) -> list[Fact]:
 
 async def functions(store: Store) -> list[str]:
     """The functions that have any, or had."""
-    return sorted(await store.keys(PLACE, ""))
+    return sorted(await store.keys(PLACE, "", EVERY_KEY))
 
 
 async def give(store: Store, function: str, terms: Mapping[str, Any], now: int) -> bool:
@@ -151,7 +151,9 @@ def _register(told: Any) -> Register:
         standing = [cast("Fact", dict(one)) for one in told["standing"]]
         revoked = [cast("Fact", dict(one)) for one in told["revoked"]]
         for one in standing:
-            _ = one["id"], one["what"], one["version"], one["role"], one["by"], one["until"]
+            _ = one["id"], one["what"], one["version"], one["role"], one["by"]
+            if type(one["until"]) is not int:
+                raise ValueError(f"{one['until']!r:.40} is no time")
         for one in revoked:
             _ = one["standing"], one["by"]
     except KeyError as error:

@@ -57,7 +57,7 @@ function terms(one, said) {
   const found = amounts(one.data);
   const what = select("what", [["all", "every call of it, whatever its arguments"], ["exactly", "calls with exactly these arguments"],
     ...(found.length ? [["most", "calls up to an amount"]] : [])], said.what);
-  const limits = found.map(([name, value]) => [name, value, el("input", { type: "text", inputmode: "decimal", name: `most-${name}`, value: said.most[name] ?? "" })]);
+  const limits = found.map(([name, value]) => [name, value, el("input", { type: "text", inputmode: "decimal", name: `most-${name}`, value: Object.hasOwn(said.most, name) ? said.most[name] : "" })]);
   const bounds = el("fieldset", { class: "fields" }, el("legend", {}, "The most of each"), limits.map(([name, value, control]) =>
     el("label", { class: "field" }, el("span", {}, named(name), el("i", { class: "muted" }, " optional")), control,
       el("small", { class: "muted" }, `${seen(value)} in this call; empty: not looked at`))));
@@ -80,7 +80,7 @@ function terms(one, said) {
       if (given.what === "exactly") standing.exactly = true;
       if (given.what === "most") {
         for (const [name, value, control] of limits) {
-          if (!(name in most)) continue;
+          if (!Object.hasOwn(most, name)) continue;
           if (!AMOUNT.test(most[name])) refuse(control, `The most of ${named(name)} is to be a number of 0 or more.`);
           if (Number(most[name]) < Number(value)) refuse(control, `${named(name)} of this call is ${value}: the call itself has to be within it.`);
         }
