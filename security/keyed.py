@@ -44,6 +44,12 @@ class Keyed:
         """What shows that who has the key has said that. ``text`` begins as nothing does that a link is of."""
         return hmac.digest(self._first, text.encode(), "sha256").hex()
 
+    def has_signed(self, text: str, mac: str) -> bool:
+        """Whether ``signed`` gave that with one of the keys."""
+        said = mac.encode("utf-8", "surrogatepass")
+        macs = [hmac.digest(secret, text.encode(), "sha256").hex() for secret in self._secrets.values()]
+        return any([hmac.compare_digest(said, one.encode()) for one in macs])
+
 
 def is_keyed(link: str) -> bool:
     return link.startswith(MARK)

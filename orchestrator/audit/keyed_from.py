@@ -34,8 +34,9 @@ async def keep(store: Store, key: Keyed, chain: str, since: From) -> None:
     await store.put(KEYED, _place(chain), dumps(told))
 
 
-async def kept(store: Store, key: Keyed, chain: str) -> From | None:
-    """Up to where a chain needs no key; None: it was not written down, or by nobody who has the first key."""
+async def kept(store: Store, key: Keyed, chain: str, *, by_any: bool = False) -> From | None:
+    """Up to where a chain needs no key; None: it was not written down, or by nobody who has the first key, or, with
+    ``by_any``, one of them."""
     try:
         found = await store.get(KEYED, _place(chain))
         if found is None:
@@ -44,6 +45,8 @@ async def kept(store: Store, key: Keyed, chain: str) -> From | None:
         since, mac = From(entry_number(told["n"]), str(told["link"])), str(told["mac"])
     except (StoreSealed, ValueError, TypeError, KeyError):
         return None
+    if by_any:
+        return since if key.has_signed(_text(chain, since), mac) else None
     return since if hmac.compare_digest(mac.encode(), key.signed(_text(chain, since)).encode()) else None
 
 

@@ -1,8 +1,8 @@
 """Saying that a store's chains are keyed from here on (``security.keyed``): each that holds is written down as it is.
 
 The act ``store.keyed`` is recorded before. Done again it says so anew: after another key, after an import, and after a
-process without the key has written. A chain in which something does not hold is left out, so that ``verify`` goes on
-telling of it.
+process without the key has written. A chain in which something does not hold, or that is not the one that was keyed
+before, with any of the keys that this process has, is left out, so that ``verify`` goes on telling of it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ...state.errors import InvalidInput
 from ...state.store import Store
-from .keyed_from import From, drop, keep
-from .proving import Finding, prove
+from .keyed_from import From, drop, keep, kept
+from .proving import Finding, changed_since, prove
 from .store_chain import record
 
 NO_KEY = (
@@ -43,8 +43,11 @@ async def key_from_here(store: Store, *, at: int, by: str = "") -> Keyed:
     async with aclosing(prove(store, keyed=False)) as all_of_them:
         async for one in all_of_them:
             chains.add(one.chain)
-            left += one.findings
-            if one.unkeyed and not one.findings:
+            findings = [*one.findings]
+            if one.unkeyed and not findings and (since := await kept(store, key, one.chain, by_any=True)):
+                findings = await changed_since(store, one.chain, since, one.entries)  # it was made anew without a key
+            left += findings
+            if one.unkeyed and not findings:
                 await keep(store, key, one.chain, From(one.entries, one.link))
                 older += 1
     await drop(store, chains)

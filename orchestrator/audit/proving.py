@@ -144,10 +144,8 @@ async def _unkeyed(store: Store, chain: str, proof: Proof) -> list[Finding]:
     if store.audit_key is None or not proof.unkeyed:
         return []
     since = await keyed_from.kept(store, store.audit_key, chain)
-    if since is not None and since.n > proof.number:
-        return [Finding(chain, since.n, "was there when the audit was keyed, and is gone")]
-    if since is not None and await _link_at(store, chain, since.n) != since.link:
-        return [Finding(chain, since.n, "is another one than when the audit was keyed")]
+    if since is not None and (changed := await changed_since(store, chain, since, proof.number)):
+        return changed
     free = 0 if since is None else since.n
     late = [(max(first, free + 1), last) for first, last in proof.unkeyed if last > free]
     if not late:
@@ -155,6 +153,15 @@ async def _unkeyed(store: Store, chain: str, proof: Proof) -> list[Finding]:
     count = sum(last - first + 1 for first, last in late)
     more = f", and {count - 1:,} more" if count > 1 else ""
     return [Finding(chain, late[0][0], f"{_NO_KEY}{more}")]
+
+
+async def changed_since(store: Store, chain: str, since: keyed_from.From, entries: int) -> list[Finding]:
+    """What is not as it was when a chain, which has so many entries, was keyed."""
+    if since.n > entries:
+        return [Finding(chain, since.n, "was there when the audit was keyed, and is gone")]
+    if await _link_at(store, chain, since.n) != since.link:
+        return [Finding(chain, since.n, "is another one than when the audit was keyed")]
+    return []
 
 
 async def _link_at(store: Store, chain: str, number: int) -> str:

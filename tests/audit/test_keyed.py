@@ -194,6 +194,23 @@ def test_a_chain_that_does_not_hold_is_not_keyed_as_it_is() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("then", [ONE, BOTH], ids=["the same key", "another one"])
+def test_a_chain_that_was_keyed_and_made_anew_without_a_key_is_not_taken_later(then: Keyed) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await done(store, "old", None)
+        store.audit_key = ONE
+        await key_from_here(store, at=NOW)
+        texts = [without(text).replace("tea", "gin") for text in await store.history("old")]
+        await anew(store, "old", linked_all(root("old"), texts)[0])
+        store.audit_key = then
+        told = await key_from_here(store, at=NOW)
+        assert [(one.chain, one.what) for one in told.left] == [("old", "is another one than when the audit was keyed")]
+        assert {one.chain for one in await found(store, then)} == {"old"}
+
+    asyncio.run(main())
+
+
 def test_without_the_key_it_is_said_what_was_not_checked() -> None:
     async def main() -> None:
         store = MemoryStore()
