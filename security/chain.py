@@ -49,7 +49,7 @@ def linked_all(before: str, texts: Iterable[str]) -> tuple[list[str], str]:
     for text in texts:
         digest = sha256(f"{before}\n{text}".encode("utf-8", "surrogatepass")).digest()
         before = b2a_base64(digest[:24], newline=False).decode()
-        made.append(f'{text[:-1]},"link":"{before}"}}')
+        made.append(f"{text[:-1]}{_BEFORE}{before}{_AFTER}")
     return made, before
 
 

@@ -138,7 +138,6 @@ class Extensions:
         """Put each commit that is stored into ``commits``, and say so when it is the first one there: for who looks at
         many at once, which costs a fraction of a call for each. There is one such, the last that asked for it."""
         self.gathered, self.gathering = commits, begun
-        self._count()
 
     def ignore(self, committed: Committed) -> None:
         """Call it no more."""

@@ -1,7 +1,7 @@
 """Redis' protocol (RESP2), as much of it as the store needs: commands into bytes, bytes into replies.
 
 A command is packed once, when it is handed in, and its bytes are kept until it is answered: a repetition sends
-the very same. hiredis does both in a third of the time that it takes in Python.
+the very same. hiredis packs in half of the time that it takes in Python, and reads in a sixth.
 """
 
 from __future__ import annotations

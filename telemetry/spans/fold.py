@@ -122,7 +122,7 @@ class Fold:
 
     def step(self, entry: Fact) -> Step | None:
         """The next entry, a step's, if nothing else is known about it, as about most entries: what ``take`` comes to,
-        in a quarter of its time. None: there is more to it, and it was not taken."""
+        in less than half of its time. None: there is more to it, and it was not taken."""
         root = self.root
         if root is None or not entry.keys() <= _PLAIN:
             return None

@@ -4,6 +4,7 @@ with it is found, but for those that were there when it was keyed."""
 from __future__ import annotations
 
 import asyncio
+import json
 import secrets
 from collections.abc import Sequence
 
@@ -160,6 +161,21 @@ def test_nobody_without_the_key_says_from_where_on_a_chain_is_keyed() -> None:
         with pytest.raises(InvalidInput, match="OVERWINTER_AUDIT_KEY"):
             await key_from_here(store, at=NOW)
         assert NO_KEY and "store.keyed" not in {act.what for act in await all_acts(store)}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("odd", [{"mac": "\ud800"}, {"link": "\ud800"}, {"mac": "é"}], ids=str)
+def test_a_record_that_nobody_can_have_signed_frees_no_chain_and_stops_nobody(odd: dict[str, str]) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        await done(store, "old", None)
+        store.audit_key = ONE
+        await key_from_here(store, at=NOW)
+        ((place, value), *_) = [one for one in await store.values(KEYED) if '"old"' in one[1].value]
+        await store.put(KEYED, place, json.dumps({**json.loads(value.value), **odd}))
+        assert {one.chain for one in await found(store, ONE)} == {"old"}
+        assert (await key_from_here(store, at=NOW)).left == ()
 
     asyncio.run(main())
 
