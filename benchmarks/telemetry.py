@@ -1,7 +1,7 @@
 """Traces: what they cost W1 with 64 workflows at a time, on and off, in turns within one run.
 
-The floor is two runtimes that are not traced, and *off* a third one of the same kind: its ratio says how far apart equal
-ones are in this run. *On* samples a tenth of the executions and exports them by OTLP to a collector in another
+The floor is two runtimes that are not traced, and *off* a third one of the same kind: its ratio says how far apart
+equal ones are in this run. *On* samples a tenth of the executions and exports them by OTLP to a collector in another
 process, which throws them away. Each figure is the mean of the quickest fifth of many short rounds by that of the
 floor's: on a machine that others use as well, all else says more about them. Beside them those of processor time.
 
